@@ -1,0 +1,81 @@
+"""The codes a caller may branch on. Append-only: a code is never renamed, reused or removed.
+
+Knows nothing of how a failure is found; `message` beside a code is for people and may change.
+"""
+
+from enum import StrEnum
+
+
+class FailureCode(StrEnum):
+    """Why a command that was accepted ended in `failed`."""
+
+    LOGIN_REFUSED = "login_refused"
+    """The gateway answered the login with "0" (manual: 登录税务局). It never says why."""
+    LOGIN_SUSPENDED = "login_suspended"
+    """Too many refused logins in a row: the account rests, so that the tax bureau does not lock it."""
+    QR_FAILED = "qr_failed"
+    """`invoice_qrcode` "0": no code could be had, or the scan was refused (manual: 人脸二维码响应)."""
+    QR_EXPIRED = "qr_expired"
+    """Nobody scanned in time, and no invoice was found."""
+    ISSUE_REFUSED = "issue_refused"
+    """`invoice_pdf` "0" (manual: 开票结果响应)."""
+    NOT_ISSUED = "not_issued"
+    """The outcome was unknown, and evidence or a person says that no invoice exists."""
+    SAVED_AS_DRAFT = "saved_as_draft"
+    """`isDrafts` is 1: the gateway kept a draft, which is no invoice."""
+    QUERY_REFUSED = "query_refused"
+    DOWNLOAD_FAILED = "download_failed"
+    GATEWAY_UNAUTHORIZED = "gateway_unauthorized"
+    """401 at the handshake: a matter of configuration, never retried."""
+    GATEWAY_FORBIDDEN = "gateway_forbidden"
+    """403 at the handshake: a matter of configuration, never retried."""
+    GATEWAY_UNAVAILABLE = "gateway_unavailable"
+    """The gateway could not be reached before the command's deadline. Nothing was submitted."""
+    GATEWAY_TIMEOUT = "gateway_timeout"
+    """The gateway did not answer before anything was submitted."""
+    PROTOCOL_ERROR = "protocol_error"
+    CREDENTIAL_MISSING = "credential_missing"
+    """The named credential is not in `FAPIAO_CREDENTIALS_DIR`, or cannot be read as a login."""
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    """The command's deadline passed before anything was submitted."""
+    HTTP_ERROR = "http_error"
+
+
+class RejectionCode(StrEnum):
+    """Why a message never became a running command."""
+
+    MALFORMED = "malformed"
+    """Not JSON, not an object, or an envelope that cannot be read."""
+    UNKNOWN_TYPE = "unknown_type"
+    INVALID = "invalid"
+    """The data do not fit the command's schema; `errors` says where."""
+    TOO_LARGE = "too_large"
+    ID_MISSING = "id_missing"
+    ID_REUSED = "id_reused"
+    """The same `(source, id)` came before with other content. Answers this message only."""
+    REPLY_TO_REFUSED = "reply_to_refused"
+    BUSY = "busy"
+    """The tenant has too many waiting commands: send again later, under the same id."""
+
+
+class Stage(StrEnum):
+    """How far a failed command had come."""
+
+    QUEUED = "queued"
+    CONNECT = "connect"
+    LOGIN = "login"
+    SUBMIT = "submit"
+    SCAN = "scan"
+    RESULT = "result"
+    RESOLVE = "resolve"
+
+
+RETRYABLE = frozenset(
+    {
+        FailureCode.LOGIN_SUSPENDED,
+        FailureCode.GATEWAY_UNAVAILABLE,
+        FailureCode.GATEWAY_TIMEOUT,
+        FailureCode.DEADLINE_EXCEEDED,
+    }
+)
+"""Failures after which the same order may be sent again as it is, under a new id: nothing was submitted."""

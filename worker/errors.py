@@ -1,0 +1,65 @@
+"""Failures by consequence, since that is what a caller acts on.
+
+Adapters translate what their libraries raise into one of these, always `from` the original. Flows never
+raise them for a business outcome: they receive outcomes as inputs.
+"""
+
+from datetime import timedelta
+
+from contracts.failures import FailureCode
+
+
+class WorkerError(Exception):
+    """The root of all that this worker raises on purpose."""
+
+
+class Transient(WorkerError):
+    """Nothing happened that matters; the same act may be repeated, not before `retry_after` where it is given."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Permanent(WorkerError):
+    """Repeating the act cannot help."""
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class InDoubt(WorkerError):
+    """The act may have taken effect. Repeating it is forbidden."""
+
+
+class BrokerLost(Transient):
+    """The broker's connection or channel is gone; whatever was unconfirmed has an unknown outcome."""
+
+
+class JournalUnavailable(Transient):
+    """The database cannot be reached. Nothing of the transaction is durable."""
+
+
+class LeaseLost(WorkerError):
+    """This worker's right to its lanes has ended; it must drop its sessions and start anew."""
+
+
+class ConfigurationError(WorkerError):
+    """The worker cannot run as configured. The message says what to change."""
+
+
+class StoreBusy(ConfigurationError):
+    """Another process holds the SQLite file."""
+
+
+class SchemaOutdated(ConfigurationError):
+    """The database schema is not this version's."""
+
+
+class NotFound(WorkerError):
+    """There is no such command, event or reply."""
+
+
+class NotResolvable(WorkerError):
+    """The command is not in doubt, or the number belongs to another command."""

@@ -1,0 +1,337 @@
+"""The seams: what the worker asks of its journal and of the gateway, and in which words they answer.
+
+Adapters live elsewhere and are named only by `bootstrap`. Every method may raise `JournalUnavailable` (journal)
+or the errors it names; a cancelled call leaves either all of its transaction or nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from pydantic import SecretStr
+
+from worker.records import (
+    AccountState,
+    Admission,
+    Backlog,
+    Claim,
+    Command,
+    CommandState,
+    EventRecord,
+    Following,
+    LaneLease,
+    LooseEvent,
+    NewCommand,
+    OutboxRow,
+    Settlement,
+    Step,
+    UndeliverableReply,
+)
+
+# ---- the journal -------------------------------------------------------------------------------------
+
+
+class IntakeJournal(Protocol):
+    """What intake asks."""
+
+    async def admit(
+        self, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
+    ) -> Sequence[Admission]:
+        """Journal a batch in one transaction; on return it is durable. Results in the order given.
+
+        A batch may hold the same `(source, id)` twice. A `REPEATED` with a reply_to queues the final event's reply
+        copy to that reply_to under the same event id. A lane that gets work becomes ready, or, where it is
+        held, is marked as wanted. `worker` becomes the publisher of the events written.
+        """
+        ...
+
+    async def answer(self, events: Sequence[LooseEvent], *, worker: str) -> None:
+        """Queue answers that are no command's own event; the same event id twice is queued once."""
+        ...
+
+
+class LaneJournal(Protocol):
+    """What lanes ask. Every write is fenced by the lane's epoch."""
+
+    async def register(self, worker: str, lease: timedelta) -> None:
+        """Enter a worker with a lease from now on (the store's clock)."""
+        ...
+
+    async def renew(self, worker: str, lease: timedelta) -> bool:
+        """Prolong the lease; False if it had already run out or was taken: then all its lanes are lost."""
+        ...
+
+    async def retire(self, worker: str) -> None:
+        """End the lease at once; its lanes and unpublished events are free for others."""
+        ...
+
+    async def reap(self, worker: str, now: datetime, limit: int = 200) -> int:
+        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, and adopt
+        the unpublished events of dead workers. Returns how many rows moved."""
+        ...
+
+    async def claim(self, worker: str, limit: int, now: datetime) -> Sequence[Claim]:
+        """Lease up to `limit` ready lanes, fair among tenants, then least recently served first."""
+        ...
+
+    async def wanted(self, worker: str) -> Sequence[str]:
+        """Lanes held by this worker that got work from elsewhere since they last looked."""
+        ...
+
+    async def ready_lanes(self, limit: int) -> int:
+        """How many lanes wait for a worker, counted up to `limit`."""
+        ...
+
+    async def record(self, step: Step) -> bool:
+        """Write one step; False if fenced, and then nothing is written.
+
+        `submitting` asks besides that the worker's lease is still running and the lane still its own, and sets
+        `submitted_at`. A final state erases the command's secrets, sets `settled_at` and frees commands held
+        because of it. The topic copy of each event, and the reply copy where there is a reply_to, are queued.
+        """
+        ...
+
+    async def record_and_next(self, step: Step) -> tuple[bool, Command | None]:
+        """`record`, and in the same transaction take the lane's next due command (now `running`), if any."""
+        ...
+
+    async def next_command(self, lease: LaneLease, now: datetime) -> Command | None:
+        """Take the lane's next due command: issue before query, oldest first. A command that could not be told
+        from one in doubt on this lane is set to `held` and passed over."""
+        ...
+
+    async def release(self, lease: LaneLease, now: datetime) -> None:
+        """Give the lane up: ready if it has due or unfinished work, delayed until its next due time, else idle."""
+        ...
+
+    async def account(self, account: str) -> AccountState:
+        """How this account's logins went lately. `account` is a digest, not a name."""
+        ...
+
+    async def count_login(
+        self, account: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
+    ) -> AccountState:
+        """Count a refused login, or forget the refusals after an accepted one."""
+        ...
+
+    async def keep_stray(self, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime) -> None:
+        """Keep a reply that settles nothing, for a person to look at."""
+        ...
+
+    async def settle(self, settlement: Settlement) -> bool:
+        """A move without a lane, by compare-and-set on the state. Raises `NotResolvable` if the invoice number is
+        bound to another command."""
+        ...
+
+    async def overdue(self, now: datetime, limit: int = 100) -> Sequence[Command]:
+        """Commands that wait or are held past their deadline."""
+        ...
+
+    async def followers(self, limit: int = 100) -> Sequence[Following]:
+        """Commands that follow one that has ended."""
+        ...
+
+
+class OutboxJournal(Protocol):
+    """What the relay asks."""
+
+    async def due(self, worker: str, now: datetime, limit: int) -> Sequence[OutboxRow]:
+        """Rows of this worker (or of nobody) that are due and that no earlier row of the same command and
+        destination goes before, oldest first. The same row is returned again until it is marked."""
+        ...
+
+    async def published(self, seqs: Sequence[int]) -> None:
+        """Forget rows that the broker confirmed."""
+        ...
+
+    async def postpone(self, delays: Sequence[tuple[int, datetime]]) -> None:
+        """Try these rows again at the given time; counts an attempt."""
+        ...
+
+    async def undeliverable(self, seqs: Sequence[int]) -> None:
+        """Set rows aside for `replies list`; they are in nobody's way any more."""
+        ...
+
+
+class OperatorJournal(Protocol):
+    """What the command line and the metrics ask. Reads only, but for those that say otherwise."""
+
+    async def ping(self) -> None:
+        """Raise `JournalUnavailable` if the store does not answer."""
+        ...
+
+    async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
+        """Commands by id (of any source, if none is given), newest first, without their secrets."""
+        ...
+
+    async def events_of(self, key: int) -> Sequence[EventRecord]:
+        """A command's committed events, in sequence."""
+        ...
+
+    async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
+        """Commands in any of these states (all, if none is named), newest first, without their secrets."""
+        ...
+
+    async def backlog(self, now: datetime) -> Backlog:
+        """Counts for metrics and `doctor`."""
+        ...
+
+    async def replay(self, key: int, now: datetime) -> int:
+        """Queue all of a command's events again, under the same ids. Writes. Returns how many copies."""
+        ...
+
+    async def undeliverable_replies(self, limit: int = 100) -> Sequence[UndeliverableReply]:
+        """Replies set aside, oldest first."""
+        ...
+
+    async def resend_replies(self, seqs: Sequence[int], now: datetime) -> int:
+        """Try these (all, if none is named) again, with a new time to live. Writes."""
+        ...
+
+    async def discard_replies(self, seqs: Sequence[int]) -> int:
+        """Forget these (all, if none is named). Writes."""
+        ...
+
+    async def settle(self, settlement: Settlement) -> bool:
+        """See `LaneJournal.settle`."""
+        ...
+
+
+class Journal(IntakeJournal, LaneJournal, OutboxJournal, OperatorJournal, Protocol):
+    """The durable store, whole."""
+
+    async def open(self) -> None:
+        """Connect and check the schema. Raises `StoreBusy`, `SchemaOutdated`, `ConfigurationError`."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and let go."""
+        ...
+
+    async def upgrade(self) -> Sequence[str]:
+        """Apply the migrations that are missing; returns their names."""
+        ...
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call `wake` when another process may have made work. A hint: may be lost, may come for nothing."""
+        ...
+
+
+# ---- the gateway -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAnswered:
+    """The login's answer. The gateway never says why it refuses."""
+
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QrShown:
+    """A face-scan QR: a picture as data URI, its text, or both. At least one is there."""
+
+    image: str | None
+    content: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QrRefused:
+    """`invoice_qrcode` "0": no code, or the scan failed. A new code or a result may still follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultShown:
+    """`invoice_pdf` with data: typed members as `contracts.events.IssuedInvoice` has them (plain JSON-able values,
+    decimals as `Decimal`), without account and password."""
+
+    invoice: dict[str, Any]
+    invoice_url: str | None
+    is_draft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRefused:
+    """`invoice_pdf` "0": not proof that nothing was issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameIgnored:
+    """A frame that says nothing to this session; `body` is kept without secrets where it may be evidence."""
+
+    reason: str
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The session is over. What was sent may or may not have arrived."""
+
+    reason: str
+
+
+SessionEvent = LoginAnswered | QrShown | QrRefused | ResultShown | ResultRefused | FrameIgnored | Disconnected
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFields:
+    """A login in the vendor's words, ready to be sent."""
+
+    company_code: str
+    phone: str
+    password: SecretStr
+    area: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What `invoice_info` carries: the journaled invoice, and the seller's account from the same credential."""
+
+    invoice: dict[str, Any]
+    seller_account: str
+    seller_password: SecretStr = field(repr=False)
+
+
+class GatewaySession(Protocol):
+    """One open WebSocket of one `userId`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be used again; False after any surprise."""
+        ...
+
+    async def login(self, login: LoginFields) -> None:
+        """Send the login frame (manual: 登录税务局). Raises `Transient` if the connection is gone."""
+        ...
+
+    async def submit(self, submission: Submission) -> None:
+        """Send `invoice_info` (manual: 开票). The one act that cannot be repeated: raises `InDoubt` if the connection
+        is lost while sending, for part of it may have arrived."""
+        ...
+
+    async def receive(self) -> SessionEvent:
+        """The next thing the gateway says. Safe to cancel. After `Disconnected` it says nothing else."""
+        ...
+
+    async def close(self) -> None:
+        """Close and wait for the handshake, bounded in time. Never raises."""
+        ...
+
+
+class Gateway(Protocol):
+    """The vendor's gateway."""
+
+    async def connect(self, user_id: str) -> GatewaySession:
+        """Open a session on `/invoice?userId=`. Raises `Transient` (try again) or `Permanent` with
+        `gateway_unauthorized` or `gateway_forbidden`. Sends nothing."""
+        ...
+
+
+class Credentials(Protocol):
+    """Logins by name."""
+
+    def load(self, name: str) -> LoginFields:
+        """Read one. Raises `Permanent(credential_missing)` if it is not there or is no login."""
+        ...

@@ -1,0 +1,275 @@
+"""What the journal remembers and hands out: frozen values without behaviour beyond naming themselves.
+
+Knows nothing of SQL, AMQP or the gateway. Times are aware UTC `datetime`s, bodies are UTF-8 JSON bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class CommandState(StrEnum):
+    """Where a command stands, as the journal has it on disk."""
+
+    WAITING = "waiting"
+    """Journaled; its lane will run it when it is the oldest and due."""
+    HELD = "held"
+    """Could not be told from a command of its lane that is in doubt; waits until that one is settled."""
+    FOLLOWING = "following"
+    """Names an `orderNo` that an earlier command has; gets that one's outcome and issues nothing."""
+    RUNNING = "running"
+    """Taken by a lane; nothing irreversible has happened, so a crash sends it back to waiting."""
+    SUBMITTING = "submitting"
+    """`invoice_info` was sent or was about to be. No transition leads back."""
+    SCANNING = "scanning"
+    """Submitted, and a QR was shown."""
+    IN_DOUBT = "in_doubt"
+    """Submitted, and nobody knows what became of it. Its lane goes on."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
+ACTIVE = frozenset({CommandState.RUNNING, CommandState.SUBMITTING, CommandState.SCANNING})
+"""At most one command of a lane is in these: a unique index says so."""
+SUBMITTED = frozenset({CommandState.SUBMITTING, CommandState.SCANNING})
+FINAL = frozenset({CommandState.COMPLETED, CommandState.FAILED, CommandState.REJECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as it will be published: the same id and bytes at every attempt."""
+
+    sequence: int
+    """Per command, from 1; 0 for an answer that is not the command's own (`id_reused`, `busy`)."""
+    id: str
+    type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the events of a command go, and what comes back on each."""
+
+    reply_to: str | None
+    correlation_id: str
+    traceparent: str | None = None
+    tracestate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommand:
+    """What admission made of a message: a command to run, or a rejected one that only answers."""
+
+    source: str
+    id: str
+    type: str
+    content_hash: str
+    """SHA-256 in hex of the canonical data without its secrets."""
+    route: Route
+    received_at: datetime
+    state: CommandState = CommandState.WAITING
+    lane: str | None = None
+    seller: str | None = None
+    order_no: str | None = None
+    fingerprint: str | None = None
+    """SHA-256 in hex of what the gateway's reply could be told apart by: buyer, seller, items, remark."""
+    deadline_at: datetime | None = None
+    data: bytes = b"{}"
+    """The command's data in the vendor's words, defaults filled in, secrets taken out."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """JSON Pointer to secret. Encrypted by the journal, erased when the command ends."""
+    warnings: bytes = b"[]"
+    events: tuple[Event, ...] = ()
+    """For a rejected command: its one final event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A journaled command."""
+
+    key: int
+    """The journal's own number: oldest first."""
+    source: str
+    id: str
+    type: str
+    state: CommandState
+    route: Route
+    received_at: datetime
+    lane: str | None
+    epoch: int
+    """The lane's epoch under which it runs or last ran; fences every write."""
+    attempts: int
+    """How often it was begun."""
+    last_sequence: int
+    deadline_at: datetime | None = None
+    submitted_at: datetime | None = None
+    settled_at: datetime | None = None
+    seller: str | None = None
+    order_no: str | None = None
+    fingerprint: str | None = None
+    follows: int | None = None
+    """The key of the command that had its `orderNo` first."""
+    invoice_number: str | None = None
+    data: bytes = b"{}"
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    warnings: bytes = b"[]"
+
+
+class Admission(StrEnum):
+    """What became of one message of a batch that was journaled."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REPEATED = "repeated"
+    """Same `(source, id)`, same content: its final event, if any, was queued for the repeat's reply_to."""
+    REUSED = "reused"
+    """Same `(source, id)`, other content: nothing was written; answer `id_reused`."""
+    FOLLOWING = "following"
+    BUSY = "busy"
+    """The tenant is over its limit: nothing was written; answer `busy`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLease:
+    """A worker's right to one lane; `epoch` grows at every claim and fences writes of an earlier holder."""
+
+    lane: str
+    worker: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lane just leased, with the command to run: a waiting one (now running), or one that an earlier holder
+    left `running`, `submitting` or `scanning`, as it stands."""
+
+    lease: LaneLease
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One durable move of a command: its new state and the events that tell of it, in one transaction."""
+
+    command: Command
+    lease: LaneLease
+    expected: frozenset[CommandState]
+    """The states it may be in; anything else, or another epoch, and nothing is written."""
+    to: CommandState
+    at: datetime
+    events: tuple[Event, ...] = ()
+    due_at: datetime | None = None
+    """For `waiting`: not before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A move made without a lane: by a person, by a deadline, by the first command of the same order."""
+
+    command: Command
+    expected: frozenset[CommandState]
+    to: CommandState
+    at: datetime
+    events: tuple[Event, ...] = ()
+    invoice_number: str | None = None
+    """Bound to this command for ever; refused if another command has it."""
+
+
+class Copy(StrEnum):
+    """Which of an event's two copies; its value ends the AMQP message id."""
+
+    REPLY = "r"
+    TOPIC = "t"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One copy of one event that the broker has not confirmed yet."""
+
+    seq: int
+    command_key: int
+    """0 for an answer that belongs to no command."""
+    command_id: str
+    copy: Copy
+    destination: str
+    """Queue name for a reply; the event's type for the topic."""
+    event_id: str
+    event_type: str
+    body: bytes
+    correlation_id: str
+    traceparent: str | None
+    tracestate: str | None
+    attempts: int
+    created_at: datetime
+
+    @property
+    def message_id(self) -> str:
+        """Unique per copy and stable across attempts."""
+        return f"{self.event_id}:{self.copy}"
+
+
+@dataclass(frozen=True, slots=True)
+class LooseEvent:
+    """An answer that is not a command's own event (`id_reused`, `busy`)."""
+
+    event: Event
+    command_id: str
+    route: Route
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """A committed event with what is left to publish of it."""
+
+    event: Event
+    created_at: datetime
+    pending: tuple[Copy, ...]
+    undeliverable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UndeliverableReply:
+    """A reply whose queue stayed missing for the whole of its time."""
+
+    seq: int
+    command_source: str
+    command_id: str
+    event_id: str
+    event_type: str
+    destination: str
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A command that follows one that has just ended, with the event it ended by."""
+
+    follower: Command
+    first: Command
+    final: Event
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """Logins refused in a row, and until when the account rests."""
+
+    refusals: int = 0
+    suspended_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What an operator asks first. Counts above 10,000 are cut there."""
+
+    waiting: int
+    oldest_waiting_at: datetime | None
+    in_doubt: int
+    held: int
+    outbox: int
+    oldest_outbox_at: datetime | None
+    undeliverable: int
+    suspended_accounts: int

@@ -1,0 +1,174 @@
+"""Every setting, from `FAPIAO_*` environment variables, `.env` and a secrets directory.
+
+Fields carry their unit in the name and their meaning in the description: `fapiao-worker settings` prints just that.
+Knows nothing of the adapters that use them.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """The worker's configuration, checked as a whole before anything starts."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FAPIAO_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    # Broker
+    amqp_url: SecretStr = Field(
+        SecretStr("amqp://guest:guest@127.0.0.1:5672/"),
+        description="RabbitMQ; several addresses of one cluster comma-separated.",
+    )
+    prefix: str = Field(
+        "fapiao",
+        pattern=r"^[A-Za-z0-9._-]{1,60}$",
+        description="First part of every exchange and queue name.",
+    )
+    declare: bool = Field(
+        True, description="Declare exchanges and queues at start; false where the worker may not configure."
+    )
+    prefetch: int = Field(200, ge=1, le=65535, description="Deliveries held at once while they are journaled (count).")
+    heartbeat_seconds: int = Field(
+        10, ge=1, description="AMQP heartbeat; a dead link is found after about three of them."
+    )
+    max_body_bytes: int = Field(
+        1024 * 1024, ge=1024, description="Largest command body; a larger one is rejected with too_large."
+    )
+    reply_to_pattern: str = Field(r".*", description="Regular expression that a whole reply_to must match.")
+    reply_ttl_seconds: Seconds = Field(
+        86400, description="How long a reply is tried whose queue is missing, before it is undeliverable."
+    )
+    source: str = Field("/fapiao-worker", min_length=1, max_length=200, description="The `source` of every event.")
+    confirm_timeout_seconds: Seconds = Field(30, description="How long the broker may take to confirm an event.")
+
+    # Gateway
+    gateway_url: str = Field(
+        "ws://127.0.0.1:8090", description="The vendor's gateway, ws:// or wss://, a path prefix allowed."
+    )
+    gateway_http_url: str | None = Field(None, description="Base of its HTTP endpoints; default: the same host.")
+    gateway_headers: Annotated[
+        dict[str, SecretStr],
+        Field(default_factory=dict, description="JSON object of headers for every handshake and request."),
+    ]
+    gateway_ping_seconds: float = Field(20, ge=0, description="WebSocket keep-alive; 0 turns it off.")
+    max_frame_bytes: int = Field(
+        1024 * 1024,
+        ge=8192,
+        description="Largest frame accepted from the gateway; a larger one ends the session.",
+    )
+    connect_timeout_seconds: Seconds = Field(15, description="TCP, TLS and WebSocket handshake together.")
+    close_timeout_seconds: Seconds = Field(5, description="How long the closing handshake may take.")
+    reconnect_pause_seconds: float = Field(
+        0.2,
+        ge=0,
+        description="Pause after closing a session before its lane is given on, so that the gateway has forgotten it.",
+    )
+    login_timeout_seconds: Seconds = Field(60, description="From the login frame to its answer.")
+    answer_timeout_seconds: Seconds = Field(120, description="From the submission to the first answer.")
+    scan_timeout_seconds: Seconds = Field(300, description="From a QR to its expiry.")
+    result_timeout_seconds: Seconds = Field(
+        120, description="How long a result may come after the scan's time is over."
+    )
+    refusal_grace_seconds: float = Field(
+        5, ge=0, description="After a failed QR: how long a new one or a result may still come."
+    )
+    session_idle_seconds: float = Field(
+        30, ge=0, description="How long a lane keeps its session without work; 0 closes at once."
+    )
+    retry_min_seconds: Seconds = Field(1, description="First delay after a transport failure before the submission.")
+    retry_max_seconds: Seconds = Field(60, description="Longest such delay; all have full jitter.")
+    login_attempts: int = Field(
+        3, ge=1, description="Logins without an answer before a command fails with gateway_timeout (count)."
+    )
+    login_failures: int = Field(3, ge=1, description="Refused logins in a row before an account is suspended (count).")
+    login_suspend_seconds: Seconds = Field(1800, description="How long a suspended account rests.")
+    gateway_probes: int = Field(
+        2, ge=1, description="Lanes that try a gateway at once while it refuses connections (count)."
+    )
+    deadline_seconds: Seconds = Field(1800, description="A command's deadline where it names none.")
+
+    # Store
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///fapiao.db"),
+        description="sqlite:///relative, sqlite:////absolute or postgresql://…",
+    )
+    database_pool_size: int = Field(8, ge=2, description="PostgreSQL connections (count).")
+    journal_keys: Annotated[list[SecretStr], NoDecode] = Field(
+        default_factory=list,
+        description="Comma-separated urlsafe-base64 keys of 32 bytes; the first encrypts, all decrypt.",
+    )
+    credentials_dir: str | None = Field(
+        None, description="Directory of JSON logins, one per file, named by a command's `credential`."
+    )
+
+    # Lanes
+    max_lanes: int = Field(1000, ge=1, description="Lanes served at once by this process (count).")
+    lease_seconds: Seconds = Field(60, description="How long this worker's right to its lanes lasts without renewal.")
+    poll_seconds: Seconds = Field(1, description="How often due work is looked for without a hint.")
+    tenant_waiting_max: int | None = Field(
+        None,
+        ge=1,
+        description="Waiting commands per tenant above which new ones are rejected with busy; none = no limit.",
+    )
+
+    # Invoices
+    fractional_quantity: bool = Field(False, description="Accept quantities that are not whole.")
+    max_items: int = Field(2000, ge=1, description="Lines of an invoice (count).")
+    max_decimal_places: int = Field(8, ge=0, description="Decimal places of quantities and unit prices (count).")
+    tax_id_pattern: str = Field(r"[0-9A-Z]{15,20}", description="What a tax id must look like after normalisation.")
+    remark_max_chars: int = Field(230, ge=0, description="Longest remark (characters).")
+    item_name_max_chars: int = Field(90, ge=1, description="Longest name of goods (characters).")
+    name_max_gbk_bytes: int = Field(100, ge=1, description="Longest buyer or seller name (GBK bytes).")
+
+    # Operation
+    http_host: str = Field("0.0.0.0", description="Address of /livez, /readyz and /metrics.")  # noqa: S104  probes come from outside the pod
+    http_port: int = Field(8080, ge=0, le=65535, description="Its port; 0 turns it off.")
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="console on a terminal, else json.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    drain_seconds: float = Field(
+        30, ge=0, description="After SIGTERM: how long scans may go on before they are handed over."
+    )
+
+    @field_validator("journal_keys", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _websocket_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"ws", "wss"} or not parts.hostname:
+            raise ValueError("must be ws://host… or wss://host…")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_store(cls, value: SecretStr) -> SecretStr:
+        if urlsplit(value.get_secret_value()).scheme not in {"sqlite", "postgresql", "postgres"}:
+            raise ValueError("must be sqlite:///path or postgresql://user@host/database")
+        return value
+
+    @property
+    def amqp_urls(self) -> list[str]:
+        """The brokers, in the order given."""
+        return [url.strip() for url in self.amqp_url.get_secret_value().split(",") if url.strip()]
+
+    @property
+    def lease(self) -> timedelta:
+        """The lease's length."""
+        return timedelta(seconds=self.lease_seconds)
