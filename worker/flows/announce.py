@@ -1,0 +1,68 @@
+"""Events of a command, ready to be committed: numbered, named and encoded. Knows nothing of where they go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contracts.envelope import build_event, loads
+from contracts.events import Outcome
+from contracts.failures import RETRYABLE, FailureCode, Stage
+from worker.records import Command, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What an event will say beyond what every event of the command says."""
+
+    outcome: Outcome
+    data: dict[str, Any]
+
+
+def failure(code: FailureCode, stage: Stage, message: str, attempts: int) -> Announcement:
+    """The final `failed`."""
+    data = {
+        "code": code,
+        "stage": stage,
+        "message": message,
+        "retryable": code in RETRYABLE,
+        "attempts": attempts,
+    }
+    return Announcement(Outcome.FAILED, data)
+
+
+def events_of(
+    command: Command, announcements: Sequence[Announcement], *, worker: str, at: datetime
+) -> tuple[Event, ...]:
+    """The command's next events. Their ids depend on the command and the sequence alone: after a crash the same
+    step makes the same ids."""
+    return tuple(
+        _event(command, announcement, command.last_sequence + number, worker, at)
+        for number, announcement in enumerate(announcements, start=1)
+    )
+
+
+def _event(command: Command, announcement: Announcement, sequence: int, worker: str, at: datetime) -> Event:
+    event_type = f"{command.type}.{announcement.outcome}"
+    identifier, body = build_event(
+        worker=worker,
+        command_source=command.source,
+        command_id=command.id,
+        event_type=event_type,
+        sequence=sequence,
+        time=at,
+        data={**what_every_event_says(command), **announcement.data},
+    )
+    return Event(sequence=sequence, id=identifier, type=event_type, body=body)
+
+
+def what_every_event_says(command: Command) -> dict[str, Any]:
+    """The members common to all events of a command."""
+    data: dict[str, Any] = {"commandId": command.id, "commandSource": command.source}
+    if command.lane is not None:
+        data["userId"] = command.lane
+    if command.order_no is not None:
+        data["orderNo"] = command.order_no
+    if command.warnings != b"[]":
+        data["warnings"] = loads(command.warnings)
+    return data

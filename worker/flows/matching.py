@@ -1,0 +1,85 @@
+"""Whether a reply speaks of the invoice that was submitted. The gateway has no request id, so the echo of
+buyer, seller, items and remark is the only tie (traps 8 and 9). Knows nothing of lanes or sessions.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+
+def fits(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
+    """True if nothing in the reply contradicts the submission and enough of it confirms it.
+
+    Enough is the buyer's name together with the items or the seller's tax id: a reply that echoes less could be
+    anybody's. A member that the reply leaves out or sends empty neither confirms nor contradicts.
+    """
+    same_buyer = _same_text(submitted.get("buyerName"), reply.get("buyerName"))
+    same_items = _same_items(submitted.get("invoiceItems") or [], reply.get("invoiceItems") or [])
+    same_seller = _same_code(submitted.get("sellerIndentification"), reply.get("sellerIndentification"))
+    claims = (
+        same_buyer,
+        same_items,
+        same_seller,
+        _same_code(submitted.get("buyerIndentification"), reply.get("buyerIndentification")),
+        _same_text(submitted.get("sellerName"), reply.get("sellerName")),
+        _same_remark(submitted, reply),
+    )
+    return False not in claims and same_buyer is True and True in {same_items, same_seller}
+
+
+def plain(value: Any) -> str:
+    """Text as it compares: one width, no space at the ends or doubled inside."""
+    return " ".join(unicodedata.normalize("NFKC", str(value)).split())
+
+
+def _same_text(ours: Any, theirs: Any) -> bool | None:
+    if theirs is None or plain(theirs) == "":
+        return None
+    return plain(ours or "") == plain(theirs)
+
+
+def _same_code(ours: Any, theirs: Any) -> bool | None:
+    if theirs is None or plain(theirs) == "":
+        return None
+    return (
+        plain(ours or "").replace(" ", "").replace("-", "").upper()
+        == plain(theirs).replace(" ", "").replace("-", "").upper()
+    )
+
+
+def _same_remark(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool | None:
+    """The gateway may print bank data into the remark where it was asked to show them, so ours need only be in it."""
+    theirs = reply.get("remark")
+    if theirs is None or plain(theirs) == "":
+        return None
+    ours = plain(submitted.get("remark") or "")
+    if ours:
+        return ours in plain(theirs)
+    return bool(submitted.get("buyerBankShow") or submitted.get("sellerBankShow"))
+
+
+def _same_items(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> bool | None:
+    if not theirs:
+        return None
+    return len(ours) == len(theirs) and all(map(_same_item, ours, theirs))
+
+
+def _same_item(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """A name may come back with the tax classification before it: `*信息技术服务*软件`."""
+    return (
+        plain(theirs.get("name") or "").endswith(plain(ours.get("name") or ""))
+        and _same_number(ours.get("quantity"), theirs.get("quantity"))
+        and _same_number(ours.get("unitPrice"), theirs.get("unitPrice"))
+        and _same_text(ours.get("spec"), theirs.get("spec")) is not False
+        and _same_text(ours.get("unit"), theirs.get("unit")) is not False
+    )
+
+
+def _same_number(ours: Any, theirs: Any) -> bool:
+    if theirs is None or theirs == "":
+        return True
+    try:
+        return Decimal(str(ours)) == Decimal(str(theirs))
+    except InvalidOperation:
+        return False

@@ -1,0 +1,93 @@
+"""What no lane does: free what dead workers held, fail what waited too long, answer repeats of an order.
+
+Each round is bounded; what is left over is done in the next one. Knows nothing of sessions.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from contracts.envelope import loads
+from contracts.events import Outcome
+from worker.crashpoints import crashpoint
+from worker.errors import JournalUnavailable
+from worker.flows.announce import Announcement, events_of, failure, what_every_event_says
+from worker.flows.issue import deadline_exceeded
+from worker.lanes.services import LaneServices
+from worker.records import Command, CommandState, Following, Settlement
+
+log = structlog.get_logger(__name__)
+
+
+class Housekeeping:
+    """A round every `poll_seconds`, or sooner when told that there is something."""
+
+    def __init__(self, services: LaneServices, worker: str, *, lanes_freed: Callable[[], None]) -> None:
+        self._services = services
+        self._worker = worker
+        self._lanes_freed = lanes_freed
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """A repeat of an order may be answerable."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                moved = await self.run_once()
+            except JournalUnavailable as fault:
+                log.warning("journal_unavailable", reason=str(fault))
+                moved = 0
+            if moved == 0:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self._services.settings.poll_seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def run_once(self) -> int:
+        """One round. Returns how many rows it moved."""
+        journal, now = self._services.journal, self._services.clock.now()
+        freed = await journal.reap(self._worker, now)
+        if freed:
+            self._lanes_freed()
+        late = [await self._fail_overdue(command) for command in await journal.overdue(now)]
+        followed = [await self._answer_follower(following) for following in await journal.followers()]
+        if sum(late) + sum(followed):
+            self._services.committed()
+        return freed + sum(late) + sum(followed)
+
+    async def _fail_overdue(self, command: Command) -> bool:
+        code, stage, message = deadline_exceeded()
+        announcement = failure(code, stage, message, command.attempts)
+        return await self._settle(command, CommandState.FAILED, announcement)
+
+    async def _answer_follower(self, following: Following) -> bool:
+        """The follower's own event, with the data of the first command's."""
+        said = loads(following.final.body)
+        own = what_every_event_says(following.follower)
+        data = {name: value for name, value in said["data"].items() if name not in own}
+        outcome = Outcome(following.final.type.rpartition(".")[2])
+        return await self._settle(following.follower, CommandState(outcome.value), Announcement(outcome, data))
+
+    async def _settle(self, command: Command, to: CommandState, announcement: Announcement) -> bool:
+        now = self._services.clock.now()
+        events = events_of(command, (announcement,), worker=self._services.settings.source, at=now)
+        settlement = Settlement(command=command, expected=frozenset({command.state}), to=to, at=now, events=events)
+        crashpoint(f"housekeeping.{to}_next")
+        settled = await self._services.journal.settle(settlement)
+        crashpoint(f"housekeeping.{to}_recorded")
+        if settled:
+            code = str(announcement.data.get("code", ""))
+            self._services.hooks.settled(command.type, to, code)
+            log.info(
+                "command_settled", state=to, command_id=command.id, command_source=command.source, code=code or None
+            )
+        return settled

@@ -1,0 +1,133 @@
+"""The lane's connection: at most one session, kept between commands while it gives no cause for doubt.
+
+Guarantees that the session is closed, and that the gateway had a moment to forget it, before another one of the
+same `userId` is opened. Every wait can be interrupted. Knows nothing of commands.
+"""
+
+import asyncio
+
+from worker.errors import LeaseLost, Transient
+from worker.lanes.order import Order
+from worker.lanes.services import LaneServices
+from worker.ports import GatewaySession, SessionEvent
+from worker.records import LaneLease
+
+
+class Interruption(Exception):
+    """The lane is asked to stop waiting: the worker drains, or its lease is lost."""
+
+    def __init__(self, *, lease_is_lost: bool) -> None:
+        super().__init__("interrupted")
+        self.lease_is_lost = lease_is_lost
+
+
+class Line:
+    """One lane's session, or none."""
+
+    def __init__(self, services: LaneServices, lease: LaneLease) -> None:
+        self._services = services
+        self.lease = lease
+        self._session: GatewaySession | None = None
+        self._order: Order | None = None
+        self._interruption: Interruption | None = None
+        self._is_woken = False
+        self._waiting: asyncio.Timeout | None = None
+        self._may_be_woken = False
+
+    @property
+    def lane(self) -> str:
+        """The gateway's user id."""
+        return self.lease.lane
+
+    @property
+    def session(self) -> GatewaySession:
+        """The open session. Raises `LeaseLost` where there is none: nothing may be sent then."""
+        if self._session is None:
+            raise LeaseLost("the session was dropped")
+        return self._session
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a session that may be used again."""
+        return self._session is not None and self._session.is_open
+
+    async def serves(self, order: Order) -> bool:
+        """Whether the open session may serve this order; one that may not is closed."""
+        if self._order is not None and self.is_connected and self._order.logs_in_like(order):
+            return True
+        await self.hang_up()
+        return False
+
+    async def connect(self, order: Order) -> None:
+        """Open the session. Raises `Transient`, `Permanent`, `Interruption`; `LeaseLost` if the lease is at its end."""
+        if not self._services.lease.is_safe(self._services.clock.monotonic()):
+            raise LeaseLost("the lease is at its end")
+        try:
+            async with asyncio.timeout(None) as waiting:
+                self._begin_waiting(waiting)
+                self._session = await self._services.gateway.connect(self.lane)
+        except TimeoutError:
+            self._raise_interruption()
+            raise Transient("the gateway did not answer the handshake in time") from None
+        finally:
+            self._waiting = None
+        self._order = order
+
+    async def listen(self, until: float | None, *, wakeable: bool = False) -> SessionEvent | None:
+        """The session's next event; None if woken (where `wakeable`). Raises `TimeoutError` at `until` (the loop's
+        time), `Interruption` when asked to stop."""
+        if wakeable and self._is_woken:
+            self._is_woken = False
+            return None
+        try:
+            async with asyncio.timeout_at(until) as waiting:
+                self._begin_waiting(waiting, may_be_woken=wakeable)
+                return await self.session.receive()
+        except TimeoutError:
+            self._raise_interruption()
+            if wakeable and self._is_woken:
+                self._is_woken = False
+                return None
+            raise
+        finally:
+            self._waiting = None
+
+    async def hang_up(self) -> None:
+        """Close the session and give the gateway a moment: a late close must not take the next session with it."""
+        session, self._session, self._order = self._session, None, None
+        if session is not None:
+            await session.close()
+            await asyncio.sleep(self._services.settings.reconnect_pause_seconds)
+
+    def wake(self) -> None:
+        """Work came for this lane. Ends an idle wait; a running exchange looks for more when it is done."""
+        self._is_woken = True
+        if self._may_be_woken:
+            self._stop_waiting()
+
+    def heed_wake(self) -> None:
+        """Work is about to be looked for: what woke the lane so far is taken care of."""
+        self._is_woken = False
+
+    def interrupt(self, *, lease_is_lost: bool) -> None:
+        """Stop waiting, now and from now on."""
+        self._interruption = Interruption(lease_is_lost=lease_is_lost)
+        self._stop_waiting()
+
+    @property
+    def interruption(self) -> Interruption | None:
+        """Why the lane should stop, if it should."""
+        return self._interruption
+
+    def _begin_waiting(self, waiting: asyncio.Timeout, *, may_be_woken: bool = False) -> None:
+        self._waiting, self._may_be_woken = waiting, may_be_woken
+        if self._interruption is not None:
+            waiting.reschedule(asyncio.get_running_loop().time())
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(asyncio.get_running_loop().time())
+
+    def _raise_interruption(self) -> None:
+        if self._interruption is not None:
+            raise self._interruption from None

@@ -1,0 +1,204 @@
+"""Claims lanes, keeps the lease, and ends lanes when it must.
+
+Guarantees that no lane runs without a lease of this worker, and that lanes are dropped the moment it is known
+to be lost. Knows nothing of what a command does.
+"""
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+
+import structlog
+
+from worker.errors import JournalUnavailable
+from worker.lanes.runner import LaneRunner
+from worker.lanes.services import LaneServices
+from worker.records import Claim
+
+log = structlog.get_logger(__name__)
+
+CLAIM_BATCH = 64
+
+
+class Scheduler:
+    """All lanes of this worker."""
+
+    def __init__(self, services: LaneServices, worker: str) -> None:
+        self._services = services
+        self._worker = worker
+        self._lanes: dict[str, tuple[LaneRunner, asyncio.Task[None]]] = {}
+        self._wake = asyncio.Event()
+
+    # ---- from outside ------------------------------------------------------------------------------
+
+    def wake(self, lanes: Collection[str] = ()) -> None:
+        """There may be work: for these lanes, or for any."""
+        is_for_others = not lanes
+        for lane in lanes:
+            running = self._lanes.get(lane)
+            if running is not None:
+                running[0].line.wake()
+            else:
+                is_for_others = True
+        if is_for_others:
+            self._wake.set()
+
+    @property
+    def active(self) -> int:
+        """Lanes being served."""
+        return len(self._lanes)
+
+    async def run(self) -> None:
+        """Register, then claim and renew until cancelled; `drain` first, for a clean end."""
+        await self._register()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_lease(), name="lease")
+            group.create_task(self._keep_claiming(), name="claims")
+
+    async def drain(self, grace: timedelta) -> None:
+        """Take nothing new, let exchanges finish for `grace`, then hand over what is left; durable either way."""
+        self._services.is_draining = True
+        for runner, _ in self._lanes.values():
+            runner.line.wake()
+        await self._wait_for_lanes(grace)
+        if self._lanes:
+            log.warning("handing_over", lanes=len(self._lanes))
+        self._interrupt_all(lease_is_lost=False)
+        await self._wait_for_lanes(timedelta(seconds=self._services.settings.close_timeout_seconds + 5))
+        await self._services.journal.retire(self._worker)
+
+    # ---- claiming ----------------------------------------------------------------------------------
+
+    async def _keep_claiming(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                claimed = await self.run_once()
+            except JournalUnavailable as fault:
+                log.warning("journal_unavailable", reason=str(fault))
+                claimed = 0
+            if claimed == 0:
+                await self._wait_for_work()
+
+    async def run_once(self) -> int:
+        """Claim what there is room for. Returns how many lanes were begun."""
+        services = self._services
+        if services.is_draining or not services.lease.is_safe(services.clock.monotonic()):
+            return 0
+        free = services.settings.max_lanes - len(self._lanes)
+        wished = services.gate.may_begin(min(free, CLAIM_BATCH), services.clock.monotonic())
+        await self._look_for_contention(free)
+        claims = await services.journal.claim(self._worker, wished, services.clock.now()) if wished else ()
+        for claim in claims:
+            self._begin(claim)
+        return len(claims)
+
+    async def _look_for_contention(self, free: int) -> None:
+        services = self._services
+        is_contended = free <= 0 and await services.journal.ready_lanes(1) > 0
+        if is_contended and not services.is_contended:
+            for runner, _ in self._lanes.values():
+                runner.line.wake()
+        services.is_contended = is_contended
+
+    async def _wait_for_work(self) -> None:
+        services = self._services
+        probe_in = services.gate.seconds_closed(services.clock.monotonic())
+        pause = probe_in if 0 < probe_in < services.settings.poll_seconds else services.settings.poll_seconds
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            await self._look_at_wanted()
+
+    async def _look_at_wanted(self) -> None:
+        """Lanes of ours may have got work through another replica."""
+        try:
+            self_wanted = await self._services.journal.wanted(self._worker)
+        except JournalUnavailable:
+            return
+        for lane in self_wanted:
+            running = self._lanes.get(lane)
+            if running is not None:
+                running[0].line.wake()
+
+    def _begin(self, claim: Claim) -> None:
+        lane = claim.lease.lane
+        runner = LaneRunner(self._services, claim)
+        task = asyncio.create_task(runner.serve(), name="lane")
+        self._lanes[lane] = runner, task
+        task.add_done_callback(lambda done: self._ended(lane, done))
+        self._report()
+
+    def _ended(self, lane: str, task: asyncio.Task[None]) -> None:
+        if lane in self._lanes and self._lanes[lane][1] is task:
+            del self._lanes[lane]
+        self._wake.set()
+        self._report()
+
+    def _report(self) -> None:
+        sessions = sum(runner.line.is_connected for runner, _ in self._lanes.values())
+        self._services.hooks.lanes(len(self._lanes), sessions)
+
+    # ---- the lease ---------------------------------------------------------------------------------
+
+    async def _register(self) -> None:
+        services = self._services
+        while True:
+            asked_at = services.clock.monotonic()
+            try:
+                await services.journal.register(self._worker, services.settings.lease)
+            except JournalUnavailable as fault:
+                log.warning("journal_unavailable", reason=str(fault))
+                await asyncio.sleep(services.settings.poll_seconds)
+                continue
+            services.lease.is_given_up = False
+            services.lease.granted(asked_at)
+            return
+
+    async def _keep_lease(self) -> None:
+        """Renewed every third of its length; looked at more often, for the process may have been stopped."""
+        services = self._services
+        renew_every = services.settings.lease_seconds / 3
+        renewed_at = services.clock.monotonic()
+        while True:
+            await asyncio.sleep(min(1.0, renew_every / 4))
+            now = services.clock.monotonic()
+            if services.lease.has_run_out(now):
+                await self._start_anew()
+                renewed_at = services.clock.monotonic()
+            elif now - renewed_at >= renew_every and await self._renew():
+                renewed_at = now
+
+    async def _renew(self) -> bool:
+        services = self._services
+        asked_at = services.clock.monotonic()
+        try:
+            is_ours = await services.journal.renew(self._worker, services.settings.lease)
+        except JournalUnavailable as fault:
+            log.warning("lease_not_renewed", reason=str(fault))
+            return False
+        if is_ours:
+            services.lease.granted(asked_at)
+        else:
+            services.lease.is_given_up = True
+        return is_ours
+
+    async def _start_anew(self) -> None:
+        """Others may hold our lanes: drop every session unused, then ask for a new lease."""
+        log.error("lease_lost", lanes=len(self._lanes))
+        self._services.hooks.lease_lost()
+        self._services.lease.is_given_up = True
+        self._interrupt_all(lease_is_lost=True)
+        await self._wait_for_lanes(timedelta(seconds=self._services.settings.close_timeout_seconds + 5))
+        await self._register()
+        self._wake.set()
+
+    def _interrupt_all(self, *, lease_is_lost: bool) -> None:
+        for runner, _ in self._lanes.values():
+            runner.line.interrupt(lease_is_lost=lease_is_lost)
+
+    async def _wait_for_lanes(self, at_most: timedelta) -> None:
+        tasks = [task for _, task in self._lanes.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=at_most.total_seconds())

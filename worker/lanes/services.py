@@ -1,0 +1,74 @@
+"""What every lane of this worker shares. A value, so that tests can hand in fakes one by one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from worker.clock import Clock
+from worker.flows.issue import Timing
+from worker.lanes.gate import GatewayGate
+from worker.lanes.lease import LeaseWatch
+from worker.ports import Credentials, Gateway, LaneJournal
+from worker.settings import Settings
+
+
+class LaneHooks(Protocol):
+    """What an operator wants counted. Called synchronously; must not raise."""
+
+    def submitted(self) -> None: ...
+    def settled(self, command_type: str, outcome: str, code: str) -> None: ...
+    def frame_ignored(self, reason: str) -> None: ...
+    def login_refused(self) -> None: ...
+    def lease_lost(self) -> None: ...
+    def lanes(self, active: int, sessions: int) -> None: ...
+
+
+class NoHooks:
+    """Counts nothing."""
+
+    def submitted(self) -> None: ...
+    def settled(self, command_type: str, outcome: str, code: str) -> None: ...
+    def frame_ignored(self, reason: str) -> None: ...
+    def login_refused(self) -> None: ...
+    def lease_lost(self) -> None: ...
+    def lanes(self, active: int, sessions: int) -> None: ...
+
+
+@dataclass(slots=True)
+class LaneServices:
+    """Ports, settings and the state that all lanes share."""
+
+    journal: LaneJournal
+    gateway: Gateway
+    credentials: Credentials
+    clock: Clock
+    settings: Settings
+    chance: Callable[[], float]
+    """A number in [0, 1), for jitter."""
+    committed: Callable[[], None]
+    """Told after each commit that wrote events, so that the relay need not poll."""
+    hooks: LaneHooks = field(default_factory=NoHooks)
+    is_contended: bool = False
+    """Lanes wait while none is free: each should give way soon."""
+    is_draining: bool = False
+    lease: LeaseWatch = field(init=False)
+    gate: GatewayGate = field(init=False)
+    timing: Timing = field(init=False)
+    suspension: timedelta = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.lease = LeaseWatch(settings.lease_seconds)
+        self.suspension = timedelta(seconds=settings.login_suspend_seconds)
+        self.gate = GatewayGate(settings.gateway_probes)
+        self.timing = Timing(
+            login=timedelta(seconds=settings.login_timeout_seconds),
+            answer=timedelta(seconds=settings.answer_timeout_seconds),
+            scan=timedelta(seconds=settings.scan_timeout_seconds),
+            result=timedelta(seconds=settings.result_timeout_seconds),
+            refusal_grace=timedelta(seconds=settings.refusal_grace_seconds),
+            retry_min=timedelta(seconds=settings.retry_min_seconds),
+            retry_max=timedelta(seconds=settings.retry_max_seconds),
+            login_attempts=settings.login_attempts,
+        )
