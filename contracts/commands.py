@@ -2,24 +2,32 @@
 invoice must not vanish.
 
 Names inside `login` and `invoice` are the vendor's own as its manual spells them; the right spelling is
-accepted too. Money and quantities are `Decimal`, accepted as JSON numbers or text. What depends on
+accepted too. Money and quantities are `Decimal`, accepted as JSON numbers or text. Tax ids, areas and roles
+come out in the one form that is sent; spaces around text are cut, but for passwords. What depends on
 configuration (lengths, characters, fractional quantities) is checked in `contracts.limits`.
 """
 
+import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SecretStr,
+    StringConstraints,
     model_validator,
 )
+
+from contracts.taxpayer import area_word, normalise_tax_id, role_name
 
 
 class CommandType(StrEnum):
@@ -28,23 +36,84 @@ class CommandType(StrEnum):
     ISSUE = "invoice.issue"
 
 
+NO_CONTROLS = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+"""Text of one line: a control character would break a form, an invoice or a log line."""
+NO_CONTROLS_BUT_LINE_FEED = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
+CREDENTIAL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+SAME_AS = {
+    "buyerIndentification": "buyerIdentification",
+    "sellerIndentification": "sellerIdentification",
+}
+"""The vendor's spelling to the right one; a command may use either, not both."""
+
+_JSON_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+_LARGEST_EXPONENT = 40
+
+
 def _exact(value: Any) -> Any:
     """Refuse binary floats and booleans where money is meant; the JSON reader hands decimals over as `Decimal`."""
     if isinstance(value, bool):
         raise ValueError("must be a number, not true or false")  # noqa: TRY004  pydantic wants ValueError
     if isinstance(value, float):
         raise ValueError("must be exact: a decimal as JSON number or text")  # noqa: TRY004
+    if isinstance(value, str) and not _JSON_NUMBER.fullmatch(value.strip()):
+        raise ValueError('must be a decimal, written like a JSON number (12.50 or "12.50")')
     return value
 
 
-Amount = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+def _sane(value: Decimal) -> Decimal:
+    """Bound the exponent before anybody writes the number out: 1e999999999 has a billion zeros."""
+    if not -_LARGEST_EXPONENT <= value.adjusted() <= _LARGEST_EXPONENT:
+        raise ValueError("is out of range")
+    return value
+
+
+def _plain(value: Decimal) -> str:
+    return format(value, "f")
+
+
+def _rfc3339(value: Any) -> Any:
+    """Refuse numbers, bare dates and times without an offset: each would be guessed at."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value.strip())):
+        return value
+    raise ValueError("must be a time as RFC 3339 text with an offset, such as 2026-01-31T12:00:00+08:00")
+
+
+def _tax_id(value: str) -> str:
+    normalised = normalise_tax_id(value)
+    if value and not normalised:
+        raise ValueError("must hold letters or digits")
+    return normalised
+
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
+
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_exact),
+    AfterValidator(_sane),
+    PlainSerializer(_plain, return_type=str, when_used="json"),
+    Field(allow_inf_nan=False),
+]
 """An exact decimal: JSON number or text in, text out."""
 
 Flag = Annotated[Literal[0, 1], BeforeValidator(_exact)]
+Text = Annotated[str, StringConstraints(pattern=NO_CONTROLS)]
+Lines = Annotated[str, StringConstraints(pattern=NO_CONTROLS_BUT_LINE_FEED)]
+TaxId = Annotated[Text, AfterValidator(_tax_id)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_utc)]
 
 
 class Closed(BaseModel):
-    """A part of a command: unknown members are refused, values are not changed."""
+    """A part of a command: unknown members are refused."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -55,59 +124,71 @@ class Closed(BaseModel):
     )
 
 
+def _password(value: Any) -> Any:
+    """Wrap a password before the model can cut its spaces: they belong to it."""
+    return SecretStr(value) if isinstance(value, str) else value
+
+
+Password = Annotated[SecretStr, BeforeValidator(_password)]
+
+
 class Login(Closed):
     """How to log in at the tax bureau (manual: 登录税务局, data)."""
 
-    companyCode: str = Field(min_length=1, max_length=64, description="统一社会信用代码/纳税人识别号")  # noqa: N815
-    phone: str = Field(min_length=1, max_length=64, description="居民身份证号码/手机号码/用户名")
-    password: SecretStr = Field(min_length=1, max_length=256, description="个人用户密码")
-    area: str = Field(min_length=1, max_length=32, description="区域, as pinyin (zhejiang), name or code")
-    role: str = Field(min_length=1, max_length=32, description="登录角色, for example 法定代表人")
-    companyName: str | None = Field(default=None, max_length=200, description="only for queries")  # noqa: N815
+    companyCode: TaxId = Field(min_length=1, max_length=64, description="统一社会信用代码/纳税人识别号")  # noqa: N815
+    phone: Text = Field(min_length=1, max_length=64, description="居民身份证号码/手机号码/用户名")
+    password: Password = Field(min_length=1, max_length=256, description="个人用户密码")
+    area: Annotated[Text, AfterValidator(area_word)] = Field(
+        min_length=1, max_length=32, description="区域, as pinyin (zhejiang), name or code; sent as pinyin"
+    )
+    role: Annotated[Text, AfterValidator(role_name)] = Field(
+        min_length=1, max_length=32, description="登录角色, as name (法定代表人) or code (01); sent as name"
+    )
+    companyName: Text | None = Field(default=None, max_length=200, description="only for queries")  # noqa: N815
 
 
 class InvoiceItem(Closed):
     """One line of goods (manual: invoiceItem)."""
 
-    name: str = Field(min_length=1, description="名称")
+    name: Text = Field(min_length=1, description="名称")
     quantity: Amount = Field(gt=0, description="数量; whole unless FAPIAO_FRACTIONAL_QUANTITY is set")
-    spec: str = Field(default="", description="规格")
-    unit: str = Field(default="", description="单位")
+    spec: Text = Field(default="", description="规格")
+    unit: Text = Field(default="", description="单位")
     unitPrice: Amount = Field(ge=0, description="单价")  # noqa: N815
 
 
 class Invoice(Closed):
     """What is to be issued (manual: invoice_info, data). Members a buyer may not have can be left out."""
 
-    buyerName: str = Field(min_length=1, description="购买方名称")  # noqa: N815
-    buyerIndentification: str = Field(  # noqa: N815
+    buyerName: Text = Field(min_length=1, description="购买方名称")  # noqa: N815
+    buyerIndentification: TaxId = Field(  # noqa: N815
         default="",
-        validation_alias=AliasChoices("buyerIndentification", "buyerIdentification"),
+        validation_alias=AliasChoices("buyerIndentification", SAME_AS["buyerIndentification"]),
         description="购买方统一信用代码; needed unless the buyer is a natural person with an ordinary invoice",
     )
-    buyerAddress: str = Field(default="", description="购买方公司地址")  # noqa: N815
-    buyerPhone: str = Field(default="", description="购买方电话")  # noqa: N815
-    buyerEmail: str = Field(default="", description="购买方收票邮箱")  # noqa: N815
-    buyerBank: str = Field(default="", description="购买方开户银行")  # noqa: N815
-    buyerBankAccount: str = Field(default="", description="购买方银行帐号")  # noqa: N815
+    buyerAddress: Text = Field(default="", description="购买方公司地址")  # noqa: N815
+    buyerPhone: Text = Field(default="", description="购买方电话")  # noqa: N815
+    buyerEmail: Text = Field(default="", description="购买方收票邮箱")  # noqa: N815
+    buyerBank: Text = Field(default="", description="购买方开户银行")  # noqa: N815
+    buyerBankAccount: Text = Field(default="", description="购买方银行帐号")  # noqa: N815
     buyerInvoiceType: Flag = Field(description="0 普通票, 1 专票")  # noqa: N815
     buyerType: Flag = Field(description="0 企业, 1 个人")  # noqa: N815
     buyerBankShow: Flag = Field(default=0, description="是否展示购买方银行帐号, 0 不显示, 1 显示")  # noqa: N815
     invoiceItems: list[InvoiceItem] = Field(min_length=1, description="开票商品列表")  # noqa: N815
-    remark: str = Field(default="", description="备注信息")
-    sellerName: str = Field(min_length=1, description="销售方公司名称")  # noqa: N815
-    sellerIndentification: str = Field(  # noqa: N815
+    remark: Lines = Field(default="", description="备注信息; may have line feeds")
+    sellerName: Text = Field(min_length=1, description="销售方公司名称")  # noqa: N815
+    sellerIndentification: TaxId = Field(  # noqa: N815
         min_length=1,
-        validation_alias=AliasChoices("sellerIndentification", "sellerIdentification"),
+        validation_alias=AliasChoices("sellerIndentification", SAME_AS["sellerIndentification"]),
         description="销售方统一信用代码",
     )
-    sellerBank: str = Field(description="销售方银行")  # noqa: N815
-    sellerBankAccount: str = Field(description="销售方银行帐户")  # noqa: N815
+    sellerBank: Text = Field(description="销售方银行")  # noqa: N815
+    sellerBankAccount: Text = Field(description="销售方银行帐户")  # noqa: N815
     sellerBankShow: Flag = Field(default=0, description="是否展示销售方银行帐号, 0 不显示, 1 显示")  # noqa: N815
-    sellerLoginAccount: str | None = Field(  # noqa: N815
+    sellerLoginAccount: Text | None = Field(  # noqa: N815
         default=None, min_length=1, description="销售方税务局登录帐号; default: the login's phone"
     )
-    sellerLoginPassword: SecretStr | None = Field(  # noqa: N815
+    sellerLoginPassword: Password | None = Field(  # noqa: N815
         default=None, min_length=1, description="销售方税务局登录密码; default: the login's password"
     )
 
@@ -120,7 +201,7 @@ class Invoice(Closed):
 class IssueInvoice(Closed):
     """`invoice.issue`: issue one invoice. Exactly one of `login` and `credential` is given."""
 
-    userId: str = Field(  # noqa: N815
+    userId: Text = Field(  # noqa: N815
         min_length=1, max_length=200, description="the gateway's user id; one lane"
     )
     login: Login | None = None
@@ -128,17 +209,17 @@ class IssueInvoice(Closed):
         default=None,
         min_length=1,
         max_length=100,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        pattern=CREDENTIAL_NAME,
         description="name of a login in FAPIAO_CREDENTIALS_DIR",
     )
     invoice: Invoice
-    orderNo: str | None = Field(  # noqa: N815
+    orderNo: Text | None = Field(  # noqa: N815
         default=None, min_length=1, max_length=200, description="unique per seller for ever"
     )
     expectedTotal: Amount | None = Field(  # noqa: N815
         default=None, gt=0, description="价税合计 the caller expects"
     )
-    deadline: AwareDatetime | None = Field(default=None, description="RFC 3339; after it nothing is submitted any more")
+    deadline: Moment | None = Field(default=None, description="RFC 3339; after it nothing is submitted any more")
 
     @model_validator(mode="after")
     def _one_way_to_log_in(self) -> "IssueInvoice":

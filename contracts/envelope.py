@@ -5,6 +5,7 @@ of AMQP itself.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +19,11 @@ PLAIN_JSON = "application/json"
 SPEC_VERSION = "1.0"
 MAX_NAME_CHARS = 200
 """Longest id, source, order number and user id."""
+
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_OUT_OF_RANGE = "a number is out of range"
+_LARGEST_EXPONENT = 400
+"""Beyond a binary float's range no partner means a number, and writing it out plainly would take the memory."""
 
 _EVENT_IDS = UUID("6d1f0c1e-54a8-5c59-9d4b-2f6b1f6c7f10")
 
@@ -46,7 +52,9 @@ class EventEnvelope(BaseModel):
     subject: str = Field(description="the command's id")
     time: datetime
     datacontenttype: Literal["application/json"]
-    sequence: int = Field(ge=1, description="per command, from 1")
+    sequence: int = Field(
+        ge=0, description="per command, from 1; 0 for an answer that is not the command's own (id_reused, busy)"
+    )
     data: dict[str, Any]
 
 
@@ -62,12 +70,23 @@ def timestamp(moment: datetime) -> str:
 
 def dumps(value: Any) -> bytes:
     """Compact UTF-8 JSON; decimals as text in plain notation, times as RFC 3339."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def loads(body: bytes | str) -> Any:
-    """JSON with exact decimals. Raises `ValueError` for what is not strict JSON (NaN, duplicate keys included)."""
-    return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique_members)
+    """JSON with exact decimals. Raises `ValueError`, and nothing else, for what is not strict JSON in UTF-8: NaN,
+    duplicate members, a byte order mark, half a surrogate pair and absurd nesting included."""
+    text = body if isinstance(body, str) else body.decode()
+    try:
+        value = _DECODER.decode(text)
+        if _HALF_A_PAIR.search(text):
+            # An escaped lone surrogate is no text: it could be neither stored nor published. Raises UnicodeError.
+            dumps(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ArithmeticError:
+        raise ValueError(_OUT_OF_RANGE) from None
+    return value
 
 
 def build_event(  # noqa: PLR0913  an envelope has that many attributes
@@ -111,8 +130,31 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _exact_number(text: str) -> Decimal:
+    value = Decimal(text)
+    if abs(value.adjusted()) > _LARGEST_EXPONENT:
+        raise ValueError(_OUT_OF_RANGE)
+    return value
+
+
+def _exact_integer(text: str) -> int:
+    if len(text) > _LARGEST_EXPONENT:
+        raise ValueError(_OUT_OF_RANGE)
+    return int(text)
+
+
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("an object has the same member twice")
     return members
+
+
+# Built once: `json.loads` and `json.dumps` would build them anew at every call.
+_DECODER = json.JSONDecoder(
+    parse_float=_exact_number,
+    parse_int=_exact_integer,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_unique_members,
+)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)

@@ -115,7 +115,7 @@ class IssuedInvoice(Open):
     sellerPhone: str | None = None  # noqa: N815
     remark: str | None = None
     invoiceNumber: str | None = Field(  # noqa: N815
-        default=None, description="where it is known: a person's or a query's word, never the result's"
+        default=None, description="where it is known; the manual's result does not carry it"
     )
 
 

@@ -55,7 +55,8 @@ class LaneJournal(Protocol):
     """What lanes ask. Every write is fenced by the lane's epoch."""
 
     async def register(self, worker: str, lease: timedelta) -> None:
-        """Enter a worker with a lease from now on (the store's clock)."""
+        """Enter a worker with a lease from now on (the store's clock). One that registers again, after its lease was
+        lost, gives up every lane it held; its unpublished events stay its own unless they were adopted."""
         ...
 
     async def renew(self, worker: str, lease: timedelta) -> bool:

@@ -2,10 +2,13 @@
 buyer, seller, items and remark is the only tie (traps 8 and 9). Knows nothing of lanes or sessions.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+_CLASSIFICATION = re.compile(r"^\*[^*]+\* ?")
 
 
 def fits(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
@@ -49,14 +52,17 @@ def _same_code(ours: Any, theirs: Any) -> bool | None:
 
 
 def _same_remark(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool | None:
-    """The gateway may print bank data into the remark where it was asked to show them, so ours need only be in it."""
-    theirs = reply.get("remark")
-    if theirs is None or plain(theirs) == "":
+    """The same text; but the gateway may print bank data into the remark where it was asked to show them, and then
+    ours need only be in it, as words of its own: `order 1` is not in `order 12`."""
+    theirs = plain(reply.get("remark") or "")
+    if not theirs:
         return None
     ours = plain(submitted.get("remark") or "")
-    if ours:
-        return ours in plain(theirs)
-    return bool(submitted.get("buyerBankShow") or submitted.get("sellerBankShow"))
+    if ours == theirs:
+        return True
+    if not (submitted.get("buyerBankShow") or submitted.get("sellerBankShow")):
+        return False
+    return not ours or re.search(rf"(?<!\w){re.escape(ours)}(?!\w)", theirs) is not None
 
 
 def _same_items(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> bool | None:
@@ -66,14 +72,18 @@ def _same_items(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str,
 
 
 def _same_item(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """A name may come back with the tax classification before it: `*信息技术服务*软件`."""
     return (
-        plain(theirs.get("name") or "").endswith(plain(ours.get("name") or ""))
+        _same_goods(plain(ours.get("name") or ""), plain(theirs.get("name") or ""))
         and _same_number(ours.get("quantity"), theirs.get("quantity"))
         and _same_number(ours.get("unitPrice"), theirs.get("unitPrice"))
         and _same_text(ours.get("spec"), theirs.get("spec")) is not False
         and _same_text(ours.get("unit"), theirs.get("unit")) is not False
     )
+
+
+def _same_goods(ours: str, theirs: str) -> bool:
+    """A name may come back with the tax classification before it, `*信息技术服务*软件`, or without the one it had."""
+    return theirs in {ours, _CLASSIFICATION.sub("", ours)} or _CLASSIFICATION.sub("", theirs) == ours
 
 
 def _same_number(ours: Any, theirs: Any) -> bool:

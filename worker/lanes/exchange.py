@@ -166,6 +166,7 @@ class Exchange:
         except Interruption as interruption:
             return self._interrupted(interruption)
         except Permanent as fault:
+            gate.succeeded()
             return ConnectFailed(str(fault), code=fault.code)
         except Transient as fault:
             gate.failed(self._services.clock.monotonic(), self._services.chance())
@@ -291,7 +292,7 @@ class Exchange:
                 return await act()
             except JournalUnavailable as fault:
                 self._log.warning("journal_unavailable", reason=str(fault))
-            if self._services.lease.has_run_out(self._services.clock.monotonic()):
+            if not self._services.lease.is_safe(self._services.clock.monotonic()):
                 await self._line.hang_up()
             await asyncio.sleep(self._services.settings.poll_seconds)
 
@@ -300,7 +301,8 @@ class Exchange:
         if record.to in FINAL | {CommandState.IN_DOUBT, CommandState.WAITING}:
             said: dict[str, Any] = record.announcements[-1].data if record.announcements else {}
             code = str(said.get("code", ""))
-            self._services.hooks.settled(self._command.type, record.to, code)
+            if record.to is not CommandState.WAITING:
+                self._services.hooks.settled(self._command.type, record.to, code)
             self._log.info(
                 "command_put_back" if record.to is CommandState.WAITING else "command_settled",
                 state=record.to,

@@ -38,9 +38,18 @@ class GatewayGate:
         """A connection stands: everybody may connect again."""
         self.failures = 0
 
+    def probed(self, at: float) -> None:
+        """Probes were let through: no more of them until they have had time to fail."""
+        if not self.is_open:
+            self._next_probe_at = max(self._next_probe_at, at + self._span)
+
     def failed(self, at: float, chance: float) -> None:
         """A connection could not be made for a reason that concerns all."""
         self.failures += 1
         if not self.is_open:
-            span = min(self.longest_seconds, self.shortest_seconds * 2 ** min(self.failures - OPENS_AFTER, 10))
-            self._next_probe_at = at + span * (0.5 + chance / 2)
+            self._next_probe_at = at + self._span * (0.5 + chance / 2)
+
+    @property
+    def _span(self) -> float:
+        doublings: int = 2 ** min(self.failures - OPENS_AFTER, 10)
+        return min(self.longest_seconds, self.shortest_seconds * doublings)

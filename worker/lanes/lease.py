@@ -14,7 +14,7 @@ class LeaseWatch:
     length_seconds: float
     _asked_at: float = float("-inf")
     is_given_up: bool = False
-    """Set once the lease is known to be lost; a new worker id is needed then."""
+    """Set once the lease is known to be lost; the worker must register anew."""
 
     @property
     def margin_seconds(self) -> float:
@@ -26,9 +26,12 @@ class LeaseWatch:
         self._asked_at = max(self._asked_at, asked_at)
 
     def is_safe(self, at: float) -> bool:
-        """Whether an irreversible act may begin."""
-        return not self.is_given_up and at < self._asked_at + self.length_seconds - self.margin_seconds
+        """Whether an irreversible act may begin, and whether sessions may stay open."""
+        return self.seconds_safe(at) > 0
 
-    def has_run_out(self, at: float) -> bool:
-        """Whether another worker may hold the lanes by now."""
-        return self.is_given_up or at >= self._asked_at + self.length_seconds
+    def seconds_safe(self, at: float) -> float:
+        """How long `is_safe` will go on to hold without a renewal; 0 where it does not. Sessions must be closed by
+        then: the margin is there so that they are gone before another worker may open theirs."""
+        if self.is_given_up:
+            return 0.0
+        return max(0.0, self._asked_at + self.length_seconds - self.margin_seconds - at)

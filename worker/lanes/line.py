@@ -33,6 +33,7 @@ class Line:
         self._is_woken = False
         self._waiting: asyncio.Timeout | None = None
         self._may_be_woken = False
+        self._hanging_up = asyncio.Lock()
 
     @property
     def lane(self) -> str:
@@ -59,7 +60,12 @@ class Line:
         return False
 
     async def connect(self, order: Order) -> None:
-        """Open the session. Raises `Transient`, `Permanent`, `Interruption`; `LeaseLost` if the lease is at its end."""
+        """Open the session. Raises `Transient`, `Permanent`, `Interruption`; `LeaseLost` if the lease is at its end.
+
+        An interrupted line never opens one again: by now its lane may be somebody else's, even where this worker
+        has a new lease.
+        """
+        self._raise_interruption()
         if not self._services.lease.is_safe(self._services.clock.monotonic()):
             raise LeaseLost("the lease is at its end")
         try:
@@ -92,12 +98,31 @@ class Line:
         finally:
             self._waiting = None
 
+    async def rest(self, until: float) -> bool:
+        """Wait without looking at the session until then (the loop's time); True if woken before. Raises
+        `Interruption` when asked to stop."""
+        try:
+            async with asyncio.timeout_at(until) as waiting:
+                self._begin_waiting(waiting, may_be_woken=True)
+                if not self._is_woken:
+                    await asyncio.get_running_loop().create_future()
+        except TimeoutError:
+            self._raise_interruption()
+        finally:
+            self._waiting = None
+        is_woken, self._is_woken = self._is_woken, False
+        return is_woken
+
     async def hang_up(self) -> None:
-        """Close the session and give the gateway a moment: a late close must not take the next session with it."""
-        session, self._session, self._order = self._session, None, None
-        if session is not None:
-            await session.close()
-            await asyncio.sleep(self._services.settings.reconnect_pause_seconds)
+        """Close the session and give the gateway a moment: a late close must not take the next session with it.
+
+        Whoever comes second waits for the first, so that the session is surely closed afterwards.
+        """
+        async with self._hanging_up:
+            session, self._session, self._order = self._session, None, None
+            if session is not None:
+                await session.close()
+                await asyncio.sleep(self._services.settings.reconnect_pause_seconds)
 
     def wake(self) -> None:
         """Work came for this lane. Ends an idle wait; a running exchange looks for more when it is done."""

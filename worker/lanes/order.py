@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from contracts.envelope import loads
+from contracts.failures import FailureCode
 from worker.errors import Permanent
 from worker.ports import Credentials, LoginFields, Submission
 from worker.records import Command
@@ -41,7 +42,7 @@ class Order:
 
 
 def read_order(command: Command, credentials: Credentials) -> Order:
-    """Raises `Permanent(credential_missing)` where the named credential cannot be had."""
+    """Raises `Permanent(credential_missing)` where the named credential, or the command's own, cannot be had."""
     data = loads(command.data)
     login = _login(data, command, credentials)
     invoice = dict(data["invoice"])
@@ -55,6 +56,8 @@ def _login(data: dict[str, Any], command: Command, credentials: Credentials) -> 
     if data.get("credential"):
         return credentials.load(data["credential"])
     login = data["login"]
+    if LOGIN_PASSWORD not in command.secrets:
+        raise Permanent(FailureCode.CREDENTIAL_MISSING, "the journal no longer has the command's password")
     return LoginFields(
         company_code=login["companyCode"],
         phone=login["phone"],

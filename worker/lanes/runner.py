@@ -5,22 +5,23 @@ they may be waiting.
 """
 
 import asyncio
+from dataclasses import asdict
 
 import structlog
 
+from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost
 from worker.lanes.exchange import Exchange
 from worker.lanes.line import Interruption, Line
 from worker.lanes.services import LaneServices
-from worker.ports import FrameIgnored
+from worker.ports import Disconnected, FrameIgnored
 from worker.records import Claim, Command
 
 log = structlog.get_logger(__name__)
 
 QUANTUM = 20
 """Commands in a row on one lane while other lanes wait for a place."""
-RELEASE_TRIES = 5
 BROKEN_PAUSE_SECONDS = 5
 """A bug that one command meets must not make its lane spin."""
 
@@ -47,7 +48,8 @@ class LaneRunner:
             log.warning("lane_dropped", reason=str(fault), epoch=self._claim.lease.epoch)
         except Exception:
             log.exception("lane_broke", epoch=self._claim.lease.epoch)
-            await asyncio.sleep(BROKEN_PAUSE_SECONDS)
+            await self.line.hang_up()
+            await self._rest(BROKEN_PAUSE_SECONDS)
         finally:
             await self.line.hang_up()
             crashpoint("lane.hung_up")
@@ -60,7 +62,9 @@ class LaneRunner:
     def _may_go_on(self) -> bool:
         services = self._services
         has_had_its_turn = services.is_contended and self._served >= QUANTUM
-        return not (services.is_draining or has_had_its_turn or self.line.interruption)
+        # Where the gateway is down, only the gate lets lanes through.
+        may_connect = self.line.is_connected or services.gate.is_open
+        return may_connect and not (services.is_draining or has_had_its_turn or self.line.interruption)
 
     async def _next(self) -> Command | None:
         """The lane's next command, waited for as long as an idle session is worth keeping."""
@@ -76,6 +80,16 @@ class LaneRunner:
                 return None
         return None
 
+    async def _rest(self, seconds: float) -> None:
+        """Over sooner where the lane is to be given up anyway."""
+        until = asyncio.get_running_loop().time() + seconds
+        try:
+            while self._may_go_on() and not self._services.is_contended:
+                if not await self.line.rest(until):
+                    return
+        except Interruption:
+            return
+
     async def _idle(self, until: float) -> bool:
         """True when woken. Anything the gateway says meanwhile is a surprise, and ends the session."""
         try:
@@ -84,23 +98,28 @@ class LaneRunner:
             return False
         if event is None:
             return True
+        if isinstance(event, Disconnected):
+            log.info("idle_session_ended", reason=event.reason)
+            return False
         reason = event.reason if isinstance(event, FrameIgnored) else type(event).__name__
-        log.info("idle_session_surprised", reason=reason)
-        if not (isinstance(event, FrameIgnored) and event.body is None):
-            await self._keep_surprise(reason, event)
+        body = event.body if isinstance(event, FrameIgnored) else dumps(asdict(event))
+        log.warning("idle_session_surprised", reason=reason)
+        self._services.hooks.frame_ignored("unsolicited")
+        if body is not None:
+            await self._services.journal.keep_stray(self.line.lane, None, reason, body, self._services.clock.now())
         return False
 
-    async def _keep_surprise(self, reason: str, event: object) -> None:
-        body = event.body if isinstance(event, FrameIgnored) and event.body else repr(event).encode()
-        self._services.hooks.frame_ignored("unsolicited")
-        await self._services.journal.keep_stray(self.line.lane, None, reason, body, self._services.clock.now())
-
     async def _release(self) -> None:
-        """Bounded: a lane that cannot be given up is freed when the lease runs out."""
-        for _ in range(RELEASE_TRIES):
+        """Until it is done, or the lease is lost and the lane with it: this worker goes on renewing its lease, so a
+        lane that it kept without serving it would be lost to everybody."""
+        services = self._services
+        while not services.lease.is_given_up:
             try:
-                await self._services.journal.release(self._claim.lease, self._services.clock.now())
-            except JournalUnavailable:
-                await asyncio.sleep(1)
+                await services.journal.release(self._claim.lease, services.clock.now())
+            except JournalUnavailable as fault:
+                log.warning("lane_not_released", reason=str(fault))
+            except Exception:
+                log.exception("lane_not_released")
             else:
                 return
+            await asyncio.sleep(services.settings.poll_seconds)

@@ -5,7 +5,8 @@ to be lost. Knows nothing of what a command does.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -27,7 +28,13 @@ class Scheduler:
         self._services = services
         self._worker = worker
         self._lanes: dict[str, tuple[LaneRunner, asyncio.Task[None]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Lanes that have not ended yet, those of an earlier lease included."""
         self._wake = asyncio.Event()
+        self._term = 0
+        """Counts the leases: what was claimed under an earlier one is nobody's by now."""
+        self._renewed_at = float("-inf")
+        self._is_retired = False
 
     # ---- from outside ------------------------------------------------------------------------------
 
@@ -54,18 +61,29 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_lease(), name="lease")
             group.create_task(self._keep_claiming(), name="claims")
+            group.create_task(self._keep_looking_at_wanted(), name="wanted")
 
     async def drain(self, grace: timedelta) -> None:
-        """Take nothing new, let exchanges finish for `grace`, then hand over what is left; durable either way."""
+        """Take nothing new, let exchanges finish for `grace`, then hand over what is left; durable either way.
+
+        The lease is ended last, and only when every session is closed: the next holder may connect at once.
+        """
         self._services.is_draining = True
         for runner, _ in self._lanes.values():
             runner.line.wake()
         await self._wait_for_lanes(grace)
-        if self._lanes:
-            log.warning("handing_over", lanes=len(self._lanes))
+        if self._tasks:
+            log.warning("handing_over", lanes=len(self._tasks))
         self._interrupt_all(lease_is_lost=False)
-        await self._wait_for_lanes(timedelta(seconds=self._services.settings.close_timeout_seconds + 5))
-        await self._services.journal.retire(self._worker)
+        await self._wait_for_lanes(self._closing_time)
+        for task in self._tasks:
+            task.cancel()
+        await self._wait_for_lanes(self._closing_time)
+        self._is_retired = True
+        try:
+            await self._services.journal.retire(self._worker)
+        except JournalUnavailable as fault:
+            log.warning("not_retired", reason=str(fault))
 
     # ---- claiming ----------------------------------------------------------------------------------
 
@@ -86,12 +104,29 @@ class Scheduler:
         if services.is_draining or not services.lease.is_safe(services.clock.monotonic()):
             return 0
         free = services.settings.max_lanes - len(self._lanes)
-        wished = services.gate.may_begin(min(free, CLAIM_BATCH), services.clock.monotonic())
         await self._look_for_contention(free)
-        claims = await services.journal.claim(self._worker, wished, services.clock.now()) if wished else ()
+        wished = services.gate.may_begin(min(free, CLAIM_BATCH), services.clock.monotonic())
+        if wished <= 0:
+            return 0
+        term = self._term
+        claims = await services.journal.claim(self._worker, wished, services.clock.now())
+        if self._came_too_late(term):
+            await self._give_back(claims)
+            return 0
+        if claims:
+            services.gate.probed(services.clock.monotonic())
         for claim in claims:
             self._begin(claim)
         return len(claims)
+
+    def _came_too_late(self, term: int) -> bool:
+        return self._services.is_draining or term != self._term
+
+    async def _give_back(self, claims: Sequence[Claim]) -> None:
+        """The lease ended, or the worker began to stop, while the store was answering. A failure is left to the end
+        of the lease."""
+        for claim in claims:
+            await self._services.journal.release(claim.lease, self._services.clock.now())
 
     async def _look_for_contention(self, free: int) -> None:
         services = self._services
@@ -105,19 +140,23 @@ class Scheduler:
         services = self._services
         probe_in = services.gate.seconds_closed(services.clock.monotonic())
         pause = probe_in if 0 < probe_in < services.settings.poll_seconds else services.settings.poll_seconds
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._wake.wait()
-        except TimeoutError:
+
+    async def _keep_looking_at_wanted(self) -> None:
+        while True:
+            await asyncio.sleep(self._services.settings.poll_seconds)
             await self._look_at_wanted()
 
     async def _look_at_wanted(self) -> None:
-        """Lanes of ours may have got work through another replica."""
+        """Lanes of ours may have got work through another replica. Looked for by time alone: a worker that is
+        woken all the while would never get to it otherwise."""
         try:
-            self_wanted = await self._services.journal.wanted(self._worker)
+            wanted = await self._services.journal.wanted(self._worker)
         except JournalUnavailable:
             return
-        for lane in self_wanted:
+        for lane in wanted:
             running = self._lanes.get(lane)
             if running is not None:
                 running[0].line.wake()
@@ -127,12 +166,16 @@ class Scheduler:
         runner = LaneRunner(self._services, claim)
         task = asyncio.create_task(runner.serve(), name="lane")
         self._lanes[lane] = runner, task
+        self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(lane, done))
         self._report()
 
     def _ended(self, lane: str, task: asyncio.Task[None]) -> None:
         if lane in self._lanes and self._lanes[lane][1] is task:
             del self._lanes[lane]
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("lane_died", exc_info=fault)
         self._wake.set()
         self._report()
 
@@ -147,50 +190,58 @@ class Scheduler:
         while True:
             asked_at = services.clock.monotonic()
             try:
-                await services.journal.register(self._worker, services.settings.lease)
-            except JournalUnavailable as fault:
-                log.warning("journal_unavailable", reason=str(fault))
+                # An answer that comes after the lease it grants is over is worth nothing.
+                async with asyncio.timeout(services.settings.lease_seconds):
+                    await services.journal.register(self._worker, services.settings.lease)
+            except (JournalUnavailable, TimeoutError) as fault:
+                log.warning("not_registered", reason=str(fault))
                 await asyncio.sleep(services.settings.poll_seconds)
                 continue
             services.lease.is_given_up = False
             services.lease.granted(asked_at)
+            self._renewed_at = asked_at
             return
 
     async def _keep_lease(self) -> None:
         """Renewed every third of its length; looked at more often, for the process may have been stopped."""
         services = self._services
         renew_every = services.settings.lease_seconds / 3
-        renewed_at = services.clock.monotonic()
-        while True:
+        while not self._is_retired:
             await asyncio.sleep(min(1.0, renew_every / 4))
             now = services.clock.monotonic()
-            if services.lease.has_run_out(now):
+            if services.lease.is_safe(now) and now - self._renewed_at >= renew_every:
+                await self._renew()
+            if not services.lease.is_safe(services.clock.monotonic()) and not self._is_retired:
                 await self._start_anew()
-                renewed_at = services.clock.monotonic()
-            elif now - renewed_at >= renew_every and await self._renew():
-                renewed_at = now
 
-    async def _renew(self) -> bool:
+    async def _renew(self) -> None:
+        """Waits no longer than the lease is safe: a store that hangs must not hide that it ended."""
         services = self._services
         asked_at = services.clock.monotonic()
         try:
-            is_ours = await services.journal.renew(self._worker, services.settings.lease)
-        except JournalUnavailable as fault:
+            async with asyncio.timeout(services.lease.seconds_safe(asked_at)):
+                is_ours = await services.journal.renew(self._worker, services.settings.lease)
+        except (JournalUnavailable, TimeoutError) as fault:
             log.warning("lease_not_renewed", reason=str(fault))
-            return False
+            return
         if is_ours:
             services.lease.granted(asked_at)
+            self._renewed_at = asked_at
         else:
             services.lease.is_given_up = True
-        return is_ours
 
     async def _start_anew(self) -> None:
-        """Others may hold our lanes: drop every session unused, then ask for a new lease."""
+        """Others may soon hold our lanes, or do so already: drop every session unused, then ask for a new lease.
+
+        A lane that waits for the store keeps what it knows, but not its session.
+        """
         log.error("lease_lost", lanes=len(self._lanes))
         self._services.hooks.lease_lost()
+        self._term += 1
         self._services.lease.is_given_up = True
         self._interrupt_all(lease_is_lost=True)
-        await self._wait_for_lanes(timedelta(seconds=self._services.settings.close_timeout_seconds + 5))
+        await asyncio.gather(*(runner.line.hang_up() for runner, _ in self._lanes.values()))
+        await self._wait_for_lanes(self._closing_time)
         await self._register()
         self._wake.set()
 
@@ -199,6 +250,10 @@ class Scheduler:
             runner.line.interrupt(lease_is_lost=lease_is_lost)
 
     async def _wait_for_lanes(self, at_most: timedelta) -> None:
-        tasks = [task for _, task in self._lanes.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=at_most.total_seconds())
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=at_most.total_seconds())
+
+    @property
+    def _closing_time(self) -> timedelta:
+        """What an interrupted lane may take: the closing handshake, the pause after it, and its release."""
+        return timedelta(seconds=self._services.settings.close_timeout_seconds + 5)

@@ -1,0 +1,91 @@
+"""The processes that a benchmark compares: each takes the same commands from a queue and answers them.
+
+Each runs in a process of its own, so that its CPU time and memory are its own.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aio_pika
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A running consumer and how to reach it."""
+
+    name: str
+    process: psutil.Process
+    exchange: str
+    routing_key: str
+    queue: str
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the process so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def resident_bytes(self) -> int:
+        """Memory in use now."""
+        return int(self.process.memory_info().rss)
+
+
+@contextmanager
+def sandbox(qr: str, **delays: float) -> Iterator[str]:
+    """The stand-in gateway in a process of its own; yields its address."""
+    options = [word for name, value in delays.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    command = [sys.executable, "-m", "worker.sandbox", "--port", "0", "--qr", qr, *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            yield line.split('"gateway"')[1].split('"')[1]
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def started(name: str, amqp_url: str, gateway: str, prefix: str, *, lanes: int) -> Iterator[Contestant]:
+    """Start one by name: `bare`, `worker` (SQLite), or `worker-postgres` (needs BENCHMARK_DATABASE_URL)."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "FAPIAO_AMQP_URL": amqp_url,
+            "FAPIAO_GATEWAY_URL": gateway,
+            "FAPIAO_PREFIX": prefix,
+            "FAPIAO_HTTP_PORT": "0",
+            "FAPIAO_LOG_FORMAT": "json",
+            "FAPIAO_MAX_LANES": str(lanes),
+            "FAPIAO_PREFETCH": str(lanes if name == "bare" else 200),
+            "FAPIAO_DATABASE_URL": f"sqlite:///{folder}/journal.db",
+            "BARE_QUEUE": f"{prefix}.bare",
+        }
+        if name == "bare":
+            command = [sys.executable, str(Path(__file__).with_name("bare_consumer.py"))]
+            where = ("", f"{prefix}.bare", f"{prefix}.bare")
+        else:
+            command = [sys.executable, "-m", "worker", "run"]
+            where = (f"{prefix}.commands", "invoice.issue", f"{prefix}.issue")
+        if name == "worker-postgres":
+            environment["FAPIAO_DATABASE_URL"] = os.environ["BENCHMARK_DATABASE_URL"]
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            try:
+                yield Contestant(name, psutil.Process(process.pid), *where)
+            finally:
+                process.terminate()
+                process.wait(30)
+
+
+async def prepare(channel: aio_pika.abc.AbstractChannel, prefix: str) -> str:
+    """The bare consumer's queue, durable and replicated like the worker's, and the reply queue; returns the latter."""
+    await channel.declare_queue(f"{prefix}.bare", durable=True, arguments={"x-queue-type": "quorum"})
+    replies = await channel.declare_queue(f"{prefix}.replies", durable=True, arguments={"x-queue-type": "quorum"})
+    return str(replies.name)

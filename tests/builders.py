@@ -1,0 +1,99 @@
+"""Values for tests, whole and valid by default: a test names only what it is about."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from contracts.envelope import dumps
+from worker.ports import ResultShown
+from worker.records import Command, CommandState, LaneLease, Route
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"
+
+
+def make_item(**members: Any) -> dict[str, Any]:
+    """One line of goods, in the vendor's words."""
+    return {
+        "name": "商品A",
+        "quantity": Decimal(2),
+        "spec": "规格A",
+        "unit": "件",
+        "unitPrice": Decimal("100.00"),
+        **members,
+    }
+
+
+def make_invoice(**members: Any) -> dict[str, Any]:
+    """An invoice as the journal has it: in the vendor's words, without account and password."""
+    return {
+        "buyerName": "ABC公司",
+        "buyerIndentification": "91330701MA2DFB848M",
+        "buyerAddress": "",
+        "buyerPhone": "",
+        "buyerEmail": "",
+        "buyerBank": "",
+        "buyerBankAccount": "",
+        "buyerInvoiceType": 0,
+        "buyerType": 0,
+        "buyerBankShow": 0,
+        "invoiceItems": [make_item()],
+        "remark": "",
+        "sellerName": "XYZ科技有限公司",
+        "sellerIndentification": "91330701MA2M37T86L",
+        "sellerBank": "招商银行杭州分行",
+        "sellerBankAccount": "9876543210987654321",
+        "sellerBankShow": 0,
+        **members,
+    }
+
+
+def make_login(**members: Any) -> dict[str, Any]:
+    """A login as the journal has it: without its password."""
+    return {
+        "companyCode": "91330701MA2M37T86L",
+        "phone": "13800000000",
+        "area": "zhejiang",
+        "role": "法定代表人",
+        **members,
+    }
+
+
+def make_data(
+    *, invoice: dict[str, Any] | None = None, login: dict[str, Any] | None = None, credential: str | None = None
+) -> bytes:
+    """The journaled data of an `invoice.issue`."""
+    way_in = {"credential": credential} if credential else {"login": login or make_login()}
+    return dumps({"userId": "1111", **way_in, "invoice": invoice or make_invoice()})
+
+
+def make_command(**fields: Any) -> Command:
+    """An `invoice.issue` that a lane has just taken."""
+    defaults: dict[str, Any] = {
+        "key": 1,
+        "source": "erp",
+        "id": f"order-{fields.get('key', 1)}",
+        "type": "invoice.issue",
+        "state": CommandState.RUNNING,
+        "route": Route(reply_to="replies", correlation_id="c-1"),
+        "received_at": MOMENT,
+        "lane": "1111",
+        "epoch": 1,
+        "attempts": 1,
+        "last_sequence": 0,
+        "data": make_data(),
+        "secrets": {"/login/password": PASSWORD},
+    }
+    return Command(**{**defaults, **fields})
+
+
+def make_lease(**fields: Any) -> LaneLease:
+    """The first lease of the default command's lane."""
+    return LaneLease(**{"lane": "1111", "worker": "w-1", "epoch": 1, **fields})
+
+
+def make_result(invoice: dict[str, Any] | None = None, **fields: Any) -> ResultShown:
+    """The gateway's answer to the default invoice, or to the one given."""
+    echo = {name: value for name, value in (invoice or make_invoice()).items() if value != ""}
+    defaults: dict[str, Any] = {"invoice": echo, "invoice_url": "http://pdf.example/1.pdf", "is_draft": False}
+    return ResultShown(**{**defaults, **fields})

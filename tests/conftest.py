@@ -1,0 +1,152 @@
+"""Fixtures for every level: addresses of real servers, and names that no other test uses.
+
+Guarantees that a test sees nothing of another: its own AMQP prefix, its own database. What a test makes under its
+prefix is removed after it. A server that cannot be had is an error, never a skip.
+"""
+
+import asyncio
+import concurrent.futures
+import os
+import uuid
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import aio_pika
+import asyncpg
+import pytest
+
+from deploy.provisioning.rabbitmq import BrokerControl
+from tests import servers
+
+QUEUES = ("issue", "query", "dead", "unrouted")
+EXCHANGES = ("commands", "events", "unrouted", "dead")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a module that break a broker of their own in one process: one start serves them all."""
+    for item in items:
+        if "own_rabbit" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(f"own-rabbit-{item.path.stem}"))
+
+
+@pytest.fixture(scope="session")
+def amqp_server() -> Iterator[dict[str, str]]:
+    """The broker that tests share, as the environment that describes it."""
+    server, described = servers.shared_rabbit(print)
+    yield described
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def amqp_url(amqp_server: dict[str, str]) -> str:
+    """Address of the shared broker. Do not break it: `own_rabbit` is there for that."""
+    return amqp_server[servers.AMQP_URL]
+
+
+@pytest.fixture(scope="session")
+def amqp_control(amqp_server: dict[str, str]) -> BrokerControl:
+    """`rabbitmqctl` on the shared broker, where that is a private node. A call takes a second or two."""
+    if servers.AMQP_CONTROL not in amqp_server:
+        pytest.fail("The shared broker was given by address only; use the fixture own_rabbit for rabbitmqctl.")
+    return BrokerControl.from_json(amqp_server[servers.AMQP_CONTROL])
+
+
+@pytest.fixture
+def amqp_prefix(amqp_url: str) -> Iterator[str]:
+    """A value for FAPIAO_PREFIX that is this test's own. What is declared under it is deleted afterwards."""
+    prefix = f"t{uuid.uuid4().hex[:12]}"
+    yield prefix
+    aside(_delete_objects(amqp_url, prefix))
+
+
+@pytest.fixture
+def reply_queue(amqp_url: str, amqp_prefix: str) -> str:
+    """A durable queue of this test's own, to name as `reply_to`."""
+    name = f"{amqp_prefix}.replies"
+    aside(_declare_queue(amqp_url, name))
+    return name
+
+
+@pytest.fixture(scope="module")
+def own_node() -> Iterator[servers.Broker]:
+    """The broker behind `own_rabbit`, one start per module."""
+    broker = servers.start_rabbit(print)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def own_rabbit(own_node: servers.Broker) -> servers.Broker:
+    """A broker that the test may stop, kill, restart and reconfigure. It runs when the test begins."""
+    try:
+        aside(_open_and_close(own_node.url()))
+    except OSError:  # the test before left it stopped
+        own_node.start()
+    return own_node
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Address of the shared PostgreSQL's maintenance database."""
+    server, described = servers.shared_postgres(print)
+    yield described[servers.DATABASE_URL]
+    server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Address of an empty database that is this test's own."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    aside(_execute(postgres_server, f'CREATE DATABASE "{name}"'))
+    before, _, _ = postgres_server.rpartition("/")
+    yield f"{before}/{name}"
+    aside(_execute(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Address of a SQLite file that is this test's own and does not exist yet."""
+    return f"sqlite:///{tmp_path / 'journal.db'}"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No FAPIAO_* variable of the developer's shell reaches a test."""
+    for name in [name for name in os.environ if name.startswith("FAPIAO_")]:
+        monkeypatch.delenv(name)
+
+
+def aside(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end on a loop of its own in another thread, so that the test's loop is left alone."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
+async def _open_and_close(url: str) -> None:
+    async with await aio_pika.connect(url):
+        pass
+
+
+async def _declare_queue(url: str, name: str) -> None:
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        await channel.declare_queue(name, durable=True)
+
+
+async def _delete_objects(url: str, prefix: str) -> None:
+    """Delete what carries the prefix. Deleting what is not there is no error in RabbitMQ."""
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        for queue in (*QUEUES, "replies"):
+            await channel.queue_delete(f"{prefix}.{queue}")
+        for exchange in EXCHANGES:
+            await channel.exchange_delete(f"{prefix}.{exchange}")
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,131 @@
+"""RabbitMQ and PostgreSQL in containers, by testcontainers, for machines with a Docker engine.
+
+Same interface as the private servers. A port stays the same over a restart, so clients may dial it again. The images
+are `TEST_RABBITMQ_IMAGE` and `TEST_POSTGRES_IMAGE`.
+"""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Self
+
+from testcontainers.core.container import DockerContainer
+
+from deploy.provisioning import CannotProvisionError
+from deploy.provisioning.processes import LOOPBACK, free_port, wait_until
+from deploy.provisioning.rabbitmq import speaks_amqp
+
+START_SECONDS = 120.0
+
+
+class _Container:
+    """One container that can be stopped, killed and started again."""
+
+    def __init__(self, image: str, inner_port: int, environment: dict[str, str], ready: Callable[[], bool]) -> None:
+        self._image = image
+        self._ready = ready
+        self._port = free_port()
+        self._container = DockerContainer(image).with_bind_ports(
+            inner_port,
+            (LOOPBACK, self._port),  # type: ignore[arg-type]  # the Docker client takes an address too
+        )
+        for name, value in environment.items():
+            self._container = self._container.with_env(name, value)
+        self._created = False
+
+    def start(self) -> Self:
+        """Start it, on its old data if it ran before, and return when it takes connections."""
+        if self._created:
+            self._container.get_wrapped_container().start()
+        else:
+            self._container.start()
+            self._created = True
+        if not wait_until(self._ready, None, START_SECONDS):
+            self.close()
+            raise CannotProvisionError(f"The container {self._image} did not start in {START_SECONDS:.0f} s.")
+        return self
+
+    def stop(self) -> None:
+        """Stop it in good order. Its data stay."""
+        self._container.get_wrapped_container().stop(timeout=40)
+
+    def kill(self) -> None:
+        """Kill it. Its data stay."""
+        self._container.get_wrapped_container().kill()
+
+    def close(self) -> None:
+        """Remove it with its data."""
+        self._container.stop()
+
+    def _run(self, *command: str) -> str:
+        done = self._container.get_wrapped_container().exec_run(list(command))
+        output = done.output.decode(errors="replace")
+        if done.exit_code:
+            raise subprocess.CalledProcessError(done.exit_code, command, output)
+        return str(output)
+
+
+class ContainerBroker(_Container):
+    """RabbitMQ in a container."""
+
+    def __init__(self) -> None:
+        super().__init__(os.environ.get("TEST_RABBITMQ_IMAGE", "rabbitmq:4"), 5672, {}, lambda: speaks_amqp(self._port))
+
+    def restart(self, pause_seconds: float = 0.0) -> None:
+        """Stop it, wait, start it on the same data and port."""
+        self.stop()
+        time.sleep(pause_seconds)
+        self.start()
+
+    def url(self, vhost: str = "/") -> str:
+        """Return the AMQP address for a virtual host."""
+        return f"amqp://guest:guest@{LOOPBACK}:{self._port}/{'' if vhost == '/' else vhost}"
+
+    def ctl(self, *arguments: str, seconds: float = 60.0) -> str:
+        """Run `rabbitmqctl` in it and return what it printed."""
+        return self._run("timeout", str(int(seconds)), "rabbitmqctl", "--silent", *arguments)
+
+    def add_vhost(self, vhost: str) -> str:
+        """Create a virtual host for `guest` and return its address."""
+        self.ctl("add_vhost", vhost)
+        self.ctl("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
+        return self.url(vhost)
+
+
+class ContainerDatabase(_Container):
+    """PostgreSQL in a container."""
+
+    def __init__(self) -> None:
+        access = {"POSTGRES_USER": "fapiao", "POSTGRES_DB": "postgres", "POSTGRES_HOST_AUTH_METHOD": "trust"}
+        super().__init__(os.environ.get("TEST_POSTGRES_IMAGE", "postgres:17"), 5432, access, self._answers)
+
+    def restart(self) -> None:
+        """Stop it and start it on the same data and port."""
+        self.stop()
+        self.start()
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the address of a database."""
+        return f"postgresql://fapiao@{LOOPBACK}:{self._port}/{database}"
+
+    def _answers(self) -> bool:
+        # Over TCP: while the image initialises itself, its server listens on a socket file only.
+        return _succeeds(lambda: self._run("pg_isready", "-q", "-h", LOOPBACK)) and _listens(self._port)
+
+
+def _succeeds(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=2).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,105 @@
+"""In-memory journals for tests of intake and outbox: small, strict, and able to be down.
+
+They keep the promises of `worker.ports` that their users rely on, dedupe and order included; the real stores are held
+to the whole of it by `tests/conformance`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from worker.clock import Clock
+from worker.errors import JournalUnavailable
+from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand, OutboxRow
+
+
+class FakeIntakeJournal:
+    """Remembers commands by source and id."""
+
+    def __init__(self) -> None:
+        self.commands: dict[tuple[str, str], NewCommand] = {}
+        self.answers: list[LooseEvent] = []
+        self.batches: list[int] = []
+        self.repeats = 0
+        self.is_down = False
+        self.poisonous: set[str] = set()
+        """Ids of commands that it fails over, for a reason of its own."""
+        self.busy: set[str] = set()
+        """Sources over their limit."""
+
+    async def admit(
+        self, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
+    ) -> Sequence[Admission]:
+        if self.is_down:
+            raise JournalUnavailable("the fake is down")
+        if any(command.id in self.poisonous for command in commands):
+            raise ValueError("cannot hold this")
+        self.batches.append(len(commands))
+        return [self._admit(command) for command in commands]
+
+    async def answer(self, events: Sequence[LooseEvent], *, worker: str) -> None:
+        if self.is_down:
+            raise JournalUnavailable("the fake is down")
+        known = {answer.event.id for answer in self.answers}
+        self.answers += [event for event in events if event.event.id not in known]
+
+    def _admit(self, command: NewCommand) -> Admission:
+        key = (command.source, command.id)
+        if (first := self.commands.get(key)) is not None:
+            self.repeats += 1
+            return Admission.REPEATED if first.content_hash == command.content_hash else Admission.REUSED
+        if command.source in self.busy:
+            return Admission.BUSY
+        self.commands[key] = command
+        return Admission.REJECTED if command.state is CommandState.REJECTED else Admission.ACCEPTED
+
+
+class FakeOutboxJournal:
+    """Rows until they are published, the first of each command and destination first."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._rows: dict[int, OutboxRow] = {}
+        self._due_at: dict[int, datetime] = {}
+        self.postponements: list[tuple[int, timedelta]] = []
+        """Sequence number and how far ahead."""
+        self.forgotten: list[int] = []
+        self.aside: list[int] = []
+        self.is_down = False
+
+    def add(self, *rows: OutboxRow) -> None:
+        self._rows |= {row.seq: row for row in rows}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    async def due(self, worker: str, now: datetime, limit: int) -> Sequence[OutboxRow]:
+        self._check()
+        heads: dict[tuple[int, Copy, str], OutboxRow] = {}
+        for row in self._rows.values():
+            heads.setdefault((row.command_key, row.copy, row.destination), row)
+        return [row for row in heads.values() if self._due_at.get(row.seq, now) <= now][:limit]
+
+    async def published(self, seqs: Sequence[int]) -> None:
+        self._check()
+        for seq in seqs:
+            if self._rows.pop(seq, None) is not None:
+                self.forgotten.append(seq)
+
+    async def postpone(self, delays: Sequence[tuple[int, datetime]]) -> None:
+        self._check()
+        for seq, due_at in delays:
+            if (row := self._rows.get(seq)) is not None:
+                self._rows[seq] = dataclasses.replace(row, attempts=row.attempts + 1)
+                self._due_at[seq] = due_at
+                self.postponements.append((seq, due_at - self._clock.now()))
+
+    async def undeliverable(self, seqs: Sequence[int]) -> None:
+        self._check()
+        for seq in seqs:
+            if self._rows.pop(seq, None) is not None:
+                self.aside.append(seq)
+
+    def _check(self) -> None:
+        if self.is_down:
+            raise JournalUnavailable("the fake is down")

@@ -1,0 +1,185 @@
+"""Commands from a real queue into a journal, and what is no command into the dead-letter queue."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aio_pika
+import pytest
+from tests.fakes import FakeIntakeJournal
+from tests.integration.messaging import (
+    broker_channel,
+    depth,
+    issue_data,
+    publish_command,
+    running,
+    take,
+    until,
+    until_async,
+)
+
+from worker.amqp.topology import Topology
+from worker.clock import SystemClock
+from worker.intake.admission import AdmissionRules
+from worker.intake.consumer import Consumer, IntakeHooks
+from worker.outbox.publisher import Publisher
+
+
+@dataclass
+class Intake:
+    """A running intake."""
+
+    consumer: Consumer
+    journal: FakeIntakeJournal
+    topology: Topology
+    lanes: set[str]
+
+
+@contextlib.asynccontextmanager
+async def intake(url: str, prefix: str, **options: object) -> AsyncIterator[Intake]:
+    topology, journal, lanes = Topology(prefix), FakeIntakeJournal(), set[str]()
+    publisher = Publisher(urls=[url], topology=topology)
+    consumer = Consumer(
+        urls=[url],
+        topology=topology,
+        rules=AdmissionRules(worker="/fapiao-worker", own_queues=topology.own_queues),
+        journal=journal,
+        dead_letters=publisher,
+        worker="w1",
+        clock=SystemClock(),
+        hooks=IntakeHooks(on_accepted=lanes.update),
+        **options,  # type: ignore[arg-type]
+    )
+    async with running(publisher.run(), consumer.run()):
+        await until(lambda: consumer.is_consuming and publisher.is_connected)
+        yield Intake(consumer, journal, topology, lanes)
+
+
+async def test_commands_are_journaled_and_acknowledged(amqp_url: str, amqp_prefix: str) -> None:
+    """What the broker confirmed to the publisher is in the journal, once each, and no longer in the queue."""
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        await asyncio.gather(*(publish_command(channel, amqp_prefix, f"c{n}") for n in range(300)))
+
+        await until(lambda: len(part.journal.commands) == 300)
+        await until(lambda: part.consumer._consumption.open_deliveries == 0)  # type: ignore[union-attr]
+        assert part.lanes == {"user-1"}
+        assert max(part.journal.batches) > 1
+    assert await depth(amqp_url, part.topology.issue_queue) == 0
+
+
+async def test_a_redelivered_command_is_harmless(amqp_url: str, amqp_prefix: str) -> None:
+    """A crash between commit and acknowledgement brings the command again; the journal tells it from a new one."""
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        await publish_command(channel, amqp_prefix, "c1")
+        await until(lambda: len(part.journal.commands) == 1)
+        await publish_command(channel, amqp_prefix, "c1")
+        await until(lambda: part.journal.repeats == 1)
+        await publish_command(channel, amqp_prefix, "c1", json.dumps(issue_data("another")).encode())
+        await until(lambda: len(part.journal.answers) == 1)
+    assert json.loads(part.journal.answers[0].event.body)["data"]["code"] == "id_reused"
+    assert len(part.journal.commands) == 1
+
+
+async def test_no_command_goes_to_dead_untouched(amqp_url: str, amqp_prefix: str) -> None:
+    """Body and properties stay; user id and expiration, which cannot be republished, move to headers."""
+    properties = {"headers": {"mine": 1}, "expiration": 600, "user_id": "guest", "priority": 2, "type": "odd"}
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        await publish_command(channel, amqp_prefix, "odd-1", b"\xff not json", **properties)
+        await until_async(lambda: _has(amqp_url, part.topology.dead_queue, 1))
+        await until(lambda: part.consumer._consumption.open_deliveries == 0)  # type: ignore[union-attr]
+    (dead,) = await take(amqp_url, part.topology.dead_queue, 1)
+    assert dead.body == b"\xff not json"
+    assert dead.routing_key == "invoice.issue"
+    assert dead.content_type == "application/json"
+    assert (dead.app_id, dead.priority, dead.type, dead.user_id, dead.expiration) == ("shop", 2, "odd", None, None)
+    assert dead.message_id == "odd-1"
+    assert dead.headers["mine"] == 1
+    assert dead.headers["x-fapiao-code"] == "malformed"
+    assert dead.headers["x-fapiao-reason"]
+    assert dead.headers["x-fapiao-user-id"] == "guest"
+    assert dead.headers["x-fapiao-expiration"] == "600000"
+
+
+async def test_a_17_mib_body_is_buried_and_hurts_nobody(amqp_url: str, amqp_prefix: str) -> None:
+    """It is dead-lettered whole, and the command behind it goes its way."""
+    body = b"{" + b"x" * (17 * 1024 * 1024)
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        await publish_command(channel, amqp_prefix, "big", body)
+        await publish_command(channel, amqp_prefix, "c1")
+        await until(lambda: ("shop", "c1") in part.journal.commands)
+        await until_async(lambda: _has(amqp_url, part.topology.dead_queue, 1))
+    (dead,) = await take(amqp_url, part.topology.dead_queue, 1)
+    assert dead.body == body
+    assert dead.headers["x-fapiao-code"] == "too_large"
+
+
+async def test_dead_letters_with_the_same_id_are_all_buried(amqp_url: str, amqp_prefix: str) -> None:
+    """Two in flight with one message id would swap their verdicts, so they go one after the other."""
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        for n in range(20):
+            await publish_command(channel, amqp_prefix, "same", b"%d" % n)
+        dead = await take(amqp_url, part.topology.dead_queue, 20)
+    assert sorted(int(message.body) for message in dead) == list(range(20))
+
+
+async def test_a_message_that_cannot_be_buried_holds_up_nobody(amqp_url: str, amqp_prefix: str) -> None:
+    """Its headers fit into a frame alone, but not with the reason: the broker moves it by itself."""
+    headers = {f"h{n:03}": "x" * 1000 for n in range(129)} | {"rest": "y" * 600}
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        await publish_command(channel, amqp_prefix, None, b"no", headers=headers)
+        await publish_command(channel, amqp_prefix, "c1")
+        await until(lambda: ("shop", "c1") in part.journal.commands)
+        (dead,) = await take(amqp_url, part.topology.dead_queue, 1)
+    assert dead.body == b"no"
+    assert dead.headers["x-first-death-reason"] == "rejected"
+
+
+async def test_a_journal_that_is_down_loses_nothing(amqp_url: str, amqp_prefix: str) -> None:
+    """Deliveries are held, not requeued, and journaled when it is back."""
+    async with intake(amqp_url, amqp_prefix, prefetch=50) as part, broker_channel(amqp_url) as channel:
+        part.journal.is_down = True
+        await asyncio.gather(*(publish_command(channel, amqp_prefix, f"c{n}") for n in range(120)))
+        await until(lambda: part.consumer.unsettled == 50)
+        part.journal.is_down = False
+        await until(lambda: len(part.journal.commands) == 120)
+        assert part.journal.repeats == 0
+
+
+async def test_drain_leaves_the_rest_to_others(amqp_url: str, amqp_prefix: str) -> None:
+    """After a drain nothing comes in any more, what came in is journaled, and the rest stays in the queue."""
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        await publish_command(channel, amqp_prefix, "c1")
+        await until(lambda: len(part.journal.commands) == 1)
+        assert await part.consumer.drain(5)
+        await publish_command(channel, amqp_prefix, "c2")
+        await asyncio.sleep(0.2)
+        assert len(part.journal.commands) == 1
+        assert await depth(amqp_url, part.topology.issue_queue) == 1
+
+
+@pytest.mark.parametrize("stamp", [1_700_000_000_000, 1_700_000_000_000_000_000, 2**63], ids=["ms", "ns", "absurd"])
+async def test_an_absurd_timestamp_does_not_stop_the_intake(amqp_url: str, amqp_prefix: str, stamp: int) -> None:
+    """Clients that send milliseconds or nanoseconds where seconds belong exist."""
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        await _publish_raw(channel, amqp_prefix, timestamp=stamp)
+        await publish_command(channel, amqp_prefix, "c1")
+        await until(lambda: len(part.journal.commands) == 2, 15)
+        assert part.consumer._connection.epoch == 1
+
+
+async def _publish_raw(channel: aio_pika.abc.AbstractChannel, prefix: str, timestamp: int) -> None:
+    """Publish with a timestamp that no client library would write."""
+    from aiormq.abc import ChannelFrame
+    from tests.integration.raw_frames import frames_with_timestamp
+
+    underlay = await channel.get_underlay_channel()
+    body = json.dumps(issue_data()).encode()
+    payload = frames_with_timestamp(underlay.number, f"{prefix}.commands", "invoice.issue", "raw", timestamp, body)
+    await underlay.write_queue.put(ChannelFrame(payload=payload, should_close=False))  # type: ignore[attr-defined]
+    underlay.delivery_tag += 1  # type: ignore[attr-defined]
+
+
+async def _has(url: str, queue: str, count: int) -> bool:
+    return await depth(url, queue) >= count

@@ -1,0 +1,510 @@
+"""What lanes are tested with: a journal in memory and a gateway that plays a script.
+
+Both write what happens into one list of acts, so that a test can say in which order things were done. The journal
+keeps the promises of `worker.ports.LaneJournal` that lanes rely on; the real stores are held to the whole of it by
+`tests/conformance`. The gateway notices a second session of the same user, which must never be.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from contracts.failures import FailureCode
+from tests.virtual_time import EPOCH
+from worker.errors import JournalUnavailable, Permanent
+from worker.lanes.services import LaneServices, NoHooks
+from worker.ports import Disconnected, LoginAnswered, LoginFields, SessionEvent, Submission
+from worker.records import (
+    ACTIVE,
+    FINAL,
+    AccountState,
+    Claim,
+    Command,
+    CommandState,
+    Event,
+    Following,
+    LaneLease,
+    Settlement,
+    Step,
+)
+from worker.settings import Settings
+
+
+class FakeClock:
+    """The loop's virtual time, and how much longer the process was stopped than the loop knows."""
+
+    def __init__(self) -> None:
+        self.stopped_seconds = 0.0
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time() + self.stopped_seconds
+
+
+@dataclass
+class FakeLane:
+    """Who holds a lane; `epoch` only grows."""
+
+    holder: str | None = None
+    epoch: int = 0
+    is_wanted: bool = False
+
+
+class FakeLaneJournal:
+    """Commands and lanes of one store, with outages on demand."""
+
+    def __init__(self, acts: list[str], clock: FakeClock) -> None:
+        self.acts = acts
+        self.clock = clock
+        self.commands: dict[int, Command] = {}
+        self.due_at: dict[int, datetime] = {}
+        self.events: dict[int, list[Event]] = {}
+        self.lanes: dict[str, FakeLane] = {}
+        self.leased_until: dict[str, float] = {}
+        self.accounts: dict[str, AccountState] = {}
+        self.strays: list[tuple[int | None, str, bytes]] = []
+        self.following: list[Following] = []
+        self.calls: Counter[str] = Counter()
+        self.down: set[str] = set()
+        """Methods that raise `JournalUnavailable`, each time; "*" for all."""
+        self.loses_answers: set[str] = set()
+        """Methods whose next call commits and then raises."""
+        self.broken: set[str] = set()
+        """Methods whose next call raises something that nobody expects."""
+        self.delays: dict[str, float] = {}
+        """Methods to seconds that they take, counted after the commit."""
+
+    # ---- what tests ask
+
+    def add(self, *commands: Command) -> None:
+        """Journal commands that wait."""
+        for command in commands:
+            assert command.lane is not None
+            self.commands[command.key] = command
+            lane = self.lanes.setdefault(command.lane, FakeLane())
+            lane.is_wanted = lane.holder is not None
+
+    def state_of(self, key: int) -> CommandState:
+        return self.commands[key].state
+
+    def outcomes_of(self, key: int) -> list[str]:
+        """The last part of each committed event's type."""
+        return [event.type.rpartition(".")[2] for event in self.events.get(key, [])]
+
+    def steal(self, lane: str) -> None:
+        """Give a lane to another worker, as if this one's lease had run out."""
+        self.lanes[lane].holder = "w-other"
+        self.lanes[lane].epoch += 1
+        for command in self.commands.values():
+            if command.lane == lane and command.state in ACTIVE:
+                self.commands[command.key] = replace(command, epoch=self.lanes[lane].epoch)
+
+    # ---- leases
+
+    async def register(self, worker: str, lease: timedelta) -> None:
+        self._enter("register")
+        for lane in self.lanes.values():
+            if lane.holder == worker:
+                lane.holder = None
+        self.leased_until[worker] = self.clock.monotonic() + lease.total_seconds()
+        await self._leave("register")
+
+    async def renew(self, worker: str, lease: timedelta) -> bool:
+        self._enter("renew")
+        is_ours = self._is_alive(worker)
+        if is_ours:
+            self.leased_until[worker] = self.clock.monotonic() + lease.total_seconds()
+        await self._leave("renew")
+        return is_ours
+
+    async def retire(self, worker: str) -> None:
+        self._enter("retire")
+        self.acts.append("retire")
+        self.leased_until.pop(worker, None)
+        for lane in self.lanes.values():
+            if lane.holder == worker:
+                lane.holder = None
+        await self._leave("retire")
+
+    async def reap(self, worker: str, now: datetime, limit: int = 200) -> int:
+        self._enter("reap")
+        dead = [lane for lane in self.lanes.values() if lane.holder and not self._is_alive(lane.holder)]
+        for lane in dead:
+            lane.holder = None
+        return len(dead)
+
+    async def claim(self, worker: str, limit: int, now: datetime) -> Sequence[Claim]:
+        self._enter("claim")
+        assert limit > 0
+        claims: list[Claim] = []
+        for name, lane in self.lanes.items():
+            if lane.holder is None and len(claims) < limit and self._is_alive(worker):
+                lease = LaneLease(name, worker, lane.epoch + 1)
+                command = self._unfinished(lease) or self._take(lease, now)
+                if command is not None:
+                    lane.holder, lane.epoch, lane.is_wanted = worker, lease.epoch, False
+                    claims.append(Claim(lease, command))
+        await self._leave("claim")
+        return claims
+
+    async def wanted(self, worker: str) -> Sequence[str]:
+        self._enter("wanted")
+        return [name for name, lane in self.lanes.items() if lane.holder == worker and lane.is_wanted]
+
+    async def ready_lanes(self, limit: int) -> int:
+        self._enter("ready_lanes")
+        now = self.clock.now()
+        ready = [name for name, lane in self.lanes.items() if lane.holder is None and self._has_work(name, now)]
+        return min(limit, len(ready))
+
+    async def next_command(self, lease: LaneLease, now: datetime) -> Command | None:
+        self._enter("next_command")
+        if not self._holds(lease):
+            return None
+        self.lanes[lease.lane].is_wanted = False
+        is_busy = any(c.lane == lease.lane and c.state in ACTIVE for c in self.commands.values())
+        return None if is_busy else self._take(lease, now)
+
+    async def release(self, lease: LaneLease, now: datetime) -> None:
+        self._enter("release")
+        self.acts.append(f"release {lease.lane}")
+        if self._holds(lease):
+            self.lanes[lease.lane].holder = None
+        await self._leave("release")
+
+    # ---- steps
+
+    async def record(self, step: Step) -> bool:
+        self._enter("record")
+        written = self._write(step)
+        await self._leave("record")
+        return written
+
+    async def record_and_next(self, step: Step) -> tuple[bool, Command | None]:
+        self._enter("record_and_next")
+        written = self._write(step)
+        following = self._take(step.lease, step.at) if written and self._holds(step.lease) else None
+        await self._leave("record_and_next")
+        return written, following
+
+    async def settle(self, settlement: Settlement) -> bool:
+        self._enter("settle")
+        command = self.commands[settlement.command.key]
+        if command.state not in settlement.expected:
+            return False
+        self.commands[command.key] = replace(command, state=settlement.to)
+        self.events.setdefault(command.key, []).extend(settlement.events)
+        self.following = [one for one in self.following if one.follower.key != command.key]
+        return True
+
+    async def overdue(self, now: datetime, limit: int = 100) -> Sequence[Command]:
+        self._enter("overdue")
+        late = {CommandState.WAITING, CommandState.HELD}
+        return [c for c in self.commands.values() if c.state in late and c.deadline_at and c.deadline_at <= now]
+
+    async def followers(self, limit: int = 100) -> Sequence[Following]:
+        self._enter("followers")
+        return list(self.following)
+
+    # ---- accounts and strays
+
+    async def account(self, account: str) -> AccountState:
+        self._enter("account")
+        return self.accounts.get(account, AccountState())
+
+    async def count_login(
+        self, account: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
+    ) -> AccountState:
+        self._enter("count_login")
+        refusals = 0 if accepted else self.accounts.get(account, AccountState()).refusals + 1
+        self.accounts[account] = AccountState(refusals, now + suspend if refusals >= threshold else None)
+        return self.accounts[account]
+
+    async def keep_stray(self, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime) -> None:
+        self._enter("keep_stray")
+        self.strays.append((command_key, reason, body))
+
+    # ---- inside
+
+    def _enter(self, method: str) -> None:
+        self.calls[method] += 1
+        if self.down & {method, "*"}:
+            raise JournalUnavailable("the fake is down")
+        if method in self.broken:
+            self.broken.discard(method)
+            raise RuntimeError("a bug of the store")
+
+    async def _leave(self, method: str) -> None:
+        if method in self.delays:
+            await asyncio.sleep(self.delays[method])
+        if method in self.loses_answers:
+            self.loses_answers.discard(method)
+            raise JournalUnavailable("the answer was lost")
+
+    def _is_alive(self, worker: str) -> bool:
+        return self.clock.monotonic() < self.leased_until.get(worker, float("-inf"))
+
+    def _holds(self, lease: LaneLease) -> bool:
+        lane = self.lanes[lease.lane]
+        return lane.holder == lease.worker and lane.epoch == lease.epoch
+
+    def _head(self, lane: str) -> Command | None:
+        waiting = [c for c in self.commands.values() if c.lane == lane and c.state is CommandState.WAITING]
+        return min(waiting, key=lambda c: c.key, default=None)
+
+    def _has_work(self, lane: str, now: datetime) -> bool:
+        head = self._head(lane)
+        is_due = head is not None and self.due_at.get(head.key, now) <= now
+        return is_due or any(c.lane == lane and c.state in ACTIVE for c in self.commands.values())
+
+    def _unfinished(self, lease: LaneLease) -> Command | None:
+        for command in self.commands.values():
+            if command.lane == lease.lane and command.state in ACTIVE:
+                self.commands[command.key] = replace(command, epoch=lease.epoch)
+                return self.commands[command.key]
+        return None
+
+    def _take(self, lease: LaneLease, now: datetime) -> Command | None:
+        head = self._head(lease.lane)
+        if head is None or self.due_at.get(head.key, now) > now:
+            return None
+        taken = replace(head, state=CommandState.RUNNING, epoch=lease.epoch, attempts=head.attempts + 1)
+        self.commands[head.key] = taken
+        return taken
+
+    def _write(self, step: Step) -> bool:
+        command = self.commands[step.command.key]
+        submits = step.to is CommandState.SUBMITTING
+        may_submit = self._holds(step.lease) and self._is_alive(step.lease.worker)
+        if command.epoch != step.lease.epoch or command.state not in step.expected or (submits and not may_submit):
+            self.acts.append(f"fenced {step.to}")
+            return False
+        self.acts.append(f"record {step.to}")
+        secrets = {} if step.to in FINAL else command.secrets
+        self.commands[command.key] = replace(
+            command,
+            state=step.to,
+            secrets=secrets,
+            last_sequence=command.last_sequence + len(step.events),
+            submitted_at=step.at if submits else command.submitted_at,
+        )
+        if step.due_at is not None:
+            self.due_at[command.key] = step.due_at
+        self.events.setdefault(command.key, []).extend(step.events)
+        return True
+
+
+# ---- the gateway -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class After:
+    """An answer that comes so many seconds after the one before it."""
+
+    seconds: float
+    event: SessionEvent
+
+
+Answer = SessionEvent | After
+
+
+@dataclass
+class Script:
+    """What the gateway says on one session. A submission beyond those listed is answered like the last one."""
+
+    login: Sequence[Answer] = (LoginAnswered(True),)
+    submissions: Sequence[Sequence[Answer]] = ((),)
+    refuses: Exception | None = None
+    """Raised instead of a connection."""
+    connect_seconds: float = 0.0
+    submit_fails: Exception | None = None
+    login_fails: Exception | None = None
+
+
+class FakeSession:
+    """One session that plays its script."""
+
+    def __init__(self, gateway: "FakeGateway", user_id: str, script: Script) -> None:
+        self._gateway = gateway
+        self._script = script
+        self._inbox: asyncio.Queue[SessionEvent] = asyncio.Queue()
+        self._speaking: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+        self._is_over = False
+        self.user_id = user_id
+        self.submissions: list[Submission] = []
+        self.logins: list[LoginFields] = []
+
+    @property
+    def is_open(self) -> bool:
+        return not self._is_closed and not self._is_over
+
+    async def login(self, login: LoginFields) -> None:
+        self._gateway.acts.append("login")
+        if self._script.login_fails:
+            raise self._script.login_fails
+        self.logins.append(login)
+        self.say(*self._script.login)
+
+    async def submit(self, submission: Submission) -> None:
+        self._gateway.acts.append("submit")
+        number = len(self.submissions)
+        self.submissions.append(submission)
+        if self._script.submit_fails:
+            raise self._script.submit_fails
+        self.say(*self._script.submissions[min(number, len(self._script.submissions) - 1)])
+
+    async def receive(self) -> SessionEvent:
+        event = await self._inbox.get()
+        self._is_over = self._is_over or isinstance(event, Disconnected)
+        return event
+
+    async def close(self) -> None:
+        await asyncio.sleep(self._gateway.close_seconds)
+        self._is_closed = True
+        self._gateway.acts.append("close")
+        self._gateway.open_sessions.discard(self)
+        for speaking in self._speaking:
+            speaking.cancel()
+
+    def say(self, *answers: Answer) -> None:
+        """Have the gateway say this, in this order."""
+        task = asyncio.create_task(self._speak(answers))
+        self._speaking.add(task)
+        task.add_done_callback(self._speaking.discard)
+
+    async def _speak(self, answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            if isinstance(answer, After):
+                await asyncio.sleep(answer.seconds)
+            self._inbox.put_nowait(answer.event if isinstance(answer, After) else answer)
+
+
+class FakeGateway:
+    """Plays one script per connection; the last one again and again."""
+
+    def __init__(self, acts: list[str], *scripts: Script) -> None:
+        self.acts = acts
+        self.scripts = list(scripts or [Script()])
+        self.sessions: list[FakeSession] = []
+        self.open_sessions: set[FakeSession] = set()
+        self.connections = 0
+        self.close_seconds = 0.0
+        self.most_open_of_one_user = 0
+        """More than one breaks the gateway."""
+
+    @property
+    def submissions(self) -> list[Submission]:
+        """All that was submitted, over all sessions."""
+        return [submission for session in self.sessions for submission in session.submissions]
+
+    async def connect(self, user_id: str) -> FakeSession:
+        self.acts.append("connect")
+        script = self.scripts[min(self.connections, len(self.scripts) - 1)]
+        self.connections += 1
+        if script.connect_seconds:
+            await asyncio.sleep(script.connect_seconds)
+        if script.refuses:
+            raise script.refuses
+        session = FakeSession(self, user_id, script)
+        self.sessions.append(session)
+        self.open_sessions.add(session)
+        users = Counter(one.user_id for one in self.open_sessions)
+        self.most_open_of_one_user = max(self.most_open_of_one_user, *users.values())
+        return session
+
+
+class FakeCredentials:
+    """Logins by name."""
+
+    def __init__(self, **logins: LoginFields) -> None:
+        self.logins = logins
+
+    def load(self, name: str) -> LoginFields:
+        if name not in self.logins:
+            raise Permanent(FailureCode.CREDENTIAL_MISSING, f"there is no credential {name}")
+        return self.logins[name]
+
+
+class RecordingHooks(NoHooks):
+    """Remembers what was counted."""
+
+    def __init__(self) -> None:
+        self.ignored: list[str] = []
+        self.outcomes: list[tuple[str, str]] = []
+        self.refusals = 0
+        self.leases_lost = 0
+
+    def settled(self, command_type: str, outcome: str, code: str) -> None:
+        self.outcomes.append((str(outcome), code))
+
+    def frame_ignored(self, reason: str) -> None:
+        self.ignored.append(reason)
+
+    def login_refused(self) -> None:
+        self.refusals += 1
+
+    def lease_lost(self) -> None:
+        self.leases_lost += 1
+
+
+def make_login_fields(**fields: Any) -> LoginFields:
+    """A login in the vendor's words."""
+    defaults: dict[str, Any] = {
+        "company_code": "91330701MA2M37T86L",
+        "phone": "13800000000",
+        "password": SecretStr("p"),
+        "area": "zhejiang",
+        "role": "法定代表人",
+    }
+    return LoginFields(**{**defaults, **fields})
+
+
+@dataclass
+class Stage:
+    """One worker's lanes on fakes. Made inside a running loop."""
+
+    scripts: Sequence[Script] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    credentials: FakeCredentials = field(default_factory=FakeCredentials)
+    chance: Callable[[], float] = lambda: 1.0
+
+    def __post_init__(self) -> None:
+        self.acts: list[str] = []
+        self.commits = 0
+        self.clock = FakeClock()
+        self.hooks = RecordingHooks()
+        self.journal = FakeLaneJournal(self.acts, self.clock)
+        self.gateway = FakeGateway(self.acts, *self.scripts)
+        self.services = LaneServices(
+            journal=self.journal,
+            gateway=self.gateway,
+            credentials=self.credentials,
+            clock=self.clock,
+            settings=Settings(_env_file=None, **self.settings),
+            chance=self.chance,
+            committed=self._committed,
+            hooks=self.hooks,
+        )
+
+    def _committed(self) -> None:
+        self.commits += 1
+
+    async def lease(self, worker: str = "w-1") -> None:
+        """A lease from now on, without a scheduler."""
+        await self.journal.register(worker, self.services.settings.lease)
+        self.services.lease.granted(self.clock.monotonic())
+
+    async def claim(self, *commands: Command) -> Claim:
+        """Journal commands of one lane and lease the lane."""
+        self.journal.add(*commands)
+        await self.lease()
+        (claim,) = await self.journal.claim("w-1", 1, self.clock.now())
+        return claim

@@ -1,0 +1,356 @@
+"""A whole Fapiao Worker as its users meet it: a worker process, the sandbox, a real broker, a publisher.
+
+Only what is visible from outside is used: messages in, events out, the sandbox's books, the command line.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aio_pika
+import httpx
+from aio_pika.abc import AbstractChannel, AbstractRobustConnection
+
+from worker.clock import SystemClock
+from worker.sandbox.server import Sandbox, SandboxOptions
+
+ROOT = Path(__file__).resolve().parents[2]
+FINAL = ("completed", "failed", "rejected")
+JOURNAL_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+QUICK = {
+    "FAPIAO_HTTP_PORT": "0",
+    "FAPIAO_LOG_FORMAT": "json",
+    "FAPIAO_LEASE_SECONDS": "3",
+    "FAPIAO_POLL_SECONDS": "0.2",
+    "FAPIAO_RETRY_MIN_SECONDS": "0.2",
+    "FAPIAO_RETRY_MAX_SECONDS": "1",
+    "FAPIAO_RECONNECT_PAUSE_SECONDS": "0.05",
+    "FAPIAO_SESSION_IDLE_SECONDS": "1",
+    "FAPIAO_DRAIN_SECONDS": "2",
+    "FAPIAO_REFUSAL_GRACE_SECONDS": "0.5",
+}
+"""Settings that make waiting short; none of them changes what is promised."""
+
+
+def make_order(remark: str, user: str = "user-1", **changes: Any) -> dict[str, Any]:
+    """The data of an `invoice.issue` whose remark names it in the sandbox's books. A fault is asked for in `fault`."""
+    fault = changes.pop("fault", None)
+    password = changes.pop("password", "sandbox-password")
+    invoice = {
+        "buyerName": "ABC公司",
+        "buyerIndentification": "91330701MA2DFB848M",
+        "buyerInvoiceType": 0,
+        "buyerType": 0,
+        "invoiceItems": [{"name": "商品A", "quantity": 2, "spec": "规格A", "unit": "件", "unitPrice": "100.00"}],
+        "remark": f"{remark}#fault={fault}" if fault else remark,
+        "sellerName": "XYZ科技有限公司",
+        "sellerIndentification": "91330701MA2M37T86L",
+        "sellerBank": "招商银行杭州分行",
+        "sellerBankAccount": "9876543210987654321",
+    }
+    invoice |= changes.pop("invoice", {})
+    login = {
+        "companyCode": "91330701MA2M37T86L",
+        "phone": "13987654321",
+        "password": password,
+        "area": "zhejiang",
+        "role": "法定代表人",
+    }
+    return {"userId": user, "login": login, "invoice": invoice} | changes
+
+
+@dataclass
+class WorkerProcess:
+    """One `fapiao-worker run`."""
+
+    process: "subprocess.Popen[bytes]"
+    log_path: Path
+
+    async def died(self, seconds: float = 30) -> int:
+        """Wait for its end; the return code (negative for a signal)."""
+        async with asyncio.timeout(seconds):
+            while self.process.poll() is None:
+                await asyncio.sleep(0.02)
+        return self.process.returncode
+
+    def kill(self) -> None:
+        """SIGKILL: no chance to tidy up."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def freeze(self) -> None:
+        """SIGSTOP: as a virtual machine that is suspended."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def log(self) -> str:
+        """All it has logged."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+
+@dataclass
+class Stack:
+    """Everything around the workers of one test."""
+
+    amqp_url: str
+    prefix: str
+    database_url: str
+    folder: Path
+    options: SandboxOptions = field(default_factory=lambda: SandboxOptions(qr="never"))
+    settings: dict[str, str] = field(default_factory=dict)
+    workers: list[WorkerProcess] = field(default_factory=list)
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    messages: list[aio_pika.abc.AbstractIncomingMessage] = field(default_factory=list)
+
+    async def __aenter__(self) -> Self:
+        self.sandbox = Sandbox(self.options)
+        await self.sandbox.start()
+        self.connection: AbstractRobustConnection = await aio_pika.connect_robust(self.amqp_url)
+        self.channel: AbstractChannel = await self.connection.channel(publisher_confirms=True)
+        self.replies = f"{self.prefix}.replies"
+        queue = await self.channel.declare_queue(self.replies, durable=True)
+        await queue.consume(self._take, no_ack=True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.kill()
+        if error is not None:
+            for worker in self.workers:
+                print(f"--- {worker.log_path.name}\n{worker.log()[-6000:]}")
+        await self.connection.close()
+        await self.sandbox.stop()
+
+    async def _take(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        event = json.loads(message.body)
+        self.messages.append(message)
+        self.events[event["subject"]].append(event)
+
+    async def prepare(self) -> None:
+        """Give PostgreSQL its schema, as an operator would; SQLite gets it from `run`."""
+        if self.database_url.startswith("postgres"):
+            done = await self.command_line("db", "upgrade")
+            assert done.returncode == 0, done.stderr
+
+    # ---- workers -----------------------------------------------------------------------------------
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """What a worker or a command line of this stack runs with."""
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("FAPIAO_")}
+        own = {
+            "FAPIAO_AMQP_URL": self.amqp_url,
+            "FAPIAO_PREFIX": self.prefix,
+            "FAPIAO_DATABASE_URL": self.database_url,
+            "FAPIAO_GATEWAY_URL": self.sandbox.url,
+            "FAPIAO_JOURNAL_KEYS": JOURNAL_KEY,
+        }
+        return outside | QUICK | own | self.settings | settings
+
+    def start_worker(self, **settings: str) -> WorkerProcess:
+        """Start a worker; it need not be ready yet. Keywords are settings, in capitals without the prefix."""
+        given = {f"FAPIAO_{name.upper()}": value for name, value in settings.items()}
+        log_path = self.folder / f"worker-{len(self.workers)}.log"
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "worker", "run"], cwd=ROOT, env=self.environment(**given), stdout=log, stderr=log
+            )
+        worker = WorkerProcess(process, log_path)
+        self.workers.append(worker)
+        return worker
+
+    async def worker_is_consuming(self, seconds: float = 30) -> None:
+        """Wait until somebody consumes the issue queue."""
+        async with asyncio.timeout(seconds):
+            while not await self._has_consumer():
+                await asyncio.sleep(0.1)
+
+    async def _has_consumer(self) -> bool:
+        try:
+            look = await self.connection.channel()
+            async with look:
+                queue = await look.declare_queue(f"{self.prefix}.issue", passive=True)
+                return bool(queue.declaration_result.consumer_count)
+        except aio_pika.exceptions.AMQPError:
+            return False
+
+    async def command_line(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        """Run `fapiao-worker …` to its end."""
+        given = {f"FAPIAO_{name.upper()}": value for name, value in settings.items()}
+        return await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "worker", *words],
+            cwd=ROOT,
+            env=self.environment(**given),
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    # ---- publishing and watching -------------------------------------------------------------------
+
+    async def publish(self, command_id: str, data: object, **properties: Any) -> None:
+        """Publish one command in the plain form, confirmed; a body given as bytes goes as it is."""
+        body = data if isinstance(data, bytes) else json.dumps(data, ensure_ascii=False).encode()
+        given: dict[str, Any] = {
+            "content_type": "application/json",
+            "message_id": command_id,
+            "type": "invoice.issue",
+            "app_id": "tests",
+            "reply_to": self.replies,
+            "delivery_mode": 2,
+        }
+        message = aio_pika.Message(body, **given | properties)
+        exchange = await self.channel.get_exchange(f"{self.prefix}.commands", ensure=False)
+        await exchange.publish(message, routing_key="invoice.issue")
+
+    async def publish_order(self, user: str = "user-1", **changes: Any) -> str:
+        """Publish a good order under a new id; the id stands in the remark, so that the sandbox's books name it."""
+        command_id = changes.pop("command_id", None) or f"c-{uuid.uuid4().hex[:10]}"
+        await self.publish(command_id, make_order(command_id, user, **changes))
+        return command_id
+
+    @staticmethod
+    def in_seconds(seconds: float) -> str:
+        """That moment in RFC 3339, for a command's deadline."""
+        return (SystemClock().now() + timedelta(seconds=seconds)).isoformat()
+
+    async def until_copies(self, command_id: str, count: int, seconds: float = 20) -> None:
+        """Wait until so many events of a command have come, repeats counted."""
+        async with asyncio.timeout(seconds):
+            while len(self.events[command_id]) < count:
+                await asyncio.sleep(0.02)
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+    async def listen_to_topic(self, pattern: str = "#") -> "asyncio.Queue[dict[str, Any]]":
+        """Everything published to the events exchange from now on."""
+        heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        queue = await self.channel.declare_queue(exclusive=True)
+        await queue.bind(f"{self.prefix}.events", pattern)
+
+        async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+            heard.put_nowait(json.loads(message.body))
+
+        await queue.consume(take, no_ack=True)
+        return heard
+
+    @staticmethod
+    async def next_from(heard: "asyncio.Queue[dict[str, Any]]", seconds: float = 20) -> dict[str, Any]:
+        """The next event heard."""
+        async with asyncio.timeout(seconds):
+            return await heard.get()
+
+    async def until_submitted(self, command_id: str, seconds: float = 20) -> None:
+        """Wait until the sandbox received this order."""
+        async with asyncio.timeout(seconds):
+            while self.submissions(command_id) == 0:
+                await asyncio.sleep(0.02)
+
+    async def until_outcomes(self, command_ids: Sequence[str], outcome: str, count: int, seconds: float = 40) -> None:
+        """Wait until so many of these commands have that outcome."""
+        async with asyncio.timeout(seconds):
+            while sum(outcome in self.said(one) for one in command_ids) < count:
+                await asyncio.sleep(0.05)
+
+    @staticmethod
+    def free_port() -> int:
+        """A TCP port that is free now."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    @staticmethod
+    async def metrics(port: int) -> bytes:
+        """What a worker with that FAPIAO_HTTP_PORT exposes."""
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(f"http://127.0.0.1:{port}/metrics")
+            answer.raise_for_status()
+            return answer.content
+
+    def said(self, command_id: str) -> list[str]:
+        """The outcomes told so far, repeats left out, in order of arrival."""
+        by_id = {event["id"]: event["type"].rpartition(".")[2] for event in self.events[command_id]}
+        return list(by_id.values())
+
+    def last(self, command_id: str, outcome: str) -> dict[str, Any]:
+        """The data of the newest event of that outcome."""
+        found = [event for event in self.events[command_id] if event["type"].endswith(f".{outcome}")]
+        assert found, f"{command_id}: no {outcome} among {self.said(command_id)}"
+        data: dict[str, Any] = found[-1]["data"]
+        return data
+
+    async def until(self, command_ids: Sequence[str], outcomes: Sequence[str], seconds: float = 40) -> None:
+        """Wait until each command has one of these outcomes."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not all(set(self.said(one)) & set(outcomes) for one in command_ids):
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            missing = {one: self.said(one) for one in command_ids if not set(self.said(one)) & set(outcomes)}
+            raise AssertionError(f"no {outcomes} within {seconds} s: {missing}") from None
+
+    # ---- the promises ------------------------------------------------------------------------------
+
+    def submissions(self, command_id: str) -> int:
+        """How often the sandbox received this order."""
+        return sum(
+            count
+            for remark, count in self.sandbox.ledger.submissions_by_remark.items()
+            if remark.startswith(command_id)
+        )
+
+    def check_promises(self, command_ids: Sequence[str]) -> None:
+        """At most one submission, exactly one final event id or a doubt, one socket per `userId`."""
+        for command_id in command_ids:
+            finals = {e["id"] for e in self.events[command_id] if e["type"].rpartition(".")[2] in FINAL}
+            outcomes = self.said(command_id)
+            assert self.submissions(command_id) <= 1, f"{command_id} was submitted twice"
+            assert len(finals) == 1 or (not finals and "in_doubt" in outcomes), f"{command_id}: {outcomes}"
+            if "completed" in outcomes:
+                assert self.submissions(command_id) == 1, f"{command_id} completed without a submission"
+        for user in {event["data"].get("userId") for one in command_ids for event in self.events[one]} - {None}:
+            assert self.sandbox.vendor.of(user).max_concurrent <= 1, f"two sockets of {user} at once"
+
+    async def check_nothing_is_left(self, seconds: float = 15) -> None:
+        """No command under way, no event unpublished, nothing waiting in the issue queue."""
+        left: list[object] = []
+        states = ("waiting", "running", "submitting", "scanning", "following", "held")
+        unfinished = [word for state in states for word in ("--state", state)]
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    listed = await self.command_line("list", *unfinished, "--json")
+                    assert listed.returncode == 0, listed.stderr
+                    left = [json.loads(line) for line in listed.stdout.splitlines() if line.strip()]
+                    if not any(left):
+                        break
+        except TimeoutError:
+            raise AssertionError(f"still under way: {left}") from None
+        queue = await self.channel.declare_queue(f"{self.prefix}.issue", passive=True)
+        assert queue.declaration_result.message_count == 0

@@ -1,0 +1,173 @@
+"""`tests/run`, once a Python is found: provisions, checks the code, starts the servers, runs the tests.
+
+Starts under any Python 3.11+ with nothing installed, makes the environment and goes on inside it. Guarantees that the
+servers end with it, that a failed check does not keep the tests from running, and that the exit code shows any failure.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from deploy.provisioning import CannotProvisionError, environment  # noqa: E402 - the path is set just above
+
+PARTS_WITHOUT_SERVERS = {"unit", "golden"}
+BIN = ROOT / ".venv" / "bin"
+CHECKS = (
+    ("ruff check", [BIN / "ruff", "check", "--quiet"]),
+    ("ruff format", [BIN / "ruff", "format", "--check", "--quiet"]),
+    ("mypy", [BIN / "mypy", "--no-error-summary"]),
+    ("import layers", [BIN / "lint-imports", "--no-logo"]),
+    ("contracts", [BIN / "fapiao-worker", "contracts", "export", "--check"]),
+)
+phases: list[tuple[str, float, bool]] = []
+
+
+def say(text: str) -> None:
+    """Print a line at once, so that it stands before the output of the programs that follow."""
+    print(text, flush=True)
+
+
+@contextlib.contextmanager
+def timed(name: str) -> Iterator[list[bool]]:
+    """Time a phase; the list that it yields is empty if the phase went well."""
+    failed: list[bool] = []
+    started = time.monotonic()
+    try:
+        yield failed
+    finally:
+        phases.append((name, time.monotonic() - started, not failed))
+
+
+def main(arguments: list[str]) -> int:
+    """Run the suite and return the exit code."""
+    parts, extra = split(arguments)
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        with timed("environment"):
+            python = environment.provision(ROOT, development=True, say=say)
+        if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
+            os.execv(python, [str(python), str(Path(__file__).resolve()), *arguments])  # noqa: S606
+        return run(parts, extra)
+    except CannotProvisionError as error:
+        say(f"tests/run: {error}")
+        return 69
+    except KeyboardInterrupt:
+        say("tests/run: interrupted; the servers are stopped.")
+        return 130
+
+
+def split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Split the arguments into parts of tests/ (all where none is named) and words for pytest."""
+    parts: list[str] = []
+    rest = list(arguments)
+    while rest and not rest[0].startswith("-") and (rest[0] == "checks" or (ROOT / "tests" / rest[0]).exists()):
+        parts.append(rest.pop(0))
+    if rest and rest[0] == "--":
+        rest.pop(0)
+    return parts, rest
+
+
+def run(parts: list[str], extra: list[str]) -> int:
+    """Check, start servers meanwhile, test, and report. Returns the exit code."""
+    tested = [part for part in parts if part != "checks"]
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
+        levels = {part.partition("/")[0] for part in tested}
+        needs_servers = not parts or bool(levels - PARTS_WITHOUT_SERVERS)
+        starting = _start_servers(pool, stack) if needs_servers else []
+        if not parts or "checks" in parts:
+            for name, command in CHECKS:
+                _check(name, [str(word) for word in command])
+        passed = failed = skipped = 0
+        if tested or not parts:
+            address = _addresses(starting)
+            passed, failed, skipped = _test(tested, extra, address)
+    for name, seconds, well in phases:
+        say(f"  {name:<14} {seconds:6.1f} s  {'' if well else 'FAILED'}")
+    failed_checks = sum(not well for name, _, well in phases if name != "tests")
+    if parts != ["checks"]:
+        say(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed_checks or not all(well for *_, well in phases) else 0
+
+
+def _start_servers(
+    pool: concurrent.futures.Executor, stack: contextlib.ExitStack
+) -> "list[concurrent.futures.Future[dict[str, str]]]":
+    from tests import servers
+
+    def start(name: str) -> dict[str, str]:
+        with timed(name.lower()):
+            server, address = servers.shared_rabbit(say) if name == "RabbitMQ" else servers.shared_postgres(say)
+        stack.callback(server.close)
+        return address
+
+    return [pool.submit(start, name) for name in ("RabbitMQ", "PostgreSQL")]
+
+
+def _addresses(starting: "list[concurrent.futures.Future[dict[str, str]]]") -> dict[str, str]:
+    return {key: value for future in starting for key, value in future.result().items()}
+
+
+def _check(name: str, command: list[str]) -> None:
+    with timed(name) as failed:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            failed.append(True)
+            say(f"--- {name} failed ---\n{done.stdout}{done.stderr}")
+
+
+def _test(parts: list[str], extra: list[str], address: dict[str, str]) -> tuple[int, int, int]:
+    """Run pytest and return the numbers of passed, failed and skipped tests."""
+    workers = os.environ.get("TEST_WORKERS", str(max(2, os.cpu_count() or 2)))
+    with tempfile.TemporaryDirectory(prefix="fapiao-tests-") as folder, timed("tests") as failed:
+        report = Path(folder) / "junit.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadgroup"]
+        command += [f"--junitxml={report}", *(f"tests/{part}" for part in parts), *extra]
+        # Settings of the worker that happen to be set here must not reach the tests.
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("FAPIAO_")}
+        if _wait(subprocess.Popen(command, cwd=ROOT, env=inherited | address, stdin=subprocess.DEVNULL)):
+            failed.append(True)
+        return _numbers(report)
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        process.kill()
+        raise
+
+
+def _numbers(report: Path) -> tuple[int, int, int]:
+    if not report.exists():
+        return 0, 0, 0
+    suites = ElementTree.parse(report).getroot().iter("testsuite")  # noqa: S314 - written by our own pytest
+    total = failed = skipped = 0
+    for suite in suites:
+        total += int(suite.get("tests", 0))
+        failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped += int(suite.get("skipped", 0))
+    return total - failed - skipped, failed, skipped
+
+
+def _interrupted(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,165 @@
+"""A journal for operators, in memory, and commands to put into it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts.envelope import build_event, dumps
+from worker.errors import NotResolvable
+from worker.records import (
+    FINAL,
+    Backlog,
+    Command,
+    CommandState,
+    Copy,
+    Event,
+    EventRecord,
+    Route,
+    Settlement,
+    UndeliverableReply,
+)
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NUMBER = "25332000000012345678"
+SUBMITTED = {
+    "userId": "user-1",
+    "invoice": {
+        "buyerName": "Buyer",
+        "buyerIndentification": "91330106MA27XN2Y1B",
+        "buyerInvoiceType": 0,
+        "buyerType": 0,
+        "invoiceItems": [{"name": "Paper", "quantity": "2", "spec": "", "unit": "box", "unitPrice": "9.90"}],
+        "remark": "",
+        "sellerName": "Seller",
+        "sellerIndentification": "91330106MA27XN2Y1C",
+        "sellerBank": "Bank",
+        "sellerBankAccount": "1",
+        "sellerLoginAccount": "13800138000",
+    },
+}
+
+
+class FakeClock:
+    """Stands still."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def command(**changes: Any) -> Command:
+    """A command in doubt, unless told otherwise."""
+    values: dict[str, Any] = {
+        "key": 1,
+        "source": "erp",
+        "id": "cmd-1",
+        "type": "invoice.issue",
+        "state": CommandState.IN_DOUBT,
+        "route": Route(reply_to="answers", correlation_id="cmd-1"),
+        "received_at": NOW,
+        "lane": "user-1",
+        "epoch": 1,
+        "attempts": 2,
+        "last_sequence": 3,
+        "submitted_at": NOW,
+        "order_no": "SO-1",
+        "data": dumps(SUBMITTED),
+    }
+    return Command(**{**values, **changes})
+
+
+def event(sequence: int, outcome: str, data: dict[str, Any], command_id: str = "cmd-1") -> Event:
+    """A committed event of a command of the tenant `erp`."""
+    event_type = f"invoice.issue.{outcome}"
+    identifier, body = build_event(
+        worker="/test",
+        command_source="erp",
+        command_id=command_id,
+        event_type=event_type,
+        sequence=sequence,
+        time=NOW,
+        data={"commandId": command_id, "commandSource": "erp", **data},
+    )
+    return Event(sequence, identifier, event_type, body)
+
+
+class FakeOperatorJournal:
+    """Holds commands and events; remembers what was written."""
+
+    def __init__(self, *commands: Command) -> None:
+        self.held = list(commands)
+        self.told: dict[int, list[EventRecord]] = {}
+        self.settlements: list[Settlement] = []
+        self.set_aside: list[UndeliverableReply] = []
+        self.bound: dict[str, int] = {}
+        self.loses_races = False
+        self.is_open = False
+
+    def tell(self, key: int, *events: Event, pending: tuple[Copy, ...] = ()) -> None:
+        """Put events on record."""
+        self.told.setdefault(key, []).extend(EventRecord(event, NOW, pending, undeliverable=False) for event in events)
+
+    async def open(self) -> None:
+        self.is_open = True
+
+    async def close(self) -> None:
+        self.is_open = False
+
+    async def upgrade(self) -> Sequence[str]:
+        return ["0001_journal"]
+
+    async def ping(self) -> None: ...
+
+    async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
+        return [c for c in self.held if c.id == command_id and source in {None, c.source}]
+
+    async def events_of(self, key: int) -> Sequence[EventRecord]:
+        return self.told.get(key, [])
+
+    async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
+        return [c for c in self.held if not states or c.state in states][:limit]
+
+    async def backlog(self, now: datetime) -> Backlog:
+        return Backlog(1, now, 1, 0, 2, now, len(self.set_aside), 0)
+
+    async def replay(self, key: int, now: datetime) -> int:
+        return 2 * len(self.told.get(key, []))
+
+    async def undeliverable_replies(self, limit: int = 100) -> Sequence[UndeliverableReply]:
+        return self.set_aside[:limit]
+
+    async def resend_replies(self, seqs: Sequence[int], now: datetime) -> int:
+        return self._take_out(seqs)
+
+    async def discard_replies(self, seqs: Sequence[int]) -> int:
+        return self._take_out(seqs)
+
+    def _take_out(self, seqs: Sequence[int]) -> int:
+        chosen = [reply for reply in self.set_aside if not seqs or reply.seq in seqs]
+        self.set_aside = [reply for reply in self.set_aside if reply not in chosen]
+        return len(chosen)
+
+    async def settle(self, settlement: Settlement) -> bool:
+        number = settlement.invoice_number
+        if number is not None and self.bound.setdefault(number, settlement.command.key) != settlement.command.key:
+            raise NotResolvable("the invoice number is bound to another command")
+        if self.loses_races or settlement.command.state not in settlement.expected:
+            return False
+        self.settlements.append(settlement)
+        self.held = [_moved(c, settlement) if c.key == settlement.command.key else c for c in self.held]
+        self.tell(settlement.command.key, *settlement.events)
+        return True
+
+
+def _moved(held: Command, settlement: Settlement) -> Command:
+    return command(
+        key=held.key, source=held.source, id=held.id, state=settlement.to, invoice_number=settlement.invoice_number,
+        settled_at=settlement.at if settlement.to in FINAL else None,
+    )  # fmt: skip
+
+
+def undeliverable(seq: int) -> UndeliverableReply:
+    """A reply set aside."""
+    return UndeliverableReply(seq, "erp", "cmd-1", "event-1", "invoice.issue.completed", "answers", 9, NOW)

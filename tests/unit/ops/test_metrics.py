@@ -1,0 +1,152 @@
+"""The numbers a scraper sees."""
+
+from datetime import UTC, datetime, timedelta
+
+from worker.ops.metrics import BACKLOG_SECONDS, Metrics
+from worker.records import Backlog
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+BACKLOG = Backlog(
+    waiting=7, oldest_waiting_at=NOW - timedelta(seconds=90), in_doubt=2, held=1, outbox=5,
+    oldest_outbox_at=NOW - timedelta(seconds=3), undeliverable=4, suspended_accounts=1,
+)  # fmt: skip
+
+
+class FakeClock:
+    """Stands still until told."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class FakeBacklog:
+    """Answers, or fails, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.fault: Exception | None = None
+
+    async def __call__(self, now: datetime) -> Backlog:
+        self.asked += 1
+        assert now == NOW
+        if self.fault is not None:
+            raise self.fault
+        return BACKLOG
+
+
+def _text(metrics: Metrics) -> str:
+    return metrics.expose()[0].decode()
+
+
+def test_every_hook_is_counted_under_its_labels() -> None:
+    metrics = Metrics(FakeClock())
+
+    metrics.admitted("invoice.issue", "accepted")
+    metrics.settled("invoice.issue", "failed", "login_refused")
+    metrics.settled("invoice.issue", "completed")
+    metrics.published("r", "confirmed")
+    metrics.published("t", "returned")
+    metrics.dead_lettered("malformed")
+    metrics.frame_ignored("not_json")
+    metrics.login_refused()
+    metrics.submitted()
+    metrics.lease_lost()
+    metrics.lanes(3, 2)
+    metrics.gateway_answered("login", 0.2)
+    metrics.draining()
+
+    text = _text(metrics)
+    for line in (
+        'fapiao_commands_admitted_total{outcome="accepted",type="invoice.issue"} 1.0',
+        'fapiao_commands_settled_total{code="login_refused",outcome="failed",type="invoice.issue"} 1.0',
+        'fapiao_commands_settled_total{code="",outcome="completed",type="invoice.issue"} 1.0',
+        'fapiao_events_published_total{copy="reply",verdict="confirmed"} 1.0',
+        'fapiao_events_published_total{copy="topic",verdict="returned"} 1.0',
+        'fapiao_dead_letters_total{code="malformed"} 1.0',
+        'fapiao_frames_ignored_total{reason="not_json"} 1.0',
+        "fapiao_login_refusals_total 1.0",
+        "fapiao_submissions_total 1.0",
+        "fapiao_lease_losses_total 1.0",
+        "fapiao_lanes_active 3.0",
+        "fapiao_sessions_open 2.0",
+        'fapiao_gateway_latency_seconds_count{operation="login"} 1.0',
+        "fapiao_draining 1.0",
+    ):
+        assert line in text.splitlines()
+    assert 'fapiao_build_info{python="' in text
+
+
+def test_a_sender_cannot_fill_the_registry_with_labels_of_its_own() -> None:
+    metrics = Metrics(FakeClock())
+
+    for number in range(50):
+        metrics.admitted(f"invoice.{number}", "rejected")
+        metrics.settled("invoice.issue", "failed", f"code-{number}")
+
+    text = _text(metrics)
+    assert 'fapiao_commands_admitted_total{outcome="rejected",type="other"} 50.0' in text
+    assert 'fapiao_commands_settled_total{code="other",outcome="failed",type="invoice.issue"} 50.0' in text
+    assert "code-7" not in text
+
+
+async def test_the_backlog_is_read_while_scraping_but_not_at_every_scrape() -> None:
+    clock, ask = FakeClock(), FakeBacklog()
+    metrics = Metrics(clock)
+
+    await metrics.refresh(ask)
+    await metrics.refresh(ask)
+    assert ask.asked == 1
+
+    clock.seconds += BACKLOG_SECONDS
+    await metrics.refresh(ask)
+    assert ask.asked == 2
+
+    lines = _text(metrics).splitlines()
+    for line in (
+        "fapiao_commands_waiting 7.0",
+        "fapiao_oldest_waiting_age_seconds 90.0",
+        "fapiao_commands_in_doubt 2.0",
+        "fapiao_commands_held 1.0",
+        "fapiao_outbox_depth 5.0",
+        "fapiao_outbox_oldest_age_seconds 3.0",
+        "fapiao_undeliverable_replies 4.0",
+        "fapiao_suspended_accounts 1.0",
+        "fapiao_journal_up 1.0",
+    ):
+        assert line in lines
+
+
+async def test_a_journal_that_does_not_answer_leaves_the_last_numbers_and_says_so() -> None:
+    clock, ask = FakeClock(), FakeBacklog()
+    metrics = Metrics(clock)
+    await metrics.refresh(ask)
+
+    clock.seconds += BACKLOG_SECONDS
+    ask.fault = OSError("gone")
+    await metrics.refresh(ask)
+
+    lines = _text(metrics).splitlines()
+    assert "fapiao_journal_up 0.0" in lines
+    assert "fapiao_commands_waiting 7.0" in lines
+
+
+def test_the_longest_lag_since_the_last_scrape_is_told_once() -> None:
+    metrics = Metrics(FakeClock())
+    metrics.loop_lagged(0.5)
+    metrics.loop_lagged(0.25)
+
+    assert "fapiao_event_loop_lag_seconds 0.5" in _text(metrics)
+    assert "fapiao_event_loop_lag_seconds 0.0" in _text(metrics)
+
+
+def test_a_scraper_that_asks_for_openmetrics_gets_it() -> None:
+    body, content_type = Metrics(FakeClock()).expose("application/openmetrics-text;version=1.0.0")
+
+    assert content_type.startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")

@@ -1,0 +1,275 @@
+"""One connection to RabbitMQ that is rebuilt from nothing whenever anything about it goes wrong.
+
+Guarantees: whatever ends a connection (refusal, half-open link, a channel closed by the broker, the client library
+cancelling tasks that are not its own) ends its `Link`, and another one with a higher epoch follows, by exponential
+back-off with full jitter, on the next of the given hosts. Nothing of a link outlives it, so nobody can acknowledge on
+the wrong channel. No wait on the broker is unbounded. Addresses are logged without user and password.
+Does not know what the connection is for: `serve` does.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import aio_pika
+import structlog
+from aiormq.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import AMQPError
+
+from worker.errors import BrokerLost, ConfigurationError
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+BACKOFF_MIN_SECONDS = 0.5
+BACKOFF_MAX_SECONDS = 30.0
+CONNECT_SECONDS = 15.0
+"""TCP, TLS and the AMQP handshake together: a listener that never speaks would hold a connect for ever."""
+ANSWER_SECONDS = 20.0
+"""How long the broker may take to answer a synchronous method; declaring a quorum queue on a busy cluster is slow."""
+CLOSE_SECONDS = 3.0
+STEADY_SECONDS = 30.0
+"""A link that held this long was a good one: the back-off begins anew."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Address:
+    """Where a broker is, with a user and a password that are never shown."""
+
+    url: str
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
+            raise ConfigurationError("FAPIAO_AMQP_URL must be amqp:// or amqps:// with a host")
+        if parse_qs(parts.query).get("no_verify_ssl", ["0"]) != ["0"]:
+            raise ConfigurationError("FAPIAO_AMQP_URL must not turn off the check of the broker's certificate")
+
+    @property
+    def label(self) -> str:
+        """The address without user, password and options."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def backoff_seconds(failures: int, roll: float) -> float:
+    """The pause after so many failures in a row (from 1); `roll` in [0, 1) spreads it over its whole range."""
+    return roll * min(BACKOFF_MAX_SECONDS, BACKOFF_MIN_SECONDS * 2.0 ** min(failures - 1, 16))
+
+
+def classify(error: BaseException) -> BrokerLost | None:
+    """What a failure of the client library means; None for what is not the broker's doing."""
+    if isinstance(error, BrokerLost):
+        return error
+    if isinstance(error, TimeoutError):
+        return BrokerLost("the broker did not answer in time")
+    if isinstance(error, asyncio.CancelledError):
+        return BrokerLost("the connection was closed under its user")
+    # aiormq raises RuntimeError for what was closed before the call
+    if isinstance(error, AMQPError | OSError | RuntimeError):
+        return BrokerLost(f"{type(error).__name__}: {error}")
+    return None
+
+
+async def ask(awaitable: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
+    """Wait for the broker. Raises `BrokerLost` when it fails, stays silent, or when the library cancels the wait
+    although nobody cancelled this task."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await awaitable
+    except asyncio.CancelledError as error:
+        if _is_our_own_cancellation():
+            raise
+        raise BrokerLost("the connection was closed under its user") from error
+    except Exception as error:
+        lost = classify(error)
+        if lost is None or lost is error:
+            raise
+        raise lost from error
+
+
+def _is_our_own_cancellation() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+class Link:
+    """One open connection, until its end. `epoch` tells it from those before and after."""
+
+    def __init__(self, epoch: int, connection: AbstractConnection) -> None:
+        self.epoch = epoch
+        self._connection = connection
+        self._ends: set[asyncio.Future[object]] = set()
+        self._lost: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        self.watch(connection.closing, "the connection ended")
+
+    async def open_channel(self, *, confirms: bool) -> AbstractChannel:
+        """Open a channel that lives as long as this link. Does not end the link when it is closed: see `watch`."""
+        return await ask(self._connection.channel(publisher_confirms=confirms, on_return_raises=True))
+
+    def watch(self, closing: asyncio.Future[object], what: str) -> None:
+        """End this link when `closing` is done."""
+        self._ends.add(closing)
+        closing.add_done_callback(lambda done: self.fail(f"{what}: {_reason(done)}"))
+
+    def fail(self, reason: str) -> None:
+        """End this link: its supervisor builds another one."""
+        if not self._lost.done():
+            self._lost.set_exception(BrokerLost(reason))
+
+    async def lost(self) -> NoReturn:
+        """Wait for the end of this link, then raise `BrokerLost`."""
+        await asyncio.shield(self._lost)
+        raise AssertionError("a link ends only by an error")
+
+    async def is_blocked(self) -> bool:
+        """Whether the broker has said that it takes no publishes for now (memory or disk alarm)."""
+        try:
+            async with asyncio.timeout(0):
+                await self._connection.ready()
+        except TimeoutError:
+            return True
+        return False
+
+    @property
+    def frame_max(self) -> int:
+        """Largest frame (bytes) both sides agreed on."""
+        return int(self._connection.connection_tune.frame_max or 131072)
+
+    def forget(self) -> None:
+        """Let go of what is watched, once the connection is closed."""
+        for end in self._ends:
+            end.cancel()
+        self._ends.clear()
+        if self._lost.done():
+            self._lost.exception()
+
+
+def _reason(done: asyncio.Future[object]) -> str:
+    if done.cancelled():
+        return "cancelled"
+    error = done.exception()
+    return f"{type(error).__name__}: {error}" if error is not None else "closed"
+
+
+Serve = Callable[[Link], Awaitable[None]]
+Connect = Callable[[Address, str, int, int], contextlib.AbstractAsyncContextManager[Link]]
+
+
+@contextlib.asynccontextmanager
+async def open_link(address: Address, name: str, heartbeat_seconds: int, epoch: int) -> AsyncIterator[Link]:
+    """Connect, and close in bounded time whatever happens. Raises `BrokerLost`."""
+    connection = await ask(
+        aio_pika.connect(
+            address.url,
+            timeout=CONNECT_SECONDS,
+            heartbeat=heartbeat_seconds,
+            client_properties={"connection_name": name},
+        ),
+        CONNECT_SECONDS + 1,
+    )
+    transport = connection.transport
+    if transport is None:
+        raise BrokerLost("the connection was closed while it opened")
+    link = Link(epoch, transport.connection)
+    try:
+        yield link
+    finally:
+        with contextlib.suppress(BrokerLost):
+            await ask(connection.close(), CLOSE_SECONDS)
+        link.forget()
+
+
+class SupervisedConnection:
+    """Keeps one connection up and lets `serve` work on it. `run` it in a task of its own."""
+
+    def __init__(  # noqa: PLR0913  the last two are for tests
+        self,
+        urls: Sequence[str],
+        name: str,
+        serve: Serve,
+        *,
+        heartbeat_seconds: int = 10,
+        connect: Connect = open_link,
+        roll: Callable[[], float] = random.random,
+    ) -> None:
+        """`name` is shown by the broker as connection name. `serve` works until the link is lost; what it raises ends
+        the link, what it returns normally too. Raises `ConfigurationError` for an address that cannot be used."""
+        if not urls:
+            raise ConfigurationError("FAPIAO_AMQP_URL names no broker")
+        self._addresses = [Address(url) for url in urls]
+        self._name = name
+        self._serve = serve
+        self._heartbeat_seconds = heartbeat_seconds
+        self._connect = connect
+        self._roll = roll
+        self._link: Link | None = None
+        self.epoch = 0
+        """Grows with each attempt; 0 before the first."""
+        _quieten_libraries()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a link just now; whether it is of use, its user knows."""
+        return self._link is not None
+
+    def drop(self, reason: str) -> None:
+        """End the link on purpose; another one follows."""
+        if self._link is not None:
+            self._link.fail(reason)
+
+    async def run(self) -> None:
+        """Connect, serve, and again, until cancelled. Then the connection is closed."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            began = loop.time()
+            await self._live_once(self._addresses[self.epoch % len(self._addresses)])
+            failures = 1 if loop.time() - began >= STEADY_SECONDS else failures + 1
+            rounds, rest = divmod(failures, len(self._addresses))
+            if rest == 0:  # the other hosts are tried at once; a pause follows when all have failed
+                await asyncio.sleep(backoff_seconds(rounds, self._roll()))
+
+    async def _live_once(self, address: Address) -> None:
+        self.epoch += 1
+        try:
+            async with self._connect(address, self._name, self._heartbeat_seconds, self.epoch) as link:
+                self._link = link
+                log.info("broker_connected", connection=self._name, address=address.label, epoch=self.epoch)
+                await self._serve_until_lost(link)
+        except BrokerLost as error:
+            log.warning(
+                "broker_lost", connection=self._name, address=address.label, epoch=self.epoch, reason=str(error)
+            )
+        except Exception:
+            log.exception("broker_link_failed", connection=self._name, address=address.label, epoch=self.epoch)
+        finally:
+            self._link = None
+
+    async def _serve_until_lost(self, link: Link) -> None:
+        # A TaskGroup would take a foreign cancellation of its child for a normal end.
+        tasks = {asyncio.ensure_future(self._serve(link)), asyncio.ensure_future(link.lost())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in done:
+            if task.cancelled():
+                raise BrokerLost("the connection was closed under its user")
+            if (error := task.exception()) is not None:
+                raise error
+
+
+def _quieten_libraries() -> None:
+    """Both log frames and messages at DEBUG, and every lost connection with a traceback at WARNING."""
+    for name in ("aio_pika", "aiormq"):
+        library = logging.getLogger(name)
+        library.setLevel(max(library.level, logging.ERROR))

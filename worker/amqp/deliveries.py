@@ -1,0 +1,148 @@
+"""Consuming: deliveries that know their epoch, and acknowledgements that cannot go astray.
+
+Guarantees that a broker's cancel of the consumer ends the link, for a plain channel would stay open and silent; and
+that the fewest acknowledgements are sent that cover just what was done. Does not know what a message means.
+"""
+
+import bisect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiormq.abc import AbstractChannel, DeliveredMessage
+
+from worker.amqp.connections import Link, ask
+from worker.amqp.wire import Properties, properties_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """A message as it came, with the right to acknowledge it once, in its epoch."""
+
+    epoch: int
+    tag: int
+    redelivered: bool
+    routing_key: str
+    body: bytes
+    properties: Properties
+
+
+class Acknowledging(Protocol):
+    """What the consumer asks of the channel that it consumes on; tests put a fake in its place."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def is_consuming(self) -> bool: ...
+
+    async def consume(self, queues: Iterable[str]) -> None: ...
+
+    async def acknowledge(self, tags: Iterable[int]) -> None: ...
+
+    async def dead_letter(self, tag: int) -> None: ...
+
+    async def cancel(self) -> None: ...
+
+
+class AcknowledgementBook:
+    """Which deliveries of a channel are open, in order; turns those done into few acknowledgements."""
+
+    def __init__(self) -> None:
+        self._open: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def delivered(self, tag: int) -> None:
+        """Note a delivery. The broker numbers them upwards."""
+        self._open.append(tag)
+
+    def settle(self, tags: Iterable[int]) -> list[tuple[int, bool]]:
+        """Strike out `tags` and return what to send: pairs of tag and `multiple`. Unknown ones are left out, for a
+        second acknowledgement of the same tag would close the channel."""
+        done = {tag for tag in tags if self._is_open(tag)}
+        prefix = 0
+        while prefix < len(self._open) and self._open[prefix] in done:
+            prefix += 1
+        acknowledgements = [(self._open[prefix - 1], prefix > 1)] if prefix else []
+        acknowledgements += [(tag, False) for tag in self._open[prefix:] if tag in done]
+        self._open = [tag for tag in self._open[prefix:] if tag not in done]
+        return acknowledgements
+
+    def _is_open(self, tag: int) -> bool:
+        at = bisect.bisect_left(self._open, tag)
+        return at < len(self._open) and self._open[at] == tag
+
+
+class Consumption:
+    """Consumers of some queues on one channel of one link."""
+
+    def __init__(self, link: Link, channel: AbstractChannel, on_delivery: Callable[[Delivery], None]) -> None:
+        self.epoch = link.epoch
+        self._channel = channel
+        self._on_delivery = on_delivery
+        self._book = AcknowledgementBook()
+        self._consumer_tags: list[str] = []
+        link.watch(channel.closing, "the consuming channel ended")
+        channel.on_consumer_cancel_callbacks.add(lambda _: link.fail("the broker cancelled the consumer"))
+
+    @classmethod
+    async def begin(
+        cls, link: Link, queues: Iterable[str], prefetch: int, on_delivery: Callable[[Delivery], None]
+    ) -> "Consumption":
+        """Open a channel and consume; `prefetch` deliveries at most are open per queue. `on_delivery` must be quick.
+        Raises `BrokerLost`."""
+        channel = await link.open_channel(confirms=False)
+        consumption = cls(link, channel, on_delivery)
+        await ask(channel.basic_qos(prefetch_count=prefetch))
+        await consumption.consume(queues)
+        return consumption
+
+    async def consume(self, queues: Iterable[str]) -> None:
+        """Start a consumer for each queue. Raises `BrokerLost`."""
+        for queue in queues:
+            answer = await ask(self._channel.basic_consume(queue, self._receive))
+            self._consumer_tags.append(answer.consumer_tag or "")
+
+    async def _receive(self, message: DeliveredMessage) -> None:
+        """A task of the channel: cancelled with it, so nothing is waited for here."""
+        tag = message.delivery_tag or 0
+        self._book.delivered(tag)
+        self._on_delivery(
+            Delivery(
+                epoch=self.epoch,
+                tag=tag,
+                redelivered=bool(message.redelivered),
+                routing_key=message.routing_key or "",
+                body=message.body,
+                properties=properties_of(message.header.properties),
+            )
+        )
+
+    @property
+    def is_consuming(self) -> bool:
+        """Whether the broker may still send deliveries."""
+        return bool(self._consumer_tags) and not self._channel.is_closed
+
+    @property
+    def open_deliveries(self) -> int:
+        """How many deliveries are not acknowledged (count)."""
+        return len(self._book)
+
+    async def acknowledge(self, tags: Iterable[int]) -> None:
+        """Acknowledge; nothing is acknowledged in return, so a redelivery may follow all the same. Raises
+        `BrokerLost`."""
+        acknowledgements = self._book.settle(tags)
+        for at, (tag, multiple) in enumerate(acknowledgements, start=1):
+            await ask(self._channel.basic_ack(tag, multiple=multiple, wait=at == len(acknowledgements)))
+
+    async def dead_letter(self, tag: int) -> None:
+        """Hand the message to the queue's dead-letter exchange: the broker moves it itself. Raises `BrokerLost`."""
+        if self._book.settle([tag]):
+            await ask(self._channel.basic_reject(tag, requeue=False))
+
+    async def cancel(self) -> None:
+        """Take no more deliveries; those that are here can still be acknowledged. Raises `BrokerLost`."""
+        while self._consumer_tags:
+            await ask(self._channel.basic_cancel(self._consumer_tags.pop()))

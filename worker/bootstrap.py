@@ -1,0 +1,196 @@
+"""Builds the worker from its settings: the only place that names adapters, and the list of its stages.
+
+Knows who is handed to whom; knows nothing of what they do with each other.
+"""
+
+import asyncio
+import os
+import random
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import structlog
+
+from worker.amqp.topology import Topology
+from worker.clock import SystemClock
+from worker.errors import JournalUnavailable
+from worker.gateway.client import WebSocketGateway
+from worker.gateway.credentials import CredentialDirectory
+from worker.intake.admission import AdmissionRules
+from worker.intake.consumer import Consumer, IntakeHooks
+from worker.journal import open_journal
+from worker.lanes.housekeeping import Housekeeping
+from worker.lanes.scheduler import Scheduler
+from worker.lanes.services import LaneServices
+from worker.ops.control import control_server, database_file, socket_path
+from worker.ops.health import Health, HealthServer
+from worker.ops.metrics import Metrics
+from worker.ops.operations import Operations
+from worker.outbox.publisher import Publisher
+from worker.outbox.relay import Relay, RelayHooks
+from worker.ports import Journal
+from worker.service import Service, Signals, Stage
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+STOP_SECONDS = 10.0
+"""For a stage that only has to finish what it has in hand."""
+
+
+async def run_worker(settings: Settings, signals: Signals | None = None) -> int:
+    """Run until a signal, or until a part dies. Returns the exit code.
+
+    Raises `ConfigurationError` for what only a changed configuration can cure; a broker, database or gateway that
+    is away is waited for.
+    """
+    if signals is None:
+        signals = Signals()
+        signals.install()
+    worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    log.info("starting", worker=worker, lease_seconds=settings.lease_seconds, drain_seconds=settings.drain_seconds)
+    return await _Worker(settings, worker).run(signals)
+
+
+class _Worker:
+    """The parts of one process, wired together."""
+
+    def __init__(self, settings: Settings, worker: str) -> None:
+        clock = SystemClock()
+        self._settings = settings
+        self._worker = worker
+        self._metrics = Metrics(clock)
+        self._health = Health(clock, self._metrics)
+        self._journal: Journal = open_journal(settings, clock)
+        self._gateway = WebSocketGateway(settings, observe=self._metrics.gateway_answered)
+        topology = Topology(settings.prefix)
+        rules = AdmissionRules.from_settings(settings, topology.own_queues)
+        self._publisher = Publisher(
+            urls=settings.amqp_urls,
+            topology=topology,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            confirm_timeout_seconds=settings.confirm_timeout_seconds,
+            declares=settings.declare,
+            on_connected=self._wake_relay,
+        )
+        self._relay = Relay(
+            journal=self._journal,
+            publisher=self._publisher,
+            worker=worker,
+            clock=clock,
+            reply_ttl=timedelta(seconds=settings.reply_ttl_seconds),
+            confirm_timeout=timedelta(seconds=settings.confirm_timeout_seconds),
+            poll=timedelta(seconds=settings.poll_seconds),
+            hooks=RelayHooks(count_verdict=self._count_verdict),
+        )
+        services = LaneServices(
+            journal=self._journal,
+            gateway=self._gateway,
+            credentials=CredentialDirectory(settings.credentials_dir),
+            clock=clock,
+            settings=settings,
+            chance=random.random,
+            committed=self._committed,
+            hooks=self._metrics,
+        )
+        self._scheduler = Scheduler(services, worker)
+        self._housekeeping = Housekeeping(services, worker, lanes_freed=self._scheduler.wake)
+        self._consumer = Consumer(
+            urls=settings.amqp_urls,
+            topology=topology,
+            rules=rules,
+            journal=self._journal,
+            dead_letters=self._publisher,
+            worker=worker,
+            clock=clock,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            prefetch=settings.prefetch,
+            declares=settings.declare,
+            waiting_max=settings.tenant_waiting_max,
+            hooks=IntakeHooks(
+                on_accepted=self._scheduler.wake,
+                on_followers=self._housekeeping.wake,
+                on_events=self._relay.wake,
+                count_admission=self._metrics.admitted,
+                count_dead_letter=self._metrics.dead_lettered,
+            ),
+        )
+        self._operations = Operations(self._journal, clock, worker=settings.source)
+
+    async def run(self, signals: Signals) -> int:
+        """Health first, so that a worker that waits for its database can be seen to live."""
+        async with AsyncExitStack() as stack:
+            self._watch_health()
+            if self._settings.http_port:
+                host, port = self._settings.http_host, self._settings.http_port
+                await stack.enter_async_context(HealthServer(self._health, self._journal.backlog, host=host, port=port))
+            beat = asyncio.create_task(self._health.run(), name="health")
+            stack.callback(beat.cancel)
+            stack.callback(self._gateway.close)
+            if not await self._open_journal(signals):
+                return 0
+            stack.push_async_callback(self._journal.close)
+            self._journal.listen(self._woken_from_outside)
+            file = database_file(self._settings)
+            if file is not None:
+                await stack.enter_async_context(control_server(self._operations, socket_path(file)))
+            service = Service(self._stages(), draining=self._health.drain, died=self._health.died)
+            return await service.run(signals)
+
+    def _stages(self) -> list[Stage]:
+        """In start order. Down it goes from the end: no new commands first, then the lanes, and the relay after
+        them, for what lanes commit last should still go out."""
+        drain = timedelta(seconds=self._settings.drain_seconds)
+        lane_seconds = self._settings.drain_seconds + self._settings.close_timeout_seconds + STOP_SECONDS
+        return [
+            Stage("publisher", self._publisher.run),
+            Stage("relay", self._relay.run, lambda: self._relay.drain(STOP_SECONDS), STOP_SECONDS + 1),
+            Stage("lanes", self._scheduler.run, lambda: self._scheduler.drain(drain), lane_seconds),
+            Stage("housekeeping", self._housekeeping.run),
+            Stage("intake", self._consumer.run, lambda: self._consumer.drain(STOP_SECONDS), STOP_SECONDS + 1),
+        ]
+
+    def _watch_health(self) -> None:
+        self._health.require("the broker: not consuming", lambda: self._consumer.is_consuming)
+        self._health.require("the broker: not publishing", lambda: self._publisher.is_connected)
+        self._health.require_answer("the journal does not answer", self._journal.ping)
+
+    async def _open_journal(self, signals: Signals) -> bool:
+        """False if a signal came first."""
+        while not signals.drain.is_set():
+            try:
+                await self._journal.open()
+            except JournalUnavailable as fault:
+                log.warning("journal_unavailable", reason=str(fault))
+                await _sleep_unless(signals.drain.wait, self._settings.poll_seconds)
+            else:
+                return True
+        return False
+
+    def _committed(self) -> None:
+        """Events are in the outbox; an order that others follow may have ended."""
+        self._relay.wake()
+        self._housekeeping.wake()
+
+    def _wake_relay(self) -> None:
+        self._relay.wake()
+
+    def _woken_from_outside(self) -> None:
+        """Another process may have made work."""
+        self._relay.wake()
+        self._scheduler.wake()
+
+    def _count_verdict(self, copy: str, verdict: str, count: int) -> None:
+        for _ in range(count):
+            self._metrics.published(copy, verdict)
+
+
+async def _sleep_unless(happens: Callable[[], Awaitable[object]], seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await happens()
+    except TimeoutError:
+        return

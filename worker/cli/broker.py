@@ -1,0 +1,191 @@
+"""The command line as a client of the broker: publish a command, listen for its events, look into the dead queue.
+
+Guarantees: a publish that returns was confirmed and routed; every wait is bounded; errors name what to do and never
+show a password. Opens its own connection, declares nothing but a private reply queue.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, TypeVar
+from uuid import uuid4
+
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity, DeliveryError, PublishError
+from pamqp.commands import Basic
+
+from worker.amqp.connections import Address, Link, ask, open_link
+from worker.amqp.topology import Topology
+from worker.cli.orders import Order
+from worker.cli.terminal import USAGE, Stop
+from worker.errors import BrokerLost
+from worker.settings import Settings
+
+T = TypeVar("T")
+
+_PERSISTENT: Final = 2
+_OUR_HEADERS: Final = ("x-fapiao-", "x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-")
+"""Headers that dead-lettering added; a message that is sent again goes without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message of the dead queue, without its body: that may hold a password."""
+
+    tag: int
+    code: str
+    reason: str
+    type: str
+    id: str
+    source: str
+    routing_key: str
+    size_bytes: int
+
+
+class Broker:
+    """One open connection."""
+
+    def __init__(self, link: Link, channel: AbstractChannel, settings: Settings) -> None:
+        self._link = link
+        self._channel = channel
+        self._topology = Topology(settings.prefix)
+
+    async def listen(self) -> tuple[str, "asyncio.Queue[bytes | None]"]:
+        """Declare a private reply queue and consume it: its name, and bodies as they come; None once the broker is
+        lost. The queue ends with the connection."""
+        name = f"send-{uuid4()}"
+        bodies: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+        async def keep(message: DeliveredMessage) -> None:
+            bodies.put_nowait(bytes(message.body))
+            await self._channel.basic_ack(message.delivery_tag or 0)
+
+        await ask(self._channel.queue_declare(name, exclusive=True, auto_delete=True))
+        await ask(self._channel.basic_consume(name, keep))
+        self._channel.closing.add_done_callback(lambda _: bodies.put_nowait(None))
+        return name, bodies
+
+    async def publish(self, order: Order, reply_to: str | None) -> None:
+        """Publish a command: persistent, mandatory, confirmed. Raises `Stop` where nobody takes it."""
+        properties = Basic.Properties(
+            content_type=order.content_type,
+            delivery_mode=_PERSISTENT,
+            message_id=order.id,
+            message_type=order.type,
+            app_id=order.source if order.is_bare else None,
+            reply_to=reply_to,
+            correlation_id=order.id,
+        )
+        await self._publish(order.body, order.type, properties)
+
+    async def dead_count(self) -> int:
+        """How many messages the dead queue holds. Raises `Stop` if there is none."""
+        try:
+            declared = await answered(self._channel.queue_declare(self._topology.dead_queue, passive=True))
+        except ChannelNotFoundEntity:
+            raise Stop(
+                f"The broker has no queue {self._topology.dead_queue}: no worker has declared it yet, or FAPIAO_PREFIX "
+                "differs from the worker's."
+            ) from None
+        return declared.message_count or 0
+
+    async def dead_letters(self, limit: int) -> AsyncIterator[tuple[DeadLetter, DeliveredMessage]]:
+        """The oldest dead letters, unacknowledged: they go back when the connection is closed."""
+        for _ in range(min(limit, await self.dead_count())):
+            message = await ask(self._channel.basic_get(self._topology.dead_queue))
+            if not message.delivery_tag:
+                return
+            yield _dead_letter(message), message
+
+    async def send_again(self, letter: DeadLetter, message: DeliveredMessage) -> None:
+        """Publish a dead letter to the commands exchange as it was, then take it off the dead queue. In this order,
+        or a crash in between would lose it. Raises `Stop`."""
+        properties = message.header.properties
+        headers = properties.headers or {}
+        properties.headers = {
+            name: value for name, value in headers.items() if not name.startswith(_OUR_HEADERS)
+        } or None
+        properties.delivery_mode = _PERSISTENT
+        properties.user_id = None  # the broker closes the channel of whoever sends another's
+        properties.expiration = None
+        await self._publish(bytes(message.body), letter.routing_key, properties)
+        await ask(self._channel.basic_ack(letter.tag))
+
+    async def _publish(self, body: bytes, routing_key: str, properties: Basic.Properties) -> None:
+        exchange = self._topology.commands_exchange
+        nobody = Stop(
+            f"Nothing takes {routing_key!r} at exchange {exchange}: no worker has declared its queues there, or there "
+            "is no such command. Start one with `fapiao-worker run`; look at FAPIAO_AMQP_URL and FAPIAO_PREFIX.",
+            USAGE,
+        )
+        try:
+            await answered(
+                self._channel.basic_publish(
+                    body, exchange=exchange, routing_key=routing_key, properties=properties, mandatory=True
+                )
+            )
+        except (PublishError, ChannelNotFoundEntity):
+            raise nobody from None
+        except DeliveryError:
+            raise Stop(f"The broker refused the message: the queue behind {exchange} is full. Send it later.") from None
+        except ChannelAccessRefused:
+            raise Stop(f"The broker's user may not write to exchange {exchange}.", USAGE) from None
+
+
+async def answered(awaitable: Awaitable[T]) -> T:
+    """Wait for the broker's answer. Raises what it answered, and `BrokerLost` only where it answered nothing."""
+    try:
+        return await ask(awaitable)
+    except BrokerLost as error:
+        if isinstance(error.__cause__, DeliveryError | AMQPChannelError):
+            raise error.__cause__ from None
+        raise
+
+
+@asynccontextmanager
+async def broker(settings: Settings) -> AsyncIterator[Broker]:
+    """Connect to the first broker of `FAPIAO_AMQP_URL` that answers. Raises `Stop` if none does."""
+    async with opened(settings.amqp_urls, settings.heartbeat_seconds) as link:
+        yield Broker(link, await link.open_channel(confirms=True), settings)
+
+
+@asynccontextmanager
+async def opened(urls: Sequence[str], heartbeat_seconds: int) -> AsyncIterator[Link]:
+    """A link to the first address that answers. Raises `Stop` if none does."""
+    reasons: list[str] = []
+    for address in map(Address, urls):
+        opening = open_link(address, "fapiao-worker cli", heartbeat_seconds, 1)
+        try:
+            link = await opening.__aenter__()
+        except BrokerLost as error:
+            reasons.append(f"{address} ({error})")
+            continue
+        try:
+            yield link
+        finally:
+            await opening.__aexit__(None, None, None)
+        return
+    raise Stop(
+        f"Cannot reach RabbitMQ at {'; '.join(reasons)}. Start it, or set FAPIAO_AMQP_URL. Nothing was published.",
+        USAGE,
+    )
+
+
+def _dead_letter(message: DeliveredMessage) -> DeadLetter:
+    properties = message.header.properties
+    headers = properties.headers or {}
+    deaths = headers.get("x-death")
+    death = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
+    keys = death.get("routing-keys")
+    original = str(keys[0]) if isinstance(keys, list) and keys else ""
+    return DeadLetter(
+        tag=message.delivery_tag or 0,
+        code=str(headers.get("x-fapiao-code") or death.get("reason") or ""),
+        reason=str(headers.get("x-fapiao-reason") or ""),
+        type=properties.message_type or "",
+        id=properties.message_id or "",
+        source=properties.app_id or "",
+        routing_key=original or message.routing_key or properties.message_type or "",
+        size_bytes=len(message.body),
+    )

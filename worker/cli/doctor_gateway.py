@@ -1,0 +1,110 @@
+"""`doctor` on the gateway, the clock and the credentials.
+
+Asks the gateway one plain HTTP question, never for a WebSocket: a second socket of a `userId` would take the replies of
+the first. The answer's `Date` is compared with our clock, for time decides what reconciliation can find.
+"""
+
+import asyncio
+import json
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from contracts.commands import Login
+from worker.cli.findings import Finding, fail, ok, warn
+from worker.clock import SystemClock
+from worker.settings import Settings
+
+CLOCK_TOLERANCE_SECONDS: Final = 30.0
+
+
+async def check_gateway(settings: Settings) -> Sequence[Finding]:
+    """Whether the gateway answers at all, and whether our clocks agree."""
+    try:
+        status, told = await asyncio.to_thread(_ask, settings)
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return [
+            fail(
+                "gateway", f"{_shown(settings)} does not answer ({reason})", "look at FAPIAO_GATEWAY_URL, DNS, firewall"
+            )
+        ]
+    if status in {401, 403}:
+        return [warn("gateway", f"{_shown(settings)} answers {status}", "look at FAPIAO_GATEWAY_HEADERS"), _clock(told)]
+    return [ok("gateway", f"{_shown(settings)} answers (HTTP {status})"), _clock(told)]
+
+
+async def check_credentials(settings: Settings) -> Sequence[Finding]:
+    """Whether every file of `FAPIAO_CREDENTIALS_DIR` is a login that only the worker can read."""
+    if settings.credentials_dir is None:
+        return [ok("credentials", "FAPIAO_CREDENTIALS_DIR is not set: commands bring their login")]
+    return check_directory(Path(settings.credentials_dir))
+
+
+def check_directory(directory: Path) -> list[Finding]:
+    """Read each login; values are never shown."""
+    try:
+        files = sorted(file for file in directory.iterdir() if file.is_file() and not file.name.startswith("."))
+    except OSError as error:
+        return [
+            fail("credentials", f"cannot list {directory} ({error.strerror})", "mount the Secret, or unset the setting")
+        ]
+    findings = [fault for file in files for fault in _faults(file)]
+    return findings or [ok("credentials", f"{len(files)} logins in {directory}")]
+
+
+def _faults(file: Path) -> list[Finding]:
+    try:
+        Login.model_validate(json.loads(file.read_bytes()))
+    except ValidationError as error:
+        members = sorted({str(fault["loc"][0]) for fault in error.errors() if fault["loc"]})
+        return [fail("credentials", f"{file.name} is no login: {', '.join(members)}", "see contracts/README.md, login")]
+    except (OSError, ValueError) as error:
+        return [fail("credentials", f"{file.name} cannot be read as JSON ({type(error).__name__})", "write it again")]
+    # A mounted Secret is a link to a file that only the pod sees; its mode says nothing.
+    if not file.is_symlink() and stat.S_IMODE(file.stat().st_mode) & stat.S_IRWXO:
+        return [warn("credentials", f"everybody may read {file.name}", f"chmod 600 {os.fspath(file)}")]
+    return []
+
+
+def _ask(settings: Settings) -> tuple[int, Mapping[str, str]]:
+    parts = urlsplit(settings.gateway_http_url or "http" + settings.gateway_url.removeprefix("ws"))
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = connect(parts.hostname or "", parts.port, timeout=settings.connect_timeout_seconds)
+    headers = {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
+    try:
+        connection.request("GET", parts.path or "/", headers=headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders())
+    finally:
+        connection.close()
+
+
+def _clock(told: Mapping[str, str]) -> Finding:
+    dates = [value for name, value in told.items() if name.lower() == "date"]
+    return check_clock(dates[0] if dates else None, SystemClock().now())
+
+
+def check_clock(date: str | None, now: datetime) -> Finding:
+    """Compare our clock with the `Date` of an HTTP answer (whole seconds)."""
+    try:
+        theirs = parsedate_to_datetime(date or "").astimezone(UTC)
+    except ValueError:
+        return ok("clock", "not compared: the gateway tells no time")
+    skew = (now - theirs).total_seconds()
+    if abs(skew) > CLOCK_TOLERANCE_SECONDS:
+        return warn("clock", f"{skew:+.0f} s against the gateway", "synchronise this machine's clock (NTP)")
+    return ok("clock", f"within {max(1.0, abs(skew)):.0f} s of the gateway's")
+
+
+def _shown(settings: Settings) -> str:
+    parts = urlsplit(settings.gateway_url)
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"

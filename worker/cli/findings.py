@@ -1,0 +1,39 @@
+"""What `doctor` finds: a verdict on one matter, with the fix. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARN = "warn"
+    """The worker runs, but somebody should look."""
+    FAIL = "FAIL"
+    """The worker cannot do its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `doctor`."""
+
+    subject: str
+    verdict: Verdict
+    says: str
+    fix: str = ""
+
+
+def ok(subject: str, says: str) -> Finding:
+    """All is well."""
+    return Finding(subject, Verdict.OK, says)
+
+
+def warn(subject: str, says: str, fix: str = "") -> Finding:
+    """Somebody should look."""
+    return Finding(subject, Verdict.WARN, says, fix)
+
+
+def fail(subject: str, says: str, fix: str) -> Finding:
+    """The worker cannot do its work; `fix` says what to change."""
+    return Finding(subject, Verdict.FAIL, says, fix)

@@ -1,0 +1,144 @@
+"""`send`: publish a command, show its events as they come, end with what became of it."""
+
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from contracts.envelope import loads
+from worker.cli import story
+from worker.cli.orders import Order, Wishes, read_order
+from worker.cli.terminal import INTERRUPTED, USAGE, Stop, load_settings, note, quiet_logs, run
+from worker.errors import BrokerLost
+from worker.settings import Settings
+
+IN_DOUBT: Final = 3
+TIMED_OUT: Final = 4
+_EXIT_CODES: Final = {"completed": 0, "failed": 1, "rejected": 2}
+
+
+def send(  # noqa: PLR0913, PLR0917  one parameter per option
+    file: Annotated[str, typer.Argument(help="A CloudEvents file, or a command's bare data; - reads stdin.")],
+    type_: Annotated[str | None, typer.Option("--type", help="Command type, for bare data: invoice.issue.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Command id, instead of the file's.")] = None,
+    new_id: Annotated[bool, typer.Option("--new-id", help="Send it as a new command, under a fresh id.")] = False,
+    source: Annotated[str | None, typer.Option("--source", help="The tenant, instead of the file's.")] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until the final event.")] = True,
+    timeout: Annotated[float, typer.Option("--timeout", help="How long to stay, in seconds.", min=0.1)] = 900,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as one line of JSON.")] = False,
+) -> None:
+    """Publish a command and show its events; the QR is drawn in the terminal.
+
+    Exit code: 0 completed, 1 failed, 2 rejected or not published, 3 in doubt (a person must look), 4 timed out.
+    The same id again never issues twice: it repeats the first one's outcome.
+    """
+
+    async def work() -> int:
+        settings = load_settings()
+        quiet_logs(settings)
+        order = read_order(_read(file), Wishes(id=id_, source=source, type=type_, new_id=new_id))
+        return await _send(settings, order, Watch(as_json=as_json), timeout if wait else None)
+
+    raise typer.Exit(run(work()))
+
+
+class Watch:
+    """Follows one command: shows each of its events once, and knows when to stop."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._seen: set[str] = set()
+        self.event: dict[str, Any] = {}
+        """The last one shown."""
+
+    def show(self, body: bytes) -> int | None:
+        """Show an event; the exit code, if it is the end."""
+        event: dict[str, Any] = loads(body)
+        identifier = str(event.get("id"))
+        if identifier in self._seen:
+            return None
+        self._seen.add(identifier)
+        if self._as_json:
+            print(json.dumps(json.loads(body), ensure_ascii=False, separators=(",", ":")), flush=True)
+        else:
+            story.tell(event)
+        self.event = event
+        outcome = story.outcome_of(event)
+        if outcome == "in_doubt" and (event.get("data") or {}).get("needsPerson"):
+            return IN_DOUBT
+        return _EXIT_CODES.get(outcome)
+
+
+async def _send(settings: Settings, order: Order, watch: Watch, timeout_seconds: float | None) -> int:
+    from worker.cli.broker import broker
+
+    async with broker(settings) as connection:
+        if timeout_seconds is None:
+            await _publish(connection, order, None)
+            _published(order)
+            return 0
+        reply_to, bodies = await connection.listen()
+        _check_reply_to(settings, reply_to)
+        await _publish(connection, order, reply_to)
+        _published(order)
+        try:
+            return await _follow(bodies, watch, order, timeout_seconds)
+        except asyncio.CancelledError:
+            note(f"Interrupted. The command goes on without you: fapiao-worker status {order.id}")
+            return INTERRUPTED
+
+
+async def _publish(connection: Any, order: Order, reply_to: str | None) -> None:
+    try:
+        await connection.publish(order, reply_to)
+    except BrokerLost as error:
+        raise Stop(
+            f"The broker was lost before it confirmed the command ({error}). Send it again under the same id: "
+            f"--id {order.id} never issues twice.",
+            TIMED_OUT,
+        ) from error
+
+
+async def _follow(bodies: "asyncio.Queue[bytes | None]", watch: Watch, order: Order, timeout_seconds: float) -> int:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            while (body := await bodies.get()) is not None:
+                code = watch.show(body)
+                if code is not None:
+                    return code
+    except TimeoutError:
+        so_far = f"; the last event was {story.outcome_of(watch.event)}" if watch.event else "; no event came"
+        raise Stop(
+            f"Not ended after {timeout_seconds:g} s{so_far}. It goes on: fapiao-worker status {order.id}", TIMED_OUT
+        ) from None
+    raise Stop(
+        f"The broker was lost while waiting. The command is safe; its events are on record: fapiao-worker status "
+        f"{order.id}. Sending it again under the same id (--id {order.id}) shows the outcome and never issues twice.",
+        TIMED_OUT,
+    )
+
+
+def _published(order: Order) -> None:
+    minted = " (new)" if order.is_id_minted else ""
+    note(f"published {order.type}  id {order.id}{minted}  source {order.source}")
+
+
+def _check_reply_to(settings: Settings, reply_to: str) -> None:
+    if not re.fullmatch(settings.reply_to_pattern, reply_to):
+        raise Stop(
+            f"FAPIAO_REPLY_TO_PATTERN does not let replies go to {reply_to}: use --no-wait, then `status`.",
+            USAGE,
+        )
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise Stop(f"Cannot read {file}: {error.strerror}.", USAGE) from None

@@ -1,0 +1,128 @@
+"""Tells a person what an event says: one line, what to do next, and the QR drawn in the terminal.
+
+Knows nothing of where events come from.
+"""
+
+import base64
+import binascii
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from worker.cli.terminal import draw_qr, is_terminal, say
+
+_STYLES = {
+    "completed": "good",
+    "failed": "bad",
+    "rejected": "bad",
+    "in_doubt": "warn",
+    "qr_required": "strong",
+}
+
+
+def tell(event: dict[str, Any]) -> None:
+    """Show one event (its CloudEvents envelope as a dict)."""
+    outcome = outcome_of(event)
+    data = event.get("data") or {}
+    lines = _WORDS.get(outcome, _other)(data)
+    say(f"{_clock(event.get('time'))}  {outcome:<12} {lines[0]}", style=_STYLES.get(outcome))
+    for line in lines[1:]:
+        say(f"{'':22}{line}")
+    for warning in data.get("warnings") or []:
+        say(f"{'':22}warning: {warning.get('path') or ''} {warning.get('message')}", style="warn")
+    if outcome == "qr_required":
+        _show_qr(data, str(data.get("commandId", "command")))
+
+
+def outcome_of(event: dict[str, Any]) -> str:
+    """The last part of the event's type."""
+    return str(event.get("type", "")).rpartition(".")[2]
+
+
+def _qr_required(data: dict[str, Any]) -> list[str]:
+    until, attempt = _clock(data.get("expiresAt")), data.get("attempt")
+    return [f"scan this with the face of the seller's user before {until} (attempt {attempt})"]
+
+
+def _completed(data: dict[str, Any]) -> list[str]:
+    invoice = data.get("invoice") or {}
+    number = invoice.get("invoiceNumber")
+    found = ", found by looking it up" if data.get("reconciled") else ""
+    lines = [f"invoice {number + ' ' if number else ''}issued to {invoice.get('buyerName') or 'the buyer'}{found}"]
+    if data.get("invoiceUrl"):
+        lines.append(f"PDF: {data['invoiceUrl']}")
+    return lines
+
+
+def _failed(data: dict[str, Any]) -> list[str]:
+    again = "may be sent again under a new id" if data.get("retryable") else "sending it again as it is will not help"
+    return [f"{data.get('code')} at stage {data.get('stage')}: {data.get('message')}", again]
+
+
+def _rejected(data: dict[str, Any]) -> list[str]:
+    faults = [f"{error.get('path') or '(message)'}: {error.get('message')}" for error in data.get("errors") or []]
+    return [str(data.get("code")), *faults]
+
+
+def _in_doubt(data: dict[str, Any]) -> list[str]:
+    lines = [f"submitted, outcome unknown: {data.get('reason')}", "do not send this order again"]
+    if data.get("needsPerson"):
+        command_id = data.get("commandId")
+        lines += [
+            "look at the tax bureau whether the invoice exists, then decide:",
+            f"fapiao-worker resolve {command_id} --issued NUMBER",
+            f"fapiao-worker resolve {command_id} --not-issued",
+        ]
+    elif data.get("nextLookAt"):
+        lines.append(f"the worker looks again at {_clock(data['nextLookAt'])}")
+    return lines
+
+
+def _other(_data: dict[str, Any]) -> list[str]:
+    return [""]
+
+
+_WORDS = {
+    "qr_required": _qr_required,
+    "completed": _completed,
+    "failed": _failed,
+    "rejected": _rejected,
+    "in_doubt": _in_doubt,
+}
+
+
+def _show_qr(data: dict[str, Any], name: str) -> None:
+    content = data.get("content")
+    if content:
+        if is_terminal():
+            draw_qr(content)
+        say(f"{'':22}or open: {content}")
+        return
+    path = _save_picture(data.get("image"), name, data.get("attempt"))
+    if path:
+        say(f"{'':22}its text could not be read; the picture is in {path}")
+    else:
+        say(f"{'':22}it has neither readable text nor a picture")
+
+
+def _save_picture(image: str | None, name: str, attempt: Any) -> Path | None:
+    head, _, payload = (image or "").partition(",")
+    try:
+        picture = base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if not picture or "image" not in head:
+        return None
+    safe = "".join(letter if letter.isalnum() else "-" for letter in name)[:40]
+    with tempfile.NamedTemporaryFile(prefix=f"fapiao-qr-{safe}-{attempt}-", suffix=".png", delete=False) as file:
+        file.write(picture)
+    return Path(file.name)
+
+
+def _clock(moment: Any) -> str:
+    """The local time of day of an RFC 3339 text."""
+    try:
+        return datetime.fromisoformat(str(moment)).astimezone().strftime("%H:%M:%S")
+    except ValueError:
+        return "        "

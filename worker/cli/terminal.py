@@ -1,0 +1,135 @@
+"""How commands speak: people get text on stdout, machines JSON lines, and every error one clear sentence on stderr.
+
+Guarantees: with `--json` nothing but JSON reaches stdout; colour and pictures only on a terminal; an error of the
+worker never shows a traceback, and ends with the exit code that `explain` lists. Knows nothing of what is said.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from contracts.envelope import dumps
+from worker.errors import ConfigurationError, WorkerError
+from worker.settings import Settings
+
+T = TypeVar("T")
+
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+
+class Stop(WorkerError):
+    """End the command with this sentence and exit code."""
+
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def say(text: str = "", *, style: str | None = None) -> None:
+    """A line for people, on stdout; styled on a terminal."""
+    if style and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        text = typer.style(text, **_STYLES[style])
+    print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """A line about the command itself, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_json(value: Any, *, line: bool = False) -> None:
+    """A value for machines, on stdout: indented, or on one line."""
+    plain = json.loads(dumps(value))
+    print(json.dumps(plain, ensure_ascii=False, indent=None if line else 2), flush=True)
+
+
+def table(headers: list[str], rows: list[list[str]]) -> None:
+    """Columns as wide as they must be: nothing is cut, so that lines can be copied and grepped."""
+    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    for number, row in enumerate([headers, *rows]):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        say(line.rstrip(), style="strong" if number == 0 else None)
+
+
+def draw_qr(content: str) -> None:
+    """A QR in half blocks, white on black whatever the terminal's colours are."""
+    import io
+
+    import segno
+
+    drawing = io.StringIO()
+    segno.make(content, error="l", micro=False).terminal(drawing, compact=True, border=2)
+    for line in drawing.getvalue().splitlines():
+        print(f"\x1b[97;40m{line}\x1b[0m" if sys.stdout.isatty() else line, flush=True)
+
+
+def is_terminal() -> bool:
+    """Whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
+def load_settings() -> Settings:
+    """The settings, checked. Raises `ConfigurationError` that names each variable at fault, never its value."""
+    secrets = os.environ.get("FAPIAO_SECRETS_DIR")
+    if secrets and not Path(secrets).is_dir():
+        raise ConfigurationError(f"FAPIAO_SECRETS_DIR names {secrets}, which is no directory.")
+    try:
+        return Settings(_secrets_dir=secrets) if secrets else Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"FAPIAO_{str(fault['loc'][0] if fault['loc'] else '').upper()}: {fault['msg']}" for fault in error.errors()
+        )
+        raise ConfigurationError(f"The settings cannot be used: {faults}. `fapiao-worker settings` explains.") from None
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the worker's errors into a sentence and an exit code."""
+    try:
+        yield
+    except WorkerError as error:
+        note(f"{typer.style('error:', fg='red') if sys.stderr.isatty() else 'error:'} {error}")
+        raise typer.Exit(exit_code(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def exit_code(error: WorkerError) -> int:
+    """2 for what the caller has to change, 1 for the rest."""
+    from worker.ops.operations import AmbiguousCommand, BadRequest
+
+    if isinstance(error, Stop):
+        return error.code
+    return USAGE if isinstance(error, ConfigurationError | AmbiguousCommand | BadRequest) else FAILED
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one asynchronous command to its end."""
+    with explained():
+        return asyncio.run(work)
+
+
+def quiet_logs(settings: Settings) -> None:
+    """Short commands log warnings only, on stderr, through the same redaction as the worker."""
+    from worker.ops import logs
+
+    logs.configure(settings, level="error" if settings.log_level == "info" else settings.log_level)
+
+
+_STYLES: Final[dict[str, dict[str, Any]]] = {
+    "good": {"fg": "green"},
+    "bad": {"fg": "red"},
+    "warn": {"fg": "yellow"},
+    "strong": {"bold": True},
+    "faint": {"dim": True},
+}

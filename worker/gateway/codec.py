@@ -1,0 +1,334 @@
+"""The vendor's frames to and from our values (manual: 登录税务局, 开票). Pure.
+
+Outbound is strict: exactly the manual's members, every key present, flags as integers, money and quantities as
+exact JSON numbers. Inbound is tolerant: whatever shape the traps name is read, nothing raises, and what cannot
+be read is called so rather than guessed.
+Not known here: what was sent before, and so whether a frame is expected (`session`).
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Final
+
+from contracts.gateway import (
+    InvoiceInfo,
+    InvoiceInfoRequest,
+    InvoiceItem,
+    InvoicePdf,
+    Login,
+    LoginRequest,
+    dumps,
+    plain_number,
+)
+from worker.gateway.qr import unwrapped
+from worker.gateway.redaction import Redactor, is_secret_name
+from worker.ports import LoginFields, ResultShown, Submission
+
+
+class IgnoredReason(StrEnum):
+    """Why a frame says nothing to a session: the whole set, fit for a metric's label."""
+
+    NOT_JSON = "not_json"
+    """Neither standard JSON nor UTF-8."""
+    NOT_OBJECT = "not_object"
+    """JSON, but no object."""
+    OVERSIZED = "oversized"
+    """Longer than accepted, as a frame or as a QR."""
+    OTHER_USER = "other_user"
+    """`sendToId` is not our `userId`, or is missing (trap 7)."""
+    UNEXPECTED_TYPE = "unexpected_type"
+    """A type word that `/invoice` does not have, and nothing in its shape that says what it is."""
+    UNEXPECTED_PHASE = "unexpected_phase"
+    """An answer to something this session has not asked, or has had answered."""
+    NO_DATA = "no_data"
+    """The right type at the right time, but without what such an answer carries."""
+    UNREADABLE = "unreadable"
+    """A result whose `isDrafts` is neither yes nor no, or a picture that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A frame, normalised. `data` is unwrapped from JSON text and from nested `data`; `sent_data` is as it came."""
+
+    type: str
+    send_to_id: str | None
+    has_data: bool
+    data: Any
+    sent_data: Any
+    frame: dict[str, Any]
+    """The whole parsed frame, for evidence. Holds secrets."""
+
+
+_MAX_UNWRAPPINGS: Final = 4
+_MAX_DIGITS: Final = 40
+"""Of a number: more is no money, and writing out a huge exponent would take the memory of the process."""
+_ABSENT: Final = (None, "")
+_RIGHT_SPELLINGS: Final = {
+    "buyerIdentification": "buyerIndentification",
+    "sellerIdentification": "sellerIndentification",
+}
+_RESULT_MEMBERS: Final = frozenset(InvoicePdf.model_fields) | frozenset(_RIGHT_SPELLINGS)
+_RESULT_ONLY_MEMBERS: Final = ("invoiceUrl", "isDrafts")
+"""An echo of our own `invoice_info` has the other members too, and proves nothing."""
+_FLAG_MEMBERS: Final = frozenset({"buyerInvoiceType", "buyerType", "buyerBankShow", "sellerBankShow", "isDrafts"})
+_FLAG_WORDS: Final = {
+    "1": 1, "true": 1, "yes": 1, "y": 1, "是": 1,
+    "0": 0, "false": 0, "no": 0, "n": 0, "否": 0, "不是": 0,
+}  # fmt: skip
+_NUMBER_MEMBERS: Final = frozenset({"quantity", "unitPrice"})
+_UNTOLD_MEMBERS: Final = frozenset({"sellerLoginAccount", "sellerLoginPassword", "invoiceUrl"})
+"""Left out of the invoice: two are secrets, the address is told beside it."""
+_TEXT_MEMBERS: Final = (_RESULT_MEMBERS | {"invoiceNumber"}) - _FLAG_MEMBERS - _UNTOLD_MEMBERS - {"invoiceItems"}
+_ITEM_TEXT_MEMBERS: Final = frozenset({"name", "spec", "unit"})
+
+
+# ---- outbound ----------------------------------------------------------------------------------------
+
+
+def login_frame(login: LoginFields) -> str:
+    """Write `login` (manual: 登录税务局). `companyName` belongs to queries and is left out."""
+    return dumps(
+        LoginRequest(
+            data=Login(
+                companyCode=login.company_code,
+                phone=login.phone,
+                password=login.password.get_secret_value(),
+                area=login.area,
+                role=login.role,
+            )
+        )
+    )
+
+
+def invoice_frame(submission: Submission) -> str:
+    """Write `invoice_info` (manual: 开票). Members that the journaled invoice lacks are sent as "" or 0.
+
+    Raises `ValueError` for what cannot be written exactly as the manual has it; nothing was sent then.
+    """
+    invoice = submission.invoice
+    seller = {
+        "sellerLoginAccount": submission.seller_account,
+        "sellerLoginPassword": submission.seller_password.get_secret_value(),
+    }
+    members: dict[str, Any] = {}
+    for name in InvoiceInfo.model_fields:
+        if name == "invoiceItems":
+            members[name] = tuple(_item(item) for item in invoice.get(name) or ())
+        elif name in _FLAG_MEMBERS:
+            members[name] = int(invoice.get(name) or 0)
+        else:
+            members[name] = seller.get(name) or invoice.get(name) or ""
+    if not members["invoiceItems"]:
+        raise ValueError("an invoice needs at least one line")
+    return dumps(InvoiceInfoRequest(data=InvoiceInfo(**members)))
+
+
+def _item(item: Mapping[str, Any]) -> InvoiceItem:
+    return InvoiceItem(
+        name=item["name"],
+        quantity=_exact(item["quantity"]),
+        spec=item.get("spec") or "",
+        unit=item.get("unit") or "",
+        unitPrice=_exact(item["unitPrice"]),
+    )
+
+
+def _exact(value: Any) -> Decimal:
+    exact = decimal_of(value)
+    if exact is None:
+        raise ValueError("quantities and prices must be exact decimals")
+    return exact
+
+
+# ---- inbound -----------------------------------------------------------------------------------------
+
+
+def read_frame(text: str) -> Reply | IgnoredReason:
+    """Read a frame's envelope. JSON is parsed strictly (trap 1): curly quotes are not JSON."""
+    try:
+        frame = _parsed(text.lstrip("\ufeff"))
+        if isinstance(frame, str):
+            frame = _parsed(frame)
+    except (ValueError, RecursionError):
+        return IgnoredReason.NOT_JSON
+    if not isinstance(frame, dict):
+        return IgnoredReason.NOT_OBJECT
+    type_word, sent_data = frame.get("type"), frame.get("data")
+    return Reply(
+        type=type_word.strip().lower() if isinstance(type_word, str) else "",
+        send_to_id=_opaque_id(frame.get("sendToId")),
+        has_data="data" in frame,
+        data=_unwrapped_data(sent_data),
+        sent_data=sent_data,
+        frame=frame,
+    )
+
+
+def status_of(data: Any) -> bool | None:
+    """Success, failure or neither (traps 15, 17, 19): "1", 1, true; "0", 0, false, null; anything else."""
+    if data is None:
+        return False
+    if isinstance(data, str):
+        word = data.strip().lower()
+        return True if word in ("1", "true") else False if word in ("0", "false", "null") else None
+    if isinstance(data, (bool, int, Decimal)) and data in (0, 1):
+        return bool(data)
+    return None
+
+
+def has_result_members(data: Any) -> bool:
+    """Whether this is an object with at least one member of the manual's result."""
+    return isinstance(data, dict) and not _RESULT_MEMBERS.isdisjoint(data)
+
+
+def is_surely_result(data: Any) -> bool:
+    """Whether this is a result whatever its type word says (trap 16): it has a member that only results have."""
+    return isinstance(data, dict) and any(name in data for name in _RESULT_ONLY_MEMBERS)
+
+
+def result_of(data: Mapping[str, Any], secrets: Collection[str], harmless: Collection[str]) -> ResultShown | None:
+    """Type a result (manual: 开票结果响应) to the members of `contracts.events.IssuedInvoice`.
+
+    The seller's account and password, and whatever else is named like a secret, are left out unread; values equal
+    to one of `secrets` are masked, except those of `harmless`. Absent and null members are left out. None if
+    `isDrafts` cannot be read: a draft taken for an invoice would be as wrong as the reverse (trap 47).
+    """
+    redactor = Redactor(secrets, harmless)
+    invoice: dict[str, Any] = {}
+    typed: Any
+    for sent_name, value in data.items():
+        name = _RIGHT_SPELLINGS.get(sent_name, sent_name)
+        if value is None or name in _UNTOLD_MEMBERS:
+            continue
+        if name in _TEXT_MEMBERS:
+            typed = _redacted_text(value, redactor)
+        elif name in _FLAG_MEMBERS:
+            typed = flag_of(value)
+        elif name == "invoiceItems":
+            typed = _items_of(value, redactor)
+        elif is_secret_name(name):
+            continue
+        else:
+            name, typed = redactor.text(name), redactor.value(value)
+        if typed is not None:
+            invoice[name] = typed
+    is_drafts = data.get("isDrafts")
+    if is_drafts not in _ABSENT and invoice.get("isDrafts") not in (0, 1):
+        return None
+    url = text_of(data.get("invoiceUrl"))
+    return ResultShown(
+        invoice=invoice,
+        invoice_url=(redactor.text(unwrapped(url)) or None) if url else None,
+        is_draft=invoice.get("isDrafts") == 1,
+    )
+
+
+def _items_of(value: Any, redactor: Redactor) -> list[dict[str, Any]]:
+    """The lines, from a list, a single object or JSON text (trap 32). Empty and unreadable text have none."""
+    for _ in range(_MAX_UNWRAPPINGS):
+        if not isinstance(value, str):
+            break
+        try:
+            value = _parsed(value)
+        except (ValueError, RecursionError):
+            return []
+    lines = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [_item_of(line, redactor) for line in lines if isinstance(line, dict)]
+
+
+def _item_of(line: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    item: dict[str, Any] = {}
+    typed: Any
+    for sent_name, value in line.items():
+        name = sent_name
+        if name in _NUMBER_MEMBERS:
+            typed = decimal_of(value)
+        elif name in _ITEM_TEXT_MEMBERS:
+            typed = _redacted_text(value, redactor)
+        elif is_secret_name(name):
+            continue
+        else:
+            name, typed = redactor.text(name), redactor.value(value)
+        if typed is not None:
+            item[name] = typed
+    return item
+
+
+def text_of(value: Any) -> str | None:
+    """Text, also from a number (trap 7: ids come as either); None from anything else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value)
+    return plain_number(value) if isinstance(value, Decimal) else None
+
+
+def flag_of(value: Any) -> int | None:
+    """A small integer from a number, a word or true and false (trap 33); None if it is none."""
+    if isinstance(value, (bool, int, Decimal)):
+        return int(value) if value == int(value) and 0 <= value <= 9 else None
+    if not isinstance(value, str):
+        return None
+    word = value.strip().lower()
+    if len(word) == 1 and word in "0123456789":
+        return int(word)
+    return _FLAG_WORDS.get(word)
+
+
+def decimal_of(value: Any) -> Decimal | None:
+    """An exact number of bounded length, from a number or text; None from anything else, binary floats too."""
+    if isinstance(value, str):
+        try:
+            value = Decimal(value.strip())
+        except InvalidOperation:
+            return None
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = Decimal(value)
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return None
+    exponent = value.as_tuple().exponent
+    fits = abs(value.adjusted()) <= _MAX_DIGITS and isinstance(exponent, int) and exponent >= -_MAX_DIGITS
+    return value if fits else None
+
+
+def _redacted_text(value: Any, redactor: Redactor) -> str | None:
+    text = text_of(value)
+    return None if text is None else redactor.text(text)
+
+
+def _opaque_id(value: Any) -> str | None:
+    """Ids are opaque text (trap 7); a number is the text of its digits."""
+    return value if isinstance(value, str) else text_of(value)
+
+
+def _unwrapped_data(data: Any) -> Any:
+    """Follow JSON inside text and `data` inside `data` down to what is meant (traps 17, 52)."""
+    for _ in range(_MAX_UNWRAPPINGS):
+        if isinstance(data, str) and data[:1] in ("{", "[", '"', " ", "\n"):
+            try:
+                data = _parsed(data)
+            except (ValueError, RecursionError):
+                return data
+        elif isinstance(data, dict) and "data" in data and _RESULT_MEMBERS.isdisjoint(data):
+            data = data["data"]
+        else:
+            return data
+    return data
+
+
+def _number(text: str) -> Decimal | str:
+    """A JSON number with a fraction or exponent: exact, or kept as text where it is absurdly long."""
+    number = decimal_of(text)
+    return text if number is None else number
+
+
+def _constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+_parsed: Final[Callable[[str], Any]] = json.JSONDecoder(parse_float=_number, parse_constant=_constant).decode

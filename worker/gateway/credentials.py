@@ -1,0 +1,63 @@
+"""Logins by name, from a directory of JSON files (a mounted Secret). Read anew each time, so a rotated Secret
+needs no restart. Guarantees that no name leads out of the directory and that no message repeats a file's content.
+"""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from contracts.commands import Login
+from contracts.envelope import loads
+from contracts.failures import FailureCode
+from contracts.taxpayer import area_word, role_name
+from worker.errors import Permanent
+from worker.ports import LoginFields
+
+MAX_FILE_BYTES = 16 * 1024
+
+
+class CredentialDirectory:
+    """`FAPIAO_CREDENTIALS_DIR`: a file per login, `<name>` or `<name>.json`, with the members of a command's `login`."""
+
+    def __init__(self, directory: str | None) -> None:
+        self._directory = Path(directory) if directory else None
+
+    def load(self, name: str) -> LoginFields:
+        """Raises `Permanent(credential_missing)`; the message names the credential and what to do."""
+        if self._directory is None:
+            raise _missing(name, "FAPIAO_CREDENTIALS_DIR is not set")
+        try:
+            login = Login.model_validate(loads(self._read(self._directory, name)))
+        except ValidationError as fault:
+            members = ", ".join(sorted({str(error["loc"][0]) for error in fault.errors() if error["loc"]}))
+            raise _missing(name, f"its file is no login; look at: {members or 'its shape'}") from None
+        except (ValueError, RecursionError):
+            raise _missing(name, "its file is not JSON") from None
+        return LoginFields(
+            company_code=login.companyCode,
+            phone=login.phone,
+            password=login.password,
+            area=area_word(login.area),
+            role=role_name(login.role),
+        )
+
+    def _read(self, directory: Path, name: str) -> bytes:
+        """A mounted Secret is links within its own directory; anything that leads elsewhere is refused."""
+        root = directory.resolve()
+        for candidate in (directory / f"{name}.json", directory / name):
+            target = candidate.resolve()
+            if "/" in name or not target.is_relative_to(root) or not target.is_file():
+                continue
+            try:
+                with target.open("rb") as file:
+                    return file.read(MAX_FILE_BYTES)
+            except OSError as fault:
+                raise _missing(name, f"its file cannot be read ({fault.strerror})") from fault
+        raise _missing(name, "there is no such file")
+
+
+def _missing(name: str, why: str) -> Permanent:
+    return Permanent(
+        FailureCode.CREDENTIAL_MISSING,
+        f"The credential {name!r} cannot be had: {why}. Put a JSON login of that name into FAPIAO_CREDENTIALS_DIR.",
+    )

@@ -1,0 +1,147 @@
+"""A WebSocket as this worker wants it, and what its failures mean. The only door to `websockets`.
+
+Guaranteed: one shared TLS context, no compression, no proxy from the environment, no redirect, no reconnection;
+sizes and waits are bounded; nothing of a frame, a header or an address is ever logged or put into an error, for
+`userId` is in the address and names a customer.
+Not known here: what frames mean.
+"""
+
+import logging
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as _websockets_connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.http11 import Response
+from websockets.protocol import State
+
+from contracts.failures import FailureCode
+from worker.errors import Permanent, Transient
+
+__all__ = [
+    "ClientConnection",
+    "ConnectionClosed",
+    "SocketLimits",
+    "classify",
+    "closing_reason",
+    "is_open",
+    "open_socket",
+]
+
+_MAX_QUEUED_FRAMES: Final = 4
+_MESSAGE_TOO_BIG: Final = 1009
+_INTERNAL_ERROR: Final = 1011
+"""What our own keep-alive closes with when the peer no longer answers pings."""
+_REFUSED_IDENTITY: Final = {401: FailureCode.GATEWAY_UNAUTHORIZED, 403: FailureCode.GATEWAY_FORBIDDEN}
+_MAX_RETRY_AFTER: Final = timedelta(hours=1)
+_USER_AGENT: Final = "fapiao-worker"
+
+_wire_log = logging.getLogger("worker.gateway.wire")
+# At DEBUG the library writes out addresses, headers and frames: `userId`, tokens and passwords.
+_wire_log.setLevel(logging.INFO)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """Bounds of one socket. `ping_seconds` 0 turns keep-alive off."""
+
+    open_timeout_seconds: float
+    close_timeout_seconds: float
+    ping_seconds: float
+    max_frame_bytes: int
+
+
+class _DirectConnect(_websockets_connect):
+    """Follows no redirect: another address might not be the vendor's, and would get `userId` and headers."""
+
+    # `typing.override` is not there before Python 3.12.
+    def process_redirect(self, exc: Exception) -> Exception | str:  # type: ignore[explicit-override]
+        return exc
+
+
+async def open_socket(
+    url: str, headers: Mapping[str, str], limits: SocketLimits, tls: ssl.SSLContext | None
+) -> ClientConnection:
+    """Open one socket, by one attempt. Raises `Transient` or `Permanent`, see `classify`."""
+    try:
+        return await _DirectConnect(
+            url,
+            additional_headers=dict(headers),
+            user_agent_header=_USER_AGENT,
+            compression=None,
+            proxy=None,
+            open_timeout=limits.open_timeout_seconds,
+            close_timeout=limits.close_timeout_seconds,
+            ping_interval=limits.ping_seconds or None,
+            ping_timeout=limits.ping_seconds or None,
+            max_size=limits.max_frame_bytes,
+            max_queue=_MAX_QUEUED_FRAMES,
+            logger=_wire_log,
+            ssl=tls,
+        )
+    except (OSError, WebSocketException, EOFError) as exc:
+        raise classify(exc) from exc
+
+
+def classify(exc: Exception) -> Transient | Permanent:
+    """What a failed opening means. Nothing was sent yet, so all but a refused identity may be tried again; a bad
+    certificate too, for certificates are repaired while commands wait."""
+    if isinstance(exc, InvalidStatus):
+        status = exc.response.status_code
+        message = f"the gateway answered the handshake with {status}"
+        if status in _REFUSED_IDENTITY:
+            return Permanent(_REFUSED_IDENTITY[status], message)
+        return Transient(message, retry_after=_retry_after(exc.response))
+    return Transient(_what_failed(exc))
+
+
+def _what_failed(exc: Exception) -> str:
+    """A sentence without addresses: an error's own text may hold them."""
+    match exc:
+        case TimeoutError():
+            what = "the gateway did not finish the handshake in time"
+        case ssl.SSLCertVerificationError():
+            what = f"the gateway's certificate is not trusted: {getattr(exc, 'verify_message', 'no reason given')}"
+        case ssl.SSLError():
+            what = f"TLS with the gateway failed: {getattr(exc, 'reason', None) or 'no reason given'}"
+        case ConnectionRefusedError():
+            what = "the gateway refuses connections"
+        case OSError():
+            what = f"the gateway cannot be reached ({type(exc).__name__})"
+        case _:
+            what = f"the gateway's handshake was no WebSocket handshake ({type(exc).__name__})"
+    return what
+
+
+def is_open(socket: ClientConnection) -> bool:
+    """Whether neither side has begun to close, as far as is known."""
+    return socket.state is State.OPEN
+
+
+def closing_reason(exc: Exception) -> str:
+    """Name why a socket ended: `oversized`, `timeout`, `closed:<code>` or `reset`."""
+    if not isinstance(exc, ConnectionClosed):
+        return "timeout" if isinstance(exc, TimeoutError) else "reset"
+    codes = [frame.code for frame in (exc.rcvd, exc.sent) if frame is not None]
+    if _MESSAGE_TOO_BIG in codes:
+        return "oversized"
+    if exc.rcvd is None and codes == [_INTERNAL_ERROR]:
+        return "timeout"
+    return f"closed:{codes[0]}" if codes else "reset"
+
+
+def _retry_after(response: Response) -> timedelta | None:
+    """`Retry-After` in seconds, or as a date beside the response's own `Date`: our clock has no part in it."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(timedelta(seconds=int(value[:9])), _MAX_RETRY_AFTER)
+    try:
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(response.headers.get("Date", ""))
+    except (ValueError, TypeError):
+        return None
+    return min(max(wait, timedelta(0)), _MAX_RETRY_AFTER)

@@ -1,0 +1,1 @@
+"""Intake: messages become journaled commands, and only then are acknowledged."""

@@ -1,0 +1,308 @@
+"""What becomes of a message: a command to run, a rejected one that only answers, or a dead letter.
+
+PURE: no event loop, clock or I/O; time comes in with the message. Whatever the bytes, `admit` gives an answer
+and never raises. Secrets leave the data here: they go on in `NewCommand.secrets` alone, and no reason, error,
+event or hash holds them. Knows nothing of what came before: repeats are the journal's to find.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from contracts.commands import COMMANDS, CommandType, IssueInvoice
+from contracts.envelope import build_event, dumps
+from contracts.events import CommandWarning, FieldError, Outcome, Rejected
+from contracts.explain import MOST_ERRORS, explain
+from contracts.failures import RejectionCode
+from contracts.limits import LARGE_FRAME_BYTES, InvoiceLimits, check_command
+from worker.errors import ConfigurationError
+from worker.intake.fingerprints import fingerprint
+from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, read
+from worker.records import CommandState, Event, LooseEvent, NewCommand, Route
+from worker.settings import Settings
+
+__all__ = [
+    "AdmissionRules",
+    "Admitted",
+    "DeadLetter",
+    "Incoming",
+    "admit",
+    "answer_busy",
+    "answer_reused",
+]
+
+UNKNOWN_TYPE: Final = "command"
+"""What a message of no known type is called: its event is `command.rejected`."""
+
+_SECRETS: Final[Mapping[str, Any]] = {"login": {"password"}, "invoice": {"sellerLoginPassword"}}
+_LONGEST_REASON_CHARS: Final = 500
+_LONGEST_QUEUE_NAME_BYTES: Final = 255
+_LONGEST_TRACESTATE_CHARS: Final = 512
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_TRACESTATE: Final = re.compile(r"[\x20-\x7e]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Why a message goes to the dead-letter queue; both become headers there."""
+
+    code: RejectionCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A command (to run, or rejected), a dead letter, or for a rejected one both."""
+
+    command: NewCommand | None
+    dead_letter: DeadLetter | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRules:
+    """What admission needs to know of the configuration."""
+
+    worker: str
+    """The `source` of the events."""
+    own_queues: frozenset[str]
+    """Queues that no reply may go to: a reply there would come back as a message."""
+    limits: InvoiceLimits = field(default_factory=InvoiceLimits)
+    reply_to_pattern: re.Pattern[str] = re.compile(".*")
+    max_body_bytes: int = 1024 * 1024
+    deadline: timedelta = timedelta(seconds=1800)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, own_queues: Collection[str]) -> "AdmissionRules":
+        """Raises `ConfigurationError` where a pattern is no regular expression."""
+        try:
+            re.compile(settings.tax_id_pattern)
+            pattern = re.compile(settings.reply_to_pattern)
+        except re.error as error:
+            raise ConfigurationError(
+                f"FAPIAO_REPLY_TO_PATTERN or FAPIAO_TAX_ID_PATTERN is no regular expression: {error}"
+            ) from error
+        return cls(
+            worker=settings.source,
+            own_queues=frozenset(own_queues),
+            limits=InvoiceLimits(**{limit.name: getattr(settings, limit.name) for limit in fields(InvoiceLimits)}),
+            reply_to_pattern=pattern,
+            max_body_bytes=settings.max_body_bytes,
+            deadline=timedelta(seconds=settings.deadline_seconds),
+        )
+
+
+def admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
+    """Judge one message. Never raises: a fault of ours must not stop the intake at a message that comes back."""
+    try:
+        return _admit(incoming, rules)
+    except Exception as error:
+        reason = f"the worker could not judge this message ({type(error).__name__}); please report it"
+        return Admitted(None, DeadLetter(RejectionCode.MALFORMED, reason))
+
+
+def answer_reused(command: NewCommand, rules: AdmissionRules) -> LooseEvent:
+    """The answer to a message whose id came before with other content; the same message gets the same event."""
+    about = f"id_reused\n{command.content_hash}\n{command.route.reply_to or ''}"
+    message = "this source has used this id with other content; give the new order an id of its own"
+    return _loose(command, rules, RejectionCode.ID_REUSED, about, FieldError(path="/id", message=message))
+
+
+def answer_busy(command: NewCommand, rules: AdmissionRules) -> LooseEvent:
+    """The answer to a tenant over its limit. Each message gets an event of its own, for the next may be accepted."""
+    about = f"busy\n{command.received_at.isoformat()}"
+    message = "this source has too many waiting commands; send this one again later, under the same id"
+    return _loose(command, rules, RejectionCode.BUSY, about, FieldError(path="", message=message))
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One message with a readable id, on its way to a verdict."""
+
+    incoming: Incoming
+    reading: Reading
+    id: str
+    route: Route
+    rules: AdmissionRules
+
+
+def _admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
+    reading = read(incoming, rules.max_body_bytes)
+    if reading.id is None:
+        return Admitted(None, _dead_letter(reading.fault or _fault(RejectionCode.ID_MISSING, "/id", "is required")))
+    route, route_fault = _route(incoming, reading.id, rules)
+    message = _Message(incoming, reading, reading.id, route, rules)
+    fault = reading.fault or _type_fault(reading) or route_fault
+    if fault is not None:
+        return _rejected(message, fault)
+    try:
+        issue = COMMANDS[CommandType(str(reading.type))].model_validate(reading.data)
+    except ValidationError as error:
+        return _rejected(message, Fault(RejectionCode.INVALID, tuple(explain(error))))
+    errors, warnings = check_command(issue, rules.limits)
+    if errors:
+        return _rejected(message, Fault(RejectionCode.INVALID, tuple(errors[: MOST_ERRORS + 1])))
+    return Admitted(_accepted(message, issue, warnings), None)
+
+
+def _accepted(message: _Message, issue: IssueInvoice, warnings: list[CommandWarning]) -> NewCommand:
+    received_at = message.incoming.received_at
+    data = issue.model_dump_json(exclude=_SECRETS, exclude_none=True).encode()
+    deadline_at = issue.deadline or received_at + message.rules.deadline
+    if deadline_at <= received_at:
+        warnings.append(_warning("deadline_passed", "had passed when the command came in", "/deadline"))
+    if len(data) > LARGE_FRAME_BYTES:
+        sentence = "makes a frame of about 7 KB or more, which the gateway may not take"
+        warnings.append(_warning("large_frame", sentence, "/invoice"))
+    return NewCommand(
+        source=message.reading.source,
+        id=message.id,
+        type=str(message.reading.type),
+        content_hash=message.reading.content_hash,
+        route=message.route,
+        received_at=received_at,
+        lane=issue.userId,
+        seller=issue.invoice.sellerIndentification,
+        order_no=issue.orderNo,
+        fingerprint=fingerprint(issue.invoice),
+        deadline_at=deadline_at,
+        data=data,
+        secrets=_secrets(issue),
+        warnings=dumps(warnings) if warnings else b"[]",
+    )
+
+
+def _secrets(issue: IssueInvoice) -> dict[str, str]:
+    secrets: dict[str, str] = {}
+    if issue.login is not None:
+        secrets["/login/password"] = issue.login.password.get_secret_value()
+    if issue.invoice.sellerLoginPassword is not None:
+        secrets["/invoice/sellerLoginPassword"] = issue.invoice.sellerLoginPassword.get_secret_value()
+    return secrets
+
+
+def _rejected(message: _Message, fault: Fault) -> Admitted:
+    """A command that only answers: it has no lane, seller or order number, so it stands in nobody's way."""
+    reading = message.reading
+    command_type = str(reading.type or UNKNOWN_TYPE)
+    event_type = f"{command_type}.{Outcome.REJECTED}"
+    user_id, order_no = reading.data.get("userId"), reading.data.get("orderNo")
+    data = Rejected(
+        commandId=message.id,
+        commandSource=reading.source,
+        userId=user_id if is_name(user_id) else None,
+        orderNo=order_no if is_name(order_no) else None,
+        code=fault.code,
+        errors=list(fault.errors),
+    )
+    event_id, body = build_event(
+        worker=message.rules.worker,
+        command_source=reading.source,
+        command_id=message.id,
+        event_type=event_type,
+        sequence=1,
+        time=message.incoming.received_at,
+        data=data.model_dump(exclude_none=True),
+    )
+    command = NewCommand(
+        source=reading.source,
+        id=message.id,
+        type=command_type,
+        content_hash=reading.content_hash,
+        route=message.route,
+        received_at=message.incoming.received_at,
+        state=CommandState.REJECTED,
+        events=(Event(1, event_id, event_type, body),),
+    )
+    return Admitted(command, _dead_letter(fault))
+
+
+def _loose(
+    command: NewCommand, rules: AdmissionRules, code: RejectionCode, about: str, error: FieldError
+) -> LooseEvent:
+    event_type = f"{command.type}.{Outcome.REJECTED}"
+    data = Rejected(
+        commandId=command.id,
+        commandSource=command.source,
+        userId=command.lane,
+        orderNo=command.order_no,
+        code=code,
+        errors=[error],
+    )
+    event_id, body = build_event(
+        worker=rules.worker,
+        command_source=command.source,
+        command_id=command.id,
+        event_type=event_type,
+        sequence=0,
+        identity=hashlib.sha256(about.encode()).hexdigest(),
+        time=command.received_at,
+        data=data.model_dump(exclude_none=True),
+    )
+    return LooseEvent(Event(0, event_id, event_type, body), command.id, command.route, command.received_at)
+
+
+def _route(incoming: Incoming, identifier: str, rules: AdmissionRules) -> tuple[Route, Fault | None]:
+    """Where the answers go. A refused reply_to is left out, so that even the rejection does not go there."""
+    reply_to, correlation_id = incoming.reply_to or None, incoming.correlation_id or None
+    refusal = _refusal(reply_to, rules) if reply_to else None
+    fault = _fault(RejectionCode.REPLY_TO_REFUSED, "", refusal) if refusal else None
+    if correlation_id and not is_one_line(correlation_id):
+        fault = fault or _fault(
+            RejectionCode.INVALID, "", "the property correlation_id must not hold control characters"
+        )
+        correlation_id = None
+    traceparent = _header(incoming.headers, "traceparent")
+    tracestate = _header(incoming.headers, "tracestate")
+    if traceparent is None or not _TRACEPARENT.fullmatch(traceparent):
+        traceparent = tracestate = None
+    if tracestate and (len(tracestate) > _LONGEST_TRACESTATE_CHARS or not _TRACESTATE.fullmatch(tracestate)):
+        tracestate = None
+    route = Route(None if refusal else reply_to, correlation_id or identifier, traceparent, tracestate)
+    return route, fault
+
+
+def _refusal(reply_to: str, rules: AdmissionRules) -> str | None:
+    """Why no reply may go to this queue. The worker may write to every queue, its caller may not (messaging 3.9)."""
+    if reply_to.startswith("amq.rabbitmq.reply-to"):
+        return "direct reply-to cannot be used: the answer may come minutes later; declare a queue of your own"
+    if reply_to.startswith("amq.") and not reply_to.startswith("amq.gen-"):
+        return "the property reply_to must not name a queue of the broker's own"
+    if reply_to in rules.own_queues:
+        return "the property reply_to must not name a queue of the worker's own"
+    if len(reply_to.encode(errors="replace")) > _LONGEST_QUEUE_NAME_BYTES or not is_one_line(reply_to):
+        return "the property reply_to must be a queue name: at most 255 bytes, without control characters"
+    if not rules.reply_to_pattern.fullmatch(reply_to):
+        return "the property reply_to names a queue that this worker may not answer to (FAPIAO_REPLY_TO_PATTERN)"
+    return None
+
+
+def _header(headers: Mapping[str, Any], name: str) -> str | None:
+    value = headers.get(name)
+    if isinstance(value, bytes | bytearray):
+        value = value.decode("ascii", errors="replace")
+    return value if isinstance(value, str) else None
+
+
+def _type_fault(reading: Reading) -> Fault | None:
+    if reading.type is not None:
+        return None
+    known = ", ".join(COMMANDS)
+    return _fault(RejectionCode.UNKNOWN_TYPE, "/type", f"is no command that this worker runs; it runs {known}")
+
+
+def _fault(code: RejectionCode, path: str, message: str) -> Fault:
+    return Fault(code, (FieldError(path=path, message=message),))
+
+
+def _dead_letter(fault: Fault) -> DeadLetter:
+    reason = "; ".join(f"{error.path} {error.message}".strip() for error in fault.errors)
+    return DeadLetter(fault.code, reason[:_LONGEST_REASON_CHARS])
+
+
+def _warning(code: str, message: str, path: str) -> CommandWarning:
+    return CommandWarning(code=code, message=message, path=path)

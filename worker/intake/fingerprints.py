@@ -1,0 +1,119 @@
+"""Two digests of a command: one of what was said, by which a repeat is known, and one of the invoice, by which the
+gateway's replies can be told apart.
+
+PURE. Neither digest has a secret among its inputs, but for a body that could not be read at all.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from decimal import Decimal
+from typing import Any, Final
+
+from contracts.commands import SAME_AS, Invoice, InvoiceItem, IssueInvoice, Login
+from contracts.gateway import plain_number
+
+DEEPEST_NESTING: Final = 32
+"""Levels of objects and lists in a command; the deepest known one needs four."""
+LARGEST_HASHED_BYTES: Final = 1024 * 1024
+
+_DECIMALS: Final = frozenset({"quantity", "unitPrice", "expectedTotal"})
+_SECRETS: Final = frozenset({"password", "sellerLoginPassword"})
+_OPEN_MEMBERS: Final = (
+    frozenset(name for model in (IssueInvoice, Login, Invoice, InvoiceItem) for name in model.model_fields)
+    | frozenset(SAME_AS.values())
+) - _SECRETS
+_TEXTS: Final = _OPEN_MEMBERS - _DECIMALS
+_SOUNDS_SECRET: Final = re.compile(r"pas+w|pass|pwd|secret|token|密码|口令", re.IGNORECASE)
+_NUMBER_TEXT: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
+_CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def content_hash(given_type: str, data: dict[str, Any]) -> str:
+    """SHA-256 in hex of the type and of the data as the sender said them, without passwords.
+
+    Order of members, spaces and the way a decimal is written (1, 1.00, "1.0") make no difference. It is taken of
+    what was said and not of what was understood, so a repeat is known again by a later version with other
+    defaults. Raises `ValueError` where the data are nested deeper than `DEEPEST_NESTING`.
+    """
+    text = _CANONICAL.encode(_canonical(data, "", 0))
+    return hashlib.sha256(f"{given_type}\n{text}".encode()).hexdigest()
+
+
+def body_hash(body: bytes) -> str:
+    """SHA-256 in hex of a body that could not be read; of its length and first MiB, if it is larger."""
+    digest = hashlib.sha256(body[:LARGEST_HASHED_BYTES])
+    if len(body) > LARGEST_HASHED_BYTES:
+        # A body of 100 MiB would hold up everybody else; its answer is the same whatever the rest says.
+        digest.update(str(len(body)).encode())
+    return digest.hexdigest()
+
+
+def fingerprint(invoice: Invoice) -> str:
+    """SHA-256 in hex of what a reply of the gateway echoes: buyer, seller, items, remark.
+
+    Coarser than the comparison of replies: width, spaces and letter case make no difference.
+    """
+    echoed = [
+        _plain(invoice.buyerName),
+        invoice.buyerIndentification,
+        invoice.sellerIndentification,
+        [
+            (
+                _plain(item.name),
+                plain_number(item.quantity),
+                _plain(item.spec),
+                _plain(item.unit),
+                plain_number(item.unitPrice),
+            )
+            for item in invoice.invoiceItems
+        ],
+        _plain(invoice.remark),
+    ]
+    return hashlib.sha256(_CANONICAL.encode(echoed).encode()).hexdigest()
+
+
+def _canonical(value: Any, member: str, depth: int) -> Any:
+    kind = type(value)
+    if kind is str:
+        return _decimal_text(value) if member in _DECIMALS else value
+    if kind is int:
+        return str(value) if member in _DECIMALS else value
+    if kind is Decimal:
+        text = plain_number(value)
+        return text if member in _DECIMALS else {"decimal": text}
+    if depth >= DEEPEST_NESTING:
+        raise ValueError("nested too deeply")
+    if kind is dict:
+        return _members(value, depth + 1)
+    if kind is list:
+        return [_canonical(inner, member, depth + 1) for inner in value]
+    return value
+
+
+def _members(value: dict[str, Any], depth: int) -> dict[str, Any]:
+    members = {}
+    for name, inner in value.items():
+        if type(inner) is str and name in _TEXTS:
+            # The usual case, kept short: this runs for every member of every command.
+            members[name] = inner
+        elif not _is_secret(name):
+            members[name] = _canonical(inner, name, depth)
+    return members
+
+
+def _decimal_text(value: str) -> str:
+    text = value.strip()
+    return plain_number(Decimal(text)) if _NUMBER_TEXT.fullmatch(text) else text
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a member is left out: the two passwords, and whatever looks like a misspelt one."""
+    return name not in _OPEN_MEMBERS and (name in _SECRETS or _SOUNDS_SECRET.search(name) is not None)
+
+
+def _plain(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return "".join(text.split()).casefold()

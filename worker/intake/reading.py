@@ -1,0 +1,189 @@
+"""A message as far as it can be read: its two forms made one, and what is wrong with its envelope.
+
+PURE. Never raises, whatever the bytes. Knows the forms (CloudEvents, or bare data with AMQP properties) and
+nothing of what the data mean.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from contracts.commands import CommandType
+from contracts.envelope import CLOUDEVENTS_JSON, MAX_NAME_CHARS, PLAIN_JSON, SPEC_VERSION, loads
+from contracts.events import FieldError
+from contracts.failures import RejectionCode
+from worker.intake.fingerprints import body_hash, content_hash
+
+DEFAULT_SOURCE: Final = "amqp"
+"""The tenant of a message that names none."""
+_TYPES: Final = {str(member): member for member in CommandType}
+_UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NAME_RULE: Final = f"must be text of 1 to {MAX_NAME_CHARS} characters without control characters"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A delivery, with the AMQP properties that matter. Empty properties count as absent."""
+
+    body: bytes = field(repr=False)
+    content_type: str | None
+    message_id: str | None
+    type: str | None
+    routing_key: str
+    app_id: str | None
+    reply_to: str | None
+    correlation_id: str | None
+    user_id: str | None
+    headers: Mapping[str, Any] = field(repr=False)
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a message is no command: the code, and what is wrong where."""
+
+    code: RejectionCode
+    errors: tuple[FieldError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a message says of itself."""
+
+    id: str | None
+    """None where there is none that an answer could name."""
+    source: str
+    type: CommandType | None
+    """None where it is none that this version runs."""
+    content_hash: str
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
+    fault: Fault | None = None
+
+
+def read(incoming: Incoming, max_body_bytes: int) -> Reading:
+    """Read the envelope. Where a fault is reported, the rest is as much as could be read."""
+    if len(incoming.body) > max_body_bytes:
+        return _from_properties(incoming, _fault(RejectionCode.TOO_LARGE, f"must be at most {max_body_bytes} bytes"))
+    try:
+        value = loads(incoming.body)
+    except ValueError as error:
+        return _from_properties(incoming, _malformed(_syntax(error)))
+    if not isinstance(value, dict):
+        return _from_properties(incoming, _malformed("must be a JSON object"))
+    try:
+        return _structured(incoming, value) if _is_structured(incoming, value) else _plain(incoming, value)
+    except ValueError as error:
+        return _from_properties(incoming, _malformed(_syntax(error)))
+
+
+def is_name(value: object) -> bool:
+    """Whether it can serve as id or source: 1 to 200 characters that any store and any log can hold."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME_CHARS and is_one_line(value)
+
+
+def is_one_line(text: str) -> bool:
+    """Whether it is free of control characters and halves of surrogate pairs."""
+    return text.isprintable() or _UNFIT.search(text) is None
+
+
+def _is_structured(incoming: Incoming, value: dict[str, Any]) -> bool:
+    media_type = (incoming.content_type or "").partition(";")[0].strip().lower()
+    if media_type == CLOUDEVENTS_JSON:
+        return True
+    return media_type != PLAIN_JSON and "specversion" in value
+
+
+def _structured(incoming: Incoming, value: dict[str, Any]) -> Reading:
+    """A CloudEvent. Attributes that cannot be read are taken from the properties, so that an answer finds its way."""
+    identifier, source, given_type, data = (value.get(name) for name in ("id", "source", "type", "data"))
+    faults: list[tuple[RejectionCode, str, str]] = []
+    if not is_name(identifier):
+        absent = identifier is None or identifier == ""
+        faults.append((RejectionCode.ID_MISSING if absent else RejectionCode.INVALID, "/id", _NAME_RULE))
+    if value.get("specversion") != SPEC_VERSION:
+        faults.append((RejectionCode.MALFORMED, "/specversion", f'must be "{SPEC_VERSION}"'))
+    if not is_name(source):
+        faults.append((RejectionCode.MALFORMED, "/source", _NAME_RULE))
+    if not is_name(given_type):
+        faults.append((RejectionCode.MALFORMED, "/type", _NAME_RULE))
+    if not isinstance(data, dict):
+        faults.append((RejectionCode.INVALID, "/data", "must be an object"))
+    return Reading(
+        id=identifier if is_name(identifier) else _property_id(incoming),
+        source=source if isinstance(source, str) and is_name(source) else _property_source(incoming),
+        type=_TYPES.get(given_type) if isinstance(given_type, str) else None,
+        content_hash=content_hash(str(given_type), data) if isinstance(data, dict) else body_hash(incoming.body),
+        data=data if isinstance(data, dict) else {},
+        fault=_first(faults),
+    )
+
+
+def _plain(incoming: Incoming, data: dict[str, Any]) -> Reading:
+    """Bare data; the properties say the rest."""
+    given_type = incoming.type or incoming.routing_key
+    faults: list[tuple[RejectionCode, str, str]] = []
+    if not incoming.message_id:
+        faults.append((RejectionCode.ID_MISSING, "", "the property message_id is required: it is the command's id"))
+    elif not is_name(incoming.message_id):
+        faults.append((RejectionCode.INVALID, "", f"the property message_id {_NAME_RULE}"))
+    if incoming.app_id and not is_name(incoming.app_id):
+        faults.append((RejectionCode.INVALID, "", f"the property app_id {_NAME_RULE}"))
+    if "specversion" in data:
+        message = f"makes this a CloudEvent, which is published with content type {CLOUDEVENTS_JSON}"
+        faults.append((RejectionCode.INVALID, "/specversion", message))
+    return Reading(
+        id=_property_id(incoming),
+        source=_property_source(incoming),
+        type=_TYPES.get(given_type),
+        content_hash=content_hash(given_type, data),
+        data=data,
+        fault=_first(faults),
+    )
+
+
+def _from_properties(incoming: Incoming, fault: Fault) -> Reading:
+    """All that is left of a message whose body says nothing."""
+    return Reading(
+        id=_property_id(incoming),
+        source=_property_source(incoming),
+        type=_TYPES.get(incoming.type or incoming.routing_key),
+        content_hash=body_hash(incoming.body),
+        fault=fault,
+    )
+
+
+def _property_id(incoming: Incoming) -> str | None:
+    return incoming.message_id if is_name(incoming.message_id) else None
+
+
+def _property_source(incoming: Incoming) -> str:
+    return incoming.app_id if incoming.app_id and is_name(incoming.app_id) else DEFAULT_SOURCE
+
+
+def _syntax(error: ValueError) -> str:
+    """What is wrong with the bytes, without repeating any of them."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"is not JSON: look at line {error.lineno}, column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"is not UTF-8: look at byte {error.start}"
+    if isinstance(error, UnicodeError):
+        return "holds half of a surrogate pair, which is no text"
+    return f"cannot be read as a command: {error}"
+
+
+def _malformed(message: str) -> Fault:
+    return _fault(RejectionCode.MALFORMED, message)
+
+
+def _fault(code: RejectionCode, message: str) -> Fault:
+    return Fault(code, (FieldError(path="", message=f"the body {message}"),))
+
+
+def _first(faults: list[tuple[RejectionCode, str, str]]) -> Fault | None:
+    """All faults, under the code of the first."""
+    if not faults:
+        return None
+    return Fault(faults[0][0], tuple(FieldError(path=path, message=message) for _, path, message in faults))

@@ -1,0 +1,197 @@
+"""Between rows and records: the columns have the same names in both dialects.
+
+Times are integers in SQLite (microseconds since 1970, UTC) and `timestamptz` in PostgreSQL; `at` reads either.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from contracts.commands import CommandType
+from contracts.events import Outcome
+from worker.errors import NotFound
+from worker.records import (
+    FINAL,
+    Command,
+    CommandState,
+    Copy,
+    Event,
+    EventRecord,
+    NewCommand,
+    OutboxRow,
+    Route,
+    UndeliverableReply,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+TOPIC = ""
+"""The `destination` of topic copies on disk: one stream per command, whatever the events' types."""
+
+
+class Row(Protocol):
+    """What both drivers hand out."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+class Addressed(Protocol):
+    """A command, new or journaled, as far as its events are concerned."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def route(self) -> Route: ...
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def micros_or_none(moment: datetime | None) -> int | None:
+    """As `micros`, for a time that may be missing."""
+    return None if moment is None else micros(moment)
+
+
+def at(value: int | datetime) -> datetime:
+    """A stored time, aware and in UTC."""
+    return value if isinstance(value, datetime) else _EPOCH + value * _MICROSECOND
+
+
+def at_or_none(value: int | datetime | None) -> datetime | None:
+    """As `at`, for a time that may be missing."""
+    return None if value is None else at(value)
+
+
+def priority(command_type: str) -> int:
+    """Issue goes before query within a lane."""
+    return 0 if command_type == CommandType.ISSUE else 1
+
+
+def is_final(state: CommandState) -> bool:
+    """Whether a command in this state has ended."""
+    return state in FINAL
+
+
+def is_final_event(event_type: str) -> bool:
+    """Whether an event of this type ends its command."""
+    return event_type.rpartition(".")[2] in {outcome.value for outcome in Outcome if outcome.is_final}
+
+
+def order_of(command: NewCommand) -> tuple[str | None, str | None]:
+    """The seller and order number that this command lays claim to: none if it was rejected."""
+    if command.state is CommandState.REJECTED or command.order_no is None:
+        return command.seller, None
+    return command.seller or "", command.order_no
+
+
+def to_command(row: Row, secrets: Mapping[str, str]) -> Command:
+    """A row of `command` joined with its payload."""
+    return Command(
+        key=row["key"],
+        source=row["source"],
+        id=row["id"],
+        type=row["type"],
+        state=CommandState(row["state"]),
+        route=Route(row["reply_to"], row["correlation_id"], row["traceparent"], row["tracestate"]),
+        received_at=at(row["received_at"]),
+        lane=row["lane"],
+        epoch=row["epoch"],
+        attempts=row["attempts"],
+        last_sequence=row["last_sequence"],
+        deadline_at=at_or_none(row["deadline_at"]),
+        submitted_at=at_or_none(row["submitted_at"]),
+        settled_at=at_or_none(row["settled_at"]),
+        seller=row["seller"],
+        order_no=row["order_no"],
+        fingerprint=row["fingerprint"],
+        follows=row["follows"],
+        invoice_number=row["invoice_number"],
+        data=row["data"],
+        secrets=secrets,
+        warnings=row["warnings"],
+    )
+
+
+def to_event(row: Row) -> Event:
+    """A row of `event`."""
+    return Event(row["sequence"], row["event_id"], row["event_type"], row["body"])
+
+
+def to_outbox_row(row: Row) -> OutboxRow:
+    """A row of `outbox` joined with its event."""
+    copy = Copy(row["copy"])
+    return OutboxRow(
+        seq=row["seq"],
+        command_key=row["command_key"] or 0,
+        command_id=row["command_id"],
+        copy=copy,
+        destination=row["event_type"] if copy is Copy.TOPIC else row["destination"],
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        body=row["body"],
+        correlation_id=row["correlation_id"],
+        traceparent=row["traceparent"],
+        tracestate=row["tracestate"],
+        attempts=row["attempts"],
+        created_at=at(row["created_at"]),
+    )
+
+
+def to_undeliverable(row: Row) -> UndeliverableReply:
+    """A reply set aside; an answer that belongs to no command tells its source in its body."""
+    source = row["command_source"]
+    if source is None:
+        source = str(json.loads(row["body"]).get("data", {}).get("commandSource", ""))
+    return UndeliverableReply(
+        seq=row["seq"],
+        command_source=source,
+        command_id=row["command_id"],
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        destination=row["destination"],
+        attempts=row["attempts"],
+        created_at=at(row["created_at"]),
+    )
+
+
+def to_event_records(events: Sequence[Row], copies: Sequence[Row]) -> list[EventRecord]:
+    """Events in sequence, with the copies of each that are still in the outbox."""
+    pending: dict[int, set[Copy]] = {}
+    aside: set[int] = set()
+    for row in copies:
+        if row["is_undeliverable"]:
+            aside.add(row["sequence"])
+        else:
+            pending.setdefault(row["sequence"], set()).add(Copy(row["copy"]))
+    return [
+        EventRecord(
+            event=to_event(row),
+            created_at=at(row["created_at"]),
+            pending=tuple(sorted(pending.get(row["sequence"], ()))),
+            undeliverable=row["sequence"] in aside,
+        )
+        for row in events
+    ]
+
+
+def copies_for(route: Route) -> list[tuple[Copy, str]]:
+    """The copies that an event of this route gets, each with its stored destination."""
+    copies = [(Copy.TOPIC, TOPIC)]
+    if route.reply_to is not None:
+        copies.append((Copy.REPLY, route.reply_to))
+    return copies
+
+
+def found(row: AnyRow | None, key: int) -> AnyRow:
+    """The row, or `NotFound`."""
+    if row is None:
+        raise NotFound(f"there is no command with key {key}")
+    return row

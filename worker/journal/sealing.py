@@ -1,0 +1,135 @@
+"""Secrets at rest: AES-256-GCM, bound to the command they belong to.
+
+Guarantees that what `Sealer.seal` returns tells nothing without a key, and opens for the same command only. A sealed
+value names its key, so keys can be rotated: the first encrypts, all decrypt. Knows nothing of the database.
+
+Sealed value: one byte 1, four bytes of key id, twelve of nonce, the ciphertext with its tag.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import structlog
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretStr
+
+from worker.errors import ConfigurationError
+
+log = structlog.get_logger()
+
+KEY_BYTES = 32
+KEY_ID_BYTES = 4
+_NONCE_BYTES = 12
+_VERSION = b"\x01"
+_HEAD = len(_VERSION) + KEY_ID_BYTES
+
+
+class Sealer:
+    """Seals and opens the secrets of commands."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """`keys` are 32 bytes each; the first one seals. Raises `ConfigurationError` without any."""
+        if not keys:
+            raise ConfigurationError("FAPIAO_JOURNAL_KEYS is empty: passwords cannot be kept without a key")
+        self._sealing_id = _key_id(keys[0])
+        self._ciphers = {_key_id(key): AESGCM(key) for key in reversed(keys)}
+
+    @property
+    def key_ids(self) -> frozenset[bytes]:
+        """The ids of all keys that can open."""
+        return frozenset(self._ciphers)
+
+    def seal(self, source: str, command_id: str, secrets: Mapping[str, str]) -> bytes | None:
+        """Encrypt a command's secrets; None if it has none."""
+        if not secrets:
+            return None
+        nonce = os.urandom(_NONCE_BYTES)
+        clear = json.dumps(dict(secrets), ensure_ascii=False, separators=(",", ":")).encode()
+        sealed = self._ciphers[self._sealing_id].encrypt(nonce, clear, _bound_to(source, command_id))
+        return _VERSION + self._sealing_id + nonce + sealed
+
+    def open(self, source: str, command_id: str, sealed: bytes | None) -> dict[str, str]:
+        """Decrypt. Raises `ConfigurationError` if the key is not there or the value was sealed for another command."""
+        if sealed is None:
+            return {}
+        cipher = self._ciphers.get(sealed[len(_VERSION) : _HEAD])
+        if cipher is None or sealed[: len(_VERSION)] != _VERSION:
+            raise ConfigurationError("a command's secrets were sealed with a key that FAPIAO_JOURNAL_KEYS lacks")
+        nonce, body = sealed[_HEAD : _HEAD + _NONCE_BYTES], sealed[_HEAD + _NONCE_BYTES :]
+        try:
+            clear = cipher.decrypt(nonce, body, _bound_to(source, command_id))
+        except InvalidTag as error:
+            raise ConfigurationError("a command's secrets do not belong to it, or were damaged") from error
+        secrets: dict[str, str] = json.loads(clear)
+        return secrets
+
+    def check(self, key_ids: Sequence[bytes]) -> None:
+        """Raises `ConfigurationError` if any of these keys is missing."""
+        missing = set(key_ids) - self.key_ids
+        if missing:
+            raise ConfigurationError(
+                f"unfinished commands hold secrets sealed with {len(missing)} key(s) that FAPIAO_JOURNAL_KEYS lacks: "
+                "put the old keys after the new one until those commands have ended"
+            )
+
+
+def parse_keys(texts: Sequence[SecretStr]) -> list[bytes]:
+    """Read urlsafe-base64 keys. Raises `ConfigurationError` for one that is not 32 bytes; never shows it."""
+    keys = []
+    for number, text in enumerate(texts, 1):
+        try:
+            key = base64.b64decode(text.get_secret_value().encode(), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ConfigurationError(f"key {number} of FAPIAO_JOURNAL_KEYS is not urlsafe base64") from error
+        if len(key) != KEY_BYTES:
+            raise ConfigurationError(f"key {number} of FAPIAO_JOURNAL_KEYS has {len(key)} bytes, not {KEY_BYTES}")
+        keys.append(key)
+    return keys
+
+
+def keys_beside(database: Path, configured: Sequence[SecretStr]) -> list[bytes]:
+    """The keys for an SQLite file: those configured, then the one in `<file>.key`, if it is there.
+
+    With neither, makes that file, readable by its owner only, and says so in the log.
+    """
+    keys = parse_keys(configured)
+    keyfile = database.with_name(database.name + ".key")
+    if keyfile.exists():
+        keys += parse_keys([SecretStr(keyfile.read_text(encoding="ascii").strip())])
+    elif not keys:
+        keys = [_new_keyfile(keyfile)]
+    return keys
+
+
+def _new_keyfile(keyfile: Path) -> bytes:
+    key = os.urandom(KEY_BYTES)
+    try:
+        descriptor = os.open(keyfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.urlsafe_b64encode(key) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write the key file {keyfile}: {error.strerror}; set FAPIAO_JOURNAL_KEYS"
+        ) from error
+    log.warning(
+        "journal_key_made",
+        keyfile=str(keyfile),
+        advice="it lies beside the data it protects: set FAPIAO_JOURNAL_KEYS in production, and back it up",
+    )
+    return key
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"fapiao journal key id\n" + key).digest()[:KEY_ID_BYTES]
+
+
+def _bound_to(source: str, command_id: str) -> bytes:
+    return f"{source}\n{command_id}".encode()

@@ -1,0 +1,88 @@
+-- Batches come as arrays, one per column, so that a batch of any size is one statement.
+
+-- name: insert_commands
+WITH given AS (
+    SELECT * FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::integer[],
+        $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::text[],
+        $16::text[], $17::text[], $18::bigint[], $19::text[], $20::bytea[], $21::bytea[], $22::bytea[]
+    ) WITH ORDINALITY AS g (
+        source, id, type, content_hash, state, lane, priority, last_sequence,
+        deadline_at, received_at, settled_at, reply_to, correlation_id, traceparent, tracestate,
+        seller, order_no, follows, fingerprint, secrets, data, warnings, place
+    )
+), entered AS (
+    INSERT INTO command (source, id, type, content_hash, state, lane, priority, last_sequence, deadline_at,
+                         received_at, settled_at, reply_to, correlation_id, traceparent, tracestate, seller, order_no,
+                         follows, fingerprint, secrets)
+    SELECT source, id, type, content_hash, state, lane, priority, last_sequence, deadline_at, received_at, settled_at,
+           reply_to, correlation_id, traceparent, tracestate, seller, order_no, follows, fingerprint, secrets
+    FROM given ORDER BY place
+    ON CONFLICT DO NOTHING
+    RETURNING key, source, id
+), kept AS (
+    INSERT INTO payload (key, data, warnings)
+    SELECT e.key, g.data, g.warnings FROM entered e JOIN given g ON g.id = e.id AND g.source = e.source
+)
+SELECT key, source, id FROM entered;
+
+-- name: find_same
+SELECT c.key, c.source, c.id, c.content_hash
+FROM unnest($1::text[], $2::text[]) AS g (source, id) JOIN command c ON c.id = g.id AND c.source = g.source;
+
+-- name: find_orders
+SELECT c.key, c.seller, c.order_no
+FROM unnest($1::text[], $2::text[]) AS g (seller, order_no)
+JOIN command c ON c.seller = g.seller AND c.order_no = g.order_no AND c.order_no IS NOT NULL AND c.follows IS NULL;
+
+-- name: count_waiting
+SELECT count(*) AS waiting FROM (SELECT 1 FROM command WHERE source = $1 AND state = 'waiting' LIMIT $2) AS w;
+
+-- name: final_event
+SELECT sequence, id AS event_id, type AS event_type, body FROM event
+WHERE command_key = $1 AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected')
+ORDER BY sequence LIMIT 1;
+
+-- name: has_pending_copy
+SELECT 1 FROM outbox
+WHERE command_key = $1 AND destination = $2 AND event_id = $3 AND copy = $4 AND state = 'pending';
+
+-- name: insert_events
+INSERT INTO event (command_key, sequence, id, type, body, created_at)
+SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[]);
+
+-- name: insert_copies
+INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id,
+                    traceparent, tracestate, owner, due_at, created_at)
+SELECT command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id, traceparent,
+       tracestate, $12::text, at, at
+FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
+            $9::text[], $10::text[], $11::text[], $13::timestamptz[])
+    WITH ORDINALITY AS g (command_key, sequence, command_id, copy, destination, event_id, event_type, body,
+                          correlation_id, traceparent, tracestate, at, place)
+ORDER BY place
+ON CONFLICT DO NOTHING;
+
+-- name: offer_lanes
+-- A lane whose row needs no change is locked all the same, so that nobody lets go of it unseen. Lanes that wait for
+-- their head's time are returned: the newcomer may go before that head.
+WITH clock AS (
+    SELECT coalesce((SELECT min(turn) FROM lane WHERE is_ready), (SELECT max(turn) FROM lane), 0) AS turn
+), given AS (
+    SELECT g.lane, g.tenant, row_number() OVER (PARTITION BY g.tenant ORDER BY g.place) - 1 AS place
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (lane, tenant, place)
+), tenants AS (
+    SELECT t.tenant, coalesce((SELECT max(turn) FROM lane WHERE lane.tenant = t.tenant) + 1, 0) AS turn
+    FROM (SELECT DISTINCT tenant FROM given) AS t
+)
+INSERT INTO lane AS l (lane, tenant, turn, is_ready)
+SELECT g.lane, g.tenant, greatest(clock.turn, t.turn) + g.place, true
+FROM given g JOIN tenants t USING (tenant) CROSS JOIN clock
+ORDER BY g.lane
+ON CONFLICT (lane) DO UPDATE SET
+    is_wanted = l.holder IS NOT NULL,
+    is_ready = l.holder IS NULL AND l.due_at IS NULL,
+    tenant = CASE WHEN l.holder IS NULL AND l.due_at IS NULL THEN excluded.tenant ELSE l.tenant END,
+    turn = CASE WHEN l.holder IS NULL AND l.due_at IS NULL THEN excluded.turn ELSE l.turn END
+WHERE NOT l.is_ready AND NOT l.is_wanted
+RETURNING l.lane, l.due_at IS NOT NULL AS is_delayed;

@@ -1,0 +1,193 @@
+-- Turns are start tags of fair queueing. The virtual time is the least turn among ready lanes, or the greatest turn
+-- ever given where none is ready; a lane that becomes ready gets it, or one more than its tenant's last, if later.
+-- So a tenant of a thousand lanes takes turns with a tenant of one, and nobody hoards credit while idle.
+--
+-- Whoever changes what a lane has to do locks its row first, and looks at its commands in a later statement, which
+-- sees all that was committed before the lock was had.
+
+-- name: register_worker
+INSERT INTO worker (id, leased_until) VALUES ($1, clock_timestamp() + $2::interval)
+ON CONFLICT (id) DO UPDATE SET leased_until = excluded.leased_until;
+
+-- name: renew_worker
+UPDATE worker SET leased_until = clock_timestamp() + $2::interval
+WHERE id = $1 AND leased_until > clock_timestamp() RETURNING id;
+
+-- name: retire_worker
+DELETE FROM worker WHERE id = $1;
+
+-- name: expire_workers
+DELETE FROM worker WHERE leased_until <= clock_timestamp();
+
+-- name: dead_holders
+WITH RECURSIVE holders (id) AS (
+    SELECT min(holder) FROM lane WHERE holder IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(holder) FROM lane WHERE holder IS NOT NULL AND holder > holders.id)
+    FROM holders WHERE holders.id IS NOT NULL
+)
+SELECT id FROM holders WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = holders.id);
+
+-- name: lock_held_lanes
+SELECT lane FROM lane WHERE holder = ANY($1::text[]) ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED;
+
+-- name: lock_delayed_lanes
+SELECT lane FROM lane WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED;
+
+-- name: lock_lane
+SELECT lane, is_ready, is_wanted, holder, epoch FROM lane WHERE lane = $1 FOR UPDATE;
+
+-- name: refresh_lanes
+WITH clock AS (
+    SELECT coalesce((SELECT min(turn) FROM lane WHERE is_ready), (SELECT max(turn) FROM lane), 0) AS turn
+), seen AS (
+    SELECT g.lane, a.source AS unfinished, h.source AS head, h.due_at
+    FROM unnest($1::text[]) AS g (lane)
+    LEFT JOIN LATERAL (SELECT source FROM command c WHERE c.lane = g.lane
+                       AND c.state IN ('running', 'submitting', 'scanning') LIMIT 1) AS a ON true
+    LEFT JOIN LATERAL (SELECT source, due_at FROM command c WHERE c.lane = g.lane AND c.state = 'waiting'
+                       ORDER BY c.priority, c.key LIMIT 1) AS h ON true
+), judged AS (
+    SELECT lane, coalesce(unfinished, head) AS tenant, due_at,
+           unfinished IS NOT NULL OR (head IS NOT NULL AND (due_at IS NULL OR due_at <= $2)) AS is_ready
+    FROM seen
+), tenants AS (
+    SELECT t.tenant, coalesce((SELECT max(turn) FROM lane WHERE lane.tenant = t.tenant) + 1, 0) AS turn
+    FROM (SELECT DISTINCT tenant FROM judged WHERE is_ready) AS t
+), ranked AS (
+    SELECT j.lane, j.tenant, j.due_at, j.is_ready,
+           greatest(clock.turn, t.turn) + row_number() OVER (PARTITION BY j.is_ready, j.tenant ORDER BY j.lane) - 1
+               AS turn
+    FROM judged j CROSS JOIN clock LEFT JOIN tenants t ON t.tenant = j.tenant
+)
+UPDATE lane SET
+    holder = NULL,
+    is_wanted = false,
+    is_ready = r.is_ready,
+    due_at = CASE WHEN r.is_ready THEN NULL ELSE r.due_at END,
+    tenant = CASE WHEN r.is_ready THEN r.tenant ELSE lane.tenant END,
+    turn = CASE WHEN r.is_ready THEN r.turn ELSE lane.turn END
+FROM ranked r WHERE lane.lane = r.lane;
+
+-- name: set_wanted
+UPDATE lane SET is_wanted = true WHERE lane = $1 AND NOT is_wanted;
+
+-- name: clear_wanted
+UPDATE lane SET is_wanted = false WHERE lane = $1;
+
+-- name: wanted_lanes
+SELECT lane FROM lane WHERE holder = $1 AND is_wanted;
+
+-- name: count_ready_lanes
+SELECT count(*) AS ready FROM (SELECT 1 FROM lane WHERE is_ready LIMIT $1) AS r;
+
+-- name: take_lanes
+WITH picked AS (
+    SELECT lane, turn FROM lane WHERE is_ready ORDER BY turn, lane LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE lane SET is_ready = false, is_wanted = false, due_at = NULL, holder = $1, epoch = lane.epoch + 1
+FROM picked WHERE lane.lane = picked.lane
+  AND EXISTS (SELECT 1 FROM worker WHERE id = $1 AND leased_until > clock_timestamp())
+RETURNING lane.lane, lane.epoch, picked.turn;
+
+-- name: resume_commands
+UPDATE command c SET epoch = g.epoch
+FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch), payload p
+WHERE c.lane = g.lane AND c.state IN ('running', 'submitting', 'scanning') AND p.key = c.key
+RETURNING c.*, p.data, p.warnings;
+
+-- name: has_unfinished
+SELECT 1 FROM command WHERE lane = $1 AND state IN ('running', 'submitting', 'scanning');
+
+-- name: take_heads
+WITH head AS (
+    SELECT h.key, g.epoch
+    FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
+    CROSS JOIN LATERAL (SELECT c.key, c.due_at, c.fingerprint FROM command c
+                        WHERE c.lane = g.lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1) AS h
+    WHERE (h.due_at IS NULL OR h.due_at <= $3)
+      AND NOT EXISTS (SELECT 1 FROM command d
+                      WHERE d.state = 'in_doubt' AND d.lane = g.lane AND d.fingerprint = h.fingerprint)
+)
+UPDATE command c SET state = 'running', epoch = head.epoch, attempts = c.attempts + 1, due_at = NULL
+FROM head JOIN payload p ON p.key = head.key
+WHERE c.key = head.key AND c.state = 'waiting'
+RETURNING c.*, p.data, p.warnings;
+
+-- name: hold_heads
+WITH head AS (
+    SELECT h.key
+    FROM unnest($1::text[]) AS g (lane)
+    CROSS JOIN LATERAL (SELECT c.key, c.due_at, c.fingerprint FROM command c
+                        WHERE c.lane = g.lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1) AS h
+    WHERE (h.due_at IS NULL OR h.due_at <= $2)
+      AND EXISTS (SELECT 1 FROM command d
+                  WHERE d.state = 'in_doubt' AND d.lane = g.lane AND d.fingerprint = h.fingerprint)
+)
+UPDATE command c SET state = 'held', due_at = NULL FROM head WHERE c.key = head.key AND c.state = 'waiting'
+RETURNING c.key;
+
+-- name: free_twins
+UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = $1 AND fingerprint = $2 RETURNING key;
+
+-- name: move_command
+-- One durable move with its events and their copies, in one statement. `submitting` is the compare-and-set that an
+-- invoice hangs on: the lease must still run, and the lane be this worker's own. Settlements give no epoch.
+WITH moved AS (
+    UPDATE command SET
+        state = $2::text,
+        due_at = $3::timestamptz,
+        last_sequence = greatest(last_sequence, $4::integer),
+        submitted_at = CASE WHEN $2::text = 'submitting' THEN $5::timestamptz ELSE submitted_at END,
+        settled_at = CASE WHEN $6::boolean THEN $5::timestamptz END,
+        secrets = CASE WHEN $6::boolean THEN NULL ELSE secrets END,
+        invoice_number = coalesce($7::text, invoice_number)
+    WHERE key = $1::bigint AND state = ANY ($8::text[]) AND ($9::bigint IS NULL OR epoch = $9::bigint)
+      AND ($2::text <> 'submitting'
+           OR EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
+                      WHERE lane.lane = $10::text AND lane.holder = $11::text AND lane.epoch = $9::bigint
+                        AND worker.leased_until > clock_timestamp()))
+    RETURNING key, id, correlation_id, traceparent, tracestate
+), told AS (
+    INSERT INTO event (command_key, sequence, id, type, body, created_at)
+    SELECT moved.key, e.sequence, e.id, e.type, e.body, $5::timestamptz
+    FROM moved, unnest($12::integer[], $13::text[], $14::text[], $15::bytea[]) AS e (sequence, id, type, body)
+), queued AS (
+    INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, correlation_id,
+                        traceparent, tracestate, owner, due_at, created_at)
+    SELECT moved.key, e.sequence, moved.id, d.copy, d.destination, e.id, e.type, moved.correlation_id,
+           moved.traceparent, moved.tracestate, $18::text, $5::timestamptz, $5::timestamptz
+    FROM moved, unnest($12::integer[], $13::text[], $14::text[]) AS e (sequence, id, type),
+         unnest($16::text[], $17::text[]) WITH ORDINALITY AS d (copy, destination, place)
+    ORDER BY e.sequence, d.place
+)
+SELECT key FROM moved;
+
+-- name: overdue_commands
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.deadline_at IS NOT NULL AND c.state IN ('waiting', 'held') AND c.deadline_at <= $1
+ORDER BY c.deadline_at LIMIT $2;
+
+-- name: ended_followings
+SELECT f.key AS follower, first.key AS first FROM command f JOIN command first ON first.key = f.follows
+WHERE f.state = 'following' AND first.state IN ('completed', 'failed', 'rejected')
+ORDER BY f.key LIMIT $1;
+
+-- name: read_account
+SELECT refusals, suspended_until FROM account WHERE id = $1;
+
+-- name: refuse_login
+-- The count is kept when the suspension ends: one more refusal suspends again.
+INSERT INTO account (id, refusals, suspended_until)
+VALUES ($1, 1, CASE WHEN 1 >= $2::integer THEN $3::timestamptz END)
+ON CONFLICT (id) DO UPDATE SET
+    refusals = account.refusals + 1,
+    suspended_until = CASE WHEN account.refusals + 1 >= $2::integer THEN $3::timestamptz
+                           ELSE account.suspended_until END
+RETURNING refusals, suspended_until;
+
+-- name: accept_login
+DELETE FROM account WHERE id = $1;
+
+-- name: insert_stray
+INSERT INTO stray (lane, command_key, reason, body, at) VALUES ($1, $2, $3, $4, $5);

@@ -1,0 +1,63 @@
+-- name: ping
+SELECT 1 AS alive FROM command LIMIT 1;
+
+-- name: sealing_keys
+SELECT DISTINCT substr(secrets, 2, 4) AS key_id FROM command
+WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'in_doubt')
+  AND secrets IS NOT NULL;
+
+-- name: read_command
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.key = $1;
+
+-- name: find_by_id
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.id = $1 ORDER BY c.key DESC;
+
+-- name: find_by_identity
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.id = $1 AND c.source = $2;
+
+-- name: list_commands
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key ORDER BY c.key DESC LIMIT $1;
+
+-- name: list_in_state
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.state = $1 ORDER BY c.key DESC LIMIT $2;
+
+-- name: events_of
+SELECT sequence, id AS event_id, type AS event_type, body, created_at FROM event
+WHERE command_key = $1 ORDER BY sequence;
+
+-- name: copies_of
+SELECT sequence, copy, destination, state = 'undeliverable' AS is_undeliverable FROM outbox WHERE command_key = $1;
+
+-- name: count_in_state
+SELECT count(*) AS number FROM (SELECT 1 FROM command WHERE state = $1 LIMIT $2);
+
+-- name: oldest_waiting
+SELECT received_at FROM command WHERE state = 'waiting' ORDER BY key LIMIT 1;
+
+-- name: outbox_depth
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT $1)) AS pending,
+       (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'undeliverable' LIMIT $1)) AS undeliverable,
+       (SELECT created_at FROM outbox WHERE state = 'pending' ORDER BY seq LIMIT 1) AS oldest_at;
+
+-- name: count_suspended
+SELECT count(*) AS number FROM (SELECT 1 FROM account WHERE suspended_until > $1 LIMIT $2);
+
+-- name: undeliverable_rows
+SELECT o.seq, o.command_id, c.source AS command_source, o.event_id, o.event_type, o.destination, o.body, o.attempts,
+       o.created_at
+FROM outbox o LEFT JOIN command c ON c.key = o.command_key
+WHERE o.state = 'undeliverable' ORDER BY o.seq LIMIT $1;
+
+-- name: resend_row
+UPDATE outbox SET state = 'pending', attempts = 0, due_at = :now, created_at = :now
+WHERE seq = :seq AND state = 'undeliverable';
+
+-- name: resend_all_rows
+UPDATE outbox SET state = 'pending', attempts = 0, due_at = :now, created_at = :now WHERE state = 'undeliverable';
+
+-- name: discard_row
+DELETE FROM outbox WHERE seq = :seq AND state = 'undeliverable';
+
+-- name: discard_all_rows
+DELETE FROM outbox WHERE state = 'undeliverable';

@@ -1,0 +1,53 @@
+-- name: due_rows
+-- Rows that are due come in the order of their time, so that a backlog is read from its front; a row behind an
+-- earlier one of its stream is passed over.
+SELECT o.seq, o.command_key, o.command_id, o.copy, o.destination, o.event_id, o.event_type,
+       coalesce(o.body, e.body) AS body, o.correlation_id, o.traceparent, o.tracestate, o.attempts, o.created_at
+FROM (
+    (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner = $1 AND m.due_at <= $2
+     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
+                     AND p.seq < m.seq AND p.state = 'pending')
+     ORDER BY m.due_at, m.seq LIMIT $3)
+    UNION ALL
+    (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner IS NULL AND m.due_at <= $2
+     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
+                     AND p.seq < m.seq AND p.state = 'pending')
+     ORDER BY m.due_at, m.seq LIMIT $3)
+) AS o LEFT JOIN event e ON e.command_key = o.command_key AND e.sequence = o.sequence
+ORDER BY o.due_at, o.seq LIMIT $3;
+
+-- name: delete_rows
+DELETE FROM outbox WHERE seq = ANY ($1::bigint[]);
+
+-- name: postpone_rows
+UPDATE outbox o SET due_at = g.due_at, attempts = o.attempts + 1
+FROM unnest($1::bigint[], $2::timestamptz[]) AS g (seq, due_at) WHERE o.seq = g.seq AND o.state = 'pending';
+
+-- name: postpone_streams
+-- The rows behind a postponed one wait with it: a missing queue must not fill the front of the index.
+UPDATE outbox o SET due_at = g.due_at
+FROM unnest($1::bigint[], $2::timestamptz[]) AS g (seq, due_at) JOIN outbox f ON f.seq = g.seq
+WHERE o.command_key = f.command_key AND o.destination = f.destination AND o.seq > f.seq AND o.state = 'pending'
+  AND o.due_at < g.due_at;
+
+-- name: set_undeliverable
+UPDATE outbox SET state = 'undeliverable' WHERE seq = ANY ($1::bigint[]) AND state = 'pending';
+
+-- name: dead_owners
+WITH RECURSIVE owners (id) AS (
+    SELECT min(owner) FROM outbox WHERE state = 'pending' AND owner IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(owner) FROM outbox WHERE state = 'pending' AND owner > owners.id)
+    FROM owners WHERE owners.id IS NOT NULL
+)
+SELECT id FROM owners WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = owners.id);
+
+-- name: adopt_rows
+UPDATE outbox SET owner = $1 WHERE seq IN (
+    SELECT seq FROM outbox WHERE state = 'pending' AND owner = ANY ($2::text[]) LIMIT $3 FOR UPDATE SKIP LOCKED
+) RETURNING seq;
+
+-- name: adopt_unowned_rows
+UPDATE outbox SET owner = $1 WHERE seq IN (
+    SELECT seq FROM outbox WHERE state = 'pending' AND owner IS NULL LIMIT $2 FOR UPDATE SKIP LOCKED
+) RETURNING seq;

@@ -1,0 +1,47 @@
+-- name: insert_command
+INSERT INTO command (source, id, type, content_hash, state, lane, priority, last_sequence, deadline_at, received_at,
+                     settled_at, reply_to, correlation_id, traceparent, tracestate, seller, order_no, follows,
+                     fingerprint, secrets)
+VALUES (:source, :id, :type, :content_hash, :state, :lane, :priority, :last_sequence, :deadline_at, :received_at,
+        :settled_at, :reply_to, :correlation_id, :traceparent, :tracestate, :seller, :order_no, :follows,
+        :fingerprint, :secrets)
+ON CONFLICT (id, source) DO NOTHING
+RETURNING key;
+
+-- name: insert_payload
+INSERT INTO payload (key, data, warnings) VALUES (:key, :data, :warnings);
+
+-- name: find_same
+SELECT key, content_hash FROM command WHERE id = :id AND source = :source;
+
+-- name: find_order
+SELECT key FROM command WHERE seller = :seller AND order_no = :order_no AND follows IS NULL;
+
+-- name: count_waiting
+SELECT count(*) AS waiting FROM (SELECT 1 FROM command WHERE source = :source AND state = 'waiting' LIMIT :limit);
+
+-- name: final_event
+SELECT sequence, id AS event_id, type AS event_type, body FROM event
+WHERE command_key = :key AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected')
+ORDER BY sequence LIMIT 1;
+
+-- name: has_pending_copy
+SELECT 1 FROM outbox
+WHERE command_key = :key AND destination = :destination AND event_id = :event_id AND copy = :copy AND state = 'pending';
+
+-- name: insert_event
+INSERT INTO event (command_key, sequence, id, type, body, created_at)
+VALUES (:key, :sequence, :event_id, :event_type, :body, :at);
+
+-- name: insert_outbox
+INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, correlation_id,
+                    traceparent, tracestate, due_at, created_at)
+VALUES (:key, :sequence, :command_id, :copy, :destination, :event_id, :event_type, :correlation_id,
+        :traceparent, :tracestate, :at, :at);
+
+-- name: insert_answer
+INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id,
+                    traceparent, tracestate, due_at, created_at)
+VALUES (NULL, :sequence, :command_id, :copy, :destination, :event_id, :event_type, :body, :correlation_id,
+        :traceparent, :tracestate, :at, :at)
+ON CONFLICT DO NOTHING;

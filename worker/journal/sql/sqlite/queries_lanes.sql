@@ -1,0 +1,165 @@
+-- Turns are start tags of fair queueing. The virtual time is the least turn among ready lanes, or the greatest turn
+-- ever given where none is ready; a lane that becomes ready gets it, or one more than its tenant's last, if later.
+-- So a tenant of a thousand lanes takes turns with a tenant of one, and nobody hoards credit while idle.
+
+-- name: register_worker
+INSERT INTO worker (id, leased_until) VALUES (:worker, :until)
+ON CONFLICT (id) DO UPDATE SET leased_until = excluded.leased_until;
+
+-- name: renew_worker
+UPDATE worker SET leased_until = :until WHERE id = :worker AND leased_until > :clock;
+
+-- name: retire_worker
+DELETE FROM worker WHERE id = :worker;
+
+-- name: expire_workers
+DELETE FROM worker WHERE leased_until <= :clock;
+
+-- name: is_alive
+SELECT 1 FROM worker WHERE id = :worker AND leased_until > :clock;
+
+-- name: dead_holders
+WITH RECURSIVE holders (id) AS (
+    SELECT min(holder) FROM lane WHERE holder IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(holder) FROM lane WHERE holder IS NOT NULL AND holder > holders.id)
+    FROM holders WHERE holders.id IS NOT NULL
+)
+SELECT id FROM holders WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = holders.id);
+
+-- name: held_lanes
+SELECT lane FROM lane WHERE holder = :holder LIMIT :limit;
+
+-- name: delayed_lanes
+SELECT lane FROM lane WHERE due_at IS NOT NULL AND due_at <= :now ORDER BY due_at LIMIT :limit;
+
+-- name: read_lane
+SELECT lane, is_ready, is_wanted, due_at, holder, epoch FROM lane WHERE lane = :lane;
+
+-- name: insert_lane
+INSERT INTO lane (lane, tenant, is_ready, turn)
+VALUES (:lane, :tenant, 1, max(
+    coalesce((SELECT min(turn) FROM lane WHERE is_ready = 1), (SELECT max(turn) FROM lane), 0),
+    coalesce((SELECT max(turn) FROM lane WHERE tenant = :tenant) + 1, 0)
+));
+
+-- name: set_ready
+UPDATE lane SET is_ready = 1, is_wanted = 0, holder = NULL, due_at = NULL, tenant = :tenant, turn = max(
+    coalesce((SELECT min(turn) FROM lane WHERE is_ready = 1), (SELECT max(turn) FROM lane), 0),
+    coalesce((SELECT max(turn) FROM lane WHERE tenant = :tenant) + 1, 0)
+)
+WHERE lane = :lane;
+
+-- name: set_unready
+-- Delayed until due_at, or idle where that is NULL.
+UPDATE lane SET is_ready = 0, is_wanted = 0, holder = NULL, due_at = :due_at WHERE lane = :lane;
+
+-- name: set_wanted
+UPDATE lane SET is_wanted = 1 WHERE lane = :lane AND is_wanted = 0;
+
+-- name: clear_wanted
+UPDATE lane SET is_wanted = 0 WHERE lane = :lane AND is_wanted = 1;
+
+-- name: wanted_lanes
+SELECT lane FROM lane WHERE holder = :worker AND is_wanted = 1;
+
+-- name: count_ready_lanes
+SELECT count(*) AS ready FROM (SELECT 1 FROM lane WHERE is_ready = 1 LIMIT :limit);
+
+-- name: pick_lanes
+SELECT lane, epoch FROM lane WHERE is_ready = 1 ORDER BY turn, lane LIMIT :limit;
+
+-- name: take_lane
+UPDATE lane SET is_ready = 0, is_wanted = 0, due_at = NULL, holder = :worker, epoch = :epoch WHERE lane = :lane;
+
+-- name: lane_active
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.lane = :lane AND (c.state = 'running' OR c.state = 'submitting' OR c.state = 'scanning');
+
+-- name: lane_active_tenant
+SELECT source FROM command WHERE lane = :lane AND (state = 'running' OR state = 'submitting' OR state = 'scanning');
+
+-- name: lane_head
+SELECT c.*, p.data, p.warnings, c.fingerprint IS NOT NULL AND EXISTS (
+    SELECT 1 FROM command d WHERE d.state = 'in_doubt' AND d.lane = c.lane AND d.fingerprint = c.fingerprint
+) AS has_twin
+FROM command c JOIN payload p ON p.key = c.key
+WHERE c.lane = :lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1;
+
+-- name: lane_head_due
+SELECT source, due_at FROM command WHERE lane = :lane AND state = 'waiting' ORDER BY priority, key LIMIT 1;
+
+-- name: resume_command
+UPDATE command SET epoch = :epoch WHERE key = :key;
+
+-- name: take_command
+UPDATE command SET state = 'running', epoch = :epoch, attempts = attempts + 1, due_at = NULL
+WHERE key = :key AND state = 'waiting';
+
+-- name: hold_command
+UPDATE command SET state = 'held', due_at = NULL WHERE key = :key AND state = 'waiting';
+
+-- name: free_twins
+UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = :lane AND fingerprint = :fingerprint;
+
+-- name: record_step
+UPDATE command SET
+    state = :to,
+    due_at = :due_at,
+    last_sequence = max(last_sequence, :last_sequence),
+    settled_at = CASE WHEN :is_final THEN :at END,
+    secrets = CASE WHEN :is_final THEN NULL ELSE secrets END
+WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0;
+
+-- name: record_submission
+-- The one compare-and-set that an invoice hangs on: the lease must still run, and the lane be this worker's own.
+UPDATE command SET state = 'submitting', due_at = NULL, last_sequence = max(last_sequence, :last_sequence),
+    submitted_at = :at
+WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
+  AND EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
+              WHERE lane.lane = :lane AND lane.holder = :worker AND lane.epoch = :epoch
+                AND worker.leased_until > :clock);
+
+-- name: settle_command
+UPDATE command SET
+    state = :to,
+    due_at = NULL,
+    last_sequence = max(last_sequence, :last_sequence),
+    settled_at = CASE WHEN :is_final THEN :at END,
+    secrets = CASE WHEN :is_final THEN NULL ELSE secrets END,
+    invoice_number = coalesce(:invoice_number, invoice_number)
+WHERE key = :key AND instr(:expected, ' ' || state || ' ') > 0;
+
+-- name: number_owner
+SELECT key FROM command WHERE invoice_number = :invoice_number;
+
+-- name: overdue_commands
+SELECT c.*, p.data, p.warnings FROM command c INDEXED BY command_deadline JOIN payload p ON p.key = c.key
+WHERE (c.state = 'waiting' OR c.state = 'held') AND c.deadline_at IS NOT NULL AND c.deadline_at <= :now
+ORDER BY c.deadline_at LIMIT :limit;
+
+-- name: ended_followings
+SELECT f.key AS follower, first.key AS first FROM command f JOIN command first ON first.key = f.follows
+WHERE f.state = 'following' AND first.state IN ('completed', 'failed', 'rejected')
+ORDER BY f.key LIMIT :limit;
+
+-- name: read_account
+SELECT refusals, suspended_until FROM account WHERE id = :account;
+
+-- name: refuse_login
+-- The count is kept when the suspension ends: one more refusal suspends again.
+INSERT INTO account (id, refusals, suspended_until)
+VALUES (:account, 1, CASE WHEN 1 >= :threshold THEN :until END)
+ON CONFLICT (id) DO UPDATE SET
+    refusals = refusals + 1,
+    suspended_until = CASE WHEN refusals + 1 >= :threshold THEN :until ELSE suspended_until END
+RETURNING refusals, suspended_until;
+
+-- name: accept_login
+DELETE FROM account WHERE id = :account;
+
+-- name: insert_stray
+INSERT INTO stray (lane, command_key, reason, body, at) VALUES (:lane, :key, :reason, :body, :at);
+
+-- name: forget_workers
+DELETE FROM worker;

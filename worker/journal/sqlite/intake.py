@@ -1,0 +1,139 @@
+"""What intake asks of the SQLite journal: batches of commands, and answers.
+
+Each function is one operation inside the writer's transaction.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from worker.journal.rows import is_final, micros, micros_or_none, order_of, priority, to_event
+from worker.journal.sqlite.events import insert_answers, insert_copies, insert_events
+from worker.journal.sqlite.readiness import offer
+from worker.journal.sqlite.statements import Statements
+from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one call of `admit` has seen so far."""
+
+    waiting_max: int | None
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Tenant to waiting commands, counted up to one above the limit."""
+    offered: set[str] = field(default_factory=set)
+    """Lanes that need not be looked at again."""
+
+
+def admit(statements: Statements, commands: Sequence[NewCommand], waiting_max: int | None) -> list[Admission]:
+    """See `IntakeJournal.admit`."""
+    batch = _Batch(waiting_max)
+    return [_admit_one(statements, batch, command) for command in commands]
+
+
+def _admit_one(statements: Statements, batch: _Batch, command: NewCommand) -> Admission:
+    if command.state is CommandState.WAITING and _is_busy(statements, batch, command.source):
+        same = statements.one("find_same", id=command.id, source=command.source)
+        return Admission.BUSY if same is None else _repeat(statements, batch, command, same)
+    follows = _first_of_order(statements, command)
+    state = CommandState.FOLLOWING if follows is not None else command.state
+    key = _insert(statements, command, state, follows)
+    if key is None:
+        same = statements.one("find_same", id=command.id, source=command.source)
+        assert same is not None  # noqa: S101  it is what the insert ran into
+        return _repeat(statements, batch, command, same)
+    insert_events(statements, key, command, command.events, at=command.received_at)
+    if state is CommandState.WAITING:
+        batch.waiting[command.source] = batch.waiting.get(command.source, 0) + 1
+        _offer_lane(statements, batch, command)
+    return {
+        CommandState.FOLLOWING: Admission.FOLLOWING,
+        CommandState.REJECTED: Admission.REJECTED,
+    }.get(state, Admission.ACCEPTED)
+
+
+def _is_busy(statements: Statements, batch: _Batch, tenant: str) -> bool:
+    if batch.waiting_max is None:
+        return False
+    if tenant not in batch.waiting:
+        row = statements.one("count_waiting", source=tenant, limit=batch.waiting_max + 1)
+        batch.waiting[tenant] = 0 if row is None else row["waiting"]
+    return batch.waiting[tenant] >= batch.waiting_max
+
+
+def _first_of_order(statements: Statements, command: NewCommand) -> int | None:
+    """The key of the command that has this order number already."""
+    seller, order_no = order_of(command)
+    if order_no is None:
+        return None
+    row = statements.one("find_order", seller=seller, order_no=order_no)
+    return None if row is None else int(row["key"])
+
+
+def _insert(statements: Statements, command: NewCommand, state: CommandState, follows: int | None) -> int | None:
+    if state is CommandState.WAITING and command.lane is None:
+        raise ValueError("a command that waits must name its lane")
+    seller, order_no = order_of(command)
+    ends_here = is_final(state)
+    row = statements.one(
+        "insert_command",
+        source=command.source,
+        id=command.id,
+        type=command.type,
+        content_hash=command.content_hash,
+        state=state,
+        lane=command.lane,
+        priority=priority(command.type),
+        last_sequence=max((event.sequence for event in command.events), default=0),
+        deadline_at=micros_or_none(command.deadline_at),
+        received_at=micros(command.received_at),
+        settled_at=micros(command.received_at) if ends_here else None,
+        reply_to=command.route.reply_to,
+        correlation_id=command.route.correlation_id,
+        traceparent=command.route.traceparent,
+        tracestate=command.route.tracestate,
+        seller=seller,
+        order_no=order_no,
+        follows=follows,
+        fingerprint=command.fingerprint,
+        # A follower issues nothing, so it needs no password either.
+        secrets=None
+        if ends_here or follows is not None
+        else statements.sealer.seal(command.source, command.id, command.secrets),
+    )
+    if row is None:
+        return None
+    statements.run("insert_payload", key=row["key"], data=command.data, warnings=command.warnings)
+    return int(row["key"])
+
+
+def _offer_lane(statements: Statements, batch: _Batch, command: NewCommand) -> None:
+    lane = command.lane
+    if lane is None or lane in batch.offered:
+        return
+    if offer(statements, lane, command.source, micros(command.received_at)):
+        batch.offered.add(lane)
+
+
+def _repeat(statements: Statements, batch: _Batch, command: NewCommand, same: sqlite3.Row) -> Admission:
+    if same["content_hash"] != command.content_hash:
+        return Admission.REUSED
+    reply_to = command.route.reply_to
+    if reply_to is None:
+        return Admission.REPEATED
+    row = statements.one("final_event", key=same["key"])
+    if row is None:
+        return Admission.REPEATED
+    event = to_event(row)
+    pending = statements.one(
+        "has_pending_copy", key=same["key"], destination=reply_to, event_id=event.id, copy=Copy.REPLY
+    )
+    if pending is None:
+        copies = [(Copy.REPLY, reply_to)]
+        insert_copies(statements, same["key"], command, event, copies=copies, at=command.received_at)
+    return Admission.REPEATED
+
+
+def answer(statements: Statements, events: Sequence[LooseEvent]) -> None:
+    """See `IntakeJournal.answer`."""
+    insert_answers(statements, events)

@@ -1,0 +1,152 @@
+"""Opening an SQLite file: the process lock, the pragmas, the migrations.
+
+Guarantees that one process writes the file, that commits survive a power cut, and that the schema is this version's.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import structlog
+
+from worker.errors import ConfigurationError, SchemaOutdated, StoreBusy
+from worker.journal import migrations
+
+log = structlog.get_logger()
+
+OLDEST = (3, 37, 0)
+"""The first SQLite with STRICT tables and RETURNING."""
+WAL_RESET_FIXED = (3, 51, 3)
+_DIALECT = "sqlite"
+_CACHE_KIB = 32 * 1024
+_WAL_KEPT_BYTES = 64 * 1024 * 1024
+
+
+class ProcessLock:
+    """A lock on `<file>.lock`, held as long as the journal is open; the system frees it when the process dies."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._path = database.with_name(database.name + ".lock")
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Raises `StoreBusy` if another process has it, `ConfigurationError` if the file cannot be made."""
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise StoreBusy(
+                f"{self._database} is in use by another process (pid {holder}). SQLite serves one worker process; "
+                "for several, set FAPIAO_DATABASE_URL=postgresql://…"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._descriptor = descriptor
+
+    def free(self) -> None:
+        """Let go. The file stays: removing it would let two processes lock two files of that name."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def open_for_writing(database: Path) -> tuple[sqlite3.Connection, Sequence[str]]:
+    """Open or create the file and bring its schema up to date; returns the names of the migrations applied.
+
+    The caller holds the process lock. Raises `ConfigurationError`.
+    """
+    _check_version()
+    try:
+        # Made here, for its owner only: invoices name people. SQLite gives its side files the same mode.
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = _connect(str(database))
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigurationError(f"cannot open {database}: {error}") from error
+    if mode != "wal":
+        connection.close()
+        raise ConfigurationError(f"{database} does not lie on a local disk: SQLite cannot keep a write-ahead log there")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+    applied = _migrate(connection, database)
+    log.info(
+        "journal_opened",
+        store=_DIALECT,
+        file=str(database),
+        sqlite_version=sqlite3.sqlite_version,
+        has_wal_reset_fix=sqlite3.sqlite_version_info >= WAL_RESET_FIXED,
+        migrations=list(applied),
+    )
+    return connection, applied
+
+
+def open_for_reading(database: Path) -> sqlite3.Connection:
+    """Open beside a running worker, or without one. Raises `ConfigurationError`, `SchemaOutdated`."""
+    _check_version()
+    if not database.exists():
+        raise ConfigurationError(
+            f"there is no journal at {database}: start the worker once, or set FAPIAO_DATABASE_URL"
+        )
+    try:
+        connection = _connect(f"file:{quote(str(database.absolute()))}?mode=ro", uri=True)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        version = _version_of(connection)
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"cannot read {database}: {error}") from error
+    if version != migrations.latest(_DIALECT):
+        connection.close()
+        raise SchemaOutdated(
+            f"{database} has schema version {version}, this program knows {migrations.latest(_DIALECT)}: "
+            "run `fapiao-worker db upgrade`, or use the program that made it"
+        )
+    return connection
+
+
+def _check_version() -> None:
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise ConfigurationError(
+            f"SQLite {sqlite3.sqlite_version} is too old, {'.'.join(map(str, OLDEST))} is needed: "
+            "use a newer Python, or set FAPIAO_DATABASE_URL=postgresql://…"
+        )
+
+
+def _connect(target: str, *, uri: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(target, isolation_level=None, uri=uri, cached_statements=256, timeout=5)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return connection
+
+
+def _version_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _migrate(connection: sqlite3.Connection, database: Path) -> list[str]:
+    version = _version_of(connection)
+    if version > migrations.latest(_DIALECT):
+        connection.close()
+        raise SchemaOutdated(
+            f"{database} was written by a newer version (schema {version}, this program knows "
+            f"{migrations.latest(_DIALECT)}): install that version"
+        )
+    applied = []
+    for migration in migrations.pending(_DIALECT, version):
+        # One transaction per migration, the version with it: a crash leaves it whole or not begun.
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{migration.sql}\nPRAGMA user_version = {migration.version};\nCOMMIT;"
+        )
+        applied.append(migration.name)
+    return applied

@@ -1,0 +1,111 @@
+"""What the command line and the metrics ask of the SQLite journal.
+
+Each function is one operation inside the writer's transaction; most of them only read.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from worker.journal.rows import (
+    at_or_none,
+    copies_for,
+    found,
+    micros,
+    to_command,
+    to_event,
+    to_event_records,
+    to_undeliverable,
+)
+from worker.journal.sqlite.events import insert_copies
+from worker.journal.sqlite.statements import Statements
+from worker.records import Backlog, Command, CommandState, EventRecord, UndeliverableReply
+
+COUNT_MAX = 10_000
+
+
+def ping(statements: Statements) -> None:
+    """See `OperatorJournal.ping`."""
+    statements.one("ping")
+
+
+def find(statements: Statements, command_id: str, source: str | None) -> list[Command]:
+    """See `OperatorJournal.find`."""
+    if source is None:
+        rows = statements.all("find_by_id", id=command_id)
+    else:
+        rows = statements.all("find_by_identity", id=command_id, source=source)
+    return [to_command(row, {}) for row in rows]
+
+
+def events_of(statements: Statements, key: int) -> list[EventRecord]:
+    """See `OperatorJournal.events_of`."""
+    return to_event_records(statements.all("events_of", key=key), statements.all("copies_of", key=key))
+
+
+def commands(statements: Statements, states: Sequence[CommandState], limit: int) -> list[Command]:
+    """See `OperatorJournal.commands`."""
+    if not states:
+        rows = statements.all("list_commands", limit=limit)
+    else:
+        rows = [row for state in set(states) for row in statements.all("list_in_state", state=state, limit=limit)]
+        rows.sort(key=lambda row: int(row["key"]), reverse=True)
+    return [to_command(row, {}) for row in rows[:limit]]
+
+
+def backlog(statements: Statements, now: datetime) -> Backlog:
+    """See `OperatorJournal.backlog`."""
+    outbox = statements.one("outbox_depth", limit=COUNT_MAX)
+    assert outbox is not None  # noqa: S101  an aggregate
+    oldest = statements.one("oldest_waiting")
+    suspended = statements.one("count_suspended", now=micros(now), limit=COUNT_MAX)
+    return Backlog(
+        waiting=_count(statements, CommandState.WAITING),
+        oldest_waiting_at=None if oldest is None else at_or_none(oldest["received_at"]),
+        in_doubt=_count(statements, CommandState.IN_DOUBT),
+        held=_count(statements, CommandState.HELD),
+        outbox=outbox["pending"],
+        oldest_outbox_at=at_or_none(outbox["oldest_at"]),
+        undeliverable=outbox["undeliverable"],
+        suspended_accounts=0 if suspended is None else suspended["number"],
+    )
+
+
+def _count(statements: Statements, state: CommandState) -> int:
+    row = statements.one("count_in_state", state=state, limit=COUNT_MAX)
+    return 0 if row is None else int(row["number"])
+
+
+def replay(statements: Statements, key: int, now: datetime) -> int:
+    """See `OperatorJournal.replay`. A copy that is still to be published is not queued twice."""
+    command = to_command(found(statements.one("read_command", key=key), key), {})
+    pending = {
+        (row["sequence"], row["copy"], row["destination"])
+        for row in statements.all("copies_of", key=key)
+        if not row["is_undeliverable"]
+    }
+    queued = 0
+    for row in statements.all("events_of", key=key):
+        event = to_event(row)
+        copies = [copy for copy in copies_for(command.route) if (event.sequence, *copy) not in pending]
+        insert_copies(statements, key, command, event, copies=copies, at=now)
+        queued += len(copies)
+    return queued
+
+
+def undeliverable_replies(statements: Statements, limit: int) -> list[UndeliverableReply]:
+    """See `OperatorJournal.undeliverable_replies`."""
+    return [to_undeliverable(row) for row in statements.all("undeliverable_rows", limit=limit)]
+
+
+def resend_replies(statements: Statements, seqs: Sequence[int], now: datetime) -> int:
+    """See `OperatorJournal.resend_replies`."""
+    if not seqs:
+        return statements.run("resend_all_rows", now=micros(now))
+    return statements.run_each("resend_row", [{"seq": seq, "now": micros(now)} for seq in seqs])
+
+
+def discard_replies(statements: Statements, seqs: Sequence[int]) -> int:
+    """See `OperatorJournal.discard_replies`."""
+    if not seqs:
+        return statements.run("discard_all_rows")
+    return statements.run_each("discard_row", [{"seq": seq} for seq in seqs])

@@ -1,0 +1,55 @@
+"""When a lane is ready, delayed, idle or wanted.
+
+A lane that nobody holds is ready if it has unfinished work or a head that is due, delayed until its head is due, else
+idle. The head is the waiting command that goes first: issue before query, oldest first.
+"""
+
+from worker.journal.sqlite.statements import Statements
+
+
+def offer(statements: Statements, lane: str, tenant: str, now: int) -> bool:
+    """A command came to this lane. True if another command now need not tell it again: it is ready or wanted."""
+    row = statements.one("read_lane", lane=lane)
+    if row is None:
+        statements.run("insert_lane", lane=lane, tenant=tenant)
+    elif row["holder"] is not None:
+        statements.run("set_wanted", lane=lane)
+    elif row["due_at"] is not None:
+        # The newcomer may go before the head that the lane waits for, or behind it.
+        return refresh(statements, lane, now)
+    elif not row["is_ready"]:
+        statements.run("set_ready", lane=lane, tenant=tenant)
+    return True
+
+
+def refresh(statements: Statements, lane: str, now: int) -> bool:
+    """Let go of a lane, or look again at one that nobody holds. True if it is ready now."""
+    unfinished = statements.one("lane_active_tenant", lane=lane)
+    head = unfinished or statements.one("lane_head_due", lane=lane)
+    if head is None:
+        statements.run("set_unready", lane=lane, due_at=None)
+        return False
+    if unfinished is None and head["due_at"] is not None and head["due_at"] > now:
+        statements.run("set_unready", lane=lane, due_at=head["due_at"])
+        return False
+    statements.run("set_ready", lane=lane, tenant=head["source"])
+    return True
+
+
+def look_again(statements: Statements, lane: str | None, now: int) -> None:
+    """Something other than a new command changed this lane's work: tell its holder, or refresh it."""
+    row = None if lane is None else statements.one("read_lane", lane=lane)
+    if row is None or lane is None:
+        return
+    if row["holder"] is not None:
+        statements.run("set_wanted", lane=lane)
+    elif not row["is_ready"]:
+        refresh(statements, lane, now)
+
+
+def free_twins(statements: Statements, lane: str | None, fingerprint: str | None, now: int) -> None:
+    """A command is in doubt no more: what could not be told from it may run."""
+    if lane is None or fingerprint is None:
+        return
+    if statements.run("free_twins", lane=lane, fingerprint=fingerprint):
+        look_again(statements, lane, now)

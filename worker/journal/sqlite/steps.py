@@ -1,0 +1,148 @@
+"""Moves of commands on SQLite: steps under a lease, settlements without one, accounts and strays.
+
+Each function is one operation inside the writer's transaction.
+"""
+
+from datetime import datetime, timedelta
+
+from worker.errors import NotResolvable
+from worker.journal.rows import at_or_none, found, is_final, micros, micros_or_none, to_event
+from worker.journal.sqlite.events import insert_events
+from worker.journal.sqlite.lanes import next_command
+from worker.journal.sqlite.readiness import free_twins, look_again
+from worker.journal.sqlite.statements import Statements
+from worker.records import ACTIVE, AccountState, Command, CommandState, Following, Settlement, Step
+
+
+def record(statements: Statements, step: Step, clock: int) -> bool:
+    """See `LaneJournal.record`."""
+    if not _move(statements, step, clock):
+        return False
+    insert_events(statements, step.command.key, step.command, step.events, at=step.at)
+    _leave_doubt(statements, step)
+    return True
+
+
+def _move(statements: Statements, step: Step, clock: int) -> bool:
+    last_sequence = max((event.sequence for event in step.events), default=0)
+    if step.to is CommandState.SUBMITTING:
+        return (
+            statements.run(
+                "record_submission",
+                key=step.command.key,
+                epoch=step.lease.epoch,
+                expected=_listed(step.expected),
+                last_sequence=last_sequence,
+                at=micros(step.at),
+                lane=step.lease.lane,
+                worker=step.lease.worker,
+                clock=clock,
+            )
+            > 0
+        )
+    return (
+        statements.run(
+            "record_step",
+            key=step.command.key,
+            epoch=step.lease.epoch,
+            expected=_listed(step.expected),
+            to=step.to,
+            due_at=micros_or_none(step.due_at) if step.to is CommandState.WAITING else None,
+            last_sequence=last_sequence,
+            is_final=is_final(step.to),
+            at=micros(step.at),
+        )
+        > 0
+    )
+
+
+def _listed(states: frozenset[CommandState]) -> str:
+    return f" {' '.join(states)} "
+
+
+def _leave_doubt(statements: Statements, move: Step | Settlement) -> None:
+    if CommandState.IN_DOUBT in move.expected and move.to is not CommandState.IN_DOUBT:
+        free_twins(statements, move.command.lane, move.command.fingerprint, micros(move.at))
+
+
+def record_and_next(statements: Statements, step: Step, clock: int) -> tuple[bool, Command | None]:
+    """See `LaneJournal.record_and_next`."""
+    if not record(statements, step, clock):
+        return False, None
+    is_over = step.to not in ACTIVE
+    return True, next_command(statements, step.lease, micros(step.at)) if is_over else None
+
+
+def settle(statements: Statements, settlement: Settlement) -> bool:
+    """See `LaneJournal.settle`."""
+    command = settlement.command
+    _check_number(statements, settlement)
+    moved = statements.run(
+        "settle_command",
+        key=command.key,
+        expected=_listed(settlement.expected),
+        to=settlement.to,
+        last_sequence=max((event.sequence for event in settlement.events), default=0),
+        is_final=is_final(settlement.to),
+        at=micros(settlement.at),
+        invoice_number=settlement.invoice_number,
+    )
+    if not moved:
+        return False
+    insert_events(statements, command.key, command, settlement.events, at=settlement.at)
+    _leave_doubt(statements, settlement)
+    look_again(statements, command.lane, micros(settlement.at))
+    return True
+
+
+def _check_number(statements: Statements, settlement: Settlement) -> None:
+    if settlement.invoice_number is None:
+        return
+    row = statements.one("number_owner", invoice_number=settlement.invoice_number)
+    if row is not None and row["key"] != settlement.command.key:
+        raise NotResolvable("this invoice number is bound to another command")
+
+
+def overdue(statements: Statements, now: int, limit: int) -> list[Command]:
+    """See `LaneJournal.overdue`."""
+    return [statements.command(row) for row in statements.all("overdue_commands", now=now, limit=limit)]
+
+
+def followers(statements: Statements, limit: int) -> list[Following]:
+    """See `LaneJournal.followers`."""
+    return [
+        _following(statements, row["follower"], row["first"]) for row in statements.all("ended_followings", limit=limit)
+    ]
+
+
+def _following(statements: Statements, follower: int, first: int) -> Following:
+    return Following(
+        follower=statements.command(found(statements.one("read_command", key=follower), follower)),
+        first=statements.command(found(statements.one("read_command", key=first), first)),
+        final=to_event(found(statements.one("final_event", key=first), first)),
+    )
+
+
+def account(statements: Statements, identifier: str) -> AccountState:
+    """See `LaneJournal.account`."""
+    row = statements.one("read_account", account=identifier)
+    return AccountState() if row is None else AccountState(row["refusals"], at_or_none(row["suspended_until"]))
+
+
+def count_login(  # noqa: PLR0913
+    statements: Statements, identifier: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
+) -> AccountState:
+    """See `LaneJournal.count_login`."""
+    if accepted:
+        statements.run("accept_login", account=identifier)
+        return AccountState()
+    row = statements.one("refuse_login", account=identifier, threshold=threshold, until=micros(now + suspend))
+    assert row is not None  # noqa: S101  RETURNING
+    return AccountState(row["refusals"], at_or_none(row["suspended_until"]))
+
+
+def keep_stray(  # noqa: PLR0913
+    statements: Statements, *, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime
+) -> None:
+    """See `LaneJournal.keep_stray`."""
+    statements.run("insert_stray", lane=lane, key=command_key, reason=reason, body=body, at=micros(at))

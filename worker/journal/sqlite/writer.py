@@ -1,0 +1,174 @@
+"""The one thread that owns the one SQLite connection, with group commit.
+
+Operations that wait together share a transaction: one fsync for all. If one of them fails, the transaction is rolled
+back and run again with a savepoint around each, so that the failing one takes nobody with it; savepoints are not free,
+and failures are rare. An operation may therefore run twice, and does nothing but SQL. There is no artificial delay; a batch gathers while the batch before it is written.
+One connection that writes and checkpoints also keeps clear of the WAL-reset fault of SQLite before 3.51.3.
+Knows nothing of what the operations do.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from worker.errors import JournalUnavailable
+from worker.journal.sqlite.statements import Statements
+
+log = structlog.get_logger()
+
+BATCH_MAX = 200
+"""Operations in one transaction, so that the first does not wait for too many others."""
+
+Result = TypeVar("Result")
+Operation = Callable[[Statements], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    operation: Operation
+    future: asyncio.Future[Any]
+
+
+Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
+
+
+class Writer:
+    """Runs operations one after the other on its own thread."""
+
+    def __init__(self, connect: Callable[[], Statements], *, begin: str = "BEGIN IMMEDIATE") -> None:
+        """`connect` is called on the thread. Read-only connections begin with a plain `BEGIN`."""
+        self._connect = connect
+        self._begin = begin
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    async def start(self) -> None:
+        """Connect. Raises what `connect` raises."""
+        self._loop = asyncio.get_running_loop()
+        opened: asyncio.Future[Any] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, args=(opened,), name="journal", daemon=True)
+        self._thread.start()
+        await opened
+
+    async def stop(self) -> None:
+        """Finish what is queued, close the connection, end the thread. Further operations are refused."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._queue.put(None)
+            await asyncio.get_running_loop().run_in_executor(None, thread.join)
+
+    async def submit(self, operation: Callable[[Statements], Result]) -> Result:
+        """Run an operation; on return it is durable. A cancelled wait does not stop it.
+
+        Raises `JournalUnavailable` if nothing of it could be made durable.
+        """
+        if self._thread is None or self._loop is None:
+            raise JournalUnavailable("the journal is closed")
+        future: asyncio.Future[Result] = self._loop.create_future()
+        self._queue.put(_Waiting(operation, future))
+        return await future
+
+    def _run(self, opened: asyncio.Future[Any]) -> None:
+        try:
+            statements = self._connect()
+        except BaseException as error:
+            self._tell([(opened, None, error)])
+            return
+        self._tell([(opened, None, None)])
+        while batch := self._gather():
+            self._tell(self._commit(statements, batch))
+        statements.connection.close()
+
+    def _gather(self) -> list[_Waiting]:
+        """Wait for one, take all that wait with it; empty at the end."""
+        first = self._queue.get()
+        if first is None:
+            return []
+        batch = [first]
+        while len(batch) < BATCH_MAX:
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                self._queue.put(None)
+                break
+            batch.append(following)
+        return batch
+
+    def _commit(self, statements: Statements, batch: list[_Waiting]) -> list[Outcome]:
+        connection = statements.connection
+        try:
+            connection.execute(self._begin)
+            try:
+                outcomes: list[Outcome] = [(waiting.future, waiting.operation(statements), None) for waiting in batch]
+            except Exception:
+                _roll_back(connection)
+                connection.execute(self._begin)
+                outcomes = [_apply_alone(statements, waiting) for waiting in batch]
+            connection.execute("COMMIT")
+        except Exception as error:
+            _roll_back(connection)
+            failure = _translated(error)
+            log.warning("journal_transaction_failed", operations=len(batch), error=str(error))
+            return [(waiting.future, None, failure) for waiting in batch]
+        return outcomes
+
+    def _tell(self, outcomes: list[Outcome]) -> None:
+        """Wake the waiters, all with one call: waking the loop is what costs."""
+        assert self._loop is not None  # noqa: S101  set before the thread starts
+        try:
+            self._loop.call_soon_threadsafe(_resolve, outcomes)
+        except RuntimeError:
+            # The loop is closed: nobody waits any more, and what is committed is committed.
+            log.debug("journal_waiters_gone", operations=len(outcomes))
+
+
+def _apply_alone(statements: Statements, waiting: _Waiting) -> Outcome:
+    connection = statements.connection
+    connection.execute("SAVEPOINT operation")
+    try:
+        result = waiting.operation(statements)
+    except Exception as error:
+        if not connection.in_transaction:
+            # SQLite rolled the whole transaction back by itself (disk full, I/O error).
+            raise
+        connection.execute("ROLLBACK TO operation")
+        connection.execute("RELEASE operation")
+        return waiting.future, None, _translated(error)
+    connection.execute("RELEASE operation")
+    return waiting.future, result, None
+
+
+def _resolve(outcomes: list[Outcome]) -> None:
+    for future, result, error in outcomes:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        log.warning("journal_rollback_failed", error=str(error))
+
+
+def _translated(error: BaseException) -> BaseException:
+    """What SQLite says of its file and its locks is about availability; anything else is a fault of the code."""
+    if isinstance(error, sqlite3.OperationalError):
+        unavailable = JournalUnavailable(f"SQLite: {error}")
+        unavailable.__cause__ = error
+        return unavailable
+    return error

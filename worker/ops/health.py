@@ -1,0 +1,231 @@
+"""Probes and metrics over HTTP: `/livez`, `/readyz`, `/metrics`.
+
+Guarantees: live means that the event loop turns and no task died that the worker cannot do without; ready
+means that it can take commands and tell of them, and an answer that says no names what is missing. The gateway
+is never part of it: a restart would not bring the vendor back. Requests are small, short and few by force. Knows
+nothing of what is being probed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Self
+
+import structlog
+
+from worker.clock import Clock
+from worker.errors import ConfigurationError
+from worker.ops.metrics import Metrics
+from worker.records import Backlog
+
+log = structlog.get_logger()
+
+STALLED_AFTER_SECONDS: Final = 30.0
+_CHECK_TIMEOUT_SECONDS: Final = 2.0
+_REQUEST_TIMEOUT_SECONDS: Final = 5.0
+_MAX_HEAD_BYTES: Final = 8192
+_MAX_CONNECTIONS: Final = 64
+_BEAT_SECONDS: Final = 0.5
+_REASONS: Final = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
+_PLAIN: Final = "text/plain; charset=utf-8"
+
+
+@dataclass(slots=True)
+class Health:
+    """What is known of the worker's condition. Parts report to it or are asked."""
+
+    clock: Clock
+    metrics: Metrics
+    draining: bool = False
+    _last_beat: float | None = None
+    _dead: list[str] = field(default_factory=list)
+    _flags: dict[str, Callable[[], bool]] = field(default_factory=dict)
+    _questions: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
+
+    def require(self, name: str, is_up: Callable[[], bool]) -> None:
+        """Ready only while `is_up()`. The name is shown to operators."""
+        self._flags[name] = is_up
+
+    def require_answer(self, name: str, ask: Callable[[], Awaitable[object]]) -> None:
+        """Ready only if `ask()` returns, without an exception and within two seconds."""
+        self._questions[name] = ask
+
+    def drain(self) -> None:
+        """Not ready from now on."""
+        self.draining = True
+        self.metrics.draining()
+
+    def died(self, task: str) -> None:
+        """A task ended that the worker cannot do without; only a restart helps."""
+        self._dead.append(task)
+
+    async def run(self) -> None:
+        """Beat until cancelled: proves that the event loop turns, and measures by how much it is late."""
+        while True:
+            before = self.clock.monotonic()
+            await asyncio.sleep(_BEAT_SECONDS)
+            self.beat(late_seconds=self.clock.monotonic() - before - _BEAT_SECONDS)
+
+    def beat(self, late_seconds: float = 0.0) -> None:
+        """The loop turned."""
+        self._last_beat = self.clock.monotonic()
+        self.metrics.loop_lagged(max(0.0, late_seconds))
+
+    def illness(self) -> list[str]:
+        """Why the process should be restarted; empty while it lives."""
+        found = [f"{task} died" for task in self._dead]
+        if self._last_beat is not None:
+            silence = self.clock.monotonic() - self._last_beat
+            if silence > STALLED_AFTER_SECONDS:
+                found.append(f"the event loop last turned {silence:.0f} s ago")
+        return found
+
+    async def missing(self) -> list[str]:
+        """What keeps it from taking commands; empty when ready."""
+        found = ["draining"] if self.draining else []
+        found += [name for name, is_up in self._flags.items() if not is_up()]
+        answers = await asyncio.gather(*(_answers(ask) for ask in self._questions.values()))
+        found += [name for name, answered in zip(self._questions, answers, strict=True) if not answered]
+        return found
+
+
+async def _answers(ask: Callable[[], Awaitable[object]]) -> bool:
+    try:
+        async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
+            await ask()
+    except Exception:  # noqa: BLE001, RUF100  whatever is wrong, it does not answer
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+    content_type: str = _PLAIN
+
+
+class HealthServer:
+    """The HTTP listener. `async with HealthServer(…)`; port 0 takes a free one, see `port`."""
+
+    def __init__(
+        self, health: Health, backlog: Callable[[datetime], Awaitable[Backlog]], *, host: str, port: int
+    ) -> None:
+        self._health = health
+        self._backlog = backlog
+        self._host = host
+        self._asked_port = port
+        self._open = 0
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        if self._server is None:
+            return self._asked_port
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises `ConfigurationError` if the address is taken or not ours."""
+        try:
+            self._server = await asyncio.start_server(
+                self._serve, self._host, self._asked_port, limit=_MAX_HEAD_BYTES, backlog=_MAX_CONNECTIONS
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot listen on {self._host}:{self._asked_port} for probes and metrics ({error.strerror}). Set "
+                "FAPIAO_HTTP_PORT to a free port (0 turns it off), or FAPIAO_HTTP_HOST to an address of this machine."
+            ) from error
+        log.info("health_listening", host=self._host, port=self.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        try:
+            async with asyncio.timeout(_REQUEST_TIMEOUT_SECONDS):
+                await self._converse(reader, writer)
+        except (TimeoutError, OSError):
+            pass  # a prober that went away or dawdles is its own problem
+        finally:
+            self._open -= 1
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method = "GET"
+        if self._open > _MAX_CONNECTIONS:
+            answer = _Answer(503, b"too many connections\n")
+        else:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.LimitOverrunError:
+                answer = _Answer(431, b"request too large\n")
+            except asyncio.IncompleteReadError:
+                return
+            else:
+                method, target, accept = _parse(head)
+                answer = await self._answer(method, target, accept)
+        writer.write(_encode(answer, with_body=method != "HEAD"))
+        await writer.drain()
+
+    async def _answer(self, method: str, target: str, accept: str) -> _Answer:
+        if not method:
+            return _Answer(400, b"not HTTP\n")
+        if method not in {"GET", "HEAD"}:
+            return _Answer(405, b"only GET and HEAD\n")
+        match target.partition("?")[0]:
+            case "/livez":
+                return _verdict(self._health.illness())
+            case "/readyz":
+                return _verdict(await self._health.missing())
+            case "/metrics":
+                await self._health.metrics.refresh(self._backlog)
+                body, content_type = self._health.metrics.expose(accept)
+                return _Answer(200, body, content_type)
+            case _:
+                return _Answer(404, b"there are /livez, /readyz and /metrics\n")
+
+
+def _verdict(complaints: list[str]) -> _Answer:
+    if complaints:
+        return _Answer(503, "".join(f"{complaint}\n" for complaint in complaints).encode())
+    return _Answer(200, b"ok\n")
+
+
+def _parse(head: bytes) -> tuple[str, str, str]:
+    """Method, target and Accept of a request; an empty method for what is not HTTP/1."""
+    lines = head.decode("latin-1").split("\r\n")
+    words = lines[0].split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        return "", "", ""
+    accept = ""
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "accept":
+            accept = value.strip()
+    return words[0], words[1], accept
+
+
+def _encode(answer: _Answer, *, with_body: bool) -> bytes:
+    allow = "Allow: GET, HEAD\r\n" if answer.status == 405 else ""
+    head = (
+        f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\n"
+        f"Content-Type: {answer.content_type}\r\n"
+        f"Content-Length: {len(answer.body)}\r\n"
+        f"Cache-Control: no-store\r\n{allow}"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode() + (answer.body if with_body else b"")

@@ -1,0 +1,198 @@
+"""The worker's numbers, in Prometheus' text format.
+
+Guarantees: names begin with `fapiao_` and carry base units; label values come from short closed lists, never
+from a message; counting never raises and does no I/O. Backlog numbers are read from the journal while it is
+scraped, at most every `BACKLOG_SECONDS`. Knows nothing of who counts: its methods are handed out as hooks.
+"""
+
+import asyncio
+import platform
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+
+from contracts.commands import CommandType
+from contracts.events import Outcome
+from contracts.failures import FailureCode, RejectionCode
+from worker.clock import Clock
+from worker.records import Admission, Backlog
+
+log = structlog.get_logger()
+
+BACKLOG_SECONDS: Final = 5.0
+_BACKLOG_TIMEOUT_SECONDS: Final = 3.0
+_LATENCY_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_OTHER: Final = "other"
+_TYPES: Final = frozenset(CommandType)
+_CODES: Final = frozenset({*FailureCode, *RejectionCode})
+_OUTCOMES: Final = frozenset({*Outcome, *Admission})
+
+
+def product_version() -> str:
+    """The installed version; `0` where the package is not installed."""
+    try:
+        return version("fapiao-worker")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Metrics:
+    """All counters and gauges of one worker, in a registry of their own."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._backlog_read_at: float | None = None
+        self._reading = asyncio.Lock()
+        self.registry = CollectorRegistry()
+        self._create_counters()
+        self._create_gauges()
+        info = Gauge("fapiao_build_info", "Always 1; the labels tell.", ["version", "python"], registry=self.registry)
+        info.labels(product_version(), platform.python_version()).set(1)
+
+    def _create_counters(self) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"fapiao_{name}", text, labels, registry=self.registry)
+
+        self._admitted = counter("commands_admitted_total", "Messages taken in.", "type", "outcome")
+        self._settled = counter("commands_settled_total", "Commands ended.", "type", "outcome", "code")
+        self._published = counter("events_published_total", "Attempts to publish an event.", "copy", "verdict")
+        self._login_refusals = counter("login_refusals_total", "Logins the gateway refused.")
+        self._frames_ignored = counter("frames_ignored_total", "Gateway frames that said nothing to us.", "reason")
+        self._submissions = counter("submissions_total", "Times invoice_info was about to be sent.")
+        self._lease_losses = counter("lease_losses_total", "Times this worker lost the right to its lanes.")
+        self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
+        self._latency = Histogram(
+            "fapiao_gateway_latency_seconds",
+            "From a request to the gateway's answer.",
+            ["operation"],
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+
+    def _create_gauges(self) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"fapiao_{name}", text, registry=self.registry)
+
+        self._lanes = gauge("lanes_active", "Lanes this worker serves now.")
+        self._sessions = gauge("sessions_open", "Gateway sessions open now.")
+        self._waiting = gauge("commands_waiting", "Journaled commands not begun yet.")
+        self._oldest_waiting = gauge("oldest_waiting_age_seconds", "Age of the oldest command not begun yet.")
+        self._in_doubt = gauge("commands_in_doubt", "Submitted, outcome unknown.")
+        self._held = gauge("commands_held", "Waiting for one in doubt that they could not be told from.")
+        self._outbox = gauge("outbox_depth", "Event copies the broker has not confirmed.")
+        self._oldest_outbox = gauge("outbox_oldest_age_seconds", "Age of the oldest such copy.")
+        self._undeliverable = gauge("undeliverable_replies", "Replies set aside; see fapiao-worker replies.")
+        self._suspended = gauge("suspended_accounts", "Accounts resting after refused logins.")
+        self._journal_up = gauge("journal_up", "Whether the journal answered the last backlog query.")
+        self._draining = gauge("draining", "Whether the worker is shutting down.")
+        self._lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the last scrape.")
+
+    # ---- hooks: intake ---------------------------------------------------------------------------------
+
+    def admitted(self, command_type: str, outcome: str) -> None:
+        """A message was taken in, with what admission made of it."""
+        self._admitted.labels(_known(command_type, _TYPES), _known(outcome, _OUTCOMES)).inc()
+
+    def dead_lettered(self, code: str) -> None:
+        """A message that was no command went to the dead queue."""
+        self._dead_letters.labels(_known(code, _CODES)).inc()
+
+    # ---- hooks: lanes and the gateway -------------------------------------------------------------------
+
+    def submitted(self) -> None:
+        """`invoice_info` is about to be sent."""
+        self._submissions.inc()
+
+    def settled(self, command_type: str, outcome: str, code: str = "") -> None:
+        """A command ended, or went into doubt."""
+        code = _known(code, _CODES) if code else ""
+        self._settled.labels(_known(command_type, _TYPES), _known(outcome, _OUTCOMES), code).inc()
+
+    def frame_ignored(self, reason: str) -> None:
+        """`reason` is one of the codec's own short words."""
+        self._frames_ignored.labels(reason).inc()
+
+    def login_refused(self) -> None:
+        """The gateway answered a login with "0"."""
+        self._login_refusals.inc()
+
+    def lease_lost(self) -> None:
+        """This worker's right to its lanes ran out."""
+        self._lease_losses.inc()
+
+    def lanes(self, active: int, sessions: int) -> None:
+        """How many there are now."""
+        self._lanes.set(active)
+        self._sessions.set(sessions)
+
+    def gateway_answered(self, operation: str, seconds: float) -> None:
+        """`operation` is one of connect, login, answer, scan, result."""
+        self._latency.labels(operation).observe(seconds)
+
+    # ---- hooks: outbox and service ----------------------------------------------------------------------
+
+    def published(self, copy: str, verdict: str) -> None:
+        """An attempt to publish one copy (`r` or `t`) ended with this verdict of the publisher."""
+        self._published.labels({"r": "reply", "t": "topic"}.get(copy, copy), verdict).inc()
+
+    def draining(self, is_draining: bool = True) -> None:  # noqa: FBT001, FBT002, RUF100  one flag, named by the method
+        """The worker began to shut down."""
+        self._draining.set(is_draining)
+
+    def loop_lagged(self, seconds: float) -> None:
+        """The event loop turned this much later than asked; the longest since the last scrape is kept."""
+        self._longest_lag = max(self._longest_lag, seconds)
+
+    _longest_lag: float = 0.0
+
+    # ---- scraping --------------------------------------------------------------------------------------
+
+    async def refresh(self, ask: Callable[[datetime], Awaitable[Backlog]]) -> None:
+        """Read the backlog unless that was done a moment ago. A journal that does not answer leaves the last
+        numbers and `fapiao_journal_up` 0."""
+        async with self._reading:
+            read_at = self._backlog_read_at
+            if read_at is not None and self._clock.monotonic() - read_at < BACKLOG_SECONDS:
+                return
+            now = self._clock.now()
+            try:
+                async with asyncio.timeout(_BACKLOG_TIMEOUT_SECONDS):
+                    backlog = await ask(now)
+            except Exception as error:  # noqa: BLE001, RUF100  a scrape must succeed whatever the store does
+                log.warning("backlog_unreadable", error=type(error).__name__)
+                self._journal_up.set(0)
+            else:
+                self._show(backlog, now)
+            self._backlog_read_at = self._clock.monotonic()
+
+    def expose(self, accept: str = "") -> tuple[bytes, str]:
+        """The exposition and its content type, as the scraper's Accept header asks."""
+        self._lag.set(self._longest_lag)
+        self._longest_lag = 0.0
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+    def _show(self, backlog: Backlog, now: datetime) -> None:
+        self._journal_up.set(1)
+        self._waiting.set(backlog.waiting)
+        self._oldest_waiting.set(_age_seconds(backlog.oldest_waiting_at, now))
+        self._in_doubt.set(backlog.in_doubt)
+        self._held.set(backlog.held)
+        self._outbox.set(backlog.outbox)
+        self._oldest_outbox.set(_age_seconds(backlog.oldest_outbox_at, now))
+        self._undeliverable.set(backlog.undeliverable)
+        self._suspended.set(backlog.suspended_accounts)
+
+
+def _age_seconds(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
+
+
+def _known(value: str, names: frozenset[str]) -> str:
+    """A label value must come from a closed list, or a caller could fill the registry."""
+    return str(value) if value in names else _OTHER

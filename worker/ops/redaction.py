@@ -1,0 +1,118 @@
+"""Takes secrets and personal numbers out of anything that is about to be logged or shown.
+
+Guarantees: whatever stands under a key that names a secret or a payload is replaced; in any other text URL
+passwords, known secrets, tokens, pictures and long digit runs (phones, citizen ids, bank accounts) are
+replaced, at any depth. It prefers hiding too much to showing too much. Knows nothing of logging.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from worker.settings import Settings
+
+REDACTED: Final = "[redacted]"
+MAX_DEPTH: Final = 8
+"""Nothing that is logged on purpose is deeper; what is, is dropped."""
+
+_SECRET_KEY = re.compile(
+    r"passw|secret|token|authori[sz]ation|cookie|tax_?id|phone|id_?card|bank|in?dentification"
+    r"|^(body|payload|data|image|content|login|invoice|headers|frame|journal_keys?)$",
+    re.IGNORECASE,
+)
+_LANE_KEYS = frozenset({"lane", "user_id", "userId"})
+_ID_KEYS = frozenset({"command_id", "command_source", "event_id", "message_id", "correlation_id", "timestamp"})
+"""Keys whose digits stay, for a person must be able to look the command up."""
+
+_SUSPICIOUS = re.compile(r"\d{11}|://|[:=]|eyJ|\d[- ]\d{4}[- ]\d|[0-9A-Z]{18}")
+"""Cheap screen: text without any of these needs no closer look."""
+_URL_CREDENTIALS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^:/@\s]*):[^\s,\"']*@")
+_ASSIGNED = re.compile(
+    r"(?P<name>(?:passw(?:or)?d|secret|token|authorization|cookie)[\"']?\s*[:=]\s*[\"']?)"
+    r"(?:(?:bearer|basic)\s+)?[^\"'&,;\s}]+",
+    re.IGNORECASE,
+)
+_PICTURE = re.compile(r"data:image/[^,\s]*,[A-Za-z0-9+/=_-]*")
+_JSON_WEB_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+_SPACED_PHONE = re.compile(r"1[3-9]\d[- ]\d{4}[- ](?P<tail>\d{4})")
+_TAX_CODE = re.compile(r"(?<![0-9A-Za-z])[0-9A-Z]{2}\d{6}[0-9A-Z]{6}(?P<tail>[0-9A-Z]{4})(?![0-9A-Za-z])")
+_DIGITS = re.compile(r"\d{7,}(?P<tail>\d{3}[0-9Xx])(?![0-9])")
+
+_PUBLIC_DEFAULT = "guest"
+"""RabbitMQ's user name as well as its password: hiding it would garble messages and hide nothing."""
+
+_LANE_DIGEST = re.compile(r"u-[0-9a-f]{8}")
+
+
+def lane_digest(user_id: str) -> str:
+    """A `userId` as logs show it: the same text for the same user, without saying who. `u-` and eight hex digits."""
+    if _LANE_DIGEST.fullmatch(user_id):
+        return user_id
+    return "u-" + hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+class Redactor:
+    """Redacts by key and by value. `secrets` are texts that must appear nowhere."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def text(self, value: str, *, keep_digits: bool = False) -> str:
+        """The same text without secrets; long digit runs keep their last four unless `keep_digits`."""
+        if self._known is not None:
+            value = self._known.sub(REDACTED, value)
+        if not _SUSPICIOUS.search(value):
+            return value
+        value = _URL_CREDENTIALS.sub(r"\g<scheme>\g<user>:***@", value)
+        value = _PICTURE.sub("data:image…", value)
+        value = _JSON_WEB_TOKEN.sub(REDACTED, value)
+        value = _ASSIGNED.sub(r"\g<name>***", value)
+        if keep_digits:
+            return value
+        value = _SPACED_PHONE.sub(r"…\g<tail>", value)
+        value = _TAX_CODE.sub(r"…\g<tail>", value)
+        return _DIGITS.sub(r"…\g<tail>", value)
+
+    def value(self, key: str, value: Any, depth: int = 0) -> Any:
+        """What may be shown under this key."""
+        if key in _LANE_KEYS:
+            return lane_digest(value) if isinstance(value, str) else value
+        if _SECRET_KEY.search(key) and not isinstance(value, bool | None):
+            return REDACTED
+        return self._plain(key, value, depth)
+
+    def _plain(self, key: str, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            return self.text(value, keep_digits=key in _ID_KEYS)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int | float):
+            return value if abs(value) < 10_000_000_000 else self.text(str(value))  # NaN and infinity become text
+        return self._composite(key, value, depth)
+
+    def _composite(self, key: str, value: Any, depth: int) -> Any:
+        if depth >= MAX_DEPTH:
+            return REDACTED
+        if isinstance(value, Mapping):
+            return {str(name): self.value(str(name), inner, depth + 1) for name, inner in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._plain(key, inner, depth + 1) for inner in value]
+        if isinstance(value, bytes | bytearray | memoryview):
+            return f"[{len(value)} bytes]"
+        return self.text(str(value))
+
+
+def known_secrets(settings: Settings) -> list[str]:
+    """Every secret of the configuration, as it could turn up in a message of some library."""
+    found: list[str] = []
+    addresses = [*settings.amqp_urls, settings.database_url.get_secret_value()]
+    for address in addresses:
+        password = urlsplit(address).password
+        if password:
+            found += [password, unquote(password)]
+    found += [value.get_secret_value() for value in settings.gateway_headers.values()]
+    found += [key.get_secret_value() for key in settings.journal_keys]
+    return [secret for secret in found if secret != _PUBLIC_DEFAULT]

@@ -1,0 +1,1 @@
+"""The outbox: events that the journal has committed, on their way to the broker."""

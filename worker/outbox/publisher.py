@@ -1,0 +1,253 @@
+"""Events on the wire: one connection that only publishes, with a channel for replies, one for the topic and one for
+dead letters.
+
+Guarantees a verdict for each row that is the broker's own about that row. A channel that the broker closes over one bad
+message takes its neighbours with it; they are sent again one by one, so that the bad one is found and the others go on.
+No message id is in flight twice on a channel. While the broker takes nothing (memory or disk alarm), nothing is sent
+and nothing is given up. Knows nothing of the journal: what is lost, the relay sends again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity
+
+from contracts.envelope import CLOUDEVENTS_JSON
+from worker.amqp.confirms import Batch, ConfirmChannel, Confirming, Verdict
+from worker.amqp.connections import Connect, Link, SupervisedConnection, open_link
+from worker.amqp.topology import Topology, declare_over
+from worker.amqp.wire import MAX_SHORT_BYTES, Outgoing, Properties
+from worker.errors import BrokerLost
+from worker.records import Copy, OutboxRow
+
+log = structlog.get_logger()
+
+CONNECTION_NAME = "fapiao-worker publish"
+APP_ID = "fapiao-worker"
+PERSISTENT = 2
+LOSSES_ALONE = 3
+"""A row that was alone in flight at so many losses of the connection in a row is taken for their cause (count)."""
+SUSPECTS_MAX = 10_000
+
+
+def message_of(row: OutboxRow, topology: Topology) -> Outgoing:
+    """The AMQP message of one copy. Nothing of the command's own headers is on it but the trace context."""
+    trace = {"traceparent": row.traceparent, "tracestate": row.tracestate}
+    fits = len(row.correlation_id.encode()) <= MAX_SHORT_BYTES  # an id of 200 characters may be longer in bytes
+    return Outgoing(
+        exchange="" if row.copy is Copy.REPLY else topology.events_exchange,
+        routing_key=row.destination,
+        body=row.body,
+        properties=Properties(
+            content_type=CLOUDEVENTS_JSON,
+            headers={name: value for name, value in trace.items() if value} or None,
+            delivery_mode=PERSISTENT,
+            correlation_id=row.correlation_id if fits else None,
+            message_id=row.message_id,
+            timestamp=row.created_at,
+            type=row.event_type,
+            app_id=APP_ID,
+        ),
+    )
+
+
+OpenChannel = Callable[[Link], Awaitable[Confirming]]
+
+
+async def open_confirming(link: Link) -> Confirming:
+    """Open a channel with confirms. Raises `BrokerLost`."""
+    return ConfirmChannel(await link.open_channel(confirms=True), link.frame_max)
+
+
+class Road:
+    """A confirming channel of one link, opened anew when it is gone, and what is in flight on it for long."""
+
+    def __init__(self, link: Link, open_channel: OpenChannel) -> None:
+        self.link = link
+        self._open_channel = open_channel
+        self._channel: Confirming | None = None
+        self._slow: list[tuple[float, Confirming, Batch]] = []
+
+    async def send(self, messages: Sequence[Outgoing], patience_seconds: float) -> Batch:
+        """Send and wait for the verdicts, at most so long; those that are missing then are `PENDING`."""
+        try:
+            if self._channel is None or not self._channel.is_open:
+                self._channel = await self._open_channel(self.link)
+        except BrokerLost as error:
+            batch = Batch(len(messages))
+            batch.lose(error)
+            return batch
+        batch = await self._channel.send(messages)
+        if await batch.wait(patience_seconds):
+            self._look_at_end(batch)
+        return batch
+
+    def await_late(self, batch: Batch, seconds: float) -> None:
+        """Give the pending verdicts of a batch so much more time."""
+        if self._channel is not None:
+            self._slow.append((asyncio.get_running_loop().time() + seconds, self._channel, batch))
+
+    async def expire_slow(self) -> None:
+        """Give up channels whose verdicts are overdue, for a message must not be in flight on one twice. While the
+        broker takes nothing, its silence means nothing."""
+        self._slow = [slow for slow in self._slow if not slow[2].is_settled]
+        if not self._slow or await self.link.is_blocked():
+            return
+        now = asyncio.get_running_loop().time()
+        for deadline, channel, _ in self._slow:
+            if deadline <= now:
+                log.warning("confirm_overdue")
+                await channel.close()
+
+    async def close(self) -> None:
+        """Give the channel up: what is in flight on it is `LOST`."""
+        if self._channel is not None:
+            await self._channel.close()
+
+    def _look_at_end(self, batch: Batch) -> None:
+        if isinstance(batch.ended_by, ChannelNotFoundEntity):  # an exchange is gone: declare it again
+            self.link.fail(f"an exchange is missing: {batch.ended_by}")
+
+
+class Publisher:
+    """The worker's only way to publish. `run` it."""
+
+    def __init__(  # noqa: PLR0913  the last two are for tests
+        self,
+        *,
+        urls: Sequence[str],
+        topology: Topology,
+        heartbeat_seconds: int = 10,
+        confirm_timeout_seconds: float = 30.0,
+        declares: bool = True,
+        on_connected: Callable[[], None] = lambda: None,
+        connect: Connect = open_link,
+        open_channel: OpenChannel = open_confirming,
+    ) -> None:
+        self._topology = topology
+        self._confirm_timeout_seconds = confirm_timeout_seconds
+        self._declares = declares
+        self._on_connected = on_connected
+        self._open_channel = open_channel
+        self._roads: dict[Copy, Road] = {}
+        self._dead_road: Road | None = None
+        self._suspects: dict[int, int] = {}
+        self._late: dict[int, Verdict] = {}
+        self._connection = SupervisedConnection(
+            urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, connect=connect
+        )
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether events can go out."""
+        return bool(self._roads)
+
+    async def is_blocked(self) -> bool:
+        """Whether the broker has said that it takes nothing for now."""
+        return any([await road.link.is_blocked() for road in self._roads.values()])
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        await self._connection.run()
+
+    async def _serve(self, link: Link) -> None:
+        if self._declares:
+            await declare_over(link, self._topology)
+        try:
+            self._roads = {copy: Road(link, self._open_channel) for copy in Copy}
+            self._dead_road = Road(link, self._open_channel)
+            self._on_connected()
+            await link.lost()
+        finally:
+            self._roads, self._dead_road = {}, None
+
+    # ---- events -----------------------------------------------------------------------------------
+
+    async def publish(self, rows: Sequence[OutboxRow], patience_seconds: float) -> dict[int, Verdict]:
+        """Publish all at once. A verdict for each `seq`; a `PENDING` one follows by `take_late`. Rows that were in
+        flight when a channel was lost go alone, after the others."""
+        roads = dict(self._roads)
+        if not roads:
+            return {row.seq: Verdict.LOST for row in rows}
+        parts = [
+            self._publish_on(roads[copy], [row for row in rows if row.copy is copy], patience_seconds) for copy in Copy
+        ]
+        verdicts: dict[int, Verdict] = {}
+        for part in await asyncio.gather(*parts):
+            verdicts |= part
+        return verdicts
+
+    async def take_late(self) -> dict[int, Verdict]:
+        """Verdicts that came after `publish` had returned, by `seq`; each is told once."""
+        for road in self._roads.values():
+            await road.expire_slow()
+        late, self._late = self._late, {}
+        return late
+
+    async def _publish_on(self, road: Road, rows: Sequence[OutboxRow], patience_seconds: float) -> dict[int, Verdict]:
+        together = [row for row in rows if row.seq not in self._suspects]
+        alone = [row for row in rows if row.seq in self._suspects]
+        verdicts: dict[int, Verdict] = {}
+        for group in ([together] if together else []) + [[row] for row in alone]:
+            verdicts |= await self._publish_group(road, group, patience_seconds)
+        return verdicts
+
+    async def _publish_group(
+        self, road: Road, rows: Sequence[OutboxRow], patience_seconds: float
+    ) -> dict[int, Verdict]:
+        if await road.link.is_blocked():
+            return {row.seq: Verdict.LOST for row in rows}
+        batch = await road.send([message_of(row, self._topology) for row in rows], patience_seconds)
+        if not batch.is_settled:
+            batch.report_late(lambda index, verdict: self._late.__setitem__(rows[index].seq, verdict))
+            road.await_late(batch, self._confirm_timeout_seconds - patience_seconds)
+        judged = zip(rows, batch.verdicts, strict=True)
+        return {row.seq: self._judge(row, verdict, batch, len(rows) == 1) for row, verdict in judged}
+
+    def _judge(self, row: OutboxRow, verdict: Verdict, batch: Batch, alone: bool) -> Verdict:
+        """Tell a row that ends channels from the rows that were only beside it."""
+        if verdict is not Verdict.LOST:
+            if verdict is not Verdict.PENDING:
+                self._suspects.pop(row.seq, None)
+            return verdict
+        ended_by = batch.ended_by
+        if isinstance(ended_by, ChannelAccessRefused):
+            log.error("publishing_forbidden", copy=str(row.copy), reason=str(ended_by))
+            return Verdict.REFUSED
+        if isinstance(ended_by, ChannelNotFoundEntity) or not batch.was_sent:
+            return Verdict.LOST
+        if len(self._suspects) >= SUSPECTS_MAX:
+            self._suspects.clear()
+        losses = self._suspects.get(row.seq, -1) + 1
+        self._suspects[row.seq] = losses
+        guilty = alone and (isinstance(ended_by, AMQPChannelError) or losses >= LOSSES_ALONE)
+        if guilty:
+            del self._suspects[row.seq]
+        return Verdict.UNSENDABLE if guilty else Verdict.LOST
+
+    # ---- dead letters -----------------------------------------------------------------------------
+
+    async def publish_dead(self, messages: Sequence[Outgoing]) -> Sequence[Verdict]:
+        """Publish dead letters, no two with the same message id, and wait for all verdicts. Without a connection all
+        are `LOST`."""
+        if not messages:
+            return []
+        verdicts, ended_by = await self._send_dead(messages)
+        if not isinstance(ended_by, AMQPChannelError):
+            return verdicts
+        if len(messages) == 1:
+            return [Verdict.UNSENDABLE if verdict is Verdict.LOST else verdict for verdict in verdicts]
+        return [
+            (await self.publish_dead([message]))[0] if verdict is Verdict.LOST else verdict
+            for message, verdict in zip(messages, verdicts, strict=True)
+        ]
+
+    async def _send_dead(self, messages: Sequence[Outgoing]) -> tuple[list[Verdict], BaseException | None]:
+        road = self._dead_road
+        if road is None or await road.link.is_blocked():
+            return [Verdict.LOST] * len(messages), None
+        batch = await road.send(messages, self._confirm_timeout_seconds)
+        if not batch.is_settled:
+            await road.close()
+        return batch.verdicts, batch.ended_by

@@ -1,0 +1,225 @@
+"""The outbox on its way out: committed events, published with confirms, in order per command and destination.
+
+Guarantees that a row is forgotten only after the broker has confirmed it; a crash in between repeats it under the same
+id. A reply whose queue is missing is tried again with growing delays until its time is over, then set aside for a
+person; neither it nor a slow queue holds up other rows. Knows nothing of AMQP but the verdicts.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from worker.amqp.confirms import Verdict
+from worker.clock import Clock
+from worker.crashpoints import crashpoint
+from worker.errors import JournalUnavailable
+from worker.ports import OutboxJournal
+from worker.records import Copy, OutboxRow
+
+log = structlog.get_logger()
+
+WINDOW = 256
+"""Rows in flight at once (count)."""
+PATIENCE_SECONDS = 2.0
+"""How long a round waits for its slowest confirm; what is later than that is waited for beside the next rounds."""
+JOURNAL_PAUSE_MAX_SECONDS = 10.0
+MISSING_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
+"""Between tries of a reply whose queue is missing; the last one repeats."""
+REFUSED_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60))
+UNSENDABLE_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (10, 60, 360))
+"""For a row over which the broker closes the channel: parked, with an alarm in the log each time."""
+
+
+class EventPublisher(Protocol):
+    """Whoever puts rows on the wire."""
+
+    @property
+    def is_connected(self) -> bool: ...
+
+    async def publish(self, rows: Sequence[OutboxRow], patience_seconds: float) -> Mapping[int, Verdict]:
+        """A verdict per `seq`."""
+        ...
+
+    async def take_late(self) -> Mapping[int, Verdict]:
+        """Verdicts of rows that were `PENDING`."""
+        ...
+
+
+def _ignore(*_: object) -> None:
+    """For hooks nobody wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayHooks:
+    """Whom the relay tells; called on the event loop."""
+
+    count_verdict: Callable[[str, str, int], None] = _ignore
+    """Copy (`r` or `t`), verdict, how many."""
+    count_undeliverable: Callable[[int], None] = _ignore
+    observe_round: Callable[[int, float], None] = _ignore
+    """Rows published in a round, and how long it took (seconds)."""
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """What a round's verdicts mean for the journal."""
+
+    confirmed: list[int]
+    postponed: list[tuple[int, datetime]]
+    undeliverable: list[int]
+
+
+class Relay:
+    """Publishes one worker's outbox. `run` it; `wake` it when events were committed."""
+
+    def __init__(  # noqa: PLR0913  by name
+        self,
+        *,
+        journal: OutboxJournal,
+        publisher: EventPublisher,
+        worker: str,
+        clock: Clock,
+        reply_ttl: timedelta = timedelta(days=1),
+        confirm_timeout: timedelta = timedelta(seconds=30),
+        poll: timedelta = timedelta(seconds=1),
+        hooks: RelayHooks | None = None,
+    ) -> None:
+        self._journal = journal
+        self._publisher = publisher
+        self._worker = worker
+        self._clock = clock
+        self._reply_ttl = reply_ttl
+        self._late_after = confirm_timeout + timedelta(seconds=5)
+        self._poll = poll
+        self._hooks = hooks or RelayHooks()
+        self._woken = asyncio.Event()
+        self._round = asyncio.Lock()
+        self._flying: dict[int, OutboxRow] = {}
+        self._unmarked = _Sorted([], [], [])
+
+    def wake(self) -> None:
+        """There may be rows. Cheap; may be called for nothing."""
+        self._woken.set()
+
+    @property
+    def in_flight(self) -> int:
+        """Rows whose confirm is late (count)."""
+        return len(self._flying)
+
+    async def run(self) -> None:
+        """Publish until cancelled; without a hint, look every `poll`."""
+        failures = 0
+        while True:
+            self._woken.clear()
+            try:
+                moved = await self.run_once()
+                failures = 0
+            except JournalUnavailable as error:
+                failures += 1
+                log.warning("journal_unavailable", part="relay", failures=failures, reason=str(error))
+                await asyncio.sleep(min(JOURNAL_PAUSE_MAX_SECONDS, 0.1 * 2.0 ** min(failures, 10)))
+                continue
+            if not moved:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll.total_seconds()):
+                        await self._woken.wait()
+
+    async def drain(self, seconds: float) -> bool:
+        """Publish what is due, at most so long. Returns whether nothing is left that could go now."""
+        with contextlib.suppress(TimeoutError, JournalUnavailable):
+            async with asyncio.timeout(seconds):
+                while await self.run_once():
+                    pass
+                return True
+        return False
+
+    async def run_once(self) -> int:
+        """One round: fetch what is due, publish it, mark what became of it. Returns how many rows were marked; those
+        lost with the connection are not, they are fetched again. Raises `JournalUnavailable`."""
+        async with self._round:
+            await self._mark()
+            self._sort_late(await self._publisher.take_late())
+            if self._publisher.is_connected:
+                await self._publish_due()
+            return await self._mark()
+
+    async def _publish_due(self) -> None:
+        limit = WINDOW + len(self._flying)
+        due = await self._journal.due(self._worker, self._clock.now(), limit)
+        rows = [row for row in due if row.seq not in self._flying]
+        if not rows:
+            return
+        began = self._clock.monotonic()
+        verdicts = await self._publisher.publish(rows, PATIENCE_SECONDS)
+        self._hooks.observe_round(len(rows), self._clock.monotonic() - began)
+        self._sort((row, verdicts[row.seq]) for row in rows)
+
+    def _sort_late(self, late: Mapping[int, Verdict]) -> None:
+        self._sort((self._flying.pop(seq), verdict) for seq, verdict in late.items() if seq in self._flying)
+
+    async def _mark(self) -> int:
+        """Tell the journal what is known. What it could not be told is kept for the next time."""
+        marks = self._unmarked
+        moved = len(marks.confirmed) + len(marks.postponed) + len(marks.undeliverable)
+        if not moved:
+            return 0
+        if marks.confirmed:
+            crashpoint("relay.published")
+            await self._journal.published(marks.confirmed)
+        if marks.postponed:
+            await self._journal.postpone(marks.postponed)
+        if marks.undeliverable:
+            await self._journal.undeliverable(marks.undeliverable)
+        self._unmarked = _Sorted([], [], [])
+        crashpoint("relay.marked")
+        return moved
+
+    # ---- what a verdict means ---------------------------------------------------------------------
+
+    def _sort(self, judged: Iterable[tuple[OutboxRow, Verdict]]) -> None:
+        now = self._clock.now()
+        counted: Counter[tuple[str, str]] = Counter()
+        for row, verdict in judged:
+            counted[str(row.copy), str(verdict)] += 1
+            match verdict:
+                case Verdict.CONFIRMED:
+                    self._unmarked.confirmed.append(row.seq)
+                case Verdict.RETURNED:
+                    self._sort_returned(row, now)
+                case Verdict.REFUSED:
+                    self._postpone(row, now + _nth(REFUSED_DELAYS, row.attempts))
+                case Verdict.UNSENDABLE:
+                    log.error("event_unsendable", command_id=row.command_id, event_id=row.event_id, copy=str(row.copy))
+                    self._postpone(row, now + _nth(UNSENDABLE_DELAYS, row.attempts))
+                case Verdict.PENDING:
+                    self._flying[row.seq] = row
+                    self._postpone(row, now + self._late_after)
+                case Verdict.LOST:
+                    pass
+        for (copy, verdict_name), number in counted.items():
+            self._hooks.count_verdict(copy, verdict_name, number)
+
+    def _sort_returned(self, row: OutboxRow, now: datetime) -> None:
+        left = row.created_at + self._reply_ttl - now
+        if row.copy is Copy.TOPIC:
+            log.error("event_unroutable", command_id=row.command_id, event_id=row.event_id)
+            self._postpone(row, now + _nth(MISSING_DELAYS, row.attempts))
+        elif left > timedelta(0):
+            self._postpone(row, now + min(left, _nth(MISSING_DELAYS, row.attempts)))
+        else:
+            log.warning("reply_undeliverable", command_id=row.command_id, event_id=row.event_id, attempts=row.attempts)
+            self._unmarked.undeliverable.append(row.seq)
+            self._hooks.count_undeliverable(1)
+
+    def _postpone(self, row: OutboxRow, due_at: datetime) -> None:
+        self._unmarked.postponed.append((row.seq, due_at))
+
+
+def _nth(delays: Sequence[timedelta], attempts: int) -> timedelta:
+    return delays[min(max(attempts, 0), len(delays) - 1)]

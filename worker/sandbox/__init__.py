@@ -1,0 +1,1 @@
+"""A stand-in for the vendor's gateway: see the README beside this file."""

@@ -1,0 +1,214 @@
+"""What can be asked of the sandbox over HTTP: scan pages, files, books, faults.
+
+Every address answers GET and POST alike, with its parameters in the query, because the WebSocket library that
+serves this port reads no request bodies. Nothing here is protected: the sandbox belongs on a test machine.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from contracts.gateway import dumps
+from worker.sandbox.faults import ANY_USER, FAULTS, Armed
+from worker.sandbox.files import pdf
+from worker.sandbox.ledger import Invoice
+from worker.sandbox.pages import front_page, scan_page, unknown_page
+from worker.sandbox.vendor import ScanState
+
+if TYPE_CHECKING:
+    from worker.sandbox.server import Sandbox
+
+_LISTED = 1000
+"""How many entries a list shows when no ``limit`` is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer with a body in memory."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+
+
+async def answer(sandbox: "Sandbox", target: str) -> Answer:
+    """Answer a request for ``target`` (path and query). Never raises for what a client may send."""
+    parts = urlsplit(target)
+    asked = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+    place = [unquote(piece) for piece in parts.path.split("/") if piece]
+    match place:
+        case []:
+            return _html(front_page(sandbox.url, len(sandbox.waiting_scans())))
+        case ["scan", token, *rest]:
+            return _scan(sandbox, token, rest)
+        case ["files", name]:
+            return await _file(sandbox, name.removesuffix(".pdf"))
+        case ["_sandbox", *rest] if (ask := _ASKS.get("/".join(rest))) is not None:
+            try:
+                return _json(ask(sandbox, asked))
+            except (KeyError, ValueError) as problem:
+                return _json({"error": str(problem)}, HTTPStatus.BAD_REQUEST)
+        case _:
+            return _html(unknown_page("此地址"), HTTPStatus.NOT_FOUND)
+
+
+def _scan(sandbox: "Sandbox", token: str, rest: list[str]) -> Answer:
+    scan = sandbox.vendor.scans.get(token)
+    if scan is None:
+        return _html(unknown_page("此二维码"), HTTPStatus.NOT_FOUND)
+    if rest == ["confirm"]:
+        sandbox.scans.settle(token, ScanState.CONFIRMED)
+    elif rest == ["decline"]:
+        sandbox.scans.settle(token, ScanState.DECLINED)
+    elif rest:
+        return _html(unknown_page("此地址"), HTTPStatus.NOT_FOUND)
+    return _html(scan_page(scan))
+
+
+async def _file(sandbox: "Sandbox", number: str) -> Answer:
+    invoice = sandbox.ledger.invoices.get(number)
+    if invoice is None:
+        return _html(unknown_page("此文件"), HTTPStatus.NOT_FOUND)
+    return Answer(HTTPStatus.OK, "application/pdf", await asyncio.to_thread(pdf, invoice))
+
+
+def _ledger(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    remark, limit = asked.get("remark"), int(asked.get("limit", _LISTED))
+    ledger = sandbox.ledger
+    submissions = [s for s in ledger.submissions if remark is None or s.remark == remark]
+    invoices = [i for i in ledger.invoices.values() if remark is None or i.order.get("remark") == remark]
+    twice = {r: n for r, n in ledger.submissions_by_remark.items() if n > 1 and remark in (None, r)}
+    return {
+        "submissionCount": len(submissions),
+        "invoiceCount": sum(not i.is_draft for i in invoices),
+        "submittedTwice": twice,
+        "violations": sum(bool(s.violations) for s in submissions),
+        "submissions": [asdict(s) for s in submissions[-limit:]],
+        "invoices": [
+            invoice_facts(i, ledger.submissions_of(str(i.order.get("remark", "")))) for i in invoices[-limit:]
+        ],
+    }
+
+
+def invoice_facts(invoice: Invoice, submissions: int) -> dict[str, Any]:
+    """Tell an invoice in the words of the ledger endpoint; amounts are JSON numbers in yuan."""
+    order = invoice.order
+    return {
+        "invoiceNumber": invoice.number,
+        "issuedAt": invoice.issued_at,
+        "userId": invoice.user_id,
+        "isDraft": invoice.is_draft,
+        "sellerName": order["sellerName"],
+        "sellerIndentification": order["sellerIndentification"],
+        "buyerName": order["buyerName"],
+        "buyerIndentification": order["buyerIndentification"],
+        "remark": order["remark"],
+        "totalAmount": invoice.total - invoice.tax,
+        "totalTax": invoice.tax,
+        "totalPriceAndTax": invoice.total,
+        "submissions": submissions,
+        "invoiceItems": order["invoiceItems"],
+    }
+
+
+def _submissions(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    del asked
+    return dict(sandbox.ledger.submissions_by_remark)
+
+
+def _sessions(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    only = asked.get("userId")
+    seen = {u: a for u, a in sandbox.vendor.attendance.items() if only in (None, u)}
+    return {
+        "maxConcurrent": max((a.max_concurrent for a in seen.values()), default=0),
+        "maxExchanges": max((a.max_exchanges for a in seen.values()), default=0),
+        "openSockets": sum(a.opened - a.closed for a in seen.values()),
+        "users": {u: {**asdict(a), "open": len(sandbox.vendor.open_sockets(u))} for u, a in seen.items()},
+    }
+
+
+def _journal(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    only, limit = asked.get("userId"), int(asked.get("limit", _LISTED))
+    names = ("at", "userId", "socket", "what", "about")
+    entries = [dict(zip(names, e, strict=True)) for e in sandbox.journal if only in (None, e[1])]
+    return entries[-limit:]
+
+
+def _faults(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    del asked
+    table = {
+        name: {"phases": list(f.phases), "effect": f.effect, "default": _number(f.value)} for name, f in FAULTS.items()
+    }
+    return {"armed": [_armed(a) for a in sandbox.faults], "table": table}
+
+
+def _set_fault(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    value = float(asked["value"]) if "value" in asked else None
+    user_id, times = asked.get("userId", ANY_USER), int(asked.get("times", 1))
+    return {"armed": _armed(sandbox.faults.arm(asked["name"], user_id, times, value))}
+
+
+def _clear_faults(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    del asked
+    sandbox.faults.clear()
+    return {"armed": []}
+
+
+def _scans(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    only = asked.get("userId")
+    return [
+        {"userId": s.user_id, "url": sandbox.scan_url(s.token), "remark": s.order["remark"], "works": s.works}
+        for s in sandbox.waiting_scans()
+        if only in (None, s.user_id)
+    ]
+
+
+def _confirm_scans(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    only = asked.get("userId")
+    due = [s.token for s in sandbox.waiting_scans() if only in (None, s.user_id)]
+    return {"confirmed": sum(sandbox.scans.settle(token, ScanState.CONFIRMED) for token in due)}
+
+
+def _drop(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    return {"dropped": sandbox.drop(asked.get("userId"))}
+
+
+def _reset(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    del asked
+    sandbox.reset()
+    return {"reset": True}
+
+
+_ASKS: Mapping[str, Callable[["Sandbox", Mapping[str, str]], Any]] = {
+    "ledger": _ledger,
+    "submissions": _submissions,
+    "sessions": _sessions,
+    "journal": _journal,
+    "faults": _faults,
+    "faults/set": _set_fault,
+    "faults/clear": _clear_faults,
+    "scans": _scans,
+    "scans/confirm": _confirm_scans,
+    "drop": _drop,
+    "reset": _reset,
+}
+
+
+def _armed(armed: Armed) -> dict[str, Any]:
+    return {"name": armed.name, "userId": armed.user_id, "times": armed.times, "value": _number(armed.value)}
+
+
+def _number(value: float | None) -> Any:
+    return None if value is None else str(value)
+
+
+def _json(data: Any, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    text = dumps({"data": data})[len('{"data":') : -1]
+    return Answer(status, "application/json; charset=utf-8", text.encode("utf-8", "replace"))
+
+
+def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return Answer(status, "text/html; charset=utf-8", text.encode("utf-8", "replace"))

@@ -1,0 +1,149 @@
+"""What the vendor does after an ``invoice_info``, as a list of steps that the faults bend.
+
+Pure: a script is a value. ``exchange`` performs it. Steps happen in order, and a step that ends the exchange
+(an expired scan, a cut) leaves the rest undone, as it would be in life.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from worker.sandbox.faults import Asked
+
+QrForm = Literal["data_uri", "bare_base64", "text"]
+OTHER_RESULT_GAP_SECONDS: Final = 0.05
+"""Long enough for a client to read one frame before the next, so that order is seen and not luck."""
+QR_GAP_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The vendor is busy for so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShowQr:
+    """Send a QR, superseding any earlier one of this exchange. ``works`` says whether it can be confirmed."""
+
+    form: QrForm
+    works: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitScan:
+    """Wait for the person. Declined or expired: ``invoice_qrcode`` ``"0"``, and the exchange ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailQr:
+    """Send ``invoice_qrcode`` ``"0"``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Write the invoice to the ledger: from here on it exists."""
+
+    as_draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Send ``invoice_pdf`` ``"0"``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """Send the result of this invoice (``whose`` = ``own``) or a made-up one."""
+
+    whose: Literal["own", "other_user", "other_invoice"] = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class SendGarbage:
+    """Send text that is not JSON, ``mebibytes`` long (0: a short one)."""
+
+    mebibytes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Cut the socket that the order came on, without a closing handshake."""
+
+
+Step = Pause | ShowQr | AwaitScan | FailQr | Issue | Refuse | SendResult | SendGarbage | Cut
+
+
+def script(asked: Asked, *, qr: bool, issue_delay_seconds: float = 0.0) -> tuple[Step, ...]:
+    """Lay out the steps of one exchange. ``qr`` says whether a scan is needed when no fault has a say."""
+    steps = list(_scan(asked, qr=qr))
+    if "qr_never_scanned" in asked or (steps and isinstance(steps[-1], FailQr)):
+        return tuple(steps)
+    delay = issue_delay_seconds + asked.get("slow", 0.0)
+    if delay:
+        steps.append(Pause(delay))
+    steps += _outcome(asked)
+    return tuple(steps)
+
+
+def _scan(asked: Asked, *, qr: bool) -> tuple[Step, ...]:
+    form: QrForm = "data_uri"
+    if "qr_bare_base64" in asked:
+        form = "bare_base64"
+    elif "qr_text" in asked:
+        form = "text"
+    show = ShowQr(form)
+    if "qr_unavailable" in asked:
+        return (FailQr(),)
+    if "qr_failed" in asked:
+        return (ShowQr(form, works=False), Pause(QR_GAP_SECONDS), FailQr())
+    if "qr_failed_then_new" in asked:
+        return (
+            ShowQr(form, works=False),
+            Pause(QR_GAP_SECONDS),
+            FailQr(),
+            Pause(QR_GAP_SECONDS),
+            show,
+            AwaitScan(),
+        )
+    if "qr_never_scanned" in asked:
+        return (ShowQr(form, works=False),)
+    if "two_qrs" in asked:
+        return (ShowQr(form, works=False), Pause(QR_GAP_SECONDS), show, AwaitScan())
+    asks_for_a_form = form != "data_uri"
+    return (show, AwaitScan()) if (qr or asks_for_a_form) and "no_qr" not in asked else ()
+
+
+_ENDINGS: Final[dict[str, tuple[Step, ...]]] = {
+    "silent": (),
+    "refused": (Refuse(),),
+    "dropped_before_result": (Cut(),),
+    "other_invoice": (SendResult("other_invoice"),),
+    "refused_but_issued": (Issue(), Refuse()),
+    "silent_after_issuing": (Issue(),),
+    "dropped_after_issuing": (Issue(), Cut()),
+    "garbage_only": (Issue(), SendGarbage()),
+}
+
+
+def _outcome(asked: Asked) -> list[Step]:
+    """At most one ending counts, the first of the table that was asked for; what comes before it adds up."""
+    for name, ending in _ENDINGS.items():
+        if name in asked:
+            return list(ending)
+    if "oversized_frame" in asked:
+        return [Issue(), SendGarbage(mebibytes=asked["oversized_frame"])]
+    steps: list[Step] = []
+    if "other_user" in asked:
+        steps += [SendResult("other_user"), Pause(OTHER_RESULT_GAP_SECONDS)]
+    if "other_invoice_first" in asked:
+        steps += [SendResult("other_invoice"), Pause(OTHER_RESULT_GAP_SECONDS)]
+    if "garbage" in asked:
+        steps.append(SendGarbage())
+    steps.append(Issue(as_draft="draft" in asked))
+    if "result_late" in asked:
+        steps.append(Pause(asked["result_late"]))
+    steps.append(SendResult())
+    if "result_twice" in asked:
+        steps.append(SendResult())
+    return steps

@@ -1,0 +1,179 @@
+"""Performs the script of one order: pauses, shows QRs, waits for scans, issues, answers.
+
+Once begun, an exchange goes on without its socket, as a vendor's back end would: the person can still scan, the
+invoice is still issued, and the reply goes to whatever socket the map has for the ``userId`` by then, or nowhere.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE
+from worker.sandbox.dialogue import (
+    AwaitScan,
+    Cut,
+    FailQr,
+    Issue,
+    Pause,
+    Refuse,
+    SendGarbage,
+    SendResult,
+    ShowQr,
+    Step,
+)
+from worker.sandbox.faults import Asked
+from worker.sandbox.ledger import Invoice, Ledger
+from worker.sandbox.qr import qr_data
+from worker.sandbox.replies import bent_result, frame, other_invoice, result, status
+from worker.sandbox.vendor import Scan, ScanState, Vendor
+
+_MEBIBYTE = 1024 * 1024
+
+
+class Wire(Protocol):
+    """What an exchange needs of the sockets."""
+
+    async def send(self, user_id: str, message: str | bytes) -> None:
+        """Send to the user's newest socket; a user without one loses the message, silently."""
+        ...
+
+    def cut(self, socket: int) -> None:
+        """Cut a socket without a closing handshake."""
+        ...
+
+
+class ScanDesk:
+    """The scans that people have yet to make."""
+
+    def __init__(self, vendor: Vendor, *, valid_seconds: float, auto_seconds: float | None) -> None:
+        self._vendor = vendor
+        self._valid_seconds = valid_seconds
+        self._auto_seconds = auto_seconds
+        self._waiting: dict[str, asyncio.Future[ScanState]] = {}
+
+    def show(self, user_id: str, order: dict[str, Any], *, works: bool) -> Scan:
+        """Open a scan; one that works confirms itself after ``auto_seconds``, where that is set."""
+        scan = Scan(secrets.token_urlsafe(7), user_id, order, works)
+        self._vendor.shown(scan)
+        if works:
+            loop = asyncio.get_running_loop()
+            self._waiting[scan.token] = loop.create_future()
+            if self._auto_seconds is not None:
+                loop.call_later(self._auto_seconds, self.settle, scan.token, ScanState.CONFIRMED)
+        return scan
+
+    def settle(self, token: str, state: ScanState) -> bool:
+        """End a scan; false if it had ended, cannot end this way, or is unknown."""
+        if self._vendor.settle_scan(token, state) is None:
+            return False
+        waiting = self._waiting.pop(token, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(state)
+        return True
+
+    def forget(self) -> None:
+        """Drop all scans; whoever waited for one must have been cancelled."""
+        self._waiting.clear()
+
+    async def outcome(self, scan: Scan) -> ScanState:
+        """Wait for the person, or for the QR to expire."""
+        waiting = self._waiting.get(scan.token)
+        if waiting is None:
+            return scan.state
+        try:
+            return await asyncio.wait_for(waiting, self._valid_seconds)
+        except TimeoutError:
+            self._waiting.pop(scan.token, None)
+            self._vendor.settle_scan(scan.token, ScanState.EXPIRED)
+            return ScanState.EXPIRED
+
+
+@dataclass(slots=True)
+class House:
+    """What all exchanges share. ``scan_url`` and ``file_url`` make addresses from a token and a number."""
+
+    vendor: Vendor
+    ledger: Ledger
+    scans: ScanDesk
+    wire: Wire
+    scan_url: Callable[[str], str]
+    file_url: Callable[[str], str]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One order on its way."""
+
+    house: House
+    user_id: str
+    socket: int
+    order: dict[str, Any] = field(repr=False)
+    asked: Asked
+    scan: Scan | None = None
+    invoice: Invoice | None = None
+
+    async def perform(self, steps: tuple[Step, ...]) -> None:
+        """Go through the steps; a scan that is declined or expires ends the exchange."""
+        try:
+            for step in steps:
+                if isinstance(step, AwaitScan):
+                    if not await self._scanned():
+                        await self._say_status(INVOICE_QRCODE)
+                        return
+                else:
+                    await self._do(step)
+        finally:
+            self.house.vendor.exchange_ended(self.user_id)
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case Pause(seconds):
+                await asyncio.sleep(seconds)
+            case ShowQr(form, works):
+                await self._show_qr(form, works=works)
+            case FailQr():
+                await self._say_status(INVOICE_QRCODE)
+            case Issue(as_draft):
+                self.invoice = self.house.ledger.issue(self.user_id, self.order, as_draft=as_draft)
+            case Refuse():
+                await self._say_status(INVOICE_PDF)
+            case SendResult(whose):
+                await self._send_result(whose)
+            case SendGarbage(mebibytes):
+                text = "x" * int(mebibytes * _MEBIBYTE) or "<html>502 Bad Gateway</html>"
+                await self.house.wire.send(self.user_id, text)
+            case Cut():
+                self.house.wire.cut(self.socket)
+
+    async def _scanned(self) -> bool:
+        return self.scan is None or await self.house.scans.outcome(self.scan) is ScanState.CONFIRMED
+
+    async def _show_qr(self, form: Any, *, works: bool) -> None:
+        if self.scan is not None:
+            self.house.scans.settle(self.scan.token, ScanState.SUPERSEDED)
+        self.scan = self.house.scans.show(self.user_id, self.order, works=works)
+        data = qr_data(self.house.scan_url(self.scan.token), form)
+        await self._send(INVOICE_QRCODE, data)
+
+    async def _say_status(self, type_word: str) -> None:
+        await self._send(type_word, status(False, self.asked))
+
+    async def _send_result(self, whose: str) -> None:
+        user_id, order, number = self.user_id, self.order, "unknown"
+        if whose != "own":
+            order = other_invoice(order)
+        if whose == "other_user":
+            user_id += "0"
+        elif self.invoice is not None:
+            number = self.invoice.number
+        as_draft = whose == "own" and self.invoice is not None and self.invoice.is_draft
+        url = self.house.file_url(number)
+        type_word, data = bent_result(result(order, user_id=user_id, url=url, as_draft=as_draft), self.asked)
+        await self._send(type_word, data, user_id)
+
+    async def _send(self, type_word: str, data: Any, send_to: str | None = None) -> None:
+        text = frame(type_word, send_to or self.user_id, data, self.asked)
+        binary = "binary_frame" in self.asked and type_word == INVOICE_PDF
+        await self.house.wire.send(self.user_id, text.encode() if binary else text)

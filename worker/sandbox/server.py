@@ -1,0 +1,370 @@
+"""One port that is the vendor: WebSocket ``/invoice?userId=…`` and, beside it, the pages, files and controls.
+
+Guaranteed: a submission is in the ledger before anything else is done with it; a socket that has begun to close
+is counted as closed before another of its ``userId`` is counted as open. Knows nothing of the worker.
+"""
+
+import asyncio
+import json
+import logging
+import signal
+import socket as sockets
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+
+from contracts.gateway import INVOICE_INFO, INVOICE_PATH, INVOICE_PDF, LOGIN, QUERY_PATH
+from worker.clock import Clock, SystemClock
+from worker.sandbox.control import Answer, answer
+from worker.sandbox.dialogue import AwaitScan, Pause, script
+from worker.sandbox.exchange import Exchange, House, ScanDesk
+from worker.sandbox.faults import FaultBook, asked_by_password, asked_by_user_id, asked_in
+from worker.sandbox.ledger import Ledger
+from worker.sandbox.replies import frame, status
+from worker.sandbox.vendor import Scan, ScanState, Vendor, invoice_violations, login_violations
+
+_KEPT_JOURNAL: Final = 10_000
+_HANDSHAKE_STATUS: Final = {"handshake_401": 401, "handshake_403": 403, "handshake_503": 503}
+_quiet = logging.getLogger("worker.sandbox.websockets")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """How the stand-in behaves. Port 0 takes a free one.
+
+    ``qr``: a scan for every invoice (``always``), for the first of each login account (``auto``), or none.
+    ``auto_scan_seconds``: scans confirm themselves after so long; ``None`` waits for a person.
+    ``ledger_path``: where the books are kept; ``None`` is memory. ``public_url``: what phones can reach.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public_url: str | None = None
+    qr: Literal["auto", "always", "never"] = "always"
+    auto_scan_seconds: float | None = None
+    qr_valid_seconds: float = 300.0
+    login_delay_seconds: float = 0.0
+    issue_delay_seconds: float = 0.0
+    ledger_path: Path | None = None
+    naive_unregister: bool = True
+    max_message_bytes: int = 1024 * 1024
+
+
+class Sandbox:
+    """The running stand-in: ``async with Sandbox(options) as sandbox``. Everything public may be inspected."""
+
+    def __init__(self, options: SandboxOptions | None = None, clock: Clock | None = None) -> None:
+        """Open the ledger. Raises ``OSError`` if its file cannot be opened."""
+        self.options = options or SandboxOptions()
+        self._clock = clock or SystemClock()
+        self.vendor = Vendor(naive_unregister=self.options.naive_unregister)
+        self.ledger = Ledger(self.options.ledger_path, self._clock)
+        self.faults = FaultBook()
+        self.journal: deque[tuple[str, str, int, str, str]] = deque(maxlen=_KEPT_JOURNAL)
+        self.scans = ScanDesk(
+            self.vendor,
+            valid_seconds=self.options.qr_valid_seconds,
+            auto_seconds=self.options.auto_scan_seconds,
+        )
+        self._house = House(self.vendor, self.ledger, self.scans, self, self.scan_url, self.file_url)
+        self._server: Server | None = None
+        self._numbers = count(1)
+        self._connections: dict[int, ServerConnection] = {}
+        self._exchanges: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen. Raises ``OSError`` if the port is taken."""
+        self._server = await serve(
+            self._talk,
+            self.options.host,
+            self.options.port,
+            process_request=self._answer_http,
+            compression=None,
+            max_size=self.options.max_message_bytes,
+            ping_interval=None,
+            close_timeout=1,
+            server_header="fapiao-sandbox",
+            logger=_quiet,
+            backlog=4096,
+        )
+
+    async def stop(self) -> None:
+        """Cut what is open, end all exchanges, close the ledger."""
+        for task in self._exchanges:
+            task.cancel()
+        await asyncio.gather(*self._exchanges, return_exceptions=True)
+        if self._server is not None:
+            self.drop()
+            self._server.close()
+            await self._server.wait_closed()
+        self.ledger.close()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on. Raises ``RuntimeError`` before ``start``."""
+        if self._server is None:
+            raise RuntimeError("the sandbox is not listening yet")
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """The gateway address for the worker, without a path."""
+        host = "127.0.0.1" if self.options.host in ("0.0.0.0", "::", "") else self.options.host  # noqa: S104
+        return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def http_url(self) -> str:
+        """The address of pages, files and controls, as QRs and results name it."""
+        if self.options.public_url:
+            return self.options.public_url.rstrip("/")
+        if self.options.host in ("0.0.0.0", ""):  # noqa: S104
+            return f"http://{_lan_address()}:{self.port}"
+        return "http" + self.url.removeprefix("ws")
+
+    def scan_url(self, token: str) -> str:
+        return f"{self.http_url}/scan/{token}"
+
+    def file_url(self, number: str) -> str:
+        return f"{self.http_url}/files/{number}.pdf"
+
+    def waiting_scans(self) -> list[Scan]:
+        """The QRs that are shown and not settled, oldest first."""
+        return [scan for scan in self.vendor.scans.values() if scan.state is ScanState.WAITING]
+
+    def confirm(self, token: str) -> bool:
+        """Confirm a scan as the page's button does; false if it cannot be."""
+        return self.scans.settle(token, ScanState.CONFIRMED)
+
+    def drop(self, user_id: str | None = None) -> int:
+        """Cut the open sockets of a user (or all) without a closing handshake; returns how many."""
+        due = [
+            number
+            for number, connection in self._connections.items()
+            if user_id is None or _user_id(connection.request) == user_id
+        ]
+        for number in due:
+            self.cut(number)
+        return len(due)
+
+    def reset(self) -> None:
+        """Forget books, counts, scans and faults, and end exchanges under way. Open sockets stay."""
+        for task in self._exchanges:
+            task.cancel()
+        self.ledger.clear()
+        self.faults.clear()
+        self.journal.clear()
+        self.scans.forget()
+        self.vendor.forget()
+
+    async def send(self, user_id: str, message: str | bytes) -> None:
+        """Send to the user's newest socket, as the map has it now; a lost message is only counted."""
+        number = self.vendor.route(user_id)
+        if number is None:
+            self._note(user_id, 0, "lost")
+            return
+        try:
+            await self._connections[number].send(message)
+        except (ConnectionClosed, KeyError):
+            self.vendor.of(user_id).lost_replies += 1
+            self._note(user_id, number, "lost")
+
+    def cut(self, socket: int) -> None:
+        """Cut a socket without a closing handshake."""
+        connection = self._connections.get(socket)
+        if connection is not None:
+            connection.transport.abort()
+
+    async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
+        path = urlsplit(request.path).path
+        if path.endswith(INVOICE_PATH) and not path.endswith(QUERY_PATH):
+            return self._admit(connection, request)
+        if request.method not in ("GET", "HEAD", "POST"):
+            return _response(Answer(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"GET or POST\n"))
+        return _response(await answer(self, request.path))
+
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        user_id = _user_id(request)
+        if not user_id:
+            return connection.respond(HTTPStatus.UNAUTHORIZED, "userId is missing\n")
+        asked = [asked_by_user_id(user_id), *self.faults.take(user_id, "handshake")]
+        name = next((name for name in asked if name), None)
+        if name is None:
+            return None
+        self._note(user_id, 0, "denied", name)
+        if name == "handshake_refuse":
+            connection.transport.abort()
+        return connection.respond(HTTPStatus(_HANDSHAKE_STATUS.get(name, 503)), f"{name}\n")
+
+    async def _talk(self, connection: ServerConnection) -> None:
+        user_id, number = _user_id(connection.request), next(self._numbers)
+        self._sweep(user_id)
+        self._connections[number] = connection
+        self.vendor.opened(user_id, number)
+        self._note(user_id, number, "opened")
+        try:
+            async for message in connection:
+                await self._hear(user_id, number, message)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._leave(user_id, number)
+
+    def _sweep(self, user_id: str) -> None:
+        """Take leave of this user's sockets that are closing, before a new one is counted beside them."""
+        for number in self.vendor.open_sockets(user_id):
+            connection = self._connections.get(number)
+            if connection is None or connection.state is not State.OPEN:
+                self._leave(user_id, number)
+
+    def _leave(self, user_id: str, number: int) -> None:
+        if self._connections.pop(number, None) is not None:
+            self.vendor.closed(user_id, number)
+            self._note(user_id, number, "closed")
+
+    async def _hear(self, user_id: str, number: int, message: str | bytes) -> None:
+        try:
+            told = json.loads(message, parse_float=Decimal, parse_constant=_no_such_number)
+        except ValueError:
+            told = None
+        type_word = told.get("type") if isinstance(told, dict) else None
+        if type_word == INVOICE_INFO:
+            await self._take_order(user_id, number, told.get("data"))
+        elif type_word == LOGIN:
+            self._note(user_id, number, "heard", LOGIN)
+            await self._log_in(user_id, number, told.get("data"))
+        else:
+            self.vendor.of(user_id).violations += 1
+            self._note(user_id, number, "violation", "a frame that the manual does not know")
+
+    async def _log_in(self, user_id: str, number: int, data: Any) -> None:
+        violations = login_violations(data)
+        self._complain(user_id, number, violations)
+        asked = self.faults.take(user_id, "login") | ({} if violations else asked_by_password(data["password"]))
+        delay = self.options.login_delay_seconds + asked.get("login_slow", 0.0)
+        if delay:
+            await asyncio.sleep(delay)
+        if "login_dropped" in asked:
+            self.cut(number)
+            return
+        if "login_silent" in asked:
+            return
+        accepted = not violations and "login_refused" not in asked
+        self.vendor.logged_in(user_id, number, accepted=accepted)
+        await self.send(user_id, frame(LOGIN, user_id, status(accepted, asked), asked))
+
+    async def _take_order(self, user_id: str, number: int, order: Any) -> None:
+        violations = invoice_violations(order)
+        self.ledger.submit(user_id, order, tuple(violations))
+        self.vendor.exchange_began(user_id)
+        self._note(user_id, number, "heard", INVOICE_INFO)
+        self._complain(user_id, number, violations)
+        if violations or not self.vendor.is_logged_in(number):
+            self.vendor.exchange_ended(user_id)
+            await self.send(user_id, frame(INVOICE_PDF, user_id, status(False, {}), {}))
+            return
+        asked = self.faults.take(user_id, "invoice") | asked_in(order["buyerName"], order["remark"])
+        await self._begin(Exchange(self._house, user_id, number, order, asked))
+
+    async def _begin(self, exchange: Exchange) -> None:
+        steps = script(
+            exchange.asked,
+            qr=self._wants_scan(exchange.order),
+            issue_delay_seconds=self.options.issue_delay_seconds,
+        )
+        if not any(isinstance(step, (AwaitScan, Pause)) for step in steps):
+            await exchange.perform(steps)
+            return
+        task = asyncio.create_task(exchange.perform(steps))
+        self._exchanges.add(task)
+        task.add_done_callback(self._exchanges.discard)
+
+    def _wants_scan(self, order: dict[str, Any]) -> bool:
+        if self.options.qr == "auto":
+            return not self.vendor.knows_face(order["sellerLoginAccount"])
+        return self.options.qr == "always"
+
+    def _complain(self, user_id: str, number: int, violations: list[str]) -> None:
+        if violations:
+            self.vendor.of(user_id).violations += 1
+            self._note(user_id, number, "violation", "; ".join(violations))
+
+    def _note(self, user_id: str, number: int, what: str, about: str = "") -> None:
+        self.journal.append((self._clock.now().isoformat(), user_id, number, what, about))
+
+
+async def run(options: SandboxOptions, announce: Callable[[Sandbox], None]) -> None:
+    """Run until SIGINT or SIGTERM. ``announce`` is called once it listens."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(wanted, stopped.set)
+    async with Sandbox(options) as sandbox:
+        announce(sandbox)
+        await stopped.wait()
+
+
+def ready_line(sandbox: Sandbox) -> str:
+    """One line of JSON that tells a program where the sandbox is."""
+    return json.dumps(
+        {
+            "event": "sandbox_ready",
+            "gateway": sandbox.url,
+            "http": sandbox.http_url,
+            "control": f"{sandbox.http_url}/_sandbox/ledger",
+        }
+    )
+
+
+def _user_id(request: Request | None) -> str:
+    query = parse_qs(urlsplit(request.path).query) if request is not None else {}
+    return query.get("userId", [""])[-1]
+
+
+def _no_such_number(word: str) -> None:
+    raise ValueError(f"JSON has no number called {word}")
+
+
+def _response(told: Answer) -> Response:
+    headers = Headers(
+        [
+            ("Content-Type", told.content_type),
+            ("Content-Length", str(len(told.body))),
+            ("Cache-Control", "no-store"),
+            ("Connection", "close"),
+        ]
+    )
+    return Response(told.status.value, told.status.phrase, headers, told.body)
+
+
+def _lan_address() -> str:
+    """The address under which a phone in the same network finds this machine; nothing is sent to find it."""
+    with sockets.socket(sockets.AF_INET, sockets.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
