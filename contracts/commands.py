@@ -201,6 +201,15 @@ class Invoice(Closed):
 class IssueInvoice(Closed):
     """`invoice.issue`: issue one invoice. Exactly one of `login` and `credential` is given."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["login"], "properties": {"login": {"type": "object"}}},
+                {"required": ["credential"], "properties": {"credential": {"type": "string"}}},
+            ]
+        }
+    )
+
     userId: Text = Field(  # noqa: N815
         min_length=1, max_length=200, description="the gateway's user id; one lane"
     )

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 CLOUDEVENTS_JSON = "application/cloudevents+json"
@@ -69,8 +70,13 @@ def timestamp(moment: datetime) -> str:
 
 
 def dumps(value: Any) -> bytes:
-    """Compact UTF-8 JSON; decimals as text in plain notation, times as RFC 3339."""
-    return _ENCODER.encode(value).encode()
+    """Compact UTF-8 JSON; decimals as text in plain notation, times as RFC 3339. Binary floats are for logs: none of
+    ours is NaN or infinite."""
+    try:
+        return orjson.dumps(value, default=_plain, option=_OPTIONS)
+    except TypeError:
+        # Integers beyond 64 bits, names that are no text, half a surrogate pair: the slow encoder takes or refuses them.
+        return _ENCODER.encode(value).encode()
 
 
 def loads(body: bytes | str) -> Any:
@@ -157,4 +163,5 @@ _DECODER = json.JSONDecoder(
     parse_constant=_refuse_constant,
     object_pairs_hook=_unique_members,
 )
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)

@@ -84,10 +84,10 @@ class IssuedItem(Open):
     """One line of the gateway's answer."""
 
     name: str | None = None
-    quantity: Decimal | None = None
+    quantity: Decimal | None = Field(default=None, description="exact, as text")
     spec: str | None = None
     unit: str | None = None
-    unitPrice: Decimal | None = None  # noqa: N815
+    unitPrice: Decimal | None = Field(default=None, description="exact, as text")  # noqa: N815
 
 
 class IssuedInvoice(Open):

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from contracts.failures import FailureCode
 from tests.virtual_time import EPOCH
 from worker.errors import JournalUnavailable, Permanent
-from worker.lanes.services import LaneServices, NoHooks
+from worker.lanes.services import LaneServices
 from worker.ports import Disconnected, LoginAnswered, LoginFields, SessionEvent, Submission
 from worker.records import (
     ACTIVE,
@@ -433,7 +433,7 @@ class FakeCredentials:
         return self.logins[name]
 
 
-class RecordingHooks(NoHooks):
+class RecordingHooks:
     """Remembers what was counted."""
 
     def __init__(self) -> None:
@@ -441,6 +441,10 @@ class RecordingHooks(NoHooks):
         self.outcomes: list[tuple[str, str]] = []
         self.refusals = 0
         self.leases_lost = 0
+
+    def submitted(self) -> None: ...
+
+    def lanes(self, active: int, sessions: int) -> None: ...
 
     def settled(self, command_type: str, outcome: str, code: str) -> None:
         self.outcomes.append((str(outcome), code))

@@ -7,16 +7,19 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from typing_extensions import override
+
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  chosen at run time
+class _JumpingSelector(selectors.SelectSelector):
     """Instead of waiting, moves the loop's time on."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
 
+    @override
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
         if not ready and timeout is None:
@@ -33,6 +36,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self.selector = _JumpingSelector()
         super().__init__(self.selector)
 
+    @override
     def time(self) -> float:
         return self.selector.now
 

@@ -32,7 +32,7 @@ async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 async def until(holds: Callable[[], bool], seconds: float = LONG_SECONDS) -> None:
     """Wait until it holds; fail when the time is over."""
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110  what is waited for sits in another process
+        while not holds():
             await asyncio.sleep(0.02)
 
 

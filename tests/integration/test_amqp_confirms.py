@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import aio_pika
 import pytest
-from tests.integration.messaging import broker_channel, take
 
+from tests.integration.messaging import broker_channel, take
 from worker.amqp.confirms import ConfirmChannel, Verdict
 from worker.amqp.connections import Address, Link, open_link
 from worker.amqp.topology import Topology, declare_over

@@ -5,9 +5,12 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
-import aio_pika
 import pytest
+from aio_pika.abc import AbstractChannel
+from aiormq.abc import ChannelFrame
+
 from tests.fakes import FakeIntakeJournal
 from tests.integration.messaging import (
     broker_channel,
@@ -19,7 +22,7 @@ from tests.integration.messaging import (
     until,
     until_async,
 )
-
+from tests.integration.raw_frames import raw_command
 from worker.amqp.topology import Topology
 from worker.clock import SystemClock
 from worker.intake.admission import AdmissionRules
@@ -161,24 +164,36 @@ async def test_drain_leaves_the_rest_to_others(amqp_url: str, amqp_prefix: str) 
 
 @pytest.mark.parametrize("stamp", [1_700_000_000_000, 1_700_000_000_000_000_000, 2**63], ids=["ms", "ns", "absurd"])
 async def test_an_absurd_timestamp_does_not_stop_the_intake(amqp_url: str, amqp_prefix: str, stamp: int) -> None:
-    """Clients that send milliseconds or nanoseconds where seconds belong exist."""
+    """Clients that send milliseconds or nanoseconds where seconds belong exist. The library's decoder would end the
+    connection at each delivery, for ever."""
     async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
-        await _publish_raw(channel, amqp_prefix, timestamp=stamp)
+        await publish_raw(channel, amqp_prefix, b"raw", stamp)
         await publish_command(channel, amqp_prefix, "c1")
         await until(lambda: len(part.journal.commands) == 2, 15)
         assert part.consumer._connection.epoch == 1
 
 
-async def _publish_raw(channel: aio_pika.abc.AbstractChannel, prefix: str, timestamp: int) -> None:
-    """Publish with a timestamp that no client library would write."""
-    from aiormq.abc import ChannelFrame
-    from tests.integration.raw_frames import frames_with_timestamp
+async def test_an_id_that_is_no_text_is_buried_byte_for_byte(amqp_url: str, amqp_prefix: str) -> None:
+    """AMQP asks for UTF-8, the broker does not look."""
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        await publish_raw(channel, amqp_prefix, b"\xe9\xff", 2**63)
+        await publish_command(channel, amqp_prefix, "c1")
+        await until(lambda: ("shop", "c1") in part.journal.commands, 15)
+        (dead,) = await take(amqp_url, part.topology.dead_queue, 1)
+    assert dead.headers["x-fapiao-timestamp"] == str(2**63)
+    assert dead.message_id is not None
+    assert dead.message_id.encode(errors="surrogateescape") == b"\xe9\xff"
 
-    underlay = await channel.get_underlay_channel()
+
+async def publish_raw(channel: AbstractChannel, prefix: str, message_id: bytes, timestamp: int) -> None:
+    """Publish what no client library would write, on a channel of the test's own."""
+    underlay: Any = await channel.get_underlay_channel()
     body = json.dumps(issue_data()).encode()
-    payload = frames_with_timestamp(underlay.number, f"{prefix}.commands", "invoice.issue", "raw", timestamp, body)
-    await underlay.write_queue.put(ChannelFrame(payload=payload, should_close=False))  # type: ignore[attr-defined]
-    underlay.delivery_tag += 1  # type: ignore[attr-defined]
+    payload = raw_command(underlay.number, f"{prefix}.commands", message_id, timestamp, body)
+    underlay.delivery_tag += 1
+    underlay.confirmations[underlay.delivery_tag] = confirmed = asyncio.get_running_loop().create_future()
+    await underlay.write_queue.put(ChannelFrame(payload=payload, should_close=False))
+    await confirmed
 
 
 async def _has(url: str, queue: str, count: int) -> bool:

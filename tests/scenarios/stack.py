@@ -72,6 +72,15 @@ def make_order(remark: str, user: str = "user-1", **changes: Any) -> dict[str, A
     return {"userId": user, "login": login, "invoice": invoice} | changes
 
 
+class EmptyId(str):
+    """No text, and yet not nothing."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+
 @dataclass
 class WorkerProcess:
     """One `fapiao-worker run`."""
@@ -224,6 +233,13 @@ class Stack:
             "delivery_mode": 2,
         }
         message = aio_pika.Message(body, **given | properties)
+        exchange = await self.channel.get_exchange(f"{self.prefix}.commands", ensure=False)
+        await exchange.publish(message, routing_key="invoice.issue")
+
+    async def publish_without_id(self, data: object) -> None:
+        """Publish a body that nothing identifies: the client library would mint an id where it finds none."""
+        message = aio_pika.Message(json.dumps(data).encode(), content_type="application/json", delivery_mode=2)
+        message.message_id = EmptyId()
         exchange = await self.channel.get_exchange(f"{self.prefix}.commands", ensure=False)
         await exchange.publish(message, routing_key="invoice.issue")
 

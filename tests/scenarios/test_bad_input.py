@@ -88,7 +88,7 @@ async def test_a_body_of_17_mib_is_rejected_unread(stack: Stack) -> None:
 
 
 async def test_a_message_without_an_id_goes_to_the_dead_letters_only(stack: Stack) -> None:
-    await stack.publish("ignored", make_order("no-id"), message_id=None)
+    await stack.publish_without_id(make_order("no-id"))
 
     letter = await dead_letter(stack)
 

@@ -143,7 +143,7 @@ async def test_a_second_process_on_one_sqlite_file_is_refused(stack: Stack) -> N
     second = stack.start_worker()
 
     assert await second.died() == 2
-    assert "PostgreSQL" in second.log()
+    assert "postgresql://" in second.log()
 
 
 async def test_an_old_schema_is_refused_with_the_command_that_helps(new_stack: Callable[..., Stack]) -> None:

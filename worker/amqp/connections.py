@@ -21,6 +21,7 @@ import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import AMQPError
 
+from worker.amqp.tolerance import read_what_there_is
 from worker.errors import BrokerLost, ConfigurationError
 
 log = structlog.get_logger()
@@ -213,6 +214,7 @@ class SupervisedConnection:
         self.epoch = 0
         """Grows with each attempt; 0 before the first."""
         _quieten_libraries()
+        read_what_there_is()
 
     @property
     def is_connected(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from struct import Struct
+from struct import error as StructError  # noqa: N812  it is a class
 from typing import Any
 
 from pamqp import commands, encode
@@ -76,7 +77,7 @@ def properties_of(given: commands.Basic.Properties) -> Properties:
         type=given.message_type,
         user_id=given.user_id,
         app_id=given.app_id,
-        cluster_id=given.cluster_id,
+        cluster_id=given.cluster_id or None,  # the library's own default is an empty text
     )
 
 
@@ -113,14 +114,14 @@ def _content_header(properties: Properties, body_bytes: int) -> bytes:
         flags |= 1 << bit
         try:
             parts.append(encoder(value))
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError, StructError) as error:
             raise NotEncodableError(f"the property {name} cannot be written") from error
     parts[0] = _CONTENT.pack(_BASIC_CLASS, 0, body_bytes, flags)
     return b"".join(parts)
 
 
 def _short(text: str) -> bytes:
-    data = text.encode()
+    data = text.encode(errors="surrogateescape")
     if len(data) > MAX_SHORT_BYTES:
         raise NotEncodableError("a name is longer than 255 bytes")
     return bytes((len(data),)) + data

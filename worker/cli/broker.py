@@ -159,7 +159,7 @@ async def opened(urls: Sequence[str], heartbeat_seconds: int) -> AsyncIterator[L
         try:
             link = await opening.__aenter__()
         except BrokerLost as error:
-            reasons.append(f"{address} ({error})")
+            reasons.append(f"{address.label} ({error})")
             continue
         try:
             yield link
@@ -167,7 +167,7 @@ async def opened(urls: Sequence[str], heartbeat_seconds: int) -> AsyncIterator[L
             await opening.__aexit__(None, None, None)
         return
     raise Stop(
-        f"Cannot reach RabbitMQ at {'; '.join(reasons)}. Start it, or set FAPIAO_AMQP_URL. Nothing was published.",
+        f"Cannot reach RabbitMQ at {'; '.join(reasons)}. Start it, or set FAPIAO_AMQP_URL. Nothing was sent.",
         USAGE,
     )
 

@@ -7,11 +7,13 @@ what it declared, also when interrupted, unless `--keep` asks it to stay.
 import asyncio
 import signal
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
 
 import typer
 
+from contracts.envelope import dumps, loads
 from worker.cli import story
-from worker.cli.orders import Order, Wishes, read_order
+from worker.cli.orders import Order, read_order
 from worker.cli.send import TIMED_OUT, Watch
 from worker.cli.terminal import (
     FAILED,
@@ -51,13 +53,14 @@ def demo(
         settings = load_settings()
         quiet_logs(settings)
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        if task is not None:
-            loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if task is not None:
+                loop.add_signal_handler(number, task.cancel)
         try:
             async with Stage(settings, auto_scan) as stage:
                 code = await _play(stage, timeout)
-                if keep and code == 0:
-                    await _stay(stage)
+                if code == 0:
+                    await _stay(stage) if keep else _how_to_go_on()
                 return code
         except asyncio.CancelledError:
             say("Stopped; everything the demo started has ended.")
@@ -76,6 +79,7 @@ async def _play(stage: "Stage", timeout_seconds: float) -> int:
     say(f"  broker    {stage.broker_address}, queues {stage.settings.prefix}.*")
     say(f"  sandbox   {stage.sandbox_url}   (stands in for the tax gateway)")
     say(f"  worker    {stage.health_url}/readyz   journal {stage.database}")
+    say(f"  scan      {_who_scans(stage.auto_scan_seconds)}")
     say()
     order = example_order()
     async with broker(stage.settings) as connection:
@@ -90,8 +94,6 @@ async def _play(stage: "Stage", timeout_seconds: float) -> int:
         return FAILED
     size = await fetch_pdf(data.get("invoiceUrl"))
     say(f"3. fetched the PDF: {size} bytes, it opens (%PDF)", style="good")
-    say()
-    _how_to_go_on()
     return 0
 
 
@@ -126,14 +128,24 @@ async def _watch(bodies: "asyncio.Queue[bytes | None]", timeout_seconds: float) 
 
 
 def example_order() -> Order:
-    """The order of `contracts/examples`, under a fresh id."""
+    """The order of `contracts/examples` under a fresh id and order number, so that the sample itself is left to the
+    user: a second command for one order number gets the first one's outcome."""
     from importlib.resources import files
 
-    body = (files("contracts") / "examples" / EXAMPLE).read_bytes()
-    return read_order(body, Wishes(new_id=True))
+    command = loads((files("contracts") / "examples" / EXAMPLE).read_bytes())
+    command["id"] = f"demo-{uuid4().hex[:8]}"
+    command["data"]["orderNo"] = command["id"]
+    return read_order(dumps(command))
+
+
+def _who_scans(auto_scan_seconds: float | None) -> str:
+    if auto_scan_seconds is None:
+        return "by you: open the link under the QR, and confirm"
+    return f"confirmed by the sandbox itself after {auto_scan_seconds:g} s"
 
 
 def _how_to_go_on() -> None:
+    say()
     say("Go on:", style="strong")
     say("  fapiao-worker demo --keep            the same, and stays up for orders of your own")
     say("  fapiao-worker send order.json        publish one of your own")
@@ -146,8 +158,9 @@ async def _stay(stage: "Stage") -> None:
     say("It stays up. In another terminal:", style="strong")
     for line in stage.exports():
         say(f"  {line}")
-    say(f"  fapiao-worker send {stage.example_path} --new-id")
+    say(f"  fapiao-worker send {stage.example_path}")
     say("  fapiao-worker list")
+    say("A new order of your own needs an id and an orderNo of its own; the same again repeats the same outcome.")
     say()
     say("Ctrl-C ends it and deletes its queues.")
     await stage.until_one_ends()

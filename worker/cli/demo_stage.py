@@ -37,7 +37,7 @@ class Stage:
 
     def __init__(self, settings: Settings, auto_scan_seconds: float | None) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="fapiao-demo-"))
-        self._auto_scan_seconds = auto_scan_seconds
+        self.auto_scan_seconds = auto_scan_seconds
         self._processes: list[asyncio.subprocess.Process] = []
         self.database = self._directory / "fapiao.db"
         sandbox_port = _SANDBOX_PORT if _is_free(_SANDBOX_PORT) else _free_port()
@@ -54,11 +54,12 @@ class Stage:
                 "reply_to_pattern": ".*",
             }
         )
-        self.broker_address = ", ".join(str(Address(url)) for url in settings.amqp_urls)
+        self.broker_address = ", ".join(Address(url).label for url in settings.amqp_urls)
 
     async def __aenter__(self) -> Self:
         """Start sandbox and worker. Raises `Stop` with the last words of the one that does not come up."""
         try:
+            await self._ask_broker()
             await self._start_sandbox()
             await self._start_worker()
         except BaseException:
@@ -99,17 +100,24 @@ class Stage:
             for wait in waits:
                 wait.cancel()
 
-    def last_words(self) -> str:
-        """The end of the parts' logs."""
+    def last_words(self, name: str = "*") -> str:
+        """The end of a part's log, or of all."""
         lines: list[str] = []
-        for log in sorted(self._directory.glob("*.log")):
-            lines += [f"{log.stem}: {line}" for line in log.read_text(errors="replace").splitlines()[-3:]]
-        return " | ".join(lines) or "It said nothing."
+        for log in sorted(self._directory.glob(f"{name}.log")):
+            lines += [f"{log.stem}: {line}" for line in log.read_text(errors="replace").splitlines()[-2:]]
+        return "Its last words: " + " | ".join(lines) if lines else "It said nothing."
+
+    async def _ask_broker(self) -> None:
+        """Whether it is there at all: a worker would wait for it in patience."""
+        from worker.cli.broker import opened
+
+        async with opened(self.settings.amqp_urls, self.settings.heartbeat_seconds):
+            pass
 
     async def _start_sandbox(self) -> None:
         arguments = ["sandbox", "--port", str(urlsplit(self.sandbox_url).port)]
-        if self._auto_scan_seconds is not None:
-            arguments += ["--auto-scan", str(self._auto_scan_seconds)]
+        if self.auto_scan_seconds is not None:
+            arguments += ["--auto-scan", str(self.auto_scan_seconds)]
         await self._start("sandbox", arguments, {})
         await self._until("sandbox", lambda: _answers(f"{self.sandbox_url}/"))
 
@@ -153,10 +161,10 @@ class Stage:
             async with asyncio.timeout(_START_SECONDS):
                 while not await is_up():
                     if process.returncode is not None:
-                        raise Stop(f"The {name} did not start. {self.last_words()}")
+                        raise Stop(f"The {name} did not start. {self.last_words(name)}")
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise Stop(f"The {name} was not ready after {_START_SECONDS:g} s. {self.last_words()}") from None
+            raise Stop(f"The {name} was not ready after {_START_SECONDS:g} s. {self.last_words(name)}") from None
 
     async def _delete_objects(self) -> None:
         from worker.cli.broker import answered, opened

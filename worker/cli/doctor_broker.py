@@ -32,7 +32,7 @@ _SUBJECT: Final = "broker"
 async def check_broker(settings: Settings) -> Sequence[Finding]:
     """Everything about the broker."""
     try:
-        where = ", ".join(str(Address(url)) for url in settings.amqp_urls)
+        where = ", ".join(Address(url).label for url in settings.amqp_urls)
         async with opened(settings.amqp_urls, settings.heartbeat_seconds) as link:
             topology = Topology(settings.prefix)
             queues = [await _queue(link, queue, is_declared=settings.declare) for queue in topology.queues]

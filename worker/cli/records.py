@@ -118,8 +118,8 @@ def _show(command: dict[str, Any], *, as_json: bool) -> None:
     for name, value in facts.items():
         if value is not None:
             say(f"  {name:<10} {value}")
-    for event in command["events"]:
-        story.tell(event)
+    for number, event in enumerate(command["events"], start=1):
+        story.tell(event, is_past=number < len(command["events"]))
         if event["undeliverable"]:
             say(f"{'':22}its reply queue is missing: fapiao-worker replies list", style="warn")
         elif event["unpublished"]:

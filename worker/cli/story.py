@@ -19,19 +19,21 @@ _STYLES = {
     "in_doubt": "warn",
     "qr_required": "strong",
 }
+_LASTING = frozenset({"completed", "failed", "rejected"})
+"""Outcomes whose details matter for ever; a QR or a doubt is over when the command has gone on."""
 
 
-def tell(event: dict[str, Any]) -> None:
-    """Show one event (its CloudEvents envelope as a dict)."""
+def tell(event: dict[str, Any], *, is_past: bool = False) -> None:
+    """Show one event (its CloudEvents envelope as a dict); of a past one only what happened, not what to do."""
     outcome = outcome_of(event)
     data = event.get("data") or {}
     lines = _WORDS.get(outcome, _other)(data)
     say(f"{_clock(event.get('time'))}  {outcome:<12} {lines[0]}", style=_STYLES.get(outcome))
-    for line in lines[1:]:
+    for line in lines[1:] if not is_past or outcome in _LASTING else ():
         say(f"{'':22}{line}")
     for warning in data.get("warnings") or []:
         say(f"{'':22}warning: {warning.get('path') or ''} {warning.get('message')}", style="warn")
-    if outcome == "qr_required":
+    if outcome == "qr_required" and not is_past:
         _show_qr(data, str(data.get("commandId", "command")))
 
 
@@ -48,7 +50,7 @@ def _qr_required(data: dict[str, Any]) -> list[str]:
 def _completed(data: dict[str, Any]) -> list[str]:
     invoice = data.get("invoice") or {}
     number = invoice.get("invoiceNumber")
-    found = ", found by looking it up" if data.get("reconciled") else ""
+    found = ", found without the gateway's reply" if data.get("reconciled") else ""
     lines = [f"invoice {number + ' ' if number else ''}issued to {invoice.get('buyerName') or 'the buyer'}{found}"]
     if data.get("invoiceUrl"):
         lines.append(f"PDF: {data['invoiceUrl']}")

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 MASK: Final = "***"
@@ -24,6 +25,7 @@ _JSON_STARTS: Final = frozenset('{["')
 _SECRET_NAME: Final = re.compile(r"passw|pwd|secret|token|credential|login_?account|密码|口令", re.IGNORECASE)
 
 
+@lru_cache(maxsize=512)
 def is_secret_name(name: str) -> bool:
     """Whether a member of this name is dropped unread."""
     return _SECRET_NAME.search(name) is not None

@@ -110,8 +110,8 @@ class LaneRunner:
         return False
 
     async def _release(self) -> None:
-        """Until it is done, or the lease is lost and the lane with it: this worker goes on renewing its lease, so a
-        lane that it kept without serving it would be lost to everybody."""
+        """Until it is done, or the lane goes with the lease: this worker goes on renewing its lease, so a lane that it
+        kept without serving it would be lost to everybody. A worker that drains ends its lease in a moment."""
         services = self._services
         while not services.lease.is_given_up:
             try:
@@ -121,5 +121,7 @@ class LaneRunner:
             except Exception:
                 log.exception("lane_not_released")
             else:
+                return
+            if services.is_draining:
                 return
             await asyncio.sleep(services.settings.poll_seconds)

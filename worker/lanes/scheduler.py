@@ -19,6 +19,7 @@ from worker.records import Claim
 log = structlog.get_logger(__name__)
 
 CLAIM_BATCH = 64
+ABANDON_TIME = timedelta(seconds=2)
 
 
 class Scheduler:
@@ -58,10 +59,20 @@ class Scheduler:
     async def run(self) -> None:
         """Register, then claim and renew until cancelled; `drain` first, for a clean end."""
         await self._register()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_lease(), name="lease")
-            group.create_task(self._keep_claiming(), name="claims")
-            group.create_task(self._keep_looking_at_wanted(), name="wanted")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep_lease(), name="lease")
+                group.create_task(self._keep_claiming(), name="claims")
+                group.create_task(self._keep_looking_at_wanted(), name="wanted")
+        finally:
+            await self._abandon_lanes()
+
+    async def _abandon_lanes(self) -> None:
+        """Where there was no drain, or it was cut short: what lanes leave is taken over as after a crash."""
+        for task in self._tasks:
+            task.cancel()
+        await self._wait_for_lanes(ABANDON_TIME)
+        self._services.lease.is_given_up = True
 
     async def drain(self, grace: timedelta) -> None:
         """Take nothing new, let exchanges finish for `grace`, then hand over what is left; durable either way.

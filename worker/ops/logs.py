@@ -21,10 +21,10 @@ from worker.settings import Settings
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _QUIET_LOGGERS: Final = {
-    # Below INFO they log frames and messages; aiormq warns with a traceback at every lost connection, which the
-    # supervisor reports in one line; at INFO websockets logs a line per connection.
-    "aio_pika": logging.ERROR,
-    "aiormq": logging.ERROR,
+    # Below INFO they log frames and messages; aiormq cries, with a traceback, at every lost connection, which
+    # the supervisor reports in one line; at INFO websockets logs a line per connection.
+    "aio_pika": logging.CRITICAL,
+    "aiormq": logging.CRITICAL,
     "pamqp": logging.WARNING,
     "websockets": logging.WARNING,
     "asyncpg": logging.INFO,
@@ -32,6 +32,8 @@ _QUIET_LOGGERS: Final = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
 }
+
+_FIRST: Final = ("timestamp", "level", "event")
 
 _Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
 
@@ -51,7 +53,7 @@ def configure(settings: Settings, stream: TextIO | None = None, *, level: str | 
         processors=[structlog.contextvars.merge_contextvars, *shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=level is None,  # a short command has no hot path, and its stderr may change
     )
     _capture_standard_library(stream, least, shared, renderer)
     return redactor
@@ -91,7 +93,8 @@ def _redacting(redactor: Redactor) -> _Processor:
 
 
 def _json_renderer(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    return dumps(dict(event)).decode()
+    first = {name: event.pop(name) for name in _FIRST if name in event}
+    return dumps({**first, **event}).decode()
 
 
 def _console_renderer(stream: TextIO) -> _Processor:

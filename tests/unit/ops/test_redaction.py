@@ -8,9 +8,11 @@ from worker.settings import Settings
 
 @pytest.mark.parametrize(
     "key",
-    ["password", "sellerLoginPassword", "phone", "buyerPhone", "gateway_secret", "Authorization", "access_token", "cookie",
-     "sellerBankAccount", "buyerIndentification", "sellerIdentification", "tax_id", "body", "payload", "image", "content",
-     "login", "invoice", "headers", "frame", "data"],
+    [
+        "password", "sellerLoginPassword", "phone", "buyerPhone", "gateway_secret", "Authorization", "access_token",
+        "cookie", "sellerBankAccount", "buyerIndentification", "sellerIdentification", "tax_id", "body", "payload",
+        "image", "content", "login", "invoice", "headers", "frame", "data",
+    ],
 )  # fmt: skip
 def test_what_stands_under_a_telling_key_is_never_shown(key: str) -> None:
     assert Redactor().value(key, "abc") == REDACTED

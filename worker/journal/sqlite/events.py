@@ -8,7 +8,7 @@ from worker.journal.sqlite.statements import Statements
 from worker.records import Copy, Event, LooseEvent
 
 
-def insert_events(  # noqa: PLR0913  a row has that many origins
+def insert_events(
     statements: Statements, key: int, command: Addressed, events: Sequence[Event], *, at: datetime
 ) -> None:
     """Write a command's events and queue the copies that its route asks for."""

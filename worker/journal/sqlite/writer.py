@@ -1,10 +1,10 @@
 """The one thread that owns the one SQLite connection, with group commit.
 
 Operations that wait together share a transaction: one fsync for all. If one of them fails, the transaction is rolled
-back and run again with a savepoint around each, so that the failing one takes nobody with it; savepoints are not free,
-and failures are rare. An operation may therefore run twice, and does nothing but SQL. There is no artificial delay; a batch gathers while the batch before it is written.
-One connection that writes and checkpoints also keeps clear of the WAL-reset fault of SQLite before 3.51.3.
-Knows nothing of what the operations do.
+back and run again with a savepoint around each, so that the failing one takes nobody with it; savepoints are not
+free, and failures are rare. An operation may therefore run twice, and does nothing but SQL. There is no artificial
+delay: a batch gathers while the batch before it is written. One connection that writes and checkpoints also keeps
+clear of the WAL-reset fault of SQLite before 3.51.3. Knows nothing of what the operations do.
 """
 
 import asyncio

@@ -100,32 +100,24 @@ RETURNING c.*, p.data, p.warnings;
 SELECT 1 FROM command WHERE lane = $1 AND state IN ('running', 'submitting', 'scanning');
 
 -- name: take_heads
+-- A head that could not be told from a command in doubt is set aside as `held`; its lane must be looked at again.
 WITH head AS (
-    SELECT h.key, g.epoch
+    SELECT h.key, g.epoch, EXISTS (
+        SELECT 1 FROM command d WHERE d.state = 'in_doubt' AND d.lane = g.lane AND d.fingerprint = h.fingerprint
+    ) AS has_twin
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
     CROSS JOIN LATERAL (SELECT c.key, c.due_at, c.fingerprint FROM command c
                         WHERE c.lane = g.lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1) AS h
-    WHERE (h.due_at IS NULL OR h.due_at <= $3)
-      AND NOT EXISTS (SELECT 1 FROM command d
-                      WHERE d.state = 'in_doubt' AND d.lane = g.lane AND d.fingerprint = h.fingerprint)
+    WHERE h.due_at IS NULL OR h.due_at <= $3
 )
-UPDATE command c SET state = 'running', epoch = head.epoch, attempts = c.attempts + 1, due_at = NULL
+UPDATE command c SET
+    state = CASE WHEN head.has_twin THEN 'held' ELSE 'running' END,
+    epoch = head.epoch,
+    attempts = c.attempts + CASE WHEN head.has_twin THEN 0 ELSE 1 END,
+    due_at = NULL
 FROM head JOIN payload p ON p.key = head.key
 WHERE c.key = head.key AND c.state = 'waiting'
 RETURNING c.*, p.data, p.warnings;
-
--- name: hold_heads
-WITH head AS (
-    SELECT h.key
-    FROM unnest($1::text[]) AS g (lane)
-    CROSS JOIN LATERAL (SELECT c.key, c.due_at, c.fingerprint FROM command c
-                        WHERE c.lane = g.lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1) AS h
-    WHERE (h.due_at IS NULL OR h.due_at <= $2)
-      AND EXISTS (SELECT 1 FROM command d
-                  WHERE d.state = 'in_doubt' AND d.lane = g.lane AND d.fingerprint = h.fingerprint)
-)
-UPDATE command c SET state = 'held', due_at = NULL FROM head WHERE c.key = head.key AND c.state = 'waiting'
-RETURNING c.key;
 
 -- name: free_twins
 UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = $1 AND fingerprint = $2 RETURNING key;

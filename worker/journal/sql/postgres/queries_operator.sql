@@ -1,8 +1,8 @@
 -- name: ping
-SELECT 1 AS alive FROM command LIMIT 1;
+SELECT 1 AS alive;
 
 -- name: sealing_keys
-SELECT DISTINCT substr(secrets, 2, 4) AS key_id FROM command
+SELECT DISTINCT substring(secrets FROM 2 FOR 4) AS key_id FROM command
 WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'in_doubt')
   AND secrets IS NOT NULL;
 
@@ -30,18 +30,18 @@ WHERE command_key = $1 ORDER BY sequence;
 SELECT sequence, copy, destination, state = 'undeliverable' AS is_undeliverable FROM outbox WHERE command_key = $1;
 
 -- name: count_in_state
-SELECT count(*) AS number FROM (SELECT 1 FROM command WHERE state = $1 LIMIT $2);
+SELECT count(*) AS number FROM (SELECT 1 FROM command WHERE state = $1 LIMIT $2) AS c;
 
 -- name: oldest_waiting
 SELECT received_at FROM command WHERE state = 'waiting' ORDER BY key LIMIT 1;
 
 -- name: outbox_depth
-SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT $1)) AS pending,
-       (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'undeliverable' LIMIT $1)) AS undeliverable,
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT $1) AS p) AS pending,
+       (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'undeliverable' LIMIT $1) AS u) AS undeliverable,
        (SELECT created_at FROM outbox WHERE state = 'pending' ORDER BY seq LIMIT 1) AS oldest_at;
 
 -- name: count_suspended
-SELECT count(*) AS number FROM (SELECT 1 FROM account WHERE suspended_until > $1 LIMIT $2);
+SELECT count(*) AS number FROM (SELECT 1 FROM account WHERE suspended_until > $1 LIMIT $2) AS s;
 
 -- name: undeliverable_rows
 SELECT o.seq, o.command_id, c.source AS command_source, o.event_id, o.event_type, o.destination, o.body, o.attempts,
@@ -49,15 +49,10 @@ SELECT o.seq, o.command_id, c.source AS command_source, o.event_id, o.event_type
 FROM outbox o LEFT JOIN command c ON c.key = o.command_key
 WHERE o.state = 'undeliverable' ORDER BY o.seq LIMIT $1;
 
--- name: resend_row
-UPDATE outbox SET state = 'pending', attempts = 0, due_at = :now, created_at = :now
-WHERE seq = :seq AND state = 'undeliverable';
+-- name: resend_rows
+UPDATE outbox SET state = 'pending', attempts = 0, due_at = $1, created_at = $1, owner = $2
+WHERE state = 'undeliverable' AND ($3::bigint[] IS NULL OR seq = ANY ($3::bigint[])) RETURNING seq;
 
--- name: resend_all_rows
-UPDATE outbox SET state = 'pending', attempts = 0, due_at = :now, created_at = :now WHERE state = 'undeliverable';
-
--- name: discard_row
-DELETE FROM outbox WHERE seq = :seq AND state = 'undeliverable';
-
--- name: discard_all_rows
-DELETE FROM outbox WHERE state = 'undeliverable';
+-- name: discard_rows
+DELETE FROM outbox
+WHERE state = 'undeliverable' AND ($1::bigint[] IS NULL OR seq = ANY ($1::bigint[])) RETURNING seq;

@@ -1,0 +1,162 @@
+"""Commands, events and steps with sensible defaults, so that a test says only what matters to it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from contracts.envelope import event_id
+from worker.ports import Journal
+from worker.records import (
+    SUBMITTED,
+    Admission,
+    Claim,
+    Command,
+    CommandState,
+    Event,
+    LaneLease,
+    LooseEvent,
+    NewCommand,
+    OutboxRow,
+    Route,
+    Settlement,
+    Step,
+)
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+RUNNING = frozenset({CommandState.RUNNING})
+IN_DOUBT = frozenset({CommandState.IN_DOUBT})
+PASSWORD = "s3cret-Pa55word-of-a-person"
+
+
+def new(command_id: str, **changes: Any) -> NewCommand:
+    """A command of tenant `erp` on lane `u1`."""
+    values: dict[str, Any] = {
+        "source": "erp",
+        "type": "invoice.issue",
+        "content_hash": f"hash of {command_id}",
+        "route": Route("replies", f"corr {command_id}"),
+        "received_at": NOW,
+        "lane": "u1",
+        "data": b'{"userId":"u1"}',
+    }
+    return NewCommand(id=command_id, **(values | changes))
+
+
+def rejected(command_id: str, **changes: Any) -> NewCommand:
+    """A rejected command with its one event."""
+    source = changes.get("source", "erp")
+    event = Event(1, event_id(source, command_id, 1), "invoice.issue.rejected", b'{"data":{}}')
+    return new(command_id, **({"state": CommandState.REJECTED, "lane": None, "events": (event,)} | changes))
+
+
+def loose(identifier: str, route: Route) -> LooseEvent:
+    """An answer to a reused id."""
+    body = b'{"data":{"commandSource":"erp","code":"id_reused"}}'
+    return LooseEvent(Event(0, identifier, "invoice.issue.rejected", body), "a", route, NOW)
+
+
+def event(command: Command, sequence: int, outcome: str) -> Event:
+    """The command's event of that sequence."""
+    body = f'{{"sequence":{sequence},"data":{{"outcome":"{outcome}"}}}}'.encode()
+    return Event(sequence, event_id(command.source, command.id, sequence), f"{command.type}.{outcome}", body)
+
+
+def step(
+    claim: Claim,
+    to: CommandState,
+    *outcomes: str,
+    expected: frozenset[CommandState] = RUNNING,
+    first: int = 1,
+    **changes: Any,
+) -> Step:
+    """A step under the claim's lease, telling these outcomes from sequence `first` on."""
+    events = tuple(event(claim.command, sequence, outcome) for sequence, outcome in enumerate(outcomes, first))
+    values: dict[str, Any] = {"at": NOW, "events": events}
+    return Step(claim.command, claim.lease, expected, to, **(values | changes))
+
+
+def settlement(
+    command: Command, to: CommandState, *outcomes: str, expected: frozenset[CommandState] = IN_DOUBT, **changes: Any
+) -> Settlement:
+    """A settlement telling these outcomes after the command's last event."""
+    first = command.last_sequence + 1
+    events = tuple(event(command, sequence, outcome) for sequence, outcome in enumerate(outcomes, first))
+    values: dict[str, Any] = {"at": NOW, "events": events}
+    return Settlement(command, expected, to, **(values | changes))
+
+
+async def admit(journal: Journal, *commands: NewCommand, worker: str = "w1") -> list[Admission]:
+    """Admit without a limit."""
+    return list(await journal.admit(commands, worker=worker, waiting_max=None))
+
+
+async def claim_one(journal: Journal, worker: str = "w1", now: datetime = NOW) -> Claim:
+    """The one claim that is to be had."""
+    claims = await journal.claim(worker, 10, now)
+    assert len(claims) == 1
+    return claims[0]
+
+
+async def begin(journal: Journal, command: NewCommand, worker: str = "w1") -> Claim:
+    """Admit a command and claim its lane."""
+    assert await admit(journal, command, worker=worker) == [Admission.ACCEPTED]
+    return await claim_one(journal, worker)
+
+
+async def submit(journal: Journal, claim: Claim) -> None:
+    """Take a running command over the point of no return."""
+    assert await journal.record(step(claim, CommandState.SUBMITTING))
+
+
+async def put_in_doubt(journal: Journal, command: NewCommand, worker: str = "w1") -> Claim:
+    """Admit, claim, submit; then nobody knows. The lane stays held."""
+    claim = await begin(journal, command, worker)
+    await submit(journal, claim)
+    assert await journal.record(step(claim, CommandState.IN_DOUBT, "in_doubt", expected=SUBMITTED))
+    return claim
+
+
+async def complete(journal: Journal, command: NewCommand, worker: str = "w1") -> Claim:
+    """Admit, claim, submit, complete, release."""
+    claim = await begin(journal, command, worker)
+    await submit(journal, claim)
+    assert await journal.record(step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED))
+    await journal.release(claim.lease, NOW)
+    return claim
+
+
+async def look_up(journal: Journal, command_id: str, source: str = "erp") -> Command:
+    """A command as it stands."""
+    found = await journal.find(command_id, source)
+    assert len(found) == 1
+    return found[0]
+
+
+async def state_of(journal: Journal, command_id: str, source: str = "erp") -> CommandState:
+    """Where a command stands."""
+    return (await look_up(journal, command_id, source)).state
+
+
+async def outbox(journal: Journal, worker: str = "w1", now: datetime = NOW, limit: int = 100) -> list[OutboxRow]:
+    """What the relay would be given."""
+    return list(await journal.due(worker, now, limit))
+
+
+async def publish_all(journal: Journal, worker: str = "w1") -> list[OutboxRow]:
+    """Publish until nothing is due; returns the rows in the order they were given."""
+    published: list[OutboxRow] = []
+    while rows := await outbox(journal, worker):
+        published += rows
+        await journal.published([row.seq for row in rows])
+    return published
+
+
+def ids(claims: Sequence[Claim]) -> list[str]:
+    """The commands' ids, in the order claimed."""
+    return [claim.command.id for claim in claims]
+
+
+def later(lease: LaneLease, by: int) -> LaneLease:
+    """A lease with another epoch."""
+    return LaneLease(lease.lane, lease.worker, lease.epoch + by)

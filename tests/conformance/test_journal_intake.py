@@ -1,0 +1,331 @@
+"""What intake may rely on, on both stores."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.conformance.journal_builders import (
+    NOW,
+    PASSWORD,
+    SECOND,
+    admit,
+    begin,
+    claim_one,
+    complete,
+    look_up,
+    loose,
+    new,
+    outbox,
+    publish_all,
+    rejected,
+    settlement,
+    state_of,
+    step,
+)
+from tests.conformance.journal_stores import KEY, OTHER_KEY, Store
+from worker.errors import ConfigurationError
+from worker.ports import Journal
+from worker.records import Admission, Command, CommandState, Copy, Event, NewCommand, Route, Settlement
+
+
+async def test_what_is_admitted_is_kept_as_it_came(journal: Journal) -> None:
+    route = Route("erp.replies", "corr-1", "00-trace-1", "vendor=1")
+    given = new(
+        "a",
+        route=route,
+        seller="91330100",
+        order_no="SO-1",
+        fingerprint="f",
+        deadline_at=NOW + SECOND,
+        data='{"remark":"发票"}'.encode(),
+        warnings=b'[{"code":"odd"}]',
+        secrets={"/login/password": PASSWORD},
+    )
+    assert await admit(journal, given) == [Admission.ACCEPTED]
+
+    kept = await look_up(journal, "a")
+    assert (kept.source, kept.id, kept.type, kept.state) == ("erp", "a", "invoice.issue", CommandState.WAITING)
+    assert kept.route == route
+    assert (kept.lane, kept.seller, kept.order_no, kept.fingerprint) == ("u1", "91330100", "SO-1", "f")
+    assert (kept.received_at, kept.deadline_at) == (NOW, NOW + SECOND)
+    assert (kept.data, kept.warnings) == (given.data, given.warnings)
+    assert kept.submitted_at is None
+    assert kept.settled_at is None
+    assert kept.attempts == 0
+
+
+async def test_results_come_in_the_order_given(journal: Journal) -> None:
+    await admit(journal, new("old"))
+    batch = [new("b"), new("old"), rejected("r"), new("old", content_hash="other"), new("c")]
+    assert await admit(journal, *batch) == [
+        Admission.ACCEPTED,
+        Admission.REPEATED,
+        Admission.REJECTED,
+        Admission.REUSED,
+        Admission.ACCEPTED,
+    ]
+
+
+async def test_an_empty_batch_is_no_work(journal: Journal) -> None:
+    assert await admit(journal) == []
+
+
+async def test_the_same_id_twice_in_a_batch_is_one_command(journal: Journal) -> None:
+    batch = [new("a"), new("a"), new("a", content_hash="other")]
+    assert await admit(journal, *batch) == [Admission.ACCEPTED, Admission.REPEATED, Admission.REUSED]
+    assert len(await journal.find("a")) == 1
+
+
+async def test_the_same_id_of_another_source_is_another_command(journal: Journal) -> None:
+    assert await admit(journal, new("a"), new("a", source="shop")) == [Admission.ACCEPTED, Admission.ACCEPTED]
+    assert [command.source for command in await journal.find("a")] == ["shop", "erp"]
+
+
+async def test_admitting_at_the_same_time_enters_each_command_once(store: Store) -> None:
+    first, second = await store.open_with_worker("w1"), await store.open_with_worker("w2")
+    batch = [new(f"c{number}", lane=f"u{number % 7}", seller="s", order_no=f"o{number // 2}") for number in range(60)]
+    results = await asyncio.gather(
+        admit(first, *batch),
+        admit(second, *reversed(batch), worker="w2"),
+        admit(first, *batch),
+        admit(second, *batch, worker="w2"),
+    )
+    counts = {admission: sum(row.count(admission) for row in results) for admission in Admission}
+    assert counts[Admission.ACCEPTED] == 30
+    assert counts[Admission.FOLLOWING] == 30
+    assert counts[Admission.REPEATED] == 180
+
+
+async def test_a_rejected_command_answers_and_never_runs(journal: Journal) -> None:
+    await admit(journal, rejected("r"))
+    command = await look_up(journal, "r")
+    assert command.state is CommandState.REJECTED
+    assert command.settled_at == NOW
+    assert command.last_sequence == 1
+    assert await journal.claim("w1", 10, NOW) == []
+    assert {(row.copy, row.event_type) for row in await publish_all(journal)} == {
+        (Copy.TOPIC, "invoice.issue.rejected"),
+        (Copy.REPLY, "invoice.issue.rejected"),
+    }
+
+
+async def test_a_rejected_command_lays_no_claim_to_its_order_number(journal: Journal) -> None:
+    await admit(journal, rejected("r", seller="s", order_no="SO-1"))
+    assert await admit(journal, new("a", seller="s", order_no="SO-1")) == [Admission.ACCEPTED]
+
+
+class TestRepeats:
+    async def test_a_repeat_of_an_unfinished_command_queues_nothing(self, journal: Journal) -> None:
+        await admit(journal, new("a"))
+        assert await admit(journal, new("a", route=Route("elsewhere", "x"))) == [Admission.REPEATED]
+        assert await outbox(journal) == []
+
+    async def test_a_repeat_gets_the_final_event_at_its_own_reply_to(self, journal: Journal) -> None:
+        await complete(journal, new("a"))
+        first = await publish_all(journal)
+        repeat = new("a", route=Route("elsewhere", "corr-2", "00-trace-2"))
+        assert await admit(journal, repeat) == [Admission.REPEATED]
+
+        (row,) = await outbox(journal)
+        assert (row.copy, row.destination, row.correlation_id) == (Copy.REPLY, "elsewhere", "corr-2")
+        assert row.traceparent == "00-trace-2"
+        assert {(row.event_id, row.body)} == {(old.event_id, old.body) for old in first}
+
+    async def test_a_repeat_without_reply_to_queues_nothing(self, journal: Journal) -> None:
+        await complete(journal, new("a"))
+        await publish_all(journal)
+        assert await admit(journal, new("a", route=Route(None, "x"))) == [Admission.REPEATED]
+        assert await outbox(journal) == []
+
+    async def test_repeats_do_not_pile_up(self, journal: Journal) -> None:
+        """Neither with each other nor with the reply that is still to be published."""
+        await complete(journal, new("a"))
+        before = await journal.backlog(NOW)
+        await admit(journal, new("a"), new("a"))
+        await admit(journal, new("a"))
+        assert (await journal.backlog(NOW)).outbox == before.outbox == 2
+
+    async def test_a_repeat_gets_the_outcome_not_what_came_after_it(self, journal: Journal) -> None:
+        claim = await complete(journal, new("a"))
+        command = await look_up(journal, "a")
+        assert await journal.settle(
+            _confirmed(claim.command, command.last_sequence + 1),
+        )
+        await publish_all(journal)
+        await admit(journal, new("a"))
+        (row,) = await outbox(journal)
+        assert row.event_type == "invoice.issue.completed"
+
+    async def test_a_rejected_command_repeats_like_any_other(self, journal: Journal) -> None:
+        await admit(journal, rejected("r"))
+        await publish_all(journal)
+        assert await admit(journal, rejected("r")) == [Admission.REPEATED]
+        assert await admit(journal, rejected("r", content_hash="other")) == [Admission.REUSED]
+        (row,) = await outbox(journal)
+        assert row.event_type == "invoice.issue.rejected"
+
+    async def test_a_reused_id_changes_nothing(self, journal: Journal) -> None:
+        await admit(journal, new("a"))
+        before = await look_up(journal, "a")
+        assert await admit(journal, new("a", content_hash="other", data=b"[]")) == [Admission.REUSED]
+        assert await look_up(journal, "a") == before
+        assert await outbox(journal) == []
+
+
+class TestOrders:
+    async def test_a_second_command_of_an_order_follows_the_first(self, journal: Journal) -> None:
+        first, second = new("a", seller="s", order_no="SO-1"), new("b", seller="s", order_no="SO-1", lane="u2")
+        assert await admit(journal, first) == [Admission.ACCEPTED]
+        assert await admit(journal, second) == [Admission.FOLLOWING]
+        follower = await look_up(journal, "b")
+        assert follower.state is CommandState.FOLLOWING
+        assert follower.follows == (await look_up(journal, "a")).key
+        assert [claim.command.id for claim in await journal.claim("w1", 10, NOW)] == ["a"]
+
+    async def test_within_a_batch_too(self, journal: Journal) -> None:
+        batch = [new(name, seller="s", order_no="SO-1", lane=f"u-{name}") for name in "abc"]
+        assert await admit(journal, *batch) == [Admission.ACCEPTED, Admission.FOLLOWING, Admission.FOLLOWING]
+        assert {(await look_up(journal, name)).follows for name in "bc"} == {(await look_up(journal, "a")).key}
+
+    async def test_another_seller_has_numbers_of_its_own(self, journal: Journal) -> None:
+        batch = [new("a", seller="s", order_no="SO-1"), new("b", seller="t", order_no="SO-1", lane="u2")]
+        assert await admit(journal, *batch) == [Admission.ACCEPTED, Admission.ACCEPTED]
+
+    async def test_an_order_is_taken_for_ever(self, journal: Journal) -> None:
+        await complete(journal, new("a", seller="s", order_no="SO-1"))
+        assert await admit(journal, new("b", seller="s", order_no="SO-1")) == [Admission.FOLLOWING]
+
+    async def test_a_repeat_of_the_first_or_of_a_follower_is_a_repeat(self, journal: Journal) -> None:
+        first, second = new("a", seller="s", order_no="SO-1"), new("b", seller="s", order_no="SO-1")
+        await admit(journal, first, second)
+        assert await admit(journal, second, first) == [Admission.REPEATED, Admission.REPEATED]
+
+    async def test_a_follower_keeps_no_password(self, store: Store, journal: Journal) -> None:
+        secrets = {"/login/password": PASSWORD}
+        await admit(journal, new("a", seller="s", order_no="SO-1", secrets=secrets))
+        await admit(journal, new("b", seller="s", order_no="SO-1", secrets=secrets))
+        rows = await store.rows("SELECT id FROM command WHERE secrets IS NOT NULL")
+        assert rows == [("a",)]
+
+
+class TestBusy:
+    async def test_a_tenant_over_its_limit_is_told_so_and_nothing_is_written(self, journal: Journal) -> None:
+        batch = [new(f"c{number}") for number in range(5)]
+        results = await journal.admit(batch, worker="w1", waiting_max=3)
+        assert list(results) == [Admission.ACCEPTED] * 3 + [Admission.BUSY] * 2
+        assert await journal.find("c4") == []
+        assert list(await journal.admit([batch[4]], worker="w1", waiting_max=3)) == [Admission.BUSY]
+
+    async def test_other_tenants_are_not_concerned(self, journal: Journal) -> None:
+        batch = [new("a"), new("b"), new("c", source="shop")]
+        results = await journal.admit(batch, worker="w1", waiting_max=1)
+        assert list(results) == [Admission.ACCEPTED, Admission.BUSY, Admission.ACCEPTED]
+
+    async def test_a_repeat_is_a_repeat_however_busy_the_tenant(self, journal: Journal) -> None:
+        await admit(journal, new("a"))
+        again = [new("a"), new("a", content_hash="other")]
+        results = await journal.admit(again, worker="w1", waiting_max=1)
+        assert list(results) == [Admission.REPEATED, Admission.REUSED]
+
+    async def test_what_runs_does_not_count(self, journal: Journal) -> None:
+        await begin(journal, new("a"))
+        assert list(await journal.admit([new("b")], worker="w1", waiting_max=1)) == [Admission.ACCEPTED]
+
+    async def test_a_command_sent_again_later_is_new(self, journal: Journal) -> None:
+        await journal.admit([new("a"), new("b")], worker="w1", waiting_max=1)
+        await claim_one(journal)
+        assert list(await journal.admit([new("b")], worker="w1", waiting_max=1)) == [Admission.ACCEPTED]
+
+
+class TestAnswers:
+    async def test_an_answer_goes_to_the_sender_and_to_the_topic(self, journal: Journal) -> None:
+        answer = loose("e1", Route("replies", "corr", "00-t", "v=1"))
+        await journal.answer([answer], worker="w1")
+        rows = await outbox(journal)
+        assert {(row.copy, row.destination) for row in rows} == {
+            (Copy.REPLY, "replies"),
+            (Copy.TOPIC, "invoice.issue.rejected"),
+        }
+        for row in rows:
+            assert (row.command_key, row.command_id, row.event_id) == (0, "a", "e1")
+            assert (row.body, row.correlation_id) == (answer.event.body, "corr")
+            assert (row.traceparent, row.tracestate) == ("00-t", "v=1")
+
+    async def test_the_same_answer_twice_is_queued_once(self, journal: Journal) -> None:
+        answer = loose("e1", Route("replies", "corr"))
+        await journal.answer([answer, answer], worker="w1")
+        await journal.answer([answer], worker="w1")
+        assert len(await outbox(journal)) == 2
+
+    async def test_answers_do_not_wait_for_each_other(self, journal: Journal) -> None:
+        route = Route("replies", "corr")
+        await journal.answer([loose("e1", route), loose("e2", route)], worker="w1")
+        assert len(await outbox(journal)) == 4
+
+
+class TestSecrets:
+    async def test_a_claim_brings_the_secrets_and_nothing_else_does(self, journal: Journal) -> None:
+        secrets = {"/login/password": PASSWORD, "/invoice/sellerLoginPassword": "密码"}
+        claim = await begin(journal, new("a", secrets=secrets))
+        assert claim.command.secrets == secrets
+        assert (await look_up(journal, "a")).secrets == {}
+        assert all(command.secrets == {} for command in await journal.commands([]))
+
+    async def test_no_byte_of_the_store_tells_a_password(self, store: Store, journal: Journal) -> None:
+        claim = await begin(journal, new("a", secrets={"/login/password": PASSWORD}))
+        await admit(journal, new("b", secrets={"/login/password": PASSWORD}))
+        assert b"corr a" in await store.content(), "the search finds what is there"
+        assert PASSWORD.encode() not in await store.content()
+        await journal.record(step(claim, CommandState.FAILED, "failed"))
+        assert PASSWORD.encode() not in await store.content()
+
+    @pytest.mark.parametrize("end", [CommandState.COMPLETED, CommandState.FAILED])
+    async def test_they_are_erased_when_the_command_ends(
+        self, store: Store, journal: Journal, end: CommandState
+    ) -> None:
+        claim = await begin(journal, new("a", secrets={"/login/password": PASSWORD}))
+        assert await store.rows("SELECT secrets IS NULL FROM command") in ([(False,)], [(0,)])
+        await journal.record(step(claim, end, end.value))
+        assert await store.rows("SELECT secrets IS NULL FROM command") in ([(True,)], [(1,)])
+
+    async def test_old_keys_still_open_and_the_first_one_seals(self, store: Store) -> None:
+        await admit(await store.open(), new("a", secrets={"p": "old"}))
+        await store.close()
+        rotated = await store.open([OTHER_KEY, KEY])
+        await rotated.register("w1", timedelta(seconds=60))
+        claim = await claim_one(rotated)
+        assert claim.command.secrets == {"p": "old"}
+
+    async def test_a_missing_key_is_told_at_opening(self, store: Store) -> None:
+        await admit(await store.open(), new("a", secrets={"p": "old"}))
+        await store.close()
+        with pytest.raises(ConfigurationError, match="FAPIAO_JOURNAL_KEYS"):
+            await store.open([OTHER_KEY])
+
+
+async def test_a_command_that_waits_must_name_its_lane(journal: Journal) -> None:
+    with pytest.raises(ValueError, match="lane"):
+        await admit(journal, new("a", lane=None))
+    assert await journal.find("a") == []
+
+
+async def test_a_batch_that_fails_leaves_nothing(journal: Journal) -> None:
+    with pytest.raises(ValueError, match="lane"):
+        await admit(journal, new("a"), new("b", lane=None))
+    assert await journal.commands([]) == []
+    assert await admit(journal, new("a")) == [Admission.ACCEPTED]
+
+
+async def test_a_large_batch_is_one_transaction(journal: Journal) -> None:
+    batch: list[NewCommand] = [new(f"c{number}", lane=f"u{number % 40}") for number in range(500)]
+    assert await admit(journal, *batch) == [Admission.ACCEPTED] * 500
+    assert await journal.ready_lanes(1000) == 40
+    assert await state_of(journal, "c499") is CommandState.WAITING
+
+
+def _confirmed(command: Command, sequence: int) -> Settlement:
+    event = Event(sequence, f"confirmed {sequence}", "invoice.issue.confirmed", b"{}")
+    made = settlement(command, CommandState.COMPLETED, expected=frozenset({CommandState.COMPLETED}))
+    return replace(made, events=(event,))

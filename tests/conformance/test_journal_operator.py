@@ -1,0 +1,86 @@
+"""What the command line and the metrics may rely on, on both stores."""
+
+from tests.conformance.journal_builders import (
+    NOW,
+    SECOND,
+    admit,
+    begin,
+    complete,
+    new,
+    put_in_doubt,
+    rejected,
+)
+from tests.conformance.journal_stores import Store
+from worker.ports import Journal
+from worker.records import Backlog, CommandState
+
+
+async def test_a_ping_is_answered(journal: Journal) -> None:
+    await journal.ping()
+
+
+async def test_an_empty_journal_has_no_backlog(journal: Journal) -> None:
+    assert await journal.backlog(NOW) == Backlog(0, None, 0, 0, 0, None, 0, 0)
+
+
+async def test_the_backlog_counts(journal: Journal) -> None:
+    claim = await put_in_doubt(journal, new("doubt", fingerprint="f"))
+    await admit(journal, new("twin", fingerprint="f"))
+    assert await journal.next_command(claim.lease, NOW) is None
+    await admit(journal, new("a", received_at=NOW + SECOND), new("b", received_at=NOW + 2 * SECOND))
+    backlog = await journal.backlog(NOW + 3 * SECOND)
+    assert backlog == Backlog(
+        waiting=2,
+        oldest_waiting_at=NOW + SECOND,
+        in_doubt=1,
+        held=1,
+        outbox=2,
+        oldest_outbox_at=NOW,
+        undeliverable=0,
+        suspended_accounts=0,
+    )
+
+
+async def test_commands_are_found_by_id_newest_first(journal: Journal) -> None:
+    await admit(journal, new("a"), new("b"), new("a", source="shop"))
+    assert [(command.source, command.id) for command in await journal.find("a")] == [("shop", "a"), ("erp", "a")]
+    assert [command.source for command in await journal.find("a", "erp")] == ["erp"]
+    assert await journal.find("a", "nobody") == []
+    assert await journal.find("nothing") == []
+
+
+async def test_commands_are_listed_by_state_newest_first(journal: Journal) -> None:
+    await complete(journal, new("done"))
+    await begin(journal, new("runs", lane="u2"))
+    await admit(journal, new("w1", lane="u3"), new("w2", lane="u3"), rejected("no"))
+
+    async def listed(*states: CommandState, limit: int = 100) -> list[str]:
+        return [command.id for command in await journal.commands(states, limit)]
+
+    assert await listed() == ["no", "w2", "w1", "runs", "done"]
+    assert await listed(limit=2) == ["no", "w2"]
+    assert await listed(CommandState.WAITING) == ["w2", "w1"]
+    assert await listed(CommandState.WAITING, CommandState.COMPLETED) == ["w2", "w1", "done"]
+    assert await listed(CommandState.COMPLETED, CommandState.WAITING, limit=2) == ["w2", "w1"]
+    assert await listed(CommandState.IN_DOUBT) == []
+
+
+async def test_an_unknown_command_has_no_events(journal: Journal) -> None:
+    assert await journal.events_of(4711) == []
+
+
+async def test_events_without_copies_left_are_published(journal: Journal) -> None:
+    claim = await complete(journal, new("a"))
+    rows = await journal.due("w1", NOW, 10)
+    await journal.published([row.seq for row in rows])
+    (record,) = await journal.events_of(claim.command.key)
+    assert record.pending == ()
+    assert not record.undeliverable
+
+
+async def test_upgrading_what_is_new_does_nothing(store: Store) -> None:
+    journal = await store.open()
+    await store.close()
+    journal = await store.open()
+    assert await store.rows("SELECT count(*) FROM command") == [(0,)]
+    await journal.ping()

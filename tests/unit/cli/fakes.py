@@ -1,0 +1,45 @@
+"""A broker that answers as told, and remembers what was published."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from worker.cli.broker import DeadLetter
+from worker.cli.orders import Order
+
+
+class FakeBroker:
+    """Delivers `bodies` to whoever listens; None among them is the loss of the broker."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes | None] = []
+        self.published: list[tuple[Order, str | None]] = []
+        self.refusal: Exception | None = None
+        self.unreachable: Exception | None = None
+        self.letters: list[DeadLetter] = []
+        self.sent_again: list[int] = []
+
+    async def listen(self) -> "tuple[str, asyncio.Queue[bytes | None]]":
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        for body in self.bodies:
+            queue.put_nowait(body)
+        return "send-reply", queue
+
+    async def publish(self, order: Order, reply_to: str | None) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.published.append((order, reply_to))
+
+    async def dead_letters(self, limit: int) -> AsyncIterator[tuple[DeadLetter, Any]]:
+        for letter in self.letters[:limit]:
+            yield letter, None
+
+    async def send_again(self, letter: DeadLetter, _message: Any) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.sent_again.append(letter.tag)
+
+
+def dead_letter(tag: int, code: str = "invalid") -> DeadLetter:
+    """A message of the dead queue."""
+    return DeadLetter(tag, code, "/invoice is required", "invoice.issue", f"cmd-{tag}", "erp", "invoice.issue", 99)

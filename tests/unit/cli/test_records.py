@@ -1,0 +1,119 @@
+"""`status`, `list`, `resolve`, `replay`: exit codes and words."""
+
+import json
+
+import pytest
+
+from tests.unit.ops.fakes import NUMBER, FakeOperatorJournal, command, event
+from worker.records import CommandState, Copy
+
+from .conftest import Run
+
+
+def test_status_shows_a_command_with_its_events(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.tell(1, event(1, "in_doubt", {"reason": "lost", "needsPerson": True}), pending=(Copy.TOPIC,))
+
+    result = run("status", "cmd-1")
+
+    assert result.exit_code == 0
+    assert "invoice.issue  cmd-1  in_doubt" in result.stdout
+    assert "order      SO-1" in result.stdout
+    assert "--issued NUMBER" in result.stdout
+    assert "not confirmed by the broker yet: topic" in result.stdout
+    assert not journal.is_open
+
+
+def test_of_past_events_only_what_happened_is_told(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.tell(1, event(1, "in_doubt", {"reason": "lost", "needsPerson": True}), event(2, "completed", {"invoice": {}}))
+
+    assert "--issued NUMBER" not in run("status", "cmd-1").stdout
+
+
+def test_status_json_is_one_document(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.tell(1, event(1, "in_doubt", {"reason": "lost"}))
+
+    told = json.loads(run("status", "cmd-1", "--json").stdout)
+
+    assert told["commandId"] == "cmd-1"
+    assert told["events"][0]["data"]["reason"] == "lost"
+
+
+def test_a_command_that_is_not_there_is_exit_code_1(run: Run, journal: FakeOperatorJournal) -> None:
+    result = run("status", "cmd-9")
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "error: There is no command cmd-9 in this journal.\n"
+
+
+def test_an_id_of_several_sources_is_exit_code_2_and_names_them(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.held.append(command(key=2, source="shop"))
+
+    result = run("status", "cmd-1")
+
+    assert result.exit_code == 2
+    assert "(erp, shop)" in result.stderr
+    assert run("status", "cmd-1", "--source", "shop").exit_code == 0
+
+
+def test_list_can_be_narrowed_to_states(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.held.append(command(key=2, id="cmd-2", state=CommandState.WAITING))
+
+    assert "cmd-2" in run("list").stdout
+    narrowed = run("list", "--state", "in_doubt", "--json")
+    assert [told["commandId"] for told in json.loads(narrowed.stdout)] == ["cmd-1"]
+    assert run("list", "--state", "completed").stdout == "No such commands.\n"
+    assert run("list", "--state", "completed", "--json").stdout == "[]\n"
+
+
+def test_a_state_that_does_not_exist_is_told_with_those_that_do(run: Run, journal: FakeOperatorJournal) -> None:
+    result = run("list", "--state", "sleeping")
+
+    assert result.exit_code == 2
+    assert "in_doubt" in result.stderr
+
+
+def test_resolve_ends_a_doubt_as_issued(run: Run, journal: FakeOperatorJournal) -> None:
+    result = run("resolve", "cmd-1", "--issued", NUMBER, "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["state"] == "completed"
+    assert journal.settlements[0].invoice_number == NUMBER
+
+
+def test_resolve_ends_a_doubt_as_not_issued(run: Run, journal: FakeOperatorJournal) -> None:
+    assert run("resolve", "cmd-1", "--not-issued").exit_code == 0
+    assert journal.settlements[0].to is CommandState.FAILED
+
+
+@pytest.mark.parametrize("words", [[], ["--issued", NUMBER, "--not-issued"], ["--issued", "123"]])
+def test_a_decision_that_says_nothing_or_nonsense_is_exit_code_2(
+    run: Run, journal: FakeOperatorJournal, words: list[str]
+) -> None:
+    assert run("resolve", "cmd-1", *words).exit_code == 2
+    assert journal.settlements == []
+
+
+def test_what_is_not_in_doubt_cannot_be_resolved(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.held = [command(state=CommandState.COMPLETED)]
+
+    result = run("resolve", "cmd-1", "--not-issued")
+
+    assert result.exit_code == 1
+    assert "completed, not in doubt" in result.stderr
+
+
+def test_replay_queues_the_events_again(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.tell(1, event(1, "completed", {}))
+
+    assert run("replay", "cmd-1").stdout.startswith("2 copies queued")
+    assert json.loads(run("replay", "cmd-1", "--json").stdout)["copies"] == 2
+    assert run("replay", "cmd-9").exit_code == 1
+
+
+def test_without_a_journal_the_file_that_was_looked_for_is_named(run: Run) -> None:
+    result = run("status", "cmd-1")
+
+    assert result.exit_code == 2
+    assert "fapiao.db" in result.stderr
+    assert "FAPIAO_DATABASE_URL" in result.stderr

@@ -1,0 +1,116 @@
+"""Faults are told where and how to mend them, and never repeat a value."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from contracts.commands import IssueInvoice
+from contracts.explain import MOST_ERRORS, explain, pointer
+from tests.unit.contracts.orders import BUYER, SELLER, item
+
+SECRET = "s3cr3t-canary"
+
+
+def told(**changes: Any) -> dict[str, str]:
+    """Path to message, for an order with some members of the invoice or the order changed."""
+    invoice: dict[str, Any] = {
+        "buyerName": "A",
+        "buyerIndentification": BUYER,
+        "buyerInvoiceType": 0,
+        "buyerType": 0,
+        "invoiceItems": [item()],
+        "sellerName": "B",
+        "sellerIndentification": SELLER,
+        "sellerBank": "C",
+        "sellerBankAccount": "1",
+    }
+    order: dict[str, Any] = {"userId": "1", "credential": "xyz", "invoice": invoice}
+    for name, value in changes.items():
+        part = order if name in {"userId", "credential", "login", "deadline", "expectedTotal", "extra"} else invoice
+        if value is ...:
+            del part[name]
+        else:
+            part[name] = value
+    try:
+        IssueInvoice.model_validate(order)
+    except ValidationError as error:
+        return {fault.path: fault.message for fault in explain(error)}
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        ({"buyerName": ...}, "/invoice/buyerName", "is required"),
+        ({"buyerName": 5}, "/invoice/buyerName", "must be text"),
+        ({"buyerName": " "}, "/invoice/buyerName", "must not be empty"),
+        (
+            {"buyerName": "a\tb"},
+            "/invoice/buyerName",
+            "must not hold control characters such as tabs or line breaks",
+        ),
+        ({"buyerType": 2}, "/invoice/buyerType", "must be the number 0 or 1"),
+        ({"invoiceItems": []}, "/invoice/invoiceItems", "must not be empty"),
+        ({"invoiceItems": {}}, "/invoice/invoiceItems", "must be a list"),
+        ({"invoiceItems": [5]}, "/invoice/invoiceItems/0", "must be an object"),
+        (
+            {"invoiceItems": [item(), item(quantity=-1)]},
+            "/invoice/invoiceItems/1/quantity",
+            "must be greater than 0",
+        ),
+        ({"invoiceItems": [item(unitPrice=-1)]}, "/invoice/invoiceItems/0/unitPrice", "must be 0 or more"),
+        ({"invoiceItems": [item(unitPrice=1.5)]}, "/invoice/invoiceItems/0/unitPrice", "must be exact"),
+        ({"invoiceItems": [item(unitPrice=True)]}, "/invoice/invoiceItems/0/unitPrice", "not true or false"),
+        ({"invoiceItems": [item(unitPrice="1,5")]}, "/invoice/invoiceItems/0/unitPrice", "like a JSON number"),
+        ({"invoiceItems": [item(unitPrice="1e300")]}, "/invoice/invoiceItems/0/unitPrice", "out of range"),
+        ({"invoiceItems": [item(unitPrice=None)]}, "/invoice/invoiceItems/0/unitPrice", "decimal"),
+        ({"sellerIdentification": SELLER}, "/invoice/sellerIdentification", "is given twice"),
+        ({"buyerNam": "A"}, "/invoice/buyerNam", "did you mean buyerName?"),
+        ({"orderNo": "1"}, "/invoice/orderNo", "does not belong here"),
+        ({"zzz": 1}, "/invoice/zzz", "check the spelling"),
+        ({"userId": "u" * 201}, "/userId", "must be at most 200 characters long"),
+        ({"credential": "../x"}, "/credential", "beginning with a letter or digit"),
+        ({"credential": None}, "", "exactly one of login and credential must be given"),
+        ({"deadline": "tomorrow"}, "/deadline", "RFC 3339"),
+        ({"deadline": "2026-01-01T00:00:00"}, "/deadline", "RFC 3339"),
+        ({"deadline": 1700000000}, "/deadline", "RFC 3339"),
+        ({"deadline": "2026-13-01T00:00:00Z"}, "/deadline", "RFC 3339"),
+        ({"login": "x", "credential": None}, "/login", "must be an object"),
+    ],
+)
+def test_a_fault_is_told_in_plain_words(changes: dict[str, Any], path: str, message: str) -> None:
+    faults = told(**changes)
+
+    assert list(faults) == [path]
+    assert message in faults[path]
+
+
+def test_many_faults_are_counted() -> None:
+    """A list of two thousand spoilt lines makes no event of a megabyte."""
+    faults = told(invoiceItems=[{}] * 40)
+
+    assert len(faults) == MOST_ERRORS + 1
+    assert faults[""] == f"and {40 * 3 - MOST_ERRORS} more faults"
+
+
+@pytest.mark.parametrize(
+    ("steps", "path"),
+    [((), ""), (("a", 0), "/a/0"), (("a/b", "c~d"), "/a~1b/c~0d"), (("a\x00\ud800",), "/a��")],
+)
+def test_a_pointer_is_rfc_6901_and_safe_to_print(steps: tuple[str | int, ...], path: str) -> None:
+    assert pointer(steps) == path
+
+
+def test_a_long_member_name_is_cut() -> None:
+    assert len(pointer(["x" * 1_000_000])) < 100
+
+
+@given(
+    st.sampled_from(["buyerName", "buyerType", "invoiceItems", "userId", "deadline", "expectedTotal", "credential"]),
+    st.sampled_from([SECRET, [SECRET], {"x": SECRET}, SECRET * 200, f"{SECRET}\x00", [{"name": SECRET}]]),
+)
+def test_no_message_repeats_a_value(name: str, value: Any) -> None:
+    assert SECRET not in "".join(told(**{name: value}).values())

@@ -1,0 +1,147 @@
+"""What no lane does: dead workers' lanes, overdue commands, repeats of an order."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contracts.envelope import loads
+from contracts.events import Outcome
+from contracts.failures import FailureCode, Stage
+from tests.builders import MOMENT, make_command
+from tests.lane_fakes import FakeLane
+from tests.lane_fakes import Stage as FakeStage
+from tests.virtual_time import in_virtual_time
+from worker.flows.announce import Announcement, events_of, failure
+from worker.lanes.housekeeping import Housekeeping
+from worker.records import Command, CommandState, Following
+
+S = CommandState
+
+
+def housekeeping(stage: FakeStage) -> tuple[Housekeeping, list[str]]:
+    freed: list[str] = []
+    return Housekeeping(stage.services, "w-1", lanes_freed=lambda: freed.append("freed")), freed
+
+
+def followed(stage: FakeStage, announcement: Announcement, **fields: Any) -> Command:
+    """A command that follows a first one which ended so."""
+    first = make_command(key=1, id="first", order_no="A-1", state=S.COMPLETED)
+    (final,) = events_of(first, (announcement,), worker="/fapiao-worker", at=MOMENT)
+    follower = make_command(key=2, id="second", order_no="A-1", state=S.FOLLOWING, follows=1, **fields)
+    stage.journal.add(follower)
+    stage.journal.following.append(Following(follower=follower, first=first, final=final))
+    return follower
+
+
+@pytest.mark.parametrize("state", [S.WAITING, S.HELD])
+@in_virtual_time
+async def test_command_that_waited_too_long_fails(state: CommandState) -> None:
+    stage = FakeStage()
+    stage.journal.add(make_command(state=state, deadline_at=MOMENT))
+    keeper, _ = housekeeping(stage)
+
+    assert await keeper.run_once() == 1
+
+    (event,) = stage.journal.events[1]
+    assert loads(event.body)["data"]["code"] == FailureCode.DEADLINE_EXCEEDED
+    assert stage.journal.state_of(1) is S.FAILED
+    assert stage.commits == 1
+    assert stage.hooks.outcomes == [("failed", "deadline_exceeded")]
+
+
+@pytest.mark.parametrize("state", [S.RUNNING, S.SUBMITTING, S.SCANNING, S.IN_DOUBT, S.COMPLETED])
+@in_virtual_time
+async def test_command_that_runs_or_is_done_is_left_alone(state: CommandState) -> None:
+    stage = FakeStage()
+    stage.journal.add(make_command(state=state, deadline_at=MOMENT))
+    keeper, _ = housekeeping(stage)
+
+    assert await keeper.run_once() == 0
+    assert stage.journal.state_of(1) is state
+
+
+@in_virtual_time
+async def test_command_that_a_lane_took_meanwhile_is_left_to_it() -> None:
+    stage = FakeStage()
+    late = make_command(state=S.WAITING, deadline_at=MOMENT)
+    stage.journal.add(make_command(state=S.RUNNING, deadline_at=MOMENT))
+    keeper, _ = housekeeping(stage)
+
+    assert not await keeper._fail_overdue(late)
+
+    assert stage.journal.state_of(1) is S.RUNNING
+    assert not stage.hooks.outcomes
+
+
+@in_virtual_time
+async def test_repeat_of_an_order_gets_the_first_ones_data_under_its_own_id() -> None:
+    stage = FakeStage()
+    followed(stage, Announcement(Outcome.COMPLETED, {"invoiceUrl": "http://pdf.example/1.pdf", "reconciled": False}))
+    keeper, _ = housekeeping(stage)
+
+    assert await keeper.run_once() == 1
+
+    (event,) = stage.journal.events[2]
+    said = loads(event.body)
+    assert said["data"]["commandId"] == "second"
+    assert said["subject"] == "second"
+    assert said["data"]["invoiceUrl"] == "http://pdf.example/1.pdf"
+    assert stage.journal.state_of(2) is S.COMPLETED
+    assert await keeper.run_once() == 0
+
+
+@in_virtual_time
+async def test_repeat_of_an_order_that_failed_fails_alike() -> None:
+    stage = FakeStage()
+    followed(stage, failure(FailureCode.ISSUE_REFUSED, Stage.RESULT, "no", 3))
+    keeper, _ = housekeeping(stage)
+
+    await keeper.run_once()
+
+    assert stage.journal.state_of(2) is S.FAILED
+    assert stage.hooks.outcomes == [("failed", "issue_refused")]
+
+
+@in_virtual_time
+async def test_freed_lanes_are_told_to_whoever_claims() -> None:
+    stage = FakeStage()
+    stage.journal.lanes["1111"] = FakeLane(holder="w-dead", epoch=3)
+    keeper, freed = housekeeping(stage)
+
+    assert await keeper.run_once() == 1
+    assert freed == ["freed"]
+    assert stage.commits == 0
+
+
+@in_virtual_time
+async def test_round_is_repeated_while_it_moves_something_then_waits() -> None:
+    stage = FakeStage(settings={"poll_seconds": 1})
+    keeper, _ = housekeeping(stage)
+    running = asyncio.create_task(keeper.run())
+
+    await asyncio.sleep(10.5)
+    assert stage.journal.calls["reap"] == 11
+
+    stage.journal.add(make_command(state=S.WAITING, deadline_at=MOMENT + timedelta(seconds=1)))
+    keeper.wake()
+    await asyncio.sleep(0.1)
+    assert stage.journal.state_of(1) is S.FAILED
+    running.cancel()
+
+
+@in_virtual_time
+async def test_store_that_is_down_is_waited_for() -> None:
+    stage = FakeStage()
+    stage.journal.down.add("*")
+    keeper, _ = housekeeping(stage)
+    running = asyncio.create_task(keeper.run())
+    await asyncio.sleep(10)
+    stage.journal.add(make_command(state=S.WAITING, deadline_at=MOMENT))
+
+    stage.journal.down.clear()
+    await asyncio.sleep(2)
+
+    assert stage.journal.state_of(1) is S.FAILED
+    running.cancel()

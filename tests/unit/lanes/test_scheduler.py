@@ -1,0 +1,407 @@
+"""All lanes of a worker: claimed within limits, dropped with the lease, handed over at the end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.builders import make_command, make_result
+from tests.lane_fakes import After, FakeLane, Script, Stage
+from tests.virtual_time import in_virtual_time
+from worker.errors import Transient
+from worker.lanes.scheduler import CLAIM_BATCH, Scheduler
+from worker.records import Command, CommandState
+
+S = CommandState
+SCANS_FOR_EVER = Script(submissions=[[]])
+ISSUES = Script(submissions=[[make_result()]])
+
+
+def waiting(key: int, lane: str | None = None) -> Command:
+    return make_command(key=key, state=S.WAITING, epoch=0, attempts=0, lane=lane or f"user-{key}")
+
+
+def stage_of(script: Script = ISSUES, **settings: Any) -> Stage:
+    return Stage(scripts=[script], settings={"reconnect_pause_seconds": 0, "answer_timeout_seconds": 9000, **settings})
+
+
+@asynccontextmanager
+async def running(stage: Stage) -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(stage.services, "w-1")
+    task = asyncio.create_task(scheduler.run())
+    await asyncio.sleep(0.001)
+    yield scheduler
+    assert not task.done(), "the scheduler ended by itself"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+# ---- claiming ------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_lanes_run_side_by_side_up_to_the_limit() -> None:
+    stage = stage_of(SCANS_FOR_EVER, max_lanes=100)
+    stage.journal.add(*(waiting(key) for key in range(150)))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(3)
+
+        assert scheduler.active == 100
+        assert len(stage.gateway.open_sessions) == 100
+        assert stage.services.is_contended
+
+
+@in_virtual_time
+async def test_thousand_parked_scans_cost_nobody_else_anything() -> None:
+    stage = stage_of(SCANS_FOR_EVER, max_lanes=1001)
+    stage.journal.add(*(waiting(key) for key in range(1000)))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        assert scheduler.active == 1000
+        stage.gateway.scripts.append(ISSUES)
+        stage.journal.add(waiting(5000))
+        scheduler.wake(["user-5000"])
+        await asyncio.sleep(0.01)
+
+        assert stage.journal.state_of(5000) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_place_that_becomes_free_is_taken_at_once() -> None:
+    stage = stage_of(max_lanes=1)
+    stage.journal.add(*(waiting(key) for key in range(5)))
+
+    async with running(stage):
+        await asyncio.sleep(0.1)
+
+        assert {stage.journal.state_of(key) for key in range(5)} == {S.COMPLETED}
+
+
+@in_virtual_time
+async def test_claims_come_in_batches() -> None:
+    stage = stage_of(SCANS_FOR_EVER)
+    stage.journal.add(*(waiting(key) for key in range(CLAIM_BATCH + 1)))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(0.1)
+
+        assert scheduler.active == CLAIM_BATCH + 1
+        assert stage.journal.calls["claim"] == 3
+
+
+@in_virtual_time
+async def test_new_work_wakes_a_running_lane_and_claims_others() -> None:
+    stage = stage_of(poll_seconds=30)
+    stage.journal.add(waiting(1, "a"))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        stage.journal.add(waiting(2, "a"), waiting(3, "b"))
+        scheduler.wake(["a", "b"])
+        await asyncio.sleep(0.01)
+
+        assert {stage.journal.state_of(key) for key in (1, 2, 3)} == {S.COMPLETED}
+        assert stage.gateway.connections == 2
+
+
+@in_virtual_time
+async def test_wake_without_names_looks_for_any_work() -> None:
+    stage = stage_of(poll_seconds=30)
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        stage.journal.add(waiting(1))
+        scheduler.wake()
+        await asyncio.sleep(0.01)
+
+        assert stage.journal.state_of(1) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_work_is_found_without_any_hint() -> None:
+    stage = stage_of(poll_seconds=1)
+
+    async with running(stage):
+        await asyncio.sleep(1)
+        stage.journal.add(waiting(1))
+        await asyncio.sleep(1.1)
+
+        assert stage.journal.state_of(1) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_work_from_another_replica_reaches_an_idle_lane_though_the_scheduler_is_woken_all_the_while() -> None:
+    stage = stage_of(poll_seconds=1)
+    stage.journal.add(waiting(1, "a"))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        stage.journal.add(waiting(2, "a"))
+        for _ in range(4):
+            scheduler.wake()
+            await asyncio.sleep(0.5)
+
+        assert stage.journal.state_of(2) is S.COMPLETED
+        assert stage.gateway.connections == 1
+
+
+@in_virtual_time
+async def test_gateway_that_refuses_connections_is_probed_by_few() -> None:
+    stage = stage_of(Script(refuses=Transient("refused"), connect_seconds=10), gateway_probes=2, retry_max_seconds=1)
+    stage.services.gate.failures = 9
+    stage.journal.add(*(waiting(key) for key in range(500)))
+
+    async with running(stage) as scheduler:
+        most = 0
+        for _ in range(600):
+            await asyncio.sleep(0.1)
+            most = max(most, scheduler.active)
+
+        assert most <= 4
+        assert stage.gateway.connections <= 16
+
+
+@in_virtual_time
+async def test_gateway_that_comes_back_is_used_by_all() -> None:
+    stage = stage_of(Script(refuses=Transient("refused")), retry_max_seconds=2)
+    stage.journal.add(*(waiting(key) for key in range(200)))
+
+    async with running(stage):
+        await asyncio.sleep(30)
+        stage.gateway.scripts[0] = ISSUES
+        await asyncio.sleep(40)
+
+        assert {stage.journal.state_of(key) for key in range(200)} == {S.COMPLETED}
+
+
+@in_virtual_time
+async def test_store_that_is_down_at_the_start_is_waited_for() -> None:
+    stage = stage_of()
+    stage.journal.down.add("*")
+    stage.journal.add(waiting(1))
+
+    async with running(stage):
+        await asyncio.sleep(20)
+        stage.journal.down.clear()
+        await asyncio.sleep(3)
+
+        assert stage.journal.state_of(1) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_lane_that_dies_leaves_its_place() -> None:
+    stage = stage_of(SCANS_FOR_EVER, max_lanes=1)
+    stage.journal.add(waiting(1))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        (task,) = scheduler._tasks
+        task.cancel()
+        await asyncio.sleep(0.1)
+        stage.journal.add(waiting(2))
+        await asyncio.sleep(5)
+
+        assert stage.journal.state_of(1) is S.IN_DOUBT
+        assert scheduler.active == 1
+
+
+# ---- the lease -----------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_lease_is_renewed_in_time_for_ever() -> None:
+    stage = stage_of(SCANS_FOR_EVER, lease_seconds=60)
+    stage.journal.add(waiting(1))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(3600)
+
+        assert scheduler.active == 1
+        assert stage.hooks.leases_lost == 0
+        assert 150 <= stage.journal.calls["renew"] <= 185
+
+
+@in_virtual_time
+async def test_short_outage_of_the_store_costs_no_lease() -> None:
+    stage = stage_of(SCANS_FOR_EVER, lease_seconds=60)
+    stage.journal.add(waiting(1))
+
+    async with running(stage):
+        await asyncio.sleep(20)
+        stage.journal.down.add("*")
+        await asyncio.sleep(28)
+        stage.journal.down.clear()
+        await asyncio.sleep(60)
+
+        assert stage.hooks.leases_lost == 0
+        assert stage.gateway.open_sessions
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["unavailable", "hanging"])
+@in_virtual_time
+async def test_sessions_are_closed_before_a_lease_that_cannot_be_renewed_is_over(hangs: bool) -> None:
+    """The next holder may connect as soon as it is."""
+    stage = stage_of(SCANS_FOR_EVER, lease_seconds=60)
+    stage.journal.add(waiting(1), waiting(2))
+
+    async with running(stage):
+        await asyncio.sleep(5)
+        if hangs:
+            stage.journal.delays.update({"renew": 10_000, "release": 10_000, "register": 10_000})
+        else:
+            stage.journal.down.add("*")
+        while stage.gateway.open_sessions:
+            await asyncio.sleep(0.5)
+        # With the first lease, or with the one renewal that still got through.
+        assert now() < stage.journal.leased_until["w-1"] or hangs
+        assert now() < 75
+
+
+@in_virtual_time
+async def test_lost_lease_drops_all_lanes_and_registers_anew() -> None:
+    stage = stage_of(SCANS_FOR_EVER, lease_seconds=60)
+    stage.journal.add(waiting(1), waiting(2))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(5)
+        stage.journal.leased_until.clear()
+        await asyncio.sleep(40)
+
+        assert stage.hooks.leases_lost == 1
+        assert stage.journal.calls["register"] == 2
+        assert {stage.journal.state_of(key) for key in (1, 2)} == {S.IN_DOUBT}
+        assert len(stage.gateway.submissions) == 2
+        assert scheduler.active == 0
+        stage.journal.add(waiting(3))
+        await asyncio.sleep(2)
+        assert scheduler.active == 1
+
+
+@in_virtual_time
+async def test_process_that_was_stopped_past_its_lease_closes_its_sessions_first_of_all() -> None:
+    stage = stage_of(SCANS_FOR_EVER, lease_seconds=60)
+    stage.journal.add(waiting(1))
+
+    async with running(stage):
+        await asyncio.sleep(5)
+        stage.clock.stopped_seconds = 300
+        renewals = stage.journal.calls["renew"]
+        await asyncio.sleep(1.1)
+
+        assert not stage.gateway.open_sessions
+        assert stage.journal.calls["renew"] == renewals
+        assert stage.hooks.leases_lost == 1
+
+
+@in_virtual_time
+async def test_lane_that_waits_for_the_store_loses_its_session_but_not_its_result() -> None:
+    stage = stage_of(Script(submissions=[[After(5, make_result())]]), lease_seconds=60)
+    stage.journal.add(waiting(1))
+
+    async with running(stage):
+        await asyncio.sleep(4)
+        stage.journal.down.add("*")
+        await asyncio.sleep(100)
+        assert not stage.gateway.open_sessions
+        stage.journal.down.clear()
+        await asyncio.sleep(5)
+
+        assert stage.journal.state_of(1) in {S.COMPLETED, S.IN_DOUBT}
+        assert len(stage.gateway.submissions) == 1
+        assert stage.gateway.most_open_of_one_user == 1
+
+
+@in_virtual_time
+async def test_claim_that_is_answered_after_the_lease_was_lost_is_not_begun() -> None:
+    """Its lanes were given up meanwhile: another worker may be connecting already."""
+    stage = stage_of(SCANS_FOR_EVER, lease_seconds=60, poll_seconds=1)
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        stage.journal.delays["claim"] = 20
+        stage.journal.add(waiting(1))
+        await asyncio.sleep(2)
+        stage.services.lease.is_given_up = True
+        await asyncio.sleep(2)
+        del stage.journal.delays["claim"]
+        stage.journal.steal("user-1")
+        await asyncio.sleep(30)
+
+        assert stage.journal.calls["register"] == 2
+        assert stage.gateway.connections == 0
+        assert scheduler.active == 0
+
+
+# ---- the end -------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_drain_waits_for_what_ends_in_time_and_hands_over_the_rest() -> None:
+    stage = stage_of(max_lanes=2)
+    stage.gateway.scripts = [Script(submissions=[[After(10, make_result())]]), SCANS_FOR_EVER]
+    stage.journal.add(waiting(1), waiting(2))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        stage.journal.add(waiting(3))
+        await scheduler.drain(timedelta(seconds=30))
+
+        assert [stage.journal.state_of(key) for key in (1, 2, 3)] == [S.COMPLETED, S.SUBMITTING, S.WAITING]
+        assert now() == pytest.approx(31, abs=1)
+        assert not stage.gateway.open_sessions
+        assert {lane.holder for lane in stage.journal.lanes.values()} == {None}
+        assert stage.acts[-1] == "retire"
+        await asyncio.sleep(100)
+        assert stage.journal.calls["register"] == 1
+
+
+@in_virtual_time
+async def test_drain_of_an_idle_worker_is_immediate() -> None:
+    stage = stage_of()
+    stage.journal.add(waiting(1))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        await scheduler.drain(timedelta(seconds=30))
+
+        assert now() < 1.5
+
+
+@in_virtual_time
+async def test_drain_with_the_store_down_ends_and_leaves_no_session() -> None:
+    stage = stage_of(Script(submissions=[[After(2, make_result())]]))
+    stage.journal.add(waiting(1))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        stage.journal.down.add("*")
+        await scheduler.drain(timedelta(seconds=5))
+
+        assert not stage.gateway.open_sessions
+        assert not scheduler._tasks
+        assert now() < 1 + 5 + 2 * 10 + 1
+
+
+@in_virtual_time
+async def test_claim_that_is_answered_during_the_drain_is_given_back() -> None:
+    stage = stage_of(SCANS_FOR_EVER)
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        stage.journal.delays["claim"] = 5
+        stage.journal.add(waiting(1))
+        await asyncio.sleep(2)
+        await scheduler.drain(timedelta(0))
+        await asyncio.sleep(10)
+
+        assert stage.gateway.connections == 0
+        assert stage.journal.lanes["user-1"] == FakeLane(holder=None, epoch=1)

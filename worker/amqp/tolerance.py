@@ -1,0 +1,78 @@
+"""Messages that the client library's decoder cannot read: absurd timestamps, text that is no UTF-8.
+
+One such message would end the connection at each delivery, for ever, for every consumer of its queue; the broker
+checks none of this. Guarantees that the properties of whatever a broker delivers can be read, that nothing of them is
+lost, and that what could be read before is read just the same. Knows nothing of bodies.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from pamqp import commands, decode
+
+UNDECODABLE_HEADERS = "x-fapiao-undecodable-headers"
+"""Stands for a table that cannot be read; its value is the table's bytes as they came."""
+
+TIMESTAMP_HEADER = "x-fapiao-timestamp"
+"""Where a timestamp goes that is no time, as decimal text."""
+
+_UNREADABLE = (struct.error, ValueError, OverflowError, OSError)
+
+
+def read_what_there_is() -> None:
+    """Teach the decoder. Changes it for the whole process; may be called again."""
+    commands.Basic.Properties.unmarshal = _unmarshal  # type: ignore[method-assign, assignment]
+
+
+_strictly = commands.Basic.Properties.unmarshal
+
+
+def _unmarshal(properties: commands.Basic.Properties, flags: int, data: bytes) -> None:
+    try:
+        _strictly(properties, flags, data)
+    except _UNREADABLE:
+        _salvage(properties, flags, data)
+
+
+def _salvage(properties: Any, flags: int, data: bytes) -> None:
+    for name in properties.__slots__:
+        if flags & properties.flags[name]:
+            consumed, value = _READERS[getattr(properties, f"_{name}")](data)
+            setattr(properties, name, value)
+            data = data[consumed:]
+    if isinstance(properties.timestamp, int):
+        properties.headers = {**(properties.headers or {}), TIMESTAMP_HEADER: str(properties.timestamp)}
+        properties.timestamp = None
+
+
+def _short_text(data: bytes) -> tuple[int, str]:
+    end = 1 + data[0]
+    return end, data[1:end].decode(errors="surrogateescape")
+
+
+def _octet(data: bytes) -> tuple[int, int]:
+    return 1, data[0]
+
+
+def _table(data: bytes) -> tuple[int, Any]:
+    end = 4 + int.from_bytes(data[:4], "big")
+    try:
+        return end, decode.field_table(data)[1]
+    except _UNREADABLE:
+        return end, {UNDECODABLE_HEADERS: bytearray(data[4:end])}
+
+
+def _timestamp(data: bytes) -> tuple[int, Any]:
+    try:
+        return decode.timestamp(data)
+    except _UNREADABLE:
+        return 8, int.from_bytes(data[:8], "big")
+
+
+_READERS: dict[str, Callable[[bytes], tuple[int, Any]]] = {
+    "shortstr": _short_text,
+    "octet": _octet,
+    "table": _table,
+    "timestamp": _timestamp,
+}

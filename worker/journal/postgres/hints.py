@@ -1,0 +1,98 @@
+"""LISTEN and NOTIFY as a hint between processes: it may be lost, it may come for nothing.
+
+A notification takes a lock of the whole database at its commit, so it never rides on a transaction that matters and
+goes out at most every 50 milliseconds. The listener reconnects by itself and wakes once after it did. Knows nothing
+of what there is to do.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from worker.errors import WorkerError
+from worker.journal.postgres.pool import Connections
+from worker.journal.postgres.statements import Statements
+
+log = structlog.get_logger()
+
+CHANNEL = "fapiao_work"
+DEBOUNCE_SECONDS = 0.05
+_CHECK_SECONDS = 30.0
+_RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class Hints:
+    """Sends hints, and listens for those of others."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._sending: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    def send(self) -> None:
+        """Tell the others soon. Never raises, never waits."""
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send(), name="journal-hint")
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call `wake` at every hint, until `close`."""
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.create_task(self._listen(wake), name="journal-listener")
+
+    async def close(self) -> None:
+        """Send what is to be sent; stop listening."""
+        if self._sending is not None:
+            await asyncio.gather(self._sending, return_exceptions=True)
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        self._sending = self._listening = None
+
+    async def _send(self) -> None:
+        await asyncio.sleep(DEBOUNCE_SECONDS)
+        try:
+            await self._connections.run(_notify)
+        except WorkerError as error:
+            log.debug("journal_hint_not_sent", error=str(error))
+
+    async def _listen(self, wake: Callable[[], None]) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._listen_once(wake)
+                failures = 0
+            except Exception as error:
+                log.warning("journal_listener_lost", error=str(error) or type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+            failures += 1
+
+    async def _listen_once(self, wake: Callable[[], None]) -> None:
+        connection = await self._connections.connect()
+        try:
+            over = asyncio.Event()
+            connection.add_termination_listener(lambda _connection: over.set())
+
+            def hear(*_what: Any) -> None:
+                wake()
+
+            await connection.add_listener(CHANNEL, hear)
+            # Work may have come while nobody listened.
+            wake()
+            await _until_over(over, lambda: connection.execute("SELECT 1"))
+        finally:
+            connection.terminate()
+
+
+async def _until_over(over: asyncio.Event, check: Callable[[], Awaitable[Any]]) -> None:
+    """Wait for the end of the connection, asking now and then whether it is half open."""
+    while not over.is_set():
+        try:
+            await asyncio.wait_for(over.wait(), _CHECK_SECONDS)
+        except TimeoutError:
+            await check()
+
+
+async def _notify(statements: Statements) -> None:
+    await statements.connection.execute(f"NOTIFY {CHANNEL}")

@@ -1,0 +1,208 @@
+"""What intake asks of the PostgreSQL journal: batches of commands, and answers.
+
+Each function runs inside one transaction. A batch is entered in rounds: a round looks up what is there already and
+enters the rest with one statement; what another worker entered meanwhile, or what repeats something of the same
+batch, goes into the next round. Nearly always one round is enough.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from worker.journal.postgres.events import Queued, copies_of, copies_of_answer, insert_copies, insert_events
+from worker.journal.postgres.statements import Statements, columns
+from worker.journal.rows import is_final, order_of, priority, to_event
+from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+Identity = tuple[str, str]
+Order = tuple[str, str]
+Numbered = tuple[int, NewCommand]
+_ROUNDS = 50
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one call of `admit` has found and written so far."""
+
+    statements: Statements
+    worker: str
+    waiting_max: int | None
+    admissions: dict[int, Admission] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Tenant to waiting commands, counted up to the limit."""
+    lanes: dict[str, str] = field(default_factory=dict)
+    """Lanes that got work, with its tenant."""
+
+
+async def admit(
+    statements: Statements, commands: Sequence[NewCommand], worker: str, waiting_max: int | None, now: datetime
+) -> list[Admission]:
+    """See `IntakeJournal.admit`."""
+    batch = _Batch(statements, worker, waiting_max)
+    pending: list[Numbered] = list(enumerate(commands))
+    for _ in range(max(_ROUNDS, len(commands) + 1)):
+        if not pending:
+            break
+        pending = await _enter_round(batch, pending)
+    await _offer_lanes(batch, now)
+    return [batch.admissions[number] for number in range(len(commands))]
+
+
+async def _enter_round(batch: _Batch, pending: Sequence[Numbered]) -> list[Numbered]:
+    same = await _find_same(batch.statements, pending)
+    orders = await _find_orders(batch.statements, pending)
+    await _count_waiting(batch, pending)
+    entering: list[tuple[int, NewCommand, int | None]] = []
+    later: list[Numbered] = []
+    claimed: set[Any] = set()
+    for number, command in pending:
+        identity, order = (command.source, command.id), _order(command)
+        if identity in same:
+            batch.admissions[number] = await _repeat(batch, command, same[identity])
+        elif identity in claimed or (order is not None and ("order", *order) in claimed):
+            later.append((number, command))
+        elif _is_busy(batch, command):
+            batch.admissions[number] = Admission.BUSY
+        else:
+            claimed.add(identity)
+            if order is not None:
+                claimed.add(("order", *order))
+            entering.append((number, command, None if order is None else orders.get(order)))
+            _count_entering(batch, command, entering[-1][2])
+    return sorted(later + await _enter(batch, entering), key=lambda numbered: numbered[0])
+
+
+def _order(command: NewCommand) -> Order | None:
+    seller, order_no = order_of(command)
+    return None if seller is None or order_no is None else (seller, order_no)
+
+
+async def _find_same(statements: Statements, pending: Sequence[Numbered]) -> "dict[Identity, Record]":
+    identities = columns([(command.source, command.id) for _, command in pending], 2)
+    return {(row["source"], row["id"]): row for row in await statements.all("find_same", *identities)}
+
+
+async def _find_orders(statements: Statements, pending: Sequence[Numbered]) -> dict[Order, int]:
+    orders = {order for _, command in pending if (order := _order(command)) is not None}
+    if not orders:
+        return {}
+    rows = await statements.all("find_orders", *columns(sorted(orders), 2))
+    return {(row["seller"], row["order_no"]): row["key"] for row in rows}
+
+
+async def _count_waiting(batch: _Batch, pending: Sequence[Numbered]) -> None:
+    if batch.waiting_max is None:
+        return
+    for tenant in {command.source for _, command in pending} - batch.waiting.keys():
+        row = await batch.statements.one("count_waiting", tenant, batch.waiting_max + 1)
+        batch.waiting[tenant] = 0 if row is None else row["waiting"]
+
+
+def _is_busy(batch: _Batch, command: NewCommand) -> bool:
+    if batch.waiting_max is None or command.state is not CommandState.WAITING:
+        return False
+    return batch.waiting[command.source] >= batch.waiting_max
+
+
+def _count_entering(batch: _Batch, command: NewCommand, follows: int | None) -> None:
+    if batch.waiting_max is not None and command.state is CommandState.WAITING and follows is None:
+        batch.waiting[command.source] += 1
+
+
+async def _enter(batch: _Batch, entering: Sequence[tuple[int, NewCommand, int | None]]) -> list[Numbered]:
+    """Insert commands; returns those that ran into what another worker had just inserted."""
+    if not entering:
+        return []
+    values = [_values(batch.statements, command, follows) for _, command, follows in entering]
+    rows = await batch.statements.all("insert_commands", *columns(values, 0))
+    keys = {(row["source"], row["id"]): row["key"] for row in rows}
+    collided: list[Numbered] = []
+    events, copies = [], []
+    for number, command, follows in entering:
+        key = keys.get((command.source, command.id))
+        if key is None:
+            collided.append((number, command))
+            continue
+        batch.admissions[number] = _admission(command, follows)
+        if batch.admissions[number] is Admission.ACCEPTED and command.lane is not None:
+            batch.lanes.setdefault(command.lane, command.source)
+        events += [(key, event, command.received_at) for event in command.events]
+        copies += copies_of(key, command, command.events, command.received_at)
+    await insert_events(batch.statements, events)
+    await insert_copies(batch.statements, copies, batch.worker)
+    return collided
+
+
+def _admission(command: NewCommand, follows: int | None) -> Admission:
+    if follows is not None:
+        return Admission.FOLLOWING
+    return Admission.REJECTED if command.state is CommandState.REJECTED else Admission.ACCEPTED
+
+
+def _values(statements: Statements, command: NewCommand, follows: int | None) -> tuple[Any, ...]:
+    state = command.state if follows is None else CommandState.FOLLOWING
+    if state is CommandState.WAITING and command.lane is None:
+        raise ValueError("a command that waits must name its lane")
+    ends_here = is_final(state)
+    seller, order_no = order_of(command)
+    # A follower issues nothing, so it needs no password either.
+    needs_secrets = not ends_here and follows is None
+    return (
+        command.source,
+        command.id,
+        command.type,
+        command.content_hash,
+        state,
+        command.lane,
+        priority(command.type),
+        max((event.sequence for event in command.events), default=0),
+        command.deadline_at,
+        command.received_at,
+        command.received_at if ends_here else None,
+        command.route.reply_to,
+        command.route.correlation_id,
+        command.route.traceparent,
+        command.route.tracestate,
+        seller,
+        order_no,
+        follows,
+        command.fingerprint,
+        statements.sealer.seal(command.source, command.id, command.secrets) if needs_secrets else None,
+        command.data,
+        command.warnings,
+    )
+
+
+async def _repeat(batch: _Batch, command: NewCommand, same: "Record") -> Admission:
+    if same["content_hash"] != command.content_hash:
+        return Admission.REUSED
+    reply_to = command.route.reply_to
+    if reply_to is None:
+        return Admission.REPEATED
+    row = await batch.statements.one("final_event", same["key"])
+    if row is None:
+        return Admission.REPEATED
+    event = to_event(row)
+    pending = await batch.statements.one("has_pending_copy", same["key"], reply_to, event.id, Copy.REPLY)
+    if pending is None:
+        copy = Queued(same["key"], command.id, event, Copy.REPLY, reply_to, command.route, command.received_at)
+        await insert_copies(batch.statements, [copy], batch.worker)
+    return Admission.REPEATED
+
+
+async def _offer_lanes(batch: _Batch, now: datetime) -> None:
+    if not batch.lanes:
+        return
+    rows = await batch.statements.all("offer_lanes", list(batch.lanes), list(batch.lanes.values()))
+    delayed = [row["lane"] for row in rows if row["is_delayed"]]
+    if delayed:
+        await batch.statements.run("refresh_lanes", delayed, now)
+
+
+async def answer(statements: Statements, events: Sequence[LooseEvent], worker: str) -> None:
+    """See `IntakeJournal.answer`."""
+    await insert_copies(statements, [copy for event in events for copy in copies_of_answer(event)], worker)

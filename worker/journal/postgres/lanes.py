@@ -1,0 +1,139 @@
+"""Leases and claims on PostgreSQL: who may run what next, among any number of workers.
+
+Each function runs inside one transaction. Leases run by the server's clock; work is due by the caller's. Whoever
+changes a lane locks its row before looking at its commands.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from worker.journal.postgres.outbox import adopt
+from worker.journal.postgres.statements import Statements
+from worker.records import Claim, Command, CommandState, LaneLease
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+TWINS_MAX = 50
+"""Rounds of setting commands to `held` in one look, so that a long row of them does not hold the transaction."""
+_ALL = 1_000_000
+
+
+async def register(statements: Statements, worker: str, lease: timedelta, now: datetime) -> None:
+    """See `LaneJournal.register`. What an earlier worker of this name held is free."""
+    await _free_lanes(statements, [worker], now, _ALL)
+    await statements.run("register_worker", worker, lease)
+
+
+async def renew(statements: Statements, worker: str, lease: timedelta) -> bool:
+    """See `LaneJournal.renew`."""
+    return await statements.one("renew_worker", worker, lease) is not None
+
+
+async def retire(statements: Statements, worker: str, now: datetime) -> None:
+    """See `LaneJournal.retire`. Its unpublished events go to whoever reaps next."""
+    await statements.run("retire_worker", worker)
+    await _free_lanes(statements, [worker], now, _ALL)
+
+
+async def reap(statements: Statements, worker: str, now: datetime, limit: int) -> int:
+    """See `LaneJournal.reap`. Any holder or owner without a lease counts as dead, whoever it was."""
+    await statements.run("expire_workers")
+    dead = [row["id"] for row in await statements.all("dead_holders")]
+    moved = await _free_lanes(statements, dead, now, limit) if dead else 0
+    delayed = await statements.all("lock_delayed_lanes", now, max(limit - moved, 0))
+    if delayed:
+        await statements.run("refresh_lanes", [row["lane"] for row in delayed], now)
+    moved += len(delayed)
+    return moved + await adopt(statements, worker, max(limit - moved, 0))
+
+
+async def _free_lanes(statements: Statements, holders: Sequence[str], now: datetime, limit: int) -> int:
+    rows = await statements.all("lock_held_lanes", list(holders), limit)
+    if rows:
+        await statements.run("refresh_lanes", [row["lane"] for row in rows], now)
+    return len(rows)
+
+
+async def claim(statements: Statements, worker: str, limit: int, now: datetime) -> list[Claim]:
+    """See `LaneJournal.claim`. A worker without a running lease gets nothing."""
+    claims: list[Claim] = []
+    while len(claims) < limit:
+        taken = await statements.all("take_lanes", worker, limit - len(claims))
+        if not taken:
+            break
+        in_turn = sorted(taken, key=lambda row: (row["turn"], row["lane"]))
+        leases = {row["lane"]: LaneLease(row["lane"], worker, row["epoch"]) for row in in_turn}
+        commands = await _begin(statements, leases, now)
+        empty = [lane for lane in leases if lane not in commands]
+        if empty:
+            await statements.run("refresh_lanes", empty, now)
+        claims += [Claim(lease, commands[lane]) for lane, lease in leases.items() if lane in commands]
+    return claims
+
+
+async def _begin(statements: Statements, leases: dict[str, LaneLease], now: datetime) -> dict[str, Command]:
+    """The command to run on each of these lanes: what an earlier holder left, as it stands, else the head."""
+    epochs = [lease.epoch for lease in leases.values()]
+    rows = await statements.all("resume_commands", list(leases), epochs)
+    unfinished = {row["lane"] for row in rows}
+    free = [lease for lane, lease in leases.items() if lane not in unfinished]
+    rows += await _take_heads(statements, free, now)
+    return {row["lane"]: statements.command(row) for row in rows}
+
+
+async def _take_heads(statements: Statements, leases: Sequence[LaneLease], now: datetime) -> "list[Record]":
+    """The heads of lanes that these leases hold and where nothing runs, as far as they are due."""
+    begun: list[Record] = []
+    open_lanes = {lease.lane: lease.epoch for lease in leases}
+    for _ in range(TWINS_MAX):
+        if not open_lanes:
+            break
+        rows = await statements.all("take_heads", list(open_lanes), list(open_lanes.values()), now)
+        begun += [row for row in rows if row["state"] == CommandState.RUNNING]
+        # Where a head was set aside, the one behind it is looked at; everywhere else there is no more to see.
+        aside = {row["lane"] for row in rows if row["state"] == CommandState.HELD}
+        open_lanes = {lane: epoch for lane, epoch in open_lanes.items() if lane in aside}
+    return begun
+
+
+async def next_command(statements: Statements, lease: LaneLease, now: datetime) -> Command | None:
+    """See `LaneJournal.next_command`. Nothing while a command of the lane is unfinished."""
+    row = await statements.one("lock_lane", lease.lane)
+    if row is None or not is_held_by(row, lease):
+        return None
+    if row["is_wanted"]:
+        await statements.run("clear_wanted", lease.lane)
+    if await statements.one("has_unfinished", lease.lane) is not None:
+        return None
+    return await take_next(statements, lease, now)
+
+
+async def take_next(statements: Statements, lease: LaneLease, now: datetime) -> Command | None:
+    """The head of a lane whose row is locked, that this lease holds and where nothing runs; None if it is not due."""
+    rows = await _take_heads(statements, [lease], now)
+    return statements.command(rows[0]) if rows else None
+
+
+async def release(statements: Statements, lease: LaneLease, now: datetime) -> None:
+    """See `LaneJournal.release`. A lease that is no longer the lane's changes nothing."""
+    row = await statements.one("lock_lane", lease.lane)
+    if row is not None and is_held_by(row, lease):
+        await statements.run("refresh_lanes", [lease.lane], now)
+
+
+def is_held_by(row: "Record", lease: LaneLease) -> bool:
+    """Whether the lane is still this lease's."""
+    return bool(row["holder"] == lease.worker and row["epoch"] == lease.epoch)
+
+
+async def wanted(statements: Statements, worker: str) -> list[str]:
+    """See `LaneJournal.wanted`."""
+    return [row["lane"] for row in await statements.all("wanted_lanes", worker)]
+
+
+async def ready_lanes(statements: Statements, limit: int) -> int:
+    """See `LaneJournal.ready_lanes`."""
+    row = await statements.one("count_ready_lanes", limit)
+    return 0 if row is None else int(row["ready"])

@@ -1,0 +1,145 @@
+"""Connections to PostgreSQL: short transactions, errors by consequence, recovery without help.
+
+Guarantees that an operation is wholly done or not at all, that deadlocks are tried again, and that whatever is about
+the connection or the server's health becomes `JournalUnavailable`; the next call connects anew. If the connection
+breaks during a commit, its outcome is unknown: operations are such that doing them again is harmless.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import asyncpg
+import structlog
+
+from worker.errors import ConfigurationError, JournalUnavailable
+from worker.journal.postgres.statements import Statements
+from worker.journal.sealing import Sealer
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+Operation = Callable[[Statements], Awaitable[Result]]
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+COMMAND_TIMEOUT_SECONDS = 30.0
+_ATTEMPTS = 5
+_SESSION = {
+    "application_name": "fapiao-worker",
+    # A transaction left open would keep dead rows alive and slow every claim.
+    "idle_in_transaction_session_timeout": "15s",
+    "lock_timeout": "10s",
+    # Every statement is a look-up; plans must not change their minds while statistics are young.
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "timezone": "UTC",
+}
+_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresIOError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+_MISCONFIGURED = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.ClientConfigurationError,
+)
+
+
+def classify(error: Exception) -> Exception:
+    """What an error of the driver means to the worker; the error itself, if it is a fault of the code."""
+    if isinstance(error, _MISCONFIGURED):
+        return ConfigurationError(f"PostgreSQL refuses FAPIAO_DATABASE_URL: {error}")
+    if isinstance(error, _UNAVAILABLE):
+        return JournalUnavailable(f"PostgreSQL: {str(error) or type(error).__name__}", retry_after=timedelta(seconds=1))
+    return error
+
+
+class Connections:
+    """A pool that survives restarts of its server."""
+
+    def __init__(self, dsn: str, sealer: Sealer, size: int) -> None:
+        self._dsn = dsn
+        self._sealer = sealer
+        self._size = size
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises `ConfigurationError` or `JournalUnavailable`."""
+        try:
+            pool = asyncpg.create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=self._size,
+                timeout=CONNECT_TIMEOUT_SECONDS,
+                command_timeout=COMMAND_TIMEOUT_SECONDS,
+                server_settings=_SESSION,
+                reset=_nothing_to_reset,
+            )
+            await pool
+        except Exception as error:
+            raise classify(error) from error
+        self._pool = pool
+
+    async def close(self) -> None:
+        """Wait for what runs, a few seconds at most, then let go."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            await asyncio.wait_for(pool.close(), CONNECT_TIMEOUT_SECONDS)
+        except Exception as error:
+            log.warning("journal_close_failed", error=str(error))
+            pool.terminate()
+
+    async def transact(self, operation: Operation[Result]) -> Result:
+        """Run an operation in one transaction; on return it is durable."""
+
+        async def whole(statements: Statements) -> Result:
+            async with statements.connection.transaction():
+                return await operation(statements)
+
+        return await self.run(whole)
+
+    async def run(self, operation: Operation[Result]) -> Result:
+        """Run an operation of a single statement, or one that only reads."""
+        if self._pool is None:
+            raise JournalUnavailable("the journal is not open")
+        for attempt in range(_ATTEMPTS):
+            try:
+                async with self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS) as connection:
+                    return await operation(Statements(connection, self._sealer))
+            except _AGAIN as error:
+                log.info("journal_transaction_repeated", attempt=attempt + 1, error=type(error).__name__)
+                await asyncio.sleep(0.005 * 2**attempt)
+            except Exception as error:
+                meant = classify(error)
+                if meant is error:
+                    raise
+                raise meant from error
+        raise JournalUnavailable("PostgreSQL: transactions keep colliding", retry_after=timedelta(seconds=1))
+
+    async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection outside the pool. Raises what the driver raises."""
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            server_settings={"application_name": "fapiao-worker listener"},
+        )
+        return connection
+
+
+async def _nothing_to_reset(connection: Any) -> None:
+    """Operations leave no session state behind; the driver's own reset would cost a round trip each time."""

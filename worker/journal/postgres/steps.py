@@ -1,0 +1,149 @@
+"""Moves of commands on PostgreSQL: steps under a lease, settlements without one, accounts and strays.
+
+A move that concerns its command alone is one statement. One that may free other commands locks the lane first, in a
+transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from worker.errors import NotResolvable
+from worker.journal.postgres.lanes import is_held_by, take_next
+from worker.journal.postgres.statements import Statements, columns
+from worker.journal.rows import copies_for, found, is_final, to_event
+from worker.records import ACTIVE, AccountState, Command, CommandState, Following, LaneLease, Settlement, Step
+
+_NUMBER_INDEX = "one_command_per_invoice"
+
+
+def stands_alone(step: Step) -> bool:
+    """Whether this step concerns its command only, so that it needs no transaction around its one statement."""
+    return CommandState.IN_DOUBT not in step.expected or step.to is CommandState.IN_DOUBT
+
+
+async def record(statements: Statements, step: Step) -> bool:
+    """See `LaneJournal.record`. Inside a transaction unless it `stands_alone`."""
+    if not stands_alone(step):
+        await statements.one("lock_lane", step.lease.lane)
+    if not await _move(statements, step, step.lease, owner=step.lease.worker):
+        return False
+    if not stands_alone(step):
+        await _free_twins(statements, step.command, step.at)
+    return True
+
+
+async def record_and_next(statements: Statements, step: Step) -> tuple[bool, Command | None]:
+    """See `LaneJournal.record_and_next`."""
+    # The lane before the command, as a claim does: otherwise the two could wait for each other.
+    row = await statements.one("lock_lane", step.lease.lane)
+    if not await record(statements, step):
+        return False, None
+    if row is None or step.to in ACTIVE or not is_held_by(row, step.lease):
+        return True, None
+    if row["is_wanted"]:
+        await statements.run("clear_wanted", step.lease.lane)
+    return True, await take_next(statements, step.lease, step.at)
+
+
+async def settle(statements: Statements, settlement: Settlement, owner: str | None) -> bool:
+    """See `LaneJournal.settle`."""
+    command = settlement.command
+    if command.lane is not None:
+        await statements.one("lock_lane", command.lane)
+    try:
+        moved = await _move(statements, settlement, None, owner=owner)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != _NUMBER_INDEX:
+            raise
+        raise NotResolvable("this invoice number is bound to another command") from error
+    if not moved:
+        return False
+    if CommandState.IN_DOUBT in settlement.expected and settlement.to is not CommandState.IN_DOUBT:
+        await _free_twins(statements, command, settlement.at)
+    await _look_again(statements, command.lane, settlement.at)
+    return True
+
+
+async def _move(statements: Statements, move: Step | Settlement, lease: LaneLease | None, *, owner: str | None) -> bool:
+    events = [(event.sequence, event.id, event.type, event.body) for event in move.events]
+    row = await statements.one(
+        "move_command",
+        move.command.key,
+        move.to,
+        move.due_at if isinstance(move, Step) and move.to is CommandState.WAITING else None,
+        max((event.sequence for event in move.events), default=0),
+        move.at,
+        is_final(move.to),
+        move.invoice_number if isinstance(move, Settlement) else None,
+        list(move.expected),
+        None if lease is None else lease.epoch,
+        None if lease is None else lease.lane,
+        None if lease is None else lease.worker,
+        *columns(events, 4),
+        *columns(copies_for(move.command.route), 2),
+        owner,
+    )
+    return row is not None
+
+
+async def _free_twins(statements: Statements, command: Command, now: datetime) -> None:
+    if command.lane is None or command.fingerprint is None:
+        return
+    if await statements.all("free_twins", command.lane, command.fingerprint):
+        await _look_again(statements, command.lane, now)
+
+
+async def _look_again(statements: Statements, lane: str | None, now: datetime) -> None:
+    """Something other than a new command changed this lane's work: tell its holder, or refresh it."""
+    row = None if lane is None else await statements.one("lock_lane", lane)
+    if row is None:
+        return
+    if row["holder"] is not None:
+        await statements.run("set_wanted", lane)
+    elif not row["is_ready"]:
+        await statements.run("refresh_lanes", [lane], now)
+
+
+async def overdue(statements: Statements, now: datetime, limit: int) -> list[Command]:
+    """See `LaneJournal.overdue`."""
+    return [statements.command(row) for row in await statements.all("overdue_commands", now, limit)]
+
+
+async def followers(statements: Statements, limit: int) -> Sequence[Following]:
+    """See `LaneJournal.followers`."""
+    rows = await statements.all("ended_followings", limit)
+    return [await _following(statements, row["follower"], row["first"]) for row in rows]
+
+
+async def _following(statements: Statements, follower: int, first: int) -> Following:
+    return Following(
+        follower=statements.command(found(await statements.one("read_command", follower), follower)),
+        first=statements.command(found(await statements.one("read_command", first), first)),
+        final=to_event(found(await statements.one("final_event", first), first)),
+    )
+
+
+async def account(statements: Statements, identifier: str) -> AccountState:
+    """See `LaneJournal.account`."""
+    row = await statements.one("read_account", identifier)
+    return AccountState() if row is None else AccountState(row["refusals"], row["suspended_until"])
+
+
+async def count_login(  # noqa: PLR0913
+    statements: Statements, identifier: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
+) -> AccountState:
+    """See `LaneJournal.count_login`."""
+    if accepted:
+        await statements.run("accept_login", identifier)
+        return AccountState()
+    row = found(await statements.one("refuse_login", identifier, threshold, now + suspend), 0)
+    return AccountState(row["refusals"], row["suspended_until"])
+
+
+async def keep_stray(  # noqa: PLR0913
+    statements: Statements, *, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime
+) -> None:
+    """See `LaneJournal.keep_stray`."""
+    await statements.run("insert_stray", lane, command_key, reason, body, at)
