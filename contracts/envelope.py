@@ -70,13 +70,15 @@ def timestamp(moment: datetime) -> str:
 
 
 def dumps(value: Any) -> bytes:
-    """Compact UTF-8 JSON; decimals as text in plain notation, times as RFC 3339. Binary floats are for logs: none of
-    ours is NaN or infinite."""
+    """Compact UTF-8 JSON; decimals as text in plain notation, times as RFC 3339. Raises `TypeError` or `ValueError` for
+    what has no form: NaN, half a surrogate pair."""
     try:
-        return orjson.dumps(value, default=_plain, option=_OPTIONS)
+        fast = orjson.dumps(value, default=_plain, option=_OPTIONS)
     except TypeError:
-        # Integers beyond 64 bits, names that are no text, half a surrogate pair: the slow encoder takes or refuses them.
+        # Integers beyond 64 bits, names that are no text, half a surrogate pair: the slow encoder takes or refuses it.
         return _ENCODER.encode(value).encode()
+    # The fast one writes NaN as null, the slow one refuses it.
+    return fast if b"null" not in fast else _ENCODER.encode(value).encode()
 
 
 def loads(body: bytes | str) -> Any:

@@ -65,9 +65,9 @@ _ORDER: Final[Mapping[str, Any]] = {
         "sellerBankAccount": "2000000000000000002",
         "sellerBankShow": 0,
     },
-    "orderNo": _ORDER_NO,
     "expectedTotal": "398.00",
 }
+"""Without an order number, so that it can be sent again under a new id: the same number would issue nothing."""
 
 _MANUAL_ORDER: Final[Mapping[str, Any]] = {
     "userId": "1111",
@@ -105,7 +105,7 @@ def commands() -> dict[str, dict[str, Any]]:
     issue = CommandType.ISSUE
     return {
         f"{issue}": _command(issue, _ID, _ORDER),
-        f"{issue}.plain": deepcopy(dict(_ORDER)),
+        f"{issue}.plain": {**deepcopy(dict(_ORDER)), "orderNo": _ORDER_NO},
         f"{issue}.manual": _command(issue, "manual-example-1", _MANUAL_ORDER),
     }
 

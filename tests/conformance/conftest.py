@@ -1,12 +1,40 @@
-"""One suite, two stores: every test of the journal runs on SQLite and on PostgreSQL."""
+"""One suite, two stores: every test of the journal runs on SQLite and on PostgreSQL.
 
-from collections.abc import AsyncIterator
+The PostgreSQL tests of a process share one database, emptied before each: making one takes longer than most tests.
+"""
+
+import asyncio
+import concurrent.futures
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.conformance.journal_stores import PostgresStore, SqliteStore, Store
 from worker.ports import Journal
+
+
+@pytest.fixture(scope="session")
+def journal_database(postgres_server: str) -> Iterator[str]:
+    """Address of the database that this process's journal tests share."""
+    name = f"journal_{uuid.uuid4().hex[:12]}"
+    _execute(postgres_server, f'CREATE DATABASE "{name}"')
+    yield f"{postgres_server.rpartition('/')[0]}/{name}"
+    _execute(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _execute(url: str, statement: str) -> None:
+    async def work() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work()).result()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -16,7 +44,8 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "sqlite":
         store = SqliteStore(tmp_path / "journal.db")
     else:
-        store = PostgresStore(request.getfixturevalue("postgres_url"))
+        store = PostgresStore(request.getfixturevalue("journal_database"))
+        await store.empty()
     yield store
     await store.close()
 

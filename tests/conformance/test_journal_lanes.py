@@ -24,7 +24,7 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_stores import Store
 from worker.ports import Journal
-from worker.records import ACTIVE, Claim, CommandState
+from worker.records import ACTIVE, Claim, Command, CommandState
 
 SHORT = timedelta(seconds=0.2)
 
@@ -192,7 +192,7 @@ class TestOneRunningPerLane:
         self, store: Store, journal: Journal, state: CommandState
     ) -> None:
         await admit(journal, new("a"), new("b"))
-        await store.write(f"UPDATE command SET state = '{state}' WHERE id = 'a'")
+        await store.write(f"UPDATE command SET state = '{state}' WHERE id = 'a'")  # noqa: S608
         with pytest.raises(Exception, match=r"(?i)unique"):
             await store.write("UPDATE command SET state = 'running' WHERE id = 'b'")
 
@@ -212,7 +212,8 @@ class TestOneRunningPerLane:
                 await asyncio.sleep(0)
 
         async def run(journal: Journal, claim: Claim) -> None:
-            command, ended = claim.command, 0
+            command: Command | None = claim.command
+            ended = 0
             while command is not None:
                 await asyncio.sleep(dice.random() / 500)
                 moved = step(Claim(claim.lease, command), CommandState.FAILED, "failed")

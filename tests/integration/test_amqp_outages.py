@@ -1,4 +1,4 @@
-"""The broker goes away in every way it can, in the middle of consuming and publishing; nothing is lost, nobody helps."""
+"""The broker goes away in every way it can, amid consuming and publishing; nothing is lost, nobody helps."""
 
 import asyncio
 import contextlib

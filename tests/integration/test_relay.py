@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pamqp.common import FieldTable
+
 from contracts.envelope import CLOUDEVENTS_JSON
 from tests.fakes import FakeOutboxJournal
 from tests.integration.messaging import broker_channel, outbox_row, running, take, until
@@ -137,7 +139,7 @@ async def test_a_deleted_exchange_is_declared_again(amqp_url: str, amqp_prefix: 
 async def test_a_full_reply_queue_refuses_and_is_tried_again(amqp_url: str, amqp_prefix: str) -> None:
     """`basic.nack` postpones, and blocks nobody."""
     name = f"{amqp_prefix}.replies"
-    full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    full: FieldTable = {"x-max-length": 1, "x-overflow": "reject-publish"}
     async with outbox(amqp_url, amqp_prefix) as part:
         async with broker_channel(amqp_url) as channel:
             await channel.declare_queue(name, durable=True, arguments=full)

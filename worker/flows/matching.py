@@ -15,7 +15,8 @@ def fits(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
     """True if nothing in the reply contradicts the submission and enough of it confirms it.
 
     Enough is the buyer's name together with the items or the seller's tax id: a reply that echoes less could be
-    anybody's. A member that the reply leaves out or sends empty neither confirms nor contradicts.
+    anybody's. A member that the reply leaves out or sends empty neither confirms nor contradicts; but an empty remark
+    contradicts one that is not.
     """
     same_buyer = _same_text(submitted.get("buyerName"), reply.get("buyerName"))
     same_items = _same_items(submitted.get("invoiceItems") or [], reply.get("invoiceItems") or [])
@@ -54,9 +55,9 @@ def _same_code(ours: Any, theirs: Any) -> bool | None:
 def _same_remark(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool | None:
     """The same text; but the gateway may print bank data into the remark where it was asked to show them, and then
     ours need only be in it, as words of its own: `order 1` is not in `order 12`."""
-    theirs = plain(reply.get("remark") or "")
-    if not theirs:
+    if reply.get("remark") is None:
         return None
+    theirs = plain(reply["remark"])
     ours = plain(submitted.get("remark") or "")
     if ours == theirs:
         return True

@@ -21,13 +21,19 @@ _SHORTEST_SECRET: Final = 4
 """Shorter values are as likely a flag or a quantity as a password; equal ones are left alone."""
 _SHORTEST_CONTAINED: Final = 8
 """Shorter passwords are only masked where they are the whole text: "sandbox" is also a word in an address."""
+_LONGEST_REMEMBERED: Final = 64
 _JSON_STARTS: Final = frozenset('{["')
 _SECRET_NAME: Final = re.compile(r"passw|pwd|secret|token|credential|login_?account|密码|口令", re.IGNORECASE)
 
 
-@lru_cache(maxsize=512)
 def is_secret_name(name: str) -> bool:
     """Whether a member of this name is dropped unread."""
+    # The same few names come in every frame; a long one is no name of the manual's, and not worth keeping.
+    return _is_secret_name(name) if len(name) <= _LONGEST_REMEMBERED else _SECRET_NAME.search(name) is not None
+
+
+@lru_cache(maxsize=512)
+def _is_secret_name(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from contracts.commands import CommandType
-from contracts.events import Outcome
 from worker.errors import NotFound
 from worker.records import (
     FINAL,
@@ -78,11 +77,6 @@ def priority(command_type: str) -> int:
 def is_final(state: CommandState) -> bool:
     """Whether a command in this state has ended."""
     return state in FINAL
-
-
-def is_final_event(event_type: str) -> bool:
-    """Whether an event of this type ends its command."""
-    return event_type.rpartition(".")[2] in {outcome.value for outcome in Outcome if outcome.is_final}
 
 
 def order_of(command: NewCommand) -> tuple[str | None, str | None]:

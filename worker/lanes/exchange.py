@@ -37,7 +37,7 @@ from worker.flows.vocabulary import (
 from worker.lanes.line import Interruption, Line
 from worker.lanes.order import Order, OrderFault, try_order
 from worker.lanes.services import LaneServices
-from worker.ports import Disconnected, FrameIgnored
+from worker.ports import Disconnected, FrameIgnored, ResultShown
 from worker.records import FINAL, SUBMITTED, Command, CommandState, Step
 
 log = structlog.get_logger(__name__)
@@ -118,6 +118,8 @@ class Exchange:
                         await self._keep(reason, body)
                 case Disconnected(reason):
                     return ConnectionLost(reason)
+                case ResultShown() if self._settlement(event.invoice_url) in self._line.settled:
+                    await self._perform_one(KeepStray("repeated", {**event.invoice, "invoiceUrl": event.invoice_url}))
                 case None:
                     raise AssertionError("an exchange is never woken")
                 case _:
@@ -251,6 +253,8 @@ class Exchange:
             last_sequence=command.last_sequence + len(events),
             submitted_at=now if record.to is CommandState.SUBMITTING else command.submitted_at,
         )
+        if record.to is CommandState.COMPLETED:
+            self._line.settled.update(self._settlement(said.data.get("invoiceUrl")) for said in record.announcements)
         if events:
             self._services.committed()
         self._report(record)
@@ -303,15 +307,18 @@ class Exchange:
             code = str(said.get("code", ""))
             if record.to is not CommandState.WAITING:
                 self._services.hooks.settled(self._command.type, record.to, code)
+            why = {name: said[name] for name in ("code", "stage", "reason") if said.get(name)}
             self._log.info(
                 "command_put_back" if record.to is CommandState.WAITING else "command_settled",
                 state=record.to,
-                code=code or None,
-                stage=said.get("stage"),
-                reason=said.get("reason"),
+                **why,
                 attempts=self._command.attempts,
                 seconds=round(self._services.clock.monotonic() - self._began_at, 3),
             )
+
+    def _settlement(self, invoice_url: str | None) -> tuple[str, str]:
+        """What a result is known again by; without an address or a fingerprint, by its command alone."""
+        return self._command.fingerprint or f"command {self._command.key}", invoice_url or f"{self._command.key}"
 
     def _check_lease(self) -> None:
         if not self._services.lease.is_safe(self._services.clock.monotonic()):

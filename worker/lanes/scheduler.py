@@ -89,7 +89,7 @@ class Scheduler:
         await self._wait_for_lanes(self._closing_time)
         for task in self._tasks:
             task.cancel()
-        await self._wait_for_lanes(self._closing_time)
+        await self._wait_for_lanes(ABANDON_TIME)
         self._is_retired = True
         try:
             await self._services.journal.retire(self._worker)

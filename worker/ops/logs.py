@@ -34,6 +34,8 @@ _QUIET_LOGGERS: Final = {
 }
 
 _FIRST: Final = ("timestamp", "level", "event")
+_OUR_OWN: Final = frozenset({"timestamp", "level"})
+"""Written by the processors before the redactor: no caller's text is in them."""
 
 _Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
 
@@ -85,7 +87,8 @@ def _processors(redactor: Redactor, *, console: bool) -> list[Any]:
 def _redacting(redactor: Redactor) -> _Processor:
     def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         for key, value in event.items():
-            if not key.startswith("_"):  # structlog's own, removed before rendering
+            # Keys with an underscore are structlog's own, removed before rendering.
+            if key not in _OUR_OWN and not key.startswith("_"):
                 event[key] = redactor.value(key, value)
         return event
 

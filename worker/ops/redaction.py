@@ -8,6 +8,7 @@ replaced, at any depth. It prefers hiding too much to showing too much. Knows no
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -53,6 +54,11 @@ def lane_digest(user_id: str) -> str:
     return "u-" + hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
+@lru_cache(maxsize=512)
+def _names_a_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
+
+
 class Redactor:
     """Redacts by key and by value. `secrets` are texts that must appear nowhere."""
 
@@ -80,16 +86,16 @@ class Redactor:
         """What may be shown under this key."""
         if key in _LANE_KEYS:
             return lane_digest(value) if isinstance(value, str) else value
-        if _SECRET_KEY.search(key) and not isinstance(value, bool | None):
-            return REDACTED
-        return self._plain(key, value, depth)
+        if value is None or value is True or value is False:
+            return value
+        return REDACTED if _names_a_secret(key) else self._plain(key, value, depth)
 
     def _plain(self, key: str, value: Any, depth: int) -> Any:
         if isinstance(value, str):
             return self.text(value, keep_digits=key in _ID_KEYS)
         if value is None or isinstance(value, bool):
             return value
-        if isinstance(value, int | float):
+        if isinstance(value, (int, float)):
             return value if abs(value) < 10_000_000_000 else self.text(str(value))  # NaN and infinity become text
         return self._composite(key, value, depth)
 

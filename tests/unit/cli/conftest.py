@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.unit.ops.fakes import FakeOperatorJournal, command
 from worker.cli import app

@@ -24,7 +24,9 @@ def test_status_shows_a_command_with_its_events(run: Run, journal: FakeOperatorJ
 
 
 def test_of_past_events_only_what_happened_is_told(run: Run, journal: FakeOperatorJournal) -> None:
-    journal.tell(1, event(1, "in_doubt", {"reason": "lost", "needsPerson": True}), event(2, "completed", {"invoice": {}}))
+    journal.tell(
+        1, event(1, "in_doubt", {"reason": "lost", "needsPerson": True}), event(2, "completed", {"invoice": {}})
+    )
 
     assert "--issued NUMBER" not in run("status", "cmd-1").stdout
 

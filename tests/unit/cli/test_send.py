@@ -19,7 +19,7 @@ COMPLETED = event(2, "completed", {"invoice": {"buyerName": "Buyer"}, "invoiceUr
 FAILED = event(2, "failed", {"code": "login_refused", "stage": "login", "message": "No.", "retryable": False,
                              "attempts": 1}).body  # fmt: skip
 REJECTED = event(1, "rejected", {"code": "invalid", "errors": [{"path": "/invoice", "message": "is required"}]}).body
-LOOKING = event(2, "in_doubt", {"reason": "lost", "needsPerson": False, "nextLookAt": "2026-01-01T12:01:00Z"}).body
+LOOKING = event(4, "in_doubt", {"reason": "lost", "needsPerson": False, "nextLookAt": "2026-01-01T12:01:00Z"}).body
 LOST = event(3, "in_doubt", {"reason": "lost", "needsPerson": True, "nextLookAt": None}).body
 
 

@@ -79,7 +79,12 @@ def test_models_are_written_without_what_is_absent() -> None:
     assert dumps(CommandWarning(code="c", message="m")) == b'{"code":"c","message":"m"}'
 
 
-@pytest.mark.parametrize("value", [float("nan"), object(), {1, 2}])
+@pytest.mark.parametrize("value", [10**30, {"a": 2**64}])
+def test_integers_of_any_size_are_written_exactly(value: Any) -> None:
+    assert loads(dumps(value)) == value
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), {1, 2}, "\ud800", {"a": ["\ud800"]}])
 def test_what_json_has_no_form_for_raises(value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         dumps(value)

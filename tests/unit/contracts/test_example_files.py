@@ -56,9 +56,15 @@ def test_the_manuals_own_values_are_accepted() -> None:
 
 
 def test_both_forms_hold_the_same_order() -> None:
-    """The plain form is the data of the other."""
+    """The plain form is the data of the other, with an order number besides."""
     examples = example_files.commands()
-    assert examples["invoice.issue"]["data"] == examples["invoice.issue.plain"]
+    assert {**examples["invoice.issue"]["data"], "orderNo": "SO-20260301-0042"} == examples["invoice.issue.plain"]
+
+
+@pytest.mark.parametrize("name", ["invoice.issue", "invoice.issue.manual"])
+def test_what_send_publishes_can_be_sent_again_under_a_new_id(name: str) -> None:
+    """An order number would make the second one follow the first and issue nothing."""
+    assert issue(name).orderNo is None
 
 
 def test_there_is_one_for_every_message() -> None:

@@ -5,8 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from contracts import gateway
 from tests.unit.gateway.dialogue import INVOICE, LOGIN, PASSWORD, SUBMISSION
 from worker.gateway.codec import (
     IgnoredReason,
@@ -47,6 +50,35 @@ def test_an_amount_that_is_not_exact_is_never_sent(value: Any) -> None:
 
     with pytest.raises(ValueError, match="exact decimals"):
         invoice_frame(Submission({**INVOICE, "invoiceItems": [line]}, "a", SecretStr("b")))
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=0, max_value=10**9)
+LINES = st.builds(
+    lambda name, quantity, spec, unit, price: {
+        "name": name, "quantity": quantity, "spec": spec, "unit": unit, "unitPrice": price
+    },
+    TEXTS, AMOUNTS, TEXTS, TEXTS, AMOUNTS,
+)  # fmt: skip
+FLAGS = {"buyerInvoiceType", "buyerBankShow", "buyerType", "sellerBankShow"}
+
+
+@given(data=st.data(), lines=st.lists(LINES, min_size=1, max_size=3))
+def test_an_invoice_is_written_as_the_contracts_model_writes_it(data: st.DataObject, lines: list[Any]) -> None:
+    names = [name for name in gateway.InvoiceInfo.model_fields if name != "invoiceItems"]
+    members: dict[str, Any] = {name: data.draw(st.integers(0, 1) if name in FLAGS else TEXTS) for name in names}
+    account, password = members["sellerLoginAccount"], members["sellerLoginPassword"]
+    items = tuple(gateway.InvoiceItem(**line) for line in lines)
+    model = gateway.InvoiceInfoRequest(data=gateway.InvoiceInfo(**members, invoiceItems=items))
+    journaled = {**members, "invoiceItems": [{**line, "quantity": str(line["quantity"])} for line in lines]}
+
+    assert invoice_frame(Submission(journaled, account, SecretStr(password))) == gateway.dumps(model)
+
+
+@pytest.mark.parametrize("value", [1, ["a"], {"a": "b"}, "\ud800"])
+def test_a_member_that_is_no_text_is_never_sent(value: Any) -> None:
+    with pytest.raises(ValueError, match="text"):
+        invoice_frame(Submission({**INVOICE, "buyerName": value}, "a", SecretStr("b")))
 
 
 def test_members_that_the_manual_does_not_know_are_not_sent() -> None:

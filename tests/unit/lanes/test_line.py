@@ -58,6 +58,16 @@ async def test_wake_during_an_exchange_is_remembered_for_the_idle_wait() -> None
 
 
 @in_virtual_time
+async def test_wake_ends_one_wait_and_not_the_one_after_it() -> None:
+    _, line = await connected()
+    line.wake()
+
+    assert await line.listen(60, wakeable=True) is None
+    with pytest.raises(TimeoutError):
+        await line.listen(7, wakeable=True)
+
+
+@in_virtual_time
 async def test_wake_that_was_heeded_does_not_end_the_next_wait() -> None:
     _, line = await connected()
     line.wake()

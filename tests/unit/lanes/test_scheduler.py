@@ -87,6 +87,19 @@ async def test_place_that_becomes_free_is_taken_at_once() -> None:
 
 
 @in_virtual_time
+async def test_idle_lane_gives_its_place_to_one_that_waits() -> None:
+    stage = stage_of(max_lanes=1, session_idle_seconds=30, poll_seconds=1)
+    stage.journal.add(waiting(1))
+
+    async with running(stage):
+        await asyncio.sleep(5)
+        stage.journal.add(waiting(2))
+        await asyncio.sleep(1.1)
+
+        assert stage.journal.state_of(2) is S.COMPLETED
+
+
+@in_virtual_time
 async def test_claims_come_in_batches() -> None:
     stage = stage_of(SCANS_FOR_EVER)
     stage.journal.add(*(waiting(key) for key in range(CLAIM_BATCH + 1)))
@@ -321,6 +334,20 @@ async def test_lane_that_waits_for_the_store_loses_its_session_but_not_its_resul
 
 
 @in_virtual_time
+async def test_lane_that_hangs_in_the_store_loses_its_session_the_moment_the_lease_is_lost() -> None:
+    stage = stage_of(Script(submissions=[[After(5, make_result())]]), lease_seconds=60)
+    stage.journal.delays["record_and_next"] = 1000
+    stage.journal.add(waiting(1))
+
+    async with running(stage):
+        await asyncio.sleep(6)
+        stage.services.lease.is_given_up = True
+        await asyncio.sleep(1.1)
+
+        assert not stage.gateway.open_sessions
+
+
+@in_virtual_time
 async def test_claim_that_is_answered_after_the_lease_was_lost_is_not_begun() -> None:
     """Its lanes were given up meanwhile: another worker may be connecting already."""
     stage = stage_of(SCANS_FOR_EVER, lease_seconds=60, poll_seconds=1)
@@ -362,6 +389,19 @@ async def test_drain_waits_for_what_ends_in_time_and_hands_over_the_rest() -> No
         assert stage.acts[-1] == "retire"
         await asyncio.sleep(100)
         assert stage.journal.calls["register"] == 1
+
+
+@in_virtual_time
+async def test_end_without_a_drain_closes_every_session() -> None:
+    stage = stage_of(SCANS_FOR_EVER)
+    stage.journal.add(waiting(1), waiting(2))
+
+    async with running(stage):
+        await asyncio.sleep(1)
+        assert len(stage.gateway.open_sessions) == 2
+
+    assert not stage.gateway.open_sessions
+    assert {stage.journal.state_of(key) for key in (1, 2)} == {S.SUBMITTING}
 
 
 @in_virtual_time

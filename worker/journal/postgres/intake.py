@@ -39,7 +39,7 @@ class _Batch:
 
 
 async def admit(
-    statements: Statements, commands: Sequence[NewCommand], worker: str, waiting_max: int | None, now: datetime
+    statements: Statements, commands: Sequence[NewCommand], worker: str, waiting_max: int | None
 ) -> list[Admission]:
     """See `IntakeJournal.admit`."""
     batch = _Batch(statements, worker, waiting_max)
@@ -48,7 +48,7 @@ async def admit(
         if not pending:
             break
         pending = await _enter_round(batch, pending)
-    await _offer_lanes(batch, now)
+    await _offer_lanes(batch, max((command.received_at for command in commands), default=None))
     return [batch.admissions[number] for number in range(len(commands))]
 
 
@@ -194,7 +194,7 @@ async def _repeat(batch: _Batch, command: NewCommand, same: "Record") -> Admissi
     return Admission.REPEATED
 
 
-async def _offer_lanes(batch: _Batch, now: datetime) -> None:
+async def _offer_lanes(batch: _Batch, now: datetime | None) -> None:
     if not batch.lanes:
         return
     rows = await batch.statements.all("offer_lanes", list(batch.lanes), list(batch.lanes.values()))

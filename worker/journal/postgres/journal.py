@@ -108,8 +108,7 @@ class PostgresJournal:
     async def admit(
         self, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
     ) -> Sequence[Admission]:
-        now = self._clock.now()
-        admissions = await self._transact(lambda s: intake.admit(s, commands, worker, waiting_max, now))
+        admissions = await self._transact(lambda s: intake.admit(s, commands, worker, waiting_max))
         if Admission.ACCEPTED in admissions or Admission.FOLLOWING in admissions:
             self._hints.send()
         return admissions

@@ -46,6 +46,8 @@ _UNAVAILABLE = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.PostgresIOError,
     asyncpg.InterfaceError,
+    # What the driver says of a connection that the server cut while it was idle.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -119,7 +121,11 @@ class Connections:
         for attempt in range(_ATTEMPTS):
             try:
                 async with self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS) as connection:
-                    return await operation(Statements(connection, self._sealer))
+                    try:
+                        return await operation(Statements(connection, self._sealer))
+                    except asyncpg.InternalClientError:
+                        connection.terminate()
+                        raise
             except _AGAIN as error:
                 log.info("journal_transaction_repeated", attempt=attempt + 1, error=type(error).__name__)
                 await asyncio.sleep(0.005 * 2**attempt)

@@ -3,7 +3,7 @@
 Operations that wait together share a transaction: one fsync for all. If one of them fails, the transaction is rolled
 back and run again with a savepoint around each, so that the failing one takes nobody with it; savepoints are not
 free, and failures are rare. An operation may therefore run twice, and does nothing but SQL. There is no artificial
-delay: a batch gathers while the batch before it is written. One connection that writes and checkpoints also keeps
+delay: a batch gathers while the batch before it is written, and what one turn of the event loop asks for comes as one. One connection that writes and checkpoints also keeps
 clear of the WAL-reset fault of SQLite before 3.51.3. Knows nothing of what the operations do.
 """
 
@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 
 import structlog
 
-from worker.errors import JournalUnavailable
+from worker.errors import ConfigurationError, JournalUnavailable
 from worker.journal.sqlite.statements import Statements
 
 log = structlog.get_logger()
 
 BATCH_MAX = 200
-"""Operations in one transaction, so that the first does not wait for too many others."""
+"""With so many operations in a transaction no more are waited for, so that the first does not wait for too many."""
 
 Result = TypeVar("Result")
 Operation = Callable[[Statements], Any]
@@ -45,7 +45,9 @@ class Writer:
         """`connect` is called on the thread. Read-only connections begin with a plain `BEGIN`."""
         self._connect = connect
         self._begin = begin
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
+        self._asked: list[_Waiting] = []
+        """Of this turn of the event loop."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -61,6 +63,7 @@ class Writer:
         """Finish what is queued, close the connection, end the thread. Further operations are refused."""
         thread, self._thread = self._thread, None
         if thread is not None:
+            self._hand_over()
             self._queue.put(None)
             await asyncio.get_running_loop().run_in_executor(None, thread.join)
 
@@ -72,8 +75,16 @@ class Writer:
         if self._thread is None or self._loop is None:
             raise JournalUnavailable("the journal is closed")
         future: asyncio.Future[Result] = self._loop.create_future()
-        self._queue.put(_Waiting(operation, future))
+        if not self._asked:
+            self._loop.call_soon(self._hand_over)
+        self._asked.append(_Waiting(operation, future))
         return await future
+
+    def _hand_over(self) -> None:
+        """All with one call: waking the thread is what costs."""
+        asked, self._asked = self._asked, []
+        if asked:
+            self._queue.put(asked)
 
     def _run(self, opened: asyncio.Future[Any]) -> None:
         try:
@@ -88,10 +99,9 @@ class Writer:
 
     def _gather(self) -> list[_Waiting]:
         """Wait for one, take all that wait with it; empty at the end."""
-        first = self._queue.get()
-        if first is None:
+        batch = self._queue.get()
+        if batch is None:
             return []
-        batch = [first]
         while len(batch) < BATCH_MAX:
             try:
                 following = self._queue.get_nowait()
@@ -100,7 +110,7 @@ class Writer:
             if following is None:
                 self._queue.put(None)
                 break
-            batch.append(following)
+            batch += following
         return batch
 
     def _commit(self, statements: Statements, batch: list[_Waiting]) -> list[Outcome]:
@@ -168,6 +178,8 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 def _translated(error: BaseException) -> BaseException:
     """What SQLite says of its file and its locks is about availability; anything else is a fault of the code."""
     if isinstance(error, sqlite3.OperationalError):
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+            return ConfigurationError("this journal is open for reading only")
         unavailable = JournalUnavailable(f"SQLite: {error}")
         unavailable.__cause__ = error
         return unavailable

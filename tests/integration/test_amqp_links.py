@@ -1,0 +1,121 @@
+"""Links that die without a word (traps E12 and E18): found by heartbeat and time-outs, and replaced."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.fakes import FakeOutboxJournal
+from tests.integration.messaging import outbox_row, running, take, until
+from worker.amqp import connections
+from worker.amqp.connections import Address, open_link
+from worker.amqp.topology import Topology
+from worker.clock import SystemClock
+from worker.errors import BrokerLost
+from worker.outbox.publisher import Publisher
+from worker.outbox.relay import Relay
+from worker.records import Copy
+
+
+class StallingProxy:
+    """A TCP proxy that can stop passing bytes on without closing anything."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[int]:
+        """Serve; yields the port."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def stall(self) -> None:
+        """Half-open from now on, for connections old and new."""
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        """New connections work again; stalled ones have lost nothing but time."""
+        self._flowing.set()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(*self._target)
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            task = asyncio.create_task(self._pump(source, sink))
+            self._tasks.add(task)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                while data := await source.read(65536):
+                    await self._flowing.wait()
+                    sink.write(data)
+                    await sink.drain()
+        finally:
+            sink.close()
+
+
+@contextlib.asynccontextmanager
+async def proxied(url: str) -> AsyncIterator[tuple[StallingProxy, str]]:
+    parts = urlsplit(url)
+    proxy = StallingProxy(parts.hostname or "127.0.0.1", parts.port or 5672)
+    async with proxy.serving() as port:
+        user, _, _ = parts.netloc.rpartition("@")
+        yield proxy, f"amqp://{user}@127.0.0.1:{port}{parts.path}"
+
+
+async def test_a_half_open_link_is_found_and_what_was_in_flight_is_sent_again(
+    amqp_url: str, amqp_prefix: str, reply_queue: str
+) -> None:
+    """No packet comes, no error either: after three heartbeats the link is given up, and the next one delivers."""
+    clock = SystemClock()
+    journal = FakeOutboxJournal(clock)
+    async with proxied(amqp_url) as (proxy, url):
+        publisher = Publisher(urls=[url], topology=Topology(amqp_prefix), heartbeat_seconds=1)
+        relay = Relay(journal=journal, publisher=publisher, worker="w", clock=clock, poll=timedelta(seconds=0.05))
+        async with running(publisher.run(), relay.run()):
+            await until(lambda: publisher.is_connected)
+            proxy.stall()
+            journal.add(*(outbox_row(n, Copy.REPLY, reply_queue, created_at=clock.now()) for n in range(20)))
+            await until(lambda: not publisher.is_connected, 20)
+            assert len(journal) == 20
+            proxy.flow()
+            await until(lambda: len(journal) == 0, 50)
+    arrived = {message.message_id for message in await take(amqp_url, reply_queue, 20)}
+    assert arrived == {f"event-{n}:r" for n in range(20)}
+
+
+async def test_a_silent_listener_does_not_hold_a_connect_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It accepts and never speaks."""
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.3)
+    held: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
+    async with server:
+        address = Address(f"amqp://guest:guest@127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        async with asyncio.timeout(5):
+            with pytest.raises(BrokerLost, match="in time"):
+                async with open_link(address, "test", 10, 1):
+                    pass
+        for writer in held:
+            writer.close()
+
+
+async def test_a_wrong_password_is_a_loss_that_does_not_tell_it(amqp_url: str) -> None:
+    """The worker stays up and tries again; the reason names no secret."""
+    parts = urlsplit(amqp_url)
+    address = Address(f"amqp://guest:wrong-secret@{parts.hostname}:{parts.port}/")
+    with pytest.raises(BrokerLost) as caught:
+        async with open_link(address, "test", 10, 1):
+            pass
+    assert "wrong-secret" not in str(caught.value)

@@ -1,0 +1,196 @@
+"""The command line's own connection to the broker, over a channel that answers as told."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.exceptions import (
+    ChannelAccessRefused,
+    ChannelNotFoundEntity,
+    DeliveryError,
+    PublishError,
+)
+from pamqp.commands import Basic, Queue
+from pamqp.header import ContentHeader
+
+from worker.amqp.connections import Link
+from worker.cli.broker import Broker, opened
+from worker.cli.orders import Order
+from worker.cli.terminal import Stop
+from worker.errors import BrokerLost
+from worker.settings import Settings
+
+ORDER = Order("cmd-1", "erp", "invoice.issue", b"{}", "application/json")
+DEATH = {"reason": "rejected", "routing-keys": ["invoice.issue"], "queue": "q"}
+
+
+class FakeChannel:
+    """Remembers what it is asked; `fault` is what it answers with."""
+
+    def __init__(self, *messages: DeliveredMessage) -> None:
+        self.messages = list(messages)
+        self.fault: BaseException | None = None
+        self.published: list[tuple[bytes, dict[str, Any]]] = []
+        self.acknowledged: list[int] = []
+        self.declared: list[dict[str, Any]] = []
+        self.consumer: Any = None
+        self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def basic_publish(self, body: bytes, **given: Any) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.published.append((body, given))
+
+    async def queue_declare(self, queue: str, **given: Any) -> Queue.DeclareOk:
+        if self.fault is not None:
+            raise self.fault
+        self.declared.append({"queue": queue, **given})
+        return Queue.DeclareOk(queue, len(self.messages), 0)
+
+    async def basic_consume(self, _queue: str, consumer: Any) -> None:
+        self.consumer = consumer
+
+    async def basic_get(self, _queue: str) -> DeliveredMessage:
+        return self.messages.pop(0)
+
+    async def basic_ack(self, tag: int) -> None:
+        self.acknowledged.append(tag)
+
+
+def _broker(channel: FakeChannel) -> Broker:
+    settings = Settings(_env_file=None, prefix="pre")
+    return Broker(cast("Link", None), cast("AbstractChannel", channel), settings)
+
+
+def _message(tag: int, headers: dict[str, Any], **properties: Any) -> DeliveredMessage:
+    header = ContentHeader(properties=Basic.Properties(headers=headers, **properties))
+    delivery = Basic.GetOk(delivery_tag=tag, routing_key="invoice.issue")
+    return DeliveredMessage(delivery=delivery, header=header, body=b"given", channel=cast("AbstractChannel", None))
+
+
+def _returned() -> PublishError:
+    returned = Basic.Return(312, "NO_ROUTE", "pre.commands", "invoice.issue")
+    header = ContentHeader(properties=Basic.Properties())
+    message = DeliveredMessage(delivery=returned, header=header, body=b"", channel=cast("AbstractChannel", None))
+    return PublishError(message, returned)
+
+
+async def test_a_command_is_published_persistent_mandatory_and_by_its_type() -> None:
+    channel = FakeChannel()
+
+    await _broker(channel).publish(ORDER, "answers")
+
+    ((body, given),) = channel.published
+    properties = given["properties"]
+    assert (body, given["exchange"], given["routing_key"], given["mandatory"]) == (
+        b"{}", "pre.commands", "invoice.issue", True,
+    )  # fmt: skip
+    assert (properties.delivery_mode, properties.message_id, properties.app_id) == (2, "cmd-1", "erp")
+    assert (properties.reply_to, properties.correlation_id) == ("answers", "cmd-1")
+
+
+@pytest.mark.parametrize(
+    ("fault", "says", "code"),
+    [
+        (_returned, "no worker has declared its queues", 2),
+        (lambda: ChannelNotFoundEntity("no exchange"), "no worker has declared its queues", 2),
+        (lambda: DeliveryError(None, Basic.Nack()), "is full", 1),
+        (lambda: ChannelAccessRefused("no"), "may not write", 2),
+    ],
+)
+async def test_what_the_broker_does_not_take_is_one_clear_sentence(fault: Any, says: str, code: int) -> None:
+    channel = FakeChannel()
+    channel.fault = fault()
+
+    with pytest.raises(Stop, match=says) as stopped:
+        await _broker(channel).publish(ORDER, None)
+    assert stopped.value.code == code
+
+
+@pytest.mark.parametrize("fault", [ConnectionResetError("gone"), asyncio.CancelledError()])
+async def test_a_connection_lost_while_publishing_is_told_as_such(fault: BaseException) -> None:
+    channel = FakeChannel()
+    channel.fault = fault
+
+    with pytest.raises(BrokerLost):
+        await _broker(channel).publish(ORDER, None)
+
+
+async def test_the_reply_queue_is_private_and_its_end_is_told() -> None:
+    channel = FakeChannel()
+    name, bodies = await _broker(channel).listen()
+
+    assert channel.declared == [{"queue": name, "exclusive": True, "auto_delete": True}]
+    await channel.consumer(_message(7, {}))
+    assert await bodies.get() == b"given"
+    assert channel.acknowledged == [7]
+    channel.closing.set_result(None)
+    assert await asyncio.wait_for(bodies.get(), 1) is None
+
+
+async def test_dead_letters_tell_who_buried_them_and_why() -> None:
+    channel = FakeChannel(
+        _message(1, {"x-fapiao-code": "invalid", "x-fapiao-reason": "no"}, message_id="a", app_id="erp"),
+        _message(2, {"x-death": [DEATH]}, message_type="invoice.issue"),
+    )
+
+    letters = [letter async for letter, _ in _broker(channel).dead_letters(10)]
+
+    assert [(letter.tag, letter.code, letter.reason, letter.id, letter.routing_key) for letter in letters] == [
+        (1, "invalid", "no", "a", "invoice.issue"),
+        (2, "rejected", "", "", "invoice.issue"),
+    ]
+    assert channel.acknowledged == []
+
+
+async def test_no_more_are_looked_at_than_asked_for() -> None:
+    channel = FakeChannel(_message(1, {}), _message(2, {}), _message(3, {}))
+
+    assert len([letter async for letter, _ in _broker(channel).dead_letters(2)]) == 2
+
+
+async def test_a_dead_letter_goes_back_as_it_came_and_is_let_go_only_then() -> None:
+    headers = {"x-fapiao-code": "invalid", "x-death": [DEATH], "x-first-death-queue": "q", "traceparent": "t"}
+    channel = FakeChannel(_message(4, headers, message_id="a", reply_to="answers", user_id="somebody"))
+    broker = _broker(channel)
+
+    async for letter, message in broker.dead_letters(1):
+        await broker.send_again(letter, message)
+
+    ((body, given),) = channel.published
+    assert (body, given["routing_key"], given["exchange"]) == (b"given", "invoice.issue", "pre.commands")
+    assert given["properties"].headers == {"traceparent": "t"}
+    assert (given["properties"].message_id, given["properties"].reply_to) == ("a", "answers")
+    assert given["properties"].user_id is None
+    assert channel.acknowledged == [4]
+
+
+async def test_a_dead_letter_that_nobody_takes_stays() -> None:
+    channel = FakeChannel(_message(4, {}))
+    broker = _broker(channel)
+    async for letter, message in broker.dead_letters(1):
+        channel.fault = _returned()
+        with pytest.raises(Stop):
+            await broker.send_again(letter, message)
+
+    assert channel.acknowledged == []
+
+
+async def test_a_missing_dead_queue_names_the_prefix() -> None:
+    channel = FakeChannel()
+    channel.fault = ChannelNotFoundEntity("none")
+
+    with pytest.raises(Stop, match="FAPIAO_PREFIX"):
+        await _broker(channel).dead_count()
+
+
+async def test_brokers_that_do_not_answer_are_all_named_without_their_passwords() -> None:
+    with pytest.raises(Stop) as stopped:
+        async with opened(["amqp://u:pass-word@127.0.0.1:1/", "amqp://u:pass-word@127.0.0.1:2/"], 10):
+            pass
+
+    assert "127.0.0.1:1" in str(stopped.value)
+    assert "127.0.0.1:2" in str(stopped.value)
+    assert "pass-word" not in str(stopped.value)
+    assert stopped.value.code == 2

@@ -1,0 +1,41 @@
+"""`contracts export`."""
+
+from pathlib import Path
+
+from .conftest import Run
+
+
+def test_the_files_are_written_once_and_then_found_up_to_date(run: Run, tmp_path: Path) -> None:
+    directory = tmp_path / "out"
+
+    written = run("contracts", "export", str(directory))
+    assert written.exit_code == 0
+    assert (directory / "asyncapi.yaml").exists()
+    assert (directory / "examples" / "invoice.issue.json").exists()
+
+    assert "up to date" in run("contracts", "export", str(directory)).stdout
+
+
+def test_check_writes_nothing_and_tells_a_difference_by_its_exit_code(run: Run, tmp_path: Path) -> None:
+    directory = tmp_path / "out"
+
+    missing = run("contracts", "export", "--check", str(directory))
+    assert missing.exit_code == 1
+    assert not directory.exists()
+
+    run("contracts", "export", str(directory))
+    assert run("contracts", "export", "--check", str(directory)).exit_code == 0
+
+    (directory / "asyncapi.yaml").write_text("edited")
+    edited = run("contracts", "export", "--check", str(directory))
+    assert edited.exit_code == 1
+    assert "asyncapi.yaml" in edited.stdout
+
+
+def test_a_place_that_cannot_be_written_is_exit_code_2(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    result = run("contracts", "export", str(tmp_path / "file" / "below"))
+
+    assert result.exit_code == 2
+    assert "Cannot write" in result.stderr

@@ -1,0 +1,70 @@
+"""Where the command line finds the journal."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.ops.fakes import FakeClock, FakeOperatorJournal, command
+from worker.cli.desk import desk
+from worker.clock import SystemClock
+from worker.errors import ConfigurationError, StoreBusy
+from worker.journal import open_journal
+from worker.ops.control import RemoteOperations, control_server, socket_path
+from worker.ops.operations import Operations
+from worker.settings import Settings
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "fapiao.db"
+
+
+@pytest.fixture
+def settings(file: Path) -> Settings:
+    return Settings(_env_file=None, database_url=f"sqlite:///{file}")
+
+
+async def test_a_running_worker_decides_and_the_file_is_only_read(file: Path, settings: Settings) -> None:
+    running = open_journal(settings, SystemClock())
+    await running.open()
+    told = Operations(FakeOperatorJournal(command()), FakeClock(), worker="/test")
+    try:
+        async with control_server(told, socket_path(file)):
+            async with desk(settings, writes=True) as decisions:
+                assert isinstance(decisions, RemoteOperations)
+                assert (await decisions.status("cmd-1"))["state"] == "in_doubt"
+            async with desk(settings, writes=False) as questions:
+                assert isinstance(questions, Operations)
+                assert await questions.commands() == []
+    finally:
+        await running.close()
+
+
+async def test_without_a_worker_the_file_itself_is_opened(settings: Settings) -> None:
+    made = open_journal(settings, SystemClock())
+    await made.open()
+    await made.close()
+
+    async with desk(settings, writes=True) as decisions:
+        assert isinstance(decisions, Operations)
+        assert await decisions.replies() == []
+
+
+async def test_a_file_held_by_somebody_who_does_not_answer_is_busy(settings: Settings) -> None:
+    running = open_journal(settings, SystemClock())
+    await running.open()
+    try:
+        with pytest.raises(StoreBusy):
+            async with desk(settings, writes=True):
+                pass
+    finally:
+        await running.close()
+
+
+@pytest.mark.parametrize("writes", [True, False])
+async def test_a_journal_that_is_not_there_is_not_made(file: Path, settings: Settings, *, writes: bool) -> None:
+    with pytest.raises(ConfigurationError, match="There is no journal"):
+        async with desk(settings, writes=writes):
+            pass
+
+    assert not file.exists()

@@ -1,0 +1,81 @@
+"""Events told to a person."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from worker.cli.story import outcome_of, tell
+
+PICTURE = b"\x89PNG\r\n"
+
+
+def _event(outcome: str, **data: Any) -> dict[str, Any]:
+    return {
+        "type": f"invoice.issue.{outcome}",
+        "time": "2026-01-01T12:00:00.000Z",
+        "data": {"commandId": "cmd/1", **data},
+    }
+
+
+def _told(capsys: pytest.CaptureFixture[str], outcome: str, **data: Any) -> str:
+    tell(_event(outcome, **data))
+    return capsys.readouterr().out
+
+
+def test_the_outcome_is_the_last_part_of_the_type() -> None:
+    assert outcome_of({"type": "command.rejected"}) == "rejected"
+    assert outcome_of({}) == ""
+
+
+def test_a_rejection_lists_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    faults = [{"path": "/invoice/remark", "message": "is too long"}, {"path": "", "message": "is odd"}]
+
+    told = _told(capsys, "rejected", code="invalid", errors=faults)
+
+    assert "/invoice/remark: is too long" in told
+    assert "(message): is odd" in told
+
+
+@pytest.mark.parametrize(("retryable", "says"), [(True, "may be sent again"), (False, "will not help")])
+def test_a_failure_says_whether_to_try_again(capsys: pytest.CaptureFixture[str], retryable: bool, says: str) -> None:
+    told = _told(capsys, "failed", code="gateway_timeout", stage="login", message="No answer.", retryable=retryable)
+
+    assert "gateway_timeout at stage login" in told
+    assert says in told
+
+
+def test_warnings_are_told_with_every_outcome(capsys: pytest.CaptureFixture[str]) -> None:
+    warning = {"code": "check_digit", "message": "has an odd check digit", "path": "/invoice/buyerIndentification"}
+
+    assert "has an odd check digit" in _told(capsys, "completed", invoice={}, warnings=[warning])
+
+
+def test_a_qr_without_text_is_saved_as_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    image = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
+
+    told = _told(capsys, "qr_required", content=None, image=image, attempt=1, expiresAt="2026-01-01T12:05:00Z")
+
+    path = Path(told.rsplit("the picture is in ", 1)[1].strip())
+    assert path.read_bytes() == PICTURE
+    assert "cmd-1" in path.name
+    path.unlink()
+
+
+@pytest.mark.parametrize("image", [None, "", "data:image/png;base64,***", "data:text/plain;base64,YQ=="])
+def test_a_qr_with_neither_text_nor_picture_is_told_as_such(
+    capsys: pytest.CaptureFixture[str], image: str | None
+) -> None:
+    assert "neither" in _told(capsys, "qr_required", content=None, image=image, attempt=1)
+
+
+def test_an_outcome_of_a_later_version_is_told_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "confirmed" in _told(capsys, "confirmed", invoiceNumber="1")
+
+
+def test_a_doubt_that_the_worker_looks_into_says_when(capsys: pytest.CaptureFixture[str]) -> None:
+    told = _told(capsys, "in_doubt", reason="lost", needsPerson=False, nextLookAt="2026-01-01T12:01:00Z")
+
+    assert "looks again at" in told
+    assert "resolve" not in told

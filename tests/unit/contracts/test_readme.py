@@ -1,0 +1,47 @@
+"""The integrator's guide is whole and true."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from contracts.failures import RETRYABLE, FailureCode, RejectionCode
+from contracts.schema_files import event_models
+
+CONTRACTS = Path(__file__).resolve().parents[3] / "contracts"
+GUIDE = (CONTRACTS / "README.md").read_text()
+
+
+@pytest.mark.parametrize("code", [*FailureCode, *RejectionCode])
+def test_every_code_is_explained(code: str) -> None:
+    assert f"`{code}`" in GUIDE
+
+
+@pytest.mark.parametrize("code", FailureCode)
+def test_what_may_be_sent_again_is_marked(code: FailureCode) -> None:
+    [row] = [line for line in GUIDE.splitlines() if line.startswith("| `") and f"`{code}`" in line]
+    assert ("(retryable)" in row) == (code in RETRYABLE)
+
+
+@pytest.mark.parametrize("event", event_models())
+def test_every_event_is_explained(event: str) -> None:
+    assert f"| `{event}` |" in GUIDE
+
+
+def test_every_warning_is_named() -> None:
+    sources = [*CONTRACTS.glob("*.py"), CONTRACTS.parent / "worker/intake/admission.py"]
+    codes = {code for source in sources for code in re.findall(r'_warning\("([a-z_]+)"', source.read_text())}
+
+    assert codes
+    assert [code for code in sorted(codes) if f"`{code}`" not in GUIDE] == []
+
+
+def test_the_example_is_python() -> None:
+    [code] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    ast.parse(code)
+
+
+def test_every_file_it_names_is_there() -> None:
+    for name in re.findall(r"contracts/(examples/[a-z._]+\.json)", GUIDE):
+        assert (CONTRACTS / name).is_file()

@@ -1,0 +1,304 @@
+"""Journal first, acknowledge after; in virtual time, with a fake channel and a fake journal."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from contracts.failures import RejectionCode
+from tests.fakes import FakeIntakeJournal
+from tests.virtual_time import VirtualClock, in_virtual_time
+from worker.amqp.confirms import Verdict
+from worker.amqp.deliveries import AcknowledgementBook, Delivery
+from worker.amqp.topology import Topology
+from worker.amqp.wire import Outgoing, Properties
+from worker.errors import BrokerLost, JournalUnavailable
+from worker.intake import consumer as module
+from worker.intake.admission import AdmissionRules, Admitted, DeadLetter, Incoming
+from worker.intake.consumer import BATCH, LINGER_SECONDS, Consumer, IntakeHooks
+from worker.records import NewCommand, Route
+
+TOPOLOGY = Topology("fapiao")
+
+
+class FakeConsumption:
+    """A consuming channel: counts what is acknowledged, and can be lost."""
+
+    def __init__(self, epoch: int = 1) -> None:
+        self.epoch = epoch
+        self.is_consuming = True
+        self.book = AcknowledgementBook()
+        self.frames: list[tuple[int, bool]] = []
+        self.left_to_broker: list[int] = []
+        self.is_lost = False
+
+    async def acknowledge(self, tags: Iterable[int]) -> None:
+        if self.is_lost:
+            raise BrokerLost("gone")
+        self.frames += self.book.settle(tags)
+
+    async def dead_letter(self, tag: int) -> None:
+        self.book.settle([tag])
+        self.left_to_broker.append(tag)
+
+    async def cancel(self) -> None:
+        self.is_consuming = False
+
+    async def consume(self, queues: Iterable[str]) -> None:
+        self.is_consuming = True
+
+
+class FakeDeadLetters:
+    """Publishes nothing; gives the verdicts it was told."""
+
+    def __init__(self) -> None:
+        self.verdict = Verdict.CONFIRMED
+        self.published: list[Outgoing] = []
+
+    async def publish_dead(self, messages: Sequence[Outgoing]) -> Sequence[Verdict]:
+        if self.verdict is Verdict.CONFIRMED:
+            self.published += messages
+        return [self.verdict] * len(messages)
+
+
+@dataclass
+class Bench:
+    """A consumer without its connection."""
+
+    consumer: Consumer
+    journal: FakeIntakeJournal
+    channel: FakeConsumption
+    dead: FakeDeadLetters
+    lanes: list[set[str]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    tags: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def deliver(self, *bodies: str) -> None:
+        for body in bodies:
+            tag = next(self.tags)
+            self.channel.book.delivered(tag)
+            delivery = Delivery(self.channel.epoch, tag, False, "invoice.issue", body.encode(), Properties())
+            self.consumer.receive(delivery)
+
+
+def admit_by_name(incoming: Incoming, rules: AdmissionRules) -> Admitted:
+    """`dead…` is no command; anything else is one of that id, `id=content` with other content."""
+    assert rules.worker == "/w"
+    name, _, content = incoming.body.decode().partition("=")
+    if name.startswith("dead"):
+        return Admitted(None, DeadLetter(RejectionCode.MALFORMED, "not one"))
+    command = NewCommand("shop", name, "invoice.issue", content, Route(None, name), incoming.received_at, lane="u1")
+    return Admitted(command, None)
+
+
+def _is_ready(part: Bench) -> bool:
+    return part.consumer.is_consuming
+
+
+def bench() -> Bench:
+    journal, dead, channel = FakeIntakeJournal(), FakeDeadLetters(), FakeConsumption()
+    lanes: list[set[str]] = []
+    calls: list[str] = []
+    consumer = Consumer(
+        urls=["amqp://nowhere/"],
+        topology=TOPOLOGY,
+        rules=AdmissionRules(worker="/w", own_queues=TOPOLOGY.own_queues),
+        journal=journal,
+        dead_letters=dead,
+        worker="w1",
+        clock=VirtualClock(),
+        hooks=IntakeHooks(
+            on_accepted=lambda names: lanes.append(set(names)),
+            on_events=lambda: calls.append("events"),
+            count_admission=lambda kind, outcome: calls.append(f"{kind} {outcome}"),
+        ),
+        admit=admit_by_name,
+    )
+    consumer._consumption = channel
+    return Bench(consumer, journal, channel, dead, lanes, calls)
+
+
+@contextlib.asynccontextmanager
+async def at_work(part: Bench) -> AsyncIterator[None]:
+    """The journalling and the burials run; the connection does not."""
+    tasks = [
+        asyncio.create_task(part.consumer._journal_forever()),
+        asyncio.create_task(part.consumer._burials.run()),
+    ]
+    try:
+        yield
+        assert not any(task.done() for task in tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@in_virtual_time
+async def test_deliveries_that_come_together_share_a_transaction_and_an_acknowledgement() -> None:
+    """One commit, one `multiple`."""
+    part = bench()
+    async with at_work(part):
+        part.deliver(*(f"c{n}" for n in range(30)))
+        await asyncio.sleep(1)
+    assert part.journal.batches == [30]
+    assert part.channel.frames == [(30, True)]
+    assert part.lanes == [{"u1"}]
+
+
+@in_virtual_time
+async def test_the_first_of_a_batch_waits_for_others_only_a_moment() -> None:
+    """Five milliseconds, less when enough are there."""
+    part = bench()
+    async with at_work(part):
+        await asyncio.sleep(0)
+        part.deliver("c1")
+        await asyncio.sleep(LINGER_SECONDS / 2)
+        assert part.journal.batches == []
+        part.deliver("c2")
+        await asyncio.sleep(LINGER_SECONDS)
+        assert part.journal.batches == [2]
+        part.deliver(*(f"d{n}" for n in range(BATCH)))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert part.journal.batches == [2, BATCH]
+
+
+@in_virtual_time
+async def test_nothing_is_acknowledged_while_the_journal_is_down() -> None:
+    """Held, tried again, never requeued; journaled once when it is back."""
+    part = bench()
+    part.journal.is_down = True
+    async with at_work(part):
+        part.deliver("c1", "c2")
+        await asyncio.sleep(3)
+        assert part.channel.frames == []
+        assert _is_ready(part)
+        part.deliver("c3")
+        part.journal.is_down = False
+        await asyncio.sleep(3)
+    assert part.journal.repeats == 0
+    assert {name for _, name in part.journal.commands} == {"c1", "c2", "c3"}
+    assert len(part.channel.book) == 0
+
+
+@in_virtual_time
+async def test_a_journal_that_stays_down_stops_the_consumer_and_starts_it_again() -> None:
+    """Others may have the rest meanwhile; readiness says so."""
+    part = bench()
+    part.journal.is_down = True
+    async with at_work(part):
+        part.deliver("c1")
+        await asyncio.sleep(60)
+        assert not _is_ready(part)
+        part.journal.is_down = False
+        await asyncio.sleep(60)
+        assert _is_ready(part)
+    assert part.channel.frames == [(1, False)]
+
+
+@in_virtual_time
+async def test_deliveries_go_back_before_the_broker_takes_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After twenty minutes the connection is closed on purpose; the next one waits for the journal."""
+    part = bench()
+    drops: list[str] = []
+    monkeypatch.setattr(part.consumer._connection, "drop", drops.append)
+    part.journal.is_down = True
+    async with at_work(part):
+        part.deliver("c1")
+        await asyncio.sleep(module.HOLD_SECONDS - 30)
+        assert drops == []
+        await asyncio.sleep(60)
+        assert drops
+
+
+@in_virtual_time
+async def test_a_delivery_of_an_earlier_epoch_is_journaled_but_not_acknowledged() -> None:
+    """Its tag means another message on the new channel. It comes again and is found to be a repeat."""
+    part = bench()
+    part.channel.epoch = 2
+    part.consumer.receive(Delivery(1, 7, False, "invoice.issue", b"c1", Properties()))
+    part.deliver("c2")
+
+    assert await part.consumer.run_once() == 2
+    assert part.channel.frames == [(1, False)]
+    part.deliver("c1")
+    await part.consumer.run_once()
+    assert part.journal.repeats == 1
+    assert len(part.channel.book) == 0
+
+
+@in_virtual_time
+async def test_a_channel_lost_between_commit_and_acknowledgement_harms_nothing() -> None:
+    """The commands are durable; the redelivery is told from a new command."""
+    part = bench()
+    part.deliver("c1")
+    part.channel.is_lost = True
+    assert await part.consumer.run_once() == 1
+    part.channel.is_lost = False
+    part.deliver("c1")
+    await part.consumer.run_once()
+    assert len(part.journal.commands) == 1
+
+
+@in_virtual_time
+async def test_reused_and_busy_are_answered_before_the_acknowledgement() -> None:
+    """Each with an event of its own, and the relay is told."""
+    part = bench()
+    part.deliver("c1=a")
+    await part.consumer.run_once()
+    part.deliver("c1=b")
+    await part.consumer.run_once()
+    part.journal.busy.add("shop")
+    part.deliver("c2")
+    await part.consumer.run_once()
+
+    assert [b'"id_reused"' in answer.event.body for answer in part.journal.answers] == [True, False]
+    assert b'"busy"' in part.journal.answers[1].event.body
+    assert part.calls.count("events") == 2
+    assert len(part.channel.book) == 0
+
+
+@in_virtual_time
+async def test_a_command_the_journal_cannot_take_holds_up_no_other() -> None:
+    """The others are journaled; it goes to the dead letters, for a person to look at."""
+    part = bench()
+    part.journal.poisonous.add("c2")
+    async with at_work(part):
+        part.deliver("c1", "c2", "c3")
+        await asyncio.sleep(1)
+    assert {name for _, name in part.journal.commands} == {"c1", "c3"}
+    assert [message.body for message in part.dead.published] == [b"c2"]
+    assert len(part.channel.book) == 0
+
+
+@in_virtual_time
+async def test_a_journal_that_takes_nothing_buries_nothing() -> None:
+    """Then the fault is the store's, and the commands are innocent."""
+    part = bench()
+    part.journal.poisonous |= {"c1", "c2"}
+    part.deliver("c1", "c2")
+
+    with pytest.raises(JournalUnavailable):
+        await part.consumer.run_once()
+    assert part.consumer.unsettled == 2
+    part.journal.poisonous.clear()
+    assert await part.consumer.run_once() == 2
+    assert part.dead.published == []
+
+
+@in_virtual_time
+async def test_a_drain_waits_for_what_is_here_and_takes_no_more() -> None:
+    """Then it says whether all is done."""
+    part = bench()
+    async with at_work(part):
+        part.deliver("c1", "dead1")
+        assert await part.consumer.drain(5)
+        assert not part.channel.is_consuming
+        part.journal.is_down = True
+        part.deliver("c2")
+        assert not await part.consumer.drain(5)
+    assert len(part.dead.published) == 1

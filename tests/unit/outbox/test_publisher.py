@@ -1,0 +1,301 @@
+"""Finding the one row that ends channels, among those that were only beside it; with a fake link and fake channels."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from aiormq.exceptions import (
+    AMQPConnectionError,
+    ChannelAccessRefused,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+)
+
+from contracts.envelope import CLOUDEVENTS_JSON
+from tests.unit.outbox.rows import TYPE, reply, topic
+from tests.virtual_time import EPOCH, in_virtual_time
+from worker.amqp.confirms import Batch, Verdict
+from worker.amqp.connections import Address, Link
+from worker.amqp.topology import Topology
+from worker.amqp.wire import Outgoing, Properties
+from worker.errors import BrokerLost
+from worker.outbox.publisher import Publisher, message_of
+from worker.records import OutboxRow
+
+TOPOLOGY = Topology("fapiao")
+
+
+@dataclass(eq=False)
+class FakeBroker:
+    """What happens to a message, by routing key."""
+
+    closes: dict[str, BaseException] = field(default_factory=dict)
+    """These end the channel that they are sent on."""
+    silent: set[str] = field(default_factory=set)
+    """These are never confirmed."""
+    drops: set[str] = field(default_factory=set)
+    """These end the connection."""
+    is_blocked: bool = False
+    batches: list[list[str]] = field(default_factory=list)
+    channels: list["FakeChannel"] = field(default_factory=list)
+    link: "FakeLink | None" = None
+
+    async def open_channel(self, link: Link) -> "FakeChannel":
+        if self.link is not link or self.link.is_over:
+            raise BrokerLost("closed")
+        self.channels.append(FakeChannel(self))
+        return self.channels[-1]
+
+    @contextlib.asynccontextmanager
+    async def connect(self, address: Address, name: str, heartbeat: int, epoch: int) -> AsyncIterator[Link]:
+        self.link = FakeLink(epoch, self)
+        yield self.link
+
+
+class FakeTransport:
+    def __init__(self) -> None:
+        self.closing: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+
+class FakeLink(Link):
+    """A link without a socket."""
+
+    def __init__(self, epoch: int, broker: FakeBroker) -> None:
+        super().__init__(epoch, FakeTransport())  # type: ignore[arg-type]
+        self._broker = broker
+        self.is_over = False
+
+    async def is_blocked(self) -> bool:  # type: ignore[explicit-override]
+        return self._broker.is_blocked
+
+    def fail(self, reason: str) -> None:  # type: ignore[explicit-override]
+        self.is_over = True
+        super().fail(reason)
+
+
+class FakeChannel:
+    """Settles each message as the broker says."""
+
+    def __init__(self, broker: FakeBroker) -> None:
+        self._broker = broker
+        self._flying: list[Batch] = []
+        self.is_open = True
+
+    async def send(self, messages: Sequence[Outgoing]) -> Batch:
+        batch = Batch(len(messages))
+        batch.was_sent = True
+        self._flying.append(batch)
+        keys = [message.routing_key for message in messages]
+        self._broker.batches.append(keys)
+        for index, key in enumerate(keys):
+            if (ending := self._ending(key)) is not None:
+                self.is_open = False
+                batch.lose(ending)
+                return batch
+            if key not in self._broker.silent:
+                batch.settle(index, Verdict.CONFIRMED)
+        return batch
+
+    async def close(self) -> None:
+        self.is_open = False
+        for batch in self._flying:
+            batch.lose(None)
+
+    def _ending(self, key: str) -> BaseException | None:
+        if key in self._broker.drops and self._broker.link is not None:
+            self._broker.link.fail("dropped")
+            return AMQPConnectionError("dropped")
+        return self._broker.closes.get(key)
+
+
+@contextlib.asynccontextmanager
+async def publishing(broker: FakeBroker) -> AsyncIterator[Publisher]:
+    publisher = Publisher(
+        urls=["amqp://a/"],
+        topology=TOPOLOGY,
+        declares=False,
+        connect=broker.connect,
+        open_channel=broker.open_channel,
+    )
+    task = asyncio.create_task(publisher.run())
+    await asyncio.sleep(1)
+    try:
+        yield publisher
+        assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def rows_to(*destinations: str) -> list[OutboxRow]:
+    return [reply(seq, destination) for seq, destination in enumerate(destinations)]
+
+
+@in_virtual_time
+async def test_all_rows_go_at_once_each_on_its_way() -> None:
+    """Replies and topic have a channel each."""
+    broker = FakeBroker()
+    async with publishing(broker) as publisher:
+        verdicts = await publisher.publish([*rows_to("a", "b"), topic(7)], 2)
+    assert verdicts == {0: Verdict.CONFIRMED, 1: Verdict.CONFIRMED, 7: Verdict.CONFIRMED}
+    assert sorted(broker.batches) == [["a", "b"], [TYPE]]
+    assert len(broker.channels) == 2
+
+
+@in_virtual_time
+async def test_the_row_that_closes_the_channel_is_found_and_the_others_go() -> None:
+    """First all are lost together, then each goes alone, and only one closes the channel again."""
+    broker = FakeBroker(closes={"poison": ChannelPreconditionFailed("406")})
+    rows = rows_to("a", "poison", "b", "c")
+    async with publishing(broker) as publisher:
+        first = await publisher.publish(rows, 2)
+        second = await publisher.publish([row for row in rows if first[row.seq] is Verdict.LOST], 2)
+        fresh = await publisher.publish([reply(9, "d"), reply(10, "e")], 2)
+    assert {first[seq] for seq in (1, 2, 3)} == {Verdict.LOST}
+    assert second[1] is Verdict.UNSENDABLE
+    assert {verdict for seq, verdict in (first | second).items() if seq != 1} == {Verdict.CONFIRMED}
+    assert broker.batches[-1] == ["d", "e"]
+    assert set(fresh.values()) == {Verdict.CONFIRMED}
+
+
+@in_virtual_time
+async def test_a_lost_connection_makes_nobody_guilty() -> None:
+    """Rows that were in flight go alone once, and then with the others again."""
+    broker = FakeBroker(drops={"b"})
+    rows = rows_to("a", "b", "c")
+    async with publishing(broker) as publisher:
+        first = await publisher.publish(rows, 2)
+        broker.drops.clear()
+        offline = await publisher.publish(rows, 2)
+        await asyncio.sleep(60)
+        again = await publisher.publish(rows, 2)
+    assert first[1] is first[2] is Verdict.LOST
+    assert set(offline.values()) == {Verdict.LOST}
+    assert set(again.values()) == {Verdict.CONFIRMED}
+
+
+@in_virtual_time
+async def test_a_row_that_ends_connections_is_found_too() -> None:
+    """It is alone in flight at one loss after the other."""
+    broker = FakeBroker(drops={"killer"})
+    rows = rows_to("a", "killer", "b")
+    seen: list[dict[int, Verdict]] = []
+    async with publishing(broker) as publisher:
+        for _ in range(6):
+            seen.append(await publisher.publish(rows, 2))
+            await asyncio.sleep(60)
+            rows = [row for row in rows if seen[-1][row.seq] is Verdict.LOST]
+    assert [verdicts.get(1) for verdicts in seen if 1 in verdicts][-1] is Verdict.UNSENDABLE
+    assert any(verdicts.get(2) is Verdict.CONFIRMED for verdicts in seen)
+
+
+@in_virtual_time
+async def test_a_missing_permission_is_nobodys_fault() -> None:
+    """403 refuses the row; it is tried again when somebody has granted it."""
+    broker = FakeBroker(closes={"a": ChannelAccessRefused("403")})
+    async with publishing(broker) as publisher:
+        assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.REFUSED}
+
+
+@in_virtual_time
+async def test_a_missing_exchange_builds_the_link_anew() -> None:
+    """For the topology is declared with each link."""
+    broker = FakeBroker(closes={TYPE: ChannelNotFoundEntity("404")})
+    async with publishing(broker) as publisher:
+        assert await publisher.publish([topic(1)], 2) == {1: Verdict.LOST}
+        broker.closes.clear()
+        await asyncio.sleep(60)
+        assert publisher._connection.epoch == 2
+        assert await publisher.publish([topic(1)], 2) == {1: Verdict.CONFIRMED}
+
+
+@in_virtual_time
+async def test_an_overdue_confirm_gives_the_channel_up() -> None:
+    """So the row can be sent again without its id being in flight twice."""
+    broker = FakeBroker(silent={"slow"})
+    async with publishing(broker) as publisher:
+        verdicts = await publisher.publish(rows_to("a", "slow"), 2)
+        assert verdicts == {0: Verdict.CONFIRMED, 1: Verdict.PENDING}
+        await asyncio.sleep(20)
+        assert await publisher.take_late() == {}
+        await asyncio.sleep(20)
+        assert await publisher.take_late() == {1: Verdict.LOST}
+        assert await publisher.take_late() == {}
+        broker.silent.clear()
+        assert await publisher.publish(rows_to("a", "slow"), 2) == {0: Verdict.CONFIRMED, 1: Verdict.CONFIRMED}
+
+
+@in_virtual_time
+async def test_while_the_broker_takes_nothing_nothing_is_sent_or_given_up() -> None:
+    """A memory alarm may last for hours."""
+    broker = FakeBroker(silent={"a"})
+    async with publishing(broker) as publisher:
+        assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.PENDING}
+        broker.is_blocked = True
+        await asyncio.sleep(10_000)
+        assert await publisher.take_late() == {}
+        assert await publisher.publish([reply(5, "b")], 2) == {5: Verdict.LOST}
+        assert broker.batches == [["a"]]
+
+
+@in_virtual_time
+async def test_without_a_connection_all_is_lost_at_once() -> None:
+    """Nobody waits for what is not there."""
+    publisher = Publisher(urls=["amqp://a/"], topology=TOPOLOGY)
+
+    assert not publisher.is_connected
+    assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.LOST}
+    assert await publisher.publish_dead([_letter("a")]) == [Verdict.LOST]
+    assert await publisher.publish_dead([]) == []
+
+
+@in_virtual_time
+async def test_a_dead_letter_that_closes_the_channel_is_told_from_its_neighbours() -> None:
+    """They are sent again alone, at once."""
+    broker = FakeBroker(closes={"poison": ChannelPreconditionFailed("406")})
+    async with publishing(broker) as publisher:
+        verdicts = await publisher.publish_dead([_letter("a"), _letter("poison"), _letter("b")])
+    assert verdicts == [Verdict.CONFIRMED, Verdict.UNSENDABLE, Verdict.CONFIRMED]
+
+
+@in_virtual_time
+async def test_a_dead_letter_that_is_not_confirmed_is_lost_after_the_time_for_it() -> None:
+    """It is sent again, on another channel."""
+    broker = FakeBroker(silent={"a"})
+    async with publishing(broker) as publisher:
+        assert await publisher.publish_dead([_letter("a")]) == [Verdict.LOST]
+        broker.silent.clear()
+        assert await publisher.publish_dead([_letter("a")]) == [Verdict.CONFIRMED]
+
+
+def test_a_copy_names_its_event_and_carries_the_trace_and_nothing_else() -> None:
+    """The fixed set of headers: what the command brought is not echoed (trap of CC and BCC)."""
+    row = reply(1, traceparent="00-a-b-01", tracestate="x=y", correlation_id="mine")
+
+    message = message_of(row, TOPOLOGY)
+
+    assert (message.exchange, message.routing_key, message.body) == ("", "replies", row.body)
+    assert message.properties == Properties(
+        content_type=CLOUDEVENTS_JSON,
+        headers={"traceparent": "00-a-b-01", "tracestate": "x=y"},
+        delivery_mode=2,
+        correlation_id="mine",
+        message_id="event-1:r",
+        timestamp=EPOCH,
+        type=TYPE,
+        app_id="fapiao-worker",
+    )
+    assert message_of(topic(1), TOPOLOGY).exchange == "fapiao.events"
+    assert message_of(topic(1), TOPOLOGY).properties.message_id == "event-1:t"
+    assert message_of(topic(1), TOPOLOGY).properties.headers is None
+
+
+def test_a_correlation_id_that_is_too_long_in_bytes_is_left_out() -> None:
+    """An id of 200 characters may take 800 bytes, and a short string takes 255. The body says it too."""
+    assert message_of(reply(1, correlation_id="数" * 85), TOPOLOGY).properties.correlation_id == "数" * 85
+    assert message_of(reply(1, correlation_id="数" * 86), TOPOLOGY).properties.correlation_id is None
+
+
+def _letter(key: str) -> Outgoing:
+    return Outgoing("fapiao.dead", key, b"x", Properties(message_id=key))

@@ -1,0 +1,262 @@
+"""What each verdict means for a row, in virtual time."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes import FakeOutboxJournal
+from tests.unit.outbox.rows import reply, topic
+from tests.virtual_time import VirtualClock, in_virtual_time
+from worker.amqp.confirms import Verdict
+from worker.errors import JournalUnavailable
+from worker.outbox.relay import WINDOW, Relay
+from worker.records import OutboxRow
+
+
+class FakePublisher:
+    """Gives the verdicts it was told by destination; otherwise confirms."""
+
+    def __init__(self) -> None:
+        self.is_connected = True
+        self.verdicts: dict[str, Verdict] = {}
+        self.late: dict[int, Verdict] = {}
+        self.rounds: list[list[int]] = []
+        self.sent: list[str] = []
+
+    async def publish(self, rows: Sequence[OutboxRow], patience_seconds: float) -> Mapping[int, Verdict]:
+        self.rounds.append([row.seq for row in rows])
+        self.sent += [row.message_id for row in rows]
+        await asyncio.sleep(0.01)
+        return {row.seq: self.verdicts.get(row.destination, Verdict.CONFIRMED) for row in rows}
+
+    async def take_late(self) -> Mapping[int, Verdict]:
+        late, self.late = self.late, {}
+        return late
+
+
+@dataclass
+class Bench:
+    """A relay between fakes."""
+
+    relay: Relay
+    publisher: FakePublisher
+    journal: FakeOutboxJournal
+
+
+def bench(poll_seconds: float = 1) -> Bench:
+    clock = VirtualClock()
+    publisher, journal = FakePublisher(), FakeOutboxJournal(clock)
+    poll = timedelta(seconds=poll_seconds)
+    return Bench(Relay(journal=journal, publisher=publisher, worker="w", clock=clock, poll=poll), publisher, journal)
+
+
+@contextlib.asynccontextmanager
+async def at_work(part: Bench) -> AsyncIterator[None]:
+    task = asyncio.create_task(part.relay.run())
+    try:
+        yield
+        assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def seconds_of(part: Bench, seq: int) -> list[float]:
+    """How far ahead a row was postponed, each time."""
+    return [round(delay.total_seconds(), 1) for number, delay in part.journal.postponements if number == seq]
+
+
+@in_virtual_time
+async def test_what_is_confirmed_is_forgotten() -> None:
+    """All that is due goes in one round."""
+    part = bench()
+    part.journal.add(*(topic(n) for n in range(WINDOW + 10)))
+
+    assert await part.relay.run_once() == WINDOW
+    assert await part.relay.run_once() == 10
+    assert await part.relay.run_once() == 0
+    assert len(part.journal) == 0
+
+
+@in_virtual_time
+async def test_a_missing_reply_queue_is_tried_with_growing_delays_until_its_time_is_over() -> None:
+    """1 s, 5 s, 30 s, 2 min, then every 10 min; a day after the event it is set aside. Nobody else waits."""
+    part = bench(poll_seconds=60)
+    part.publisher.verdicts["gone"] = Verdict.RETURNED
+    part.journal.add(reply(1, "gone"), *(topic(n) for n in range(2, 10)))
+    async with at_work(part):
+        await asyncio.sleep(5)
+        assert part.journal.forgotten == list(range(2, 10))
+        await asyncio.sleep(timedelta(days=1).total_seconds() - 100)
+        assert part.journal.aside == []
+        await asyncio.sleep(200)
+        assert part.journal.aside == [1]
+    assert seconds_of(part, 1)[:6] == [1, 5, 30, 120, 600, 600]
+    assert seconds_of(part, 1)[-1] < 600, "the last try is when its time is over"
+
+
+@in_virtual_time
+async def test_a_missing_queue_that_appears_gets_its_events_in_order() -> None:
+    """The second event of the command never overtakes the first."""
+    part = bench()
+    part.publisher.verdicts["late"] = Verdict.RETURNED
+    part.journal.add(*(reply(n, "late", command_key=1) for n in range(1, 4)))
+    async with at_work(part):
+        await asyncio.sleep(10)
+        assert {seq for seqs in part.publisher.rounds for seq in seqs} == {1}
+        part.publisher.verdicts.clear()
+        await asyncio.sleep(60)
+    assert part.journal.forgotten == [1, 2, 3]
+
+
+@in_virtual_time
+async def test_a_refused_row_backs_off() -> None:
+    """A full queue will have room again."""
+    part = bench()
+    part.publisher.verdicts["full"] = Verdict.REFUSED
+    part.journal.add(reply(1, "full"))
+    async with at_work(part):
+        await asyncio.sleep(120)
+    assert seconds_of(part, 1)[:5] == [1, 2, 5, 15, 60]
+    assert part.journal.aside == []
+
+
+@in_virtual_time
+async def test_a_row_that_ends_channels_is_parked_for_long() -> None:
+    """It is kept, tried hours apart, and the log says so each time."""
+    part = bench(poll_seconds=60)
+    part.publisher.verdicts["poison"] = Verdict.UNSENDABLE
+    part.journal.add(reply(1, "poison"))
+    async with at_work(part):
+        await asyncio.sleep(8 * 3600)
+    assert seconds_of(part, 1) == [600, 3600, 21600, 21600]
+
+
+@in_virtual_time
+async def test_an_event_that_no_exchange_takes_is_kept() -> None:
+    """It cannot happen with the alternate exchange; without it the event must not vanish."""
+    part = bench(poll_seconds=60)
+    part.publisher.verdicts[topic(1).destination] = Verdict.RETURNED
+    part.journal.add(topic(1))
+    async with at_work(part):
+        await asyncio.sleep(3 * 24 * 3600)
+        assert part.journal.aside == []
+        part.publisher.verdicts.clear()
+        await asyncio.sleep(700)
+    assert part.journal.forgotten == [1]
+
+
+@in_virtual_time
+async def test_lost_rows_are_sent_again_under_the_same_ids() -> None:
+    """Consumers tell the repetition by the id; no attempt is counted, and there is no hot loop."""
+    part = bench()
+    part.publisher.verdicts["replies"] = Verdict.LOST
+    part.journal.add(reply(1))
+    async with at_work(part):
+        await asyncio.sleep(10.5)
+        assert 5 <= len(part.publisher.rounds) <= 12
+        part.publisher.verdicts.clear()
+        await asyncio.sleep(2)
+    assert set(part.publisher.sent) == {"event-1:r"}
+    assert part.journal.postponements == []
+    assert part.journal.forgotten == [1]
+
+
+@in_virtual_time
+async def test_a_slow_confirm_is_awaited_beside_the_next_rounds() -> None:
+    """The row is not sent twice meanwhile, and the others go on."""
+    part = bench()
+    part.publisher.verdicts["slow"] = Verdict.PENDING
+    part.journal.add(reply(1, "slow"))
+    async with at_work(part):
+        await asyncio.sleep(3)
+        assert part.relay.in_flight == 1
+        part.journal.add(topic(2))
+        part.relay.wake()
+        await asyncio.sleep(1)
+        assert part.journal.forgotten == [2]
+        part.publisher.late = {1: Verdict.CONFIRMED}
+        await asyncio.sleep(2)
+        assert part.relay.in_flight == 0
+    assert part.journal.forgotten == [2, 1]
+    assert part.publisher.sent.count("event-1:r") == 1
+
+
+@in_virtual_time
+async def test_a_slow_confirm_that_is_lost_is_sent_again() -> None:
+    """After the time that a confirm may take."""
+    part = bench()
+    part.publisher.verdicts["slow"] = Verdict.PENDING
+    part.journal.add(reply(1, "slow"))
+    async with at_work(part):
+        await asyncio.sleep(3)
+        part.publisher.late = {1: Verdict.LOST}
+        part.publisher.verdicts.clear()
+        await asyncio.sleep(60)
+    assert part.publisher.sent == ["event-1:r", "event-1:r"]
+    assert part.journal.forgotten == [1]
+
+
+@in_virtual_time
+async def test_a_confirm_that_the_journal_cannot_note_is_remembered() -> None:
+    """Not published again for that, and noted as soon as the journal is back."""
+    part = bench()
+    part.journal.add(topic(1))
+    publish = part.publisher.publish
+
+    async def publish_while_the_journal_fails(rows: Sequence[OutboxRow], patience: float) -> Mapping[int, Verdict]:
+        verdicts = await publish(rows, patience)
+        part.journal.is_down = True
+        return verdicts
+
+    part.publisher.publish = publish_while_the_journal_fails  # type: ignore[method-assign, assignment]
+    with pytest.raises(JournalUnavailable):
+        await part.relay.run_once()
+    part.journal.is_down = False
+    await part.relay.run_once()
+
+    assert part.journal.forgotten == [1]
+    assert part.publisher.sent == ["event-1:t"]
+
+
+@in_virtual_time
+async def test_without_a_broker_the_journal_is_left_alone() -> None:
+    """And publishing begins at once when somebody says that there is one."""
+    part = bench()
+    part.publisher.is_connected = False
+    part.journal.add(topic(1))
+    async with at_work(part):
+        await asyncio.sleep(100)
+        assert part.publisher.rounds == []
+        part.publisher.is_connected = True
+        part.relay.wake()
+        await asyncio.sleep(0.1)
+        assert part.journal.forgotten == [1]
+
+
+@in_virtual_time
+async def test_a_journal_that_is_down_is_waited_for() -> None:
+    """With pauses that grow up to ten seconds."""
+    part = bench()
+    part.journal.is_down = True
+    part.journal.add(topic(1))
+    async with at_work(part):
+        await asyncio.sleep(100)
+        part.journal.is_down = False
+        await asyncio.sleep(11)
+    assert part.journal.forgotten == [1]
+
+
+@in_virtual_time
+async def test_a_drain_sends_what_can_go_now() -> None:
+    """And leaves the rest to the next life."""
+    part = bench()
+    part.publisher.verdicts["gone"] = Verdict.RETURNED
+    part.journal.add(reply(1, "gone"), *(topic(n) for n in range(2, 600)))
+
+    assert await part.relay.drain(10)
+    assert len(part.journal) == 1
