@@ -84,7 +84,7 @@ class _Worker:
             reply_ttl=timedelta(seconds=settings.reply_ttl_seconds),
             confirm_timeout=timedelta(seconds=settings.confirm_timeout_seconds),
             poll=timedelta(seconds=settings.poll_seconds),
-            hooks=RelayHooks(count_verdict=self._count_verdict),
+            hooks=RelayHooks(count_verdict=self._metrics.published),
         )
         services = LaneServices(
             journal=self._journal,
@@ -182,10 +182,6 @@ class _Worker:
         """Another process may have made work."""
         self._relay.wake()
         self._scheduler.wake()
-
-    def _count_verdict(self, copy: str, verdict: str, count: int) -> None:
-        for _ in range(count):
-            self._metrics.published(copy, verdict)
 
 
 async def _sleep_unless(happens: Callable[[], Awaitable[object]], seconds: float) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class CommandState(StrEnum):
@@ -184,8 +185,7 @@ class Copy(StrEnum):
     TOPIC = "t"
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxRow(NamedTuple):
     """One copy of one event that the broker has not confirmed yet."""
 
     seq: int

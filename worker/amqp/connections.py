@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-import aio_pika
 import structlog
+from aio_pika.connection import Connection, make_url
 from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import AMQPError
 
@@ -166,25 +166,22 @@ Connect = Callable[[Address, str, int, int], contextlib.AbstractAsyncContextMana
 @contextlib.asynccontextmanager
 async def open_link(address: Address, name: str, heartbeat_seconds: int, epoch: int) -> AsyncIterator[Link]:
     """Connect, and close in bounded time whatever happens. Raises `BrokerLost`."""
-    connection = await ask(
-        aio_pika.connect(
-            address.url,
-            timeout=CONNECT_SECONDS,
-            heartbeat=heartbeat_seconds,
-            client_properties={"connection_name": name},
-        ),
-        CONNECT_SECONDS + 1,
+    connection = Connection(
+        make_url(address.url, heartbeat=heartbeat_seconds), client_properties={"connection_name": name}
     )
-    transport = connection.transport
-    if transport is None:
-        raise BrokerLost("the connection was closed while it opened")
-    link = Link(epoch, transport.connection)
+    link: Link | None = None
     try:
+        await ask(connection.connect(timeout=CONNECT_SECONDS), CONNECT_SECONDS + 1)
+        if connection.transport is None:
+            raise BrokerLost("the connection was closed while it opened")
+        link = Link(epoch, connection.transport.connection)
         yield link
     finally:
+        # One that never opened, too: left to the garbage collector it would try to close itself, in any thread.
         with contextlib.suppress(BrokerLost):
             await ask(connection.close(), CLOSE_SECONDS)
-        link.forget()
+        if link is not None:
+            link.forget()
 
 
 class SupervisedConnection:

@@ -5,11 +5,10 @@ encoder drops. Knows nothing of channels, confirms or sockets.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from struct import Struct
 from struct import error as StructError  # noqa: N812  it is a class
-from typing import Any
+from typing import Any, NamedTuple
 
 from pamqp import commands, encode
 
@@ -30,8 +29,7 @@ class NotEncodableError(ValueError):
     """The message does not fit into AMQP frames. Nothing was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Properties:
+class Properties(NamedTuple):
     """The basic properties of a message; None is absent."""
 
     content_type: str | None = None
@@ -50,8 +48,7 @@ class Properties:
     cluster_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message to publish, mandatory. No two in flight on one channel may share a message id."""
 
     exchange: str
@@ -105,10 +102,8 @@ def _frame(kind: int, channel: int, payload: bytes) -> bytes:
 def _content_header(properties: Properties, body_bytes: int) -> bytes:
     flags = 0
     parts = [b""]
-    for name, bit, encoder in _ENCODERS:
-        value = getattr(properties, name)
-        if value is None and name == "message_id":
-            value = ""
+    for (name, bit, encoder), given in zip(_ENCODERS, properties, strict=True):
+        value = "" if given is None and name == "message_id" else given
         if value is None:
             continue
         flags |= 1 << bit
@@ -139,7 +134,7 @@ def _table(table: Mapping[str, Any]) -> bytes:
     return encode.field_table(dict(table))
 
 
-_ENCODERS = (
+_ENCODERS: tuple[tuple[str, int, Any], ...] = (  # in the order of the fields of `Properties`
     ("content_type", 15, _short),
     ("content_encoding", 14, _short),
     ("headers", 13, _table),

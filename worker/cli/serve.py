@@ -1,6 +1,7 @@
 """`run`, `sandbox`, `db upgrade`: the long-running commands, and what must precede `run` on PostgreSQL."""
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,7 @@ def run() -> None:
         logs.configure(settings)
         from worker.bootstrap import run_worker
 
+        _collect_garbage_seldom()
         raise typer.Exit(_on_uvloop(run_worker(settings)))
 
 
@@ -91,6 +93,13 @@ def upgrade(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         say_json({"applied": applied})
     else:
         say("\n".join(f"applied {name}" for name in applied) or "The schema is this version's already.")
+
+
+def _collect_garbage_seldom() -> None:
+    """What was imported stays, and what commands make is freed by reference counts: looking for cycles at Python's
+    usual pace took 3 % of the CPU, and more with thousands of parked scans."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _on_uvloop(work: Coroutine[Any, Any, T]) -> T:

@@ -38,12 +38,21 @@ def plain(value: Any) -> str:
 
 
 def _same_text(ours: Any, theirs: Any) -> bool | None:
+    if _is_echoed(ours, theirs):
+        return True
     if theirs is None or plain(theirs) == "":
         return None
     return plain(ours or "") == plain(theirs)
 
 
+def _is_echoed(ours: Any, theirs: Any) -> bool:
+    """The usual case, told without a closer look."""
+    return isinstance(theirs, str) and ours == theirs and bool(theirs) and not theirs.isspace()
+
+
 def _same_code(ours: Any, theirs: Any) -> bool | None:
+    if _is_echoed(ours, theirs):
+        return True
     if theirs is None or plain(theirs) == "":
         return None
     return (
@@ -74,7 +83,7 @@ def _same_items(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str,
 
 def _same_item(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     return (
-        _same_goods(plain(ours.get("name") or ""), plain(theirs.get("name") or ""))
+        _same_goods(ours.get("name") or "", theirs.get("name") or "")
         and _same_number(ours.get("quantity"), theirs.get("quantity"))
         and _same_number(ours.get("unitPrice"), theirs.get("unitPrice"))
         and _same_text(ours.get("spec"), theirs.get("spec")) is not False
@@ -82,8 +91,11 @@ def _same_item(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     )
 
 
-def _same_goods(ours: str, theirs: str) -> bool:
+def _same_goods(our_name: str, their_name: str) -> bool:
     """A name may come back with the tax classification before it, `*信息技术服务*软件`, or without the one it had."""
+    if our_name == their_name:
+        return True
+    ours, theirs = plain(our_name), plain(their_name)
     return theirs in {ours, _CLASSIFICATION.sub("", ours)} or _CLASSIFICATION.sub("", theirs) == ours
 
 

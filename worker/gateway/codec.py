@@ -310,7 +310,7 @@ def decimal_of(value: Any) -> Decimal | None:
 
 
 def _redacted_text(value: Any, redactor: Redactor) -> str | None:
-    text = text_of(value)
+    text = value if isinstance(value, str) else text_of(value)
     return None if text is None else redactor.text(text)
 
 

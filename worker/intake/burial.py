@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
@@ -76,7 +76,7 @@ def obituary(dead: Dead, exchange: str) -> Outgoing:
         headers[USER_ID_HEADER] = given.user_id
     if given.expiration is not None:
         headers[EXPIRATION_HEADER] = given.expiration
-    properties = replace(given, headers=headers, user_id=None, expiration=None)
+    properties = given._replace(headers=headers, user_id=None, expiration=None)
     return Outgoing(exchange, dead.delivery.routing_key, dead.delivery.body, properties)
 
 

@@ -125,6 +125,8 @@ def _is_secret(name: str) -> bool:
 
 
 def _plain(text: str) -> str:
+    if not text:
+        return text
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return "".join(text.split()).casefold()

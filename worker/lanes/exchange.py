@@ -62,6 +62,8 @@ class Exchange:
         self._began_at = services.clock.monotonic()
         self._had_refusals = False
         self._next: Command | None = None
+        self.has_looked_for_next = False
+        """The lane has no other due command, but for what woke the line since."""
         self._log = log.bind(command_id=command.id, command_source=command.source)
 
     async def run(self) -> Command | None:
@@ -247,12 +249,13 @@ class Exchange:
         else:
             await self._write(step, ends=self._state.phase is issue.Phase.ENDED)
         crashpoint(f"issue.{record.to}_recorded")
-        self._command = replace(
-            command,
-            state=record.to,
-            last_sequence=command.last_sequence + len(events),
-            submitted_at=now if record.to is CommandState.SUBMITTING else command.submitted_at,
-        )
+        if self._state.phase is not issue.Phase.ENDED:  # else nobody asks any more
+            self._command = replace(
+                command,
+                state=record.to,
+                last_sequence=command.last_sequence + len(events),
+                submitted_at=now if record.to is CommandState.SUBMITTING else command.submitted_at,
+            )
         if record.to is CommandState.COMPLETED:
             self._line.settled.update(self._settlement(said.data.get("invoiceUrl")) for said in record.announcements)
         if events:
@@ -280,7 +283,9 @@ class Exchange:
             nonlocal tries
             tries += 1
             if ends and self._may_take_next():
+                self._line.heed_wake()
                 written, self._next = await journal.record_and_next(step)
+                self.has_looked_for_next = written
                 return written
             return await journal.record(step)
 

@@ -41,7 +41,9 @@ class LaneRunner:
         command: Command | None = self._claim.command
         try:
             while command is not None:
-                command = await self._serve_one(command) or await self._next()
+                command, has_looked = await self._serve_one(command)
+                if command is None:
+                    command = await self._next(has_looked=has_looked)
         except LeaseLost as loss:
             log.warning("lane_lost", reason=str(loss), epoch=self._claim.lease.epoch)
         except JournalUnavailable as fault:
@@ -55,9 +57,11 @@ class LaneRunner:
             crashpoint("lane.hung_up")
             await self._release()
 
-    async def _serve_one(self, command: Command) -> Command | None:
+    async def _serve_one(self, command: Command) -> tuple[Command | None, bool]:
+        """The lane's next command, and whether the journal was asked for it."""
         self._served += 1
-        return await Exchange(self._services, self.line, command, may_take_next=self._may_go_on).run()
+        exchange = Exchange(self._services, self.line, command, may_take_next=self._may_go_on)
+        return await exchange.run(), exchange.has_looked_for_next
 
     def _may_go_on(self) -> bool:
         services = self._services
@@ -66,14 +70,17 @@ class LaneRunner:
         may_connect = self.line.is_connected or services.gate.is_open
         return may_connect and not (services.is_draining or has_had_its_turn or self.line.interruption)
 
-    async def _next(self) -> Command | None:
-        """The lane's next command, waited for as long as an idle session is worth keeping."""
+    async def _next(self, *, has_looked: bool) -> Command | None:
+        """The lane's next command, waited for as long as an idle session is worth keeping. Where the journal was just
+        asked, only a wake is a reason to ask again."""
         idle_until = asyncio.get_running_loop().time() + self._services.settings.session_idle_seconds
         while self._may_go_on():
-            self.line.heed_wake()
-            command = await self._services.journal.next_command(self._claim.lease, self._services.clock.now())
-            if command is not None:
-                return command
+            if not has_looked:
+                self.line.heed_wake()
+                command = await self._services.journal.next_command(self._claim.lease, self._services.clock.now())
+                if command is not None:
+                    return command
+            has_looked = False
             if not self.line.is_connected or self._services.is_contended:
                 return None
             if not await self._idle(idle_until):

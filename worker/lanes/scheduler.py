@@ -128,6 +128,8 @@ class Scheduler:
             services.gate.probed(services.clock.monotonic())
         for claim in claims:
             self._begin(claim)
+        if claims:
+            self._report()
         return len(claims)
 
     def _came_too_late(self, term: int) -> bool:
@@ -158,6 +160,7 @@ class Scheduler:
     async def _keep_looking_at_wanted(self) -> None:
         while True:
             await asyncio.sleep(self._services.settings.poll_seconds)
+            self._report()
             await self._look_at_wanted()
 
     async def _look_at_wanted(self) -> None:
@@ -179,7 +182,6 @@ class Scheduler:
         self._lanes[lane] = runner, task
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(lane, done))
-        self._report()
 
     def _ended(self, lane: str, task: asyncio.Task[None]) -> None:
         if lane in self._lanes and self._lanes[lane][1] is task:
@@ -188,9 +190,9 @@ class Scheduler:
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.error("lane_died", exc_info=fault)
         self._wake.set()
-        self._report()
 
     def _report(self) -> None:
+        """Now and then, not at every change: it looks at every lane."""
         sessions = sum(runner.line.is_connected for runner, _ in self._lanes.values())
         self._services.hooks.lanes(len(self._lanes), sessions)
 

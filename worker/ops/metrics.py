@@ -138,9 +138,9 @@ class Metrics:
 
     # ---- hooks: outbox and service ----------------------------------------------------------------------
 
-    def published(self, copy: str, verdict: str) -> None:
-        """An attempt to publish one copy (`r` or `t`) ended with this verdict of the publisher."""
-        self._published.labels({"r": "reply", "t": "topic"}.get(copy, copy), verdict).inc()
+    def published(self, copy: str, verdict: str, count: int = 1) -> None:
+        """So many attempts to publish a copy (`r` or `t`) ended with this verdict of the publisher."""
+        self._published.labels({"r": "reply", "t": "topic"}.get(copy, copy), verdict).inc(count)
 
     def draining(self, is_draining: bool = True) -> None:  # noqa: FBT001, FBT002, RUF100  one flag, named by the method
         """The worker began to shut down."""

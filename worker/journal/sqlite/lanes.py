@@ -5,11 +5,10 @@ microseconds, by which leases run; `now` is the caller's wall clock, by which wo
 """
 
 import sqlite3
-from dataclasses import replace
 
 from worker.journal.sqlite.readiness import refresh
 from worker.journal.sqlite.statements import Statements
-from worker.records import Claim, Command, CommandState, LaneLease
+from worker.records import Claim, Command, LaneLease
 
 TWINS_MAX = 50
 """Commands set to `held` in one look, so that a long row of them does not hold the transaction."""
@@ -84,7 +83,7 @@ def _unfinished(statements: Statements, lease: LaneLease) -> Command | None:
     if row is None:
         return None
     statements.run("resume_command", key=row["key"], epoch=lease.epoch)
-    return replace(statements.command(row), epoch=lease.epoch)
+    return statements.command_under(row, lease.epoch)
 
 
 def take_next(statements: Statements, lease: LaneLease, now: int) -> Command | None:
@@ -97,20 +96,24 @@ def take_next(statements: Statements, lease: LaneLease, now: int) -> Command | N
             statements.run("hold_command", key=head["key"])
             continue
         statements.run("take_command", key=head["key"], epoch=lease.epoch)
-        command = statements.command(head)
-        return replace(command, state=CommandState.RUNNING, epoch=lease.epoch, attempts=command.attempts + 1)
+        return statements.command_begun(head, lease.epoch)
     return None
 
 
 def next_command(statements: Statements, lease: LaneLease, now: int) -> Command | None:
     """See `LaneJournal.next_command`. Nothing while a command of the lane is unfinished."""
+    if statements.one("lane_active_tenant", lane=lease.lane) is not None:
+        return None
+    return look_for_next(statements, lease, now)
+
+
+def look_for_next(statements: Statements, lease: LaneLease, now: int) -> Command | None:
+    """The lane's holder looks for work where nothing runs: whoever wanted it to look has been heard."""
     row = statements.one("read_lane", lane=lease.lane)
     if row is None or not _is_held_by(row, lease):
         return None
     if row["is_wanted"]:
         statements.run("clear_wanted", lane=lease.lane)
-    if statements.one("lane_active_tenant", lane=lease.lane) is not None:
-        return None
     return take_next(statements, lease, now)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from worker.errors import NotResolvable
 from worker.journal.rows import at_or_none, found, is_final, micros, micros_or_none, to_event
 from worker.journal.sqlite.events import insert_events
-from worker.journal.sqlite.lanes import next_command
+from worker.journal.sqlite.lanes import look_for_next
 from worker.journal.sqlite.readiness import free_twins, look_again
 from worker.journal.sqlite.statements import Statements
 from worker.records import ACTIVE, AccountState, Command, CommandState, Following, Settlement, Step
@@ -70,7 +70,7 @@ def record_and_next(statements: Statements, step: Step, clock: int) -> tuple[boo
     if not record(statements, step, clock):
         return False, None
     is_over = step.to not in ACTIVE
-    return True, next_command(statements, step.lease, micros(step.at)) if is_over else None
+    return True, look_for_next(statements, step.lease, micros(step.at)) if is_over else None
 
 
 def settle(statements: Statements, settlement: Settlement) -> bool:

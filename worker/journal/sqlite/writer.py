@@ -3,8 +3,9 @@
 Operations that wait together share a transaction: one fsync for all. If one of them fails, the transaction is rolled
 back and run again with a savepoint around each, so that the failing one takes nobody with it; savepoints are not
 free, and failures are rare. An operation may therefore run twice, and does nothing but SQL. There is no artificial
-delay: a batch gathers while the batch before it is written, and what one turn of the event loop asks for comes as one. One connection that writes and checkpoints also keeps
-clear of the WAL-reset fault of SQLite before 3.51.3. Knows nothing of what the operations do.
+delay: a batch gathers while the batch before it is written, and what one turn of the event loop asks for comes as
+one. One connection that writes and checkpoints also keeps clear of the WAL-reset fault of SQLite before 3.51.3. Knows
+nothing of what the operations do.
 """
 
 import asyncio
@@ -126,7 +127,7 @@ class Writer:
             connection.execute("COMMIT")
         except Exception as error:
             _roll_back(connection)
-            failure = _translated(error)
+            failure = classify(error)
             log.warning("journal_transaction_failed", operations=len(batch), error=str(error))
             return [(waiting.future, None, failure) for waiting in batch]
         return outcomes
@@ -152,7 +153,7 @@ def _apply_alone(statements: Statements, waiting: _Waiting) -> Outcome:
             raise
         connection.execute("ROLLBACK TO operation")
         connection.execute("RELEASE operation")
-        return waiting.future, None, _translated(error)
+        return waiting.future, None, classify(error)
     connection.execute("RELEASE operation")
     return waiting.future, result, None
 
@@ -175,7 +176,7 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         log.warning("journal_rollback_failed", error=str(error))
 
 
-def _translated(error: BaseException) -> BaseException:
+def classify(error: BaseException) -> BaseException:
     """What SQLite says of its file and its locks is about availability; anything else is a fault of the code."""
     if isinstance(error, sqlite3.OperationalError):
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:

@@ -1,0 +1,163 @@
+"""The journal on a server, for many processes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from tests.conformance.journal_builders import (
+    NOW,
+    admit,
+    begin,
+    complete,
+    new,
+    outbox,
+    state_of,
+    step,
+)
+from tests.conformance.journal_stores import KEY, PostgresStore
+from worker.clock import SystemClock
+from worker.errors import ConfigurationError, JournalUnavailable, SchemaOutdated
+from worker.journal import open_journal
+from worker.journal.postgres import PostgresJournal
+from worker.records import CommandState
+from worker.settings import Settings
+
+LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture
+async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
+    store = PostgresStore(postgres_url)
+    yield store
+    await store.close()
+
+
+def _journal(url: str) -> PostgresJournal:
+    return PostgresJournal(url, keys=[KEY], clock=SystemClock(), pool_size=3)
+
+
+async def test_an_old_schema_is_refused_and_upgrading_helps(store: PostgresStore) -> None:
+    journal = _journal(store.url)
+    with pytest.raises(SchemaOutdated, match="fapiao-worker db upgrade"):
+        await journal.open()
+    assert list(await journal.upgrade()) == ["0001_journal"]
+    assert list(await journal.upgrade()) == []
+    await journal.open()
+    assert list(await journal.upgrade()) == []
+    await journal.close()
+
+
+async def test_upgrading_at_the_same_time_is_upgrading_once(store: PostgresStore) -> None:
+    applied = await asyncio.gather(*(_journal(store.url).upgrade() for _ in range(4)))
+    assert sorted(len(names) for names in applied) == [0, 0, 0, 1]
+
+
+async def test_a_newer_schema_is_refused(store: PostgresStore) -> None:
+    await store.open()
+    await store.write("INSERT INTO journal_schema (version, name) VALUES (999, 'later')")
+    with pytest.raises(SchemaOutdated, match="newer version"):
+        await _journal(store.url).open()
+
+
+async def test_without_keys_it_does_not_begin(store: PostgresStore) -> None:
+    with pytest.raises(ConfigurationError, match="FAPIAO_JOURNAL_KEYS"):
+        PostgresJournal(store.url, keys=[], clock=SystemClock())
+
+
+async def test_a_database_that_is_not_there_is_a_matter_of_configuration(store: PostgresStore) -> None:
+    with pytest.raises(ConfigurationError, match="FAPIAO_DATABASE_URL"):
+        await _journal(f"{store.url}_missing").open()
+
+
+async def test_a_server_that_does_not_answer_is_unavailable() -> None:
+    with pytest.raises(JournalUnavailable):
+        await _journal("postgresql://nobody@127.0.0.1:1/nothing").open()
+
+
+async def test_it_recovers_by_itself_when_its_connections_are_cut(store: PostgresStore) -> None:
+    journal = await store.open_with_worker("w1")
+    await asyncio.gather(*(journal.ping() for _ in range(4)))
+    await _cut_connections(store.url)
+    for _ in range(20):
+        try:
+            await admit(journal, new("a"))
+            break
+        except JournalUnavailable:
+            await asyncio.sleep(0.05)
+    assert await state_of(journal, "a") is CommandState.WAITING
+
+
+async def test_a_call_that_is_cut_off_is_unavailable_and_leaves_nothing(store: PostgresStore) -> None:
+    journal = await store.open_with_worker("w1")
+    blocker = await asyncpg.connect(store.url)
+    transaction = blocker.transaction()
+    await transaction.start()
+    await blocker.execute("LOCK TABLE lane IN ACCESS EXCLUSIVE MODE")
+    call = asyncio.ensure_future(admit(journal, new("a")))
+    await asyncio.sleep(0.3)
+    await blocker.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with pytest.raises(JournalUnavailable):
+        await call
+    await transaction.rollback()
+    await blocker.close()
+    assert await journal.find("a") == []
+
+
+async def test_two_workers_publish_what_is_their_own(store: PostgresStore) -> None:
+    first, second = await store.open_with_worker("w1"), await store.open_with_worker("w2")
+    await complete(first, new("a"))
+    await complete(second, new("b"), worker="w2")
+    assert {row.command_id for row in await outbox(first, "w1")} == {"a"}
+    assert {row.command_id for row in await outbox(second, "w2")} == {"b"}
+
+
+async def test_events_written_after_their_owner_was_buried_are_adopted_too(store: PostgresStore) -> None:
+    journal = await store.open_with_worker("w1")
+    claim = await begin(journal, new("a"))
+    await journal.retire("w1")
+    assert await journal.record(step(claim, CommandState.FAILED, "failed"))
+    heir = await store.open_with_worker("w2")
+    assert await outbox(heir, "w2") == []
+    await heir.reap("w2", NOW)
+    assert len(await outbox(heir, "w2")) == 2
+
+
+async def test_another_process_is_told_of_new_work(store: PostgresStore) -> None:
+    first, second = await store.open_with_worker("w1"), await store.open_with_worker("w2")
+    hints = asyncio.Queue[int]()
+    second.listen(lambda: hints.put_nowait(1))
+    await asyncio.wait_for(hints.get(), 5)
+    await asyncio.sleep(0.1)
+    while not hints.empty():
+        hints.get_nowait()
+    await asyncio.gather(*(admit(first, new(f"c{number}")) for number in range(10)))
+    await asyncio.wait_for(hints.get(), 5)
+
+
+async def test_the_listener_comes_back_by_itself(store: PostgresStore) -> None:
+    journal = await store.open_with_worker("w1")
+    hints = asyncio.Queue[int]()
+    journal.listen(lambda: hints.put_nowait(1))
+    await asyncio.wait_for(hints.get(), 5)
+    await _cut_connections(store.url)
+    await asyncio.wait_for(hints.get(), 10)
+
+
+async def test_the_address_chooses_the_store(store: PostgresStore) -> None:
+    settings = Settings(database_url=store.url, journal_keys=[KEY], _env_file=None)
+    assert isinstance(open_journal(settings, SystemClock()), PostgresJournal)
+
+
+async def _cut_connections(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await connection.close()

@@ -1,0 +1,69 @@
+"""What the drivers' errors mean to the worker."""
+
+import sqlite3
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from worker.errors import ConfigurationError, JournalUnavailable, Transient
+from worker.journal.postgres.pool import classify as classify_postgres
+from worker.journal.sqlite.writer import classify as classify_sqlite
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (asyncpg.ConnectionDoesNotExistError("gone"), JournalUnavailable),
+        (asyncpg.CannotConnectNowError("starting up"), JournalUnavailable),
+        (asyncpg.AdminShutdownError("shutting down"), JournalUnavailable),
+        (asyncpg.CrashShutdownError("crashed"), JournalUnavailable),
+        (asyncpg.TooManyConnectionsError("full"), JournalUnavailable),
+        (asyncpg.DiskFullError("full"), JournalUnavailable),
+        (asyncpg.QueryCanceledError("too slow"), JournalUnavailable),
+        (asyncpg.LockNotAvailableError("locked"), JournalUnavailable),
+        (asyncpg.ReadOnlySQLTransactionError("a standby"), JournalUnavailable),
+        (asyncpg.InterfaceError("connection is closed"), JournalUnavailable),
+        (asyncpg.InternalClientError("cannot switch to state 15"), JournalUnavailable),
+        (ConnectionRefusedError(), JournalUnavailable),
+        (TimeoutError(), JournalUnavailable),
+        (asyncpg.InvalidPasswordError("no"), ConfigurationError),
+        (asyncpg.InvalidCatalogNameError("no such database"), ConfigurationError),
+        (asyncpg.InsufficientPrivilegeError("no"), ConfigurationError),
+    ],
+)
+def test_postgres(error: Exception, meaning: type[Exception]) -> None:
+    meant = classify_postgres(error)
+    assert isinstance(meant, meaning)
+    assert str(meant)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [asyncpg.UniqueViolationError("twice"), asyncpg.UndefinedTableError("no"), asyncpg.DataError("no"), ValueError()],
+)
+def test_faults_of_the_code_stay_what_they_are(error: Exception) -> None:
+    assert classify_postgres(error) is error
+    assert classify_sqlite(error) is error
+
+
+def test_an_unavailable_server_may_be_asked_again() -> None:
+    meant = classify_postgres(ConnectionResetError())
+    assert isinstance(meant, Transient)
+    assert meant.retry_after is not None
+
+
+def test_sqlite(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError) as away:
+        sqlite3.connect(tmp_path / "missing" / "file.db").execute("SELECT 1")
+    assert isinstance(classify_sqlite(away.value), JournalUnavailable)
+
+    connection = sqlite3.connect(tmp_path / "file.db")
+    connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(sqlite3.OperationalError) as readonly:
+        connection.execute("CREATE TABLE t (x)")
+    connection.close()
+    assert isinstance(classify_sqlite(readonly.value), ConfigurationError)
+
+    integrity = sqlite3.IntegrityError("UNIQUE constraint failed")
+    assert classify_sqlite(integrity) is integrity
