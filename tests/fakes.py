@@ -4,7 +4,6 @@ They keep the promises of `worker.ports` that their users rely on, dedupe and or
 to the whole of it by `tests/conformance`.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -90,7 +89,7 @@ class FakeOutboxJournal:
         self._check()
         for seq, due_at in delays:
             if (row := self._rows.get(seq)) is not None:
-                self._rows[seq] = dataclasses.replace(row, attempts=row.attempts + 1)
+                self._rows[seq] = row._replace(attempts=row.attempts + 1)
                 self._due_at[seq] = due_at
                 self.postponements.append((seq, due_at - self._clock.now()))
 

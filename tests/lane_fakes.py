@@ -154,6 +154,10 @@ class FakeLaneJournal:
         await self._leave("claim")
         return claims
 
+    async def held(self, worker: str) -> Sequence[LaneLease]:
+        self._enter("held")
+        return [LaneLease(name, worker, lane.epoch) for name, lane in self.lanes.items() if lane.holder == worker]
+
     async def wanted(self, worker: str) -> Sequence[str]:
         self._enter("wanted")
         return [name for name, lane in self.lanes.items() if lane.holder == worker and lane.is_wanted]

@@ -144,7 +144,8 @@ class _Worker:
         """In start order. Down it goes from the end: no new commands first, then the lanes, and the relay after
         them, for what lanes commit last should still go out."""
         drain = timedelta(seconds=self._settings.drain_seconds)
-        lane_seconds = self._settings.drain_seconds + self._settings.close_timeout_seconds + STOP_SECONDS
+        # Lanes that hang twice over their closing handshakes, and the store's answer at the end.
+        lane_seconds = self._settings.drain_seconds + 2 * (self._settings.close_timeout_seconds + 5) + STOP_SECONDS
         return [
             Stage("publisher", self._publisher.run),
             Stage("relay", self._relay.run, lambda: self._relay.drain(STOP_SECONDS), STOP_SECONDS + 1),

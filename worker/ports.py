@@ -76,6 +76,10 @@ class LaneJournal(Protocol):
         """Lease up to `limit` ready lanes, fair among tenants, then least recently served first."""
         ...
 
+    async def held(self, worker: str) -> Sequence[LaneLease]:
+        """All lanes that the store says this worker holds: some may come from a claim whose answer was lost."""
+        ...
+
     async def wanted(self, worker: str) -> Sequence[str]:
         """Lanes held by this worker that got work from elsewhere since they last looked."""
         ...

@@ -49,6 +49,10 @@ class Store(Protocol):
         """Change the database behind the journal's back."""
         ...
 
+    async def expire(self, worker: str) -> None:
+        """Let a worker's lease run out now, though nobody has noticed."""
+        ...
+
     async def content(self) -> bytes:
         """Every byte that the store keeps."""
         ...
@@ -101,6 +105,9 @@ class SqliteStore(_Opening):
         finally:
             connection.close()
 
+    async def expire(self, worker: str) -> None:
+        await self.write(f"UPDATE worker SET leased_until = 0 WHERE id = '{worker}'")  # noqa: S608
+
     async def content(self) -> bytes:
         # All files, the write-ahead log among them, but not the key.
         return b"".join(file.read_bytes() for file in self.path.parent.iterdir() if file.suffix != ".key")
@@ -151,6 +158,9 @@ class PostgresStore(_Opening):
             await connection.execute(sql)
         finally:
             await connection.close()
+
+    async def expire(self, worker: str) -> None:
+        await self.write(f"UPDATE worker SET leased_until = clock_timestamp() WHERE id = '{worker}'")  # noqa: S608
 
     async def content(self) -> bytes:
         tables = await self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")

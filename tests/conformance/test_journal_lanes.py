@@ -245,6 +245,14 @@ class TestReadiness:
         await journal.claim("w1", 4, NOW)
         assert await journal.ready_lanes(100) == 1
 
+    async def test_a_worker_can_ask_which_lanes_it_holds(self, journal: Journal) -> None:
+        await admit(journal, new("a", lane="u1"), new("b", lane="u2"))
+        claims = await journal.claim("w1", 10, NOW)
+        assert set(await journal.held("w1")) == {claim.lease for claim in claims}
+        assert await journal.held("w2") == []
+        await journal.release(claims[0].lease, NOW)
+        assert list(await journal.held("w1")) == [claims[1].lease]
+
     async def test_work_for_a_held_lane_makes_it_wanted_until_its_holder_looks(self, journal: Journal) -> None:
         claim = await begin(journal, new("a"))
         assert await journal.wanted("w1") == []

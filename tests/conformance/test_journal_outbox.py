@@ -1,6 +1,5 @@
 """What the relay may rely on, on both stores."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -228,10 +227,10 @@ class TestReplay:
 
 class TestAdoption:
     async def test_the_events_of_a_dead_worker_are_published_by_another(self, store: Store) -> None:
-        dead = await store.open_with_worker("dead", timedelta(seconds=0.2))
+        dead = await store.open_with_worker("dead")
         await fail_with(dead, "a", "failed", worker="dead")
         alive = await store.open_with_worker("alive")
-        await asyncio.sleep(0.3)
+        await store.expire("dead")
         await alive.reap("alive", NOW)
         assert len(await outbox(alive, "alive")) == 2
 

@@ -36,6 +36,7 @@ from worker.records import CommandState
 from worker.settings import Settings
 
 LEASE = timedelta(seconds=60)
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ async def main():
 asyncio.run(main())
 """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     assert process.stdout is not None
     acknowledged = [await process.stdout.readline() for _ in range(100)]
@@ -272,6 +273,8 @@ async def main():
 
 asyncio.run(main())
 """
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
     output, _ = await process.communicate()
     return output.decode().strip().splitlines()[-1]

@@ -120,7 +120,7 @@ class Exchange:
                         await self._keep(reason, body)
                 case Disconnected(reason):
                     return ConnectionLost(reason)
-                case ResultShown() if self._settlement(event.invoice_url) in self._line.settled:
+                case ResultShown() if self._services.addresses.is_repeat(*self._settlement(event.invoice_url)):
                     await self._perform_one(KeepStray("repeated", {**event.invoice, "invoiceUrl": event.invoice_url}))
                 case None:
                     raise AssertionError("an exchange is never woken")
@@ -257,7 +257,7 @@ class Exchange:
                 submitted_at=now if record.to is CommandState.SUBMITTING else command.submitted_at,
             )
         if record.to is CommandState.COMPLETED:
-            self._line.settled.update(self._settlement(said.data.get("invoiceUrl")) for said in record.announcements)
+            self._services.addresses.settled(*self._settlement(record.announcements[-1].data.get("invoiceUrl")))
         if events:
             self._services.committed()
         self._report(record)
@@ -321,9 +321,9 @@ class Exchange:
                 seconds=round(self._services.clock.monotonic() - self._began_at, 3),
             )
 
-    def _settlement(self, invoice_url: str | None) -> tuple[str, str]:
-        """What a result is known again by; without an address or a fingerprint, by its command alone."""
-        return self._command.fingerprint or f"command {self._command.key}", invoice_url or f"{self._command.key}"
+    def _settlement(self, invoice_url: str | None) -> tuple[str, str | None, str | None]:
+        """What a result is known again by."""
+        return self._line.lane, self._command.fingerprint, invoice_url
 
     def _check_lease(self) -> None:
         if not self._services.lease.is_safe(self._services.clock.monotonic()):

@@ -34,9 +34,6 @@ class Line:
         self._waiting: asyncio.Timeout | None = None
         self._may_be_woken = False
         self._hanging_up = asyncio.Lock()
-        self.settled: set[tuple[str, str]] = set()
-        """Fingerprint and address of each result that settled a command here. A gateway that sends a result twice
-        must not settle the next command too, where that one cannot be told from the first by anything else."""
 
     @property
     def lane(self) -> str:

@@ -14,7 +14,7 @@ import structlog
 from worker.errors import JournalUnavailable
 from worker.lanes.runner import LaneRunner
 from worker.lanes.services import LaneServices
-from worker.records import Claim
+from worker.records import Claim, LaneLease
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,7 @@ class Scheduler:
         self._worker = worker
         self._lanes: dict[str, tuple[LaneRunner, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._may_hold_unknown = False
         """Lanes that have not ended yet, those of an earlier lease included."""
         self._wake = asyncio.Event()
         self._term = 0
@@ -119,11 +120,14 @@ class Scheduler:
         wished = services.gate.may_begin(min(free, CLAIM_BATCH), services.clock.monotonic())
         if wished <= 0:
             return 0
+        await self._give_back_unknown()
         term = self._term
+        self._may_hold_unknown = True  # until the answer is here, the store may have given what we know nothing of
         claims = await services.journal.claim(self._worker, wished, services.clock.now())
         if self._came_too_late(term):
-            await self._give_back(claims)
+            await self._give_back([claim.lease for claim in claims])
             return 0
+        self._may_hold_unknown = False
         if claims:
             services.gate.probed(services.clock.monotonic())
         for claim in claims:
@@ -135,11 +139,18 @@ class Scheduler:
     def _came_too_late(self, term: int) -> bool:
         return self._services.is_draining or term != self._term
 
-    async def _give_back(self, claims: Sequence[Claim]) -> None:
-        """The lease ended, or the worker began to stop, while the store was answering. A failure is left to the end
-        of the lease."""
-        for claim in claims:
-            await self._services.journal.release(claim.lease, self._services.clock.now())
+    async def _give_back_unknown(self) -> None:
+        """A claim whose answer was lost may be durable all the same. This worker goes on renewing its lease, so lanes
+        that it holds and does not serve would be lost to everybody."""
+        if self._may_hold_unknown:
+            held = await self._services.journal.held(self._worker)
+            await self._give_back([lease for lease in held if lease.lane not in self._lanes])
+            self._may_hold_unknown = False
+
+    async def _give_back(self, leases: Sequence[LaneLease]) -> None:
+        """Lanes that were claimed and not begun. What fails here is given back at the next round, or with the lease."""
+        for lease in leases:
+            await self._services.journal.release(lease, self._services.clock.now())
 
     async def _look_for_contention(self, free: int) -> None:
         services = self._services

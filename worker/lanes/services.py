@@ -7,6 +7,7 @@ from typing import Protocol
 
 from worker.clock import Clock
 from worker.flows.issue import Timing
+from worker.lanes.addresses import InvoiceAddresses
 from worker.lanes.gate import GatewayGate
 from worker.lanes.lease import LeaseWatch
 from worker.ports import Credentials, Gateway, LaneJournal
@@ -52,6 +53,7 @@ class LaneServices:
     is_contended: bool = False
     """Lanes wait while none is free: each should give way soon."""
     is_draining: bool = False
+    addresses: InvoiceAddresses = field(default_factory=InvoiceAddresses)
     lease: LeaseWatch = field(init=False)
     gate: GatewayGate = field(init=False)
     timing: Timing = field(init=False)

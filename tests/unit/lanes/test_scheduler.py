@@ -368,6 +368,20 @@ async def test_claim_that_is_answered_after_the_lease_was_lost_is_not_begun() ->
         assert scheduler.active == 0
 
 
+@in_virtual_time
+async def test_lanes_of_a_claim_whose_answer_was_lost_are_given_back_and_claimed_again() -> None:
+    """The lease is renewed all the while, so nobody else would ever free them."""
+    stage = stage_of(poll_seconds=1)
+    stage.journal.loses_answers.add("claim")
+    stage.journal.add(waiting(1, "a"), waiting(2, "b"))
+
+    async with running(stage):
+        await asyncio.sleep(3)
+
+        assert {stage.journal.state_of(key) for key in (1, 2)} == {S.COMPLETED}
+        assert stage.journal.calls["held"] == 1
+
+
 # ---- the end -------------------------------------------------------------------------------------------
 
 

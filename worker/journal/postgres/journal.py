@@ -137,6 +137,9 @@ class PostgresJournal:
     async def claim(self, worker: str, limit: int, now: datetime) -> Sequence[Claim]:
         return await self._transact(lambda s: lanes.claim(s, worker, limit, now))
 
+    async def held(self, worker: str) -> Sequence[LaneLease]:
+        return await self._run(lambda s: lanes.held(s, worker))
+
     async def wanted(self, worker: str) -> Sequence[str]:
         return await self._run(lambda s: lanes.wanted(s, worker))
 

@@ -128,6 +128,11 @@ def is_held_by(row: "Record", lease: LaneLease) -> bool:
     return bool(row["holder"] == lease.worker and row["epoch"] == lease.epoch)
 
 
+async def held(statements: Statements, worker: str) -> list[LaneLease]:
+    """See `LaneJournal.held`."""
+    return [LaneLease(row["lane"], worker, row["epoch"]) for row in await statements.all("leases_of", worker)]
+
+
 async def wanted(statements: Statements, worker: str) -> list[str]:
     """See `LaneJournal.wanted`."""
     return [row["lane"] for row in await statements.all("wanted_lanes", worker)]

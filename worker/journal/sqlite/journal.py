@@ -147,6 +147,9 @@ class SqliteJournal:
         clock = self._monotonic()
         return await self._run(partial(lanes.claim, worker=worker, limit=limit, now=micros(now), clock=clock))
 
+    async def held(self, worker: str) -> Sequence[LaneLease]:
+        return await self._run(partial(lanes.held, worker=worker))
+
     async def wanted(self, worker: str) -> Sequence[str]:
         return await self._run(partial(lanes.wanted, worker=worker))
 

@@ -127,6 +127,11 @@ def _is_held_by(row: sqlite3.Row | None, lease: LaneLease) -> bool:
     return row is not None and row["holder"] == lease.worker and row["epoch"] == lease.epoch
 
 
+def held(statements: Statements, worker: str) -> list[LaneLease]:
+    """See `LaneJournal.held`."""
+    return [LaneLease(row["lane"], worker, row["epoch"]) for row in statements.all("leases_of", worker=worker)]
+
+
 def wanted(statements: Statements, worker: str) -> list[str]:
     """See `LaneJournal.wanted`."""
     return [row["lane"] for row in statements.all("wanted_lanes", worker=worker)]

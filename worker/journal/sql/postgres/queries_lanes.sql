@@ -75,6 +75,9 @@ UPDATE lane SET is_wanted = true WHERE lane = $1 AND NOT is_wanted;
 -- name: clear_wanted
 UPDATE lane SET is_wanted = false WHERE lane = $1;
 
+-- name: leases_of
+SELECT lane, epoch FROM lane WHERE holder = $1;
+
 -- name: wanted_lanes
 SELECT lane FROM lane WHERE holder = $1 AND is_wanted;
 

@@ -60,6 +60,9 @@ UPDATE lane SET is_wanted = 1 WHERE lane = :lane AND is_wanted = 0;
 -- name: clear_wanted
 UPDATE lane SET is_wanted = 0 WHERE lane = :lane AND is_wanted = 1;
 
+-- name: leases_of
+SELECT lane, epoch FROM lane WHERE holder = :worker;
+
 -- name: wanted_lanes
 SELECT lane FROM lane WHERE holder = :worker AND is_wanted = 1;
 
