@@ -143,7 +143,9 @@ class Failed(EventData):
     code: FailureCode
     stage: str
     message: str
-    retryable: bool = Field(description="whether the same order may be sent again as it is, under a new id")
+    retryable: bool = Field(
+        description="whether the same order may be sent again under a new id and, where it had one, a new orderNo"
+    )
     attempts: int
 
 

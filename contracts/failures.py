@@ -78,4 +78,5 @@ RETRYABLE = frozenset(
         FailureCode.DEADLINE_EXCEEDED,
     }
 )
-"""Failures after which the same order may be sent again as it is, under a new id: nothing was submitted."""
+"""Failures after which the same order may be sent again, under a new id: nothing was submitted. An `orderNo` stays with
+the first command that named it, so the new one needs another, or none."""

@@ -57,7 +57,7 @@ def amqp_prefix(amqp_url: str) -> Iterator[str]:
     """A value for FAPIAO_PREFIX that is this test's own. What is declared under it is deleted afterwards."""
     prefix = f"t{uuid.uuid4().hex[:12]}"
     yield prefix
-    aside(_delete_objects(amqp_url, prefix))
+    aside(delete_amqp_objects(amqp_url, prefix))
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ async def _declare_queue(url: str, name: str) -> None:
         await channel.declare_queue(name, durable=True)
 
 
-async def _delete_objects(url: str, prefix: str) -> None:
+async def delete_amqp_objects(url: str, prefix: str) -> None:
     """Delete what carries the prefix. Deleting what is not there is no error in RabbitMQ."""
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()

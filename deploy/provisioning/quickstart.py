@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
         python = environment.provision(ROOT, development=False, say=say)
         server = choice.obtain_rabbitmq(say)
         try:
-            say(f"Ready after {time.monotonic() - started:.0f} s.\n")
+            say(f"Ready after {time.monotonic() - started:.0f} s.")
+            say("In a terminal of your own, `. .venv/bin/activate` puts the command fapiao-worker on the path.\n")
             code = _demo(python, server.url(), arguments)
         finally:
             server.close()
@@ -52,8 +53,8 @@ def main(arguments: list[str]) -> int:
         say("deploy/quickstart: interrupted; nothing is left running.")
         return INTERRUPTED
     if code == 0:
-        say(f"\nAll of it took {time.monotonic() - started:.0f} s, and nothing is left running. The command is")
-        say(".venv/bin/fapiao-worker; `deploy/quickstart --keep` leaves everything up, to send it orders of your own.")
+        say(f"\nAll of it took {time.monotonic() - started:.0f} s, and nothing is left running.")
+        say("`deploy/quickstart --keep` leaves everything up, to send it orders of your own.")
     return code
 
 

@@ -1,11 +1,19 @@
-"""The stack of a scenario, on either store."""
+"""The stack of a scenario, on either store.
 
-from collections.abc import AsyncIterator, Callable
+`new_stack` makes one for a test that needs settings of its own or breaks something; `stack` is one worker per store
+and test process, shared by the tests that only send it messages: each uses user ids and command ids of its own.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
+import pytest_asyncio
 
+from tests.conftest import aside, delete_amqp_objects
 from tests.scenarios.stack import Stack
 
 
@@ -26,10 +34,40 @@ def new_stack(amqp_url: str, amqp_prefix: str, database_url: str, tmp_path: Path
     return make
 
 
-@pytest.fixture
-async def stack(new_stack: Callable[..., Stack]) -> AsyncIterator[Stack]:
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store for the shared worker; its server's end takes it away."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('shared') / 'journal.db'}"
+    server: str = request.getfixturevalue("postgres_server")
+    name = f"t{uuid.uuid4().hex[:12]}"
+    aside(_create(server, name))
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+async def _create(server: str, name: str) -> None:
+    connection = await asyncpg.connect(server)
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+def shared_prefix(amqp_url: str, shared_database_url: str) -> Iterator[str]:
+    """A FAPIAO_PREFIX for the shared worker of this store."""
+    assert shared_database_url
+    prefix = f"t{uuid.uuid4().hex[:12]}"
+    yield prefix
+    aside(delete_amqp_objects(amqp_url, prefix))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stack(
+    amqp_url: str, shared_prefix: str, shared_database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
     """A stack whose gateway issues without a scan, with one worker that consumes."""
-    async with new_stack() as made:
+    settings = {"FAPIAO_ANSWER_TIMEOUT_SECONDS": "2", "FAPIAO_LOGIN_FAILURES": "5"}
+    folder = tmp_path_factory.mktemp("stack")
+    async with Stack(amqp_url, shared_prefix, shared_database_url, folder, settings=settings) as made:
         await made.prepare()
         made.start_worker()
         await made.worker_is_consuming()

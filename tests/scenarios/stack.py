@@ -24,7 +24,12 @@ import httpx
 from aio_pika.abc import AbstractChannel, AbstractRobustConnection
 
 from worker.clock import SystemClock
+from worker.journal import open_journal
+from worker.ports import Journal
+from worker.records import FINAL as FINAL_STATES
+from worker.records import CommandState
 from worker.sandbox.server import Sandbox, SandboxOptions
+from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 FINAL = ("completed", "failed", "rejected")
@@ -64,7 +69,7 @@ def make_order(remark: str, user: str = "user-1", **changes: Any) -> dict[str, A
     invoice |= changes.pop("invoice", {})
     login = {
         "companyCode": "91330701MA2M37T86L",
-        "phone": "13987654321",
+        "phone": f"phone-of-{user}",
         "password": password,
         "area": "zhejiang",
         "role": "法定代表人",
@@ -161,8 +166,14 @@ class Stack:
     async def prepare(self) -> None:
         """Give PostgreSQL its schema, as an operator would; SQLite gets it from `run`."""
         if self.database_url.startswith("postgres"):
-            done = await self.command_line("db", "upgrade")
-            assert done.returncode == 0, done.stderr
+            journal = self.journal()
+            await journal.upgrade()
+            await journal.close()
+
+    def journal(self) -> Journal:
+        """The store, to look at beside the running workers."""
+        keys = {"journal_keys": JOURNAL_KEY, "database_url": self.database_url}
+        return open_journal(Settings.model_validate(keys), SystemClock(), readonly=True)
 
     # ---- workers -----------------------------------------------------------------------------------
 
@@ -236,6 +247,11 @@ class Stack:
         exchange = await self.channel.get_exchange(f"{self.prefix}.commands", ensure=False)
         await exchange.publish(message, routing_key="invoice.issue")
 
+    @staticmethod
+    def new_id() -> str:
+        """An id that nobody used."""
+        return f"c-{uuid.uuid4().hex[:10]}"
+
     async def publish_without_id(self, data: object) -> None:
         """Publish a body that nothing identifies: the client library would mint an id where it finds none."""
         message = aio_pika.Message(json.dumps(data).encode(), content_type="application/json", delivery_mode=2)
@@ -245,7 +261,7 @@ class Stack:
 
     async def publish_order(self, user: str = "user-1", **changes: Any) -> str:
         """Publish a good order under a new id; the id stands in the remark, so that the sandbox's books name it."""
-        command_id = changes.pop("command_id", None) or f"c-{uuid.uuid4().hex[:10]}"
+        command_id = changes.pop("command_id", None) or self.new_id()
         await self.publish(command_id, make_order(command_id, user, **changes))
         return command_id
 
@@ -353,18 +369,23 @@ class Stack:
 
     async def check_nothing_is_left(self, seconds: float = 15) -> None:
         """No command under way, no event unpublished, nothing waiting in the issue queue."""
-        left: list[object] = []
-        states = ("waiting", "running", "submitting", "scanning", "following", "held")
-        unfinished = [word for state in states for word in ("--state", state)]
+        journal = self.journal()
+        await journal.open()
+        left: list[str] = []
         try:
             async with asyncio.timeout(seconds):
-                while True:
-                    listed = await self.command_line("list", *unfinished, "--json")
-                    assert listed.returncode == 0, listed.stderr
-                    left = [json.loads(line) for line in listed.stdout.splitlines() if line.strip()]
-                    if not any(left):
-                        break
+                while left := await self._left_in(journal):
+                    await asyncio.sleep(0.1)
         except TimeoutError:
             raise AssertionError(f"still under way: {left}") from None
+        finally:
+            await journal.close()
         queue = await self.channel.declare_queue(f"{self.prefix}.issue", passive=True)
         assert queue.declaration_result.message_count == 0
+
+    @staticmethod
+    async def _left_in(journal: Journal) -> list[str]:
+        unfinished = [state for state in CommandState if state not in FINAL_STATES | {CommandState.IN_DOUBT}]
+        left = [f"{command.id} {command.state}" for command in await journal.commands(unfinished)]
+        unpublished = (await journal.backlog(SystemClock().now())).outbox
+        return left + ([f"{unpublished} events"] if unpublished else [])

@@ -9,7 +9,7 @@ import pytest
 from tests.scenarios.stack import ROOT, Stack, make_order
 from worker.sandbox.server import SandboxOptions
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_an_order_is_issued_with_a_scan(new_stack: Callable[..., Stack]) -> None:
@@ -118,27 +118,21 @@ async def test_a_second_command_for_an_order_number_gets_the_firsts_outcome(stac
     ],
 )
 async def test_a_faulty_gateway_is_answered_as_designed(
-    new_stack: Callable[..., Stack], fault: str, outcome: str, code: str | None
+    stack: Stack, fault: str, outcome: str, code: str | None
 ) -> None:
     """And whatever it does, the next order of the same seller is issued."""
-    async with new_stack(settings={"FAPIAO_ANSWER_TIMEOUT_SECONDS": "2", "FAPIAO_LOGIN_FAILURES": "5"}) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+    seller = f"seller-{fault}"
+    password = {"password": "refuse-login"} if fault == "login_refused" else {"fault": fault}
+    broken = await stack.publish_order(seller, **password)
+    await stack.until([broken], [outcome])
+    good = await stack.publish_order(seller, invoice={"buyerName": "下一位"})
+    await stack.until([good], ["completed"])
 
-        if fault == "login_refused":
-            broken = await stack.publish_order(password="refuse-login")
-        else:
-            broken = await stack.publish_order(fault=fault)
-        await stack.until([broken], [outcome])
-        good = await stack.publish_order(invoice={"buyerName": "下一位"})
-        await stack.until([good], ["completed"])
-
-        if code is not None:
-            assert stack.last(broken, outcome)["code"] == code
-        if outcome == "in_doubt":
-            assert stack.last(broken, "in_doubt")["needsPerson"] is True
-        stack.check_promises([broken, good])
+    if code is not None:
+        assert stack.last(broken, outcome)["code"] == code
+    if outcome == "in_doubt":
+        assert stack.last(broken, "in_doubt")["needsPerson"] is True
+    stack.check_promises([broken, good])
 
 
 async def test_an_account_rests_after_refused_logins(new_stack: Callable[..., Stack]) -> None:
