@@ -4,13 +4,14 @@ Builds and names events; the same command and sequence give the same event id af
 of AMQP itself.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -61,7 +62,11 @@ class EventEnvelope(BaseModel):
 
 def event_id(source: str, command_id: str, sequence: int | str) -> str:
     """The stable id of a command's event; `sequence` is text only for answers that are not the command's own."""
-    return str(uuid5(_EVENT_IDS, f"{source}\n{command_id}\n{sequence}"))
+    name = f"{source}\n{command_id}\n{sequence}".encode()
+    digest = hashlib.sha1(_EVENT_IDS.bytes + name, usedforsecurity=False).digest()
+    # A UUIDv5 (RFC 9562), written without the detour over an object.
+    plain = (digest[:6] + bytes((digest[6] & 0x0F | 0x50, digest[7], digest[8] & 0x3F | 0x80)) + digest[9:16]).hex()
+    return f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
 
 
 def timestamp(moment: datetime) -> str:

@@ -61,6 +61,7 @@ def started(name: str, amqp_url: str, gateway: str, prefix: str, *, lanes: int) 
             "FAPIAO_GATEWAY_URL": gateway,
             "FAPIAO_PREFIX": prefix,
             "FAPIAO_HTTP_PORT": "0",
+            "FAPIAO_DRAIN_SECONDS": "1",
             "FAPIAO_LOG_FORMAT": "json",
             "FAPIAO_MAX_LANES": str(lanes),
             "FAPIAO_PREFETCH": str(lanes if name == "bare" else 200),

@@ -85,6 +85,10 @@ class IssueState:
     phase: Phase = Phase.TAKEN
     qr_attempt: int = 0
 
+    def moved(self, phase: Phase) -> "IssueState":
+        """The same in another phase."""
+        return IssueState(phase, self.qr_attempt)
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -133,7 +137,7 @@ def _begin(at: Situation, given: Begin) -> Decision:
         )
     if given.session_is_open:
         return _submit(at)
-    return Decision(replace(at.state, phase=Phase.CONNECTING), (Connect(),))
+    return Decision(at.state.moved(Phase.CONNECTING), (Connect(),))
 
 
 def _is_overdue(at: Situation) -> bool:
@@ -147,7 +151,7 @@ def deadline_exceeded() -> tuple[FailureCode, Stage, str]:
 
 
 def _log_in(at: Situation, _: Connected) -> Decision:
-    return Decision(replace(at.state, phase=Phase.LOGGING_IN), (SendLogin(),), at.timing.login)
+    return Decision(at.state.moved(Phase.LOGGING_IN), (SendLogin(),), at.timing.login)
 
 
 def _connect_failed(at: Situation, given: ConnectFailed) -> Decision:
@@ -201,7 +205,7 @@ def _submit(at: Situation) -> Decision:
     if _is_overdue(at):
         return _fail(at, *deadline_exceeded())
     return Decision(
-        replace(at.state, phase=Phase.SUBMITTED),
+        at.state.moved(Phase.SUBMITTED),
         (Record(CommandState.SUBMITTING), Submit()),
         at.timing.answer,
     )
@@ -233,7 +237,7 @@ def _qr_shown(at: Situation, given: QrShown) -> Decision:
 
 
 def _qr_refused(at: Situation, _: QrRefused) -> Decision:
-    return Decision(replace(at.state, phase=Phase.QR_REFUSED), timer=at.timing.refusal_grace)
+    return Decision(at.state.moved(Phase.QR_REFUSED), timer=at.timing.refusal_grace)
 
 
 def _qr_final(at: Situation, _: TimedOut | ResultRefused) -> Decision:
@@ -262,7 +266,7 @@ def _unanswered(at: Situation, _: TimedOut) -> Decision:
 
 
 def _scan_over(at: Situation, _: TimedOut) -> Decision:
-    return Decision(replace(at.state, phase=Phase.RESULT_OVERDUE), timer=at.timing.result)
+    return Decision(at.state.moved(Phase.RESULT_OVERDUE), timer=at.timing.result)
 
 
 def _never_scanned(at: Situation, _: TimedOut) -> Decision:
@@ -302,7 +306,7 @@ def _fail(at: Situation, code: FailureCode, stage: Stage, message: str) -> Decis
 
 
 def _end(at: Situation, *effects: Effect) -> Decision:
-    return Decision(replace(at.state, phase=Phase.ENDED), effects)
+    return Decision(at.state.moved(Phase.ENDED), effects)
 
 
 Transition = Callable[[Situation, Any], Decision]

@@ -296,6 +296,8 @@ def flag_of(value: Any) -> int | None:
 def decimal_of(value: Any) -> Decimal | None:
     """An exact number of bounded length, from a number or text; None from anything else, binary floats too."""
     if isinstance(value, str):
+        if len(value) <= _MAX_DIGITS and value.isascii() and value.replace(".", "", 1).isdigit():
+            return Decimal(value)  # the usual case, surely finite and short
         try:
             value = Decimal(value.strip())
         except InvalidOperation:
@@ -344,4 +346,21 @@ def _constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
-_parsed: Final[Callable[[str], Any]] = json.JSONDecoder(parse_float=_number, parse_constant=_constant).decode
+def _parsed(text: str) -> Any:
+    """Strict JSON with exact numbers. Raises `ValueError`."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        return _exactly_parsed(text)
+    # The fast parser rounds fractions and huge integers to binary floats.
+    return _exactly_parsed(text) if _has_float(value) else value
+
+
+def _has_float(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return any(map(_has_float, value.values()))
+    return any(map(_has_float, value)) if kind is list else kind is float
+
+
+_exactly_parsed: Final[Callable[[str], Any]] = json.JSONDecoder(parse_float=_number, parse_constant=_constant).decode

@@ -10,7 +10,7 @@ a late result of an earlier submission looks the same (trap 9).
 from enum import StrEnum
 from typing import Final
 
-from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE, LOGIN
+from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE, LOGIN, InvoiceInfo, InvoiceItem
 from worker.gateway import codec, qr
 from worker.gateway.codec import IgnoredReason, Reply
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
@@ -26,6 +26,10 @@ from worker.ports import (
 )
 
 MAX_FRAME_BYTES: Final = 1024 * 1024
+_CLEAR_MEMBERS: Final = frozenset(
+    name for name in (*InvoiceInfo.model_fields, *InvoiceItem.model_fields) if not is_secret_name(name)
+)
+"""What of an invoice is sent and is no secret."""
 
 
 class Phase(StrEnum):
@@ -167,5 +171,5 @@ def _clear_texts(submission: Submission) -> frozenset[str]:
         text
         for part in (invoice, *lines)
         for name, text in part.items()
-        if isinstance(text, str) and not is_secret_name(name)
+        if name in _CLEAR_MEMBERS and isinstance(text, str)
     )

@@ -10,7 +10,7 @@ import platform
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -50,6 +50,7 @@ class Metrics:
         self._clock = clock
         self._backlog_read_at: float | None = None
         self._reading = asyncio.Lock()
+        self._children: dict[tuple[Any, ...], Any] = {}
         self.registry = CollectorRegistry()
         self._create_counters()
         self._create_gauges()
@@ -94,11 +95,18 @@ class Metrics:
         self._draining = gauge("draining", "Whether the worker is shutting down.")
         self._lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the last scrape.")
 
+    def _child(self, metric: Counter | Histogram, *labels: str) -> Any:
+        """The metric with these labels, found once: the library's own search takes a lock and longer than counting."""
+        key = (metric, *labels)
+        if key not in self._children:
+            self._children[key] = metric.labels(*labels)
+        return self._children[key]
+
     # ---- hooks: intake ---------------------------------------------------------------------------------
 
     def admitted(self, command_type: str, outcome: str) -> None:
         """A message was taken in, with what admission made of it."""
-        self._admitted.labels(_known(command_type, _TYPES), _known(outcome, _OUTCOMES)).inc()
+        self._child(self._admitted, _known(command_type, _TYPES), _known(outcome, _OUTCOMES)).inc()
 
     def dead_lettered(self, code: str) -> None:
         """A message that was no command went to the dead queue."""
@@ -113,7 +121,7 @@ class Metrics:
     def settled(self, command_type: str, outcome: str, code: str = "") -> None:
         """A command ended, or went into doubt."""
         code = _known(code, _CODES) if code else ""
-        self._settled.labels(_known(command_type, _TYPES), _known(outcome, _OUTCOMES), code).inc()
+        self._child(self._settled, _known(command_type, _TYPES), _known(outcome, _OUTCOMES), code).inc()
 
     def frame_ignored(self, reason: str) -> None:
         """`reason` is one of the codec's own short words."""
@@ -134,13 +142,13 @@ class Metrics:
 
     def gateway_answered(self, operation: str, seconds: float) -> None:
         """`operation` is one of connect, login, answer, scan, result."""
-        self._latency.labels(operation).observe(seconds)
+        self._child(self._latency, operation).observe(seconds)
 
     # ---- hooks: outbox and service ----------------------------------------------------------------------
 
     def published(self, copy: str, verdict: str, count: int = 1) -> None:
         """So many attempts to publish a copy (`r` or `t`) ended with this verdict of the publisher."""
-        self._published.labels({"r": "reply", "t": "topic"}.get(copy, copy), verdict).inc(count)
+        self._child(self._published, {"r": "reply", "t": "topic"}.get(copy, copy), verdict).inc(count)
 
     def draining(self, is_draining: bool = True) -> None:  # noqa: FBT001, FBT002, RUF100  one flag, named by the method
         """The worker began to shut down."""
