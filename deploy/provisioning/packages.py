@@ -49,8 +49,9 @@ def install(packages: list[str], service: str | None, say: Say) -> None:
 
 
 @contextlib.contextmanager
-def _no_service_starts(policy: Path = POLICY) -> Iterator[None]:
+def _no_service_starts() -> Iterator[None]:
     """Have Debian's maintainer scripts leave services alone (invoke-rc.d asks this file)."""
+    policy = POLICY
     if policy.exists():
         yield
         return

@@ -67,7 +67,8 @@ def _demo(python: Path, amqp_url: str, arguments: list[str]) -> int:
         try:
             code = demo.wait()
         except KeyboardInterrupt:
-            # On a terminal Ctrl-C has reached the demo already; a SIGTERM sent to this process has not.
+            # Ctrl-C on a terminal has reached the demo already, a signal to this process alone has not. The demo heeds
+            # the first one only, so that sending it again does no harm.
             demo.send_signal(signal.SIGTERM)
             code = demo.wait()
         guard.forget("process", demo.pid)

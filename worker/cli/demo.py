@@ -52,10 +52,7 @@ def demo(
 
         settings = load_settings()
         quiet_logs(settings)
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if task is not None:
-                loop.add_signal_handler(number, task.cancel)
+        _stop_once_on_a_signal()
         try:
             async with Stage(settings, auto_scan) as stage:
                 code = await _play(stage, timeout)
@@ -69,6 +66,21 @@ def demo(
     with explained():
         code = asyncio.run(work())
     raise typer.Exit(code)
+
+
+def _stop_once_on_a_signal() -> None:
+    """Cancel this task at the first signal. Further ones change nothing: they would cut the clearing up short, and
+    sandbox and worker would stay behind. SIGHUP is the terminal's window being closed."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    seen: list[int] = []
+
+    def stop(number: int) -> None:
+        if not seen and task is not None:
+            task.cancel()
+        seen.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
 
 
 async def _play(stage: "Stage", timeout_seconds: float) -> int:

@@ -62,6 +62,7 @@ class Exchange:
         self._began_at = services.clock.monotonic()
         self._had_refusals = False
         self._next: Command | None = None
+        self._answer_was_lost = False
         self.has_looked_for_next = False
         """The lane has no other due command, but for what woke the line since."""
         self._log = log.bind(command_id=command.id, command_source=command.source)
@@ -261,6 +262,8 @@ class Exchange:
         if events:
             self._services.committed()
         self._report(record)
+        if self._answer_was_lost:
+            raise LeaseLost("the store's answer was lost; the lane is claimed anew")
 
     async def _record_submission(self, step: Step) -> None:
         """Written once or not at all: if the store does not answer, the command must be taken as submitted by
@@ -275,7 +278,8 @@ class Exchange:
 
     async def _write(self, step: Step, *, ends: bool) -> None:
         """Raises `LeaseLost` if somebody else has the lane. A second try that finds the step done is no loss: the first
-        one's commit may have gone through although its answer did not."""
+        one's commit may have gone through although its answer did not. It may also have begun the lane's next
+        command; only a new claim shows that."""
         journal = self._services.journal
         tries = 0
 
@@ -289,9 +293,11 @@ class Exchange:
                 return written
             return await journal.record(step)
 
-        if not await self._insist(write) and tries == 1:
+        is_written = await self._insist(write)
+        if not is_written and tries == 1:
             self._log.warning("step_fenced", step=step.to)
             raise LeaseLost("the lane has another holder")
+        self._answer_was_lost = ends and not is_written
 
     async def _insist(self, act: Callable[[], Awaitable[T]]) -> T:
         """Until the store answers. What is known by now (an invoice issued!) must not die with this worker because a

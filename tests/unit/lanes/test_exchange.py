@@ -251,12 +251,14 @@ async def test_session_goes_with_the_lease_while_the_result_waits_for_the_store(
 
 
 @in_virtual_time
-async def test_record_whose_answer_was_lost_is_not_written_twice() -> None:
+async def test_record_whose_answer_was_lost_is_not_written_twice_and_ends_the_lane() -> None:
+    """The lost answer may have held the lane's next command, already running: a new claim finds it."""
     played = Played(QR, After(1, make_result()))
     exchange = await played.prepare()
     played.journal.loses_answers.add("record_and_next")
 
-    await exchange.run()
+    with pytest.raises(LeaseLost, match="claimed anew"):
+        await exchange.run()
 
     assert played.journal.outcomes_of(1) == ["qr_required", "completed"]
     assert played.stage.acts[-2:] == ["record completed", "fenced completed"]

@@ -35,22 +35,25 @@ def insert_copies(  # noqa: PLR0913
     at: datetime,
 ) -> None:
     """Queue copies of an event that is written already; the body stays with the event."""
-    moment, route = micros(at), command.route
-    for copy, destination in copies:
-        statements.run(
-            "insert_outbox",
-            key=key,
-            sequence=event.sequence,
-            command_id=command.id,
-            copy=copy,
-            destination=destination,
-            event_id=event.id,
-            event_type=event.type,
-            correlation_id=route.correlation_id,
-            traceparent=route.traceparent,
-            tracestate=route.tracestate,
-            at=moment,
-        )
+    route = command.route
+    values = {
+        "key": key,
+        "sequence": event.sequence,
+        "command_id": command.id,
+        "event_id": event.id,
+        "event_type": event.type,
+        "correlation_id": route.correlation_id,
+        "traceparent": route.traceparent,
+        "tracestate": route.tracestate,
+        "at": micros(at),
+    }
+    match copies:
+        case [(Copy.TOPIC, _), (Copy.REPLY, reply_to)]:  # nearly always: one statement for both
+            statements.run("insert_both_copies", **values, reply_to=reply_to)
+        case _:
+            statements.run_each(
+                "insert_outbox", [{**values, "copy": copy, "destination": where} for copy, where in copies]
+            )
 
 
 def insert_answers(statements: Statements, answers: Sequence[LooseEvent]) -> None:

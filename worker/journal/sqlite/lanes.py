@@ -89,14 +89,13 @@ def _unfinished(statements: Statements, lease: LaneLease) -> Command | None:
 def take_next(statements: Statements, lease: LaneLease, now: int) -> Command | None:
     """The head of a lane that this lease holds and where nothing runs; None if there is none or it is not due."""
     for _ in range(TWINS_MAX):
+        begun = statements.one("begin_head", lane=lease.lane, epoch=lease.epoch, now=now)
+        if begun is not None:
+            return statements.command(begun)
         head = statements.one("lane_head", lane=lease.lane)
-        if head is None or (head["due_at"] is not None and head["due_at"] > now):
+        if head is None or not head["has_twin"] or (head["due_at"] is not None and head["due_at"] > now):
             return None
-        if head["has_twin"]:
-            statements.run("hold_command", key=head["key"])
-            continue
-        statements.run("take_command", key=head["key"], epoch=lease.epoch)
-        return statements.command_begun(head, lease.epoch)
+        statements.run("hold_command", key=head["key"])
     return None
 
 
@@ -109,12 +108,12 @@ def next_command(statements: Statements, lease: LaneLease, now: int) -> Command 
 
 def look_for_next(statements: Statements, lease: LaneLease, now: int) -> Command | None:
     """The lane's holder looks for work where nothing runs: whoever wanted it to look has been heard."""
-    row = statements.one("read_lane", lane=lease.lane)
+    row = statements.one("look_at_lane", lane=lease.lane)
     if row is None or not _is_held_by(row, lease):
         return None
     if row["is_wanted"]:
         statements.run("clear_wanted", lane=lease.lane)
-    return take_next(statements, lease, now)
+    return take_next(statements, lease, now) if row["has_waiting"] else None
 
 
 def release(statements: Statements, lease: LaneLease, now: int) -> None:

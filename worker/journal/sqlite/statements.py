@@ -11,7 +11,7 @@ from worker.errors import ConfigurationError
 from worker.journal import queries
 from worker.journal.rows import to_command
 from worker.journal.sealing import Sealer
-from worker.records import Command, CommandState
+from worker.records import Command
 
 
 class Statements:
@@ -56,11 +56,6 @@ class Statements:
     def command_under(self, row: sqlite3.Row, epoch: int) -> Command:
         """The same after it was taken over by another lease."""
         return to_command(row, self._open(row), epoch=epoch)
-
-    def command_begun(self, row: sqlite3.Row, epoch: int) -> Command:
-        """The same after it was begun under this epoch."""
-        state, attempts = CommandState.RUNNING, int(row["attempts"]) + 1
-        return to_command(row, self._open(row), state=state, epoch=epoch, attempts=attempts)
 
     def _open(self, row: sqlite3.Row) -> dict[str, str]:
         return self.sealer.open(row["source"], row["id"], row["secrets"])

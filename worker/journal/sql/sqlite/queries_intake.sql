@@ -39,6 +39,14 @@ INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_
 VALUES (:key, :sequence, :command_id, :copy, :destination, :event_id, :event_type, :correlation_id,
         :traceparent, :tracestate, :at, :at);
 
+-- name: insert_both_copies
+INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, correlation_id,
+                    traceparent, tracestate, due_at, created_at)
+VALUES (:key, :sequence, :command_id, 't', '', :event_id, :event_type, :correlation_id,
+        :traceparent, :tracestate, :at, :at),
+       (:key, :sequence, :command_id, 'r', :reply_to, :event_id, :event_type, :correlation_id,
+        :traceparent, :tracestate, :at, :at);
+
 -- name: insert_answer
 INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id,
                     traceparent, tracestate, due_at, created_at)
