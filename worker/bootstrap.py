@@ -59,53 +59,68 @@ class _Worker:
     """The parts of one process, wired together."""
 
     def __init__(self, settings: Settings, worker: str) -> None:
-        clock = SystemClock()
         self._settings = settings
         self._worker = worker
-        self._metrics = Metrics(clock)
-        self._health = Health(clock, self._metrics)
-        self._journal: Journal = open_journal(settings, clock)
+        self._clock = SystemClock()
+        self._topology = Topology(settings.prefix)
+        self._metrics = Metrics(self._clock)
+        self._health = Health(self._clock, self._metrics)
+        self._journal: Journal = open_journal(settings, self._clock)
         self._gateway = WebSocketGateway(settings, observe=self._metrics.gateway_answered)
-        topology = Topology(settings.prefix)
-        rules = AdmissionRules.from_settings(settings, topology.own_queues)
-        self._publisher = Publisher(
+        self._publisher = self._make_publisher()
+        self._relay = self._make_relay()
+        services = self._lane_services()
+        self._scheduler = Scheduler(services, worker)
+        self._housekeeping = Housekeeping(services, worker, lanes_freed=self._scheduler.wake)
+        self._consumer = self._make_consumer()
+        self._operations = Operations(self._journal, self._clock, worker=settings.source)
+
+    def _make_publisher(self) -> Publisher:
+        settings = self._settings
+        return Publisher(
             urls=settings.amqp_urls,
-            topology=topology,
+            topology=self._topology,
             heartbeat_seconds=settings.heartbeat_seconds,
             confirm_timeout_seconds=settings.confirm_timeout_seconds,
             declares=settings.declare,
             on_connected=self._wake_relay,
         )
-        self._relay = Relay(
+
+    def _make_relay(self) -> Relay:
+        settings = self._settings
+        return Relay(
             journal=self._journal,
             publisher=self._publisher,
-            worker=worker,
-            clock=clock,
+            worker=self._worker,
+            clock=self._clock,
             reply_ttl=timedelta(seconds=settings.reply_ttl_seconds),
             confirm_timeout=timedelta(seconds=settings.confirm_timeout_seconds),
             poll=timedelta(seconds=settings.poll_seconds),
             hooks=RelayHooks(count_verdict=self._metrics.published),
         )
-        services = LaneServices(
+
+    def _lane_services(self) -> LaneServices:
+        return LaneServices(
             journal=self._journal,
             gateway=self._gateway,
-            credentials=CredentialDirectory(settings.credentials_dir),
-            clock=clock,
-            settings=settings,
+            credentials=CredentialDirectory(self._settings.credentials_dir),
+            clock=self._clock,
+            settings=self._settings,
             chance=random.random,
             committed=self._committed,
             hooks=self._metrics,
         )
-        self._scheduler = Scheduler(services, worker)
-        self._housekeeping = Housekeeping(services, worker, lanes_freed=self._scheduler.wake)
-        self._consumer = Consumer(
+
+    def _make_consumer(self) -> Consumer:
+        settings = self._settings
+        return Consumer(
             urls=settings.amqp_urls,
-            topology=topology,
-            rules=rules,
+            topology=self._topology,
+            rules=AdmissionRules.from_settings(settings, self._topology.own_queues),
             journal=self._journal,
             dead_letters=self._publisher,
-            worker=worker,
-            clock=clock,
+            worker=self._worker,
+            clock=self._clock,
             heartbeat_seconds=settings.heartbeat_seconds,
             prefetch=settings.prefetch,
             declares=settings.declare,
@@ -118,7 +133,6 @@ class _Worker:
                 count_dead_letter=self._metrics.dead_lettered,
             ),
         )
-        self._operations = Operations(self._journal, clock, worker=settings.source)
 
     async def run(self, signals: Signals) -> int:
         """Health first, so that a worker that waits for its database can be seen to live."""

@@ -86,19 +86,26 @@ def order_of(command: NewCommand) -> tuple[str | None, str | None]:
     return command.seller or "", command.order_no
 
 
-def to_command(row: Row, secrets: Mapping[str, str], *, epoch: int | None = None) -> Command:
-    """A row of `command` joined with its payload; `epoch` where it has changed since the row was read."""
+def to_command(
+    row: Row,
+    secrets: Mapping[str, str],
+    *,
+    state: CommandState | None = None,
+    epoch: int | None = None,
+    attempts: int | None = None,
+) -> Command:
+    """A row of `command` joined with its payload; what is named has changed since the row was read."""
     return Command(
         key=row["key"],
         source=row["source"],
         id=row["id"],
         type=row["type"],
-        state=CommandState(row["state"]),
+        state=state or CommandState(row["state"]),
         route=Route(row["reply_to"], row["correlation_id"], row["traceparent"], row["tracestate"]),
         received_at=at(row["received_at"]),
         lane=row["lane"],
         epoch=row["epoch"] if epoch is None else epoch,
-        attempts=row["attempts"],
+        attempts=row["attempts"] if attempts is None else attempts,
         last_sequence=row["last_sequence"],
         deadline_at=at_or_none(row["deadline_at"]),
         submitted_at=at_or_none(row["submitted_at"]),

@@ -75,7 +75,7 @@ def _insert(statements: Statements, command: NewCommand, state: CommandState, fo
         raise ValueError("a command that waits must name its lane")
     seller, order_no = order_of(command)
     ends_here = is_final(state)
-    row = statements.one(
+    key = statements.insert(
         "insert_command",
         source=command.source,
         id=command.id,
@@ -101,10 +101,9 @@ def _insert(statements: Statements, command: NewCommand, state: CommandState, fo
         if ends_here or follows is not None
         else statements.sealer.seal(command.source, command.id, command.secrets),
     )
-    if row is None:
-        return None
-    statements.run("insert_payload", key=row["key"], data=command.data, warnings=command.warnings)
-    return int(row["key"])
+    if key is not None:
+        statements.run("insert_payload", key=key, data=command.data, warnings=command.warnings)
+    return key
 
 
 def _offer_lane(statements: Statements, batch: _Batch, command: NewCommand) -> None:

@@ -89,13 +89,15 @@ def _unfinished(statements: Statements, lease: LaneLease) -> Command | None:
 def take_next(statements: Statements, lease: LaneLease, now: int) -> Command | None:
     """The head of a lane that this lease holds and where nothing runs; None if there is none or it is not due."""
     for _ in range(TWINS_MAX):
-        begun = statements.one("begin_head", lane=lease.lane, epoch=lease.epoch, now=now)
-        if begun is not None:
-            return statements.command(begun)
         head = statements.one("lane_head", lane=lease.lane)
-        if head is None or not head["has_twin"] or (head["due_at"] is not None and head["due_at"] > now):
+        if head is None or (head["due_at"] is not None and head["due_at"] > now):
             return None
-        statements.run("hold_command", key=head["key"])
+        if head["has_twin"]:
+            statements.run("hold_command", key=head["key"])
+            continue
+        # Built from what was read: RETURNING would cost more than this second statement.
+        statements.run("take_command", key=head["key"], epoch=lease.epoch)
+        return statements.command_begun(head, lease.epoch)
     return None
 
 

@@ -11,7 +11,7 @@ from worker.errors import ConfigurationError
 from worker.journal import queries
 from worker.journal.rows import to_command
 from worker.journal.sealing import Sealer
-from worker.records import Command
+from worker.records import Command, CommandState
 
 
 class Statements:
@@ -45,6 +45,11 @@ class Statements:
         """Execute; returns how many rows changed."""
         return self.connection.execute(self._sql[query], values).rowcount
 
+    def insert(self, query: str, **values: Any) -> int | None:
+        """Execute an INSERT; returns the new row's key, None where a conflict left it out. Cheaper than RETURNING."""
+        cursor = self.connection.execute(self._sql[query], values)
+        return cursor.lastrowid if cursor.rowcount > 0 else None
+
     def run_each(self, query: str, values: Iterable[Mapping[str, Any]]) -> int:
         """Execute once per mapping; returns how many rows changed."""
         return self.connection.executemany(self._sql[query], values).rowcount
@@ -56,6 +61,11 @@ class Statements:
     def command_under(self, row: sqlite3.Row, epoch: int) -> Command:
         """The same after it was taken over by another lease."""
         return to_command(row, self._open(row), epoch=epoch)
+
+    def command_begun(self, row: sqlite3.Row, epoch: int) -> Command:
+        """The same after it was begun under this epoch."""
+        state, attempts = CommandState.RUNNING, int(row["attempts"]) + 1
+        return to_command(row, self._open(row), state=state, epoch=epoch, attempts=attempts)
 
     def _open(self, row: sqlite3.Row) -> dict[str, str]:
         return self.sealer.open(row["source"], row["id"], row["secrets"])

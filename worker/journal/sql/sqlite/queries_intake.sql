@@ -5,8 +5,7 @@ INSERT INTO command (source, id, type, content_hash, state, lane, priority, last
 VALUES (:source, :id, :type, :content_hash, :state, :lane, :priority, :last_sequence, :deadline_at, :received_at,
         :settled_at, :reply_to, :correlation_id, :traceparent, :tracestate, :seller, :order_no, :follows,
         :fingerprint, :secrets)
-ON CONFLICT (id, source) DO NOTHING
-RETURNING key;
+ON CONFLICT (id, source) DO NOTHING;
 
 -- name: insert_payload
 INSERT INTO payload (key, data, warnings) VALUES (:key, :data, :warnings);

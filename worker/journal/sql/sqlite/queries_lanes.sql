@@ -88,28 +88,21 @@ WHERE c.lane = :lane AND (c.state = 'running' OR c.state = 'submitting' OR c.sta
 SELECT source FROM command WHERE lane = :lane AND (state = 'running' OR state = 'submitting' OR state = 'scanning');
 
 -- name: lane_head
-SELECT c.key, c.due_at, c.fingerprint IS NOT NULL AND EXISTS (
+SELECT c.*, p.data, p.warnings, c.fingerprint IS NOT NULL AND EXISTS (
     SELECT 1 FROM command d WHERE d.state = 'in_doubt' AND d.lane = c.lane AND d.fingerprint = c.fingerprint
 ) AS has_twin
-FROM command c
+FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = :lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1;
-
--- name: begin_head
--- The usual case in one statement: the head is due and has no twin in doubt. Nothing comes back otherwise.
-UPDATE command SET state = 'running', epoch = :epoch, attempts = attempts + 1, due_at = NULL
-WHERE key = (SELECT key FROM command WHERE lane = :lane AND state = 'waiting' ORDER BY priority, key LIMIT 1)
-  AND (due_at IS NULL OR due_at <= :now)
-  AND (fingerprint IS NULL OR NOT EXISTS (
-      SELECT 1 FROM command d
-      WHERE d.state = 'in_doubt' AND d.lane = command.lane AND d.fingerprint = command.fingerprint))
-RETURNING *, (SELECT data FROM payload p WHERE p.key = command.key) AS data,
-          (SELECT warnings FROM payload p WHERE p.key = command.key) AS warnings;
 
 -- name: lane_head_due
 SELECT source, due_at FROM command WHERE lane = :lane AND state = 'waiting' ORDER BY priority, key LIMIT 1;
 
 -- name: resume_command
 UPDATE command SET epoch = :epoch WHERE key = :key;
+
+-- name: take_command
+UPDATE command SET state = 'running', epoch = :epoch, attempts = attempts + 1, due_at = NULL
+WHERE key = :key AND state = 'waiting';
 
 -- name: hold_command
 UPDATE command SET state = 'held', due_at = NULL WHERE key = :key AND state = 'waiting';
