@@ -147,6 +147,9 @@ def plain_number(value: Decimal) -> str:
 
     Raises ``ValueError`` for NaN and infinities, which JSON does not have.
     """
+    usual = str(value)
+    if usual.isdigit():
+        return usual
     if not value.is_finite():
         raise ValueError("JSON has no number for NaN or infinity")
     text = format(value, "f")

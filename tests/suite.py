@@ -130,7 +130,8 @@ def _check(name: str, command: list[str]) -> None:
 
 def _test(parts: list[str], extra: list[str], address: dict[str, str]) -> tuple[int, int, int]:
     """Run pytest and return the numbers of passed, failed and skipped tests."""
-    workers = os.environ.get("TEST_WORKERS", str(max(2, os.cpu_count() or 2)))
+    # One more than there are cores: a good half of the time a test waits for a server or a process.
+    workers = os.environ.get("TEST_WORKERS", str(max(2, os.cpu_count() or 2) + 1))
     with tempfile.TemporaryDirectory(prefix="fapiao-tests-") as folder, timed("tests") as failed:
         report = Path(folder) / "junit.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadgroup"]

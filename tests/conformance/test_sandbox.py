@@ -106,7 +106,7 @@ async def get(sandbox: Sandbox, path: str, method: str = "GET") -> httpx.Respons
 
 async def until(holds: Any) -> None:
     async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 the sandbox runs in this loop and has no event for it
+        while not holds():
             await asyncio.sleep(0.01)
 
 

@@ -63,6 +63,7 @@ class Reply:
     """The whole parsed frame, for evidence. Holds secrets."""
 
 
+_CONTAINERS: Final = (dict, list)
 _MAX_UNWRAPPINGS: Final = 4
 _MAX_DIGITS: Final = 40
 """Of a number: more is no money, and writing out a huge exponent would take the memory of the process."""
@@ -357,10 +358,11 @@ def _parsed(text: str) -> Any:
 
 
 def _has_float(value: Any) -> bool:
-    kind = type(value)
-    if kind is dict:
-        return any(map(_has_float, value.values()))
-    return any(map(_has_float, value)) if kind is list else kind is float
+    if not isinstance(value, (dict, list)):
+        return isinstance(value, float)
+    inner = value.values() if isinstance(value, dict) else value
+    kinds = set(map(type, inner))
+    return float in kinds or (not kinds.isdisjoint(_CONTAINERS) and any(map(_has_float, inner)))
 
 
 _exactly_parsed: Final[Callable[[str], Any]] = json.JSONDecoder(parse_float=_number, parse_constant=_constant).decode

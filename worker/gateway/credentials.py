@@ -17,7 +17,7 @@ MAX_FILE_BYTES = 16 * 1024
 
 
 class CredentialDirectory:
-    """`FAPIAO_CREDENTIALS_DIR`: a file per login, `<name>` or `<name>.json`, with the members of a command's `login`."""
+    """`FAPIAO_CREDENTIALS_DIR`: a file per login, `<name>` or `<name>.json`, with the members of `login`."""
 
     def __init__(self, directory: str | None) -> None:
         self._directory = Path(directory) if directory else None

@@ -9,11 +9,11 @@ Sealed value: one byte 1, four bytes of key id, twelve of nonce, the ciphertext 
 import base64
 import binascii
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import orjson
 import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -50,7 +50,7 @@ class Sealer:
         if not secrets:
             return None
         nonce = os.urandom(_NONCE_BYTES)
-        clear = json.dumps(dict(secrets), ensure_ascii=False, separators=(",", ":")).encode()
+        clear = orjson.dumps(dict(secrets))
         sealed = self._ciphers[self._sealing_id].encrypt(nonce, clear, _bound_to(source, command_id))
         return _VERSION + self._sealing_id + nonce + sealed
 
@@ -66,7 +66,7 @@ class Sealer:
             clear = cipher.decrypt(nonce, body, _bound_to(source, command_id))
         except InvalidTag as error:
             raise ConfigurationError("a command's secrets do not belong to it, or were damaged") from error
-        secrets: dict[str, str] = json.loads(clear)
+        secrets: dict[str, str] = orjson.loads(clear)
         return secrets
 
     def check(self, key_ids: Sequence[bytes]) -> None:

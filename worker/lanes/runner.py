@@ -67,7 +67,7 @@ class LaneRunner:
         services = self._services
         has_had_its_turn = services.is_contended and self._served >= QUANTUM
         # Where the gateway is down, only the gate lets lanes through.
-        may_connect = self.line.is_connected or services.gate.is_open
+        may_connect = services.gate.is_open or self.line.is_connected
         return may_connect and not (services.is_draining or has_had_its_turn or self.line.interruption)
 
     async def _next(self, *, has_looked: bool) -> Command | None:

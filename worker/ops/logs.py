@@ -5,13 +5,11 @@ local variables; the client libraries never log below INFO, where they would sho
 only as a digest (`lane`). Knows nothing of what is worth logging.
 """
 
-import asyncio
-import atexit
 import logging
 import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -56,41 +54,11 @@ def configure(settings: Settings, stream: TextIO | None = None, *, level: str | 
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.WriteLoggerFactory(file=stream if console else cast("TextIO", _TurnByTurn(stream))),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=level is None,  # a short command has no hot path, and its stderr may change
     )
     _capture_standard_library(stream, least, shared, renderer)
     return redactor
-
-
-class _TurnByTurn:
-    """Writes what one turn of the event loop logs at its end, in one piece: a write for each line would cost a system
-    call, and a round of waiting for the interpreter's lock, per command. Outside of a loop each line goes at once."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lines: list[str] = []
-        atexit.register(self._write_out)
-
-    def write(self, line: str) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._stream.write(line)
-            return
-        if not self._lines:
-            loop.call_soon(self._write_out)
-        self._lines.append(line)
-
-    def flush(self) -> None:
-        if not self._lines:
-            self._stream.flush()
-
-    def _write_out(self) -> None:
-        lines, self._lines = self._lines, []
-        if lines:
-            self._stream.write("".join(lines))
-            self._stream.flush()
 
 
 @contextmanager

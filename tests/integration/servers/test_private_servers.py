@@ -38,20 +38,14 @@ async def test_a_killed_broker_comes_back_with_its_confirmed_messages(own_rabbit
         async with queue.iterator(no_ack=True, timeout=60) as messages:
             for _ in range(20):
                 assert (await anext(messages)).body == b"kept"
+    own_rabbit.kill()  # for the test after this one
 
 
-async def test_a_broker_that_a_test_left_stopped_runs_again_for_the_next(own_rabbit: Broker) -> None:
+async def test_a_broker_that_the_test_before_left_dead_runs_again(own_rabbit: Broker) -> None:
     """The fixture starts it, so that tests do not depend on each other's tidiness."""
     assert "/" in own_rabbit.ctl("list_vhosts").split()
     address = own_rabbit.add_vhost("aside")
     async with await aio_pika.connect(address) as connection:
-        assert not connection.is_closed
-    own_rabbit.stop()
-
-
-async def test_the_broker_runs_after_a_stop_in_the_test_before(own_rabbit: Broker) -> None:
-    """See the test before."""
-    async with await aio_pika.connect(own_rabbit.url()) as connection:
         assert not connection.is_closed
 
 

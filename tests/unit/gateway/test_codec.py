@@ -133,3 +133,22 @@ def test_flags_are_small_integers(value: Any, flag: int | None) -> None:
 )
 def test_numbers_are_exact_and_bounded(value: Any, number: Decimal | None) -> None:
     assert decimal_of(value) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ('[1, -0, 18446744073709551615, "1.5"]', [1, 0, 2**64 - 1, "1.5"]),
+        ("[0.1, 1e2]", [Decimal("0.1"), Decimal("1E+2")]),
+        ('{"a": [{"b": 123456789012345678.91}]}', {"a": [{"b": Decimal("123456789012345678.91")}]}),
+        ("[18446744073709551616]", [2**64]),
+        ('{"a": 1, "a": 2}', {"a": 2}),
+        ('["\\ud800"]', ["\ud800"]),
+    ],
+)
+def test_numbers_in_frames_are_exact_whichever_parser_reads_them(text: str, data: Any) -> None:
+    reply = read_frame(f'{{"type":"x","data":{text}}}')
+
+    assert isinstance(reply, Reply)
+    assert reply.sent_data == data
+    assert "float" not in {type(value).__name__ for value in (reply.sent_data if isinstance(data, list) else [])}

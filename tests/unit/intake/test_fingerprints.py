@@ -5,10 +5,25 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.failures import RejectionCode
 from tests.unit.intake.messages import PASSWORD, RECEIVED_AT, order, plain
 from tests.unit.intake.verdicts import accepted, rejected
+from worker.intake import fingerprints
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+    max_leaves=8,
+)
+
+
+@given(JSON_VALUES)
+def test_the_fast_encoder_writes_the_bytes_that_the_slow_one_would(value: Any) -> None:
+    """A hash must not depend on which of the two a value happened to need."""
+    assert fingerprints._canonical_json(value) == fingerprints._CANONICAL.encode(value).encode()
 
 
 class TestContentHash:

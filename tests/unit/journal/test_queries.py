@@ -10,7 +10,7 @@ from worker.journal import queries
 
 HOME = Path(worker.journal.__file__).parent
 DIALECTS = ("sqlite", "postgres")
-ASKED = re.compile(r"""\.(?:one|all|run|run_each)\(\s*"(?P<name>[a-z_]+)\"""")
+ASKED = re.compile(r"""\.(?:one|all|run|run_each|insert)\(\s*"(?P<name>[a-z_]+)\"""")
 
 
 def test_a_file_is_split_at_its_names() -> None:

@@ -82,10 +82,10 @@ class Writer:
         return await future
 
     def _hand_over(self) -> None:
-        """All with one call: waking the thread is what costs."""
+        """Together: waking the thread is what costs."""
         asked, self._asked = self._asked, []
-        if asked:
-            self._queue.put(asked)
+        for first in range(0, len(asked), BATCH_MAX):
+            self._queue.put(asked[first : first + BATCH_MAX])
 
     def _run(self, opened: asyncio.Future[Any]) -> None:
         try:
