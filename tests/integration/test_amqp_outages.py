@@ -30,6 +30,7 @@ from worker.outbox.relay import Relay
 from worker.records import Copy
 
 COMMANDS = 400
+DECLARED_FOR_SECONDS = 3
 
 
 class Parts:
@@ -91,6 +92,8 @@ async def feed(parts: Parts, start: int = 0) -> None:
 async def survive(parts: Parts, outage: Callable[[], object]) -> None:
     """Run `outage` while both ways are busy, then expect everything to have arrived."""
     async with parts.at_work():
+        # RabbitMQ 3.10 forgets a queue that it declared just before a SIGKILL, with its confirmed messages.
+        await asyncio.sleep(DECLARED_FOR_SECONDS)
         async with running(feed(parts)):
             await until(lambda: len(parts.inbox.commands) > 20)
             await asyncio.to_thread(outage)
@@ -110,9 +113,10 @@ async def _is_empty(parts: Parts) -> bool:
 def elect_leaders(broker: Broker) -> None:
     """A lone 3.10 node leaves a quorum queue without a leader for ever when a client calls it in the first 300 ms after
     a start (rabbitmq-server issue 10070, seen with any client): the broker's own fault, mended by the operator."""
-    time.sleep(1)
     queues = "amqqueue:get_type(Q) =:= rabbit_quorum_queue"
-    broker.ctl("eval", f"[ra:trigger_election(amqqueue:get_pid(Q)) || Q <- rabbit_amqqueue:list(), {queues}].")
+    for _ in range(2):  # a client that calls between the start and the first time needs the second
+        time.sleep(1)
+        broker.ctl("eval", f"[ra:trigger_election(amqqueue:get_pid(Q)) || Q <- rabbit_amqqueue:list(), {queues}].")
 
 
 async def test_a_broker_restart_loses_nothing(own_rabbit: Broker, parts: Parts) -> None:
