@@ -3,6 +3,7 @@
 Each runs in a process of its own, so that its CPU time and memory are its own.
 """
 
+import base64
 import os
 import subprocess
 import sys
@@ -53,8 +54,10 @@ def sandbox(qr: str, **delays: float) -> Iterator[str]:
 
 
 @contextmanager
-def started(name: str, amqp_url: str, gateway: str, prefix: str, *, lanes: int) -> Iterator[Contestant]:
-    """Start one by name: `bare`, `worker` (SQLite), or `worker-postgres` (needs BENCHMARK_DATABASE_URL)."""
+def started(
+    name: str, amqp_url: str, gateway: str, prefix: str, *, lanes: int, postgres_url: str | None = None
+) -> Iterator[Contestant]:
+    """Start one by name: `bare`, `worker` (SQLite), or `worker-postgres` (on an empty database of `postgres_url`)."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             "FAPIAO_AMQP_URL": amqp_url,
@@ -75,7 +78,10 @@ def started(name: str, amqp_url: str, gateway: str, prefix: str, *, lanes: int) 
             command = [sys.executable, "-m", "worker", "run"]
             where = (f"{prefix}.commands", "invoice.issue", f"{prefix}.issue")
         if name == "worker-postgres":
-            environment["FAPIAO_DATABASE_URL"] = os.environ["BENCHMARK_DATABASE_URL"]
+            assert postgres_url is not None
+            environment["FAPIAO_DATABASE_URL"] = postgres_url
+            environment["FAPIAO_JOURNAL_KEYS"] = base64.urlsafe_b64encode(bytes(32)).decode()
+            subprocess.run([sys.executable, "-m", "worker", "db", "upgrade"], cwd=ROOT, env=environment, check=True)
         with Path(folder, "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
             try:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aio_pika
+import asyncpg
 from aio_pika.abc import AbstractChannel
 
 from tests import servers
@@ -132,7 +133,9 @@ async def measure(
         await channel.set_qos(500)
         prefix = f"bench{uuid.uuid4().hex[:8]}"
         replies = await prepare(channel, prefix)
-        with started(name, amqp_url, gateways["never"], prefix, lanes=max(200, users)) as contestant:
+        database = await new_database(gateways["postgres"], prefix) if name == "worker-postgres" else None
+        lanes = max(200, users)
+        with started(name, amqp_url, gateways["never"], prefix, lanes=lanes, postgres_url=database) as contestant:
             await wait_for_consumer(channel, contestant.queue)
             await asyncio.sleep(1)
             cpu_before, began = contestant.cpu_seconds(), time.monotonic()
@@ -141,9 +144,17 @@ async def measure(
             ended = await answers
             figures.per_second.append(commands / (ended - began))
             figures.cpu_ms.append((contestant.cpu_seconds() - cpu_before) / commands * 1000)
-        if parked:
+        if parked and database is None:
             await measure_parked(figures, name, amqp_url, gateways["always"], channel, parked)
         await clean_up(channel, prefix)
+
+
+async def new_database(server: str, name: str) -> str:
+    """An empty database on that PostgreSQL; the server goes when the benchmark ends."""
+    connection = await asyncpg.connect(server)
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    await connection.close()
+    return f"{server.rpartition('/')[0]}/{name}"
 
 
 async def measure_parked(
@@ -186,11 +197,12 @@ def show(results: dict[str, Figures]) -> None:
 async def run(options: argparse.Namespace, names: Sequence[str]) -> None:
     """All rounds, contestants interleaved."""
     broker = servers.start_rabbit(print)
+    database = servers.start_postgres(print) if "worker-postgres" in names else None
     results = {name: Figures() for name in names}
     delays = {"login_delay_seconds": options.login_delay, "issue_delay_seconds": options.issue_delay}
     try:
         with sandbox("never", **delays) as quick, sandbox("always") as scanning:
-            gateways = {"never": quick, "always": scanning}
+            gateways = {"never": quick, "always": scanning, "postgres": database.url() if database else ""}
             for turn in range(options.rounds):
                 for name in names:
                     parked = options.parked if turn == 0 else 0
@@ -198,6 +210,8 @@ async def run(options: argparse.Namespace, names: Sequence[str]) -> None:
                     print(f"round {turn + 1} {name}: {results[name].per_second[-1]:.0f}/s", flush=True)
     finally:
         broker.close()
+        if database is not None:
+            database.close()
     show(results)
 
 
@@ -210,7 +224,7 @@ def main() -> None:
     parser.add_argument("--parked", type=int, default=1000, help="parked scans, measured in the first round; 0 = none")
     parser.add_argument("--login-delay", type=float, default=0.0, help="seconds the gateway takes to log in")
     parser.add_argument("--issue-delay", type=float, default=0.0, help="seconds the gateway takes to issue")
-    parser.add_argument("--contestants", default="bare,worker")
+    parser.add_argument("--contestants", default="bare,worker", help="also: worker-postgres")
     options = parser.parse_args()
     asyncio.run(run(options, options.contestants.split(",")))
 
