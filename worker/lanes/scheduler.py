@@ -30,8 +30,9 @@ class Scheduler:
         self._worker = worker
         self._lanes: dict[str, tuple[LaneRunner, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._may_hold_unknown = False
         """Lanes that have not ended yet, those of an earlier lease included."""
+        self._may_hold_unknown = False
+        """A claim was asked for, and its answer has not come."""
         self._wake = asyncio.Event()
         self._term = 0
         """Counts the leases: what was claimed under an earlier one is nobody's by now."""
