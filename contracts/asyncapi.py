@@ -293,8 +293,12 @@ def _element(inner: Any) -> list[str]:
     return [f"- {first}", *("  " + line for line in others)]
 
 
+_NO_JSON_LINE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
+"""What JSON leaves as it is and YAML takes for a line break, or refuses."""
+
+
 def _scalar(value: Any) -> str:
     """A plain word where no reader could take it for something else; else JSON, which is YAML as well."""
     if isinstance(value, str) and _PLAIN_WORDS.fullmatch(value) and value.lower() not in _YAML_WORDS:
         return value if not value.startswith("#") else json.dumps(value)
-    return json.dumps(value, ensure_ascii=False)
+    return _NO_JSON_LINE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
