@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line on stderr (coloured text on a terminal), redacted, with the command's ids bound.
+"""Logs: one JSON object per line on stderr (coloured text on a terminal), redacted.
 
 Guarantees: structlog's and the standard library's loggers go through the same redactor; tracebacks carry no
 local variables; the client libraries never log below INFO, where they would show frames. A `userId` appears
@@ -7,16 +7,13 @@ only as a digest (`lane`). Knows nothing of what is worth logging.
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final, TextIO
 
 import structlog
-from structlog.contextvars import bound_contextvars
 
 from contracts.envelope import dumps
-from worker.ops.redaction import Redactor, known_secrets, lane_digest
-from worker.records import Command
+from worker.ops.redaction import Redactor, known_secrets
 from worker.settings import Settings
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -59,14 +56,6 @@ def configure(settings: Settings, stream: TextIO | None = None, *, level: str | 
     )
     _capture_standard_library(stream, least, shared, renderer)
     return redactor
-
-
-@contextmanager
-def bound(command: Command) -> Iterator[None]:
-    """Every line logged inside names this command."""
-    lane = lane_digest(command.lane) if command.lane is not None else None
-    with bound_contextvars(command_id=command.id, command_source=command.source, lane=lane):
-        yield
 
 
 def _processors(redactor: Redactor, *, console: bool) -> list[Any]:

@@ -12,8 +12,6 @@ import pytest
 import structlog
 
 from worker.ops import logs
-from worker.ops.redaction import lane_digest
-from worker.records import Command, CommandState, Route
 from worker.settings import Settings
 
 SECRET = "hunter22"
@@ -49,14 +47,6 @@ def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def _command() -> Command:
-    return Command(
-        key=1, source="erp", id="cmd-1", type="invoice.issue", state=CommandState.RUNNING,
-        route=Route(reply_to=None, correlation_id="cmd-1"), received_at=datetime(2026, 1, 1, tzinfo=UTC),
-        lane="13800138000", epoch=1, attempts=1, last_sequence=0,
-    )  # fmt: skip
-
-
 def test_a_line_is_one_json_object_with_level_and_utc_time() -> None:
     stream = _configure()
 
@@ -65,20 +55,6 @@ def test_a_line_is_one_json_object_with_level_and_utc_time() -> None:
     (line,) = _lines(stream)
     assert (line["event"], line["level"], line["count"]) == ("lane_claimed", "info", 3)
     assert line["timestamp"].endswith("Z")
-
-
-def test_lines_inside_name_the_command_and_its_lane_only_as_a_digest() -> None:
-    stream = _configure()
-
-    with logs.bound(_command()):
-        structlog.get_logger().info("step_recorded")
-    structlog.get_logger().info("outside")
-
-    inside, outside = _lines(stream)
-    assert inside["command_id"] == "cmd-1"
-    assert inside["command_source"] == "erp"
-    assert inside["lane"] == lane_digest("13800138000")
-    assert "command_id" not in outside
 
 
 def test_the_standard_librarys_loggers_go_through_the_same_redactor() -> None:
