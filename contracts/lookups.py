@@ -191,5 +191,3 @@ class ReadStored(Closed):
         if (self.orderNo is None) != (self.sellerIndentification is None):
             raise ValueError("orderNo and sellerIndentification must be given together")
         return self
-
-

@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from contracts import gateway
-from contracts.commands import COMMANDS, SAME_AS
+from contracts.commands import COMMANDS
 from contracts.envelope import CommandEnvelope, EventEnvelope
-from contracts.events import EVENTS, Rejected
+from contracts.events import EVENTS, EventData, Rejected
 from contracts.example_files import UNKNOWN_TYPE_REJECTED
+from contracts.members import SAME_AS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 JSON_NUMBER_PATTERN: Final = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"
@@ -30,10 +31,10 @@ FRAMES: Final[dict[str, type[BaseModel]]] = {
 """The vendor's frames on `/invoice`. `invoice_pdf` is the data of a reply that tells of an invoice."""
 
 
-def event_models() -> dict[str, type[BaseModel]]:
+def event_models() -> dict[str, type[EventData]]:
     """Event type to the model of its data, for every event this version publishes."""
-    models: dict[str, type[BaseModel]] = {
-        f"{command}.{outcome}": model for command in COMMANDS for outcome, model in EVENTS.items()
+    models: dict[str, type[EventData]] = {
+        f"{command}.{outcome}": model for command in COMMANDS for outcome, model in EVENTS[command].items()
     }
     return {**models, UNKNOWN_TYPE_REJECTED: Rejected}
 
