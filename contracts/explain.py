@@ -10,22 +10,22 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from contracts.commands import (
-    CREDENTIAL_NAME,
-    SAME_AS,
-    Invoice,
-    InvoiceItem,
-    IssueInvoice,
-    Login,
-)
+from contracts.commands import COMMANDS, Invoice, InvoiceItem
 from contracts.events import FieldError
+from contracts.lookups import Condition, Page
+from contracts.members import CREDENTIAL_NAME, SAME_AS, Login
 
 MOST_ERRORS: Final = 50
 """Faults told of one message; the rest is counted."""
 _LONGEST_STEP_CHARS: Final = 64
 _CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160), *range(55296, 57344)), "�")
 _MEMBERS: Final = sorted(
-    {name for model in (IssueInvoice, Login, Invoice, InvoiceItem) for name in model.model_fields} | {*SAME_AS.values()}
+    {
+        name
+        for model in (*COMMANDS.values(), Login, Invoice, InvoiceItem, Condition, Page)
+        for name in model.model_fields
+    }
+    | {*SAME_AS.values()}
 )
 _RIGHT_SPELLINGS: Final = {right: vendors for vendors, right in SAME_AS.items()}
 _DECIMAL: Final = 'must be a decimal number, as JSON number or text (12.50 or "12.50")'

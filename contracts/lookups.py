@@ -4,18 +4,33 @@ Names inside `condition` and `page` are the vendor's own (manual: 查询发票�
 same. Ids are text, digits only: a JSON number of 19 digits would have lost its last ones on the way here.
 """
 
+import re
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
-from contracts.members import Amount, Closed, Flag, TaxId, Text, WithLogin
+from contracts.members import NO_CONTROLS, SAME_AS, Amount, Closed, Flag, TaxId, Text, WithLogin
 
 LARGEST_ID = 2**63 - 1
 """The manual calls ids `integer(int64)`."""
 MOST_FILE_IDS = 500
 LARGEST_PAGE = 1000
+INVOICE_NUMBER = r"^[0-9]{8,20}$"
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_POSITIVE_WORDS: Final = {"是": True, "否": False, "": None}
 
 
 class FileType(StrEnum):
@@ -35,14 +50,14 @@ def _absent(value: Any) -> Any:
 
 def _iso_date(value: Any) -> Any:
     """Refuse times and numbers: the manual asks for a day, and a time would be cut silently."""
-    if isinstance(value, date) or (isinstance(value, str) and len(value.strip()) == len("2024-04-01")):
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value.strip())):
         return value
     raise ValueError("must be a day, such as 2026-01-31")
 
 
 def _positive(value: Any) -> Any:
     """是 and 否 are the manual's own words for it."""
-    return {"是": True, "否": False, "": None}.get(value, value) if isinstance(value, str) else value
+    return _POSITIVE_WORDS.get(value, value) if isinstance(value, str) else value
 
 
 def _sound_id(value: str) -> str:
@@ -63,11 +78,33 @@ def _distinct(values: list[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-InvoiceId = Annotated[str, BeforeValidator(_digits), AfterValidator(_sound_id)]
+def _also(*values: Any) -> Any:
+    """Tell the schema of values that stand for others."""
+
+    def add(schema: dict[str, Any]) -> None:
+        schema["anyOf"].append({"enum": list(values)})
+
+    return Field(json_schema_extra=add)
+
+
+InvoiceId = Annotated[
+    str,
+    BeforeValidator(_digits),
+    AfterValidator(_sound_id),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^0*[1-9][0-9]{0,18}$"},
+                {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
+            ]
+        }
+    ),
+]
 Day = Annotated[date, BeforeValidator(_iso_date)]
 OptionalText = Annotated[Text | None, BeforeValidator(_absent)]
 OptionalTaxId = Annotated[TaxId | None, BeforeValidator(_absent)]
-OptionalAmount = Annotated[Amount | None, BeforeValidator(_absent)]
+OptionalAmount = Annotated[Amount | None, BeforeValidator(_absent), _also("")]
+Positive = Annotated[StrictBool | None, BeforeValidator(_positive), _also(*_POSITIVE_WORDS)]
 FileTypes = Annotated[list[FileType], AfterValidator(_distinct)]
 
 
@@ -83,9 +120,7 @@ class Condition(Closed):
     endInvoiceDate: Day = Field(description="开票日期(止)")  # noqa: N815
     invoiceSource: OptionalText = Field(default=None, max_length=100, description="发票来源")  # noqa: N815
     invoiceType: OptionalText = Field(default=None, max_length=100, description="票种")  # noqa: N815
-    isInvoicePositive: Annotated[bool | None, BeforeValidator(_positive)] = Field(  # noqa: N815
-        default=None, description="是否正数发票"
-    )
+    isInvoicePositive: Positive = Field(default=None, description="是否正数发票")  # noqa: N815
     countETicketNumbers: OptionalText = Field(default=None, max_length=100, description="数电票号码")  # noqa: N815
     invoiceCode: OptionalText = Field(default=None, max_length=100, description="发票代码")  # noqa: N815
     invoiceNumber: OptionalText = Field(default=None, max_length=100, description="发票号码")  # noqa: N815
@@ -144,8 +179,8 @@ class QueryInvoices(WithLogin):
 class RetryDownload(WithLogin):
     """`invoice.download`: let the gateway download files again that it could not get (query_invoice_download_zip)."""
 
-    date: Annotated[str, Field(pattern=r"^[^\u0000-\u001f\u007f-\u009f]+$", max_length=200)] = Field(
-        description="download.date of an earlier query, returned byte for byte"
+    date: Annotated[str, StringConstraints(pattern=NO_CONTROLS, min_length=1, strip_whitespace=False)] = Field(
+        max_length=200, description="download.date of an earlier query, returned byte for byte"
     )
 
 
@@ -175,10 +210,13 @@ class ReadStored(Closed):
     commandId: Text | None = Field(default=None, min_length=1, max_length=200)  # noqa: N815
     orderNo: Text | None = Field(default=None, min_length=1, max_length=200)  # noqa: N815
     sellerIndentification: TaxId | None = Field(  # noqa: N815
-        default=None, min_length=1, description="the seller of orderNo"
+        default=None,
+        min_length=1,
+        validation_alias=AliasChoices("sellerIndentification", SAME_AS["sellerIndentification"]),
+        description="the seller of orderNo",
     )
     invoiceNumber: Text | None = Field(  # noqa: N815
-        default=None, pattern=r"^[0-9]{8,20}$", description="数电票号码: 20 digits; an older invoice's has 8"
+        default=None, pattern=INVOICE_NUMBER, description="数电票号码: 20 digits; an older invoice's has 8"
     )
     offset: int = Field(default=0, ge=0, strict=True, description="invoices to pass over")
     limit: int = Field(default=100, ge=1, le=500, strict=True, description="invoices told at most")

@@ -21,6 +21,11 @@ def own_lane(source: str, command_id: str) -> str:
     return f"{OWN_LANE_MARK}{source}{OWN_LANE_MARK}{command_id}"
 
 
+def _user_of(lane: str | None) -> str | None:
+    """A lane of a command's own is nobody's."""
+    return None if lane is None or lane.startswith(OWN_LANE_MARK) else lane
+
+
 class CommandState(StrEnum):
     """Where a command stands, as the journal has it on disk."""
 
@@ -100,6 +105,11 @@ class NewCommand:
     events: tuple[Event, ...] = ()
     """For a rejected command: its one final event."""
 
+    @property
+    def user_id(self) -> str | None:
+        """The gateway's user, where the command has one."""
+        return _user_of(self.lane)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -142,8 +152,8 @@ class Command:
 
     @property
     def user_id(self) -> str | None:
-        """The gateway's user, where the command has one: a lane of its own is nobody's."""
-        return None if self.lane is None or self.lane.startswith(OWN_LANE_MARK) else self.lane
+        """The gateway's user, where the command has one."""
+        return _user_of(self.lane)
 
 
 class Admission(StrEnum):

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from contracts.commands import Login
+from contracts.members import Login
 from worker.cli.findings import Finding, fail, ok, warn
 from worker.clock import SystemClock
 from worker.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from contracts.commands import Login
+from contracts.members import Login
 from contracts.envelope import loads
 from contracts.failures import FailureCode
 from contracts.taxpayer import area_word, role_name
