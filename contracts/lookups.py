@@ -30,6 +30,7 @@ LARGEST_PAGE = 1000
 INVOICE_NUMBER = r"^[0-9]{8,20}$"
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_SELLER: Final = "sellerIndentification"
 _POSITIVE_WORDS: Final = {"是": True, "否": False, "": None}
 
 
@@ -87,6 +88,17 @@ def _also(*values: Any) -> Any:
     return Field(json_schema_extra=add)
 
 
+def _only(query_type: int, absent: str) -> dict[str, Any]:
+    """For the schema: a condition of this type without members of the side that is no counterparty."""
+    names = (f"{absent}IdentificationNumber", f"{absent}Name")
+    return {"properties": {"queryType": {"const": query_type}, **{name: {"enum": [None, ""]} for name in names}}}
+
+
+def _named_by(*names: str) -> dict[str, Any]:
+    """For the schema: these members are there, as texts."""
+    return {"required": [*names], "properties": {name: {"type": "string"} for name in names}}
+
+
 InvoiceId = Annotated[
     str,
     BeforeValidator(_digits),
@@ -114,6 +126,8 @@ class Condition(Closed):
     The counterparty of what was issued is the buyer, of what was received the seller. Whatever the gateway makes of a
     filter, the worker applies it again.
     """
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_only(0, "seller"), _only(1, "buyer")]})
 
     queryType: Flag = Field(description="0 开具发票, 1 取得发票")  # noqa: N815
     startInvoiceDate: Day = Field(description="开票日期(起)")  # noqa: N815
@@ -207,12 +221,23 @@ class ReadStored(Closed):
     A source is told of its own commands alone, and of the invoices that these brought.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [_named_by("commandId"), _named_by("orderNo"), _named_by("invoiceNumber")],
+            "anyOf": [
+                {"properties": {name: {"type": "null"} for name in ("orderNo", _SELLER, SAME_AS[_SELLER])}},
+                _named_by("orderNo", _SELLER),
+                _named_by("orderNo", SAME_AS[_SELLER]),
+            ],
+        }
+    )
+
     commandId: Text | None = Field(default=None, min_length=1, max_length=200)  # noqa: N815
     orderNo: Text | None = Field(default=None, min_length=1, max_length=200)  # noqa: N815
     sellerIndentification: TaxId | None = Field(  # noqa: N815
         default=None,
         min_length=1,
-        validation_alias=AliasChoices("sellerIndentification", SAME_AS["sellerIndentification"]),
+        validation_alias=AliasChoices(_SELLER, SAME_AS[_SELLER]),
         description="the seller of orderNo",
     )
     invoiceNumber: Text | None = Field(  # noqa: N815
