@@ -153,8 +153,15 @@ class LaneJournal(Protocol):
         their submission, oldest first; due or not, for they cost no further query."""
         ...
 
-    async def end_look_up(self, look_up: Command, lease: LaneLease) -> bool:
-        """Forget a look-up that was done; False if fenced. What is still sought brings a new one when it is due."""
+    async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
+        """Forget a look-up that was done; False if fenced, and then nothing is written. What is still sought brings a new
+        one when it is due. `not_before` puts off whatever this one looked for (same lane and account) until then, for
+        nothing could be seen: `sought_at` becomes the later of the two."""
+        ...
+
+    async def unsettled(self, lane: str) -> Sequence[Command]:
+        """Commands of this lane that are in doubt or being checked, oldest first, without their secrets: a late reply
+        may speak of one of them."""
         ...
 
     async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
