@@ -21,6 +21,7 @@ LARGE_FRAME_BYTES: Final = 7000
 USUAL_TAX_ID_PATTERN: Final = r"[0-9A-Z]{15,20}"
 _CENT: Final = Decimal("0.01")
 _COMPANY: Final = "/login/companyCode"
+_TYPO: Final = "the check digit of this tax id does not fit; look for a typo"
 _NO_BRACKETS: Final = "must not hold < or >"
 
 
@@ -53,7 +54,7 @@ def check_invoice(invoice: Invoice, limits: InvoiceLimits) -> Findings:
     _check_lengths(invoice, limits, errors)
     _check_items(invoice, limits, errors)
     warnings = [
-        _warning("check_digit", "the check digit of this tax id does not fit; look for a typo", f"/invoice/{member}")
+        _warning("check_digit", _TYPO, f"/invoice/{member}")
         for member, tax_id in (
             ("buyerIndentification", invoice.buyerIndentification),
             ("sellerIndentification", invoice.sellerIndentification),
@@ -68,7 +69,7 @@ def check_command(command: AnyCommand, limits: InvoiceLimits) -> Findings:
     if isinstance(command, IssueInvoice):
         return check_issue(command, limits)
     if isinstance(command, WithLogin) and command.login is not None:
-        return [], check_login(command.login)
+        return [], [*_check_company_code(command.login), *check_login(command.login)]
     return [], []
 
 
@@ -91,12 +92,8 @@ def check_company(login: Login, seller: str) -> list[CommandWarning]:
     """Whether the login is the seller's. Only a warning: the manual's own example has two different codes."""
     if login.companyCode == seller:
         return []
-    warnings = [_warning("company_is_not_seller", "differs from the invoice's sellerIndentification", _COMPANY)]
-    if not check_digit_fits(login.companyCode):
-        warnings.append(
-            _warning("check_digit", "the check digit of this tax id does not fit; look for a typo", _COMPANY)
-        )
-    return warnings
+    differs = _warning("company_is_not_seller", "differs from the invoice's sellerIndentification", _COMPANY)
+    return [differs, *_check_company_code(login)]
 
 
 def check_login(login: Login) -> list[CommandWarning]:
@@ -113,6 +110,12 @@ def check_login(login: Login) -> list[CommandWarning]:
     if expected is not None and expected != login.area:
         warnings.append(_area_warning(login.area, expected))
     return warnings
+
+
+def _check_company_code(login: Login) -> list[CommandWarning]:
+    if check_digit_fits(login.companyCode):
+        return []
+    return [_warning("check_digit", _TYPO, _COMPANY)]
 
 
 def _area_warning(area: str, expected: str) -> CommandWarning:
