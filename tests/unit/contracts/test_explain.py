@@ -107,8 +107,10 @@ def query(**members: Any) -> dict[str, Any]:
     """A query with some members of it, of its condition or of its page changed."""
     data: dict[str, Any] = {**WITH_LOGIN, "condition": dict(CONDITION), "page": {}}
     for name, value in members.items():
-        part = data["page"] if name.startswith("page") else data if name in {"files", "items", "allPages"} else None
-        (data["condition"] if part is None else part)[name] = value
+        if name in {"files", "items", "allPages"}:
+            data[name] = value
+        else:
+            data["page" if name.startswith("page") else "condition"][name] = value
     return data
 
 
