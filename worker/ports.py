@@ -355,6 +355,8 @@ class PageShown:
     current_page: int | None = None
     total_page: int | None = None
     has_next: bool | None = None
+    unreadable: int = 0
+    """Rows that were left out, for they have no id that can be read."""
 
 
 @dataclass(frozen=True, slots=True)

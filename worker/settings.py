@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     gateway_url: str = Field(
         "ws://127.0.0.1:8090", description="The vendor's gateway, ws:// or wss://, a path prefix allowed."
     )
-    gateway_http_url: str | None = Field(None, description="Base of its HTTP endpoints; default: the same host.")
+    gateway_http_url: str | None = Field(
+        None, description="Base of its HTTP endpoints; default: as gateway_url, with http."
+    )
     gateway_headers: Annotated[
         dict[str, SecretStr],
         Field(default_factory=dict, description="JSON object of headers for every handshake and request."),
@@ -85,6 +87,11 @@ class Settings(BaseSettings):
         1024 * 1024,
         ge=8192,
         description="Largest frame accepted from the gateway; a larger one ends the session.",
+    )
+    max_page_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=8192,
+        description="The same on the query side, where a page of 1000 invoices with long remarks has 2 MiB and more.",
     )
     connect_timeout_seconds: Seconds = Field(15, description="TCP, TLS and WebSocket handshake together.")
     close_timeout_seconds: Seconds = Field(5, description="How long the closing handshake may take.")
@@ -229,12 +236,30 @@ class Settings(BaseSettings):
             raise ValueError("must be ws://host… or wss://host…")
         return value.rstrip("/")
 
+    @field_validator("gateway_http_url")
+    @classmethod
+    def _http_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be http://host… or https://host…")
+        return value.rstrip("/")
+
     @field_validator("database_url")
     @classmethod
     def _known_store(cls, value: SecretStr) -> SecretStr:
         if urlsplit(value.get_secret_value()).scheme not in {"sqlite", "postgresql", "postgres"}:
             raise ValueError("must be sqlite:///path or postgresql://user@host/database")
         return value
+
+    @property
+    def gateway_http_base(self) -> str:
+        """Base of the gateway's HTTP endpoints, without a slash at its end: where its WebSockets are, unless it is
+        given."""
+        if self.gateway_http_url is not None:
+            return self.gateway_http_url
+        return "http" + self.gateway_url.removeprefix("ws")
 
     @property
     def amqp_urls(self) -> list[str]:

@@ -64,6 +64,11 @@ class Redactor:
             text = self._without_json_secrets(text)
         return sound_text(text)
 
+    def code(self, code: str) -> str:
+        """Mask a number that names something only where all of it is a password: digits coincide, and a masked part
+        would leave a number that names nothing."""
+        return MASK if code in self._secrets and code not in self._harmless else sound_text(code)
+
     def value(self, value: Any, depth: int = 0) -> Any:
         """Redact parsed JSON. Members named like secrets are left out, too deep ones masked."""
         match value:
