@@ -144,6 +144,11 @@ class LaneJournal(Protocol):
         """Invoices of this command that lack a wanted file, by identity, from the one behind `after` on."""
         ...
 
+    async def tally(self, command: Command, limit: int) -> tuple[int, Sequence[str]]:
+        """How many file addresses are stored of the invoices that this command brought, and which of these (by the
+        gateway's id, at most so many) lack a wanted file."""
+        ...
+
     async def has_earlier(self, command: Command, now: datetime) -> bool:
         """Whether something due on this command's lane goes before it."""
         ...
@@ -154,9 +159,9 @@ class LaneJournal(Protocol):
         ...
 
     async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
-        """Forget a look-up that was done; False if fenced, and then nothing is written. What is still sought brings a new
-        one when it is due. `not_before` puts off whatever this one looked for (same lane and account) until then, for
-        nothing could be seen: `sought_at` becomes the later of the two."""
+        """Forget a look-up that was done; False if fenced, and then nothing is written. What is still sought brings a
+        new one when it is due. `not_before` puts off whatever this one looked for (same lane and account) until
+        then, for nothing could be seen: `sought_at` becomes the later of the two."""
         ...
 
     async def unsettled(self, lane: str) -> Sequence[Command]:

@@ -37,6 +37,11 @@ def plain(value: Any) -> str:
     return " ".join(unicodedata.normalize("NFKC", str(value)).split())
 
 
+def plain_code(value: Any) -> str:
+    """A tax id or number as it compares: without spaces, hyphens and letter case."""
+    return plain(value).replace(" ", "").replace("-", "").upper()
+
+
 def _same_text(ours: Any, theirs: Any) -> bool | None:
     if _is_echoed(ours, theirs):
         return True
@@ -55,24 +60,29 @@ def _same_code(ours: Any, theirs: Any) -> bool | None:
         return True
     if theirs is None or plain(theirs) == "":
         return None
-    return (
-        plain(ours or "").replace(" ", "").replace("-", "").upper()
-        == plain(theirs).replace(" ", "").replace("-", "").upper()
-    )
+    return plain_code(ours or "") == plain_code(theirs)
 
 
 def _same_remark(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool | None:
     """The same text; but the gateway may print bank data into the remark where it was asked to show them, and then
-    ours need only be in it, as words of its own: `order 1` is not in `order 12`."""
+    ours need only be in it."""
     if reply.get("remark") is None:
         return None
     theirs = plain(reply["remark"])
     ours = plain(submitted.get("remark") or "")
     if ours == theirs:
         return True
-    if not (submitted.get("buyerBankShow") or submitted.get("sellerBankShow")):
-        return False
-    return not ours or re.search(rf"(?<!\w){re.escape(ours)}(?!\w)", theirs) is not None
+    return prints_bank(submitted) and holds_words(theirs, ours)
+
+
+def prints_bank(submitted: Mapping[str, Any]) -> bool:
+    """Whether the gateway was asked to show bank data, which it may print into the remark."""
+    return bool(submitted.get("buyerBankShow") or submitted.get("sellerBankShow"))
+
+
+def holds_words(text: str, words: str) -> bool:
+    """Whether the words stand in the text as words of their own: `order 1` is not in `order 12`."""
+    return not words or re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None
 
 
 def _same_items(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> bool | None:
