@@ -9,7 +9,8 @@ import pytest
 
 from worker.errors import JournalUnavailable, NotFound, NotResolvable
 from worker.ops.control import RemoteOperations, control_server, database_file, socket_path
-from worker.ops.operations import AmbiguousCommand, BadRequest, Operations
+from worker.ops.operations import AmbiguousCommand, Operations
+from worker.ops.stored import BadRequest
 from worker.records import CommandState
 from worker.settings import Settings
 

@@ -6,7 +6,8 @@ import pytest
 
 from contracts.envelope import event_id
 from worker.errors import NotFound, NotResolvable
-from worker.ops.operations import AmbiguousCommand, BadRequest, Operations
+from worker.ops.operations import AmbiguousCommand, Operations
+from worker.ops.stored import BadRequest
 from worker.records import Command, CommandState, Copy
 
 from .fakes import NOW, NUMBER, FakeClock, FakeOperatorJournal, command, event, undeliverable
