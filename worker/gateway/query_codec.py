@@ -5,6 +5,7 @@ leaves open. Inbound is tolerant: a page is found by its shape, at any nesting a
 Not known here: what was asked before, and so whether a frame is expected (`query_session`).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +28,7 @@ from worker.ports import PageShown, QueryOrder
 MAX_DATE_CHARS: Final = 200
 """Of the text of a failed download: as long as `invoice.download` accepts it."""
 _MAX_UNWRAPPINGS: Final = 8
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WRAPPERS: Final = ("data", "records", "rows", "list")
 _PAGING_MEMBERS: Final = ("total", "currentPage", "totalPage", "hasNext")
 _COUNTERPARTIES: Final = {
@@ -119,9 +121,12 @@ def _amount(condition: Mapping[str, Any], name: str) -> Decimal | None:
 
 def _day(condition: Mapping[str, Any], name: str) -> str:
     text = _text(condition, name)
-    if len(text) != len("2024-04-01"):
+    if _DAY.fullmatch(text) is None:
         raise ValueError(f"{name} must be a day, as yyyy-MM-dd")
-    return date.fromisoformat(text).isoformat()
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as fault:
+        raise ValueError(f"{name} is no day of the calendar") from fault
 
 
 def _sound(frame: str) -> str:
@@ -145,6 +150,11 @@ class Page:
     total_page: int | None = None
     has_next: bool | None = None
 
+    @property
+    def is_evident(self) -> bool:
+        """Whether it shows rows or counts them: an empty list alone could be anything."""
+        return bool(self.rows) or self.total is not None
+
 
 def unwrapped(data: Any) -> Any:
     """Find the page in `data` (traps 54, 55): a list of rows at any nesting, with the paging members of every level on
@@ -166,9 +176,9 @@ def unwrapped(data: Any) -> Any:
 
 
 def is_page(data: Any) -> bool:
-    """Whether this is surely a page: it shows rows, or counts them. An empty list alone could be anything."""
+    """Whether this is surely a page, whatever its type word says."""
     page = unwrapped(data)
-    return isinstance(page, Page) and (bool(page.rows) or page.total is not None)
+    return isinstance(page, Page) and page.is_evident
 
 
 def _page(rows: list[Any], paging: Mapping[str, Any]) -> Page:

@@ -58,8 +58,9 @@ class QueryDialogue:
 
     def _meaning(self, reply: Reply) -> QueryEvent:
         """Shape first, then the type word: pages and dates are known by sight, a bare "0" is not."""
-        if isinstance(reply.data, Page):
-            return self._page(reply, reply.data)
+        page = reply.data
+        if isinstance(page, Page) and (page.is_evident or reply.type == QUERY_INVOICE):
+            return self._page(reply, page)
         if reply.type == QUERY_INVOICE_DOWNLOAD_ZIP or self._is_dated(reply):
             return self._notice(reply)
         if reply.type == LOGIN:
@@ -91,7 +92,7 @@ class QueryDialogue:
         same type word may as well carry the query's own answer (trap 54)."""
         if self._asked_page is None:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        if isinstance(reply.data, (dict, list)):
+        if isinstance(reply.data, (dict, list, Page)):
             return self._ignored(IgnoredReason.NO_DATA, reply)
         accepted = reply.has_data and status_of(reply.data) is True
         if self._is_login_told:

@@ -100,9 +100,9 @@ def invoice_of(row: Any, redactor: Redactor) -> dict[str, Any] | None:
     invoice = _typed(row, INVOICE_MEMBERS, redactor)
     if "id" not in invoice:
         return None
-    raw = row.get("invoiceDate")
+    raw = _text(row.get("invoiceDate"), redactor)
     if not is_absent(raw):
-        invoice["invoiceDateRaw"] = _text(raw, redactor)
+        invoice["invoiceDateRaw"] = raw
     if _totals_differ(invoice):
         invoice["totalsDiffer"] = True
     return invoice
