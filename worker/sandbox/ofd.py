@@ -225,7 +225,7 @@ def _totals(page: _Page, invoice: Invoice) -> None:
 def _wrapped(text: str, width_mm: float, size: float = _SIZE_MM) -> list[str]:
     """Cut a text into lines that fit."""
     lines, room = [""], width_mm
-    for character in " ".join(text.split()):
+    for character in " ".join(sound(text).split()):
         width = size if _is_wide(character) else size / 2
         if width > room:
             lines.append("")

@@ -181,7 +181,7 @@ def _empties(told: Row, index: int) -> Row:
 
 def _noisy(value: Decimal) -> Decimal:
     """A sum of binary floats is off in its last digits."""
-    return value + value.copy_sign(Decimal("0.0000000001"))
+    return value + Decimal("0.0000000001").copy_sign(value)
 
 
 def _disagreeing(told: Row, index: int) -> Row:
