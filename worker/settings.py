@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
 
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _delays(value: Any) -> Any:
@@ -23,9 +23,9 @@ def _delays(value: Any) -> Any:
     delays = []
     for part in filter(None, (part.strip() for part in value.split(","))):
         number, unit = part[:-1], part[-1]
-        if unit not in _UNIT_SECONDS or not number.replace(".", "", 1).isdigit():
+        if unit not in UNIT_SECONDS or not number.replace(".", "", 1).isdigit():
             raise ValueError("must be delays such as 30s,2m,6h (s, m, h, d)")
-        delays.append(timedelta(seconds=float(number) * _UNIT_SECONDS[unit]))
+        delays.append(timedelta(seconds=float(number) * UNIT_SECONDS[unit]))
     return tuple(delays)
 
 
