@@ -3,6 +3,7 @@
 Each function is one operation inside the writer's transaction; most of them only read.
 """
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -52,27 +53,42 @@ def commands(statements: Statements, states: Sequence[CommandState], limit: int)
     return [to_command(row, {}) for row in rows[:limit]]
 
 
+def unconfirmed(statements: Statements, limit: int) -> list[Command]:
+    """See `OperatorJournal.unconfirmed`."""
+    return [to_command(row, {}) for row in statements.all("list_unconfirmed", limit=limit)]
+
+
+def find_order(statements: Statements, source: str, seller: str, order_no: str) -> Command | None:
+    """See `LaneJournal.find_order`."""
+    row = statements.one("find_tenants_order", source=source, seller=seller, order_no=order_no)
+    return None if row is None else to_command(row, {})
+
+
 def backlog(statements: Statements, now: datetime) -> Backlog:
     """See `OperatorJournal.backlog`."""
     outbox = statements.one("outbox_depth", limit=COUNT_MAX)
     assert outbox is not None  # noqa: S101  an aggregate
     oldest = statements.one("oldest_waiting")
-    suspended = statements.one("count_suspended", now=micros(now), limit=COUNT_MAX)
     return Backlog(
-        waiting=_count(statements, CommandState.WAITING),
+        waiting=_number(statements.one("count_waiting_all", limit=COUNT_MAX)),
         oldest_waiting_at=None if oldest is None else at_or_none(oldest["received_at"]),
-        in_doubt=_count(statements, CommandState.IN_DOUBT),
-        held=_count(statements, CommandState.HELD),
+        in_doubt=_in_state(statements, CommandState.IN_DOUBT),
+        held=_in_state(statements, CommandState.HELD),
         outbox=outbox["pending"],
         oldest_outbox_at=at_or_none(outbox["oldest_at"]),
         undeliverable=outbox["undeliverable"],
-        suspended_accounts=0 if suspended is None else suspended["number"],
+        suspended_accounts=_number(statements.one("count_suspended", now=micros(now), limit=COUNT_MAX)),
+        sought=_number(statements.one("count_sought", limit=COUNT_MAX)),
+        unconfirmed=_number(statements.one("count_unconfirmed", limit=COUNT_MAX)),
     )
 
 
-def _count(statements: Statements, state: CommandState) -> int:
-    row = statements.one("count_in_state", state=state, limit=COUNT_MAX)
-    return 0 if row is None else int(row["number"])
+def _in_state(statements: Statements, state: CommandState) -> int:
+    return _number(statements.one("count_in_state", state=state, limit=COUNT_MAX))
+
+
+def _number(row: sqlite3.Row | None) -> int:
+    return int(found(row, 0)["number"])
 
 
 def replay(statements: Statements, key: int, now: datetime) -> int:
