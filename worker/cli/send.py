@@ -80,16 +80,16 @@ class Watch:
         else:
             story.tell(event)
         self.event = event
-        return self._exit_code(str(event.get("type")), event.get("data") or {})
+        return self._exit_code()
 
-    def _exit_code(self, event_type: str, data: dict[str, Any]) -> int | None:
-        outcome = story.outcome_of(self.event)
+    def _exit_code(self) -> int | None:
+        outcome, data = story.outcome_of(self.event), self.event.get("data") or {}
         if outcome == "in_doubt" and data.get("needsPerson"):
             return IN_DOUBT
         if self._until_confirmed:
             if outcome in _CONFIRMATIONS:
                 return _CONFIRMATIONS[outcome]
-            if event_type == _ISSUED and not (data.get("invoice") or {}).get("invoiceNumber"):
+            if self.event.get("type") == _ISSUED and not (data.get("invoice") or {}).get("invoiceNumber"):
                 return None
         return _EXIT_CODES.get(outcome)
 

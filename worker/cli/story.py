@@ -6,6 +6,7 @@ Knows nothing of where events come from.
 import base64
 import binascii
 import tempfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,7 @@ def tell(event: dict[str, Any], *, is_past: bool = False) -> None:
     """Show one event (its CloudEvents envelope as a dict); of a past one only what happened, not what to do."""
     outcome = outcome_of(event)
     data = event.get("data") or {}
-    words = _WORDS_OF_TYPE.get(str(event.get("type"))) or _WORDS.get(outcome, _other)
-    lines = words(data)
+    lines = _words_for(str(event.get("type")), outcome)(data)
     style = "bad" if data.get("expectedTotalMatches") is False else _STYLES.get(outcome)
     say(f"{_clock(event.get('time'))}  {outcome:<12} {lines[0]}", style=style)
     for line in lines[1:] if not is_past or outcome in _LASTING else ():
@@ -92,11 +92,15 @@ def _candidate(found: dict[str, Any]) -> str:
     return "perhaps: " + "  ".join(str(found[name]) for name in members if found.get(name))
 
 
+def _words_for(event_type: str, outcome: str) -> Callable[[dict[str, Any]], list[str]]:
+    return _WORDS_OF_TYPE.get(event_type) or _WORDS.get(outcome, _other)
+
+
 def _other(_data: dict[str, Any]) -> list[str]:
     return [""]
 
 
-_WORDS = {
+_WORDS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "qr_required": _qr_required,
     "completed": _completed,
     "failed": _failed,

@@ -23,10 +23,8 @@ def page(data: dict[str, Any]) -> list[str]:
 
 def query_completed(data: dict[str, Any]) -> list[str]:
     """`invoice.query.completed`."""
-    lines = [
-        f"{_count(data.get('invoiceCount') or 0, 'invoice')} on {_count(data.get('pages') or 0, 'page')}, "
-        f"{_count(data.get('itemCount') or 0, 'item')}, {_count(data.get('fileCount') or 0, 'file address', 'es')}"
-    ]
+    found = (_count(data.get(f"{what}Count") or 0, what) for what in ("invoice", "item", "file"))
+    lines = [f"{', '.join(found)}, on {_count(data.get('pages') or 0, 'page')}"]
     if data.get("missingInvoices"):
         lines.append(f"the gateway counted {data['missingInvoices']} more: rows may have shifted; query again")
     if data.get("missingItems"):
@@ -54,7 +52,7 @@ def items_completed(data: dict[str, Any]) -> list[str]:
 def files_completed(data: dict[str, Any]) -> list[str]:
     """`invoice.files.completed`."""
     files = data.get("files") or []
-    lines = [_count(len(files), "file address", "es"), *map(file_line, files)]
+    lines = [_count(len(files), "file"), *map(file_line, files)]
     if data.get("missingFiles"):
         lines.append(f"lack files: {_names(data['missingFiles'])}")
     return lines
@@ -71,7 +69,7 @@ def stored_completed(data: dict[str, Any]) -> list[str]:
 
 def confirmed(data: dict[str, Any]) -> list[str]:
     """`invoice.issue.confirmed`."""
-    matches = {True: ", as expected", False: ", NOT the expected total"}.get(data.get("expectedTotalMatches"), "")
+    matches = {True: ", as expected", False: ", NOT the expected total", None: ""}[data.get("expectedTotalMatches")]
     when = str(data.get("invoiceDate") or "")[:10]
     total = data.get("totalPriceAndTax")
     first = f"invoice {data.get('invoiceNumber')}{f' of {when}' if when else ''}"
@@ -111,8 +109,8 @@ def _names(names: list[str]) -> str:
     return ", ".join(names[:_MOST_LINES]) + more
 
 
-def _count(number: int, what: str, plural: str = "s") -> str:
-    return f"{number} {what}{'' if number == 1 else plural}"
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _joined(*cells: Any) -> str:

@@ -18,7 +18,8 @@ from worker.errors import (
     StoreBusy,
     WorkerError,
 )
-from worker.ops.operations import AmbiguousCommand, BadRequest
+from worker.ops.operations import AmbiguousCommand
+from worker.ops.stored import BadRequest
 
 
 @pytest.mark.parametrize(
