@@ -18,18 +18,33 @@ def fits(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
     anybody's. A member that the reply leaves out or sends empty neither confirms nor contradicts; but an empty remark
     contradicts one that is not.
     """
-    same_buyer = _same_text(submitted.get("buyerName"), reply.get("buyerName"))
-    same_items = _same_items(submitted.get("invoiceItems") or [], reply.get("invoiceItems") or [])
-    same_seller = _same_code(submitted.get("sellerIndentification"), reply.get("sellerIndentification"))
-    claims = (
-        same_buyer,
-        same_items,
-        same_seller,
+    same_buyer, same_items, same_seller, *others = _claims(submitted, reply)
+    claims = (same_buyer, same_items, same_seller, *others)
+    return False not in claims and same_buyer is True and True in {same_items, same_seller}
+
+
+def is_unmistakable(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
+    """Whether the reply echoes all by which submissions are told apart: then no other can be meant, unless it could
+    not have been told from this one before either."""
+    same_buyer, same_items, same_seller, same_code, _, same_remark = _claims(submitted, reply)
+    has_no_code = not submitted.get("buyerIndentification") and not reply.get("buyerIndentification")
+    has_no_remark = not submitted.get("remark") and not reply.get("remark")
+    return (
+        same_buyer is same_items is same_seller is True
+        and (same_code is True or has_no_code)
+        and (same_remark is True or has_no_remark)
+    )
+
+
+def _claims(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> tuple[bool | None, ...]:
+    return (
+        _same_text(submitted.get("buyerName"), reply.get("buyerName")),
+        _same_items(submitted.get("invoiceItems") or [], reply.get("invoiceItems") or []),
+        _same_code(submitted.get("sellerIndentification"), reply.get("sellerIndentification")),
         _same_code(submitted.get("buyerIndentification"), reply.get("buyerIndentification")),
         _same_text(submitted.get("sellerName"), reply.get("sellerName")),
         _same_remark(submitted, reply),
     )
-    return False not in claims and same_buyer is True and True in {same_items, same_seller}
 
 
 def plain(value: Any) -> str:
