@@ -10,7 +10,7 @@ import platform
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -20,6 +20,7 @@ from contracts.commands import CommandType
 from contracts.events import Outcome
 from contracts.failures import FailureCode, RejectionCode
 from worker.clock import Clock
+from worker.gateway.measuring import Operation
 from worker.records import Admission, Backlog
 
 log = structlog.get_logger()
@@ -33,6 +34,9 @@ _OTHER: Final = "other"
 _TYPES: Final = frozenset(CommandType)
 _CODES: Final = frozenset({*FailureCode, *RejectionCode})
 _OUTCOMES: Final = frozenset({*Outcome, *Admission})
+_OPERATIONS: Final = frozenset(get_args(Operation))
+_VERDICTS: Final = frozenset({"found", "again", "absent", "unconfirmed", "person", "bound"})
+"""What a look-up may mean for one command whose invoice is sought."""
 
 
 def product_version() -> str:
@@ -68,6 +72,10 @@ class Metrics:
         self._frames_ignored = counter("frames_ignored_total", "Gateway frames that said nothing to us.", "reason")
         self._submissions = counter("submissions_total", "Times invoice_info was about to be sent.")
         self._lease_losses = counter("lease_losses_total", "Times this worker lost the right to its lanes.")
+        self._pages = counter("pages_total", "Pages of queries told and stored.")
+        self._invoices_found = counter("invoices_found_total", "Invoices that queries told.")
+        self._files_found = counter("files_found_total", "File addresses that queries stored.")
+        self._look_ups = counter("look_ups_total", "Looks for the invoice of a command.", "verdict")
         self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
         self._latency = Histogram(
             "fapiao_gateway_latency_seconds",
@@ -87,6 +95,8 @@ class Metrics:
         self._oldest_waiting = gauge("oldest_waiting_age_seconds", "Age of the oldest command not begun yet.")
         self._in_doubt = gauge("commands_in_doubt", "Submitted, outcome unknown.")
         self._held = gauge("commands_held", "Waiting for one in doubt that they could not be told from.")
+        self._sought = gauge("commands_sought", "Submitted or issued, and their invoice is looked for.")
+        self._unconfirmed = gauge("commands_unconfirmed", "Issued, and no look-up found the number.")
         self._outbox = gauge("outbox_depth", "Event copies the broker has not confirmed.")
         self._oldest_outbox = gauge("outbox_oldest_age_seconds", "Age of the oldest such copy.")
         self._undeliverable = gauge("undeliverable_replies", "Replies set aside; see fapiao-worker replies.")
@@ -131,6 +141,17 @@ class Metrics:
         """The gateway answered a login with "0"."""
         self._login_refusals.inc()
 
+    def page_found(self, invoices: int, files: int) -> None:
+        """A query's page was told and stored, with so many invoices and file addresses."""
+        self._pages.inc()
+        self._invoices_found.inc(invoices)
+        self._files_found.inc(files)
+
+    def looked_up(self, verdict: str) -> None:
+        """The invoice of a command was looked for: found, again (later), absent, unconfirmed, person, or bound (to
+        another meanwhile)."""
+        self._child(self._look_ups, _known(verdict, _VERDICTS)).inc()
+
     def lease_lost(self) -> None:
         """This worker's right to its lanes ran out."""
         self._lease_losses.inc()
@@ -141,8 +162,9 @@ class Metrics:
         self._sessions.set(sessions)
 
     def gateway_answered(self, operation: str, seconds: float) -> None:
-        """`operation` is one of connect, login, answer, scan, result."""
-        self._child(self._latency, operation).observe(seconds)
+        """`operation` is one of the gateway's own short words: connect, login, first_answer, query, download, items,
+        files."""
+        self._child(self._latency, _known(operation, _OPERATIONS)).observe(seconds)
 
     # ---- hooks: outbox and service ----------------------------------------------------------------------
 
@@ -193,6 +215,8 @@ class Metrics:
         self._oldest_waiting.set(_age_seconds(backlog.oldest_waiting_at, now))
         self._in_doubt.set(backlog.in_doubt)
         self._held.set(backlog.held)
+        self._sought.set(backlog.sought)
+        self._unconfirmed.set(backlog.unconfirmed)
         self._outbox.set(backlog.outbox)
         self._oldest_outbox.set(_age_seconds(backlog.oldest_outbox_at, now))
         self._undeliverable.set(backlog.undeliverable)
