@@ -16,7 +16,7 @@ from worker.lanes.exchanges import exchange_of
 from worker.lanes.late_replies import LateReplies
 from worker.lanes.line import Interruption, Line
 from worker.lanes.services import LaneServices
-from worker.ports import Disconnected, FrameIgnored, ResultShown
+from worker.ports import Disconnected, DownloadTold, FrameIgnored, ResultShown
 from worker.records import Claim, Command
 
 log = structlog.get_logger(__name__)
@@ -106,6 +106,9 @@ class LaneRunner:
             return False
         if event is None:
             return True
+        if isinstance(event, DownloadTold):
+            # Unsolicited, and nobody knows how many come after a query (trap 72).
+            return await self._idle(until)
         if isinstance(event, Disconnected):
             log.info("idle_session_ended", reason=event.reason)
             return False
