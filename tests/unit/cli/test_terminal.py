@@ -80,6 +80,12 @@ def test_settings_are_read_from_a_secrets_directory(tmp_path: Path, monkeypatch:
     assert load_settings().prefix == "mounted"
 
 
+def test_a_chinese_character_takes_two_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    table(["buyer", "total"], [["示例", "1"], ["Buyer", "2"]])
+
+    assert capsys.readouterr().out.splitlines() == ["buyer  total", "示例   1", "Buyer  2"]
+
+
 def test_columns_are_never_cut(capsys: pytest.CaptureFixture[str]) -> None:
     table(["a", "long header"], [["x" * 300, "1"], ["y", "2"]])
 
