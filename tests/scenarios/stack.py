@@ -224,20 +224,20 @@ class Stack:
         self.workers.append(worker)
         return worker
 
-    async def worker_is_consuming(self, seconds: float = 30) -> None:
-        """Wait until somebody consumes the issue queue."""
+    async def worker_is_consuming(self, seconds: float = 30, workers: int = 1) -> None:
+        """Wait until so many consume the issue queue."""
         async with asyncio.timeout(seconds):
-            while not await self._has_consumer():
+            while await self._consumers() < workers:
                 await asyncio.sleep(0.1)
 
-    async def _has_consumer(self) -> bool:
+    async def _consumers(self) -> int:
         try:
             look = await self.connection.channel()
             async with look:
                 queue = await look.declare_queue(f"{self.prefix}.issue", passive=True)
-                return bool(queue.declaration_result.consumer_count)
+                return queue.declaration_result.consumer_count or 0
         except aio_pika.exceptions.AMQPError:
-            return False
+            return 0
 
     async def command_line(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         """Run `fapiao-worker …` to its end."""
