@@ -96,16 +96,21 @@ def files(
     if as_json:
         say_json(found)
     elif found["files"]:
-        members = ("invoiceBasicInfoId", "countETicketNumbers", "type", "url")
-        table(
-            ["invoice", "number", "type", "address"],
-            [[str(file[member] or "-") for member in members] for file in found["files"]],
-        )
+        show_files(found["files"])
     elif not found["unknown"]:
         say("No file addresses are stored of it. The command invoice.files asks the gateway.")
     if found["unknown"]:
         note(f"Not stored: {', '.join(found['unknown'])}. `fapiao-worker invoices` lists what is.")
         raise typer.Exit(FAILED)
+
+
+def show_files(files: list[dict[str, Any]]) -> None:
+    """A table of addresses."""
+    members = ("invoiceBasicInfoId", "countETicketNumbers", "type", "url")
+    table(
+        ["invoice", "number", "type", "address"],
+        [[str(file[member] or "-") for member in members] for file in files],
+    )
 
 
 def when(invoice: dict[str, Any]) -> str:
