@@ -6,7 +6,7 @@ and counted. The faults of these calls can only be armed from outside: there is 
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -33,19 +33,21 @@ _STATUSES: Final = {
 
 @dataclass(slots=True)
 class LookUps:
-    """What was seen of these calls. ``max_concurrent`` counts calls that were answered at the same time."""
+    """What was seen of these calls. ``max_concurrent`` counts calls that were answered at the same time,
+    ``connections`` those that a look-up opened."""
 
     items: int = 0
     files: int = 0
     file_ids: int = 0
     violations: int = 0
     redirects_followed: int = 0
+    connections: int = 0
     max_concurrent: int = 0
     under_way: int = field(default=0, repr=False)
     asked_before: Counter[int] = field(default_factory=Counter, repr=False)
 
 
-LOOK_UP_COUNTS: Final = ("items", "files", "file_ids", "violations", "redirects_followed", "max_concurrent")
+LOOK_UP_COUNTS: Final = tuple(each.name for each in fields(LookUps) if each.repr)
 
 
 def is_look_up(path: str) -> bool:

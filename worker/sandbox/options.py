@@ -16,6 +16,7 @@ class SandboxOptions:
     ``archive_count``: how many invoices of the past every company has issued, and received, from ``archive_from`` to
     ``archive_to``; ``archive_company``: the only company that has any.
     ``files_not_ready``: so many first look-ups of an invoice's files find none.
+    ``keep_alive_seconds``: an HTTP connection that is idle for so long is closed; 0 closes it after each answer.
     ``notice_per_page``: a download notice behind every page, not behind the last alone.
     """
 
@@ -37,5 +38,6 @@ class SandboxOptions:
     archive_company: str | None = None
     files_not_ready: int = 0
     notice_per_page: bool = True
+    keep_alive_seconds: float = 60.0
     naive_unregister: bool = True
     max_message_bytes: int = 1024 * 1024

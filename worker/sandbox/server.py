@@ -20,7 +20,6 @@ from typing import Any, Final, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
@@ -36,6 +35,7 @@ from worker.sandbox.downloads import Downloads
 from worker.sandbox.exchange import House, ScanDesk
 from worker.sandbox.faults import FaultBook, asked_by_user_id
 from worker.sandbox.ledger import Ledger
+from worker.sandbox.line import Switchboard, line_to
 from worker.sandbox.lookups import LookUps, is_look_up, look_up
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.vendor import Scan, ScanState, Vendor
@@ -88,6 +88,7 @@ class Sandbox:
         self.lookups = LookUps()
         self.queries: deque[AskedPage] = deque(maxlen=_KEPT_JOURNAL)
         self.house = House(self.vendor, self.ledger, self.scans, self, self.scan_url, self.file_url)
+        self._switchboard = Switchboard(self._respond, _is_endpoint, self.options.keep_alive_seconds)
         self._server: Server | None = None
         self._numbers = count(1)
         self._connections: dict[int, ServerConnection] = {}
@@ -108,7 +109,9 @@ class Sandbox:
             self._talk,
             self.options.host,
             self.options.port,
-            process_request=self._answer_http,
+            process_request=self._admit,
+            create_connection=line_to(self._switchboard),
+            open_timeout=None,
             compression=None,
             max_size=self.options.max_message_bytes,
             ping_interval=None,
@@ -126,6 +129,7 @@ class Sandbox:
         if self._server is not None:
             self.drop()
             self._server.close()
+            self._switchboard.hang_up()
             await self._server.wait_closed()
         self.ledger.close()
 
@@ -227,19 +231,13 @@ class Sandbox:
         """Enter a page that was told in the log of queries."""
         self.queries.append(AskedPage(self._clock.now().isoformat(), user_id, what, number, size, rows))
 
-    async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
-        path = _path(request)
-        if path.endswith((INVOICE_PATH, QUERY_PATH)):
-            return self._admit(connection, request)
-        if is_look_up(path):
-            told = await look_up(self, request.path, request.method)
-            if told is None:
-                connection.transport.abort()
-                return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "http_cut\n")
-            return _response(told)
-        if request.method not in ("GET", "HEAD", "POST"):
-            return _response(Answer(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"GET or POST\n"))
-        return _response(await answer(self, request.path))
+    async def _respond(self, method: str, target: str, is_fresh: bool) -> Answer | None:
+        if is_look_up(_path(target)):
+            self.lookups.connections += is_fresh
+            return await look_up(self, target, method)
+        if method not in ("GET", "HEAD", "POST"):
+            return Answer(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"GET or POST\n")
+        return await answer(self, target)
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         user_id = _user_id(request)
@@ -285,7 +283,11 @@ class Sandbox:
             told = json.loads(message, parse_float=Decimal, parse_constant=_no_such_number)
         except ValueError:
             told = None
-        hear = querying.hear if _path(connection.request).endswith(QUERY_PATH) else issuing.hear
+        hear = (
+            querying.hear
+            if connection.request and _path(connection.request.path).endswith(QUERY_PATH)
+            else issuing.hear
+        )
         await hear(self, user_id, number, told)
 
 
@@ -312,8 +314,12 @@ def ready_line(sandbox: Sandbox) -> str:
     )
 
 
-def _path(request: Request | None) -> str:
-    return urlsplit(request.path).path if request is not None else ""
+def _path(target: str) -> str:
+    return urlsplit(target).path
+
+
+def _is_endpoint(target: str) -> bool:
+    return _path(target).endswith((INVOICE_PATH, QUERY_PATH))
 
 
 def _user_id(request: Request | None) -> str:
@@ -323,19 +329,6 @@ def _user_id(request: Request | None) -> str:
 
 def _no_such_number(word: str) -> None:
     raise ValueError(f"JSON has no number called {word}")
-
-
-def _response(told: Answer) -> Response:
-    headers = Headers(
-        [
-            ("Content-Type", told.content_type),
-            ("Content-Length", str(len(told.body))),
-            ("Cache-Control", "no-store"),
-            ("Connection", "close"),
-            *told.headers,
-        ]
-    )
-    return Response(told.status.value, told.status.phrase, headers, told.body)
 
 
 def _lan_address() -> str:
