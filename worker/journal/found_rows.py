@@ -65,7 +65,7 @@ def to_found_row(row: Row, *, lacks_files: bool = False) -> FoundRow:
 
 
 def to_stored(invoices: Sequence[Row], files: Sequence[Row]) -> list[Stored]:
-    """Invoices in the order given, each with its files. An empty page is one row without an invoice."""
+    """Invoices in the order given, each with its files."""
     of: dict[str, list[FileRow]] = {}
     for row in files:
         of.setdefault(row["invoice_id"], []).append(FileRow(row["invoice_id"], row["type"], row["url"], row["number"]))
@@ -80,5 +80,4 @@ def to_stored(invoices: Sequence[Row], files: Sequence[Row]) -> list[Stored]:
             command_state=None if row["command_state"] is None else CommandState(row["command_state"]),
         )
         for row in invoices
-        if row["key"] is not None
     ]

@@ -61,7 +61,7 @@ async def brought(statements: Statements, source: str, invoice_ids: Sequence[str
 
 async def stored(statements: Statements, wanted: StoredFilter) -> tuple[int, list[Stored]]:
     """See `LaneJournal.stored`."""
-    rows = await statements.all(
+    row = await statements.one(
         "find_stored",
         wanted.user_id,
         wanted.source,
@@ -74,6 +74,7 @@ async def stored(statements: Statements, wanted: StoredFilter) -> tuple[int, lis
         wanted.limit,
         wanted.offset,
     )
-    ids = {row["invoice_id"] for row in rows if row["key"] is not None}
-    files = await statements.all("files_of", sorted(ids)) if ids else []
-    return rows[0]["found"], to_stored(rows, files)
+    page = found(row, 0)
+    rows = await statements.all("read_stored", page["keys"], wanted.source)
+    files = await statements.all("files_of", sorted({row["invoice_id"] for row in rows}))
+    return page["found"], to_stored(rows, files)

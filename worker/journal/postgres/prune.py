@@ -16,14 +16,22 @@ async def count(statements: Statements, before: datetime) -> Pruned:
 
 async def prune(statements: Statements, before: datetime, limit: int) -> Pruned:
     """See `OperatorJournal.prune`. Inside one transaction; what another one has locked is left for the next time."""
-    commands = first_of(await statements.all("pick_commands", before, limit), limit)
-    issues = first_of(await statements.all("pick_issues", before, limit), limit)
+    commands = await _published(statements, first_of(await statements.all("pick_commands", before, limit), limit))
+    await statements.run("forget_commands", commands)
+    issues = await _published(statements, first_of(await statements.all("pick_issues", before, limit), limit))
+    await statements.run("empty_issues", issues)
     invoices = [row["key"] for row in await statements.all("pick_invoices", before, limit)]
+    await statements.run("forget_invoices", invoices)
     return Pruned(
-        commands=len(await statements.all("forget_commands", commands)),
-        payloads=len(await statements.all("empty_issues", issues)),
-        invoices=len(await statements.all("forget_invoices", invoices)),
+        commands=len(commands),
+        payloads=len(issues),
+        invoices=len(invoices),
         items=len(await statements.all("forget_items", before, limit)),
         files=len(await statements.all("forget_files", before, limit)),
         strays=len(await statements.all("forget_strays", before, limit)),
     )
+
+
+async def _published(statements: Statements, keys: list[int]) -> list[int]:
+    """Those of these commands, whose rows are locked, that nobody has queued a copy for before the lock was had."""
+    return [row["key"] for row in await statements.all("without_copies", keys)]

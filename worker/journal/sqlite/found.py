@@ -82,7 +82,7 @@ def brought(statements: Statements, source: str, invoice_ids: Sequence[str]) -> 
 
 def stored(statements: Statements, wanted: StoredFilter) -> tuple[int, list[Stored]]:
     """See `LaneJournal.stored`."""
-    rows = statements.all(
+    row = statements.one(
         "find_stored",
         user_id=wanted.user_id,
         source=wanted.source,
@@ -95,6 +95,7 @@ def stored(statements: Statements, wanted: StoredFilter) -> tuple[int, list[Stor
         limit=wanted.limit,
         offset=wanted.offset,
     )
-    ids = {row["invoice_id"] for row in rows if row["key"] is not None}
-    files = statements.all("files_of", invoice_ids=json.dumps(sorted(ids))) if ids else []
-    return rows[0]["found"], to_stored(rows, files)
+    page = found(row, 0)
+    rows = statements.all("read_stored", keys=page["keys"], source=wanted.source)
+    files = statements.all("files_of", invoice_ids=json.dumps(sorted({row["invoice_id"] for row in rows})))
+    return page["found"], to_stored(rows, files)

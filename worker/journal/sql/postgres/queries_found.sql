@@ -1,5 +1,6 @@
 -- What look-ups brought. Batches come as arrays and are written in the order of their keys, so that two workers that
--- write the same rows wait for each other instead of for ever.
+-- write the same rows wait for each other instead of for ever. Where a probe per row is wanted, it is a sub-select with
+-- LIMIT: an EXISTS would be joined to whole tables by a planner that thinks them small.
 
 -- name: keep_invoices
 WITH given AS (
@@ -28,7 +29,8 @@ ON CONFLICT (command_key, identity) DO UPDATE SET
 
 -- name: keep_items
 INSERT INTO invoice_items (invoice_id, data, fetched_at)
-SELECT invoice_id, data, $1::timestamptz FROM unnest($2::text[], $3::bytea[]) AS g (invoice_id, data) ORDER BY invoice_id
+SELECT invoice_id, data, $1::timestamptz FROM unnest($2::text[], $3::bytea[]) AS g (invoice_id, data)
+ORDER BY invoice_id
 ON CONFLICT (invoice_id) DO UPDATE SET data = excluded.data, fetched_at = excluded.fetched_at;
 
 -- name: keep_files
@@ -53,13 +55,13 @@ SELECT count(*) AS number FROM invoice_file WHERE invoice_id IN (
 -- name: brought_ids
 SELECT DISTINCT i.invoice_id FROM invoice i
 WHERE i.invoice_id = ANY ($2::text[])
-  AND (EXISTS (SELECT 1 FROM command_invoice ci JOIN command c ON c.key = ci.command_key
-               WHERE ci.invoice_key = i.key AND c.source = $1)
-       OR EXISTS (SELECT 1 FROM command c WHERE c.invoice_number = i.number AND c.source = $1));
+  AND ((SELECT 1 FROM command_invoice ci JOIN command c ON c.key = ci.command_key
+        WHERE ci.invoice_key = i.key AND c.source = $1 LIMIT 1) IS NOT NULL
+       OR (SELECT 1 FROM command c WHERE c.invoice_number = i.number AND c.source = $1) IS NOT NULL);
 
 -- name: find_stored
--- One of the arms below is open, by what is asked for; the filters apply all the same. The count comes even where the
--- page is empty.
+-- One of the arms below is open, by what is asked for; the filters apply all the same. OFFSET keeps the planner from
+-- going through all invoices, thinking that the filters leave none.
 WITH named AS (
     (SELECT invoice_key AS key FROM command_invoice WHERE command_key = $3::bigint
      UNION
@@ -76,7 +78,8 @@ WITH named AS (
     SELECT key FROM invoice
     WHERE $3::bigint IS NULL AND $5::text[] IS NULL AND $4::text IS NULL AND $1::text IS NULL
 ), wanted AS MATERIALIZED (
-    SELECT i.key, i.invoice_date, i.identity FROM named n JOIN invoice i ON i.key = n.key
+    SELECT i.key, i.invoice_date, i.identity
+    FROM named n CROSS JOIN LATERAL (SELECT * FROM invoice WHERE invoice.key = n.key OFFSET 0) AS i
     WHERE ($1::text IS NULL OR i.user_id = $1::text)
       AND ($4::text IS NULL OR i.number = $4::text OR i.identity = $4::text)
       AND ($5::text[] IS NULL OR i.invoice_id = ANY ($5::text[]))
@@ -84,19 +87,20 @@ WITH named AS (
       AND ($7::timestamptz IS NULL OR i.invoice_date >= $7::timestamptz)
       AND ($8::timestamptz IS NULL OR i.invoice_date < $8::timestamptz)
       AND ($2::text IS NULL
-           OR EXISTS (SELECT 1 FROM command_invoice ci JOIN command c ON c.key = ci.command_key
-                      WHERE ci.invoice_key = i.key AND c.source = $2::text)
-           OR EXISTS (SELECT 1 FROM command c WHERE c.invoice_number = i.number AND c.source = $2::text))
-), page AS (
-    SELECT key FROM wanted ORDER BY invoice_date DESC NULLS LAST, identity, key LIMIT $9 OFFSET $10
+           OR (SELECT 1 FROM command_invoice ci JOIN command c ON c.key = ci.command_key
+               WHERE ci.invoice_key = i.key AND c.source = $2::text LIMIT 1) IS NOT NULL
+           OR (SELECT 1 FROM command c WHERE c.invoice_number = i.number AND c.source = $2::text) IS NOT NULL)
 )
-SELECT t.total AS found, i.*, s.data AS items, c.id AS command_id, c.state AS command_state
-FROM (SELECT count(*) AS total FROM wanted) AS t
-LEFT JOIN page p ON true
-LEFT JOIN invoice i ON i.key = p.key
+SELECT (SELECT count(*) FROM wanted) AS found,
+       ARRAY(SELECT key FROM wanted ORDER BY invoice_date DESC NULLS LAST, identity, key LIMIT $9 OFFSET $10) AS keys;
+
+-- name: read_stored
+SELECT i.*, s.data AS items, c.id AS command_id, c.state AS command_state
+FROM unnest($1::bigint[]) WITH ORDINALITY AS g (key, place)
+JOIN invoice i ON i.key = g.key
 LEFT JOIN invoice_items s ON s.invoice_id = i.invoice_id
 LEFT JOIN command c ON c.invoice_number = i.number AND ($2::text IS NULL OR c.source = $2::text)
-ORDER BY i.invoice_date DESC NULLS LAST, i.identity, i.key;
+ORDER BY g.place;
 
 -- name: files_of
 SELECT invoice_id, type, url, number FROM invoice_file WHERE invoice_id = ANY ($1::text[]) ORDER BY invoice_id, type;

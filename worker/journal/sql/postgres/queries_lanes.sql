@@ -109,12 +109,13 @@ RETURNING c.*, p.data, p.warnings;
 SELECT 1 FROM command WHERE lane = $1 AND state IN ('running', 'submitting', 'scanning');
 
 -- name: take_heads
--- A head that could not be told from a command that is left to evidence is set aside as `held`; its lane must be looked at again.
+-- A head that could not be told from a command that is left to evidence is set aside as `held`; its lane must be looked
+-- at again.
 WITH head AS (
-    SELECT h.key, g.epoch, EXISTS (
+    SELECT h.key, g.epoch, (
         SELECT 1 FROM command d
-        WHERE d.state IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint
-    ) AS has_twin
+        WHERE d.state IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
+    ) IS NOT NULL AS has_twin
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
     CROSS JOIN LATERAL (SELECT c.key, c.due_at, c.fingerprint FROM command c
                         WHERE c.lane = g.lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1) AS h

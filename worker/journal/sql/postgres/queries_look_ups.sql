@@ -3,7 +3,7 @@
 
 -- name: look_ups_to_enter
 -- The pairs of lane and account with something sought that is due and without a look-up. A probe per pair, however
--- many commands each has.
+-- many commands each has; and one for its look-up, which the planner would join to all look-ups if it were an EXISTS.
 WITH RECURSIVE pair AS (
     (SELECT lane, account, sought_at FROM command WHERE sought_at IS NOT NULL AND account IS NOT NULL
      ORDER BY lane, account, sought_at LIMIT 1)
@@ -15,7 +15,7 @@ WITH RECURSIVE pair AS (
 )
 SELECT lane, account FROM pair
 WHERE sought_at <= $1
-  AND NOT EXISTS (SELECT 1 FROM command l WHERE l.type = 'look_up' AND l.lane = pair.lane AND l.account = pair.account)
+  AND (SELECT l.key FROM command l WHERE l.type = 'look_up' AND l.lane = pair.lane AND l.account = pair.account) IS NULL
 LIMIT $2;
 
 -- name: look_ups_to_lift
@@ -30,8 +30,8 @@ SELECT lane, is_ready, holder FROM lane WHERE lane = ANY ($1::text[]) ORDER BY l
 -- Another worker may have looked meanwhile: then nothing is due any more, or another look-up is there.
 WITH given AS (
     SELECT g.lane, g.account FROM unnest($1::text[], $2::text[]) AS g (lane, account)
-    WHERE EXISTS (SELECT 1 FROM command c WHERE c.lane = g.lane AND c.account = g.account AND c.sought_at IS NOT NULL
-                  AND c.account IS NOT NULL AND c.sought_at <= $3)
+    WHERE (SELECT 1 FROM command c WHERE c.lane = g.lane AND c.account = g.account AND c.sought_at <= $3
+           LIMIT 1) IS NOT NULL
 ), entered AS (
     INSERT INTO command (source, id, type, content_hash, state, lane, account, priority, received_at, correlation_id)
     SELECT '', lane || chr(31) || account, 'look_up', '', 'waiting', lane, account, 2, $3, '' FROM given

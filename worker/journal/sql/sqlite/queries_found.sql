@@ -46,8 +46,7 @@ WHERE i.invoice_id IN (SELECT value FROM json_each(:invoice_ids))
        OR EXISTS (SELECT 1 FROM command c WHERE c.invoice_number = i.number AND c.source = :source));
 
 -- name: find_stored
--- One of the arms below is open, by what is asked for; the filters apply all the same. The count comes even where the
--- page is empty.
+-- One of the arms below is open, by what is asked for; the filters apply all the same.
 WITH named AS (
     SELECT key FROM (
         SELECT invoice_key AS key FROM command_invoice WHERE command_key = :command_key
@@ -76,16 +75,19 @@ WITH named AS (
            OR EXISTS (SELECT 1 FROM command_invoice ci JOIN command c ON c.key = ci.command_key
                       WHERE ci.invoice_key = i.key AND c.source = :source)
            OR EXISTS (SELECT 1 FROM command c WHERE c.invoice_number = i.number AND c.source = :source))
-), page AS (
-    SELECT key FROM wanted ORDER BY invoice_date DESC NULLS LAST, identity, key LIMIT :limit OFFSET :offset
 )
-SELECT t.total AS found, i.*, s.data AS items, c.id AS command_id, c.state AS command_state
-FROM (SELECT count(*) AS total FROM wanted) AS t
-LEFT JOIN page p ON true
-LEFT JOIN invoice i ON i.key = p.key
+SELECT (SELECT count(*) FROM wanted) AS found,
+       (SELECT json_group_array(key) FROM (
+           SELECT key FROM wanted ORDER BY invoice_date DESC NULLS LAST, identity, key LIMIT :limit OFFSET :offset
+       )) AS keys;
+
+-- name: read_stored
+SELECT i.*, s.data AS items, c.id AS command_id, c.state AS command_state
+FROM json_each(:keys) g
+JOIN invoice i ON i.key = g.value
 LEFT JOIN invoice_items s ON s.invoice_id = i.invoice_id
 LEFT JOIN command c ON c.invoice_number = i.number AND (:source IS NULL OR c.source = :source)
-ORDER BY i.invoice_date DESC NULLS LAST, i.identity, i.key;
+ORDER BY g.key;
 
 -- name: files_of
 SELECT invoice_id, type, url, number FROM invoice_file

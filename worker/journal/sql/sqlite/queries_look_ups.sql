@@ -8,10 +8,13 @@ WITH RECURSIVE pair (lane, account, sought_at) AS (
     SELECT * FROM (SELECT lane, account, sought_at FROM command WHERE sought_at IS NOT NULL AND account IS NOT NULL
                    ORDER BY lane, account, sought_at LIMIT 1)
     UNION ALL
-    SELECT c.lane, c.account, c.sought_at FROM pair JOIN command c ON c.key = (
-        SELECT n.key FROM command n
-        WHERE n.sought_at IS NOT NULL AND n.account IS NOT NULL AND (n.lane, n.account) > (pair.lane, pair.account)
-        ORDER BY n.lane, n.account, n.sought_at LIMIT 1)
+    SELECT c.lane, c.account, c.sought_at FROM pair JOIN command c ON c.key = coalesce(
+        (SELECT n.key FROM command n
+         WHERE n.sought_at IS NOT NULL AND n.account IS NOT NULL AND n.lane = pair.lane AND n.account > pair.account
+         ORDER BY n.account, n.sought_at LIMIT 1),
+        (SELECT n.key FROM command n
+         WHERE n.sought_at IS NOT NULL AND n.account IS NOT NULL AND n.lane > pair.lane
+         ORDER BY n.lane, n.account, n.sought_at LIMIT 1))
 )
 SELECT lane, account FROM pair
 WHERE sought_at <= :now
@@ -19,7 +22,7 @@ WHERE sought_at <= :now
 LIMIT :limit;
 
 -- name: look_ups_to_lift
-SELECT key, lane FROM command
+SELECT key, lane FROM command INDEXED BY one_look_up_per_account
 WHERE type = 'look_up' AND priority = 2 AND received_at <= :cutoff AND state = 'waiting'
   AND (due_at IS NULL OR due_at <= :now)
 ORDER BY received_at LIMIT :limit;

@@ -31,7 +31,7 @@ SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.state = :state AND c.type <> 'look_up' ORDER BY c.key DESC LIMIT :limit;
 
 -- name: list_unconfirmed
-SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+SELECT c.*, p.data, p.warnings FROM command c INDEXED BY command_unconfirmed JOIN payload p ON p.key = c.key
 WHERE c.type = 'invoice.issue' AND c.state = 'completed' AND c.invoice_number IS NULL AND c.sought_at IS NULL
   AND c.look_ups > 0
 ORDER BY c.key DESC LIMIT :limit;
@@ -54,7 +54,8 @@ SELECT sequence, copy, destination, state = 'undeliverable' AS is_undeliverable 
 
 -- name: count_waiting_all
 -- By the index of tenants, where look-ups come first: they have none.
-SELECT count(*) AS number FROM (SELECT 1 FROM command WHERE state = 'waiting' AND source > '' LIMIT :limit);
+SELECT count(*) AS number
+FROM (SELECT 1 FROM command INDEXED BY command_waiting_tenant WHERE state = 'waiting' AND source > '' LIMIT :limit);
 
 -- name: count_sought
 SELECT count(*) AS number
@@ -62,7 +63,7 @@ FROM (SELECT 1 FROM command WHERE sought_at IS NOT NULL AND account IS NOT NULL 
 
 -- name: count_unconfirmed
 SELECT count(*) AS number
-FROM (SELECT 1 FROM command
+FROM (SELECT 1 FROM command INDEXED BY command_unconfirmed
       WHERE type = 'invoice.issue' AND state = 'completed' AND invoice_number IS NULL AND sought_at IS NULL
         AND look_ups > 0 LIMIT :limit);
 

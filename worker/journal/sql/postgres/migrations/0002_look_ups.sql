@@ -20,7 +20,6 @@ CREATE INDEX command_unsettled ON command (lane, fingerprint) WHERE state IN ('c
 CREATE INDEX command_sought ON command (lane, account, sought_at) WHERE sought_at IS NOT NULL AND account IS NOT NULL;
 -- However many replicas look for work, there is one look-up for what is sought on a lane with an account.
 CREATE UNIQUE INDEX one_look_up_per_account ON command (lane, account) WHERE type = 'look_up';
-CREATE INDEX command_look_up ON command (priority, received_at) WHERE type = 'look_up';
 CREATE INDEX command_unconfirmed ON command (key)
     WHERE type = 'invoice.issue' AND state = 'completed' AND invoice_number IS NULL AND sought_at IS NULL
       AND look_ups > 0;

@@ -74,7 +74,6 @@ CREATE INDEX command_follows ON command (follows) WHERE follows IS NOT NULL;
 CREATE INDEX command_unsettled ON command (lane, fingerprint) WHERE state = 'checking' OR state = 'in_doubt';
 CREATE INDEX command_held ON command (lane, fingerprint) WHERE state = 'held';
 CREATE INDEX command_sought ON command (lane, account, sought_at) WHERE sought_at IS NOT NULL AND account IS NOT NULL;
-CREATE INDEX command_look_up ON command (priority, received_at) WHERE type = 'look_up';
 CREATE INDEX command_unconfirmed ON command (key)
     WHERE type = 'invoice.issue' AND state = 'completed' AND invoice_number IS NULL AND sought_at IS NULL
       AND look_ups > 0;
