@@ -140,10 +140,12 @@ class HttpInvoiceDetails:
         was the last one, or if the gateway asks for more patience than there is: the caller may come back then."""
         longest = self._settings.retry_max_seconds
         asked = 0.0 if fault.retry_after is None else fault.retry_after.total_seconds()
-        if attempt >= self._settings.http_attempts or asked > longest:
+        if asked > longest:
             return None
         if asked:
             self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + asked)
+        if attempt >= self._settings.http_attempts:
+            return None
         growing = self._settings.retry_min_seconds * 2.0 ** min(attempt - 1, _LARGEST_EXPONENT)
         return round(max(asked, self._chance() * min(longest, growing)), 3)
 

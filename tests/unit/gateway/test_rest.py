@@ -1,14 +1,16 @@
-"""What failures of an HTTP look-up mean: two tables."""
+"""What failures of an HTTP look-up mean, as two tables; and where look-ups go."""
 
 import ssl
 from datetime import timedelta
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from contracts.failures import FailureCode
 from worker.errors import Permanent, Transient
 from worker.gateway.rest import classify, refusal
+from worker.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,24 @@ def test_a_retry_after_as_a_date_is_read_beside_the_answers_own() -> None:
 
     assert isinstance(error, Transient)
     assert error.retry_after == timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "http", "base"),
+    [
+        ("ws://gateway.test", None, "http://gateway.test"),
+        ("wss://gateway.test:8443/prefix/", None, "https://gateway.test:8443/prefix"),
+        ("ws://[::1]:80", None, "http://[::1]:80"),
+        ("wss://gateway.test", "http://other.test/api/", "http://other.test/api"),
+    ],
+)
+def test_look_ups_go_where_the_sockets_are_unless_the_settings_say_otherwise(
+    gateway: str, http: str | None, base: str
+) -> None:
+    assert Settings(_env_file=None, gateway_url=gateway, gateway_http_url=http).gateway_http_base == base
+
+
+@pytest.mark.parametrize("address", ["ws://gateway.test", "gateway.test", "http://", "file:///x", ""])
+def test_an_address_that_no_look_up_could_go_to_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="http"):
+        Settings(_env_file=None, gateway_http_url=address)
