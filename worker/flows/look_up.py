@@ -67,9 +67,11 @@ class LookUpState:
 
     phase: Phase = Phase.TAKEN
     page: int = 1
-    listed: int = 0
-    """Invoices that came."""
+    listed: frozenset[str] = frozenset()
+    """Invoices that came: each once, for rows that shift come twice."""
     total: int | None = None
+    is_cut: bool = False
+    """Rows could not be read, or the list ended otherwise than by the gateway's word."""
     last_page: str = ""
     candidates: tuple[dict[str, Any], ...] = ()
     """Of these, the ones that could be somebody's."""
@@ -88,7 +90,7 @@ class LookUpState:
     @property
     def is_whole(self) -> bool:
         """Whether all came that the gateway says there is: only then absence is evidence."""
-        return self.total is None or self.listed >= self.total
+        return not self.is_cut and (self.total is None or len(self.listed) >= self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +168,20 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         if buyer_of(invoice) in buyers and any(could_be(subject, invoice, at.rules.skew) for subject in at.subjects)
     ]
     kept = {identity_of(invoice): invoice for invoice in (*was.candidates, *fitting)}
+    total = was.total if page.total is None else page.total
+    is_repeated = bool(page.invoices) and digest_of(page) == was.last_page
+    is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
+    is_over = is_last or was.page >= at.rules.max_pages
     state = replace(
         was,
         page=was.page + 1,
-        listed=was.listed + len({identity_of(invoice) for invoice in page.invoices}),
-        total=was.total if page.total is None else page.total,
+        listed=was.listed | {identity_of(invoice) for invoice in page.invoices},
+        total=total,
+        is_cut=was.is_cut or page.unreadable > 0 or (total is None and is_over and (is_repeated or not is_last)),
         last_page=digest_of(page),
         candidates=tuple(kept.values()),
     )
-    is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
-    if not is_last and was.page < at.rules.max_pages:
+    if not is_over:
         return _ask(at, state)
     numbers = tuple(str(invoice["countETicketNumbers"]) for invoice in state.candidates)
     return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers)))
