@@ -70,14 +70,15 @@ def lacking_ids(invoice_ids: Iterable[str], details: Details, types: Sequence[st
 
 
 def trusted(details: Details, invoices: Sequence[Invoice]) -> Details:
-    """Without files that carry another number than the invoice they claim to be of (trap 86)."""
+    """Without items and files that carry another number than the invoice they claim to be of (trap 86)."""
     numbers = {str(invoice["id"]): invoice.get("countETicketNumbers") for invoice in invoices}
 
-    def is_own(file: Mapping[str, Any]) -> bool:
-        ours, theirs = numbers.get(file["invoiceBasicInfoId"]), file.get("countETicketNumbers")
+    def is_own(invoice_id: str, told: Mapping[str, Any]) -> bool:
+        ours, theirs = numbers.get(invoice_id), told.get("countETicketNumbers")
         return not ours or not theirs or ours == theirs
 
-    return Details(details.items, tuple(file for file in details.files if is_own(file)))
+    items = {each: tuple(one for one in rows if is_own(each, one)) for each, rows in details.items.items()}
+    return Details(items, tuple(file for file in details.files if is_own(file["invoiceBasicInfoId"], file)))
 
 
 def with_details(invoice: Invoice, details: Details, *, items: bool, files: bool) -> dict[str, Any]:
