@@ -10,11 +10,13 @@ from typing import ClassVar
 from typing_extensions import override
 
 from contracts.envelope import loads
+from contracts.failures import FailureCode
 from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
 from worker.flows.announce import events_of
 from worker.flows.evidence import Subject
+from worker.flows.matching import plain_code
 from worker.flows.vocabulary import AskPage, BoundRead, Effect, EndLookUp, Input, ReadBound, Settle
 from worker.lanes.line import Line
 from worker.lanes.order import Access, CredentialFault, read_login
@@ -69,14 +71,23 @@ class LookUpExchange(Asking):
         fault = CredentialFault("nothing is sought")
         for command in reversed(sought):
             try:
-                login = read_login(loads(command.data), command, self._services.credentials)
+                access = self._read_access(command)
             except Permanent as error:
                 fault = CredentialFault(str(error))
                 self._log.warning("look_up_without_login", reason=str(error), sought=command.id)
             else:
-                self._login = Access(login, is_query=True)
+                self._login = access
                 return None
         return fault
+
+    def _read_access(self, command: Command) -> Access:
+        """A credential may name another account by now: the invoices that this one lists prove nothing, unless it is
+        of the seller's own company."""
+        access = Access(read_login(loads(command.data), command, self._services.credentials), is_query=True)
+        is_sellers = plain_code(access.login.company_code) == plain_code(command.seller or "")
+        if access.account != self._command.account and not is_sellers:
+            raise Permanent(FailureCode.CREDENTIAL_MISSING, "the credential names another account by now")
+        return access
 
     @override
     def _access(self) -> Access:
