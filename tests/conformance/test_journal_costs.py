@@ -118,8 +118,8 @@ FROM command, n WHERE sought_at IS NOT NULL
 async def test_an_issue_that_is_sought_takes_no_statement_more(journal: SqliteJournal) -> None:
     meter = Meter(journal)
     counts = []
-    sought: dict[str, Any]
-    for number, sought in enumerate(({}, {"sought_at": NOW, "account": ACCOUNT})):
+    plain_and_sought: list[dict[str, Any]] = [{}, {"sought_at": NOW, "account": ACCOUNT}]
+    for number, sought in enumerate(plain_and_sought):
         claim = await begin(journal, new(f"c{number}", lane=f"u{number}"))
         await submit(journal, claim)
         done = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, **sought)
