@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -21,6 +21,7 @@ from worker.gateway.rest import HttpInvoiceDetails
 from worker.ports import GatewaySession, LoginFields, QueryEvent, QueryOrder, QuerySession, SessionEvent, Submission
 from worker.settings import Settings
 
+SessionT = TypeVar("SessionT", GatewaySession, QuerySession)
 USER_ID = "用户/1 &2"
 PASSWORD = "Geheim-4711"
 
@@ -60,19 +61,20 @@ def submission(fault: str = "", lines: int = 1) -> Submission:
 async def session_with(url: str, user_id: str = USER_ID, **changes: Any) -> AsyncIterator[GatewaySession]:
     """An open session, closed at the end."""
     gateway = WebSocketGateway(settings_for(url, **changes))
-    session = await gateway.connect(user_id)
-    try:
+    async with _closed_after(gateway, await gateway.connect(user_id)) as session:
         yield session
-    finally:
-        await session.close()
-        gateway.close()
 
 
 @contextlib.asynccontextmanager
 async def query_session_with(url: str, user_id: str = USER_ID, **changes: Any) -> AsyncIterator[QuerySession]:
     """An open session on the query side, closed at the end."""
     gateway = WebSocketGateway(settings_for(url, **changes))
-    session = await gateway.connect_query(user_id)
+    async with _closed_after(gateway, await gateway.connect_query(user_id)) as session:
+        yield session
+
+
+@contextlib.asynccontextmanager
+async def _closed_after(gateway: WebSocketGateway, session: SessionT) -> AsyncIterator[SessionT]:
     try:
         yield session
     finally:
