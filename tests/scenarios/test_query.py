@@ -1,4 +1,4 @@
-"""A query goes in as a message; pages, items and addresses of files come out, and stay in the store. Whole processes."""
+"""A query goes in as a message; pages, items and addresses of files come out, and are stored. Whole processes."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What became of a submission whose answer is missing is found out by evidence. Whole processes, a real gateway's faults.
+"""What became of a submission without an answer is found out by evidence. Whole processes, faults of the gateway.
 
 Never twice: at most one submission in the books, whatever is found. Never guessed: the end is what the books say.
 """

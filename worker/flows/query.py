@@ -138,7 +138,8 @@ def _early_notice(at: Situation, given: DownloadTold) -> Next:
 
 
 def _notice(at: Situation, given: DownloadTold) -> Next:
-    state = replace(_with_failure(at.state, given), progress=replace(at.state.progress, is_silent=False))
+    state = _with_failure(at.state, given)
+    state = replace(state, progress=replace(state.progress, is_silent=False))
     if given.ok and state.retrying is not None:
         state = replace(state, retrying=None)
     elif not given.ok and given.date is not None and given.date == state.retrying:

@@ -16,6 +16,7 @@ from contracts.envelope import loads, timestamp
 from contracts.events import IssuedInvoice, IssuedItem, Outcome
 from contracts.failures import FailureCode, Stage
 from worker.clock import Clock
+from worker.crashpoints import crashpoint
 from worker.errors import NotFound, NotResolvable, WorkerError
 from worker.flows.announce import Announcement, events_of, failure
 from worker.ops.redaction import lane_digest
@@ -147,7 +148,9 @@ class Operations:
             events=events_of(command, [announcement], worker=self._worker, at=now),
             invoice_number=number,
         )
-        if not await self._journal.settle(settlement):
+        settled = await self._journal.settle(settlement)
+        crashpoint("operator.settled")
+        if not settled:
             raise NotResolvable(f"Command {command.id} changed meanwhile; look at its status and decide again.")
         lane = lane_digest(command.lane) if command.lane is not None else None
         log.info(
