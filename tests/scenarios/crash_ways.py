@@ -29,9 +29,6 @@ class Way:
     drains: bool = False
     """The worker is told to stop once the commands are under way."""
 
-    def __str__(self) -> str:
-        return self.name
-
 
 async def issue(stack: Stack) -> list[str]:
     """A scan, a repeat of an order, a doubt, a retry, a refused login, a stray, bad input."""

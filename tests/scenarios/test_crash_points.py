@@ -26,7 +26,7 @@ async def go(way: Way, stack: Stack, worker: WorkerProcess) -> Sequence[str]:
     return commands
 
 
-@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("way", WAYS, ids=[way.name for way in WAYS])
 async def test_the_list_of_crash_points_is_complete(new_stack: Callable[..., Stack], tmp_path: Path, way: Way) -> None:
     """What a way passes is listed, with it or with another; what it lists it passes."""
     passed = tmp_path / "passed"
@@ -50,7 +50,7 @@ REACHED_AFTER_A_CRASH = {"housekeeping.reaped"}
 """Frees what a dead worker held, or a delay that is over: not on every way."""
 
 
-@pytest.mark.parametrize(("way", "point"), POINTS, ids=[f"{way}: {point}" for way, point in POINTS])
+@pytest.mark.parametrize(("way", "point"), POINTS, ids=[f"{way.name}: {point}" for way, point in POINTS])
 async def test_a_kill_at_a_crash_point_does_no_harm(new_stack: Callable[..., Stack], way: Way, point: str) -> None:
     """Killed there, started again, killed there again if it comes by once more: every command has one end (or a doubt,
     where nobody looks), at most one submission, and nothing stays behind."""

@@ -21,8 +21,8 @@ MEBIBYTE = 1024 * 1024
 
 def archive_of(count: int, **options: Any) -> SandboxOptions:
     """A gateway with so many invoices of 2024."""
-    days = {"archive_from": date(2024, 1, 1), "archive_to": date(2024, 12, 31)}
-    return SandboxOptions(qr="never", archive_count=count, **days, **options)
+    days: dict[str, Any] = {"archive_from": date(2024, 1, 1), "archive_to": date(2024, 12, 31)}
+    return SandboxOptions(**({"qr": "never", "archive_count": count} | days | options))
 
 
 def told_by(stack: Stack, command_id: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ Never twice: at most one submission in the books, whatever is found. Never guess
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ LOOKING = {
 }
 
 
-def looking_stack(new_stack: Callable[..., Stack], **options: object) -> Stack:
+def looking_stack(new_stack: Callable[..., Stack], **options: Any) -> Stack:
     """A worker that looks for what is in doubt soon."""
     return new_stack(options=SandboxOptions(**({"qr": "never"} | options)), settings=LOOKING)
 

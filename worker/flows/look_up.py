@@ -18,6 +18,7 @@ from worker.flows.endings import endings
 from worker.flows.evidence import Found, Subject, Verdict, buyer_of, could_be, verdicts
 from worker.flows.found import identity_of, trusted
 from worker.flows.looks import Looks
+from worker.flows.matching import plain_code
 from worker.flows.query_progress import digest_of, is_last_page
 from worker.flows.vocabulary import (
     AskPage,
@@ -110,6 +111,8 @@ class Situation:
     command: Command
     """The look-up itself."""
     subjects: Sequence[Subject]
+    company: str
+    """Whose invoices are listed: the login's."""
     timing: Timing
     looks: Looks
     rules: LookUpRules
@@ -215,10 +218,15 @@ def _settle(at: Situation, details: Details) -> Next:
         effect
         for subject in at.subjects
         for effect in endings(
-            subject, told[subject.command.key], details, looks=at.looks, is_whole=at.state.is_whole, now=at.now
+            subject, told[subject.command.key], details, looks=at.looks, is_proof=_is_proof(at, subject), now=at.now
         )
     ]
     return _end(at, *settlements, EndLookUp())
+
+
+def _is_proof(at: Situation, subject: Subject) -> bool:
+    """Whether absence from the list proves anything: it was read to its end, and is the list of the seller's company."""
+    return at.state.is_whole and plain_code(at.company) == plain_code(subject.command.seller or "")
 
 
 # ---- what could not be seen ----------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class LookUpExchange(Asking):
             state=self._state,
             command=self._command,
             subjects=self._subjects,
+            company="" if self._login is None else self._login.login.company_code,
             timing=self._services.timing,
             looks=self._services.looks,
             rules=self._services.look_ups,
