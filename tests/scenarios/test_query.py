@@ -22,7 +22,8 @@ MEBIBYTE = 1024 * 1024
 def archive_of(count: int, **options: Any) -> SandboxOptions:
     """A gateway with so many invoices of 2024."""
     days: dict[str, Any] = {"archive_from": date(2024, 1, 1), "archive_to": date(2024, 12, 31)}
-    return SandboxOptions(**({"qr": "never", "archive_count": count} | days | options))
+    given: dict[str, Any] = {"qr": "never", "archive_count": count} | days | options
+    return SandboxOptions(**given)
 
 
 def told_by(stack: Stack, command_id: str) -> list[dict[str, Any]]:

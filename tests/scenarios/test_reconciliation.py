@@ -23,7 +23,8 @@ LOOKING = {
 
 def looking_stack(new_stack: Callable[..., Stack], **options: Any) -> Stack:
     """A worker that looks for what is in doubt soon."""
-    return new_stack(options=SandboxOptions(**({"qr": "never"} | options)), settings=LOOKING)
+    given: dict[str, Any] = {"qr": "never"} | options
+    return new_stack(options=SandboxOptions(**given), settings=LOOKING)
 
 
 @pytest.mark.parametrize("fault", ["dropped_after_issuing", "silent_after_issuing", "garbage_only", "other_invoice"])

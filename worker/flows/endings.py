@@ -105,7 +105,7 @@ def _for_a_person(subject: Subject, verdict: Nothing | Several) -> Settle:
     reason = (
         f"{len(candidates)} invoices could be this one, and it cannot be told which."
         if candidates
-        else "No invoice was found, which proves nothing: the list was cut short, or is not that of the seller's company."
+        else "No invoice was found, which proves nothing: the list was cut short, or is not the seller's company's."
     )
     data = {
         "reason": reason,

@@ -225,7 +225,7 @@ def _settle(at: Situation, details: Details) -> Next:
 
 
 def _is_proof(at: Situation, subject: Subject) -> bool:
-    """Whether absence from the list proves anything: it was read to its end, and is the list of the seller's company."""
+    """Whether absence from the list proves anything: it was read to its end, and is the seller's company's."""
     return at.state.is_whole and plain_code(at.company) == plain_code(subject.command.seller or "")
 
 
