@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from contracts.envelope import dumps
+from contracts.envelope import dumps, loads
 from contracts.gateway import plain_number
 from worker.flows.vocabulary import Details
-from worker.records import FileRow, Findings, FoundRow
+from worker.records import FileRow, Findings, FoundRow, Stored
 
 Invoice = Mapping[str, Any]
 """As `contracts.found.FoundInvoice` has it."""
@@ -61,6 +61,24 @@ def findings_of(
         items={invoice_id: dumps(list(items)) for invoice_id, items in details.items.items() if items},
         files=tuple(map(file_row, details.files)),
     )
+
+
+def stored_invoice(stored: Stored) -> dict[str, Any]:
+    """What the journal holds of an invoice, as `contracts.found.StoredInvoice` has it."""
+    return {
+        "invoice": loads(stored.invoice.data),
+        "items": [] if stored.items is None else loads(stored.items),
+        "files": [told_file(file) for file in stored.files],
+        "commandId": stored.command_id,
+        "commandState": stored.command_state,
+        "seenAt": stored.seen_at,
+    }
+
+
+def told_file(file: FileRow) -> dict[str, Any]:
+    """Where a file is, as `contracts.found.InvoiceFile` has it."""
+    told = {"invoiceBasicInfoId": file.invoice_id, "type": file.type, "url": file.url}
+    return told | ({"countETicketNumbers": file.number} if file.number else {})
 
 
 def lacking_ids(invoice_ids: Iterable[str], details: Details, types: Sequence[str]) -> tuple[str, ...]:

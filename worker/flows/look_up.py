@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from worker.flows.conditions import BEIJING
-from worker.flows.decisions import Decision, Timing, retry_delay
+from worker.flows.decisions import Decision, Timing, follow, retry_delay
 from worker.flows.endings import endings
 from worker.flows.evidence import Found, Subject, Verdict, buyer_of, could_be, verdicts
 from worker.flows.found import identity_of, trusted
@@ -125,8 +125,7 @@ Next = Decision[LookUpState]
 
 def decide(situation: Situation, given: Input) -> Next:
     """The next step."""
-    transition = TRANSITIONS.get((situation.state.phase, type(given)))
-    return transition(situation, given) if transition else Decision(situation.state)
+    return follow(TRANSITIONS, situation.state.phase, situation, given)
 
 
 # ---- reading the list ----------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from worker.flows.decisions import (
     deadline_exceeded,
     end,
     fail,
+    follow,
     is_overdue,
     obstacle,
     put_back,
@@ -61,8 +62,7 @@ from worker.records import CommandState, Findings
 
 def decide(situation: Situation, given: Input) -> Next:
     """The next step."""
-    transition = TRANSITIONS.get((situation.state.phase, type(given)))
-    return transition(situation, given) if transition else Decision(situation.state)
+    return follow(TRANSITIONS, situation.state.phase, situation, given)
 
 
 # ---- before the page -----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
 from worker.flows.announce import events_of
 from worker.flows.evidence import Subject
+from worker.flows.looks import LookOutcome
 from worker.flows.matching import plain_code
 from worker.flows.vocabulary import AskPage, BoundRead, Effect, EndLookUp, Input, ReadBound, Settle
 from worker.lanes.line import Line
@@ -130,7 +131,7 @@ class LookUpExchange(Asking):
             settled = await self._insist(lambda: self._services.journal.settle(settlement))
         except NotResolvable:
             # Bound to another command since it was asked: the next look sees that.
-            settled, verdict = False, "bound"
+            settled, verdict = False, LookOutcome.BOUND
         crashpoint(f"look_up.{verdict}_recorded")
         self._services.hooks.looked_up(verdict)
         if not settled:
@@ -157,12 +158,12 @@ class LookUpExchange(Asking):
             raise LeaseLost("the lane has another holder")
 
 
-def _verdict(move: Settle) -> str:
+def _verdict(move: Settle) -> LookOutcome:
     """In one word, for the metric's label."""
     if move.invoice_number is not None:
-        return "found"
+        return LookOutcome.FOUND
     if move.to is CommandState.FAILED:
-        return "absent"
+        return LookOutcome.ABSENT
     if not move.announcements:
-        return "again"
-    return "unconfirmed" if move.to is CommandState.COMPLETED else "person"
+        return LookOutcome.AGAIN
+    return LookOutcome.UNCONFIRMED if move.to is CommandState.COMPLETED else LookOutcome.PERSON

@@ -20,6 +20,7 @@ from contracts.commands import CommandType
 from contracts.events import Outcome
 from contracts.failures import FailureCode, RejectionCode
 from worker.clock import Clock
+from worker.flows.looks import LookOutcome
 from worker.gateway.measuring import Operation
 from worker.records import Admission, Backlog
 
@@ -35,8 +36,7 @@ _TYPES: Final = frozenset(CommandType)
 _CODES: Final = frozenset({*FailureCode, *RejectionCode})
 _OUTCOMES: Final = frozenset({*Outcome, *Admission})
 _OPERATIONS: Final = frozenset(get_args(Operation))
-_VERDICTS: Final = frozenset({"found", "again", "absent", "unconfirmed", "person", "bound"})
-"""What a look-up may mean for one command whose invoice is sought."""
+_LOOK_OUTCOMES: Final = frozenset(LookOutcome)
 
 
 def product_version() -> str:
@@ -150,7 +150,7 @@ class Metrics:
     def looked_up(self, verdict: str) -> None:
         """The invoice of a command was looked for: found, again (later), absent, unconfirmed, person, or bound (to
         another meanwhile)."""
-        self._child(self._look_ups, _known(verdict, _VERDICTS)).inc()
+        self._child(self._look_ups, _known(verdict, _LOOK_OUTCOMES)).inc()
 
     def lease_lost(self) -> None:
         """This worker's right to its lanes ran out."""
