@@ -3,10 +3,8 @@
 import json
 import os
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
