@@ -10,10 +10,9 @@ import sys
 
 def main(arguments: list[str]) -> int:
     """Ask `[PATH [PORT]]` and return the exit code."""
-    path, port, *_ = [*arguments, *("/livez", "")[len(arguments) :]]
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", int(port or os.environ.get("FAPIAO_HTTP_PORT", "8080")), timeout=4
-    )
+    path = arguments[0] if arguments else "/livez"
+    port = arguments[1] if len(arguments) > 1 else os.environ.get("FAPIAO_HTTP_PORT", "8080")
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=4)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

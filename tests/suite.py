@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
             python = environment.provision(ROOT, development=True, say=say)
         if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
             os.execv(python, [str(python), str(Path(__file__).resolve()), *arguments])  # noqa: S606
-        _check_docker(parts, docker=docker)
+        check_docker(parts, docker=docker)
         return run(parts, extra)
     except CannotProvisionError as error:
         say(f"tests/run: {error}")
@@ -81,7 +81,7 @@ def split(arguments: list[str]) -> tuple[list[str], list[str], bool]:
     return parts, rest, docker
 
 
-def _check_docker(parts: list[str], *, docker: bool) -> None:
+def check_docker(parts: list[str], *, docker: bool) -> None:
     """Let the tests in that need a Docker engine, or say that they are left out. Raises CannotProvisionError."""
     if docker and not containers.engine_answers():
         raise CannotProvisionError("--docker needs a Docker engine, and `docker version` finds none.")
