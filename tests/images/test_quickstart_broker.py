@@ -1,11 +1,12 @@
 """The broker of `deploy/quickstart` on a machine with an engine and without RabbitMQ."""
 
+import asyncio
 import os
-import subprocess
 
 import aio_pika
 
 from deploy.provisioning.containers import RABBITMQ_IMAGE, ContainerRabbit
+from tests.images.conftest import docker
 
 
 async def test_it_takes_connections_and_leaves_no_container() -> None:
@@ -16,5 +17,5 @@ async def test_it_takes_connections_and_leaves_no_container() -> None:
             assert not connection.is_closed
     finally:
         broker.close()
-    command = ["docker", "ps", "--all", "--quiet", "--filter", f"name={broker._name}"]
-    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == ""
+    left = await asyncio.to_thread(docker, "ps", "--all", "--quiet", "--filter", f"name={broker._name}")
+    assert left == ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from typing_extensions import override
 
 from deploy import healthcheck
 
@@ -15,6 +16,7 @@ class _Answers(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"broker: not connected")
 
+    @override
     def log_message(self, *_: object) -> None:
         pass
 
