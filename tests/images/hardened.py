@@ -6,11 +6,10 @@ where the scenario's loopback addresses hold.
 
 import asyncio
 import json
-import uuid
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from deploy.provisioning.processes import Guard
 from tests.images.conftest import docker
 from tests.scenarios.stack import Stack
 
@@ -19,16 +18,16 @@ STORE = "/var/lib/fapiao"
 
 
 class HardenedWorker:
-    """`async with HardenedWorker(…)`: gone afterwards, whatever happened in it."""
+    """`async with HardenedWorker(…)`: gone afterwards, whatever happened in it, even if this process is killed."""
 
     def __init__(self, image: str, stack: Stack, volume: str, **settings: str) -> None:
-        self._name = f"fapiao-test-{uuid.uuid4().hex[:12]}"
+        self._guard = Guard("worker")
+        self._name = self._guard.directory.name
         self._image = image
         self._volume = volume
         self._environment = {
             name: value for name, value in stack.environment(**settings).items() if name.startswith("FAPIAO_")
         }
-        self._folder = stack.folder
 
     async def __aenter__(self) -> Self:
         """Start it; it need not be ready yet."""
@@ -38,11 +37,14 @@ class HardenedWorker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove the container."""
-        await asyncio.to_thread(docker, "rm", "--force", self._name)
+        """Show its log if the test failed, and remove the container."""
+        if error is not None:
+            print(await asyncio.to_thread(docker, "logs", "--tail", "50", self._name))
+        await asyncio.to_thread(self._guard.close)
 
     def _start(self) -> None:
-        file = Path(self._folder / f"{self._name}.env")
+        self._guard.watch("container", self._name)
+        file = self._guard.directory / "worker.env"
         file.write_text("".join(f"{name}={value}\n" for name, value in self._environment.items()))
         mounted = ("--mount", f"type=volume,source={self._volume},target={STORE}")
         docker("run", "--detach", "--name", self._name, *CONFINED, *mounted, "--env-file", str(file), self._image)

@@ -9,20 +9,25 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from deploy.provisioning.processes import LOOPBACK, free_port, wait_until
+from deploy.provisioning.processes import LOOPBACK, Guard, free_port, wait_until
 from tests.images.conftest import ROOT, docker
 
-pytestmark = pytest.mark.timeout(1200)
+# One process: all tests share one project, which takes half a minute to start.
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.xdist_group("compose")]
+SERVICES = ("secrets", "rabbitmq", "postgres", "upgrade", "worker", "sandbox")
 IMAGES = {"RABBITMQ_IMAGE": "TEST_RABBITMQ_IMAGE", "POSTGRES_IMAGE": "TEST_POSTGRES_IMAGE"}
 
 
 class Project:
-    """A Compose project of the test's own: its names, ports and volumes meet no other."""
+    """A Compose project of the test's own: its names, ports and volumes meet no other, and it ends with its owner."""
 
     def __init__(self, image: str) -> None:
-        self.name = f"fapiao-test-{uuid.uuid4().hex[:8]}"
-        self.sandbox = f"http://{LOOPBACK}:{(port := free_port())}"
-        self._words = ["compose", "--project-name", self.name, "--file", "deploy/compose.yaml"]
+        self._guard = Guard("compose")
+        self._name = f"fapiao-test-{uuid.uuid4().hex[:8]}"
+        self._output = self._guard.directory / "demo.out"
+        port = free_port()
+        self.sandbox = f"http://{LOOPBACK}:{port}"
+        self._words = ["compose", "--project-name", self._name, "--file", "deploy/compose.yaml"]
         self._variables = {"FAPIAO_IMAGE": image, "AMQP_PORT": str(free_port()), "SANDBOX_PORT": str(port)}
         self._variables |= {name: os.environ[given] for name, given in IMAGES.items() if given in os.environ}
 
@@ -30,33 +35,49 @@ class Project:
         """Run a Compose command to its end and return what it printed."""
         return docker(*self._words, *words, seconds=600, environment=self._variables)
 
-    def demo(self) -> "subprocess.Popen[str]":
+    def start_demo(self) -> "subprocess.Popen[bytes]":
         """Start the one command; nobody sits at its terminal."""
-        return subprocess.Popen(
-            ["docker", *self._words, "run", "--rm", "demo"],
-            cwd=ROOT,
-            env=os.environ | self._variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        for service in SERVICES:
+            self._guard.watch("container", f"{self._name}-{service}-1")
+        with self._output.open("wb") as sink:
+            return subprocess.Popen(
+                ["docker", *self._words, "run", "--rm", "demo"],
+                cwd=ROOT,
+                env=os.environ | self._variables,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+            )
+
+    def said(self) -> str:
+        """All that the one command printed."""
+        return self._output.read_text()
 
     def services(self) -> dict[str, dict[str, str]]:
         """Each service's container as `docker compose ps` tells it."""
         lines = self("ps", "--all", "--format", "json").splitlines()
         return {row["Service"]: row for row in map(json.loads, lines)}
 
+    def close(self) -> None:
+        """Remove it with all its data."""
+        self("--profile", "demo", "down", "--volumes", "--timeout", "10")
+        self._guard.close()
+
 
 @pytest.fixture(scope="module")
 def project(worker_image: str) -> Iterator[Project]:
-    """The project, removed with all its data afterwards."""
+    """The project after its one command has issued the invoice."""
     made = Project(worker_image)
-    yield made
-    made("--profile", "demo", "down", "--volumes", "--timeout", "10")
+    try:
+        demo = made.start_demo()
+        _scan(made, demo)
+        assert demo.wait(120) == 0, made.said()
+        yield made
+    finally:
+        made.close()
 
 
-def _scan(project: Project, demo: "subprocess.Popen[str]") -> None:
+def _scan(project: Project, demo: "subprocess.Popen[bytes]") -> None:
     """Do what a phone does: open the link of the QR, press the button."""
 
     def waiting() -> list[dict[str, str]]:
@@ -74,13 +95,9 @@ def _scan(project: Project, demo: "subprocess.Popen[str]") -> None:
 
 def test_one_command_issues_an_invoice(project: Project) -> None:
     """Secrets, broker, database, schema, sandbox, worker and order, each when what it needs is healthy."""
-    demo = project.demo()
-    _scan(project, demo)
-    said, _ = demo.communicate(timeout=120)
-    assert demo.returncode == 0, said
-    assert "qr_required" in said
-    assert "completed" in said
-    address = said.rpartition("PDF: ")[2].split()[0]
+    assert "qr_required" in project.said()
+    assert "completed" in project.said()
+    address = project.said().rpartition("PDF: ")[2].split()[0]
     assert httpx.get(address).content.startswith(b"%PDF")
     healthy = {name for name, row in project.services().items() if row["Health"] == "healthy"}
     assert healthy == {"rabbitmq", "postgres", "worker", "sandbox"}
