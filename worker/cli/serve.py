@@ -46,7 +46,7 @@ def sandbox(  # noqa: PLR0913, PLR0917  one parameter per option
     auto_scan: Annotated[float | None, typer.Option(metavar="SECONDS", help="Scan by itself after so long.")] = None,
     ledger: Annotated[Path | None, typer.Option(metavar="PATH", help="Keep the books in this file.")] = None,
     public_url: Annotated[str | None, typer.Option(help="How phones reach it, for QRs and file addresses.")] = None,
-    archive_count: Annotated[int, typer.Option(metavar="N", help="Invoices of 2024 that every company has.", min=0)] = 0,
+    archive_count: Annotated[int, typer.Option(metavar="N", help="Invoices of 2024 for every company.", min=0)] = 0,
 ) -> None:
     """Run a stand-in for the vendor's gateway. Nothing issued there is a tax invoice."""
     with explained():
