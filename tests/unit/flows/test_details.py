@@ -172,9 +172,9 @@ def test_failed_look_up_is_tried_again_and_one_that_is_no_use_is_not() -> None:
 
 
 def test_stored_invoices_are_told_as_they_were_read() -> None:
-    decision = decide(situation("invoice.stored", asked()), StoredRead(7, ({"commandId": "a"},)))
+    decision = decide(situation("invoice.stored", asked()), StoredRead(7, ({"commandId": "a"},), S.FAILED))
 
-    assert said_of(decision) == {"total": 7, "invoices": [{"commandId": "a"}]}
+    assert said_of(decision) == {"total": 7, "invoices": [{"commandId": "a"}], "commandState": S.FAILED}
 
 
 def test_ended_exchange_hears_nothing() -> None:
