@@ -65,7 +65,6 @@ async def ask(stack: Stack) -> list[str]:
     """Two pages with a download that fails once, files that are late, an issue that overtakes, and all that needs no
     session."""
     stack.sandbox.faults.arm("download_fails", user_id="user-1", times=1)
-    stack.sandbox.faults.arm("files_none", user_id="", times=1)
     days = {"startInvoiceDate": "2024-01-01", "endInvoiceDate": "2024-12-31"}
     await stack.publish("query", make_query("user-1", condition=days), type="invoice.query")
     order = await stack.publish_order("user-1", command_id="overtaking")
@@ -185,9 +184,13 @@ WAYS = (
             "details.completed_recorded",
         ),
         options=SandboxOptions(
-            qr="never", archive_count=15, archive_from=date(2024, 1, 1), archive_to=date(2024, 12, 31)
+            qr="never",
+            archive_count=15,
+            archive_from=date(2024, 1, 1),
+            archive_to=date(2024, 12, 31),
+            files_not_ready=1,
         ),
-        settings={"FAPIAO_LEASE_SECONDS": "3"},
+        settings=QUICK_DOUBT,
     ),
     Way(
         "answered late",

@@ -59,7 +59,7 @@ async def test_a_kill_at_a_crash_point_does_no_harm(new_stack: Callable[..., Sta
         first = stack.start_worker(crash_at=point)
         await stack.worker_is_consuming()
         commands = await go(way, stack, first)
-        assert await first.died() == -9, f"{point} was never reached"
+        assert await first.died(60) == -9, f"{point} was never reached"
 
         second = stack.start_worker(crash_at=point)
         watching = asyncio.create_task(replace_if_killed(stack, second))
