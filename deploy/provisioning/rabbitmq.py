@@ -32,6 +32,11 @@ disk_free_limit.absolute = 50MB
 raft.wal_max_size_bytes = 67108864
 max_message_size = 134217728
 """  # the last is what 3.x has by itself; 4.0 takes 16 MiB, and tests send a body that no worker should read
+JOINING = """\
+cluster_formation.peer_discovery_backend = classic_config
+cluster_formation.classic_config.nodes.1 = {node}
+cluster_partition_handling = pause_minority
+"""  # the last is what an operator of three nodes would choose
 
 
 def installed(packaged: Path = PACKAGED) -> Path | None:
@@ -90,15 +95,17 @@ class BrokerControl:
 class PrivateRabbit:
     """A broker that belongs to this process. `start` it, `kill` it, `restart` it; `close` removes all of it."""
 
-    def __init__(self, scripts: Path) -> None:
+    def __init__(self, scripts: Path, beside: "PrivateRabbit | None" = None) -> None:
+        """With `beside`, a node that joins that one's cluster at its first start; that one runs by then."""
         self._guard = Guard("rabbitmq")
+        self._beside = beside
         self._epmd: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
         self.control = self._lay_out(scripts)
 
     def start(self) -> Self:
         """Start the node and return when it takes connections. Raises CannotProvisionError with the log's end."""
-        if self._epmd is None:
+        if self._epmd is None and self._beside is None:
             environment = _clean_environment() | self.control.environment
             self._epmd = self._spawn(["epmd"], environment, "epmd.out")
         self._node = self._spawn(
@@ -197,11 +204,19 @@ class PrivateRabbit:
         for folder in ("data", "log", "conf.d"):
             (home / folder).mkdir()
         port = free_port()
-        (home / "rabbitmq.conf").write_text(CONFIGURATION.format(host=LOOPBACK, port=port))
+        environment = _node_environment(home)
+        configuration = CONFIGURATION.format(host=LOOPBACK, port=port)
+        if self._beside is not None:
+            cookie, theirs = home / ".erlang.cookie", self._beside.control.environment
+            cookie.write_bytes((Path(theirs["HOME"]) / ".erlang.cookie").read_bytes())
+            cookie.chmod(0o400)
+            environment["ERL_EPMD_PORT"] = theirs["ERL_EPMD_PORT"]
+            configuration += JOINING.format(node=theirs["RABBITMQ_NODENAME"])
+        (home / "rabbitmq.conf").write_text(configuration)
         (home / "advanced.config").write_text("[].\n")
         (home / "enabled_plugins").write_text("[].\n")
         (home / "rabbitmq-env.conf").write_text("")
-        return BrokerControl(str(scripts), port, _node_environment(home))
+        return BrokerControl(str(scripts), port, environment)
 
 
 def _node_environment(home: Path) -> dict[str, str]:
