@@ -19,6 +19,9 @@ from worker.records import Command, CommandState, Following, Settlement
 
 log = structlog.get_logger(__name__)
 
+QUEUED = frozenset({CommandState.WAITING, CommandState.HELD})
+FOLLOWING = frozenset({CommandState.FOLLOWING})
+
 
 class Housekeeping:
     """A round every `poll_seconds`, or sooner when told that there is something."""
@@ -68,7 +71,7 @@ class Housekeeping:
     async def _fail_overdue(self, command: Command) -> bool:
         code, stage, message = deadline_exceeded()
         announcement = failure(code, stage, message, command.attempts)
-        return await self._settle(command, CommandState.FAILED, announcement)
+        return await self._settle(command, QUEUED, CommandState.FAILED, announcement)
 
     async def _answer_follower(self, following: Following) -> bool:
         """The follower's own event, with the data of the first command's."""
@@ -76,12 +79,17 @@ class Housekeeping:
         own = what_every_event_says(following.follower)
         data = {name: value for name, value in said["data"].items() if name not in own}
         outcome = Outcome(following.final.type.rpartition(".")[2])
-        return await self._settle(following.follower, CommandState(outcome.value), Announcement(outcome, data))
+        announcement = Announcement(outcome, data)
+        return await self._settle(following.follower, FOLLOWING, CommandState(outcome.value), announcement)
 
-    async def _settle(self, command: Command, to: CommandState, announcement: Announcement) -> bool:
+    async def _settle(
+        self, command: Command, expected: frozenset[CommandState], to: CommandState, announcement: Announcement
+    ) -> bool:
+        """Expected is where the reason holds, not where the command was read: another replica may have settled it
+        between the list and the reading, and an end must not follow an end."""
         now = self._services.clock.now()
         events = events_of(command, (announcement,), worker=self._services.settings.source, at=now)
-        settlement = Settlement(command=command, expected=frozenset({command.state}), to=to, at=now, events=events)
+        settlement = Settlement(command=command, expected=expected, to=to, at=now, events=events)
         crashpoint(f"housekeeping.{to}_next")
         settled = await self._services.journal.settle(settlement)
         crashpoint(f"housekeeping.{to}_recorded")

@@ -1,6 +1,7 @@
 """What no lane does: dead workers' lanes, overdue commands, repeats of an order."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -102,6 +103,22 @@ async def test_repeat_of_an_order_that_failed_fails_alike() -> None:
 
     assert stage.journal.state_of(2) is S.FAILED
     assert stage.hooks.outcomes == [("failed", "issue_refused")]
+
+
+@in_virtual_time
+async def test_repeat_that_another_replica_answered_meanwhile_gets_no_second_end() -> None:
+    """The list of repeats and each of them are read one after the other."""
+    stage = FakeStage()
+    said = Announcement(Outcome.COMPLETED, {"invoiceUrl": "http://pdf.example/1.pdf"})
+    follower = followed(stage, said, last_sequence=1)
+    answered = replace(follower, state=S.COMPLETED)
+    stage.journal.commands[2] = answered
+    stage.journal.following[0] = replace(stage.journal.following[0], follower=answered)
+    keeper, _ = housekeeping(stage)
+
+    assert await keeper.run_once() == 0
+
+    assert stage.journal.outcomes_of(2) == []
 
 
 @in_virtual_time
