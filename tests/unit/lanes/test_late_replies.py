@@ -183,11 +183,11 @@ async def test_late_result_that_cannot_be_settled_is_kept() -> None:
 # ---- on an idle session --------------------------------------------------------------------------------
 
 
-async def idle(*said: ResultShown, down: str = "") -> Played:
+async def idle(*said: ResultShown, down: str = "", doubts: int = 1) -> Played:
     """A session that is kept after its command, and says this ten seconds later."""
     played = issuing(RESULT, session_idle_seconds=30)
     claim = await played.stage.claim(waiting())
-    played.journal.add(doubtful())
+    played.journal.add(*(doubtful(key) for key in (1, *range(3, 2 + doubts))))
     later(10, lambda: played.gateway.sessions[0].say(*said))
     later(9, lambda: played.journal.down.add(down))
     await LaneRunner(played.stage.services, claim).serve()
@@ -209,6 +209,14 @@ async def test_other_result_on_an_idle_session_is_kept() -> None:
 
     assert strays(played) == [(None, "ResultShown")]
     assert played.journal.state_of(1) is S.IN_DOUBT
+
+
+@in_virtual_time
+async def test_late_result_on_an_idle_session_that_could_be_of_two_is_kept() -> None:
+    played = await idle(LATE, doubts=2)
+
+    assert strays(played) == [(None, "ResultShown")]
+    assert [played.journal.state_of(key) for key in (1, 3)] == [S.IN_DOUBT] * 2
 
 
 @in_virtual_time
