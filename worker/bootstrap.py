@@ -69,9 +69,9 @@ class _Worker:
         self._gateway = WebSocketGateway(settings, observe=self._metrics.gateway_answered)
         self._publisher = self._make_publisher()
         self._relay = self._make_relay()
-        services = self._lane_services()
-        self._scheduler = Scheduler(services, worker)
-        self._housekeeping = Housekeeping(services, worker, lanes_freed=self._scheduler.wake)
+        self._services = self._lane_services()
+        self._scheduler = Scheduler(self._services, worker)
+        self._housekeeping = Housekeeping(self._services, worker, lanes_freed=self._scheduler.wake)
         self._consumer = self._make_consumer()
         self._operations = Operations(self._journal, self._clock, worker=settings.source)
 
@@ -169,6 +169,11 @@ class _Worker:
         ]
 
     def _watch_health(self) -> None:
+        ask = self._metrics.ask
+        ask("consuming", lambda: self._consumer.is_consuming)
+        ask("publishing", lambda: self._publisher.is_connected)
+        ask("gateway_gate_open", lambda: self._services.gate.is_open)
+        ask("lanes_limit", lambda: self._settings.max_lanes)
         self._health.require("the broker: not consuming", lambda: self._consumer.is_consuming)
         self._health.require("the broker: not publishing", lambda: self._publisher.is_connected)
         self._health.require_answer("the journal does not answer", self._journal.ping)

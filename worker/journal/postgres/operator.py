@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import asyncpg
+
 from worker.journal.postgres.events import copies_of, insert_copies
 from worker.journal.postgres.statements import Statements
 from worker.journal.rows import found, to_command, to_event, to_event_records, to_undeliverable
@@ -54,7 +56,16 @@ async def backlog(statements: Statements, now: datetime) -> Backlog:
         oldest_outbox_at=outbox["oldest_at"],
         undeliverable=outbox["undeliverable"],
         suspended_accounts=suspended["number"],
+        overdue=found(await statements.one("count_overdue", now, COUNT_MAX), 0)["number"],
+        oldest_submitted_at=_time(await statements.one("oldest_submitted")),
+        oldest_in_doubt_at=_time(await statements.one("oldest_in_doubt")),
+        needs_person=found(await statements.one("count_needing_person", COUNT_MAX), 0)["number"],
+        outbox_due_at=found(await statements.one("outbox_due_since", now), 0)["due_at"],
     )
+
+
+def _time(row: asyncpg.Record | None) -> datetime | None:
+    return None if row is None else row["at"]
 
 
 async def _count(statements: Statements, state: CommandState) -> int:

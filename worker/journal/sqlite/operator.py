@@ -3,6 +3,7 @@
 Each function is one operation inside the writer's transaction; most of them only read.
 """
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -67,7 +68,16 @@ def backlog(statements: Statements, now: datetime) -> Backlog:
         oldest_outbox_at=at_or_none(outbox["oldest_at"]),
         undeliverable=outbox["undeliverable"],
         suspended_accounts=0 if suspended is None else suspended["number"],
+        overdue=found(statements.one("count_overdue", now=micros(now), limit=COUNT_MAX), 0)["number"],
+        oldest_submitted_at=_time(statements.one("oldest_submitted")),
+        oldest_in_doubt_at=_time(statements.one("oldest_in_doubt")),
+        needs_person=found(statements.one("count_needing_person", limit=COUNT_MAX), 0)["number"],
+        outbox_due_at=at_or_none(found(statements.one("outbox_due_since", now=micros(now)), 0)["due_at"]),
     )
+
+
+def _time(row: sqlite3.Row | None) -> datetime | None:
+    return None if row is None else at_or_none(row["at"])
 
 
 def _count(statements: Statements, state: CommandState) -> int:
