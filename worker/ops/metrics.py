@@ -1,8 +1,9 @@
 """The worker's numbers, in Prometheus' text format.
 
-Guarantees: names begin with `fapiao_` and carry base units; label values come from short closed lists, never
-from a message; counting never raises and does no I/O. Backlog numbers are read from the journal while it is
-scraped, at most every `BACKLOG_SECONDS`. Knows nothing of who counts: its methods are handed out as hooks.
+Guarantees: names begin with `fapiao_` (but for the usual ones of a process) and carry base units; label values come
+from short closed lists, never from a message; counting never raises and does no I/O. Backlog numbers are read from
+the journal while it is scraped, at most every `BACKLOG_SECONDS`. Knows nothing of who counts: its methods are handed
+out as hooks.
 """
 
 import asyncio
@@ -13,7 +14,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import choose_encoder
 
 from contracts.commands import CommandType
@@ -21,6 +29,7 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode, RejectionCode
 from worker.amqp.confirms import Verdict
 from worker.clock import Clock
+from worker.gateway.codec import IgnoredReason
 from worker.records import Admission, Backlog
 
 log = structlog.get_logger()
@@ -33,6 +42,8 @@ _LATENCY_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300
 _OTHER: Final = "other"
 _TYPES: Final = frozenset(CommandType)
 _CODES: Final = frozenset({*FailureCode, *RejectionCode})
+_STRAYS: Final = ("does_not_fit", "repeated", "unsolicited")
+"""Results that settle nothing, as the lanes name them."""
 _COPIES: Final = {"r": "reply", "t": "topic"}
 _OUTCOMES: Final = frozenset({*Outcome, *Admission})
 
@@ -54,6 +65,7 @@ class Metrics:
         self._reading = asyncio.Lock()
         self._children: dict[tuple[Any, ...], Any] = {}
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._create_counters()
         self._create_gauges()
         info = Gauge("fapiao_build_info", "Always 1; the labels tell.", ["version", "python"], registry=self.registry)
@@ -74,6 +86,8 @@ class Metrics:
         # From the start: a counter that appears with its first event rises from nothing, and `increase` sees no rise.
         for code in RejectionCode:
             self._dead_letters.labels(code)
+        for reason in (*IgnoredReason, *_STRAYS):
+            self._frames_ignored.labels(reason)
         for copy in _COPIES.values():
             for verdict in Verdict:
                 self._published.labels(copy, verdict)
@@ -143,7 +157,7 @@ class Metrics:
         self._child(self._settled, _known(command_type, _TYPES), _known(outcome, _OUTCOMES), code).inc()
 
     def frame_ignored(self, reason: str) -> None:
-        """`reason` is one of the codec's own short words."""
+        """`reason` is one of the codec's or the lanes' own short words."""
         self._frames_ignored.labels(reason).inc()
 
     def login_refused(self) -> None:

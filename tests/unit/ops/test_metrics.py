@@ -162,6 +162,7 @@ def test_what_an_alert_waits_for_is_there_before_it_happens() -> None:
     text = _text(Metrics(FakeClock()))
 
     assert 'fapiao_dead_letters_total{code="malformed"} 0.0' in text
+    assert 'fapiao_frames_ignored_total{reason="does_not_fit"} 0.0' in text
     assert 'fapiao_events_published_total{copy="topic",verdict="unsendable"} 0.0' in text
 
 
