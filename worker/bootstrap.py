@@ -29,6 +29,7 @@ from worker.ops.control import control_server, database_file, socket_path
 from worker.ops.health import Health, HealthServer
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
+from worker.ops.tracing import open_tracing
 from worker.outbox.publisher import Publisher
 from worker.outbox.relay import Relay, RelayHooks
 from worker.ports import Journal
@@ -63,6 +64,7 @@ class _Worker:
         self._worker = worker
         self._clock = SystemClock()
         self._topology = Topology(settings.prefix)
+        self._tracing = open_tracing(settings, worker)
         self._metrics = Metrics(self._clock)
         self._health = Health(self._clock, self._metrics)
         self._journal: Journal = open_journal(settings, self._clock)
@@ -90,7 +92,7 @@ class _Worker:
         settings = self._settings
         return Relay(
             journal=self._journal,
-            publisher=self._publisher,
+            publisher=self._tracing.publisher(self._publisher),
             worker=self._worker,
             clock=self._clock,
             reply_ttl=timedelta(seconds=settings.reply_ttl_seconds),
@@ -101,8 +103,8 @@ class _Worker:
 
     def _lane_services(self) -> LaneServices:
         return LaneServices(
-            journal=self._journal,
-            gateway=self._gateway,
+            journal=self._tracing.lanes(self._journal),
+            gateway=self._tracing.gateway(self._gateway),
             credentials=CredentialDirectory(self._settings.credentials_dir),
             clock=self._clock,
             settings=self._settings,
@@ -117,7 +119,7 @@ class _Worker:
             urls=settings.amqp_urls,
             topology=self._topology,
             rules=AdmissionRules.from_settings(settings, self._topology.own_queues),
-            journal=self._journal,
+            journal=self._tracing.intake(self._journal),
             dead_letters=self._publisher,
             worker=self._worker,
             clock=self._clock,
@@ -137,6 +139,7 @@ class _Worker:
     async def run(self, signals: Signals) -> int:
         """Health first, so that a worker that waits for its database can be seen to live."""
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._tracing.close)
             self._watch_health()
             if self._settings.http_port:
                 host, port = self._settings.http_host, self._settings.http_port

@@ -111,14 +111,19 @@ def test_each_alert_fires_when_it_should_and_not_before(promtool: str) -> None:
 
 def test_a_broken_rule_does_not_pass(promtool: str, tmp_path: Path) -> None:
     """That the test above can fail: an outbox that may stand still for an hour is not the one tested."""
-    text = export.ALERTS.read_text("utf-8")
-    (tmp_path / "alerts.yaml").write_text(
-        text.replace("outbox_overdue_seconds) > 60", "outbox_overdue_seconds) > 3600")
-    )
+    rules = export.ALERTS.read_text("utf-8")
+    broken = rules.replace("outbox_overdue_seconds) > 60", "outbox_overdue_seconds) > 3600")
+    assert broken != rules
+    (tmp_path / "alerts.yaml").write_text(broken)
+    whole = yaml.safe_load((export.HOME / "alerts_test.yaml").read_text("utf-8"))
+    one = [test for test in whole["tests"] if test["name"] == "The outbox does not move"]
     tests = tmp_path / "alerts_test.yaml"
-    tests.write_text((export.HOME / "alerts_test.yaml").read_text("utf-8"))
+    tests.write_text(yaml.safe_dump(whole | {"tests": one}))
 
-    assert _run(promtool, "test", "rules", str(tests)).returncode != 0
+    done = _run(promtool, "test", "rules", str(tests))
+
+    assert done.returncode != 0
+    assert "FapiaoOutboxStuck" in done.stdout + done.stderr
 
 
 def test_the_dashboards_queries_are_promql(promtool: str, tmp_path: Path) -> None:
