@@ -294,7 +294,7 @@ def test_policies_meet_the_queues_they_mean() -> None:
         assert {f"x-{name}" for name in policy["definition"]} & set(declared) == set()  # an argument would win
 
 
-def test_where_keda_scales_nobody_else_says_how_many(tmp_path: Path) -> None:
+def test_where_keda_scales_nobody_else_says_how_many() -> None:
     assert "replicas" not in one(render("overlays/operators"), "Deployment", "fapiao-worker")["spec"]
     assert one(render("overlays/production"), "Deployment", "fapiao-worker")["spec"]["replicas"] == 3
     (scaled,) = _specs("ScaledObject")
@@ -302,6 +302,23 @@ def test_where_keda_scales_nobody_else_says_how_many(tmp_path: Path) -> None:
     assert float(scaled["triggers"][0]["metadata"]["targetQueryValue"]) < Settings(_env_file=None).max_lanes
     named = {trigger["authenticationRef"]["name"] for trigger in scaled["triggers"]}
     assert named == {m["metadata"]["name"] for m in of_kind(render("overlays/operators"), "TriggerAuthentication")}
+
+
+TRIGGER_MEMBERS = {
+    "postgresql": {"query", "targetQueryValue", "activationTargetQueryValue", "host", "port", "userName", "dbName", "sslmode"},
+    "rabbitmq": {"protocol", "mode", "queueName", "vhostName", "value", "activationValue", "excludeUnacknowledged", "timeout"},
+}  # fmt: skip
+"""What KEDA 2.20 reads of a trigger's `metadata`, which its schema leaves open; not all of it, but what may be used."""
+
+
+def test_triggers_say_what_their_scalers_read() -> None:
+    (scaled,) = _specs("ScaledObject")
+    for trigger in scaled["triggers"]:
+        assert set(trigger["metadata"]) <= TRIGGER_MEMBERS[trigger["type"]]
+        assert all(isinstance(value, str) for value in trigger["metadata"].values())
+    (queue,) = [trigger["metadata"] for trigger in scaled["triggers"] if trigger["type"] == "rabbitmq"]
+    assert queue["queueName"] == Topology("fapiao").issue_queue
+    assert {queue["vhostName"]} == {vhost["name"] for vhost in _specs("Vhost")}
 
 
 def test_every_file_is_part_of_something() -> None:
