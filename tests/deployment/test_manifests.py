@@ -305,9 +305,9 @@ def test_where_keda_scales_nobody_else_says_how_many() -> None:
 
 
 TRIGGER_MEMBERS = {
-    "postgresql": {"query", "targetQueryValue", "activationTargetQueryValue", "host", "port", "userName", "dbName", "sslmode"},
-    "rabbitmq": {"protocol", "mode", "queueName", "vhostName", "value", "activationValue", "excludeUnacknowledged", "timeout"},
-}  # fmt: skip
+    "postgresql": {"query", "targetQueryValue", "activationTargetQueryValue"},
+    "rabbitmq": {"protocol", "mode", "queueName", "vhostName", "value", "excludeUnacknowledged", "timeout"},
+}
 """What KEDA 2.20 reads of a trigger's `metadata`, which its schema leaves open; not all of it, but what may be used."""
 
 
