@@ -7,6 +7,7 @@ import copy
 import os
 import re
 import stat
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -319,6 +320,14 @@ def test_triggers_say_what_their_scalers_read() -> None:
     (queue,) = [trigger["metadata"] for trigger in scaled["triggers"] if trigger["type"] == "rabbitmq"]
     assert queue["queueName"] == Topology("fapiao").issue_queue
     assert {queue["vhostName"]} == {vhost["name"] for vhost in _specs("Vhost")}
+
+
+@pytest.mark.parametrize("overlay", WORKLOADS)
+def test_the_image_is_this_versions(overlay: str) -> None:
+    version = tomllib.loads((KUBERNETES.parents[1] / "pyproject.toml").read_text())["project"]["version"]
+    images = {container["image"] for _, pod in pods(render(overlay)) for container in pod["spec"]["containers"]}
+
+    assert {image.rpartition(":")[2] for image in images if "fapiao-worker" in image} == {version}
 
 
 def test_every_file_is_part_of_something() -> None:
