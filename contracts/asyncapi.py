@@ -6,20 +6,22 @@ a document needs, so that nobody has to install a library for it.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from contracts import example_files
-from contracts.commands import COMMANDS
+from contracts.commands import COMMANDS, CommandType
 from contracts.envelope import CLOUDEVENTS_JSON, PLAIN_JSON
+from contracts.events import EVENTS
 from contracts.schema_files import component_name, components, event_models
 
-CONTRACT_VERSION: Final = "1.0.0"
+CONTRACT_VERSION: Final = "1.1.0"
 """Grows in the middle when something is added. Nothing is ever taken away, so the first number stays."""
 
 Document = dict[str, Any]
 
 _BINDINGS: Final = "0.3.0"
+_QUERIES: Final = tuple(command for command in CommandType if command is not CommandType.ISSUE)
 _PLAIN_WORDS: Final = re.compile(r"[A-Za-z_/$#.][A-Za-z0-9_/$#.@+-]*")
 _YAML_WORDS: Final = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "~"}
 _DEAD_LETTERING: Final = {
@@ -65,16 +67,18 @@ def _channels() -> Document:
     return {
         "commands": {
             "address": "invoice.issue",
-            "title": "Commands",
+            "title": "Commands that issue invoices",
             "description": "The routing key is the command's type. The worker's queue fapiao.issue is bound to it.",
-            "messages": _references("components", [*_command_messages()]),
-            "bindings": _amqp(
-                {
-                    "is": "routingKey",
-                    "exchange": _exchange("fapiao.commands", "direct"),
-                    "x-rabbitmq": {"queue": "fapiao.issue", "arguments": {"x-queue-type": "quorum", **_DEAD_LETTERING}},
-                }
-            ),
+            "messages": _references("components", _names_of([CommandType.ISSUE])),
+            "bindings": _command_queue("fapiao.issue"),
+        },
+        "queries": {
+            "address": "{commandType}",
+            "title": "Commands that look invoices up",
+            "description": "The routing key is the command's type. The worker's queue fapiao.query is bound to each.",
+            "parameters": {"commandType": {"description": "the type", "enum": [*map(str, _QUERIES)]}},
+            "messages": _references("components", _names_of(_QUERIES)),
+            "bindings": _command_queue("fapiao.query"),
         },
         "events": {
             "address": "{eventType}",
@@ -120,21 +124,8 @@ _QUORUM: Final = {"arguments": {"x-queue-type": "quorum"}}
 def _operations() -> Document:
     sent = _amqp({"deliveryMode": 2, "mandatory": True, "timestamp": True})
     return {
-        "receiveCommand": {
-            "action": "receive",
-            "title": "Take a command",
-            "channel": {"$ref": "#/channels/commands"},
-            "messages": [*_references("channels/commands", [*_command_messages()]).values()],
-            "bindings": _amqp({"ack": True}),
-            "reply": {
-                "address": {
-                    "description": "The AMQP property reply_to. Optional: without it only the topic has the events.",
-                    "location": "$message.header#/replyTo",
-                },
-                "channel": {"$ref": "#/channels/replies"},
-                "messages": [*_references("channels/replies", [*_event_messages()]).values()],
-            },
-        },
+        "receiveCommand": _receive("Take a command to issue an invoice", "commands", [CommandType.ISSUE]),
+        "receiveQuery": _receive("Take a command that looks invoices up", "queries", _QUERIES),
         "sendEvent": {
             "action": "send",
             "title": "Tell what happened",
@@ -148,6 +139,27 @@ def _operations() -> Document:
             "channel": {"$ref": "#/channels/deadLetters"},
             "messages": [*_references("channels/deadLetters", ["DeadLetter"]).values()],
             "bindings": sent,
+        },
+    }
+
+
+def _receive(title: str, channel: str, commands: Sequence[CommandType]) -> Document:
+    """Take the commands of a channel; the answers to them go where each says."""
+    answers = [component_name(f"{command}.{outcome}") for command in commands for outcome in EVENTS[command]]
+    answers.append(component_name(example_files.UNKNOWN_TYPE_REJECTED))
+    return {
+        "action": "receive",
+        "title": title,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [*_references(f"channels/{channel}", _names_of(commands)).values()],
+        "bindings": _amqp({"ack": True}),
+        "reply": {
+            "address": {
+                "description": "The AMQP property reply_to. Optional: without it only the topic has the events.",
+                "location": "$message.header#/replyTo",
+            },
+            "channel": {"$ref": "#/channels/replies"},
+            "messages": [*_references("channels/replies", answers).values()],
         },
     }
 
@@ -247,6 +259,21 @@ def _event_headers() -> Document:
         "tracestate": "W3C trace context of the command",
     }
     return _object({name: _text(meaning) for name, meaning in meanings.items()}, ["messageId", "correlationId"])
+
+
+def _names_of(commands: Sequence[CommandType]) -> list[str]:
+    """Both forms of each."""
+    return [name for command in commands for name in (component_name(command), f"{component_name(command)}Plain")]
+
+
+def _command_queue(name: str) -> Document:
+    return _amqp(
+        {
+            "is": "routingKey",
+            "exchange": _exchange("fapiao.commands", "direct"),
+            "x-rabbitmq": {"queue": name, "arguments": {"x-queue-type": "quorum", **_DEAD_LETTERING}},
+        }
+    )
 
 
 def _references(place: str, names: list[str]) -> Document:

@@ -7,144 +7,24 @@ come out in the one form that is sent; spaces around text are cut, but for passw
 configuration (lengths, characters, fractional quantities) is checked in `contracts.limits`.
 """
 
-import re
-from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    SecretStr,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AliasChoices, Field
 
-from contracts.taxpayer import area_word, normalise_tax_id, role_name
+from contracts.lookups import LookUpFiles, LookUpItems, QueryInvoices, ReadStored, RetryDownload
+from contracts.members import SAME_AS, Amount, Closed, Flag, Lines, Moment, Password, TaxId, Text, WithLogin
 
 
 class CommandType(StrEnum):
     """The commands this version runs."""
 
     ISSUE = "invoice.issue"
-
-
-NO_CONTROLS = r"^[^\u0000-\u001f\u007f-\u009f]*$"
-"""Text of one line: a control character would break a form, an invoice or a log line."""
-NO_CONTROLS_BUT_LINE_FEED = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
-CREDENTIAL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-SAME_AS = {
-    "buyerIndentification": "buyerIdentification",
-    "sellerIndentification": "sellerIdentification",
-}
-"""The vendor's spelling to the right one; a command may use either, not both."""
-
-_JSON_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
-)
-_LARGEST_EXPONENT = 40
-
-
-def _exact(value: Any) -> Any:
-    """Refuse binary floats and booleans where money is meant; the JSON reader hands decimals over as `Decimal`."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")  # noqa: TRY004  pydantic wants ValueError
-    if isinstance(value, float):
-        raise ValueError("must be exact: a decimal as JSON number or text")  # noqa: TRY004
-    if isinstance(value, str) and not _JSON_NUMBER.fullmatch(value.strip()):
-        raise ValueError('must be a decimal, written like a JSON number (12.50 or "12.50")')
-    return value
-
-
-def _sane(value: Decimal) -> Decimal:
-    """Bound the exponent before anybody writes the number out: 1e999999999 has a billion zeros."""
-    if not -_LARGEST_EXPONENT <= value.adjusted() <= _LARGEST_EXPONENT:
-        raise ValueError("is out of range")
-    return value
-
-
-def _plain(value: Decimal) -> str:
-    return format(value, "f")
-
-
-def _rfc3339(value: Any) -> Any:
-    """Refuse numbers, bare dates and times without an offset: each would be guessed at."""
-    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value.strip())):
-        return value
-    raise ValueError("must be a time as RFC 3339 text with an offset, such as 2026-01-31T12:00:00+08:00")
-
-
-def _tax_id(value: str) -> str:
-    normalised = normalise_tax_id(value)
-    if value and not normalised:
-        raise ValueError("must hold letters or digits")
-    return normalised
-
-
-def _utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is out of range") from None
-
-
-Amount = Annotated[
-    Decimal,
-    BeforeValidator(_exact),
-    AfterValidator(_sane),
-    PlainSerializer(_plain, return_type=str, when_used="json"),
-    Field(allow_inf_nan=False),
-]
-"""An exact decimal: JSON number or text in, text out."""
-
-Flag = Annotated[Literal[0, 1], BeforeValidator(_exact)]
-Text = Annotated[str, StringConstraints(pattern=NO_CONTROLS)]
-Lines = Annotated[str, StringConstraints(pattern=NO_CONTROLS_BUT_LINE_FEED)]
-TaxId = Annotated[Text, AfterValidator(_tax_id)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_utc)]
-
-
-class Closed(BaseModel):
-    """A part of a command: unknown members are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        str_strip_whitespace=True,
-        hide_input_in_errors=True,
-    )
-
-
-def _password(value: Any) -> Any:
-    """Wrap a password before the model can cut its spaces: they belong to it."""
-    return SecretStr(value) if isinstance(value, str) else value
-
-
-Password = Annotated[SecretStr, BeforeValidator(_password)]
-
-
-class Login(Closed):
-    """How to log in at the tax bureau (manual: 登录税务局, data)."""
-
-    companyCode: TaxId = Field(min_length=1, max_length=64, description="统一社会信用代码/纳税人识别号")  # noqa: N815
-    phone: Text = Field(min_length=1, max_length=64, description="居民身份证号码/手机号码/用户名")
-    password: Password = Field(min_length=1, max_length=256, description="个人用户密码")
-    area: Annotated[Text, AfterValidator(area_word)] = Field(
-        min_length=1, max_length=32, description="区域, as pinyin (zhejiang), name or code; sent as pinyin"
-    )
-    role: Annotated[Text, AfterValidator(role_name)] = Field(
-        min_length=1, max_length=32, description="登录角色, as name (法定代表人) or code (01); sent as name"
-    )
-    companyName: Text | None = Field(default=None, max_length=200, description="only for queries")  # noqa: N815
+    QUERY = "invoice.query"
+    DOWNLOAD = "invoice.download"
+    ITEMS = "invoice.items"
+    FILES = "invoice.files"
+    STORED = "invoice.stored"
 
 
 class InvoiceItem(Closed):
@@ -198,29 +78,9 @@ class Invoice(Closed):
         return sum((item.quantity * item.unitPrice for item in self.invoiceItems), Decimal(0))
 
 
-class IssueInvoice(Closed):
+class IssueInvoice(WithLogin):
     """`invoice.issue`: issue one invoice. Exactly one of `login` and `credential` is given."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {"required": ["login"], "properties": {"login": {"type": "object"}}},
-                {"required": ["credential"], "properties": {"credential": {"type": "string"}}},
-            ]
-        }
-    )
-
-    userId: Text = Field(  # noqa: N815
-        min_length=1, max_length=200, description="the gateway's user id; one lane"
-    )
-    login: Login | None = None
-    credential: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=100,
-        pattern=CREDENTIAL_NAME,
-        description="name of a login in FAPIAO_CREDENTIALS_DIR",
-    )
     invoice: Invoice
     orderNo: Text | None = Field(  # noqa: N815
         default=None, min_length=1, max_length=200, description="unique per seller for ever"
@@ -230,12 +90,15 @@ class IssueInvoice(Closed):
     )
     deadline: Moment | None = Field(default=None, description="RFC 3339; after it nothing is submitted any more")
 
-    @model_validator(mode="after")
-    def _one_way_to_log_in(self) -> "IssueInvoice":
-        if (self.login is None) == (self.credential is None):
-            raise ValueError("exactly one of login and credential must be given")
-        return self
 
+AnyCommand = IssueInvoice | QueryInvoices | RetryDownload | LookUpItems | LookUpFiles | ReadStored
 
-COMMANDS: dict[CommandType, type[IssueInvoice]] = {CommandType.ISSUE: IssueInvoice}
+COMMANDS: dict[CommandType, type[AnyCommand]] = {
+    CommandType.ISSUE: IssueInvoice,
+    CommandType.QUERY: QueryInvoices,
+    CommandType.DOWNLOAD: RetryDownload,
+    CommandType.ITEMS: LookUpItems,
+    CommandType.FILES: LookUpFiles,
+    CommandType.STORED: ReadStored,
+}
 """Command type to the model of its data."""

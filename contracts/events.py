@@ -10,9 +10,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from contracts.commands import CommandType
 from contracts.failures import FailureCode, RejectionCode
+from contracts.found import FoundInvoice, FoundItem, InvoiceFile, Open, StoredInvoice
 
 
 class Outcome(StrEnum):
@@ -21,19 +23,16 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     QR_REQUIRED = "qr_required"
     IN_DOUBT = "in_doubt"
+    PAGE = "page"
     COMPLETED = "completed"
+    CONFIRMED = "confirmed"
+    UNCONFIRMED = "unconfirmed"
     FAILED = "failed"
 
     @property
     def is_final(self) -> bool:
         """Whether a command ends with it: exactly one final event per command."""
         return self in {Outcome.COMPLETED, Outcome.FAILED, Outcome.REJECTED}
-
-
-class Open(BaseModel):
-    """A part of an event: unknown members are kept."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class CommandWarning(Open):
@@ -127,6 +126,28 @@ class Completed(EventData):
     reconciled: bool = Field(description="true where a look-up or a person found it, not the gateway's reply")
 
 
+class Confirmed(EventData):
+    """The number, date and totals of an invoice that was completed before: the look-up found it."""
+
+    invoiceId: str = Field(description="the gateway's id of the invoice; it may change")  # noqa: N815
+    invoiceNumber: str = Field(description="数电票号码, 20 digits")  # noqa: N815
+    invoiceDate: datetime | None = Field(description="开票日期, with +08:00")  # noqa: N815
+    totalAmount: Decimal | None = Field(description="exact, as text")  # noqa: N815
+    totalTax: Decimal | None = Field(description="exact, as text")  # noqa: N815
+    totalPriceAndTax: Decimal | None = Field(description="exact, as text")  # noqa: N815
+    expectedTotalMatches: bool | None = Field(  # noqa: N815
+        description="whether totalPriceAndTax is the command's expectedTotal; null where it named none"
+    )
+    files: list[InvoiceFile]
+
+
+class Unconfirmed(EventData):
+    """The invoice was issued, but no look-up of the schedule found its number. Look for it at the tax bureau."""
+
+    message: str
+    lookUps: int = Field(description="how often was looked")  # noqa: N815
+
+
 class InDoubt(EventData):
     """It was submitted and nobody knows yet what became of it. Never answer this with a second order."""
 
@@ -149,11 +170,86 @@ class Failed(EventData):
     attempts: int
 
 
-EVENTS: dict[Outcome, type[EventData]] = {
-    Outcome.REJECTED: Rejected,
-    Outcome.QR_REQUIRED: QrRequired,
-    Outcome.IN_DOUBT: InDoubt,
-    Outcome.COMPLETED: Completed,
-    Outcome.FAILED: Failed,
+class Download(Open):
+    """How the gateway's download of the files went (manual: 文件下载响应)."""
+
+    ok: bool = Field(description="false where one failed to the end, or no notice came")
+    date: str | None = Field(description="the text to send in invoice.download; null where there is none to retry")
+
+
+class QueryPage(EventData):
+    """Some invoices of a query: a page, or a part of a large one."""
+
+    pageNumber: int  # noqa: N815
+    totalPage: int | None = Field(description="as the gateway says")  # noqa: N815
+    total: int | None = Field(description="as the gateway says, whatever it made of the filters")
+    invoices: list[FoundInvoice]
+    part: int = Field(description="from 1: a large page comes in several events")
+    parts: int
+    late: bool = Field(description="true where these came before, without the files that they have now")
+
+
+class QueryCompleted(EventData):
+    """All pages were told."""
+
+    total: int | None = Field(description="as the gateway says, whatever it made of the filters")
+    pages: int = Field(description="pages asked for")
+    invoiceCount: int = Field(description="invoices told: those that fit the condition, each once")  # noqa: N815
+    missingInvoices: int = Field(  # noqa: N815
+        description="how many fewer different invoices came than the gateway's total: rows may shift between pages"
+    )
+    itemCount: int = Field(description="items stored")  # noqa: N815
+    fileCount: int = Field(description="file addresses stored")  # noqa: N815
+    missingItems: list[str] = Field(description="ids of invoices whose items could not be had")  # noqa: N815
+    missingFiles: list[str] = Field(  # noqa: N815
+        description="ids of invoices that lack a wanted file; invoice.files asks for them again"
+    )
+    download: Download
+
+
+class DownloadCompleted(EventData):
+    """The gateway has the files now."""
+
+    ok: bool
+    date: str = Field(description="the date that was asked for")
+
+
+class ItemsCompleted(EventData):
+    """The items of the invoice."""
+
+    items: list[FoundItem]
+
+
+class FilesCompleted(EventData):
+    """Where the files are."""
+
+    files: list[InvoiceFile]
+    missingFiles: list[str] = Field(description="ids of invoices that lack a wanted file")  # noqa: N815
+
+
+class StoredCompleted(EventData):
+    """What the journal holds."""
+
+    invoices: list[StoredInvoice]
+    total: int = Field(description="how many there are; offset and limit cut out some")
+
+
+_EVERY: dict[Outcome, type[EventData]] = {Outcome.REJECTED: Rejected, Outcome.FAILED: Failed}
+
+EVENTS: dict[CommandType, dict[Outcome, type[EventData]]] = {
+    CommandType.ISSUE: {
+        Outcome.REJECTED: Rejected,
+        Outcome.QR_REQUIRED: QrRequired,
+        Outcome.IN_DOUBT: InDoubt,
+        Outcome.COMPLETED: Completed,
+        Outcome.CONFIRMED: Confirmed,
+        Outcome.UNCONFIRMED: Unconfirmed,
+        Outcome.FAILED: Failed,
+    },
+    CommandType.QUERY: {Outcome.PAGE: QueryPage, Outcome.COMPLETED: QueryCompleted, **_EVERY},
+    CommandType.DOWNLOAD: {Outcome.COMPLETED: DownloadCompleted, **_EVERY},
+    CommandType.ITEMS: {Outcome.COMPLETED: ItemsCompleted, **_EVERY},
+    CommandType.FILES: {Outcome.COMPLETED: FilesCompleted, **_EVERY},
+    CommandType.STORED: {Outcome.COMPLETED: StoredCompleted, **_EVERY},
 }
-"""Outcome to the model of its data."""
+"""Command type to the outcomes that it may have, each with the model of its data."""

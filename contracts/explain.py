@@ -10,22 +10,22 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from contracts.commands import (
-    CREDENTIAL_NAME,
-    SAME_AS,
-    Invoice,
-    InvoiceItem,
-    IssueInvoice,
-    Login,
-)
+from contracts.commands import COMMANDS, Invoice, InvoiceItem
 from contracts.events import FieldError
+from contracts.lookups import INVOICE_NUMBER, Condition, Page
+from contracts.members import CREDENTIAL_NAME, SAME_AS, Login
 
 MOST_ERRORS: Final = 50
 """Faults told of one message; the rest is counted."""
 _LONGEST_STEP_CHARS: Final = 64
 _CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160), *range(55296, 57344)), "�")
 _MEMBERS: Final = sorted(
-    {name for model in (IssueInvoice, Login, Invoice, InvoiceItem) for name in model.model_fields} | {*SAME_AS.values()}
+    {
+        name
+        for model in (*COMMANDS.values(), Login, Invoice, InvoiceItem, Condition, Page)
+        for name in model.model_fields
+    }
+    | {*SAME_AS.values()}
 )
 _RIGHT_SPELLINGS: Final = {right: vendors for vendors, right in SAME_AS.items()}
 _DECIMAL: Final = 'must be a decimal number, as JSON number or text (12.50 or "12.50")'
@@ -37,6 +37,9 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "too_short": "must not be empty",
     "too_long": "must be at most {max_length} long",
     "literal_error": "must be the number {expected}",
+    "enum": "must be one of {expected}",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
     "list_type": "must be a list",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
@@ -46,8 +49,15 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "finite_number": _DECIMAL,
     "greater_than": "must be greater than {gt}",
     "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be at most {le}",
 }
+_PATTERNS: Final[Mapping[str, str]] = {
+    CREDENTIAL_NAME: "must be letters, digits, '.', '_' and '-', beginning with a letter or digit",
+    INVOICE_NUMBER: "must be 8 to 20 digits",
+}
+_NO_CONTROLS: Final = "must not hold control characters such as tabs or line breaks"
 _TIME: Final = "must be a time as RFC 3339 text with an offset, such as 2026-01-31T12:00:00+08:00"
+_DAY: Final = "must be a day, such as 2026-01-31"
 
 
 def pointer(steps: Iterable[str | int]) -> str:
@@ -79,11 +89,11 @@ def _sentence(fault: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return _unknown_member(str(fault["loc"][-1]))
     if kind == "string_pattern_mismatch":
-        if context["pattern"] == CREDENTIAL_NAME:
-            return "must be letters, digits, '.', '_' and '-', beginning with a letter or digit"
-        return "must not hold control characters such as tabs or line breaks"
+        return _PATTERNS.get(context["pattern"], _NO_CONTROLS)
     if kind.startswith(("datetime", "timezone")):
         return _TIME
+    if kind.startswith("date_"):
+        return _DAY
     sentence = _SENTENCES.get(kind)
     return sentence.format_map(context) if sentence else "is not valid"
 

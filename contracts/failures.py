@@ -24,7 +24,9 @@ class FailureCode(StrEnum):
     SAVED_AS_DRAFT = "saved_as_draft"
     """`isDrafts` is 1: the gateway kept a draft, which is no invoice."""
     QUERY_REFUSED = "query_refused"
+    """The gateway answered the query with "0" (manual: 发票基本信息响应). It never says why."""
     DOWNLOAD_FAILED = "download_failed"
+    """The gateway could not get the files, however often it was asked (manual: 文件下载响应)."""
     GATEWAY_UNAUTHORIZED = "gateway_unauthorized"
     """401 at the handshake: a matter of configuration, never retried."""
     GATEWAY_FORBIDDEN = "gateway_forbidden"
@@ -39,6 +41,7 @@ class FailureCode(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     """The command's deadline passed before anything was submitted."""
     HTTP_ERROR = "http_error"
+    """A look-up over HTTP was answered with what repeating it cannot help: a status, a code, or no list."""
 
 
 class RejectionCode(StrEnum):
@@ -68,6 +71,12 @@ class Stage(StrEnum):
     SCAN = "scan"
     RESULT = "result"
     RESOLVE = "resolve"
+    QUERY = "query"
+    """A page was asked for."""
+    DOWNLOAD = "download"
+    """A failed download was asked for again."""
+    DETAILS = "details"
+    """Items or files were asked for over HTTP."""
 
 
 RETRYABLE = frozenset(
@@ -76,6 +85,7 @@ RETRYABLE = frozenset(
         FailureCode.GATEWAY_UNAVAILABLE,
         FailureCode.GATEWAY_TIMEOUT,
         FailureCode.DEADLINE_EXCEEDED,
+        FailureCode.DOWNLOAD_FAILED,
     }
 )
 """Failures after which the same order may be sent again, under a new id: nothing was submitted. An `orderNo` stays with

@@ -10,15 +10,18 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from contracts.commands import Invoice, InvoiceItem, IssueInvoice, Login
+from contracts.commands import AnyCommand, Invoice, InvoiceItem, IssueInvoice
 from contracts.events import CommandWarning, FieldError
 from contracts.gateway import plain_number
+from contracts.members import Login, WithLogin
 from contracts.taxpayer import AREA_WORDS, ROLE_NAMES, area_of, check_digit_fits
 
 LARGE_FRAME_BYTES: Final = 7000
 """Above this an `invoice_info` may not fit the 8192 that a common server reads by default (trap 12)."""
 USUAL_TAX_ID_PATTERN: Final = r"[0-9A-Z]{15,20}"
 _CENT: Final = Decimal("0.01")
+_COMPANY: Final = "/login/companyCode"
+_TYPO: Final = "the check digit of this tax id does not fit; look for a typo"
 _NO_BRACKETS: Final = "must not hold < or >"
 
 
@@ -51,7 +54,7 @@ def check_invoice(invoice: Invoice, limits: InvoiceLimits) -> Findings:
     _check_lengths(invoice, limits, errors)
     _check_items(invoice, limits, errors)
     warnings = [
-        _warning("check_digit", "the check digit of this tax id does not fit; look for a typo", f"/invoice/{member}")
+        _warning("check_digit", _TYPO, f"/invoice/{member}")
         for member, tax_id in (
             ("buyerIndentification", invoice.buyerIndentification),
             ("sellerIndentification", invoice.sellerIndentification),
@@ -61,13 +64,23 @@ def check_invoice(invoice: Invoice, limits: InvoiceLimits) -> Findings:
     return errors, warnings
 
 
-def check_command(command: IssueInvoice, limits: InvoiceLimits) -> Findings:
-    """Errors and warnings of a whole `invoice.issue`; paths point into its data."""
+def check_command(command: AnyCommand, limits: InvoiceLimits) -> Findings:
+    """Errors and warnings of a command; paths point into its data."""
+    if isinstance(command, IssueInvoice):
+        return check_issue(command, limits)
+    if isinstance(command, WithLogin) and command.login is not None:
+        return [], [*_check_company_code(command.login), *check_login(command.login)]
+    return [], []
+
+
+def check_issue(command: IssueInvoice, limits: InvoiceLimits) -> Findings:
+    """Errors and warnings of a whole `invoice.issue`."""
     errors, warnings = check_invoice(command.invoice, limits)
     if command.expectedTotal is not None:
         _check_expected_total(command.expectedTotal, command.invoice.total, errors, warnings)
     if command.login is not None:
-        warnings += check_login(command.login, command.invoice.sellerIndentification)
+        warnings += check_company(command.login, command.invoice.sellerIndentification)
+        warnings += check_login(command.login)
         account = command.invoice.sellerLoginAccount
         if command.invoice.sellerLoginPassword is None and account not in (None, command.login.phone):
             message = "differs from the login's phone, and the login's password is sent with it"
@@ -75,16 +88,17 @@ def check_command(command: IssueInvoice, limits: InvoiceLimits) -> Findings:
     return errors, warnings
 
 
-def check_login(login: Login, seller: str) -> list[CommandWarning]:
-    """What looks odd about a login for this seller. Never an error: firms move, and the vendor names no lists."""
+def check_company(login: Login, seller: str) -> list[CommandWarning]:
+    """Whether the login is the seller's. Only a warning: the manual's own example has two different codes."""
+    if login.companyCode == seller:
+        return []
+    differs = _warning("company_is_not_seller", "differs from the invoice's sellerIndentification", _COMPANY)
+    return [differs, *_check_company_code(login)]
+
+
+def check_login(login: Login) -> list[CommandWarning]:
+    """What looks odd about a login. Never an error: firms move, and the vendor names no lists."""
     warnings: list[CommandWarning] = []
-    code = login.companyCode
-    if code != seller:
-        message = "differs from the invoice's sellerIndentification"
-        warnings.append(_warning("company_is_not_seller", message, "/login/companyCode"))
-        if not check_digit_fits(code):
-            message = "the check digit of this tax id does not fit; look for a typo"
-            warnings.append(_warning("check_digit", message, "/login/companyCode"))
     if login.role not in ROLE_NAMES:
         message = "is not one of the tax bureau's known roles; it is sent as it is"
         warnings.append(_warning("unknown_role", message, "/login/role"))
@@ -92,10 +106,16 @@ def check_login(login: Login, seller: str) -> list[CommandWarning]:
         message = "is not one of the 36 tax bureaus; it is sent as it is"
         warnings.append(_warning("unknown_area", message, "/login/area"))
         return warnings
-    expected = area_of(code)
+    expected = area_of(login.companyCode)
     if expected is not None and expected != login.area:
         warnings.append(_area_warning(login.area, expected))
     return warnings
+
+
+def _check_company_code(login: Login) -> list[CommandWarning]:
+    if check_digit_fits(login.companyCode):
+        return []
+    return [_warning("check_digit", _TYPO, _COMPANY)]
 
 
 def _area_warning(area: str, expected: str) -> CommandWarning:

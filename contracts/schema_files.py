@@ -10,30 +10,49 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from contracts import gateway
-from contracts.commands import COMMANDS, SAME_AS
+from contracts import gateway, gateway_query
+from contracts.commands import COMMANDS
 from contracts.envelope import CommandEnvelope, EventEnvelope
-from contracts.events import EVENTS, Rejected
+from contracts.events import EVENTS, EventData, Rejected
 from contracts.example_files import UNKNOWN_TYPE_REJECTED
+from contracts.members import SAME_AS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 JSON_NUMBER_PATTERN: Final = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"
 
 Schema = dict[str, Any]
 
+
+class ItemsAnswer(gateway_query.HttpAnswer):
+    """What `GET /web/invoice/item/{invoiceBasicInfoId}` answers (manual: 查询发票商品项信息)."""
+
+    data: list[gateway_query.InvoiceItemEntity]
+
+
+class FilesAnswer(gateway_query.HttpAnswer):
+    """What `GET /web/invoice/file` answers (manual: 查询发票文件)."""
+
+    data: list[gateway_query.InvoiceFileEntity]
+
+
 FRAMES: Final[dict[str, type[BaseModel]]] = {
     "gateway.login": gateway.LoginRequest,
     "gateway.invoice_info": gateway.InvoiceInfoRequest,
     "gateway.reply": gateway.Reply,
     "gateway.invoice_pdf": gateway.InvoicePdf,
+    "gateway.query_invoice": gateway_query.QueryInvoiceRequest,
+    "gateway.query_invoice_download_zip": gateway_query.DownloadZipRequest,
+    "gateway.invoice_page": gateway_query.InvoicePage,
+    "gateway.invoice_items": ItemsAnswer,
+    "gateway.invoice_files": FilesAnswer,
 }
-"""The vendor's frames on `/invoice`. `invoice_pdf` is the data of a reply that tells of an invoice."""
+"""The vendor's frames. `invoice_pdf` and `invoice_page` are the data of a reply that tells of invoices."""
 
 
-def event_models() -> dict[str, type[BaseModel]]:
+def event_models() -> dict[str, type[EventData]]:
     """Event type to the model of its data, for every event this version publishes."""
-    models: dict[str, type[BaseModel]] = {
-        f"{command}.{outcome}": model for command in COMMANDS for outcome, model in EVENTS.items()
+    models: dict[str, type[EventData]] = {
+        f"{command}.{outcome}": model for command in COMMANDS for outcome, model in EVENTS[command].items()
     }
     return {**models, UNKNOWN_TYPE_REJECTED: Rejected}
 
@@ -106,7 +125,7 @@ def _refined(schema: Schema) -> Schema:
         for vendors, right in SAME_AS.items():
             if vendors in properties and part.get("additionalProperties") is False:
                 _accept_both_spellings(part, vendors, right)
-        if part.get("anyOf", ())[:2] and [choice.get("type") for choice in part["anyOf"]] == ["number", "string"]:
+        if _is_decimal(part):
             _decimal(part)
         if part.get("title") in {"FailureCode", "RejectionCode"}:
             known = part.pop("enum")
@@ -116,20 +135,25 @@ def _refined(schema: Schema) -> Schema:
     return schema
 
 
+def _is_decimal(part: Schema) -> bool:
+    """Whether it is a number or text, or perhaps something else."""
+    return [choice.get("type") for choice in part.get("anyOf", ())][:2] == ["number", "string"]
+
+
 def _decimal(part: Schema) -> None:
     """Number or text; a bound that the generator leaves beside the choice belongs to the number."""
-    number, text = part["anyOf"]
+    number, text, *_ = part["anyOf"]
     if "gt" in part:
         number["exclusiveMinimum"] = part.pop("gt")
     text["pattern"] = JSON_NUMBER_PATTERN
 
 
 def _with_numbers(schema: Schema) -> Schema:
-    """The vendor reads numbers only."""
+    """The vendor has numbers only."""
     for part in _parts(schema):
-        if [choice.get("type") for choice in part.get("anyOf", ())] == ["number", "string"]:
-            del part["anyOf"]
-            part["type"] = "number"
+        if _is_decimal(part):
+            is_optional = {"type": "null"} in part.pop("anyOf")
+            part["type"] = ["number", "null"] if is_optional else "number"
     return schema
 
 

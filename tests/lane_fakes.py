@@ -15,10 +15,11 @@ from typing import Any
 from pydantic import SecretStr
 
 from contracts.failures import FailureCode
+from tests.findings_fakes import FakeFindings, rank
 from tests.virtual_time import EPOCH
-from worker.errors import JournalUnavailable, Permanent
+from worker.errors import JournalUnavailable, NotResolvable, Permanent
 from worker.lanes.services import LaneServices
-from worker.ports import Disconnected, LoginAnswered, LoginFields, SessionEvent, Submission
+from worker.ports import Disconnected, LoginAnswered, LoginFields, QueryEvent, QueryOrder, SessionEvent, Submission
 from worker.records import (
     ACTIVE,
     FINAL,
@@ -57,14 +58,13 @@ class FakeLane:
     is_wanted: bool = False
 
 
-class FakeLaneJournal:
+class FakeLaneJournal(FakeFindings):
     """Commands and lanes of one store, with outages on demand."""
 
     def __init__(self, acts: list[str], clock: FakeClock) -> None:
+        super().__init__()
         self.acts = acts
         self.clock = clock
-        self.commands: dict[int, Command] = {}
-        self.due_at: dict[int, datetime] = {}
         self.events: dict[int, list[Event]] = {}
         self.lanes: dict[str, FakeLane] = {}
         self.leased_until: dict[str, float] = {}
@@ -138,7 +138,7 @@ class FakeLaneJournal:
         dead = [lane for lane in self.lanes.values() if lane.holder and not self._is_alive(lane.holder)]
         for lane in dead:
             lane.holder = None
-        return len(dead)
+        return len(dead) + self.enter_look_ups(now)
 
     async def claim(self, worker: str, limit: int, now: datetime) -> Sequence[Claim]:
         self._enter("claim")
@@ -201,10 +201,22 @@ class FakeLaneJournal:
     async def settle(self, settlement: Settlement) -> bool:
         self._enter("settle")
         command = self.commands[settlement.command.key]
-        if command.state not in settlement.expected:
+        if command.state not in settlement.expected or command.last_sequence != settlement.command.last_sequence:
             return False
-        self.commands[command.key] = replace(command, state=settlement.to)
+        number = settlement.invoice_number
+        if any(c.invoice_number == number and c.key != command.key for c in self.commands.values() if number):
+            raise NotResolvable("this invoice number is bound to another command")
+        self.commands[command.key] = replace(
+            command,
+            state=settlement.to,
+            last_sequence=command.last_sequence + len(settlement.events),
+            invoice_number=command.invoice_number or number,
+            sought_at=settlement.sought_at,
+            look_ups=command.look_ups + settlement.has_looked,
+            secrets={} if settlement.to in FINAL and settlement.sought_at is None else command.secrets,
+        )
         self.events.setdefault(command.key, []).extend(settlement.events)
+        self.keep(command, settlement.findings, settlement.at)
         self.following = [one for one in self.following if one.follower.key != command.key]
         return True
 
@@ -261,7 +273,7 @@ class FakeLaneJournal:
 
     def _head(self, lane: str) -> Command | None:
         waiting = [c for c in self.commands.values() if c.lane == lane and c.state is CommandState.WAITING]
-        return min(waiting, key=lambda c: c.key, default=None)
+        return min(waiting, key=rank, default=None)
 
     def _has_work(self, lane: str, now: datetime) -> bool:
         head = self._head(lane)
@@ -291,14 +303,20 @@ class FakeLaneJournal:
             self.acts.append(f"fenced {step.to}")
             return False
         self.acts.append(f"record {step.to}")
-        secrets = {} if step.to in FINAL else command.secrets
+        is_over = step.to in FINAL
         self.commands[command.key] = replace(
             command,
             state=step.to,
-            secrets=secrets,
+            secrets={} if is_over and step.sought_at is None else command.secrets,
             last_sequence=command.last_sequence + len(step.events),
             submitted_at=step.at if submits else command.submitted_at,
+            attempts=command.attempts if step.progress is None else 1,
+            progress=None if is_over else step.progress or command.progress,
+            deadline_at=step.deadline_at or command.deadline_at,
+            sought_at=step.sought_at,
+            account=step.account or command.account,
         )
+        self.keep(command, step.findings, step.at)
         if step.due_at is not None:
             self.due_at[command.key] = step.due_at
         self.events.setdefault(command.key, []).extend(step.events)
@@ -313,10 +331,10 @@ class After:
     """An answer that comes so many seconds after the one before it."""
 
     seconds: float
-    event: SessionEvent
+    event: SessionEvent | QueryEvent
 
 
-Answer = SessionEvent | After
+Answer = SessionEvent | QueryEvent | After
 
 
 @dataclass
@@ -330,21 +348,32 @@ class Script:
     connect_seconds: float = 0.0
     submit_fails: Exception | None = None
     login_fails: Exception | None = None
+    pages: Sequence[Sequence[Answer]] = ((),)
+    """What is said to each `query_invoice`; a question beyond those listed is answered like the last one."""
+    downloads: Sequence[Sequence[Answer]] = ((),)
+    """The same for `query_invoice_download_zip`."""
+    query_fails: Exception | None = None
+
+
+def _at(answers: Sequence[Sequence[Answer]], number: int) -> Sequence[Answer]:
+    return answers[min(number, len(answers) - 1)]
 
 
 class FakeSession:
-    """One session that plays its script."""
+    """One session that plays its script, of either endpoint."""
 
     def __init__(self, gateway: "FakeGateway", user_id: str, script: Script) -> None:
         self._gateway = gateway
         self._script = script
-        self._inbox: asyncio.Queue[SessionEvent] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Any] = asyncio.Queue()
         self._speaking: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self._is_over = False
         self.user_id = user_id
         self.submissions: list[Submission] = []
         self.logins: list[LoginFields] = []
+        self.queries: list[QueryOrder] = []
+        self.downloads: list[str] = []
 
     @property
     def is_open(self) -> bool:
@@ -363,9 +392,21 @@ class FakeSession:
         self.submissions.append(submission)
         if self._script.submit_fails:
             raise self._script.submit_fails
-        self.say(*self._script.submissions[min(number, len(self._script.submissions) - 1)])
+        self.say(*_at(self._script.submissions, number))
 
-    async def receive(self) -> SessionEvent:
+    async def query(self, order: QueryOrder) -> None:
+        self._gateway.acts.append(f"query page {order.page_number}")
+        self.queries.append(order)
+        if self._script.query_fails:
+            raise self._script.query_fails
+        self.say(*_at(self._script.pages, len(self.queries) - 1))
+
+    async def retry_download(self, date: str) -> None:
+        self._gateway.acts.append("retry download")
+        self.downloads.append(date)
+        self.say(*_at(self._script.downloads, len(self.downloads) - 1))
+
+    async def receive(self) -> Any:
         event = await self._inbox.get()
         self._is_over = self._is_over or isinstance(event, Disconnected)
         return event
@@ -409,8 +450,19 @@ class FakeGateway:
         """All that was submitted, over all sessions."""
         return [submission for session in self.sessions for submission in session.submissions]
 
+    @property
+    def queries(self) -> list[QueryOrder]:
+        """All that was asked, over all sessions."""
+        return [order for session in self.sessions for order in session.queries]
+
     async def connect(self, user_id: str) -> FakeSession:
-        self.acts.append("connect")
+        return await self._connect(user_id, "connect")
+
+    async def connect_query(self, user_id: str) -> FakeSession:
+        return await self._connect(user_id, "connect query")
+
+    async def _connect(self, user_id: str, act: str) -> FakeSession:
+        self.acts.append(act)
         script = self.scripts[min(self.connections, len(self.scripts) - 1)]
         self.connections += 1
         if script.connect_seconds:
@@ -423,6 +475,47 @@ class FakeGateway:
         users = Counter(one.user_id for one in self.open_sessions)
         self.most_open_of_one_user = max(self.most_open_of_one_user, *users.values())
         return session
+
+
+class FakeDetails:
+    """Items and files of invoices, as a test lays them out. What is not laid out is not ready."""
+
+    def __init__(self, acts: list[str]) -> None:
+        self.acts = acts
+        self.items_of: dict[str, Sequence[dict[str, Any]]] = {}
+        self.files_of: dict[str, Sequence[dict[str, Any]]] = {}
+        self.fails: list[Exception] = []
+        """Raised by the next look-ups, one each."""
+        self.asked_items: list[str] = []
+        self.asked_files: list[tuple[str, ...]] = []
+        self.seconds = 0.0
+
+    def lay_out(self, invoice_id: str, *types: str, items: int = 1) -> None:
+        """An invoice's items and files are ready."""
+        self.items_of[invoice_id] = [{"invoiceBasicInfoId": invoice_id, "itemName": f"item {n}"} for n in range(items)]
+        self.files_of[invoice_id] = [make_file(invoice_id, name) for name in types]
+
+    async def items(self, invoice_id: str) -> tuple[dict[str, Any], ...]:
+        self.asked_items.append(invoice_id)
+        await self._answer()
+        return tuple(self.items_of.get(invoice_id, ()))
+
+    async def files(self, invoice_ids: Sequence[str], types: Sequence[str]) -> tuple[dict[str, Any], ...]:
+        self.acts.append("look up files")
+        self.asked_files.append(tuple(invoice_ids))
+        await self._answer()
+        return tuple(file for each in invoice_ids for file in self.files_of.get(each, ()) if file["type"] in types)
+
+    async def _answer(self) -> None:
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
+        if self.fails:
+            raise self.fails.pop(0)
+
+
+def make_file(invoice_id: str, name: str) -> dict[str, Any]:
+    """Where one file of an invoice is."""
+    return {"invoiceBasicInfoId": invoice_id, "type": name, "url": f"https://files.example/{invoice_id}.{name}"}
 
 
 class FakeCredentials:
@@ -445,6 +538,14 @@ class RecordingHooks:
         self.outcomes: list[tuple[str, str]] = []
         self.refusals = 0
         self.leases_lost = 0
+        self.pages: list[tuple[int, int]] = []
+        self.verdicts: list[str] = []
+
+    def page_found(self, invoices: int, files: int) -> None:
+        self.pages.append((invoices, files))
+
+    def looked_up(self, verdict: str) -> None:
+        self.verdicts.append(verdict)
 
     def submitted(self) -> None: ...
 
@@ -475,6 +576,10 @@ def make_login_fields(**fields: Any) -> LoginFields:
     return LoginFields(**{**defaults, **fields})
 
 
+NOBODY_LOOKS: dict[str, Any] = {"confirm": False, "reconcile_schedule": (), "refusal_schedule": ()}
+"""Settings under which a refusal and a doubt stay what they are."""
+
+
 @dataclass
 class Stage:
     """One worker's lanes on fakes. Made inside a running loop."""
@@ -491,12 +596,14 @@ class Stage:
         self.hooks = RecordingHooks()
         self.journal = FakeLaneJournal(self.acts, self.clock)
         self.gateway = FakeGateway(self.acts, *self.scripts)
+        self.details = FakeDetails(self.acts)
         self.services = LaneServices(
             journal=self.journal,
             gateway=self.gateway,
+            details=self.details,
             credentials=self.credentials,
             clock=self.clock,
-            settings=Settings(_env_file=None, **self.settings),
+            settings=Settings(_env_file=None, **(NOBODY_LOOKS | self.settings)),
             chance=self.chance,
             committed=self._committed,
             hooks=self.hooks,

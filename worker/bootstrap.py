@@ -19,6 +19,7 @@ from worker.clock import SystemClock
 from worker.errors import JournalUnavailable
 from worker.gateway.client import WebSocketGateway
 from worker.gateway.credentials import CredentialDirectory
+from worker.gateway.rest import HttpInvoiceDetails
 from worker.intake.admission import AdmissionRules
 from worker.intake.consumer import Consumer, IntakeHooks
 from worker.journal import open_journal
@@ -69,6 +70,7 @@ class _Worker:
         self._health = Health(self._clock, self._metrics)
         self._journal: Journal = open_journal(settings, self._clock)
         self._gateway = WebSocketGateway(settings, observe=self._metrics.gateway_answered)
+        self._details = HttpInvoiceDetails(settings, observe=self._metrics.gateway_answered)
         self._publisher = self._make_publisher()
         self._relay = self._make_relay()
         self._services = self._lane_services()
@@ -105,6 +107,7 @@ class _Worker:
         return LaneServices(
             journal=self._tracing.lanes(self._journal),
             gateway=self._tracing.gateway(self._gateway),
+            details=self._details,
             credentials=CredentialDirectory(self._settings.credentials_dir),
             clock=self._clock,
             settings=self._settings,
@@ -147,6 +150,7 @@ class _Worker:
             beat = asyncio.create_task(self._health.run(), name="health")
             stack.callback(beat.cancel)
             stack.callback(self._gateway.close)
+            stack.push_async_callback(self._details.aclose)
             if not await self._open_journal(signals):
                 return 0
             stack.push_async_callback(self._journal.close)

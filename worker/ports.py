@@ -20,12 +20,16 @@ from worker.records import (
     CommandState,
     EventRecord,
     Following,
+    FoundRow,
     LaneLease,
     LooseEvent,
     NewCommand,
     OutboxRow,
+    Pruned,
     Settlement,
     Step,
+    Stored,
+    StoredFilter,
     UndeliverableReply,
 )
 
@@ -68,8 +72,10 @@ class LaneJournal(Protocol):
         ...
 
     async def reap(self, worker: str, now: datetime, limit: int = 200) -> int:
-        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, and adopt
-        the unpublished events of dead workers. Returns how many rows moved."""
+        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, adopt the
+        unpublished events of dead workers, and enter a look-up for each lane and account where something sought is due:
+        one, however much is sought. A look-up goes after the lane's other work, unless it has waited for
+        `LOOK_UP_PATIENCE`. Returns how many rows moved."""
         ...
 
     async def claim(self, worker: str, limit: int, now: datetime) -> Sequence[Claim]:
@@ -92,8 +98,9 @@ class LaneJournal(Protocol):
         """Write one step; False if fenced, and then nothing is written.
 
         `submitting` asks besides that the worker's lease is still running and the lane still its own, and sets
-        `submitted_at`. A final state erases the command's secrets, sets `settled_at` and frees commands held
-        because of it. The topic copy of each event, and the reply copy where there is a reply_to, are queued.
+        `submitted_at`. A final state erases the command's secrets (unless its invoice is still sought) and progress,
+        sets `settled_at` and frees commands held because of it. The topic copy of each event, and the reply copy where
+        there is a reply_to, are queued. Findings are stored: what was there of an invoice is replaced.
         """
         ...
 
@@ -129,8 +136,61 @@ class LaneJournal(Protocol):
         bound to another command."""
         ...
 
+    async def unseen(self, command: Command, identities: Sequence[str]) -> frozenset[str]:
+        """Which of these invoices this command has not brought yet."""
+        ...
+
+    async def lacking(self, command: Command, after: str, limit: int) -> Sequence[FoundRow]:
+        """Invoices of this command that lack a wanted file, by identity, from the one behind `after` on."""
+        ...
+
+    async def tally(self, command: Command, limit: int) -> tuple[int, Sequence[str]]:
+        """How many file addresses are stored of the invoices that this command brought, and which of these (by the
+        gateway's id, at most so many) lack a wanted file."""
+        ...
+
+    async def has_earlier(self, command: Command, now: datetime) -> bool:
+        """Whether something due on this command's lane goes before it."""
+        ...
+
+    async def sought(self, look_up: Command, limit: int) -> Sequence[Command]:
+        """What a look-up looks for: commands of its lane and account whose invoice is sought, with their secrets, by
+        their submission, oldest first; due or not, for they cost no further query."""
+        ...
+
+    async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
+        """Forget a look-up that was done; False if fenced, and then nothing is written. What is still sought brings a
+        new one when it is due. `not_before` puts off whatever this one looked for (same lane and account) until
+        then, for nothing could be seen: `sought_at` becomes the later of the two."""
+        ...
+
+    async def unsettled(self, lane: str) -> Sequence[Command]:
+        """Commands of this lane that are in doubt or being checked, oldest first, without their secrets: a late reply
+        may speak of one of them."""
+        ...
+
+    async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
+        """Which of these invoice numbers are bound to a command."""
+        ...
+
+    async def brought(self, source: str, invoice_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these invoices (by the gateway's id) a command of this source issued or brought."""
+        ...
+
+    async def stored(self, wanted: StoredFilter) -> tuple[int, Sequence[Stored]]:
+        """What is stored of invoices: how many there are, and those that the filter's limit and offset leave."""
+        ...
+
+    async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
+        """See `OperatorJournal.find`."""
+        ...
+
+    async def find_order(self, source: str, seller: str, order_no: str) -> Command | None:
+        """The command of this source that has this order number, without its secrets."""
+        ...
+
     async def overdue(self, now: datetime, limit: int = 100) -> Sequence[Command]:
-        """Commands that wait or are held past their deadline."""
+        """Commands that wait or are held past their deadline. A look-up has none."""
         ...
 
     async def followers(self, limit: int = 100) -> Sequence[Following]:
@@ -176,6 +236,20 @@ class OperatorJournal(Protocol):
 
     async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
         """Commands in any of these states (all, if none is named), newest first, without their secrets."""
+        ...
+
+    async def unconfirmed(self, limit: int = 100) -> Sequence[Command]:
+        """Issued commands whose number no look-up found, newest first, without their secrets."""
+        ...
+
+    async def stored(self, wanted: StoredFilter) -> tuple[int, Sequence[Stored]]:
+        """See `LaneJournal.stored`."""
+        ...
+
+    async def prune(self, before: datetime, *, dry_run: bool, limit: int = 1000) -> Pruned:
+        """Forget what ended before that time, at most `limit` rows of each kind; all of them with `dry_run`, which only
+        counts. Writes. Kept for ever: who sent which issue with what content, its final event, its order number and its
+        invoice's number, for a repeat must stay known. Kept: what has not ended, is sought, or is not published yet."""
         ...
 
     async def backlog(self, now: datetime) -> Backlog:
@@ -276,7 +350,36 @@ class Disconnected:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class PageShown:
+    """A page of a query: its invoices as `contracts.found.FoundInvoice` has them, without items and files (plain
+    values: decimals as `Decimal`, times aware). What the page does not say is None."""
+
+    invoices: tuple[dict[str, Any], ...]
+    total: int | None = None
+    current_page: int | None = None
+    total_page: int | None = None
+    has_next: bool | None = None
+    unreadable: int = 0
+    """Rows that were left out, for they have no id that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRefused:
+    """`query_invoice` "0". The gateway never says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadTold:
+    """`query_invoice_download_zip`: done, or failed with the text to retry with; failed without one where the notice
+    could not be read as either (trap 73)."""
+
+    ok: bool
+    date: str | None = None
+
+
 SessionEvent = LoginAnswered | QrShown | QrRefused | ResultShown | ResultRefused | FrameIgnored | Disconnected
+QueryEvent = LoginAnswered | PageShown | QueryRefused | DownloadTold | FrameIgnored | Disconnected
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +391,18 @@ class LoginFields:
     password: SecretStr
     area: str
     role: str
+    company_name: str | None = None
+    """Only for queries."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOrder:
+    """One page to ask for (manual: query_invoice). `condition` has the vendor's members, days as `yyyy-MM-dd`."""
+
+    login: LoginFields
+    condition: dict[str, Any]
+    page_size: int
+    page_number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,12 +440,59 @@ class GatewaySession(Protocol):
         ...
 
 
+class QuerySession(Protocol):
+    """One open WebSocket of one `userId` on the query side."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be used again; False after any surprise."""
+        ...
+
+    async def query(self, order: QueryOrder) -> None:
+        """Ask for a page (manual: 查询发票基本信息); the request logs in by itself. Raises `Transient` if the
+        connection is gone, `ValueError` for what cannot be written as the manual has it."""
+        ...
+
+    async def retry_download(self, date: str) -> None:
+        """Ask for a failed download again (manual: query_invoice_download_zip), the text byte for byte. Raises
+        `Transient` if the connection is gone."""
+        ...
+
+    async def receive(self) -> QueryEvent:
+        """The next thing the gateway says. Safe to cancel. After `Disconnected` it says nothing else."""
+        ...
+
+    async def close(self) -> None:
+        """Close and wait for the handshake, bounded in time. Never raises."""
+        ...
+
+
 class Gateway(Protocol):
-    """The vendor's gateway."""
+    """The vendor's gateway. One socket per `userId` over both kinds of session: the caller sees to that."""
 
     async def connect(self, user_id: str) -> GatewaySession:
         """Open a session on `/invoice?userId=`. Raises `Transient` (try again) or `Permanent` with
         `gateway_unauthorized` or `gateway_forbidden`. Sends nothing."""
+        ...
+
+    async def connect_query(self, user_id: str) -> QuerySession:
+        """Open a session on `/web/invoice?userId=`. Raises as `connect`. Sends nothing."""
+        ...
+
+
+class InvoiceDetails(Protocol):
+    """The gateway's HTTP look-ups. Bounded in concurrency over all callers; repeats what failed in passing (429, 5xx,
+    transport) with growing delays, and then raises `Transient`. Raises `Permanent` with `gateway_unauthorized`,
+    `gateway_forbidden` or `http_error` for what repeating cannot help."""
+
+    async def items(self, invoice_id: str) -> tuple[dict[str, Any], ...]:
+        """The items of one invoice as `contracts.found.FoundItem` has them; empty where they are not ready. Items that
+        say they are another invoice's are left out."""
+        ...
+
+    async def files(self, invoice_ids: Sequence[str], types: Sequence[str]) -> tuple[dict[str, Any], ...]:
+        """Where the files of these invoices are, as `contracts.found.InvoiceFile` has them, in batches; what is not
+        ready is not there. Files of invoices or types that nobody asked for are left out; addresses are absolute."""
         ...
 
 

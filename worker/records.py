@@ -9,6 +9,22 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+LOOK_UP = "look_up"
+"""The type of the journal's own commands: look at the gateway for what is sought on a lane with one account. Nobody
+publishes one, nobody hears of one, and the row is gone when it is done."""
+OWN_LANE_MARK = "\x1f"
+"""Begins the name of a lane that one command has for itself, for it needs no session. No `userId` may hold it."""
+
+
+def own_lane(source: str, command_id: str) -> str:
+    """The lane of a command that needs no session: it waits for nobody, and the lane is forgotten with its end."""
+    return f"{OWN_LANE_MARK}{source}{OWN_LANE_MARK}{command_id}"
+
+
+def _user_of(lane: str | None) -> str | None:
+    """A lane of a command's own is nobody's."""
+    return None if lane is None or lane.startswith(OWN_LANE_MARK) else lane
+
 
 class CommandState(StrEnum):
     """Where a command stands, as the journal has it on disk."""
@@ -25,6 +41,8 @@ class CommandState(StrEnum):
     """`invoice_info` was sent or was about to be. No transition leads back."""
     SCANNING = "scanning"
     """Submitted, and a QR was shown."""
+    CHECKING = "checking"
+    """Submitted and refused, which is no proof: the issued invoices are looked through before it is reported."""
     IN_DOUBT = "in_doubt"
     """Submitted, and nobody knows what became of it. Its lane goes on."""
     COMPLETED = "completed"
@@ -35,6 +53,8 @@ class CommandState(StrEnum):
 ACTIVE = frozenset({CommandState.RUNNING, CommandState.SUBMITTING, CommandState.SCANNING})
 """At most one command of a lane is in these: a unique index says so."""
 SUBMITTED = frozenset({CommandState.SUBMITTING, CommandState.SCANNING})
+UNSETTLED = frozenset({CommandState.CHECKING, CommandState.IN_DOUBT})
+"""Submitted, and left to evidence: a command that could not be told from one of these is held."""
 FINAL = frozenset({CommandState.COMPLETED, CommandState.FAILED, CommandState.REJECTED})
 
 
@@ -85,6 +105,11 @@ class NewCommand:
     events: tuple[Event, ...] = ()
     """For a rejected command: its one final event."""
 
+    @property
+    def user_id(self) -> str | None:
+        """The gateway's user, where the command has one."""
+        return _user_of(self.lane)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -113,9 +138,22 @@ class Command:
     follows: int | None = None
     """The key of the command that had its `orderNo` first."""
     invoice_number: str | None = None
+    account: str | None = None
+    """A digest of the tax-bureau account that submitted it."""
+    sought_at: datetime | None = None
+    """When its invoice is looked for next; None where nobody looks."""
+    look_ups: int = 0
+    """How often was looked."""
+    progress: bytes | None = None
+    """How far a query has come: the flow's own JSON."""
     data: bytes = b"{}"
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: bytes = b"[]"
+
+    @property
+    def user_id(self) -> str | None:
+        """The gateway's user, where the command has one."""
+        return _user_of(self.lane)
 
 
 class Admission(StrEnum):
@@ -151,6 +189,51 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundRow:
+    """An invoice that a look-up brought, as it is stored: once per user and identity."""
+
+    identity: str
+    """The invoice's number; without one, `id:` and the gateway's id, which may change."""
+    invoice_id: str
+    number: str | None
+    query_type: int
+    """0 issued, 1 received."""
+    invoice_date: datetime | None
+    seller_id: str
+    seller_name: str
+    buyer_id: str
+    buyer_name: str
+    total: str | None
+    """Price and tax, an exact decimal as text."""
+    data: bytes
+    """`contracts.found.FoundInvoice` without items and files."""
+    lacks_files: bool = False
+    """A wanted file was not there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """Where one file of an invoice is: once per invoice and type, the newest address counts."""
+
+    invoice_id: str
+    type: str
+    url: str
+    number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What look-ups brought, stored in the transaction of the step that tells of it."""
+
+    user_id: str | None = None
+    """Through whose look-up; None where only ids were asked for."""
+    invoices: tuple[FoundRow, ...] = ()
+    items: Mapping[str, bytes] = field(default_factory=dict)
+    """Invoice id to the JSON list of its items; replaces what was there."""
+    files: tuple[FileRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One durable move of a command: its new state and the events that tell of it, in one transaction."""
 
@@ -163,11 +246,24 @@ class Step:
     events: tuple[Event, ...] = ()
     due_at: datetime | None = None
     """For `waiting`: not before."""
+    progress: bytes | None = None
+    """Where the command goes on after a crash; None leaves what is there. Attempts count from here anew."""
+    deadline_at: datetime | None = None
+    """A new deadline; None leaves the old one."""
+    sought_at: datetime | None = None
+    """When to look for its invoice; None: nobody looks. Where it is set, even an end keeps the secrets: the look-up
+    needs the login."""
+    account: str | None = None
+    """The account that submitted it; None leaves what is there."""
+    findings: Findings | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A move made without a lane: by a person, by a deadline, by the first command of the same order."""
+    """A move made without a lane: by a person, by a deadline, by the first command of the same order, by evidence.
+
+    Done only where the command still stands as it was read: in an expected state, and with no event more.
+    """
 
     command: Command
     expected: frozenset[CommandState]
@@ -176,6 +272,11 @@ class Settlement:
     events: tuple[Event, ...] = ()
     invoice_number: str | None = None
     """Bound to this command for ever; refused if another command has it."""
+    sought_at: datetime | None = None
+    """As in `Step`."""
+    has_looked: bool = False
+    """Counts a look-up."""
+    findings: Findings | None = None
 
 
 class Copy(StrEnum):
@@ -283,3 +384,56 @@ class Backlog:
     """In doubt, and nothing will look them up: only `fapiao-worker resolve` ends them."""
     outbox_due_at: datetime | None = None
     """Since when the first copy in its row could go and has not gone; copies that were put off do not count."""
+    sought: int = 0
+    """Commands whose invoice is being looked for."""
+    unconfirmed: int = 0
+    """Issued, and no look-up found the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the journal holds of one invoice."""
+
+    invoice: FoundRow
+    user_id: str
+    items: bytes | None
+    """The JSON list; None where no items were fetched."""
+    files: tuple[FileRow, ...]
+    seen_at: datetime
+    command_id: str | None
+    """The command that issued it, where one did and its number is known."""
+    command_state: CommandState | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFilter:
+    """Which stored invoices. All that are given must fit; `limit` and `offset` cut the list, newest invoice first."""
+
+    user_id: str | None = None
+    source: str | None = None
+    """Only invoices that commands of this tenant issued or brought."""
+    command_key: int | None = None
+    """Only invoices that this command issued or brought."""
+    number: str | None = None
+    invoice_ids: tuple[str, ...] = ()
+    buyer: str | None = None
+    """Part of the buyer's name, or the buyer's tax id."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """By invoice date; the end is not included."""
+    limit: int = 100
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was forgotten, or would be."""
+
+    commands: int = 0
+    """Whole commands; an issue keeps its identity, its end and its invoice's number for ever."""
+    payloads: int = 0
+    """Issues whose data and earlier events went."""
+    invoices: int = 0
+    items: int = 0
+    files: int = 0
+    strays: int = 0

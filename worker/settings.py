@@ -8,10 +8,28 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
+
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _delays(value: Any) -> Any:
+    """Read "30s,2m,6h" as delays, each counted from the one before."""
+    if not isinstance(value, str):
+        return value
+    delays = []
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        number, unit = part[:-1], part[-1]
+        if unit not in UNIT_SECONDS or not number.replace(".", "", 1).isdigit():
+            raise ValueError("must be delays such as 30s,2m,6h (s, m, h, d)")
+        delays.append(timedelta(seconds=float(number) * UNIT_SECONDS[unit]))
+    return tuple(delays)
+
+
+Schedule = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_delays)]
 
 
 class Settings(BaseSettings):
@@ -57,7 +75,9 @@ class Settings(BaseSettings):
     gateway_url: str = Field(
         "ws://127.0.0.1:8090", description="The vendor's gateway, ws:// or wss://, a path prefix allowed."
     )
-    gateway_http_url: str | None = Field(None, description="Base of its HTTP endpoints; default: the same host.")
+    gateway_http_url: str | None = Field(
+        None, description="Base of its HTTP endpoints; default: as gateway_url, with http."
+    )
     gateway_headers: Annotated[
         dict[str, SecretStr],
         Field(default_factory=dict, description="JSON object of headers for every handshake and request."),
@@ -67,6 +87,11 @@ class Settings(BaseSettings):
         1024 * 1024,
         ge=8192,
         description="Largest frame accepted from the gateway; a larger one ends the session.",
+    )
+    max_page_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=8192,
+        description="The same on the query side, where a page of 1000 invoices with long remarks has 2 MiB and more.",
     )
     connect_timeout_seconds: Seconds = Field(15, description="TCP, TLS and WebSocket handshake together.")
     close_timeout_seconds: Seconds = Field(5, description="How long the closing handshake may take.")
@@ -84,6 +109,37 @@ class Settings(BaseSettings):
     refusal_grace_seconds: float = Field(
         5, ge=0, description="After a failed QR: how long a new one or a result may still come."
     )
+    query_timeout_seconds: Seconds = Field(120, description="From asking for a page to its answer.")
+    query_max_pages: int = Field(10_000, ge=1, description="Pages of one query (count): a cap for a gateway gone mad.")
+    query_span_days: int = Field(
+        366, ge=1, description="A longer span of days is asked for in parts, one after the other (days)."
+    )
+    page_event_max_bytes: int = Field(
+        256 * 1024, ge=4096, description="A page event beyond this is split into several (bytes)."
+    )
+    download_timeout_seconds: Seconds = Field(180, description="From a page, or a retry, to its download notice.")
+    download_grace_seconds: float = Field(
+        5, ge=0, description="The same, once a page of this query had no notice within the time above."
+    )
+    download_attempts: int = Field(5, ge=1, description="Retries of a failed download (count).")
+    files_schedule: Schedule = Field(
+        _delays("2s,10s,1m,5m"), description="When files that are not ready are asked for again: delays."
+    )
+    http_timeout_seconds: Seconds = Field(30, description="One HTTP look-up, its answer included.")
+    http_concurrency: int = Field(8, ge=1, description="HTTP look-ups under way at once (count).")
+    http_attempts: int = Field(
+        5, ge=1, description="Tries of an HTTP look-up at 429, 5xx and lost connections (count)."
+    )
+    http_batch: int = Field(50, ge=1, le=500, description="Invoice ids in one look-up of files (count).")
+    http_array: Literal["repeat", "comma", "brackets"] = Field(
+        "repeat", description="How a list stands in an address: k=a&k=b, k=a,b or k[]=a&k[]=b."
+    )
+    http_success_codes: frozenset[int] = Field(
+        frozenset({0, 200}), description="JSON list of the codes in an HTTP look-up's answer that mean success."
+    )
+    known_invoices_only: bool = Field(
+        False, description="Look up items and files only of invoices that the same source issued or queried before."
+    )
     session_idle_seconds: float = Field(
         30, ge=0, description="How long a lane keeps its session without work; 0 closes at once."
     )
@@ -98,6 +154,23 @@ class Settings(BaseSettings):
         2, ge=1, description="Lanes that try a gateway at once while it refuses connections (count)."
     )
     deadline_seconds: Seconds = Field(1800, description="A command's deadline where it names none.")
+
+    # Looking for what was issued
+    confirm: bool = Field(True, description="Look for the number, date and totals of each issued invoice.")
+    confirm_delay_seconds: Seconds = Field(60, description="From the result to the first such look.")
+    confirm_schedule: Schedule = Field(
+        _delays("2m,10m,30m,2h,6h"), description="Further looks for it: delays, each from the one before."
+    )
+    reconcile_schedule: Schedule = Field(
+        _delays("30s,2m,10m,30m,2h,6h,12h"), description="Looks for an invoice in doubt: delays."
+    )
+    refusal_schedule: Schedule = Field(
+        _delays("15s,60s"),
+        description="Looks for an invoice that was refused, before that is reported: delays.",
+    )
+    clock_skew_seconds: float = Field(
+        300, ge=0, description="How much earlier than its submission an invoice may be dated, for clocks differ."
+    )
 
     # Store
     database_url: SecretStr = Field(
@@ -166,12 +239,30 @@ class Settings(BaseSettings):
             raise ValueError("must be ws://host… or wss://host…")
         return value.rstrip("/")
 
+    @field_validator("gateway_http_url")
+    @classmethod
+    def _http_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be http://host… or https://host…")
+        return value.rstrip("/")
+
     @field_validator("database_url")
     @classmethod
     def _known_store(cls, value: SecretStr) -> SecretStr:
         if urlsplit(value.get_secret_value()).scheme not in {"sqlite", "postgresql", "postgres"}:
             raise ValueError("must be sqlite:///path or postgresql://user@host/database")
         return value
+
+    @property
+    def gateway_http_base(self) -> str:
+        """Base of the gateway's HTTP endpoints, without a slash at its end: where its WebSockets are, unless it is
+        given."""
+        if self.gateway_http_url is not None:
+            return self.gateway_http_url
+        return "http" + self.gateway_url.removeprefix("ws")
 
     @property
     def amqp_urls(self) -> list[str]:

@@ -104,6 +104,32 @@ ROWS: Mapping[str, Sequence[Graph]] = {
             "s",
         ),
     ),
+    "Look-ups and queries": (
+        Graph(
+            "Looks for an invoice",
+            {"{{verdict}}": f"sum by (verdict) (rate(fapiao_look_ups_total{HERE}[$__rate_interval]))"},
+            "Per second, by what a look meant for one command whose invoice is sought.",
+            "ops",
+        ),
+        Graph(
+            "Sought, never found",
+            {
+                "sought": f"max(fapiao_commands_sought{HERE})",
+                "unconfirmed": f"max(fapiao_commands_unconfirmed{HERE})",
+            },
+            "Unconfirmed: issued, and no look-up found the number (fapiao-worker list --state unconfirmed).",
+        ),
+        Graph(
+            "Queries",
+            {
+                "pages": f"sum(rate(fapiao_pages_total{HERE}[$__rate_interval]))",
+                "invoices": f"sum(rate(fapiao_invoices_found_total{HERE}[$__rate_interval]))",
+                "files": f"sum(rate(fapiao_files_found_total{HERE}[$__rate_interval]))",
+            },
+            "Per second.",
+            "ops",
+        ),
+    ),
     "Gateway": (
         Graph(
             "Answers, 95 of 100 within",

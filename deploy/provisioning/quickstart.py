@@ -19,7 +19,8 @@ HELP = """\
 deploy/quickstart [--keep] [options of `fapiao-worker demo`]
 
 Makes .venv, finds or starts a RabbitMQ (FAPIAO_AMQP_URL, else a private one), starts a sandbox gateway and a worker,
-and issues one invoice: you open the link in the QR and confirm, or, without a terminal, that is done for you.
+and issues one invoice: you open the link in the QR and confirm, or, without a terminal, that is done for you. Then one
+query finds it again, and one of its files is fetched.
   --keep    leave everything running, for orders of your own, until Ctrl-C
 """
 INTERRUPTED = 130

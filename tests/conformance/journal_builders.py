@@ -13,6 +13,9 @@ from worker.records import (
     Command,
     CommandState,
     Event,
+    FileRow,
+    Findings,
+    FoundRow,
     LaneLease,
     LooseEvent,
     NewCommand,
@@ -26,7 +29,9 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 RUNNING = frozenset({CommandState.RUNNING})
 IN_DOUBT = frozenset({CommandState.IN_DOUBT})
+COMPLETED = frozenset({CommandState.COMPLETED})
 PASSWORD = "s3cret-Pa55word-of-a-person"
+ACCOUNT = "digest of an account"
 
 
 def new(command_id: str, **changes: Any) -> NewCommand:
@@ -160,3 +165,48 @@ def ids(claims: Sequence[Claim]) -> list[str]:
 def later(lease: LaneLease, by: int) -> LaneLease:
     """A lease with another epoch."""
     return LaneLease(lease.lane, lease.worker, lease.epoch + by)
+
+
+def found(identity: str, **changes: Any) -> FoundRow:
+    """An issued invoice of that number."""
+    values: dict[str, Any] = {
+        "invoice_id": f"id of {identity}",
+        "number": identity,
+        "query_type": 0,
+        "invoice_date": NOW,
+        "seller_id": "91330701MA2M37T86L",
+        "seller_name": "XYZ科技有限公司",
+        "buyer_id": "91330701MA2DFB848M",
+        "buyer_name": "ABC公司",
+        "total": "113.00",
+        "data": f'{{"id":"{identity}"}}'.encode(),
+    }
+    return FoundRow(identity, **(values | changes))
+
+
+def pdf(invoice_id: str, url: str = "https://files/a.pdf", **changes: Any) -> FileRow:
+    """Where the invoice's PDF is."""
+    return FileRow(invoice_id, **({"type": "pdf", "url": url, "number": None} | changes))
+
+
+def brought(*invoices: FoundRow, user_id: str | None = "u1", **changes: Any) -> Findings:
+    """What a look-up through `u1` brought."""
+    return Findings(user_id, invoices, **changes)
+
+
+async def seek(journal: Journal, command: NewCommand, at: datetime = NOW, account: str = ACCOUNT) -> Claim:
+    """Admit, claim, submit, complete, release; its number is looked for from then on."""
+    claim = await begin(journal, command)
+    await submit(journal, claim)
+    done = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, first=1, sought_at=at, account=account)
+    assert await journal.record(done)
+    await journal.release(claim.lease, NOW)
+    return claim
+
+
+async def query(journal: Journal, command_id: str, *invoices: FoundRow, **changes: Any) -> Claim:
+    """A query that brings these invoices and goes on."""
+    claim = await begin(journal, new(command_id, **({"type": "invoice.query"} | changes)))
+    moved = step(claim, CommandState.RUNNING, "page", progress=b"{}", findings=brought(*invoices))
+    assert await journal.record(moved)
+    return claim

@@ -20,7 +20,20 @@ OTHER_KEY = SecretStr(base64.urlsafe_b64encode(bytes(range(1, 33))).decode())
 LEASE = timedelta(seconds=60)
 
 
-_TABLES = ("stray", "event", "payload", "outbox", "command", "lane", "worker", "account")
+_TABLES = (
+    "command_invoice",
+    "invoice",
+    "invoice_items",
+    "invoice_file",
+    "stray",
+    "event",
+    "payload",
+    "outbox",
+    "command",
+    "lane",
+    "worker",
+    "account",
+)
 """In an order that foreign keys allow."""
 
 

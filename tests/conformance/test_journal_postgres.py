@@ -43,7 +43,7 @@ async def test_an_old_schema_is_refused_and_upgrading_helps(store: PostgresStore
     journal = _journal(store.url)
     with pytest.raises(SchemaOutdated, match="fapiao-worker db upgrade"):
         await journal.open()
-    assert list(await journal.upgrade()) == ["0001_journal"]
+    assert list(await journal.upgrade()) == ["0001_journal", "0002_look_ups"]
     assert list(await journal.upgrade()) == []
     await journal.open()
     assert list(await journal.upgrade()) == []
@@ -52,7 +52,7 @@ async def test_an_old_schema_is_refused_and_upgrading_helps(store: PostgresStore
 
 async def test_upgrading_at_the_same_time_is_upgrading_once(store: PostgresStore) -> None:
     applied = await asyncio.gather(*(_journal(store.url).upgrade() for _ in range(4)))
-    assert sorted(len(names) for names in applied) == [0, 0, 0, 1]
+    assert sorted(len(names) for names in applied) == [0, 0, 0, 2]
 
 
 async def test_a_newer_schema_is_refused(store: PostgresStore) -> None:

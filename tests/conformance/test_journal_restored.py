@@ -39,13 +39,13 @@ async def test_what_was_not_ended_is_in_doubt_and_is_not_begun(store: Store) -> 
     await complete(journal, new("done", lane="u0"))
     await submit(journal, await begin(journal, new("submitted", lane="u1")))
     await begin(journal, new("running", lane="u2"))
-    await admit(journal, new("waiting", lane="u3"), new("behind", lane="u3"))
+    await admit(journal, new("waiting", lane="u3"), new("behind", lane="u3"), new("q", type="invoice.query", lane="u3"))
 
     await _restore(store)
     journal = await store.open_with_worker("w2")
     await journal.reap("w2", NOW)
 
-    assert await journal.claim("w2", 10, NOW) == []
+    assert ids(await journal.claim("w2", 10, NOW)) == ["q"]  # a query changes nothing
     assert await journal.ready_lanes(10) == 0
     in_doubt = await journal.commands([CommandState.IN_DOUBT])
     assert {command.id for command in in_doubt} == {"submitted", "running", "waiting", "behind"}

@@ -206,13 +206,13 @@ async def test_a_file_of_a_newer_version_is_refused(store: SqliteStore) -> None:
     await store.write("PRAGMA user_version = 999")
     with pytest.raises(SchemaOutdated, match="newer version"):
         await store.open()
-    await store.write("PRAGMA user_version = 1")
+    await store.write("PRAGMA user_version = 2")
     await store.open()
 
 
 async def test_upgrade_tells_what_it_applied(path: Path) -> None:
     journal = SqliteJournal(path, keys=[KEY], clock=SystemClock())
-    assert list(await journal.upgrade()) == ["0001_journal"]
+    assert list(await journal.upgrade()) == ["0001_journal", "0002_look_ups"]
     assert list(await journal.upgrade()) == []
 
 

@@ -53,6 +53,7 @@ def exposed() -> dict[str, set[str]]:
     metrics.admitted("invoice.issue", "accepted")
     metrics.settled("invoice.issue", "failed", "login_refused")
     metrics.gateway_answered("login", 0.2)
+    metrics.looked_up("found")
     return {
         sample.name: set(sample.labels)
         for family in text_string_to_metric_families(metrics.expose()[0].decode())

@@ -46,6 +46,12 @@ QUICK = {
     "FAPIAO_SESSION_IDLE_SECONDS": "1",
     "FAPIAO_DRAIN_SECONDS": "2",
     "FAPIAO_REFUSAL_GRACE_SECONDS": "0.5",
+    "FAPIAO_REFUSAL_SCHEDULE": "0.3s",
+    "FAPIAO_RECONCILE_SCHEDULE": "1h",
+    "FAPIAO_CONFIRM": "false",
+    "FAPIAO_FILES_SCHEDULE": "0.2s,0.5s",
+    "FAPIAO_DOWNLOAD_TIMEOUT_SECONDS": "5",
+    "FAPIAO_DOWNLOAD_GRACE_SECONDS": "0.2",
 }
 """Settings that make waiting short; none of them changes what is promised."""
 
@@ -75,6 +81,23 @@ def make_order(remark: str, user: str = "user-1", **changes: Any) -> dict[str, A
         "role": "法定代表人",
     }
     return {"userId": user, "login": login, "invoice": invoice} | changes
+
+
+def make_query(user: str = "user-1", **changes: Any) -> dict[str, Any]:
+    """The data of an `invoice.query` for all that was issued lately; `condition` and `page` are added to."""
+    today = SystemClock().now().date()
+    condition = {
+        "queryType": 0,
+        "startInvoiceDate": (today - timedelta(days=30)).isoformat(),
+        "endInvoiceDate": (today + timedelta(days=1)).isoformat(),
+    }
+    order = make_order("", user)
+    return {
+        "userId": user,
+        "login": order["login"] | {"companyName": "XYZ科技有限公司"} | changes.pop("login", {}),
+        "condition": condition | changes.pop("condition", {}),
+        "page": {"pageSize": 10, "pageNumber": 1} | changes.pop("page", {}),
+    } | changes
 
 
 class EmptyId(str):
@@ -201,20 +224,20 @@ class Stack:
         self.workers.append(worker)
         return worker
 
-    async def worker_is_consuming(self, seconds: float = 30) -> None:
-        """Wait until somebody consumes the issue queue."""
+    async def worker_is_consuming(self, seconds: float = 30, workers: int = 1) -> None:
+        """Wait until so many consume the issue queue."""
         async with asyncio.timeout(seconds):
-            while not await self._has_consumer():
+            while await self._consumers() < workers:
                 await asyncio.sleep(0.1)
 
-    async def _has_consumer(self) -> bool:
+    async def _consumers(self) -> int:
         try:
             look = await self.connection.channel()
             async with look:
                 queue = await look.declare_queue(f"{self.prefix}.issue", passive=True)
-                return bool(queue.declaration_result.consumer_count)
+                return queue.declaration_result.consumer_count or 0
         except aio_pika.exceptions.AMQPError:
-            return False
+            return 0
 
     async def command_line(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         """Run `fapiao-worker …` to its end."""
@@ -245,7 +268,7 @@ class Stack:
         }
         message = aio_pika.Message(body, **given | properties)
         exchange = await self.channel.get_exchange(f"{self.prefix}.commands", ensure=False)
-        await exchange.publish(message, routing_key="invoice.issue")
+        await exchange.publish(message, routing_key=(given | properties)["type"])
 
     @staticmethod
     def new_id() -> str:

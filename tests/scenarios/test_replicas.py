@@ -21,7 +21,7 @@ async def test_two_replicas_share_twenty_user_ids(replicas: Stack) -> None:
         await stack.prepare()
         for _ in range(2):
             stack.start_worker(session_idle_seconds="0.1")
-        await stack.worker_is_consuming()
+        await stack.worker_is_consuming(workers=2)
         orders = []
         for number in range(300):
             orders.append(await stack.publish_order(f"user-{number % 20}"))

@@ -22,6 +22,8 @@ DECLARE_SECONDS: Final = 60.0
 
 ISSUE: Final = "invoice.issue"
 """Routing key of the command that `<prefix>.issue` takes."""
+LOOKUPS: Final = ("invoice.query", "invoice.download", "invoice.items", "invoice.files", "invoice.stored")
+"""Routing keys of the commands that `<prefix>.query` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,6 @@ class Topology:
 
     @property
     def query_queue(self) -> str:
-        """Reserved for the query commands; not declared yet."""
         return f"{self.prefix}.query"
 
     @property
@@ -90,7 +91,7 @@ class Topology:
     @property
     def command_queues(self) -> tuple[str, ...]:
         """The queues a worker consumes."""
-        return (self.issue_queue,)
+        return (self.issue_queue, self.query_queue)
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -110,6 +111,7 @@ class Topology:
             Queue(self.dead_queue, self.dead_exchange, ("",), quorum),
             Queue(self.unrouted_queue, self.unrouted_exchange, ("",), quorum | bounded),
             Queue(self.issue_queue, self.commands_exchange, (ISSUE,), quorum | self._dead_lettering),
+            Queue(self.query_queue, self.commands_exchange, LOOKUPS, quorum | self._dead_lettering),
         )
 
     @property

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import contracts, dead, demo, doctor, records, replies, send, serve, settings
+from worker.cli import contracts, dead, demo, doctor, invoices, prune, records, replies, send, serve, settings
 from worker.cli.terminal import say
 
 app = typer.Typer(
@@ -42,6 +42,9 @@ app.command()(records.status)
 app.command("list")(records.list_)
 app.command()(records.resolve)
 app.command()(records.replay)
+app.command()(invoices.invoices)
+app.command()(invoices.files)
+app.command()(prune.prune)
 app.add_typer(dead.app, name="dead")
 app.add_typer(replies.app, name="replies")
 app.add_typer(serve.database, name="db")

@@ -1,4 +1,4 @@
-"""`demo`: one invoice from command to PDF, with the sandbox as gateway, told as it happens.
+"""`demo`: one invoice from command to number, one query and its files, with the sandbox as gateway, told as it happens.
 
 Guarantees: uses a prefix and a database of its own, so it meets nobody else's queues; ends what it started and deletes
 what it declared, also when interrupted, unless `--keep` asks it to stay.
@@ -6,13 +6,15 @@ what it declared, also when interrupted, unless `--keep` asks it to stay.
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import uuid4
 
 import typer
 
 from contracts.envelope import dumps, loads
 from worker.cli import story
+from worker.cli.invoices import show_files
 from worker.cli.orders import Order, read_order
 from worker.cli.send import TIMED_OUT, Watch
 from worker.cli.terminal import (
@@ -26,13 +28,12 @@ from worker.cli.terminal import (
     say,
 )
 from worker.errors import NotFound, WorkerError
-from worker.settings import Settings
 
 if TYPE_CHECKING:
     from worker.cli.demo_stage import Stage
 
-AUTO_SCAN_SECONDS = 2.0
-EXAMPLE = "invoice.issue.json"
+AUTO_SCAN_SECONDS: Final = 2.0
+_QUERY_SECONDS: Final = 60.0
 
 
 def demo(
@@ -43,7 +44,8 @@ def demo(
     ] = None,
     timeout: Annotated[float, typer.Option(help="How long the invoice may take, in seconds.", min=1)] = 300,
 ) -> None:
-    """Issue one sample invoice against the sandbox, through the broker of FAPIAO_AMQP_URL, and show every step."""
+    """Issue a sample invoice against the sandbox, through the broker of FAPIAO_AMQP_URL, find it by a query, fetch its
+    PDF, and show every step."""
     if auto_scan is None and not is_terminal():
         auto_scan = AUTO_SCAN_SECONDS
 
@@ -87,67 +89,90 @@ async def _play(stage: "Stage", timeout_seconds: float) -> int:
     from worker.cli.broker import broker
     from worker.cli.demo_stage import fetch_pdf
 
-    say("Fapiao Worker: one invoice, from command to PDF", style="strong")
+    say("Fapiao Worker: one invoice, from command to number, and back by a query", style="strong")
     say(f"  broker    {stage.broker_address}, queues {stage.settings.prefix}.*")
     say(f"  sandbox   {stage.sandbox_url}   (stands in for the tax gateway)")
     say(f"  worker    {stage.health_url}/readyz   journal {stage.database}")
     say(f"  scan      {_who_scans(stage.auto_scan_seconds)}")
     say()
-    order = example_order()
     async with broker(stage.settings) as connection:
         reply_to, bodies = await connection.listen()
+        order, query = example_order(), example_query()
         await connection.publish(order, reply_to)
         say(f"1. published {order.type} {order.id}: RabbitMQ confirmed it")
-        command = await _journaled(stage.settings, order)
+        command = await _journaled(stage, order)
         say(f"2. journaled: it survives any crash from here on (state {command['state']}). Its events:")
-        final = await _watch(bodies, timeout_seconds)
-    data = final.get("data") or {}
-    if story.outcome_of(final) != "completed":
-        return FAILED
-    size = await fetch_pdf(data.get("invoiceUrl"))
-    say(f"3. fetched the PDF: {size} bytes, it opens (%PDF)", style="good")
+        issued = await _watch(bodies, timeout_seconds, until_confirmed=True)
+        if story.outcome_of(issued) != "confirmed":
+            return FAILED
+        await connection.publish(query, reply_to)
+        say(f"3. published {query.type} {query.id}: what was issued yesterday and today. Its events:")
+        if story.outcome_of(await _watch(bodies, _QUERY_SECONDS)) != "completed":
+            return FAILED
+    say("4. the journal keeps where the files are (fapiao-worker files):")
+    pdf = await _show_files(stage, issued["data"]["invoiceNumber"])
+    say(f"5. fetched the PDF: {await fetch_pdf(pdf)} bytes, it opens (%PDF)", style="good")
     return 0
 
 
-async def _journaled(settings: Settings, order: Order) -> dict[str, Any]:
+async def _show_files(stage: "Stage", number: str) -> str | None:
+    """Show the addresses that are stored of an invoice; the PDF's."""
+    files = (await stage.operations.files([number]))["files"]
+    show_files(files)
+    return next((file["url"] for file in files if file["type"] == "pdf"), None)
+
+
+async def _journaled(stage: "Stage", order: Order) -> dict[str, Any]:
     """Ask the worker's control socket until it knows the command."""
-    from pathlib import Path
-
-    from worker.journal import sqlite_path
-    from worker.ops.control import RemoteOperations, socket_path
-
-    path = Path(sqlite_path(settings.database_url.get_secret_value()))
-    remote = RemoteOperations(socket_path(path))
     for _ in range(100):
         try:
-            return await remote.status(order.id, order.source)
+            return await stage.operations.status(order.id, order.source)
         except NotFound:
             await asyncio.sleep(0.1)
     raise Stop("The worker did not journal the command within 10 s.")
 
 
-async def _watch(bodies: "asyncio.Queue[bytes | None]", timeout_seconds: float) -> dict[str, Any]:
-    """Show the events; the final one."""
-    watch = Watch(as_json=False)
+async def _watch(
+    bodies: "asyncio.Queue[bytes | None]", timeout_seconds: float, *, until_confirmed: bool = False
+) -> dict[str, Any]:
+    """Show the events of one command; the last one."""
+    watch = Watch(as_json=False, until_confirmed=until_confirmed)
     try:
         async with asyncio.timeout(timeout_seconds):
             while (body := await bodies.get()) is not None:
                 if watch.show(body) is not None:
                     return watch.event
     except TimeoutError:
-        raise Stop(f"The invoice was not issued within {timeout_seconds:g} s.", TIMED_OUT) from None
+        raise Stop(f"The command did not end within {timeout_seconds:g} s.", TIMED_OUT) from None
     raise Stop("The broker was lost while waiting.")
 
 
 def example_order() -> Order:
     """The order of `contracts/examples` under a fresh id and order number, so that the sample itself is left to the
     user: a second command for one order number gets the first one's outcome."""
-    from importlib.resources import files
-
-    command = loads((files("contracts") / "examples" / EXAMPLE).read_bytes())
-    command["id"] = f"demo-{uuid4().hex[:8]}"
+    command = _example("invoice.issue.json")
     command["data"]["orderNo"] = command["id"]
     return read_order(dumps(command))
+
+
+def example_query() -> Order:
+    """The query of `contracts/examples` under a fresh id, for yesterday and today in Beijing."""
+    from worker.clock import SystemClock
+    from worker.flows.conditions import BEIJING
+
+    command, today = _example("invoice.query.json"), SystemClock().now().astimezone(BEIJING).date()
+    command["data"]["condition"] |= {
+        "startInvoiceDate": (today - timedelta(days=1)).isoformat(),
+        "endInvoiceDate": today.isoformat(),
+    }
+    return read_order(dumps(command))
+
+
+def _example(name: str) -> dict[str, Any]:
+    from importlib.resources import files
+
+    command: dict[str, Any] = loads((files("contracts") / "examples" / name).read_bytes())
+    return {**command, "id": f"demo-{uuid4().hex[:8]}"}
 
 
 def _who_scans(auto_scan_seconds: float | None) -> str:
@@ -171,7 +196,8 @@ async def _stay(stage: "Stage") -> None:
     for line in stage.exports():
         say(f"  {line}")
     say(f"  fapiao-worker send {stage.example_path}")
-    say("  fapiao-worker list")
+    say("  fapiao-worker list                   commands;  status ID  shows one")
+    say("  fapiao-worker invoices               what is stored of invoices")
     say("A new order of your own needs an id and an orderNo of its own; the same again repeats the same outcome.")
     say()
     say("Ctrl-C ends it and deletes its queues.")

@@ -25,6 +25,7 @@ from worker.amqp.connections import Address
 from worker.amqp.topology import Topology
 from worker.cli.terminal import Stop
 from worker.errors import WorkerError
+from worker.ops.control import RemoteOperations, socket_path
 from worker.settings import Settings
 
 _START_SECONDS: Final = 30.0
@@ -74,6 +75,11 @@ class Stage:
             await _end(process)
         await self._delete_objects()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def operations(self) -> RemoteOperations:
+        """The worker's control socket."""
+        return RemoteOperations(socket_path(self.database))
 
     @property
     def example_path(self) -> Path:
@@ -135,6 +141,9 @@ class Stage:
             "FAPIAO_DECLARE": "true",
             "FAPIAO_LOG_FORMAT": "json",
             "FAPIAO_DRAIN_SECONDS": "0",
+            "FAPIAO_CONFIRM": "true",
+            "FAPIAO_CONFIRM_DELAY_SECONDS": "1",
+            "FAPIAO_CONFIRM_SCHEDULE": "1s,3s,10s",
         }
         await self._start("worker", ["run"], environment)
         await self._until("worker", lambda: _answers(f"{self.health_url}/readyz"))

@@ -1,7 +1,7 @@
 """`doctor`: is everything there that the worker needs? One line per matter, with the fix.
 
-Guarantees: changes nothing that matters (it compares the worker's own queues by declaring them as they should be, where
-they already are); never opens a lane's socket at the gateway.
+Guarantees: changes nothing that matters (it compares the worker's own queues and bindings by declaring them as they
+should be, where the queues already are); never opens a lane's socket at the gateway.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -76,7 +76,21 @@ async def _queue(link: Link, queue: Queue, *, is_declared: bool) -> Finding:
         )
     except ChannelAccessRefused:
         return ok("queue", f"{queue.name}: {counts}; arguments not compared (no permission to configure)")
-    return ok("queue", f"{queue.name}: {counts}")
+    return await _bindings(link, queue, counts) if is_declared else ok("queue", f"{queue.name}: {counts}")
+
+
+async def _bindings(link: Link, queue: Queue, counts: str) -> Finding:
+    """AMQP has no question for them; binding again changes nothing where they are."""
+    keys = ", ".join(filter(None, queue.routing_keys))
+    try:
+        channel = await link.open_channel(confirms=False)
+        for routing_key in queue.routing_keys:
+            await answered(channel.queue_bind(queue.name, queue.exchange, routing_key))
+    except ChannelNotFoundEntity:
+        return fail("queue", f"{queue.name}: {counts}; exchange {queue.exchange} is missing", "restart the worker")
+    except ChannelAccessRefused:
+        return ok("queue", f"{queue.name}: {counts}; bindings not compared (no permission to bind)")
+    return ok("queue", f"{queue.name}: {counts}" + (f"; bound to {keys}" if keys else ""))
 
 
 async def _replies(link: Link) -> Finding:

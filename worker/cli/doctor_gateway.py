@@ -1,6 +1,6 @@
 """`doctor` on the gateway, the clock and the credentials.
 
-Asks the gateway one plain HTTP question, never for a WebSocket: a second socket of a `userId` would take the replies of
+Asks the gateway plain HTTP questions, never for a WebSocket: a second socket of a `userId` would take the replies of
 the first. The answer's `Date` is compared with our clock, for time decides what reconciliation can find.
 """
 
@@ -11,6 +11,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from contracts.commands import Login
+from contracts.gateway_query import ITEM_PATH
+from contracts.members import Login
 from worker.cli.findings import Finding, fail, ok, warn
 from worker.clock import SystemClock
 from worker.settings import Settings
@@ -27,19 +29,32 @@ CLOCK_TOLERANCE_SECONDS: Final = 30.0
 
 
 async def check_gateway(settings: Settings) -> Sequence[Finding]:
-    """Whether the gateway answers at all, and whether our clocks agree."""
+    """Whether the gateway answers at all, whether its HTTP look-ups do, and whether our clocks agree."""
+    shown = _shown(settings.gateway_url)
     try:
-        status, told = await asyncio.to_thread(_ask, settings)
+        status, told = await asyncio.to_thread(_ask, settings, _http(settings.gateway_url), "/")
     except (OSError, HTTPException) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return [
-            fail(
-                "gateway", f"{_shown(settings)} does not answer ({reason})", "look at FAPIAO_GATEWAY_URL, DNS, firewall"
-            )
+            fail("gateway", f"{shown} does not answer ({_reason(error)})", "look at FAPIAO_GATEWAY_URL, DNS, firewall")
         ]
     if status in {401, 403}:
-        return [warn("gateway", f"{_shown(settings)} answers {status}", "look at FAPIAO_GATEWAY_HEADERS"), _clock(told)]
-    return [ok("gateway", f"{_shown(settings)} answers (HTTP {status})"), _clock(told)]
+        return [warn("gateway", f"{shown} answers {status}", "look at FAPIAO_GATEWAY_HEADERS"), _clock(told)]
+    return [ok("gateway", f"{shown} answers (HTTP {status})"), await _look_ups(settings), _clock(told)]
+
+
+async def _look_ups(settings: Settings) -> Finding:
+    """The items of an invoice that nobody has: harmless, and answered where items and files are."""
+    base = settings.gateway_http_url or _http(settings.gateway_url)
+    shown = f"{_shown(base)}{ITEM_PATH}"
+    try:
+        status, _ = await asyncio.to_thread(_ask, settings, base, f"{ITEM_PATH}/0")
+    except (OSError, HTTPException) as error:
+        return fail("look-ups", f"{shown} does not answer ({_reason(error)})", "look at FAPIAO_GATEWAY_HTTP_URL")
+    if status in {401, 403}:
+        return warn("look-ups", f"{shown} answers {status}", "look at FAPIAO_GATEWAY_HEADERS")
+    if status >= HTTPStatus.BAD_REQUEST:
+        return warn("look-ups", f"{shown} answers {status}: are items and files there?", "see FAPIAO_GATEWAY_HTTP_URL")
+    return ok("look-ups", f"{shown} answers (HTTP {status})")
 
 
 async def check_credentials(settings: Settings) -> Sequence[Finding]:
@@ -75,13 +90,13 @@ def _faults(file: Path) -> list[Finding]:
     return []
 
 
-def _ask(settings: Settings) -> tuple[int, Mapping[str, str]]:
-    parts = urlsplit(settings.gateway_http_url or "http" + settings.gateway_url.removeprefix("ws"))
+def _ask(settings: Settings, base: str, path: str) -> tuple[int, Mapping[str, str]]:
+    parts = urlsplit(base)
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = connect(parts.hostname or "", parts.port, timeout=settings.connect_timeout_seconds)
     headers = {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
     try:
-        connection.request("GET", parts.path or "/", headers=headers)
+        connection.request("GET", parts.path.rstrip("/") + path, headers=headers)
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders())
     finally:
@@ -105,6 +120,16 @@ def check_clock(date: str | None, now: datetime) -> Finding:
     return ok("clock", f"within {max(1.0, abs(skew)):.0f} s of the gateway's")
 
 
-def _shown(settings: Settings) -> str:
-    parts = urlsplit(settings.gateway_url)
+def _http(gateway_url: str) -> str:
+    """ws to http, wss to https."""
+    return "http" + gateway_url.removeprefix("ws")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _shown(address: str) -> str:
+    """Without what may be a secret in it."""
+    parts = urlsplit(address)
     return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"

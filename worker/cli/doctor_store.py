@@ -76,15 +76,14 @@ async def _journal(settings: Settings) -> list[Finding]:
 
 def check_backlog(backlog: Backlog) -> list[Finding]:
     """What waits, and what waits for a person."""
-    findings = [ok("backlog", f"{backlog.waiting} commands waiting, {backlog.outbox} event copies to publish")]
-    if backlog.in_doubt:
-        findings.append(
-            warn("in doubt", f"{backlog.in_doubt} commands", "fapiao-worker list --state in_doubt, then resolve")
-        )
-    if backlog.undeliverable:
-        findings.append(warn("replies", f"{backlog.undeliverable} undeliverable", "fapiao-worker replies list"))
-    if backlog.suspended_accounts:
-        findings.append(
-            warn("accounts", f"{backlog.suspended_accounts} suspended after refused logins", "check their passwords")
-        )
-    return findings
+    waits = (
+        ("in doubt", backlog.in_doubt, "commands", "fapiao-worker list --state in_doubt, then resolve"),
+        ("unconfirmed", backlog.unconfirmed, "issued, no number", "fapiao-worker list --state unconfirmed"),
+        ("replies", backlog.undeliverable, "undeliverable", "fapiao-worker replies list"),
+        ("accounts", backlog.suspended_accounts, "suspended after refused logins", "check their passwords"),
+    )
+    says = f"{backlog.waiting} commands waiting, {backlog.sought} invoices sought, {backlog.outbox} events to publish"
+    return [
+        ok("backlog", says),
+        *(warn(subject, f"{count} {what}", fix) for subject, count, what, fix in waits if count),
+    ]

@@ -28,7 +28,12 @@ def status(command_id: CommandId, source: Source = None, as_json: AsJson = False
 
 
 def list_(
-    state: Annotated[list[str] | None, typer.Option("--state", help="Only these; may be repeated.")] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--state", help="Only these; may be repeated. unconfirmed: issued, and no look-up found the number."
+        ),
+    ] = None,
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -113,6 +118,8 @@ def _show(command: dict[str, Any], *, as_json: bool) -> None:
         "ended": command["settledAt"],
         "deadline": command["deadline"],
         "attempts": command["attempts"],
+        "look-ups": command["lookUps"] or None,
+        "next look": command["soughtAt"],
         "reply to": command["replyTo"],
     }
     for name, value in facts.items():

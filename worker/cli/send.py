@@ -19,21 +19,32 @@ from worker.settings import Settings
 IN_DOUBT: Final = 3
 TIMED_OUT: Final = 4
 _EXIT_CODES: Final = {"completed": 0, "failed": 1, "rejected": 2}
+_ISSUED: Final = "invoice.issue.completed"
+_CONFIRMATIONS: Final = {"confirmed": 0, "unconfirmed": IN_DOUBT}
 
 
 def send(  # noqa: PLR0913, PLR0917  one parameter per option
     file: Annotated[str, typer.Argument(help="A CloudEvents file, or a command's bare data; - reads stdin.")],
-    type_: Annotated[str | None, typer.Option("--type", help="Command type, for bare data: invoice.issue.")] = None,
+    type_: Annotated[
+        str | None,
+        typer.Option(
+            "--type", help="Command type, for bare data: invoice.issue, .query, .download, .items, .files or .stored."
+        ),
+    ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Command id, instead of the file's.")] = None,
     new_id: Annotated[bool, typer.Option("--new-id", help="Send it as a new command, under a fresh id.")] = False,
     source: Annotated[str | None, typer.Option("--source", help="The tenant, instead of the file's.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until the final event.")] = True,
+    wait_confirmed: Annotated[
+        bool, typer.Option("--wait-confirmed", help="After an issue, stay until its number is known.")
+    ] = False,
     timeout: Annotated[float, typer.Option("--timeout", help="How long to stay, in seconds.", min=0.1)] = 900,
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as one line of JSON.")] = False,
 ) -> None:
     """Publish a command and show its events; the QR is drawn in the terminal.
 
-    Exit code: 0 completed, 1 failed, 2 rejected or not published, 3 in doubt (a person must look), 4 timed out.
+    Exit code: 0 completed, 1 failed, 2 rejected or not published, 3 in doubt (a person must look), 4 timed out. With
+    --wait-confirmed also 3 if no look-up found the number.
     The same id again never issues twice: it repeats the first one's outcome.
     """
 
@@ -41,7 +52,8 @@ def send(  # noqa: PLR0913, PLR0917  one parameter per option
         settings = load_settings()
         quiet_logs(settings)
         order = read_order(_read(file), Wishes(id=id_, source=source, type=type_, new_id=new_id))
-        return await _send(settings, order, Watch(as_json=as_json), timeout if wait else None)
+        watch = Watch(as_json=as_json, until_confirmed=wait_confirmed)
+        return await _send(settings, order, watch, timeout if wait else None)
 
     raise typer.Exit(run(work()))
 
@@ -49,8 +61,9 @@ def send(  # noqa: PLR0913, PLR0917  one parameter per option
 class Watch:
     """Follows one command: shows each of its events once, and knows when to stop."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, until_confirmed: bool = False) -> None:
         self._as_json = as_json
+        self._until_confirmed = until_confirmed
         self._seen: set[str] = set()
         self.event: dict[str, Any] = {}
         """The last one shown."""
@@ -67,9 +80,17 @@ class Watch:
         else:
             story.tell(event)
         self.event = event
-        outcome = story.outcome_of(event)
-        if outcome == "in_doubt" and (event.get("data") or {}).get("needsPerson"):
+        return self._exit_code()
+
+    def _exit_code(self) -> int | None:
+        outcome, data = story.outcome_of(self.event), self.event.get("data") or {}
+        if outcome == "in_doubt" and data.get("needsPerson"):
             return IN_DOUBT
+        if self._until_confirmed:
+            if outcome in _CONFIRMATIONS:
+                return _CONFIRMATIONS[outcome]
+            if self.event.get("type") == _ISSUED and not (data.get("invoice") or {}).get("invoiceNumber"):
+                return None
         return _EXIT_CODES.get(outcome)
 
 

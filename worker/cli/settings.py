@@ -1,6 +1,8 @@
 """`settings`: every setting with its meaning, default and present value, secrets masked."""
 
+import json
 import re
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +10,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from worker.cli.terminal import explained, load_settings, say, say_json
-from worker.settings import Settings
+from worker.settings import UNIT_SECONDS, Settings
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^\s,]*@")
 MASK = "***"
@@ -43,24 +45,41 @@ def describe(current: Settings) -> list[dict[str, Any]]:
 
 
 def masked(value: Any) -> Any:
-    """A value that may be shown: the password of an address is masked, any other secret is gone."""
+    """A value that may be shown, as JSON: the password of an address is masked, any other secret is gone. A schedule is
+    one text, as it is written in the environment."""
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
         return _PASSWORD.sub(rf"\1:{MASK}@", text) if "://" in text else MASK
     if isinstance(value, dict):
         return {name: masked(inner) for name, inner in value.items()}
+    if isinstance(value, tuple) and all(isinstance(delay, timedelta) for delay in value):
+        return ",".join(map(_delay, value))
     if isinstance(value, list | tuple):
         return [masked(inner) for inner in value]
-    return value
+    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def _default(field: FieldInfo) -> Any:
     return field.get_default(call_default_factory=True)
 
 
+def _delay(delay: timedelta) -> str:
+    """In the largest unit that it is whole in: 2m, not 120s."""
+    seconds = delay.total_seconds()
+    for unit, length in sorted(UNIT_SECONDS.items(), key=lambda entry: -entry[1]):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
+
+
 def _text(value: Any) -> str:
+    """The value as it is written in the environment: lists of texts by commas, other lists and objects as JSON."""
     if value is None or value in ([], {}):
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list) and all(isinstance(inner, str) for inner in value):
+        return ",".join(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
     return f"{value:g}" if isinstance(value, float) else str(value)

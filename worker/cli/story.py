@@ -6,20 +6,24 @@ Knows nothing of where events come from.
 import base64
 import binascii
 import tempfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from worker.cli import story_queries as queries
 from worker.cli.terminal import draw_qr, is_terminal, say
 
 _STYLES = {
     "completed": "good",
+    "confirmed": "good",
+    "unconfirmed": "warn",
     "failed": "bad",
     "rejected": "bad",
     "in_doubt": "warn",
     "qr_required": "strong",
 }
-_LASTING = frozenset({"completed", "failed", "rejected"})
+_LASTING = frozenset({"completed", "confirmed", "unconfirmed", "failed", "rejected"})
 """Outcomes whose details matter for ever; a QR or a doubt is over when the command has gone on."""
 
 
@@ -27,8 +31,9 @@ def tell(event: dict[str, Any], *, is_past: bool = False) -> None:
     """Show one event (its CloudEvents envelope as a dict); of a past one only what happened, not what to do."""
     outcome = outcome_of(event)
     data = event.get("data") or {}
-    lines = _WORDS.get(outcome, _other)(data)
-    say(f"{_clock(event.get('time'))}  {outcome:<12} {lines[0]}", style=_STYLES.get(outcome))
+    lines = _words_for(str(event.get("type")), outcome)(data)
+    style = "bad" if data.get("expectedTotalMatches") is False else _STYLES.get(outcome)
+    say(f"{_clock(event.get('time'))}  {outcome:<12} {lines[0]}", style=style)
     for line in lines[1:] if not is_past or outcome in _LASTING else ():
         say(f"{'':22}{line}")
     for warning in data.get("warnings") or []:
@@ -71,6 +76,7 @@ def _in_doubt(data: dict[str, Any]) -> list[str]:
     lines = [f"submitted, outcome unknown: {data.get('reason')}", "do not send this order again"]
     if data.get("needsPerson"):
         command_id = data.get("commandId")
+        lines += [_candidate(found) for found in data.get("candidates") or []]
         lines += [
             "look at the tax bureau whether the invoice exists, then decide:",
             f"fapiao-worker resolve {command_id} --issued NUMBER",
@@ -81,16 +87,35 @@ def _in_doubt(data: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _candidate(found: dict[str, Any]) -> str:
+    members = ("invoiceNumber", "invoiceDate", "totalPriceAndTax", "buyerName", "note")
+    return "perhaps: " + "  ".join(str(found[name]) for name in members if found.get(name))
+
+
+def _words_for(event_type: str, outcome: str) -> Callable[[dict[str, Any]], list[str]]:
+    return _WORDS_OF_TYPE.get(event_type) or _WORDS.get(outcome, _other)
+
+
 def _other(_data: dict[str, Any]) -> list[str]:
     return [""]
 
 
-_WORDS = {
+_WORDS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "qr_required": _qr_required,
     "completed": _completed,
     "failed": _failed,
     "rejected": _rejected,
     "in_doubt": _in_doubt,
+    "page": queries.page,
+    "confirmed": queries.confirmed,
+    "unconfirmed": queries.unconfirmed,
+}
+_WORDS_OF_TYPE = {
+    "invoice.query.completed": queries.query_completed,
+    "invoice.download.completed": queries.download_completed,
+    "invoice.items.completed": queries.items_completed,
+    "invoice.files.completed": queries.files_completed,
+    "invoice.stored.completed": queries.stored_completed,
 }
 
 

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,10 +56,15 @@ def say_json(value: Any, *, line: bool = False) -> None:
 
 def table(headers: list[str], rows: list[list[str]]) -> None:
     """Columns as wide as they must be: nothing is cut, so that lines can be copied and grepped."""
-    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    widths = [max(map(_columns, column)) for column in zip(headers, *rows, strict=True)]
     for number, row in enumerate([headers, *rows]):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        line = "  ".join(cell + " " * (width - _columns(cell)) for cell, width in zip(row, widths, strict=True))
         say(line.rstrip(), style="strong" if number == 0 else None)
+
+
+def _columns(text: str) -> int:
+    """How wide it is on a terminal: a Chinese character takes two columns."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def draw_qr(content: str) -> None:
@@ -107,7 +113,8 @@ def explained() -> Iterator[None]:
 
 def exit_code(error: WorkerError) -> int:
     """2 for what the caller has to change, 1 for the rest."""
-    from worker.ops.operations import AmbiguousCommand, BadRequest
+    from worker.ops.operations import AmbiguousCommand
+    from worker.ops.stored import BadRequest
 
     if isinstance(error, Stop):
         return error.code

@@ -59,8 +59,8 @@ def _event(command: Command, announcement: Announcement, sequence: int, worker: 
 def what_every_event_says(command: Command) -> dict[str, Any]:
     """The members common to all events of a command."""
     data: dict[str, Any] = {"commandId": command.id, "commandSource": command.source}
-    if command.lane is not None:
-        data["userId"] = command.lane
+    if command.user_id is not None:
+        data["userId"] = command.user_id
     if command.order_no is not None:
         data["orderNo"] = command.order_no
     if command.warnings != b"[]":

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.failures import FailureCode
-from worker.flows.issue import TRANSITIONS, Decision, IssueState, Phase, Situation, Timing, decide
+from worker.flows.decisions import Timing
+from worker.flows.issue import TRANSITIONS, IssueState, Next, Phase, Situation, decide
+from worker.flows.looks import Looks
 from worker.flows.vocabulary import (
     Begin,
     Connected,
@@ -59,14 +61,14 @@ def issue_diagram() -> str:
     return "\n".join(["stateDiagram-v2", "    [*] --> taken", *lines]) + "\n"
 
 
-def _target(decision: Decision) -> str:
+def _target(decision: Next) -> str:
     if decision.state.phase is not Phase.ENDED:
         return decision.state.phase
     ends = [effect.to for effect in decision.effects if isinstance(effect, Record)]
     return f"journal_{ends[-1]}" if ends else "journal_as_it_stands"
 
 
-def _told(label: str, decision: Decision) -> str:
+def _told(label: str, decision: Next) -> str:
     return f"{label} (record, then submit)" if Submit() in decision.effects else label
 
 
@@ -87,4 +89,6 @@ def _sample(phase: Phase) -> Situation:
         last_sequence=0,
     )
     timing = Timing(second, second, second, second, second, second, second, login_attempts=2)
-    return Situation(IssueState(phase), command, _INVOICE, timing, now=moment, chance=0.0)
+    return Situation(
+        IssueState(phase), command, _INVOICE, timing, now=moment, chance=0.0, looks=Looks(*[(second,)] * 3)
+    )

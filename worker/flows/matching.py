@@ -18,23 +18,43 @@ def fits(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
     anybody's. A member that the reply leaves out or sends empty neither confirms nor contradicts; but an empty remark
     contradicts one that is not.
     """
-    same_buyer = _same_text(submitted.get("buyerName"), reply.get("buyerName"))
-    same_items = _same_items(submitted.get("invoiceItems") or [], reply.get("invoiceItems") or [])
-    same_seller = _same_code(submitted.get("sellerIndentification"), reply.get("sellerIndentification"))
-    claims = (
-        same_buyer,
-        same_items,
-        same_seller,
+    same_buyer, same_items, same_seller, *others = _claims(submitted, reply)
+    claims = (same_buyer, same_items, same_seller, *others)
+    return False not in claims and same_buyer is True and True in {same_items, same_seller}
+
+
+def is_unmistakable(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
+    """Whether the reply echoes all by which submissions are told apart: then no other can be meant, unless it could
+    not have been told from this one before either."""
+    same_buyer, same_items, same_seller, same_code, _, same_remark = _claims(submitted, reply)
+    has_no_code = not submitted.get("buyerIndentification") and not reply.get("buyerIndentification")
+    has_no_remark = not submitted.get("remark") and not reply.get("remark")
+    return (
+        same_buyer is same_items is same_seller is True
+        and (same_code is True or has_no_code)
+        and (same_remark is True or has_no_remark)
+    )
+
+
+def _claims(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> tuple[bool | None, ...]:
+    return (
+        _same_text(submitted.get("buyerName"), reply.get("buyerName")),
+        _same_items(submitted.get("invoiceItems") or [], reply.get("invoiceItems") or []),
+        _same_code(submitted.get("sellerIndentification"), reply.get("sellerIndentification")),
         _same_code(submitted.get("buyerIndentification"), reply.get("buyerIndentification")),
         _same_text(submitted.get("sellerName"), reply.get("sellerName")),
         _same_remark(submitted, reply),
     )
-    return False not in claims and same_buyer is True and True in {same_items, same_seller}
 
 
 def plain(value: Any) -> str:
     """Text as it compares: one width, no space at the ends or doubled inside."""
     return " ".join(unicodedata.normalize("NFKC", str(value)).split())
+
+
+def plain_code(value: Any) -> str:
+    """A tax id or number as it compares: without spaces, hyphens and letter case."""
+    return plain(value).replace(" ", "").replace("-", "").upper()
 
 
 def _same_text(ours: Any, theirs: Any) -> bool | None:
@@ -55,24 +75,29 @@ def _same_code(ours: Any, theirs: Any) -> bool | None:
         return True
     if theirs is None or plain(theirs) == "":
         return None
-    return (
-        plain(ours or "").replace(" ", "").replace("-", "").upper()
-        == plain(theirs).replace(" ", "").replace("-", "").upper()
-    )
+    return plain_code(ours or "") == plain_code(theirs)
 
 
 def _same_remark(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool | None:
     """The same text; but the gateway may print bank data into the remark where it was asked to show them, and then
-    ours need only be in it, as words of its own: `order 1` is not in `order 12`."""
+    ours need only be in it."""
     if reply.get("remark") is None:
         return None
     theirs = plain(reply["remark"])
     ours = plain(submitted.get("remark") or "")
     if ours == theirs:
         return True
-    if not (submitted.get("buyerBankShow") or submitted.get("sellerBankShow")):
-        return False
-    return not ours or re.search(rf"(?<!\w){re.escape(ours)}(?!\w)", theirs) is not None
+    return prints_bank(submitted) and holds_words(theirs, ours)
+
+
+def prints_bank(submitted: Mapping[str, Any]) -> bool:
+    """Whether the gateway was asked to show bank data, which it may print into the remark."""
+    return bool(submitted.get("buyerBankShow") or submitted.get("sellerBankShow"))
+
+
+def holds_words(text: str, words: str) -> bool:
+    """Whether the words stand in the text as words of their own: `order 1` is not in `order 12`."""
+    return not words or re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None
 
 
 def _same_items(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> bool | None:

@@ -2,14 +2,24 @@
 performs them. An input of the session's own (`LoginAnswered`, `QrShown`, …) comes from `worker.ports`.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from contracts.failures import FailureCode
 from worker.flows.announce import Announcement
-from worker.ports import LoginAnswered, QrRefused, QrShown, ResultRefused, ResultShown
-from worker.records import CommandState
+from worker.ports import (
+    DownloadTold,
+    LoginAnswered,
+    PageShown,
+    QrRefused,
+    QrShown,
+    QueryRefused,
+    ResultRefused,
+    ResultShown,
+)
+from worker.records import Command, CommandState, Findings, FoundRow
 
 # ---- inputs (besides the session's own events) ---------------------------------------------------------
 
@@ -59,6 +69,74 @@ class Draining:
     """The worker stops and waits no longer."""
 
 
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page came."""
+
+    page: PageShown
+    fresh: frozenset[str] = frozenset()
+    """Identities of the page's invoices that this command has not brought before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the HTTP look-ups brought, as the gateway port has it."""
+
+    items: Mapping[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    """Invoice id to its items; an empty tuple where they are not ready."""
+    files: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsFetched:
+    """The HTTP look-ups were answered. `lacking` are the invoices of a late round that they were for."""
+
+    details: Details
+    lacking: tuple[FoundRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsFailed:
+    """They were not. With a `code` it is no use to try again."""
+
+    message: str
+    code: FailureCode | None = None
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingListed:
+    """The ids of the command's invoices that lack a wanted file, and how many addresses of files are stored."""
+
+    invoice_ids: tuple[str, ...]
+    files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRead:
+    """What the journal holds, as the event will tell it."""
+
+    total: int
+    invoices: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MayGoOn:
+    """Nothing stands behind this command that should go before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """Something on this lane goes first, or another lane waits for this one's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRead:
+    """Which of the candidates' numbers belong to a command already."""
+
+    numbers: frozenset[str]
+
+
 Input = (
     Begin
     | Recovered
@@ -72,6 +150,16 @@ Input = (
     | QrRefused
     | ResultShown
     | ResultRefused
+    | PageRead
+    | QueryRefused
+    | DownloadTold
+    | DetailsFetched
+    | DetailsFailed
+    | MissingListed
+    | StoredRead
+    | MayGoOn
+    | Overtaken
+    | BoundRead
 )
 
 
@@ -100,6 +188,11 @@ class Record:
     to: CommandState
     announcements: tuple[Announcement, ...] = ()
     due_at: datetime | None = None
+    sought_at: datetime | None = None
+    """When to look at the gateway for the invoice."""
+    progress: bytes | None = None
+    deadline_at: datetime | None = None
+    findings: Findings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +215,95 @@ class CloseSession:
     """Drop the session: it is used up, or no longer to be trusted."""
 
 
-Effect = Connect | SendLogin | Submit | Record | CountLogin | KeepStray | CloseSession
+@dataclass(frozen=True, slots=True)
+class AskPage:
+    """Send `query_invoice` for one page of these days, both included."""
+
+    start: date
+    end: date
+    page_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDownload:
+    """Send `query_invoice_download_zip` with this text, byte for byte."""
+
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchDetails:
+    """Look up items and files over HTTP."""
+
+    items_of: tuple[str, ...] = ()
+    files_of: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLate:
+    """Look up the files that the command's invoices lacked, for the next few behind this identity."""
+
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListMissing:
+    """Tell which of the command's invoices lack a wanted file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStored:
+    """Read what the journal holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAround:
+    """See whether something else should go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBound:
+    """See which of these numbers belong to a command already."""
+
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Move another command by evidence, unless somebody else did."""
+
+    command: Command
+    to: CommandState
+    announcements: tuple[Announcement, ...] = ()
+    invoice_number: str | None = None
+    sought_at: datetime | None = None
+    findings: Findings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndLookUp:
+    """Forget the look-up; put off what it looked for until then, if nothing could be seen."""
+
+    not_before: datetime | None = None
+
+
+Effect = (
+    Connect
+    | SendLogin
+    | Submit
+    | Record
+    | CountLogin
+    | KeepStray
+    | CloseSession
+    | AskPage
+    | RetryDownload
+    | FetchDetails
+    | FetchLate
+    | ListMissing
+    | ReadStored
+    | LookAround
+    | ReadBound
+    | Settle
+    | EndLookUp
+)

@@ -6,10 +6,8 @@ be read is called so rather than guessed.
 Not known here: what was sent before, and so whether a frame is expected (`session`).
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
 
@@ -26,6 +24,7 @@ from contracts.gateway import (
 )
 from worker.gateway.qr import unwrapped
 from worker.gateway.redaction import Redactor, is_secret_name
+from worker.gateway.values import decimal_of, flag_of, parsed, parsed_if_json, text_of
 from worker.ports import LoginFields, ResultShown, Submission
 
 
@@ -52,7 +51,8 @@ class IgnoredReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A frame, normalised. `data` is unwrapped from JSON text and from nested `data`; `sent_data` is as it came."""
+    """A frame, normalised. `data` is what is meant, out of JSON text and nested `data`; `sent_data` is as it came.
+    `send_to_id` is opaque text (trap 7): a number is the text of its digits."""
 
     type: str
     send_to_id: str | None
@@ -63,10 +63,8 @@ class Reply:
     """The whole parsed frame, for evidence. Holds secrets."""
 
 
-_CONTAINERS: Final = (dict, list)
+MAX_FRAME_BYTES: Final = 1024 * 1024
 _MAX_UNWRAPPINGS: Final = 4
-_MAX_DIGITS: Final = 40
-"""Of a number: more is no money, and writing out a huge exponent would take the memory of the process."""
 _ABSENT: Final = (None, "")
 _RIGHT_SPELLINGS: Final = {
     "buyerIdentification": "buyerIndentification",
@@ -77,10 +75,6 @@ _RESULT_MEMBERS: Final = frozenset(InvoicePdf.model_fields) | frozenset(_RIGHT_S
 _RESULT_ONLY_MEMBERS: Final = ("invoiceUrl", "isDrafts")
 """An echo of our own `invoice_info` has the other members too, and proves nothing."""
 _FLAG_MEMBERS: Final = frozenset({"buyerInvoiceType", "buyerType", "buyerBankShow", "sellerBankShow", "isDrafts"})
-_FLAG_WORDS: Final = {
-    "1": 1, "true": 1, "yes": 1, "y": 1, "是": 1,
-    "0": 0, "false": 0, "no": 0, "n": 0, "否": 0, "不是": 0,
-}  # fmt: skip
 _NUMBER_MEMBERS: Final = frozenset({"quantity", "unitPrice"})
 _UNTOLD_MEMBERS: Final = frozenset({"sellerLoginAccount", "sellerLoginPassword", "invoiceUrl"})
 """Left out of the invoice: two are secrets, the address is told beside it."""
@@ -160,37 +154,43 @@ def _exact(value: Any) -> orjson.Fragment:
 # ---- inbound -----------------------------------------------------------------------------------------
 
 
-def read_frame(text: str) -> Reply | IgnoredReason:
-    """Read a frame's envelope. JSON is parsed strictly (trap 1): curly quotes are not JSON."""
+def _unwrapped(data: Any) -> Any:
+    """Follow JSON inside text and `data` inside `data` down to what is meant (traps 17, 52)."""
+    for _ in range(_MAX_UNWRAPPINGS):
+        inner = parsed_if_json(data)
+        if isinstance(inner, dict) and "data" in inner and _RESULT_MEMBERS.isdisjoint(inner):
+            inner = inner["data"]
+        if inner is data:
+            break
+        data = inner
+    return data
+
+
+def read_frame(
+    frame: str | bytes, max_bytes: int = MAX_FRAME_BYTES, unwrap: Callable[[Any], Any] = _unwrapped
+) -> Reply | IgnoredReason:
+    """Read a frame's envelope; `unwrap` finds in `data` what is meant. JSON is parsed strictly (trap 1): curly quotes
+    are not JSON. Binary frames are read as UTF-8 text."""
+    if len(frame) > max_bytes:
+        return IgnoredReason.OVERSIZED
     try:
-        frame = _parsed(text.lstrip("\ufeff"))
-        if isinstance(frame, str):
-            frame = _parsed(frame)
+        text = frame.decode("utf-8") if isinstance(frame, bytes) else frame
+        parts = parsed(text.lstrip("\ufeff"))
+        if isinstance(parts, str):
+            parts = parsed(parts)
     except (ValueError, RecursionError):
         return IgnoredReason.NOT_JSON
-    if not isinstance(frame, dict):
+    if not isinstance(parts, dict):
         return IgnoredReason.NOT_OBJECT
-    type_word, sent_data = frame.get("type"), frame.get("data")
+    type_word, sent_data = parts.get("type"), parts.get("data")
     return Reply(
         type=type_word.strip().lower() if isinstance(type_word, str) else "",
-        send_to_id=_opaque_id(frame.get("sendToId")),
-        has_data="data" in frame,
-        data=_unwrapped_data(sent_data),
+        send_to_id=text_of(parts.get("sendToId")),
+        has_data="data" in parts,
+        data=unwrap(sent_data),
         sent_data=sent_data,
-        frame=frame,
+        frame=parts,
     )
-
-
-def status_of(data: Any) -> bool | None:
-    """Success, failure or neither (traps 15, 17, 19): "1", 1, true; "0", 0, false, null; anything else."""
-    if data is None:
-        return False
-    if isinstance(data, str):
-        word = data.strip().lower()
-        return True if word in ("1", "true") else False if word in ("0", "false", "null") else None
-    if isinstance(data, (bool, int, Decimal)) and data in (0, 1):
-        return bool(data)
-    return None
 
 
 def has_result_members(data: Any) -> bool:
@@ -246,7 +246,7 @@ def _items_of(value: Any, redactor: Redactor) -> list[dict[str, Any]]:
         if not isinstance(value, str):
             break
         try:
-            value = _parsed(value)
+            value = parsed(value)
         except (ValueError, RecursionError):
             return []
     lines = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
@@ -271,98 +271,6 @@ def _item_of(line: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
     return item
 
 
-def text_of(value: Any) -> str | None:
-    """Text, also from a number (trap 7: ids come as either); None from anything else."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return str(value)
-    return plain_number(value) if isinstance(value, Decimal) else None
-
-
-def flag_of(value: Any) -> int | None:
-    """A small integer from a number, a word or true and false (trap 33); None if it is none."""
-    if isinstance(value, (bool, int, Decimal)):
-        return int(value) if value == int(value) and 0 <= value <= 9 else None
-    if not isinstance(value, str):
-        return None
-    word = value.strip().lower()
-    if len(word) == 1 and word in "0123456789":
-        return int(word)
-    return _FLAG_WORDS.get(word)
-
-
-def decimal_of(value: Any) -> Decimal | None:
-    """An exact number of bounded length, from a number or text; None from anything else, binary floats too."""
-    if isinstance(value, str):
-        if len(value) <= _MAX_DIGITS and value.isascii() and value.replace(".", "", 1).isdigit():
-            return Decimal(value)  # the usual case, surely finite and short
-        try:
-            value = Decimal(value.strip())
-        except InvalidOperation:
-            return None
-    elif isinstance(value, int) and not isinstance(value, bool):
-        value = Decimal(value)
-    if not isinstance(value, Decimal) or not value.is_finite():
-        return None
-    exponent = value.as_tuple().exponent
-    fits = abs(value.adjusted()) <= _MAX_DIGITS and isinstance(exponent, int) and exponent >= -_MAX_DIGITS
-    return value if fits else None
-
-
 def _redacted_text(value: Any, redactor: Redactor) -> str | None:
     text = value if isinstance(value, str) else text_of(value)
     return None if text is None else redactor.text(text)
-
-
-def _opaque_id(value: Any) -> str | None:
-    """Ids are opaque text (trap 7); a number is the text of its digits."""
-    return value if isinstance(value, str) else text_of(value)
-
-
-def _unwrapped_data(data: Any) -> Any:
-    """Follow JSON inside text and `data` inside `data` down to what is meant (traps 17, 52)."""
-    for _ in range(_MAX_UNWRAPPINGS):
-        if isinstance(data, str) and data[:1] in ("{", "[", '"', " ", "\n"):
-            try:
-                data = _parsed(data)
-            except (ValueError, RecursionError):
-                return data
-        elif isinstance(data, dict) and "data" in data and _RESULT_MEMBERS.isdisjoint(data):
-            data = data["data"]
-        else:
-            return data
-    return data
-
-
-def _number(text: str) -> Decimal | str:
-    """A JSON number with a fraction or exponent: exact, or kept as text where it is absurdly long."""
-    number = decimal_of(text)
-    return text if number is None else number
-
-
-def _constant(word: str) -> Any:
-    raise ValueError(f"{word} is not JSON")
-
-
-def _parsed(text: str) -> Any:
-    """Strict JSON with exact numbers. Raises `ValueError`."""
-    try:
-        value = orjson.loads(text)
-    except ValueError:
-        return _exactly_parsed(text)
-    # The fast parser rounds fractions and huge integers to binary floats.
-    return _exactly_parsed(text) if _has_float(value) else value
-
-
-def _has_float(value: Any) -> bool:
-    if not isinstance(value, (dict, list)):
-        return isinstance(value, float)
-    inner = value.values() if isinstance(value, dict) else value
-    kinds = set(map(type, inner))
-    return float in kinds or (not kinds.isdisjoint(_CONTAINERS) and any(map(_has_float, inner)))
-
-
-_exactly_parsed: Final[Callable[[str], Any]] = json.JSONDecoder(parse_float=_number, parse_constant=_constant).decode

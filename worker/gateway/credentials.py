@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from contracts.commands import Login
 from contracts.envelope import loads
 from contracts.failures import FailureCode
+from contracts.members import Login
 from contracts.taxpayer import area_word, role_name
 from worker.errors import Permanent
 from worker.ports import LoginFields
@@ -39,6 +39,7 @@ class CredentialDirectory:
             password=login.password,
             area=area_word(login.area),
             role=role_name(login.role),
+            company_name=login.companyName or None,
         )
 
     def _read(self, directory: Path, name: str) -> bytes:

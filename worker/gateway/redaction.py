@@ -8,7 +8,7 @@ Not known here: which member means what.
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
@@ -49,20 +49,18 @@ class Redactor:
 
     def __init__(self, secrets: Collection[str] = (), harmless: Collection[str] = ()) -> None:
         self._secrets = tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+        self._contained = tuple(secret for secret in self._secrets if len(secret) >= _SHORTEST_CONTAINED)
+        self._contained_in_codes = tuple(secret for secret in self._contained if not secret.isdigit())
         self._harmless = frozenset(harmless)
 
     def text(self, text: str) -> str:
         """Mask the passwords in one text and mend it."""
-        if text in self._harmless:
-            return text
-        for secret in self._secrets:
-            if text == secret:
-                return MASK
-            if len(secret) >= _SHORTEST_CONTAINED and secret in text:
-                text = text.replace(secret, MASK)
-        if text.lstrip()[:1] in _JSON_STARTS and _SECRET_NAME.search(text):
-            text = self._without_json_secrets(text)
-        return sound_text(text)
+        return self._masked(text, self._contained)
+
+    def code(self, code: str) -> str:
+        """The same for a number that names something. A password of digits counts there only as a whole: digits
+        coincide, and a number of which a part is masked would name nothing."""
+        return self._masked(code, self._contained_in_codes)
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Redact parsed JSON. Members named like secrets are left out, too deep ones masked."""
@@ -81,6 +79,18 @@ class Redactor:
                 return [self.value(inner, depth + 1) for inner in value]
             case _:
                 return value
+
+    def _masked(self, text: str, contained: Iterable[str]) -> str:
+        if text in self._harmless:
+            return text
+        if text in self._secrets:
+            return MASK
+        for secret in contained:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        if text.lstrip()[:1] in _JSON_STARTS and _SECRET_NAME.search(text):
+            text = self._without_json_secrets(text)
+        return sound_text(text)
 
     def _without_json_secrets(self, text: str) -> str:
         """JSON inside text may name a password of its own; such text is redacted as JSON, or masked whole."""

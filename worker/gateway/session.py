@@ -12,8 +12,10 @@ from typing import Final
 
 from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE, LOGIN, InvoiceInfo, InvoiceItem
 from worker.gateway import codec, qr
-from worker.gateway.codec import IgnoredReason, Reply
+from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
+from worker.gateway.query_codec import is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
+from worker.gateway.values import status_of
 from worker.ports import (
     FrameIgnored,
     LoginAnswered,
@@ -25,7 +27,6 @@ from worker.ports import (
     Submission,
 )
 
-MAX_FRAME_BYTES: Final = 1024 * 1024
 _CLEAR_MEMBERS: Final = frozenset(
     name for name in (*InvoiceInfo.model_fields, *InvoiceItem.model_fields) if not is_secret_name(name)
 )
@@ -80,10 +81,7 @@ class InvoiceSession:
 
     def receive_text(self, frame: str | bytes) -> SessionEvent:
         """What one frame means here. Binary frames are read as UTF-8 text."""
-        if len(frame) > self._max_frame_bytes:
-            return FrameIgnored(IgnoredReason.OVERSIZED)
-        text = _decoded(frame) if isinstance(frame, bytes) else frame
-        reply = IgnoredReason.NOT_JSON if text is None else codec.read_frame(text)
+        reply = codec.read_frame(frame, self._max_frame_bytes)
         if isinstance(reply, IgnoredReason):
             return FrameIgnored(reply)
         if reply.send_to_id != self._user_id:
@@ -105,17 +103,18 @@ class InvoiceSession:
         return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
 
     def _login_answer(self, reply: Reply) -> SessionEvent:
-        """Success is 1 and nothing else (trap 19)."""
-        if self._phase is not Phase.LOGIN_PENDING:
+        """Success is 1 and nothing else (trap 19). A page calls itself `login` too (trap 54), and may come late from
+        a query before this session: replies go by `userId` alone."""
+        if self._phase is not Phase.LOGIN_PENDING or is_page(reply.sent_data):
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        accepted = reply.has_data and codec.status_of(reply.data) is True
+        accepted = reply.has_data and status_of(reply.data) is True
         self._phase = Phase.LOGGED_IN if accepted else Phase.NEW
         return LoginAnswered(accepted)
 
     def _qr_answer(self, reply: Reply) -> SessionEvent:
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        status = codec.status_of(reply.data)
+        status = status_of(reply.data)
         if status is False and reply.has_data:
             return QrRefused()
         # A QR's own text may be JSON, and then unwrapping has taken it apart.
@@ -139,7 +138,7 @@ class InvoiceSession:
             return self._result(reply)
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        if reply.has_data and codec.status_of(reply.data) is False:
+        if reply.has_data and status_of(reply.data) is False:
             return ResultRefused()
         return self._ignored(IgnoredReason.NO_DATA, reply)
 
@@ -154,13 +153,6 @@ class InvoiceSession:
         if not (codec.has_result_members(reply.data) or reply.type == INVOICE_PDF):
             return FrameIgnored(reason)
         return FrameIgnored(reason, evidence({**reply.frame, "data": reply.data}, self._secrets))
-
-
-def _decoded(frame: bytes) -> str | None:
-    try:
-        return frame.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
 
 
 def _clear_texts(submission: Submission) -> frozenset[str]:

@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection
@@ -22,6 +21,7 @@ from websockets.protocol import State
 
 from contracts.failures import FailureCode
 from worker.errors import Permanent, Transient
+from worker.gateway.retry_after import retry_after
 
 __all__ = [
     "ClientConnection",
@@ -38,7 +38,6 @@ _MESSAGE_TOO_BIG: Final = 1009
 _INTERNAL_ERROR: Final = 1011
 """What our own keep-alive closes with when the peer no longer answers pings."""
 _REFUSED_IDENTITY: Final = {401: FailureCode.GATEWAY_UNAUTHORIZED, 403: FailureCode.GATEWAY_FORBIDDEN}
-_MAX_RETRY_AFTER: Final = timedelta(hours=1)
 _USER_AGENT: Final = "fapiao-worker"
 
 _wire_log = logging.getLogger("worker.gateway.wire")
@@ -96,7 +95,7 @@ def classify(exc: Exception) -> Transient | Permanent:
         message = f"the gateway answered the handshake with {status}"
         if status in _REFUSED_IDENTITY:
             return Permanent(_REFUSED_IDENTITY[status], message)
-        return Transient(message, retry_after=_retry_after(exc.response))
+        return Transient(message, retry_after=_wait_asked_for(exc.response))
     return Transient(_what_failed(exc))
 
 
@@ -135,13 +134,5 @@ def closing_reason(exc: Exception) -> str:
     return f"closed:{codes[0]}" if codes else "reset"
 
 
-def _retry_after(response: Response) -> timedelta | None:
-    """`Retry-After` in seconds, or as a date beside the response's own `Date`: our clock has no part in it."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return min(timedelta(seconds=int(value[:9])), _MAX_RETRY_AFTER)
-    try:
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(response.headers.get("Date", ""))
-    except (ValueError, TypeError):
-        return None
-    return min(max(wait, timedelta(0)), _MAX_RETRY_AFTER)
+def _wait_asked_for(response: Response) -> timedelta | None:
+    return retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))

@@ -8,22 +8,23 @@ event or hash holds them. Knows nothing of what came before: repeats are the jou
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from contracts.commands import COMMANDS, CommandType, IssueInvoice
+from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
 from contracts.envelope import build_event, dumps
 from contracts.events import CommandWarning, FieldError, Outcome, Rejected
 from contracts.explain import MOST_ERRORS, explain
 from contracts.failures import RejectionCode
 from contracts.limits import LARGE_FRAME_BYTES, InvoiceLimits, check_command
+from contracts.members import WithLogin
 from worker.errors import ConfigurationError
 from worker.intake.fingerprints import fingerprint
 from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, read
-from worker.records import CommandState, Event, LooseEvent, NewCommand, Route
+from worker.records import CommandState, Event, LooseEvent, NewCommand, Route, own_lane
 from worker.settings import Settings
 
 __all__ = [
@@ -140,48 +141,57 @@ def _admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
     if fault is not None:
         return _rejected(message, fault)
     try:
-        issue = COMMANDS[CommandType(str(reading.type))].model_validate(reading.data)
+        command = COMMANDS[CommandType(str(reading.type))].model_validate(reading.data)
     except ValidationError as error:
         return _rejected(message, Fault(RejectionCode.INVALID, tuple(explain(error))))
-    errors, warnings = check_command(issue, rules.limits)
+    errors, warnings = check_command(command, rules.limits)
     if errors:
         return _rejected(message, Fault(RejectionCode.INVALID, tuple(errors[: MOST_ERRORS + 1])))
-    return Admitted(_accepted(message, issue, warnings), None)
+    accepted = _accepted(message, command, warnings)
+    return Admitted(_issue(accepted, command, warnings) if isinstance(command, IssueInvoice) else accepted, None)
 
 
-def _accepted(message: _Message, issue: IssueInvoice, warnings: list[CommandWarning]) -> NewCommand:
-    received_at = message.incoming.received_at
-    data = issue.model_dump_json(exclude=_SECRETS, exclude_none=True).encode()
-    deadline_at = issue.deadline or received_at + message.rules.deadline
-    if deadline_at <= received_at:
-        warnings.append(_warning("deadline_passed", "had passed when the command came in", "/deadline"))
-    if len(data) > LARGE_FRAME_BYTES:
-        sentence = "makes a frame of about 7 KB or more, which the gateway may not take"
-        warnings.append(_warning("large_frame", sentence, "/invoice"))
+def _accepted(message: _Message, command: AnyCommand, warnings: list[CommandWarning]) -> NewCommand:
+    """What commands of all types have. One without a login needs no session: it gets a lane of its own."""
+    reading, received_at = message.reading, message.incoming.received_at
     return NewCommand(
-        source=message.reading.source,
+        source=reading.source,
         id=message.id,
-        type=str(message.reading.type),
-        content_hash=message.reading.content_hash,
+        type=str(reading.type),
+        content_hash=reading.content_hash,
         route=message.route,
         received_at=received_at,
-        lane=issue.userId,
-        seller=issue.invoice.sellerIndentification,
-        order_no=issue.orderNo,
-        fingerprint=fingerprint(issue.invoice),
-        deadline_at=deadline_at,
-        data=data,
-        secrets=_secrets(issue),
+        lane=command.userId if isinstance(command, WithLogin) else own_lane(reading.source, message.id),
+        deadline_at=received_at + message.rules.deadline,
+        data=command.model_dump_json(exclude=_SECRETS, exclude_none=True).encode(),
+        secrets=_secrets(command),
         warnings=dumps(warnings) if warnings else b"[]",
     )
 
 
-def _secrets(issue: IssueInvoice) -> dict[str, str]:
+def _issue(accepted: NewCommand, issue: IssueInvoice, warnings: list[CommandWarning]) -> NewCommand:
+    deadline_at = issue.deadline or accepted.deadline_at
+    if deadline_at is not None and deadline_at <= accepted.received_at:
+        warnings.append(_warning("deadline_passed", "had passed when the command came in", "/deadline"))
+    if len(accepted.data) > LARGE_FRAME_BYTES:
+        sentence = "makes a frame of about 7 KB or more, which the gateway may not take"
+        warnings.append(_warning("large_frame", sentence, "/invoice"))
+    return replace(
+        accepted,
+        seller=issue.invoice.sellerIndentification,
+        order_no=issue.orderNo,
+        fingerprint=fingerprint(issue.invoice),
+        deadline_at=deadline_at,
+        warnings=dumps(warnings) if warnings else b"[]",
+    )
+
+
+def _secrets(command: AnyCommand) -> dict[str, str]:
     secrets: dict[str, str] = {}
-    if issue.login is not None:
-        secrets["/login/password"] = issue.login.password.get_secret_value()
-    if issue.invoice.sellerLoginPassword is not None:
-        secrets["/invoice/sellerLoginPassword"] = issue.invoice.sellerLoginPassword.get_secret_value()
+    if isinstance(command, WithLogin) and command.login is not None:
+        secrets["/login/password"] = command.login.password.get_secret_value()
+    if isinstance(command, IssueInvoice) and command.invoice.sellerLoginPassword is not None:
+        secrets["/invoice/sellerLoginPassword"] = command.invoice.sellerLoginPassword.get_secret_value()
     return secrets
 
 
@@ -228,7 +238,7 @@ def _loose(
     data = Rejected(
         commandId=command.id,
         commandSource=command.source,
-        userId=command.lane,
+        userId=command.user_id,
         orderNo=command.order_no,
         code=code,
         errors=[error],

@@ -13,17 +13,23 @@ from typing import Any, Final
 
 import orjson
 
-from contracts.commands import SAME_AS, Invoice, InvoiceItem, IssueInvoice, Login
+from contracts.commands import COMMANDS, Invoice, InvoiceItem
 from contracts.gateway import plain_number
+from contracts.lookups import Condition, Page
+from contracts.members import SAME_AS, Login
 
 DEEPEST_NESTING: Final = 32
 """Levels of objects and lists in a command; the deepest known one needs four."""
 LARGEST_HASHED_BYTES: Final = 1024 * 1024
 
-_DECIMALS: Final = frozenset({"quantity", "unitPrice", "expectedTotal"})
+_DECIMALS: Final = frozenset({"quantity", "unitPrice", "expectedTotal", "startInvoiceValue", "endInvoiceValue"})
 _SECRETS: Final = frozenset({"password", "sellerLoginPassword"})
 _OPEN_MEMBERS: Final = (
-    frozenset(name for model in (IssueInvoice, Login, Invoice, InvoiceItem) for name in model.model_fields)
+    frozenset(
+        name
+        for model in (*COMMANDS.values(), Login, Invoice, InvoiceItem, Condition, Page)
+        for name in model.model_fields
+    )
     | frozenset(SAME_AS.values())
 ) - _SECRETS
 _TEXTS: Final = _OPEN_MEMBERS - _DECIMALS

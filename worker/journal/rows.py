@@ -12,6 +12,9 @@ from contracts.commands import CommandType
 from worker.errors import NotFound
 from worker.records import (
     FINAL,
+    LOOK_UP,
+    OWN_LANE_MARK,
+    UNSETTLED,
     Command,
     CommandState,
     Copy,
@@ -20,6 +23,8 @@ from worker.records import (
     NewCommand,
     OutboxRow,
     Route,
+    Settlement,
+    Step,
     UndeliverableReply,
 )
 
@@ -70,13 +75,28 @@ def at_or_none(value: int | datetime | None) -> datetime | None:
 
 
 def priority(command_type: str) -> int:
-    """Issue goes before query within a lane."""
-    return 0 if command_type == CommandType.ISSUE else 1
+    """Within a lane issue goes before query, and look-ups go last."""
+    return {CommandType.ISSUE: 0, LOOK_UP: 2}.get(command_type, 1)
 
 
 def is_final(state: CommandState) -> bool:
     """Whether a command in this state has ended."""
     return state in FINAL
+
+
+def frees_twins(move: Step | Settlement) -> bool:
+    """Whether this move takes a command out of the states that others are held because of."""
+    return not UNSETTLED.isdisjoint(move.expected) and move.to not in UNSETTLED
+
+
+def changes_lane(settlement: Settlement) -> bool:
+    """Whether what a lane has to do may be another after this settlement; what frees twins is not asked here."""
+    return not settlement.expected <= UNSETTLED | FINAL | {CommandState.FOLLOWING}
+
+
+def is_own_lane(lane: str) -> bool:
+    """Whether this lane is one command's own, to be forgotten with its end."""
+    return lane.startswith(OWN_LANE_MARK)
 
 
 def order_of(command: NewCommand) -> tuple[str | None, str | None]:
@@ -115,6 +135,10 @@ def to_command(
         fingerprint=row["fingerprint"],
         follows=row["follows"],
         invoice_number=row["invoice_number"],
+        account=row["account"],
+        sought_at=at_or_none(row["sought_at"]),
+        look_ups=row["look_ups"],
+        progress=row["progress"],
         data=row["data"],
         secrets=secrets,
         warnings=row["warnings"],

@@ -1,21 +1,23 @@
 """Carries out one command on its lane: asks the flow what to do, does it, and tells the flow what came of it.
 
 Guarantees that every effect of a decision begins only after the one before it is done, so a record is durable
-before the act it announces. Knows nothing of which lane comes next.
+before the act it announces. What flows share is here; each flow's own acts are in its own exchange. Knows nothing of
+which lane comes next.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import structlog
 
 from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
-from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Permanent, Transient
-from worker.flows import issue
+from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient
 from worker.flows.announce import events_of
+from worker.flows.decisions import Decision, FlowState
 from worker.flows.vocabulary import (
     Begin,
     CloseSession,
@@ -24,29 +26,33 @@ from worker.flows.vocabulary import (
     ConnectFailed,
     ConnectionLost,
     CountLogin,
+    DetailsFailed,
+    DetailsFetched,
     Draining,
     Effect,
+    FetchDetails,
     Input,
     KeepStray,
     Record,
-    Recovered,
-    SendLogin,
-    Submit,
     TimedOut,
 )
+from worker.lanes.fetching import fetch
 from worker.lanes.line import Interruption, Line
-from worker.lanes.order import Order, OrderFault, try_order
+from worker.lanes.order import Access, CredentialFault
 from worker.lanes.services import LaneServices
-from worker.ports import Disconnected, FrameIgnored, ResultShown
-from worker.records import FINAL, SUBMITTED, Command, CommandState, Step
+from worker.ports import Disconnected, FrameIgnored, QueryEvent, SessionEvent
+from worker.records import FINAL, UNSETTLED, Command, CommandState, FoundRow, Step
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 
-class Exchange:
+class Exchange(ABC):
     """One command from its lane's claim to its end, or to its return to the queue."""
+
+    name: ClassVar[str]
+    """Begins the names of the flow's crash points."""
 
     def __init__(
         self, services: LaneServices, line: Line, command: Command, *, may_take_next: Callable[[], bool]
@@ -56,8 +62,7 @@ class Exchange:
         self._command = command
         self._may_take_next = may_take_next
         """Asked when the command ends: the lane's next command is then taken in the same transaction."""
-        self._order: Order | OrderFault = try_order(command, services.credentials)
-        self._state = issue.IssueState()
+        self._has_ended = False
         self._timer_at: float | None = None
         self._began_at = services.clock.monotonic()
         self._had_refusals = False
@@ -69,40 +74,53 @@ class Exchange:
 
     async def run(self) -> Command | None:
         """The lane's next command, if there is one. Raises `LeaseLost` when the lane is no longer ours."""
-        given: Input = await self._first_input()
+        given = await self._first_input()
         while True:
-            decision = issue.decide(self._situation(), given)
-            self._state = decision.state
+            decision = self._decide(given)
+            self._has_ended = decision.state.has_ended
             if decision.timer is not None:
                 self._timer_at = asyncio.get_running_loop().time() + decision.timer.total_seconds()
-            answer = await self._perform(decision.effects)
-            if self._state.phase is issue.Phase.ENDED:
+            answer = await self._perform_all(decision.effects)
+            if self._has_ended:
                 return self._next
             given = answer or await self._next_input()
 
+    # ---- what each flow says for itself --------------------------------------------------------------
+
+    @abstractmethod
+    def _decide(self, given: Input) -> Decision[FlowState]:
+        """Ask the flow, and keep the state it comes to."""
+
+    @abstractmethod
+    async def _first_input(self) -> Input:
+        """What the flow is told first."""
+
+    @abstractmethod
+    def _access(self) -> Access:
+        """What a session is opened for."""
+
+    async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
+        """What an event of the session means to the flow; None where it means nothing."""
+        self._services.hooks.frame_ignored("unexpected")
+        self._log.warning("event_unexpected", event_kind=type(event).__name__)
+        return None
+
+    async def _perform(self, effect: Effect) -> Input | None:
+        """An act of this flow alone."""
+        raise AssertionError(f"{type(self).__name__} does not know how to {type(effect).__name__}")
+
     # ---- what the flow is told ---------------------------------------------------------------------
 
-    async def _first_input(self) -> Input:
-        if self._command.state in SUBMITTED:
-            return Recovered()
-        if isinstance(self._order, OrderFault):
-            return Begin(session_is_open=False, credential_fault=self._order.message)
-        if await self._line.serves(self._order):
+    async def _beginning(self, fault: CredentialFault | None) -> Begin:
+        """The usual first input of a flow that logs in."""
+        if fault is not None:
+            return Begin(session_is_open=False, credential_fault=fault.message)
+        access = self._access()
+        if await self._line.serves(access):
             return Begin(session_is_open=True)
-        name = self._order.account
-        account = await self._insist(lambda: self._services.journal.account(name))
+        account = await self._insist(lambda: self._services.journal.account(access.account))
         self._had_refusals = account.refusals > 0
         return Begin(session_is_open=False, suspended_until=account.suspended_until)
-
-    def _situation(self) -> issue.Situation:
-        return issue.Situation(
-            state=self._state,
-            command=self._command,
-            invoice={} if isinstance(self._order, OrderFault) else self._order.invoice,
-            timing=self._services.timing,
-            now=self._services.clock.now(),
-            chance=self._services.chance(),
-        )
 
     async def _next_input(self) -> Input:
         """The next thing that matters: an answer, the end of the connection or of the phase's time, or the drain."""
@@ -121,12 +139,12 @@ class Exchange:
                         await self._keep(reason, body)
                 case Disconnected(reason):
                     return ConnectionLost(reason)
-                case ResultShown() if self._services.addresses.is_repeat(*self._settlement(event.invoice_url)):
-                    await self._perform_one(KeepStray("repeated", {**event.invoice, "invoiceUrl": event.invoice_url}))
                 case None:
                     raise AssertionError("an exchange is never woken")
                 case _:
-                    return event
+                    told = await self._hear(event)
+                    if told is not None:
+                        return told
 
     def _interrupted(self, interruption: Interruption) -> Input:
         if interruption.lease_is_lost:
@@ -135,7 +153,7 @@ class Exchange:
 
     # ---- what the flow wants done ------------------------------------------------------------------
 
-    async def _perform(self, effects: tuple[Effect, ...]) -> Input | None:
+    async def _perform_all(self, effects: tuple[Effect, ...]) -> Input | None:
         """Effects in order; the first that has an answer for the flow ends the row."""
         for effect in effects:
             answer = await self._perform_one(effect)
@@ -149,10 +167,6 @@ class Exchange:
                 await self._record(effect)
             case Connect():
                 return await self._connect()
-            case SendLogin():
-                return await self._send_login()
-            case Submit():
-                return await self._submit()
             case CloseSession():
                 await self._line.hang_up()
             case CountLogin(accepted):
@@ -161,13 +175,29 @@ class Exchange:
                 self._services.hooks.frame_ignored(reason)
                 self._log.warning("reply_fits_nothing", reason=reason)
                 await self._keep(reason, dumps(content))
+            case FetchDetails():
+                return await self._fetch(effect)
+            case _:
+                return await self._perform(effect)
         return None
 
+    async def _fetch(self, wanted: FetchDetails, lacking: tuple[FoundRow, ...] = ()) -> Input:
+        try:
+            details = await self._line.during(fetch(self._services.details, wanted))
+        except Interruption as interruption:
+            return self._interrupted(interruption)
+        except Permanent as fault:
+            return DetailsFailed(str(fault), code=fault.code)
+        except Transient as fault:
+            self._log.warning("details_unavailable", reason=str(fault))
+            return DetailsFailed(str(fault), retry_after=fault.retry_after)
+        crashpoint(f"{self.name}.details_fetched")
+        return DetailsFetched(details, lacking)
+
     async def _connect(self) -> Input:
-        order = self._ready_order()
         gate = self._services.gate
         try:
-            await self._line.connect(order)
+            await self._line.connect(self._access())
         except Interruption as interruption:
             return self._interrupted(interruption)
         except Permanent as fault:
@@ -178,28 +208,16 @@ class Exchange:
             self._log.warning("gateway_unreachable", reason=str(fault))
             return ConnectFailed(str(fault), retry_after=fault.retry_after)
         gate.succeeded()
-        crashpoint("issue.connected")
+        crashpoint(f"{self.name}.connected")
         return Connected()
 
-    async def _send_login(self) -> Input | None:
-        self._check_lease()
+    async def _send(self, act: Awaitable[None], crash_point: str) -> Input | None:
+        """Send what may be sent again. Nothing is sent once the lease is at its end."""
         try:
-            await self._line.session.login(self._ready_order().login)
+            await act
         except Transient as fault:
             return ConnectionLost(str(fault))
-        crashpoint("issue.login_sent")
-        return None
-
-    async def _submit(self) -> Input | None:
-        """The one act that cannot be undone. A worker that slept past its lease stops here: the record says
-        `submitting`, so whoever holds the lane by now treats it as submitted."""
-        self._check_lease()
-        self._services.hooks.submitted()
-        try:
-            await self._line.session.submit(self._ready_order().submission)
-        except (InDoubt, Transient) as fault:
-            return ConnectionLost(str(fault))
-        crashpoint("issue.submitted")
+        crashpoint(f"{self.name}.{crash_point}")
         return None
 
     async def _count_login(self, *, accepted: bool) -> None:
@@ -207,7 +225,8 @@ class Exchange:
             return
         if not accepted:
             self._services.hooks.login_refused()
-        services, name = self._services, self._ready_order().account
+        self._had_refusals = not accepted
+        services, name = self._services, self._access().account
         account = await self._insist(
             lambda: services.journal.count_login(
                 name,
@@ -233,54 +252,52 @@ class Exchange:
 
     async def _record(self, record: Record) -> None:
         now = self._services.clock.now()
-        command = self._command
-        events = events_of(command, record.announcements, worker=self._services.settings.source, at=now)
-        step = Step(
-            command=command,
-            lease=self._line.lease,
-            expected=frozenset({command.state}),
-            to=record.to,
-            at=now,
-            events=events,
-            due_at=record.due_at,
-        )
-        crashpoint(f"issue.{record.to}_next")
-        if record.to is CommandState.SUBMITTING:
-            await self._record_submission(step)
-        else:
-            await self._write(step, ends=self._state.phase is issue.Phase.ENDED)
-        crashpoint(f"issue.{record.to}_recorded")
-        if self._state.phase is not issue.Phase.ENDED:  # else nobody asks any more
+        step = self._step(record)
+        crashpoint(f"{self.name}.{record.to}_next")
+        await self._write(step)
+        crashpoint(f"{self.name}.{record.to}_recorded")
+        if not self._has_ended:  # else nobody asks any more
             self._command = replace(
-                command,
+                self._command,
                 state=record.to,
-                last_sequence=command.last_sequence + len(events),
-                submitted_at=now if record.to is CommandState.SUBMITTING else command.submitted_at,
+                last_sequence=self._command.last_sequence + len(step.events),
+                submitted_at=now if record.to is CommandState.SUBMITTING else self._command.submitted_at,
+                attempts=self._command.attempts if record.progress is None else 1,
+                deadline_at=record.deadline_at or self._command.deadline_at,
             )
-        if record.to is CommandState.COMPLETED:
-            self._services.addresses.settled(*self._settlement(record.announcements[-1].data.get("invoiceUrl")))
-        if events:
+        if record.to in UNSETTLED:
+            self._line.may_have_unsettled = True
+        self._recorded(record)
+        if step.events:
             self._services.committed()
         self._report(record)
         if self._answer_was_lost:
             raise LeaseLost("the store's answer was lost; the lane is claimed anew")
 
-    async def _record_submission(self, step: Step) -> None:
-        """Written once or not at all: if the store does not answer, the command must be taken as submitted by
-        whoever reads it next, so this worker must not send any more."""
-        self._check_lease()
-        try:
-            written = await self._services.journal.record(step)
-        except JournalUnavailable as fault:
-            raise LeaseLost("the store did not confirm the record of the submission") from fault
-        if not written:
-            raise LeaseLost("the lane has another holder")
+    def _step(self, record: Record) -> Step:
+        now, command = self._services.clock.now(), self._command
+        return Step(
+            command=command,
+            lease=self._line.lease,
+            expected=frozenset({command.state}),
+            to=record.to,
+            at=now,
+            events=events_of(command, record.announcements, worker=self._services.settings.source, at=now),
+            due_at=record.due_at,
+            progress=record.progress,
+            deadline_at=record.deadline_at,
+            sought_at=record.sought_at,
+            findings=record.findings,
+        )
 
-    async def _write(self, step: Step, *, ends: bool) -> None:
+    def _recorded(self, record: Record) -> None:  # noqa: B027  most flows have nothing to do then
+        """A step is durable."""
+
+    async def _write(self, step: Step) -> None:
         """Raises `LeaseLost` if somebody else has the lane. A second try that finds the step done is no loss: the first
         one's commit may have gone through although its answer did not. It may also have begun the lane's next
         command; only a new claim shows that."""
-        journal = self._services.journal
+        journal, ends = self._services.journal, self._has_ended
         tries = 0
 
         async def write() -> bool:
@@ -312,8 +329,8 @@ class Exchange:
             await asyncio.sleep(self._services.settings.poll_seconds)
 
     def _report(self, record: Record) -> None:
-        """One line per command at its end, and one when it goes back or falls into doubt."""
-        if record.to in FINAL | {CommandState.IN_DOUBT, CommandState.WAITING}:
+        """One line per command at its end, and one when it goes back, is checked or falls into doubt."""
+        if record.to in FINAL | UNSETTLED | {CommandState.WAITING}:
             said: dict[str, Any] = record.announcements[-1].data if record.announcements else {}
             code = str(said.get("code", ""))
             if record.to is not CommandState.WAITING:
@@ -327,15 +344,6 @@ class Exchange:
                 seconds=round(self._services.clock.monotonic() - self._began_at, 3),
             )
 
-    def _settlement(self, invoice_url: str | None) -> tuple[str, str | None, str | None]:
-        """What a result is known again by."""
-        return self._line.lane, self._command.fingerprint, invoice_url
-
     def _check_lease(self) -> None:
         if not self._services.lease.is_safe(self._services.clock.monotonic()):
             raise LeaseLost("the lease is at its end")
-
-    def _ready_order(self) -> Order:
-        if isinstance(self._order, OrderFault):
-            raise AssertionError("a command without a login never gets this far")  # noqa: TRY004
-        return self._order

@@ -5,12 +5,16 @@ same `userId` is opened. Every wait can be interrupted. Knows nothing of command
 """
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from worker.errors import LeaseLost, Transient
-from worker.lanes.order import Order
+from worker.lanes.order import Access
 from worker.lanes.services import LaneServices
-from worker.ports import GatewaySession, SessionEvent
+from worker.ports import GatewaySession, QueryEvent, QuerySession, SessionEvent
 from worker.records import LaneLease
+
+T = TypeVar("T")
 
 
 class Interruption(Exception):
@@ -27,8 +31,11 @@ class Line:
     def __init__(self, services: LaneServices, lease: LaneLease) -> None:
         self._services = services
         self.lease = lease
-        self._session: GatewaySession | None = None
-        self._order: Order | None = None
+        self._issuing: GatewaySession | None = None
+        self._asking: QuerySession | None = None
+        self._access: Access | None = None
+        self.may_have_unsettled = True
+        """Whether a command of the lane may be in doubt or being checked; False only where somebody looked."""
         self._interruption: Interruption | None = None
         self._is_woken = False
         self._waiting: asyncio.Timeout | None = None
@@ -41,25 +48,37 @@ class Line:
         return self.lease.lane
 
     @property
+    def _session(self) -> GatewaySession | QuerySession | None:
+        """One socket per `userId` over both endpoints, so there is at most one of the two."""
+        return self._issuing or self._asking
+
+    @property
     def session(self) -> GatewaySession:
-        """The open session. Raises `LeaseLost` where there is none: nothing may be sent then."""
-        if self._session is None:
+        """The open session for issuing. Raises `LeaseLost` where there is none: nothing may be sent then."""
+        if self._issuing is None:
             raise LeaseLost("the session was dropped")
-        return self._session
+        return self._issuing
+
+    @property
+    def query_session(self) -> QuerySession:
+        """The open session for queries. Raises `LeaseLost` where there is none."""
+        if self._asking is None:
+            raise LeaseLost("the session was dropped")
+        return self._asking
 
     @property
     def is_connected(self) -> bool:
         """Whether there is a session that may be used again."""
         return self._session is not None and self._session.is_open
 
-    async def serves(self, order: Order) -> bool:
-        """Whether the open session may serve this order; one that may not is closed."""
-        if self._order is not None and self.is_connected and self._order.logs_in_like(order):
+    async def serves(self, access: Access) -> bool:
+        """Whether the open session may serve this; one that may not is closed."""
+        if self.is_connected and self._access == access:
             return True
         await self.hang_up()
         return False
 
-    async def connect(self, order: Order) -> None:
+    async def connect(self, access: Access) -> None:
         """Open the session. Raises `Transient`, `Permanent`, `Interruption`; `LeaseLost` if the lease is at its end.
 
         An interrupted line never opens one again: by now its lane may be somebody else's, even where this worker
@@ -69,17 +88,31 @@ class Line:
         if not self._services.lease.is_safe(self._services.clock.monotonic()):
             raise LeaseLost("the lease is at its end")
         try:
+            await self.during(self._open(access))
+        except TimeoutError:
+            raise Transient("the gateway did not answer the handshake in time") from None
+        self._access = access
+
+    async def _open(self, access: Access) -> None:
+        gateway = self._services.gateway
+        if access.is_query:
+            self._asking = await gateway.connect_query(self.lane)
+        else:
+            self._issuing = await gateway.connect(self.lane)
+
+    async def during(self, work: Awaitable[T]) -> T:
+        """Do this unless asked to stop: then it is cancelled, and `Interruption` raised."""
+        try:
             async with asyncio.timeout(None) as waiting:
                 self._begin_waiting(waiting)
-                self._session = await self._services.gateway.connect(self.lane)
+                return await work
         except TimeoutError:
             self._raise_interruption()
-            raise Transient("the gateway did not answer the handshake in time") from None
+            raise
         finally:
             self._waiting = None
-        self._order = order
 
-    async def listen(self, until: float | None, *, wakeable: bool = False) -> SessionEvent | None:
+    async def listen(self, until: float | None, *, wakeable: bool = False) -> SessionEvent | QueryEvent | None:
         """The session's next event; None if woken (where `wakeable`). Raises `TimeoutError` at `until` (the loop's
         time), `Interruption` when asked to stop."""
         if wakeable and self._is_woken:
@@ -88,7 +121,7 @@ class Line:
         try:
             async with asyncio.timeout_at(until) as waiting:
                 self._begin_waiting(waiting, may_be_woken=wakeable)
-                return await self.session.receive()
+                return await (self.session if self._asking is None else self._asking).receive()
         except TimeoutError:
             self._raise_interruption()
             if wakeable and self._is_woken:
@@ -119,7 +152,7 @@ class Line:
         Whoever comes second waits for the first, so that the session is surely closed afterwards.
         """
         async with self._hanging_up:
-            session, self._session, self._order = self._session, None, None
+            session, self._issuing, self._asking, self._access = self._session, None, None, None
             if session is not None:
                 await session.close()
                 await asyncio.sleep(self._services.settings.reconnect_pause_seconds)

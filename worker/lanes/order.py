@@ -1,10 +1,10 @@
-"""A journaled `invoice.issue` as the exchange needs it: how to log in, what to submit.
+"""A journaled command as its exchange needs it: how to log in, what to submit or to ask.
 
 Knows the shape that admission gave the data; knows nothing of the wire.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -20,10 +20,23 @@ SELLER_PASSWORD = "/invoice/sellerLoginPassword"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What a session is opened for. One may serve another command only where this is equal."""
+
+    login: LoginFields
+    is_query: bool = False
+
+    @property
+    def account(self) -> str:
+        """A digest that names the tax-bureau account without telling who it is."""
+        return hashlib.sha256(f"{self.login.company_code}\0{self.login.phone}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One invoice to issue."""
 
-    login: LoginFields
+    access: Access
     submission: Submission
 
     @property
@@ -31,29 +44,58 @@ class Order:
         """The invoice in the vendor's words, as it will be submitted."""
         return self.submission.invoice
 
-    @property
-    def account(self) -> str:
-        """A digest that names the tax-bureau account without telling who it is."""
-        return hashlib.sha256(f"{self.login.company_code}\0{self.login.phone}".encode()).hexdigest()
 
-    def logs_in_like(self, other: "Order") -> bool:
-        """Whether a session of one may serve the other: only with identical credentials."""
-        return self.login == other.login
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query or download, with the command's data."""
+
+    access: Access
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialFault:
+    """The command cannot be carried out as it stands."""
+
+    message: str
 
 
 def read_order(command: Command, credentials: Credentials) -> Order:
     """Raises `Permanent(credential_missing)` where the named credential, or the command's own, cannot be had."""
     # Admission wrote it with decimals as text: there is no fraction that a fast parser could round.
     data = orjson.loads(command.data)
-    login = _login(data, command, credentials)
+    login = replace(read_login(data, command, credentials), company_name=None)
     invoice = dict(data["invoice"])
     account = invoice.pop("sellerLoginAccount", None) or login.phone
     own_password = command.secrets.get(SELLER_PASSWORD)
     password = SecretStr(own_password) if own_password else login.password
-    return Order(login, Submission(invoice, account, password))
+    return Order(Access(login), Submission(invoice, account, password))
 
 
-def _login(data: dict[str, Any], command: Command, credentials: Credentials) -> LoginFields:
+def read_question(command: Command, credentials: Credentials) -> Question:
+    """Raises as `read_order`."""
+    data = orjson.loads(command.data)
+    return Question(Access(read_login(data, command, credentials), is_query=True), data)
+
+
+def try_order(command: Command, credentials: Credentials) -> Order | CredentialFault:
+    """The order, or what is wrong with its credential."""
+    try:
+        return read_order(command, credentials)
+    except Permanent as fault:
+        return CredentialFault(str(fault))
+
+
+def try_question(command: Command, credentials: Credentials) -> Question | CredentialFault:
+    """The question, or what is wrong with its credential."""
+    try:
+        return read_question(command, credentials)
+    except Permanent as fault:
+        return CredentialFault(str(fault))
+
+
+def read_login(data: dict[str, Any], command: Command, credentials: Credentials) -> LoginFields:
+    """The login of a command with these data. Raises as `read_order`."""
     if data.get("credential"):
         return credentials.load(data["credential"])
     login = data["login"]
@@ -65,19 +107,5 @@ def _login(data: dict[str, Any], command: Command, credentials: Credentials) -> 
         password=SecretStr(command.secrets[LOGIN_PASSWORD]),
         area=login["area"],
         role=login["role"],
+        company_name=login.get("companyName"),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFault:
-    """The order cannot be carried out as it stands."""
-
-    message: str
-
-
-def try_order(command: Command, credentials: Credentials) -> Order | OrderFault:
-    """The order, or what is wrong with its credential."""
-    try:
-        return read_order(command, credentials)
-    except Permanent as fault:
-        return OrderFault(str(fault))

@@ -12,10 +12,11 @@ import structlog
 from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost
-from worker.lanes.exchange import Exchange
+from worker.lanes.exchanges import exchange_of
+from worker.lanes.late_replies import LateReplies
 from worker.lanes.line import Interruption, Line
 from worker.lanes.services import LaneServices
-from worker.ports import Disconnected, FrameIgnored
+from worker.ports import Disconnected, DownloadTold, FrameIgnored, ResultShown
 from worker.records import Claim, Command
 
 log = structlog.get_logger(__name__)
@@ -60,7 +61,7 @@ class LaneRunner:
     async def _serve_one(self, command: Command) -> tuple[Command | None, bool]:
         """The lane's next command, and whether the journal was asked for it."""
         self._served += 1
-        exchange = Exchange(self._services, self.line, command, may_take_next=self._may_go_on)
+        exchange = exchange_of(self._services, self.line, command, self._may_go_on)
         return await exchange.run(), exchange.has_looked_for_next
 
     def _may_go_on(self) -> bool:
@@ -105,8 +106,13 @@ class LaneRunner:
             return False
         if event is None:
             return True
+        if isinstance(event, DownloadTold):
+            # Unsolicited, and nobody knows how many come after a query (trap 72).
+            return await self._idle(until)
         if isinstance(event, Disconnected):
             log.info("idle_session_ended", reason=event.reason)
+            return False
+        if isinstance(event, ResultShown) and await LateReplies(self._services, self.line).settle(event):
             return False
         reason = event.reason if isinstance(event, FrameIgnored) else type(event).__name__
         body = event.body if isinstance(event, FrameIgnored) else dumps(asdict(event))

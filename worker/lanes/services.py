@@ -6,11 +6,14 @@ from datetime import timedelta
 from typing import Protocol
 
 from worker.clock import Clock
-from worker.flows.issue import Timing
+from worker.flows.decisions import Timing
+from worker.flows.look_up import LookUpRules
+from worker.flows.looks import Looks
+from worker.flows.query_state import QueryRules
 from worker.lanes.addresses import InvoiceAddresses
 from worker.lanes.gate import GatewayGate
 from worker.lanes.lease import LeaseWatch
-from worker.ports import Credentials, Gateway, LaneJournal
+from worker.ports import Credentials, Gateway, InvoiceDetails, LaneJournal
 from worker.settings import Settings
 
 
@@ -23,6 +26,8 @@ class LaneHooks(Protocol):
     def login_refused(self) -> None: ...
     def lease_lost(self) -> None: ...
     def lanes(self, active: int, sessions: int) -> None: ...
+    def page_found(self, invoices: int, files: int) -> None: ...
+    def looked_up(self, verdict: str) -> None: ...
 
 
 class NoHooks:
@@ -34,6 +39,8 @@ class NoHooks:
     def login_refused(self) -> None: ...
     def lease_lost(self) -> None: ...
     def lanes(self, active: int, sessions: int) -> None: ...
+    def page_found(self, invoices: int, files: int) -> None: ...
+    def looked_up(self, verdict: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -42,6 +49,7 @@ class LaneServices:
 
     journal: LaneJournal
     gateway: Gateway
+    details: InvoiceDetails
     credentials: Credentials
     clock: Clock
     settings: Settings
@@ -57,6 +65,9 @@ class LaneServices:
     lease: LeaseWatch = field(init=False)
     gate: GatewayGate = field(init=False)
     timing: Timing = field(init=False)
+    queries: QueryRules = field(init=False)
+    looks: Looks = field(init=False)
+    look_ups: LookUpRules = field(init=False)
     suspension: timedelta = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,4 +84,26 @@ class LaneServices:
             retry_min=timedelta(seconds=settings.retry_min_seconds),
             retry_max=timedelta(seconds=settings.retry_max_seconds),
             login_attempts=settings.login_attempts,
+        )
+        self.queries = QueryRules(
+            page=timedelta(seconds=settings.query_timeout_seconds),
+            notice=timedelta(seconds=settings.download_timeout_seconds),
+            grace=timedelta(seconds=settings.download_grace_seconds),
+            download_attempts=settings.download_attempts,
+            files_schedule=settings.files_schedule,
+            deadline=timedelta(seconds=settings.deadline_seconds),
+            max_pages=settings.query_max_pages,
+            span_days=settings.query_span_days,
+            event_bytes=settings.page_event_max_bytes,
+        )
+        confirm = (timedelta(seconds=settings.confirm_delay_seconds), *settings.confirm_schedule)
+        self.looks = Looks(
+            confirm=confirm if settings.confirm else (),
+            doubt=settings.reconcile_schedule,
+            refusal=settings.refusal_schedule,
+        )
+        self.look_ups = LookUpRules(
+            page=self.queries.page,
+            skew=timedelta(seconds=settings.clock_skew_seconds),
+            max_pages=settings.query_max_pages,
         )

@@ -26,7 +26,8 @@ from worker.errors import (
     WorkerError,
 )
 from worker.journal import sqlite_path
-from worker.ops.operations import AmbiguousCommand, BadRequest, Operations
+from worker.ops.operations import AmbiguousCommand, Operations
+from worker.ops.stored import BadRequest
 from worker.settings import Settings
 
 log = structlog.get_logger()
@@ -47,7 +48,18 @@ _ERRORS: Final[Mapping[str, type[WorkerError]]] = {
 
 
 _OPERATIONS: Final = frozenset(
-    {"status", "commands", "resolve", "replay", "replies", "resend_replies", "discard_replies"}
+    {
+        "status",
+        "commands",
+        "invoices",
+        "files",
+        "prune",
+        "resolve",
+        "replay",
+        "replies",
+        "resend_replies",
+        "discard_replies",
+    }
 )
 
 
@@ -137,6 +149,20 @@ class RemoteOperations:
     async def commands(self, states: Sequence[str] = (), limit: int = 100) -> Any:
         """See `Operations.commands`."""
         return await self._ask("commands", states=list(states), limit=limit)
+
+    async def invoices(
+        self, wanted: Mapping[str, str | None] | None = None, limit: int = 100, offset: int = 0
+    ) -> dict[str, Any]:
+        """See `Operations.invoices`."""
+        return dict(await self._ask("invoices", wanted=wanted, limit=limit, offset=offset))
+
+    async def files(self, names: Sequence[str]) -> dict[str, Any]:
+        """See `Operations.files`."""
+        return dict(await self._ask("files", names=list(names)))
+
+    async def prune(self, before: str, *, dry_run: bool = False) -> dict[str, int]:
+        """See `Operations.prune`."""
+        return dict(await self._ask("prune", before=before, dry_run=dry_run))
 
     async def resolve(
         self, command_id: str, source: str | None = None, *, issued: str | None = None, not_issued: bool = False

@@ -11,7 +11,7 @@ import platform
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import structlog
 from prometheus_client import (
@@ -30,6 +30,7 @@ from contracts.failures import FailureCode, RejectionCode
 from worker.amqp.confirms import Verdict
 from worker.clock import Clock
 from worker.gateway.codec import IgnoredReason
+from worker.gateway.measuring import Operation
 from worker.records import Admission, Backlog
 
 log = structlog.get_logger()
@@ -46,6 +47,9 @@ _STRAYS: Final = ("does_not_fit", "repeated", "unsolicited")
 """Results that settle nothing, as the lanes name them."""
 _COPIES: Final = {"r": "reply", "t": "topic"}
 _OUTCOMES: Final = frozenset({*Outcome, *Admission})
+_OPERATIONS: Final = frozenset(get_args(Operation))
+_VERDICTS: Final = frozenset({"found", "again", "absent", "unconfirmed", "person", "bound"})
+"""What a look-up may mean for one command whose invoice is sought."""
 
 
 def product_version() -> str:
@@ -82,15 +86,21 @@ class Metrics:
         self._frames_ignored = counter("frames_ignored_total", "Gateway frames that said nothing to us.", "reason")
         self._submissions = counter("submissions_total", "Times invoice_info was about to be sent.")
         self._lease_losses = counter("lease_losses_total", "Times this worker lost the right to its lanes.")
+        self._pages = counter("pages_total", "Pages of queries told and stored.")
+        self._invoices_found = counter("invoices_found_total", "Invoices that queries told.")
+        self._files_found = counter("files_found_total", "File addresses that queries stored.")
+        self._look_ups = counter("look_ups_total", "Looks for the invoice of a command.", "verdict")
         self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
         # From the start: a counter that appears with its first event rises from nothing, and `increase` sees no rise.
         for code in RejectionCode:
             self._dead_letters.labels(code)
+        for verdict in _VERDICTS:
+            self._look_ups.labels(verdict)
         for reason in (*IgnoredReason, *_STRAYS):
             self._frames_ignored.labels(reason)
         for copy in _COPIES.values():
-            for verdict in Verdict:
-                self._published.labels(copy, verdict)
+            for published in Verdict:
+                self._published.labels(copy, published)
         self._latency = Histogram(
             "fapiao_gateway_latency_seconds",
             "From a request to the gateway's answer.",
@@ -113,6 +123,8 @@ class Metrics:
         self._oldest_in_doubt = gauge("oldest_in_doubt_age_seconds", "Since the submission of the oldest in doubt.")
         self._needs_person = gauge("commands_needing_person", "In doubt, and only `fapiao-worker resolve` ends it.")
         self._held = gauge("commands_held", "Waiting for one in doubt that they could not be told from.")
+        self._sought = gauge("commands_sought", "Submitted or issued, and their invoice is looked for.")
+        self._unconfirmed = gauge("commands_unconfirmed", "Issued, and no look-up found the number.")
         self._outbox = gauge("outbox_depth", "Event copies the broker has not confirmed.")
         self._oldest_outbox = gauge("outbox_oldest_age_seconds", "Age of the oldest such copy.")
         self._outbox_overdue = gauge("outbox_overdue_seconds", "How long the first copy could have gone and has not.")
@@ -164,6 +176,17 @@ class Metrics:
         """The gateway answered a login with "0"."""
         self._login_refusals.inc()
 
+    def page_found(self, invoices: int, files: int) -> None:
+        """A query's page was told and stored, with so many invoices and file addresses."""
+        self._pages.inc()
+        self._invoices_found.inc(invoices)
+        self._files_found.inc(files)
+
+    def looked_up(self, verdict: str) -> None:
+        """The invoice of a command was looked for: found, again (later), absent, unconfirmed, person, or bound (to
+        another meanwhile)."""
+        self._child(self._look_ups, _known(verdict, _VERDICTS)).inc()
+
     def lease_lost(self) -> None:
         """This worker's right to its lanes ran out."""
         self._lease_losses.inc()
@@ -174,8 +197,9 @@ class Metrics:
         self._sessions.set(sessions)
 
     def gateway_answered(self, operation: str, seconds: float) -> None:
-        """`operation` is one of the gateway client's own short words."""
-        self._child(self._latency, operation).observe(seconds)
+        """`operation` is one of the gateway's own short words: connect, login, first_answer, query, download, items,
+        files."""
+        self._child(self._latency, _known(operation, _OPERATIONS)).observe(seconds)
 
     def ask(self, name: str, condition: Callable[[], float]) -> None:
         """Show a part's condition as it is at each scrape: `lanes_limit`, `consuming`, `publishing` or
@@ -235,6 +259,8 @@ class Metrics:
         self._oldest_in_doubt.set(_age_seconds(backlog.oldest_in_doubt_at, now))
         self._needs_person.set(backlog.needs_person)
         self._held.set(backlog.held)
+        self._sought.set(backlog.sought)
+        self._unconfirmed.set(backlog.unconfirmed)
         self._outbox.set(backlog.outbox)
         self._oldest_outbox.set(_age_seconds(backlog.oldest_outbox_at, now))
         self._outbox_overdue.set(_age_seconds(backlog.outbox_due_at, now))

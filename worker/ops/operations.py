@@ -5,8 +5,8 @@ state in one transaction, by compare-and-set on `in_doubt`, and binds an invoice
 Knows nothing of how it is called: a running worker's control socket and the command line share it.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,22 +19,19 @@ from worker.clock import Clock
 from worker.errors import NotFound, NotResolvable, WorkerError
 from worker.flows.announce import Announcement, events_of, failure
 from worker.ops.redaction import lane_digest
+from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_file, describe_stored, filter_of, filters_for
 from worker.ports import OperatorJournal
 from worker.records import Command, CommandState, EventRecord, Settlement, UndeliverableReply
 
 log = structlog.get_logger()
 
-INVOICE_NUMBER: Final = re.compile(r"[0-9]{20}")
-"""A fully digitalised invoice has a number of 20 digits."""
 LIST_MAX: Final = 10_000
+UNCONFIRMED: Final = "unconfirmed"
+"""No state of a command, but asked for like one: issued, and no look-up found the number."""
 
 
 class AmbiguousCommand(WorkerError):
     """Several sources used this id; the message names them."""
-
-
-class BadRequest(WorkerError):
-    """The request makes no sense. The message says what to change."""
 
 
 class Operations:
@@ -52,9 +49,42 @@ class Operations:
         return {**describe_command(command), "events": [describe_event(record) for record in events]}
 
     async def commands(self, states: Sequence[str] = (), limit: int = 100) -> list[dict[str, Any]]:
-        """Commands in any of these states (all, if none is named), newest first. Raises `BadRequest`."""
-        commands = await self._journal.commands(_states(states), _limit(limit))
-        return [describe_command(command) for command in commands]
+        """Commands in any of these states (all, if none is named), newest first. `unconfirmed` counts as one. Raises
+        `BadRequest`."""
+        real, limit = _states([name for name in states if name != UNCONFIRMED]), _limit(limit)
+        found = list(await self._journal.commands(real, limit)) if real or not states else []
+        if UNCONFIRMED in states:
+            known = {command.key for command in found}
+            found += [each for each in await self._journal.unconfirmed(limit) if each.key not in known]
+        found.sort(key=lambda command: command.key, reverse=True)
+        return [describe_command(command) for command in found[:limit]]
+
+    async def invoices(
+        self, wanted: Mapping[str, str | None] | None = None, limit: int = 100, offset: int = 0
+    ) -> dict[str, Any]:
+        """Stored invoices, newest first, and how many there are. `wanted` is told by `stored.filter_of`. Raises
+        `BadRequest`."""
+        total, found = await self._journal.stored(filter_of(wanted or {}, _limit(limit), offset))
+        return {"total": total, "invoices": [describe_stored(stored) for stored in found]}
+
+    async def files(self, names: Sequence[str]) -> dict[str, Any]:
+        """Where the files of these invoices are, each named by the gateway's id or by its number; and which of the
+        names are of no stored invoice. Raises `BadRequest`."""
+        files: dict[tuple[str, str], dict[str, Any]] = {}
+        known: set[str | None] = set()
+        for wanted in filters_for(names, LIST_MAX):
+            _, found = await self._journal.stored(wanted)
+            known.update(name for each in found for name in (each.invoice.invoice_id, each.invoice.number))
+            files |= {(file.invoice_id, file.type): describe_file(file) for each in found for file in each.files}
+        return {"files": [*files.values()], "unknown": [name for name in dict.fromkeys(names) if name not in known]}
+
+    async def prune(self, before: str, *, dry_run: bool = False) -> dict[str, int]:
+        """Forget some of what ended before that time (RFC 3339), or with `dry_run` count all of it. Nothing but zeros
+        means that nothing is left. Raises `BadRequest`."""
+        pruned = asdict(await self._journal.prune(_time(before), dry_run=dry_run))
+        if not dry_run:
+            log.info("pruned", before=before, **pruned)
+        return pruned
 
     async def resolve(
         self, command_id: str, source: str | None = None, *, issued: str | None = None, not_issued: bool = False
@@ -136,10 +166,12 @@ def describe_command(command: Command) -> dict[str, Any]:
         "commandSource": command.source,
         "type": command.type,
         "state": str(command.state),
-        "userId": command.lane,
+        "userId": command.user_id,
         "orderNo": command.order_no,
         "invoiceNumber": command.invoice_number,
         "attempts": command.attempts,
+        "lookUps": command.look_ups,
+        "soughtAt": _moment(command.sought_at),
         "receivedAt": timestamp(command.received_at),
         "deadline": _moment(command.deadline_at),
         "submittedAt": _moment(command.submitted_at),
@@ -205,7 +237,17 @@ def _states(names: Sequence[str]) -> list[CommandState]:
     try:
         return [CommandState(name) for name in names]
     except ValueError as error:
-        raise BadRequest(f"A state is one of {', '.join(CommandState)}.") from error
+        raise BadRequest(f"A state is one of {', '.join([*CommandState, UNCONFIRMED])}.") from error
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadRequest("A time is written as RFC 3339, with an offset.")
+    return moment
 
 
 def _limit(limit: int) -> int:

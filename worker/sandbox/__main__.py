@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import date
 from pathlib import Path
 
 import uvloop
@@ -20,6 +21,15 @@ def options_from(arguments: list[str]) -> SandboxOptions:
     parser.add_argument("--qr-valid-seconds", type=float, default=300.0)
     parser.add_argument("--login-delay-seconds", type=float, default=0.0)
     parser.add_argument("--issue-delay-seconds", type=float, default=0.0)
+    parser.add_argument("--query-delay-seconds", type=float, default=0.0)
+    parser.add_argument("--download-delay-seconds", type=float, default=0.0)
+    parser.add_argument("--archive-count", type=int, default=0, help="invoices of the past, of every company")
+    parser.add_argument("--archive-seed", type=int, default=1, help="another seed is another past")
+    parser.add_argument("--archive-from", type=date.fromisoformat, default=date(2024, 1, 1))
+    parser.add_argument("--archive-to", type=date.fromisoformat, default=date(2024, 12, 31))
+    parser.add_argument("--archive-company", help="the only company that has an archive")
+    parser.add_argument("--files-not-ready", type=int, default=0, help="so many look-ups find no files at first")
+    parser.add_argument("--notice-at-end", dest="notice_per_page", action="store_false")
     parser.add_argument("--ledger-path", type=Path, help="keep the books in this file")
     parser.add_argument("--careful-unregister", dest="naive_unregister", action="store_false")
     return SandboxOptions(**vars(parser.parse_args(arguments)))

@@ -6,32 +6,29 @@ serves this port reads no request bodies. Nothing here is protected: the sandbox
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from contracts.gateway import dumps
+from worker.sandbox.answers import Answer
 from worker.sandbox.faults import ANY_USER, FAULTS, Armed
 from worker.sandbox.files import pdf
 from worker.sandbox.ledger import Invoice
+from worker.sandbox.lookups import LOOK_UP_COUNTS
+from worker.sandbox.ofd import ofd
 from worker.sandbox.pages import front_page, scan_page, unknown_page
 from worker.sandbox.vendor import ScanState
+from worker.sandbox.xml_file import xml
 
 if TYPE_CHECKING:
-    from worker.sandbox.server import Sandbox
+    from worker.sandbox.server import AskedPage, Sandbox
 
 _LISTED = 1000
 """How many entries a list shows when no ``limit`` is given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer with a body in memory."""
-
-    status: HTTPStatus
-    content_type: str
-    body: bytes
+_SHOWN = 10
+"""How many invoices of the archive are shown when no ``limit`` is given."""
 
 
 async def answer(sandbox: "Sandbox", target: str) -> Answer:
@@ -45,7 +42,7 @@ async def answer(sandbox: "Sandbox", target: str) -> Answer:
         case ["scan", token, *rest]:
             return _scan(sandbox, token, rest)
         case ["files", name]:
-            return await _file(sandbox, name.removesuffix(".pdf"))
+            return await _file(sandbox, *name.rpartition(".")[::2])
         case ["_sandbox", *rest] if (ask := _ASKS.get("/".join(rest))) is not None:
             try:
                 return _json(ask(sandbox, asked))
@@ -68,11 +65,12 @@ def _scan(sandbox: "Sandbox", token: str, rest: list[str]) -> Answer:
     return _html(scan_page(scan))
 
 
-async def _file(sandbox: "Sandbox", number: str) -> Answer:
-    invoice = sandbox.ledger.invoices.get(number)
-    if invoice is None:
+async def _file(sandbox: "Sandbox", number: str, kind: str) -> Answer:
+    invoice, form = sandbox.books.find(number), _FILES.get(kind)
+    if invoice is None or form is None:
         return _html(unknown_page("此文件"), HTTPStatus.NOT_FOUND)
-    return Answer(HTTPStatus.OK, "application/pdf", await asyncio.to_thread(pdf, invoice))
+    content_type, draw = form
+    return Answer(HTTPStatus.OK, content_type, await asyncio.to_thread(draw, invoice))
 
 
 def _ledger(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
@@ -111,6 +109,8 @@ def invoice_facts(invoice: Invoice, submissions: int) -> dict[str, Any]:
         "totalPriceAndTax": invoice.total,
         "submissions": submissions,
         "invoiceItems": order["invoiceItems"],
+        "invoiceId": str(invoice.row_id),
+        "listedAt": invoice.listed_at or invoice.issued_at,
     }
 
 
@@ -128,6 +128,49 @@ def _sessions(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
         "openSockets": sum(a.opened - a.closed for a in seen.values()),
         "users": {u: {**asdict(a), "open": len(sandbox.vendor.open_sockets(u))} for u, a in seen.items()},
     }
+
+
+def _queries(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    only, limit = asked.get("userId"), int(asked.get("limit", _LISTED))
+    pages = [page for page in sandbox.queries if only in (None, page.user_id)]
+    return {
+        "pageCount": len(pages),
+        "pages": [_asked_page(page) for page in pages[-limit:]],
+        "lookUps": {name: getattr(sandbox.lookups, name) for name in LOOK_UP_COUNTS},
+    }
+
+
+def _asked_page(page: "AskedPage") -> dict[str, Any]:
+    filters = {name: _plain(value) for name, value in asdict(page.wanted).items() if value not in (None, "")}
+    return {
+        "at": page.at,
+        "userId": page.user_id,
+        "filters": filters,
+        "pageNumber": page.page_number,
+        "pageSize": page.page_size,
+        "rows": page.rows,
+    }
+
+
+def _archive(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    archive, limit = sandbox.archive, int(asked.get("limit", _SHOWN))
+    company = asked.get("companyCode", archive.company)
+    invoices = list(archive.invoices(company, int(asked.get("queryType", 0)))[:limit]) if company else []
+    return {
+        "total": archive.total,
+        "seed": archive.seed,
+        "from": archive.first_day.isoformat(),
+        "to": archive.last_day.isoformat(),
+        "companyCode": company,
+        "invoices": [invoice_facts(invoice, 0) for invoice in invoices],
+    }
+
+
+def _elsewhere(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    """The other host that a redirect leads to; a client that follows it hands its headers to a stranger."""
+    del asked
+    sandbox.lookups.redirects_followed += 1
+    return {"code": 0, "msg": "", "data": []}
 
 
 def _journal(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
@@ -186,6 +229,9 @@ _ASKS: Mapping[str, Callable[["Sandbox", Mapping[str, str]], Any]] = {
     "ledger": _ledger,
     "submissions": _submissions,
     "sessions": _sessions,
+    "queries": _queries,
+    "archive": _archive,
+    "elsewhere": _elsewhere,
     "journal": _journal,
     "faults": _faults,
     "faults/set": _set_fault,
@@ -197,8 +243,19 @@ _ASKS: Mapping[str, Callable[["Sandbox", Mapping[str, str]], Any]] = {
 }
 
 
+_FILES: Mapping[str, tuple[str, Callable[[Invoice], bytes]]] = {
+    "pdf": ("application/pdf", pdf),
+    "ofd": ("application/ofd", ofd),
+    "xml": ("application/xml", xml),
+}
+
+
 def _armed(armed: Armed) -> dict[str, Any]:
     return {"name": armed.name, "userId": armed.user_id, "times": armed.times, "value": _number(armed.value)}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, str)) else str(value)
 
 
 def _number(value: float | None) -> Any:

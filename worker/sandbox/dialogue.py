@@ -4,7 +4,7 @@ Pure: a script is a value. ``exchange`` performs it. Steps happen in order, and 
 (an expired scan, a cut) leaves the rest undone, as it would be in life.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from worker.sandbox.faults import Asked
@@ -42,9 +42,10 @@ class FailQr:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Write the invoice to the ledger: from here on it exists."""
+    """Write the invoice to the ledger: from here on it exists. Queries tell of it so much later; ``None``: never."""
 
     as_draft: bool = False
+    listed_after_seconds: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def script(asked: Asked, *, qr: bool, issue_delay_seconds: float = 0.0) -> tuple
     if delay:
         steps.append(Pause(delay))
     steps += _outcome(asked)
-    return tuple(steps)
+    return tuple(_listed(step, asked) for step in steps)
 
 
 def _scan(asked: Asked, *, qr: bool) -> tuple[Step, ...]:
@@ -124,6 +125,13 @@ _ENDINGS: Final[dict[str, tuple[Step, ...]]] = {
     "dropped_after_issuing": (Issue(), Cut()),
     "garbage_only": (Issue(), SendGarbage()),
 }
+
+
+def _listed(step: Step, asked: Asked) -> Step:
+    """The bureau's lists lag behind what was issued, however the exchange ends."""
+    if not isinstance(step, Issue) or not ("listed_late" in asked or "never_listed" in asked):
+        return step
+    return replace(step, listed_after_seconds=None if "never_listed" in asked else asked["listed_late"])
 
 
 def _outcome(asked: Asked) -> list[Step]:

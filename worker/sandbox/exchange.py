@@ -135,8 +135,10 @@ class Exchange:
                 await self._show_qr(form, works=works)
             case FailQr():
                 await self._say_status(INVOICE_QRCODE)
-            case Issue(as_draft):
-                self.invoice = self.house.ledger.issue(self.user_id, self.order, as_draft=as_draft)
+            case Issue(as_draft, listed_after_seconds):
+                self.invoice = self.house.ledger.issue(
+                    self.user_id, self.order, as_draft=as_draft, listed_after_seconds=listed_after_seconds
+                )
             case Refuse():
                 await self._say_status(INVOICE_PDF)
             case SendResult(whose):

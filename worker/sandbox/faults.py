@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Phase = Literal["handshake", "login", "invoice"]
+Phase = Literal["handshake", "login", "invoice", "query", "download", "items", "files"]
 ANY_USER: Final = "*"
 MAGIC_VALUE: Final = re.compile(r"#fault=([a-z0-9_]+)(?:=([0-9]+(?:\.[0-9]+)?))?")
 PASSWORDS: Final = {"refuse-login": "login_refused", "silent-login": "login_silent"}
@@ -26,9 +26,16 @@ class Fault:
 
 
 _HANDSHAKE: Final[tuple[Phase, ...]] = ("handshake",)
-_LOGIN: Final[tuple[Phase, ...]] = ("login",)
+_LOGIN: Final[tuple[Phase, ...]] = ("login", "query")
 _INVOICE: Final[tuple[Phase, ...]] = ("invoice",)
-_BOTH: Final[tuple[Phase, ...]] = ("login", "invoice")
+_STATUS: Final[tuple[Phase, ...]] = ("login", "invoice", "query", "download")
+_QUERY: Final[tuple[Phase, ...]] = ("query",)
+_DOWNLOAD: Final[tuple[Phase, ...]] = ("download",)
+_ITEMS: Final[tuple[Phase, ...]] = ("items",)
+_FILES: Final[tuple[Phase, ...]] = ("files",)
+_HTTP: Final[tuple[Phase, ...]] = ("items", "files")
+_ROWS: Final[tuple[Phase, ...]] = ("query", "items", "files")
+_MONEY: Final[tuple[Phase, ...]] = ("query", "items")
 
 FAULTS: Final[Mapping[str, Fault]] = {
     "handshake_401": Fault(_HANDSHAKE, "the handshake is answered with 401"),
@@ -64,10 +71,10 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "oversized_frame": Fault(_INVOICE, "issued, but the answer is a text frame of so many MiB", 5.0),
     "binary_frame": Fault(_INVOICE, "the result comes as a binary frame"),
     "draft": Fault(_INVOICE, '`isDrafts` "1": saved, not issued'),
-    "numeric_status": Fault(_BOTH, "statuses are the numbers 1 and 0"),
-    "boolean_status": Fault(_BOTH, "statuses are true and false"),
-    "null_failure": Fault(_BOTH, "a failure is null"),
-    "numeric_send_to_id": Fault(_BOTH, "`sendToId` is a number, if it consists of digits"),
+    "numeric_status": Fault(_STATUS, "statuses are the numbers 1 and 0"),
+    "boolean_status": Fault(_STATUS, "statuses are true and false"),
+    "null_failure": Fault(_STATUS, "a failure is null"),
+    "numeric_send_to_id": Fault(_STATUS, "`sendToId` is a number, if it consists of digits"),
     "wrong_type_word": Fault(_INVOICE, "the result says `login` as its type"),
     "result_as_json_text": Fault(_INVOICE, "the result's data is JSON inside a string"),
     "nested_data": Fault(_INVOICE, "the result is wrapped in one more `data`"),
@@ -78,6 +85,82 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "missing_echo_fields": Fault(_INVOICE, "only seller, buyer name, items and the URL come back"),
     "no_echo": Fault(_INVOICE, "only the URL and `isDrafts` come back"),
     "extra_fields": Fault(_INVOICE, "members come back that the manual does not know"),
+    "listed_late": Fault(_INVOICE, "queries tell of the invoice only so many seconds after it was issued", 2.0),
+    "never_listed": Fault(_INVOICE, "queries never tell of the invoice"),
+    "query_refused": Fault(_QUERY, '`query_invoice` "0" instead of the page'),
+    "query_silent": Fault(_QUERY, "no page and no notice"),
+    "query_slow": Fault(_QUERY, "the page comes after so many seconds", 5.0),
+    "query_dropped": Fault(_QUERY, "the socket is cut instead of the page"),
+    "query_dropped_after_page": Fault(_QUERY, "the page comes, then the socket is cut instead of the notice"),
+    "query_login_told": Fault(_QUERY, '`login` "1" comes before the page'),
+    "query_other_send_to": Fault(_QUERY, "another company's page with another `sendToId` comes before the right one"),
+    "query_garbage": Fault(_QUERY, "text that is not JSON, then the page"),
+    "query_garbage_only": Fault(_QUERY, "text that is not JSON, then nothing"),
+    "query_twice": Fault(_QUERY, "the page comes twice"),
+    "query_binary": Fault(_QUERY, "page and notice come as binary frames"),
+    "query_filters_ignored": Fault(_QUERY, "all invoices of the company are told, whatever the condition says"),
+    "page_typed_login": Fault(_QUERY, "the page says `login` as its type, as in the manual's example"),
+    "page_nested": Fault(_QUERY, "the page is wrapped in so many more `data`; 1 is the manual's example", 1.0),
+    "page_paging_outside": Fault(_QUERY, "the rows are one `data` deeper than `total` and the like"),
+    "page_as_json_text": Fault(_QUERY, "the page is JSON inside a string"),
+    "page_oversized": Fault(_QUERY, "the page's first `note` is so many MiB long", 5.0),
+    "paging_empty_last": Fault(_QUERY, "one page more is announced than there is; it is empty"),
+    "paging_repeats": Fault(_QUERY, "every page is the first, and another always follows"),
+    "paging_has_next_always": Fault(_QUERY, "`hasNext` is always true"),
+    "paging_has_next_never": Fault(_QUERY, "`hasNext` is always false"),
+    "paging_no_has_next": Fault(_QUERY, "`hasNext` is missing"),
+    "paging_total_page_wrong": Fault(_QUERY, "`totalPage` is so much", 1.0),
+    "paging_total_wrong": Fault(_QUERY, "`total` is so much", 1.0),
+    "paging_text": Fault(_QUERY, "`total`, `currentPage`, `totalPage`, `hasNext` are text"),
+    "paging_missing": Fault(_QUERY, "`total`, `currentPage`, `totalPage`, `hasNext` are missing"),
+    "rows_shift": Fault(_QUERY, "so many new invoices appear at the top with every further page", 1.0),
+    "rows_twice": Fault(_ROWS, "every row comes twice"),
+    "rows_foreign": Fault(_QUERY, "another company's invoices are among the rows"),
+    "rows_mixed_empty": Fault(_MONEY, "what is not known is null, empty or missing in turn"),
+    "rows_extra_members": Fault(_ROWS, "rows have members that the manual does not know"),
+    "rows_ids_text": Fault(_ROWS, "ids are text"),
+    "rows_vip_text": Fault(_QUERY, "`vipId` is text"),
+    "rows_dates_seconds": Fault(_QUERY, "`invoiceDate` is seconds"),
+    "rows_dates_digits": Fault(_QUERY, "`invoiceDate` is milliseconds as text"),
+    "rows_dates_text": Fault(_QUERY, "`invoiceDate` is `yyyy-MM-dd HH:mm:ss`"),
+    "rows_dates_day": Fault(_QUERY, "`invoiceDate` is `yyyy-MM-dd`"),
+    "rows_dates_iso": Fault(_QUERY, "`invoiceDate` is ISO with offset"),
+    "rows_money_text": Fault(_MONEY, "amounts are text"),
+    "rows_money_noisy": Fault(_MONEY, "amounts have the last digits of a sum of binary floats"),
+    "rows_totals_disagree": Fault(_MONEY, "`totalPriceAndTax` is one yuan more than amount and tax"),
+    "download_fails": Fault(_DOWNLOAD, "the download fails so many times, the notice included, then succeeds", 1.0),
+    "download_never": Fault(_DOWNLOAD, "the download fails, and so does every retry"),
+    "download_two_dates": Fault(_DOWNLOAD, "two failures are told at once, with two dates"),
+    "download_garbage": Fault(_DOWNLOAD, 'the notice is neither "1" nor a date'),
+    "download_zero": Fault(_DOWNLOAD, 'the notice is "0"'),
+    "download_silent": Fault(_DOWNLOAD, "no notice comes"),
+    "download_late": Fault(_DOWNLOAD, "the notice comes so many seconds later", 3.0),
+    "download_before_page": Fault(_DOWNLOAD, "the notice comes before its page"),
+    "download_twice": Fault(_DOWNLOAD, "the notice comes twice"),
+    "download_dropped": Fault(_DOWNLOAD, "the socket is cut instead of the notice"),
+    "http_401": Fault(_HTTP, "the look-up is answered with 401"),
+    "http_403": Fault(_HTTP, "the look-up is answered with 403"),
+    "http_429": Fault(
+        _HTTP, "the look-up is answered with 429 and so many seconds of `Retry-After`; 0 leaves it out", 1.0
+    ),
+    "http_500": Fault(_HTTP, "the look-up is answered with 500"),
+    "http_503": Fault(_HTTP, "the look-up is answered with 503, with `Retry-After` if a number is given"),
+    "http_cut": Fault(_HTTP, "the connection is cut without an answer"),
+    "http_slow": Fault(_HTTP, "the look-up is answered after so many seconds", 5.0),
+    "http_not_json": Fault(_HTTP, "the look-up is answered with 200 and HTML"),
+    "http_code_200": Fault(_HTTP, "`code` is 200, not 0"),
+    "http_business_error": Fault(_HTTP, "HTTP 200 with `code` 500 and a `msg`"),
+    "http_data_null": Fault(_HTTP, "`data` is null"),
+    "http_redirect": Fault(_HTTP, "a redirect to another host; following it is counted"),
+    "items_none": Fault(_ITEMS, "the list of items is empty"),
+    "items_foreign": Fault(_ITEMS, "another invoice's items are among the rows"),
+    "items_rates_fractions": Fault(_ITEMS, "`taxRate` is 0.01, not 1%"),
+    "items_rates_words": Fault(_ITEMS, "`taxRate` is 免税, 不征税 or \\*\\*\\*"),
+    "files_none": Fault(_FILES, "the list of files is empty"),
+    "files_types_missing": Fault(_FILES, "only the first type that was asked for is there"),
+    "files_foreign": Fault(_FILES, "another invoice's files are among the rows"),
+    "files_urls_relative": Fault(_FILES, "`url` has no host"),
+    "files_types_odd": Fault(_FILES, "`type` is in capitals, every second one with a dot before it"),
 }
 
 Asked = Mapping[str, float]

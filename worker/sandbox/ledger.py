@@ -9,8 +9,8 @@ A password is never written. What a submission was for is read from its ``remark
 
 import json
 import os
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -20,8 +20,10 @@ from typing import Any, Final
 from contracts.gateway import dumps
 from worker.clock import Clock, SystemClock
 from worker.sandbox.amounts import Line, priced
+from worker.sandbox.identities import ledger_number, row_id
 
 CHINA: Final = timezone(timedelta(hours=8))
+NEVER: Final = "9999-12-31T00:00:00+08:00"
 _SECRETS: Final = frozenset({"sellerLoginPassword"})
 
 
@@ -40,13 +42,26 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An issued invoice, or a draft. ``number`` has 20 digits; times are Beijing's, ISO with offset."""
+    """An issued invoice, or a draft. ``number`` has 20 digits; times are Beijing's, ISO with offset.
+
+    ``listed_at`` is when queries begin to tell of it, where that is later than ``issued_at``: the bureau's lists lag.
+    """
 
     number: str
     issued_at: str
     user_id: str
     is_draft: bool
     order: Mapping[str, Any]
+    listed_at: str = ""
+
+    @property
+    def row_id(self) -> int:
+        """The id under which queries, items and files know it: 19 digits."""
+        return row_id(self.number)
+
+    def is_listed(self, now: datetime) -> bool:
+        """Whether queries tell of it by now."""
+        return not self.is_draft and (not self.listed_at or datetime.fromisoformat(self.listed_at) <= now)
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -91,19 +106,30 @@ class Ledger:
         self._enter_submission(entry)
         return entry
 
-    def issue(self, user_id: str, order: Mapping[str, Any], *, as_draft: bool = False) -> Invoice:
-        """Issue an invoice (or save a draft) under a new number. In the file on return."""
+    def issue(
+        self,
+        user_id: str,
+        order: Mapping[str, Any],
+        *,
+        as_draft: bool = False,
+        listed_after_seconds: float | None = 0.0,
+    ) -> Invoice:
+        """Issue an invoice (or save a draft) under a new number. In the file on return.
+
+        Queries tell of it after so many seconds, or never (``None``).
+        """
         now = self._now()
         self._last = max(self._last + 1, int(now.timestamp() * 1000) * 100 % 10**15)
         entry = Invoice(
-            number=f"{now:%y}332{self._last:015d}",
+            number=ledger_number(f"{now:%y}", self._last),
             issued_at=now.isoformat(),
             user_id=user_id,
             is_draft=as_draft,
             order={name: value for name, value in order.items() if name not in _SECRETS},
+            listed_at=_listed_at(now, listed_after_seconds),
         )
         self._append({"invoice": {name: getattr(entry, name) for name in Invoice.__slots__}})
-        self.invoices[entry.number] = entry
+        self._enter_invoice(entry)
         return entry
 
     def submissions_of(self, remark: str) -> int:
@@ -117,6 +143,16 @@ class Ledger:
     def issued_for(self, remark: str) -> list[Invoice]:
         """The invoices (no drafts) whose order had this remark."""
         return [i for i in self.invoices.values() if i.order.get("remark") == remark and not i.is_draft]
+
+    def by_id(self, identity: int) -> Invoice | None:
+        """The invoice (no draft) of this row."""
+        return self._by_id.get(identity)
+
+    def listed(self, company: str, query_type: int) -> Sequence[Invoice]:
+        """What a company issued (0) or received (1) as queries tell it by now, newest first; from any ``userId``."""
+        now = self._now()
+        parties = self._by_buyer if query_type else self._by_seller
+        return [invoice for invoice in reversed(parties.get(company, ())) if invoice.is_listed(now)]
 
     def clear(self) -> None:
         """Forget everything, in the file too. Numbers go on: none is given twice."""
@@ -133,6 +169,9 @@ class Ledger:
         self.submissions: list[Submission] = []
         self.invoices: dict[str, Invoice] = {}
         self._by_remark: Counter[str] = Counter()
+        self._by_id: dict[int, Invoice] = {}
+        self._by_seller: defaultdict[str, list[Invoice]] = defaultdict(list)
+        self._by_buyer: defaultdict[str, list[Invoice]] = defaultdict(list)
 
     def _now(self) -> datetime:
         return self._clock.now().astimezone(CHINA)
@@ -140,6 +179,13 @@ class Ledger:
     def _enter_submission(self, entry: Submission) -> None:
         self.submissions.append(entry)
         self._by_remark[entry.remark] += 1
+
+    def _enter_invoice(self, entry: Invoice) -> None:
+        self.invoices[entry.number] = entry
+        if not entry.is_draft:
+            self._by_id[entry.row_id] = entry
+            self._by_seller[str(entry.order.get("sellerIndentification", ""))].append(entry)
+            self._by_buyer[str(entry.order.get("buyerIndentification", ""))].append(entry)
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         if self._file is not None:
@@ -160,5 +206,11 @@ class Ledger:
             self._enter_submission(Submission(**{**told, "violations": tuple(told["violations"])}))
         else:
             invoice = Invoice(**entry["invoice"])
-            self.invoices[invoice.number] = invoice
+            self._enter_invoice(invoice)
             self._last = max(self._last, int(invoice.number[-15:]))
+
+
+def _listed_at(now: datetime, after_seconds: float | None) -> str:
+    if after_seconds is None:
+        return NEVER
+    return (now + timedelta(seconds=after_seconds)).isoformat() if after_seconds else ""

@@ -6,6 +6,7 @@ result echoes the seller's account and password, as the manual's example does (t
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 from zlib import crc32
 
@@ -40,11 +41,11 @@ def status(succeeded: bool, asked: Asked) -> str | int | bool | None:
 
 
 def frame(type_word: str, user_id: str, data: Any, asked: Asked) -> str:
-    """Write a reply. ``data`` holds only what the standard JSON writer knows."""
+    """Write a reply. ``data`` holds what JSON knows, and decimals."""
     send_to: str | int = user_id
     if "numeric_send_to_id" in asked and user_id.isdigit():
         send_to = int(user_id)
-    return json.dumps({"type": type_word, "sendToId": send_to, "data": data}, ensure_ascii=False)
+    return dumps({"type": type_word, "sendToId": send_to, "data": data})
 
 
 def result(order: Order, *, user_id: str, url: str, as_draft: bool) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def other_invoice(order: Order) -> dict[str, Any]:
 def bent_result(data: dict[str, Any], asked: Asked) -> tuple[str, Any]:
     """Bend a result into the shapes asked for; returns its type word and its data."""
     if "items_as_list" in asked:
-        data = {**data, "invoiceItems": json.loads(data["invoiceItems"])}
+        data = {**data, "invoiceItems": json.loads(data["invoiceItems"], parse_float=Decimal)}
     if "items_empty" in asked:
         data = {**data, "invoiceItems": ""}
     if "integers_for_flags" in asked:
@@ -92,7 +93,7 @@ def bent_result(data: dict[str, Any], asked: Asked) -> tuple[str, Any]:
     if "nested_data" in asked:
         bent = {"data": bent}
     if "result_as_json_text" in asked:
-        bent = json.dumps(bent, ensure_ascii=False)
+        bent = dumps(bent)
     return (LOGIN if "wrong_type_word" in asked else INVOICE_PDF), bent
 
 

@@ -1,7 +1,8 @@
-"""One port that is the vendor: WebSocket ``/invoice?userId=…`` and, beside it, the pages, files and controls.
+"""One port that is the vendor: WebSocket ``/invoice`` and ``/web/invoice``, look-ups, pages, files and controls.
 
-Guaranteed: a submission is in the ledger before anything else is done with it; a socket that has begun to close
-is counted as closed before another of its ``userId`` is counted as open. Knows nothing of the worker.
+Guaranteed: a socket that has begun to close is counted as closed before another of its ``userId``, on whichever
+endpoint, is counted as open. Knows nothing of the worker. What is said on the two endpoints is for ``issuing`` and
+``querying``.
 """
 
 import asyncio
@@ -10,31 +11,36 @@ import logging
 import signal
 import socket as sockets
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from http import HTTPStatus
 from itertools import count
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
-from contracts.gateway import INVOICE_INFO, INVOICE_PATH, INVOICE_PDF, LOGIN, QUERY_PATH
+from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.clock import Clock, SystemClock
-from worker.sandbox.control import Answer, answer
-from worker.sandbox.dialogue import AwaitScan, Pause, script
-from worker.sandbox.exchange import Exchange, House, ScanDesk
-from worker.sandbox.faults import FaultBook, asked_by_password, asked_by_user_id, asked_in
+from worker.sandbox import issuing, querying
+from worker.sandbox.answers import Answer
+from worker.sandbox.archive import Archive
+from worker.sandbox.books import Books, Wanted
+from worker.sandbox.control import answer
+from worker.sandbox.downloads import Downloads
+from worker.sandbox.exchange import House, ScanDesk
+from worker.sandbox.faults import FaultBook, asked_by_user_id
 from worker.sandbox.ledger import Ledger
-from worker.sandbox.replies import frame, status
-from worker.sandbox.vendor import Scan, ScanState, Vendor, invoice_violations, login_violations
+from worker.sandbox.line import Switchboard, line_to
+from worker.sandbox.lookups import LookUps, is_look_up, look_up
+from worker.sandbox.options import SandboxOptions
+from worker.sandbox.vendor import Scan, ScanState, Vendor
+
+__all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]
 
 _KEPT_JOURNAL: Final = 10_000
 _HANDSHAKE_STATUS: Final = {"handshake_401": 401, "handshake_403": 403, "handshake_503": 503}
@@ -43,26 +49,15 @@ _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxOptions:
-    """How the stand-in behaves. Port 0 takes a free one.
+class AskedPage(NamedTuple):
+    """One page that a query was answered with. Holds no secret."""
 
-    ``qr``: a scan for every invoice (``always``), for the first of each login account (``auto``), or none.
-    ``auto_scan_seconds``: scans confirm themselves after so long; ``None`` waits for a person.
-    ``ledger_path``: where the books are kept; ``None`` is memory. ``public_url``: what phones can reach.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    public_url: str | None = None
-    qr: Literal["auto", "always", "never"] = "always"
-    auto_scan_seconds: float | None = None
-    qr_valid_seconds: float = 300.0
-    login_delay_seconds: float = 0.0
-    issue_delay_seconds: float = 0.0
-    ledger_path: Path | None = None
-    naive_unregister: bool = True
-    max_message_bytes: int = 1024 * 1024
+    at: str
+    user_id: str
+    wanted: Wanted
+    page_number: int
+    page_size: int
+    rows: int
 
 
 class Sandbox:
@@ -81,7 +76,19 @@ class Sandbox:
             valid_seconds=self.options.qr_valid_seconds,
             auto_seconds=self.options.auto_scan_seconds,
         )
-        self._house = House(self.vendor, self.ledger, self.scans, self, self.scan_url, self.file_url)
+        self.archive = Archive(
+            count=self.options.archive_count,
+            seed=self.options.archive_seed,
+            first_day=self.options.archive_from,
+            last_day=self.options.archive_to,
+            company=self.options.archive_company,
+        )
+        self.books = Books(self.ledger, self.archive)
+        self.downloads = Downloads()
+        self.lookups = LookUps()
+        self.queries: deque[AskedPage] = deque(maxlen=_KEPT_JOURNAL)
+        self.house = House(self.vendor, self.ledger, self.scans, self, self.scan_url, self.file_url)
+        self._switchboard = Switchboard(self._respond, _is_endpoint, self.options.keep_alive_seconds)
         self._server: Server | None = None
         self._numbers = count(1)
         self._connections: dict[int, ServerConnection] = {}
@@ -102,7 +109,9 @@ class Sandbox:
             self._talk,
             self.options.host,
             self.options.port,
-            process_request=self._answer_http,
+            process_request=self._admit,
+            create_connection=line_to(self._switchboard),
+            open_timeout=None,
             compression=None,
             max_size=self.options.max_message_bytes,
             ping_interval=None,
@@ -120,6 +129,7 @@ class Sandbox:
         if self._server is not None:
             self.drop()
             self._server.close()
+            self._switchboard.hang_up()
             await self._server.wait_closed()
         self.ledger.close()
 
@@ -148,8 +158,8 @@ class Sandbox:
     def scan_url(self, token: str) -> str:
         return f"{self.http_url}/scan/{token}"
 
-    def file_url(self, number: str) -> str:
-        return f"{self.http_url}/files/{number}.pdf"
+    def file_url(self, number: str, kind: str = "pdf") -> str:
+        return f"{self.http_url}/files/{number}.{kind}"
 
     def waiting_scans(self) -> list[Scan]:
         """The QRs that are shown and not settled, oldest first."""
@@ -177,6 +187,9 @@ class Sandbox:
         self.ledger.clear()
         self.faults.clear()
         self.journal.clear()
+        self.queries.clear()
+        self.downloads.forget()
+        self.lookups = LookUps()
         self.scans.forget()
         self.vendor.forget()
 
@@ -184,13 +197,13 @@ class Sandbox:
         """Send to the user's newest socket, as the map has it now; a lost message is only counted."""
         number = self.vendor.route(user_id)
         if number is None:
-            self._note(user_id, 0, "lost")
+            self.note(user_id, 0, "lost")
             return
         try:
             await self._connections[number].send(message)
         except (ConnectionClosed, KeyError):
             self.vendor.of(user_id).lost_replies += 1
-            self._note(user_id, number, "lost")
+            self.note(user_id, number, "lost")
 
     def cut(self, socket: int) -> None:
         """Cut a socket without a closing handshake."""
@@ -198,13 +211,33 @@ class Sandbox:
         if connection is not None:
             connection.transport.abort()
 
-    async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
-        path = urlsplit(request.path).path
-        if path.endswith(INVOICE_PATH) and not path.endswith(QUERY_PATH):
-            return self._admit(connection, request)
-        if request.method not in ("GET", "HEAD", "POST"):
-            return _response(Answer(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"GET or POST\n"))
-        return _response(await answer(self, request.path))
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Go on with this beside everything else, until it ends or the sandbox is reset or stopped."""
+        task = asyncio.create_task(work)
+        self._exchanges.add(task)
+        task.add_done_callback(self._exchanges.discard)
+
+    def complain(self, user_id: str, socket: int, violations: list[str]) -> None:
+        """Count a frame that leaves the manual, and say where."""
+        if violations:
+            self.vendor.of(user_id).violations += 1
+            self.note(user_id, socket, "violation", "; ".join(violations))
+
+    def note(self, user_id: str, socket: int, what: str, about: str = "") -> None:
+        """Enter something that happened in the journal."""
+        self.journal.append((self._clock.now().isoformat(), user_id, socket, what, about))
+
+    def note_query(self, user_id: str, what: Wanted, number: int, size: int, rows: int) -> None:
+        """Enter a page that was told in the log of queries."""
+        self.queries.append(AskedPage(self._clock.now().isoformat(), user_id, what, number, size, rows))
+
+    async def _respond(self, method: str, target: str, is_fresh: bool) -> Answer | None:
+        if is_look_up(_path(target)):
+            self.lookups.connections += is_fresh
+            return await look_up(self, target, method)
+        if method not in ("GET", "HEAD", "POST"):
+            return Answer(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"GET or POST\n")
+        return await answer(self, target)
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         user_id = _user_id(request)
@@ -214,7 +247,7 @@ class Sandbox:
         name = next((name for name in asked if name), None)
         if name is None:
             return None
-        self._note(user_id, 0, "denied", name)
+        self.note(user_id, 0, "denied", name)
         if name == "handshake_refuse":
             connection.transport.abort()
         return connection.respond(HTTPStatus(_HANDSHAKE_STATUS.get(name, 503)), f"{name}\n")
@@ -224,10 +257,10 @@ class Sandbox:
         self._sweep(user_id)
         self._connections[number] = connection
         self.vendor.opened(user_id, number)
-        self._note(user_id, number, "opened")
+        self.note(user_id, number, "opened")
         try:
             async for message in connection:
-                await self._hear(user_id, number, message)
+                await self._hear(connection, user_id, number, message)
         except ConnectionClosed:
             pass
         finally:
@@ -243,77 +276,19 @@ class Sandbox:
     def _leave(self, user_id: str, number: int) -> None:
         if self._connections.pop(number, None) is not None:
             self.vendor.closed(user_id, number)
-            self._note(user_id, number, "closed")
+            self.note(user_id, number, "closed")
 
-    async def _hear(self, user_id: str, number: int, message: str | bytes) -> None:
+    async def _hear(self, connection: ServerConnection, user_id: str, number: int, message: str | bytes) -> None:
         try:
             told = json.loads(message, parse_float=Decimal, parse_constant=_no_such_number)
         except ValueError:
             told = None
-        type_word = told.get("type") if isinstance(told, dict) else None
-        if type_word == INVOICE_INFO:
-            await self._take_order(user_id, number, told.get("data"))
-        elif type_word == LOGIN:
-            self._note(user_id, number, "heard", LOGIN)
-            await self._log_in(user_id, number, told.get("data"))
-        else:
-            self.vendor.of(user_id).violations += 1
-            self._note(user_id, number, "violation", "a frame that the manual does not know")
-
-    async def _log_in(self, user_id: str, number: int, data: Any) -> None:
-        violations = login_violations(data)
-        self._complain(user_id, number, violations)
-        asked = self.faults.take(user_id, "login") | ({} if violations else asked_by_password(data["password"]))
-        delay = self.options.login_delay_seconds + asked.get("login_slow", 0.0)
-        if delay:
-            await asyncio.sleep(delay)
-        if "login_dropped" in asked:
-            self.cut(number)
-            return
-        if "login_silent" in asked:
-            return
-        accepted = not violations and "login_refused" not in asked
-        self.vendor.logged_in(user_id, number, accepted=accepted)
-        await self.send(user_id, frame(LOGIN, user_id, status(accepted, asked), asked))
-
-    async def _take_order(self, user_id: str, number: int, order: Any) -> None:
-        violations = invoice_violations(order)
-        self.ledger.submit(user_id, order, tuple(violations))
-        self.vendor.exchange_began(user_id)
-        self._note(user_id, number, "heard", INVOICE_INFO)
-        self._complain(user_id, number, violations)
-        if violations or not self.vendor.is_logged_in(number):
-            self.vendor.exchange_ended(user_id)
-            await self.send(user_id, frame(INVOICE_PDF, user_id, status(False, {}), {}))
-            return
-        asked = self.faults.take(user_id, "invoice") | asked_in(order["buyerName"], order["remark"])
-        await self._begin(Exchange(self._house, user_id, number, order, asked))
-
-    async def _begin(self, exchange: Exchange) -> None:
-        steps = script(
-            exchange.asked,
-            qr=self._wants_scan(exchange.order),
-            issue_delay_seconds=self.options.issue_delay_seconds,
+        hear = (
+            querying.hear
+            if connection.request and _path(connection.request.path).endswith(QUERY_PATH)
+            else issuing.hear
         )
-        if not any(isinstance(step, (AwaitScan, Pause)) for step in steps):
-            await exchange.perform(steps)
-            return
-        task = asyncio.create_task(exchange.perform(steps))
-        self._exchanges.add(task)
-        task.add_done_callback(self._exchanges.discard)
-
-    def _wants_scan(self, order: dict[str, Any]) -> bool:
-        if self.options.qr == "auto":
-            return not self.vendor.knows_face(order["sellerLoginAccount"])
-        return self.options.qr == "always"
-
-    def _complain(self, user_id: str, number: int, violations: list[str]) -> None:
-        if violations:
-            self.vendor.of(user_id).violations += 1
-            self._note(user_id, number, "violation", "; ".join(violations))
-
-    def _note(self, user_id: str, number: int, what: str, about: str = "") -> None:
-        self.journal.append((self._clock.now().isoformat(), user_id, number, what, about))
+        await hear(self, user_id, number, told)
 
 
 async def run(options: SandboxOptions, announce: Callable[[Sandbox], None]) -> None:
@@ -339,6 +314,14 @@ def ready_line(sandbox: Sandbox) -> str:
     )
 
 
+def _path(target: str) -> str:
+    return urlsplit(target).path
+
+
+def _is_endpoint(target: str) -> bool:
+    return _path(target).endswith((INVOICE_PATH, QUERY_PATH))
+
+
 def _user_id(request: Request | None) -> str:
     query = parse_qs(urlsplit(request.path).query) if request is not None else {}
     return query.get("userId", [""])[-1]
@@ -346,18 +329,6 @@ def _user_id(request: Request | None) -> str:
 
 def _no_such_number(word: str) -> None:
     raise ValueError(f"JSON has no number called {word}")
-
-
-def _response(told: Answer) -> Response:
-    headers = Headers(
-        [
-            ("Content-Type", told.content_type),
-            ("Content-Length", str(len(told.body))),
-            ("Cache-Control", "no-store"),
-            ("Connection", "close"),
-        ]
-    )
-    return Response(told.status.value, told.status.phrase, headers, told.body)
 
 
 def _lan_address() -> str:

@@ -7,11 +7,15 @@ replies lost.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
 from contracts.gateway import InvoiceInfo, InvoiceItem, Login
+from contracts.gateway_query import QueryCondition, QueryInvoice, QueryPage
 
 KEPT_SCANS: Final = 10_000
 """How many ended scans are remembered, so that a page opened late can still say what happened."""
@@ -40,7 +44,10 @@ class Scan:
 
 @dataclass(slots=True)
 class Attendance:
-    """What was seen of one ``userId``. ``max_concurrent`` counts sockets open at the same time."""
+    """What was seen of one ``userId``. ``max_concurrent`` counts sockets open at the same time, of both endpoints.
+
+    ``pages`` counts every ``query_invoice``, ``queries`` those for a first page, ``downloads`` the retries.
+    """
 
     opened: int = 0
     closed: int = 0
@@ -52,6 +59,9 @@ class Attendance:
     max_exchanges: int = 0
     lost_replies: int = 0
     violations: int = 0
+    queries: int = 0
+    pages: int = 0
+    downloads: int = 0
 
 
 class Vendor:
@@ -119,14 +129,24 @@ class Vendor:
 
     def exchange_began(self, user_id: str) -> None:
         """Note a submission, and that its exchange is under way."""
+        self.of(user_id).submissions += 1
+        self._began(user_id)
+
+    def query_began(self, user_id: str, page_number: int) -> None:
+        """Note that a page was asked for, and that its exchange is under way."""
         seen = self.of(user_id)
-        seen.submissions += 1
-        seen.exchanges += 1
-        seen.max_exchanges = max(seen.max_exchanges, seen.exchanges)
+        seen.pages += 1
+        seen.queries += page_number == 1
+        self._began(user_id)
 
     def exchange_ended(self, user_id: str) -> None:
         seen = self.of(user_id)
         seen.exchanges = max(0, seen.exchanges - 1)
+
+    def _began(self, user_id: str) -> None:
+        seen = self.of(user_id)
+        seen.exchanges += 1
+        seen.max_exchanges = max(seen.max_exchanges, seen.exchanges)
 
     def knows_face(self, account: str) -> bool:
         """Whether this login account passed a scan since the start (the ``auto`` choice of QR asks)."""
@@ -204,3 +224,42 @@ def _members_off(data: dict[str, Any], known: Any, numbers: frozenset[str], at: 
         elif name != "invoiceItems" and not isinstance(value, str):
             faults.append(f"{at}{name} is not text")
     return faults
+
+
+def query_violations(data: Any) -> list[str]:
+    """Say where the data of a ``query_invoice`` leave the manual; empty if they fit. Never repeats a value."""
+    if not isinstance(data, dict) or not all(isinstance(data.get(part), dict) for part in QueryInvoice.model_fields):
+        return ["data is not an object with login, condition and page"]
+    faults = [f"{name} is not in the manual" for name in data if name not in QueryInvoice.model_fields]
+    faults += [f"login.{fault}" for fault in login_violations(data["login"])]
+    for name, value in data["condition"].items():
+        if name not in QueryCondition.model_fields:
+            faults.append(f"condition.{name} is not in the manual")
+        elif name in _IS_VALUE and (isinstance(value, bool) or not isinstance(value, (int, Decimal, type(None)))):
+            faults.append(f"condition.{name} is not a number")
+        elif name not in _IS_VALUE | _IS_NEEDED and not isinstance(value, (str, type(None))):
+            faults.append(f"condition.{name} is not text")
+    for name, fits in _NEEDED:
+        if not fits(data["condition"].get(name)):
+            faults.append(f"condition.{name} is missing or not what the manual says")
+    for name in QueryPage.model_fields:
+        value = data["page"].get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            faults.append(f"page.{name} is not an integer from 1")
+    return faults + [f"page.{name} is not in the manual" for name in data["page"] if name not in QueryPage.model_fields]
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+_IS_VALUE: Final = frozenset({"startInvoiceValue", "endInvoiceValue"})
+_NEEDED: Final[tuple[tuple[str, Callable[[Any], bool]], ...]] = (
+    ("queryType", lambda value: value in (0, 1) and type(value) is int),
+    ("startInvoiceDate", _is_day),
+    ("endInvoiceDate", _is_day),
+)
+_IS_NEEDED: Final = frozenset(name for name, _ in _NEEDED)

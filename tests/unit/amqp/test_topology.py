@@ -1,5 +1,6 @@
 """The names and arguments of the AMQP contract."""
 
+from contracts.commands import CommandType
 from worker.amqp.topology import Topology
 
 
@@ -13,7 +14,12 @@ def test_the_names_begin_with_the_prefix() -> None:
         "fapiao.commands": "direct",
         "fapiao.events": "topic",
     }
-    assert {queue.name for queue in topology.queues} == {"fapiao.issue", "fapiao.dead", "fapiao.unrouted"}
+    assert {queue.name for queue in topology.queues} == {
+        "fapiao.issue",
+        "fapiao.query",
+        "fapiao.dead",
+        "fapiao.unrouted",
+    }
 
 
 def test_every_queue_is_a_quorum_queue_bound_to_a_declared_exchange() -> None:
@@ -36,6 +42,14 @@ def test_the_command_queue_dead_letters_at_least_once() -> None:
     assert issue.arguments["x-overflow"] == "reject-publish"
 
 
+def test_the_query_queue_takes_every_other_command_and_dead_letters_alike() -> None:
+    """One queue would let a flood of queries stand before an invoice."""
+    issue, query = [queue for queue in Topology("p").queues if queue.name in {"p.issue", "p.query"}]
+
+    assert {*issue.routing_keys, *query.routing_keys} == set(CommandType)
+    assert query.arguments == issue.arguments
+
+
 def test_unrouted_events_are_bounded_in_number_and_age() -> None:
     """Nobody may ever read them."""
     (unrouted,) = [queue for queue in Topology("p").queues if queue.name == "p.unrouted"]
@@ -44,7 +58,7 @@ def test_unrouted_events_are_bounded_in_number_and_age() -> None:
     assert unrouted.arguments["x-message-ttl"] == 7 * 24 * 3600 * 1000
 
 
-def test_own_queues_include_the_one_that_is_not_declared_yet() -> None:
+def test_own_queues_are_all_queues() -> None:
     """No reply may ever go there."""
     topology = Topology("p")
 

@@ -12,7 +12,8 @@ from pamqp.header import ContentHeader
 
 from worker.amqp.wire import NotEncodableError, Outgoing, Properties, properties_of, publish_frames
 
-TEXT = st.text(max_size=80)
+TEXT = st.text(max_size=63)
+"""A short string of AMQP holds 255 bytes."""
 PROPERTIES = st.builds(
     Properties,
     content_type=st.none() | TEXT,
@@ -25,6 +26,10 @@ PROPERTIES = st.builds(
     timestamp=st.none() | st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     type=st.none() | TEXT,
     app_id=st.none() | TEXT,
+    user_id=st.none() | TEXT,
+    content_encoding=st.none() | TEXT,
+    expiration=st.none() | TEXT,
+    cluster_id=st.none() | TEXT,
 )
 
 

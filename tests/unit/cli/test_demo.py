@@ -1,13 +1,15 @@
 """`demo`: its order, its stage, its proof."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from contracts.commands import IssueInvoice
 from contracts.envelope import loads
-from worker.cli.demo import example_order
+from contracts.lookups import QueryInvoices
+from worker.cli.demo import example_order, example_query
 from worker.cli.demo_stage import Stage, fetch_pdf
 from worker.cli.terminal import Stop
 from worker.settings import Settings
@@ -23,6 +25,16 @@ def test_its_order_is_the_published_example_under_an_id_and_order_number_of_its_
     assert told["id"] == order.id == command.orderNo
     assert order.id != other.id
     assert order.type == "invoice.issue"
+
+
+def test_its_query_is_the_published_example_for_yesterday_and_today() -> None:
+    order = example_query()
+
+    told = loads(order.body)
+    query = QueryInvoices.model_validate(told["data"])
+    assert (told["id"], order.type) == (order.id, "invoice.query")
+    assert query.condition.endInvoiceDate - query.condition.startInvoiceDate == timedelta(days=1)
+    assert query.userId == loads(example_order().body)["data"]["userId"], "the same user's lane"
 
 
 def test_its_stage_keeps_apart_from_everything_else_and_never_shows_a_password() -> None:

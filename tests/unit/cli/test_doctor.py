@@ -131,10 +131,13 @@ async def test_a_database_that_does_not_answer_is_a_failure(monkeypatch: pytest.
 
 def test_what_waits_for_a_person_is_a_warning_with_the_command() -> None:
     quiet = Backlog(0, None, 0, 0, 0, None, 0, 0)
-    busy = Backlog(9, NOW, 1, 0, 0, None, 2, 3)
+    busy = Backlog(9, NOW, 1, 0, 0, None, 2, 3, sought=4, unconfirmed=5)
 
     assert [finding.verdict for finding in check_backlog(quiet)] == [Verdict.OK]
-    assert [finding.verdict for finding in check_backlog(busy)] == [Verdict.OK, *[Verdict.WARN] * 3]
+    findings = check_backlog(busy)
+    assert [finding.verdict for finding in findings] == [Verdict.OK, *[Verdict.WARN] * 4]
+    assert "4 invoices sought" in findings[0].says
+    assert any("list --state unconfirmed" in finding.fix for finding in findings)
 
 
 @pytest.mark.parametrize(
@@ -151,12 +154,15 @@ def test_a_clock_that_is_off_is_a_warning(date: str | None, verdict: Verdict) ->
     assert check_clock(date, NOW).verdict is verdict
 
 
-async def _gateway(status: int) -> asyncio.Server:
+async def _gateway(status: int, look_up_status: int = 200) -> asyncio.Server:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
+        is_look_up = head.startswith(b"GET /api/web/invoice/item/0 ")
+        assert is_look_up or head.startswith(b"GET /api/ ")
         assert b"Upgrade" not in head, "a second socket of a userId would take the replies of the first"
         assert b"X-Key: pass-word" in head
-        writer.write(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        told = look_up_status if is_look_up else status
+        writer.write(f"HTTP/1.1 {told} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         writer.close()
 
     return await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -165,7 +171,7 @@ async def _gateway(status: int) -> asyncio.Server:
 @pytest.mark.parametrize(
     ("status", "verdict"), [(200, Verdict.OK), (404, Verdict.OK), (403, Verdict.WARN), (401, Verdict.WARN)]
 )
-async def test_the_gateway_is_asked_one_plain_question(status: int, verdict: Verdict) -> None:
+async def test_the_gateway_is_asked_a_plain_question(status: int, verdict: Verdict) -> None:
     async with await _gateway(status) as server:
         port = server.sockets[0].getsockname()[1]
         settings = _settings(gateway_url=f"ws://127.0.0.1:{port}/api", gateway_headers={"X-Key": "pass-word"})
@@ -174,6 +180,38 @@ async def test_the_gateway_is_asked_one_plain_question(status: int, verdict: Ver
 
     assert findings[0].verdict is verdict
     assert "pass-word" not in str(findings)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "says"),
+    [(200, Verdict.OK, "HTTP 200"), (403, Verdict.WARN, "403"), (404, Verdict.WARN, "404"), (500, Verdict.WARN, "500")],
+)
+async def test_the_look_ups_are_asked_for_an_invoice_that_nobody_has(status: int, verdict: Verdict, says: str) -> None:
+    async with await _gateway(200, status) as server:
+        base = f"127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
+        headers = {"X-Key": "pass-word"}
+        near = await check_gateway(_settings(gateway_url=f"ws://{base}", gateway_headers=headers))
+        apart = await check_gateway(
+            _settings(gateway_url=f"ws://{base}", gateway_http_url=f"http://u:word@{base}/", gateway_headers=headers)
+        )
+
+    for findings in (near, apart):
+        assert [finding.subject for finding in findings] == ["gateway", "look-ups", "clock"]
+        assert findings[1].verdict is verdict
+        assert says in findings[1].says
+        assert "word" not in str(findings)
+
+
+async def test_look_ups_elsewhere_that_do_not_answer_are_a_failure() -> None:
+    async with await _gateway(200) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
+        headers = {"X-Key": "pass-word"}
+        findings = await check_gateway(
+            _settings(gateway_url=url, gateway_http_url="http://127.0.0.1:1", gateway_headers=headers)
+        )
+
+    assert [finding.verdict for finding in findings] == [Verdict.OK, Verdict.FAIL, Verdict.OK]
+    assert "FAPIAO_GATEWAY_HTTP_URL" in findings[1].fix
 
 
 async def test_a_gateway_that_does_not_answer_is_a_failure() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.unit.ops.fakes import NUMBER, FakeOperatorJournal, command, event
+from tests.unit.ops.fakes import NOW, NUMBER, FakeOperatorJournal, command, event
 from worker.records import CommandState, Copy
 
 from .conftest import Run
@@ -66,6 +66,25 @@ def test_list_can_be_narrowed_to_states(run: Run, journal: FakeOperatorJournal) 
     assert [told["commandId"] for told in json.loads(narrowed.stdout)] == ["cmd-1"]
     assert run("list", "--state", "completed").stdout == "No such commands.\n"
     assert run("list", "--state", "completed", "--json").stdout == "[]\n"
+
+
+def test_issued_without_a_number_can_be_listed(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.lost_numbers = [command(key=3, id="cmd-3", state=CommandState.COMPLETED)]
+    journal.held.append(command(key=2, id="cmd-2", state=CommandState.CHECKING))
+
+    told = run("list", "--state", "unconfirmed").stdout
+    assert "cmd-3" in told
+    assert "cmd-1" not in told
+    assert "cmd-2" in run("list", "--state", "checking").stdout
+
+
+def test_status_says_how_often_and_when_an_invoice_is_looked_for(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.held = [command(look_ups=2, sought_at=NOW)]
+
+    told = run("status", "cmd-1").stdout
+
+    assert "look-ups   2" in told
+    assert "next look  2026-01-01T12:00:00.000Z" in told
 
 
 def test_a_state_that_does_not_exist_is_told_with_those_that_do(run: Run, journal: FakeOperatorJournal) -> None:

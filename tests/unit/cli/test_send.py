@@ -19,6 +19,9 @@ COMPLETED = event(2, "completed", {"invoice": {"buyerName": "Buyer"}, "invoiceUr
 FAILED = event(2, "failed", {"code": "login_refused", "stage": "login", "message": "No.", "retryable": False,
                              "attempts": 1}).body  # fmt: skip
 REJECTED = event(1, "rejected", {"code": "invalid", "errors": [{"path": "/invoice", "message": "is required"}]}).body
+CONFIRMED = event(3, "confirmed", {"invoiceNumber": "1", "totalPriceAndTax": "5.00"}).body
+UNCONFIRMED = event(3, "unconfirmed", {"message": "No.", "lookUps": 6}).body
+FOUND = event(3, "completed", {"invoice": {"invoiceNumber": "1"}, "reconciled": True}).body
 LOOKING = event(4, "in_doubt", {"reason": "lost", "needsPerson": False, "nextLookAt": "2026-01-01T12:01:00Z"}).body
 LOST = event(3, "in_doubt", {"reason": "lost", "needsPerson": True, "nextLookAt": None}).body
 
@@ -40,6 +43,30 @@ def test_the_exit_code_says_what_became_of_it(
     broker.bodies = bodies
 
     assert run("send", file, "--type", "invoice.issue").exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("bodies", "code"),
+    [
+        ([QR, COMPLETED, CONFIRMED], 0),
+        ([COMPLETED, UNCONFIRMED], 3),
+        ([FOUND], 0),
+        ([FAILED], 1),
+        ([COMPLETED, None], 4),
+    ],
+)
+def test_whoever_waits_for_the_number_stays_after_the_final_event(
+    run: Run, broker: FakeBroker, file: str, bodies: list[bytes | None], code: int
+) -> None:
+    broker.bodies = bodies
+
+    assert run("send", file, "--type", "invoice.issue", "--wait-confirmed").exit_code == code
+
+
+def test_whoever_does_not_leaves_with_the_final_event(run: Run, broker: FakeBroker, file: str) -> None:
+    broker.bodies = [COMPLETED, CONFIRMED]
+
+    assert "confirmed" not in run("send", file, "--type", "invoice.issue").stdout
 
 
 def test_events_are_shown_as_they_come_with_link_and_file(run: Run, broker: FakeBroker, file: str) -> None:

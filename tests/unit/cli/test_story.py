@@ -71,7 +71,20 @@ def test_a_qr_with_neither_text_nor_picture_is_told_as_such(
 
 
 def test_an_outcome_of_a_later_version_is_told_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "confirmed" in _told(capsys, "confirmed", invoiceNumber="1")
+    assert "amended" in _told(capsys, "amended", invoiceNumber="1")
+
+
+def test_several_candidates_are_put_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    candidates = [
+        {"invoiceNumber": "1", "invoiceDate": "2026-03-01", "totalPriceAndTax": "5.00", "buyerName": "B", "note": "n"},
+        {"invoiceNumber": "2", "invoiceDate": None},
+    ]
+
+    told = _told(capsys, "in_doubt", reason="several fit", needsPerson=True, candidates=candidates)
+
+    assert "perhaps: 1  2026-03-01  5.00  B  n" in told
+    assert "perhaps: 2\n" in told
+    assert "resolve cmd/1 --issued NUMBER" in told
 
 
 def test_a_doubt_that_the_worker_looks_into_says_when(capsys: pytest.CaptureFixture[str]) -> None:

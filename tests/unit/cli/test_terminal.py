@@ -18,7 +18,8 @@ from worker.errors import (
     StoreBusy,
     WorkerError,
 )
-from worker.ops.operations import AmbiguousCommand, BadRequest
+from worker.ops.operations import AmbiguousCommand
+from worker.ops.stored import BadRequest
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,12 @@ def test_settings_are_read_from_a_secrets_directory(tmp_path: Path, monkeypatch:
     directory.mkdir()
     (directory / "FAPIAO_PREFIX").write_text("mounted")
     assert load_settings().prefix == "mounted"
+
+
+def test_a_chinese_character_takes_two_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    table(["buyer", "total"], [["示例", "1"], ["Buyer", "2"]])
+
+    assert capsys.readouterr().out.splitlines() == ["buyer  total", "示例   1", "Buyer  2"]
 
 
 def test_columns_are_never_cut(capsys: pytest.CaptureFixture[str]) -> None:

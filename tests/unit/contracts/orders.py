@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from contracts.commands import Invoice, Login
+from contracts.commands import Invoice
+from contracts.members import Login
 
 SELLER = "91330701MA2M37T86L"
 BUYER = "91330701MA2DFB848M"

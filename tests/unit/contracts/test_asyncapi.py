@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from contracts.asyncapi import document, yaml
 from contracts.commands import COMMANDS
 from contracts.schema_files import event_models
+from worker.amqp.topology import Topology
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = document()
 OPERATIONS = DOCUMENT["operations"]
+QUERIES = {"query", "download", "items", "files", "stored"}
 
 
 def look_up(reference: str) -> Any:
@@ -102,9 +104,10 @@ def test_an_operation_names_messages_of_its_own_channel(name: str) -> None:
             assert all(message["$ref"].startswith(f"{channel}/messages/") for message in side["messages"])
 
 
-def test_the_reply_goes_where_the_command_says() -> None:
+@pytest.mark.parametrize("name", ["receiveCommand", "receiveQuery"])
+def test_the_reply_goes_where_the_command_says(name: str) -> None:
     """By the property reply_to; the channel then has no address of its own."""
-    reply = OPERATIONS["receiveCommand"]["reply"]
+    reply = OPERATIONS[name]["reply"]
 
     assert reply["address"]["location"] == "$message.header#/replyTo"
     assert look_up(reply["channel"]["$ref"])["address"] is None
@@ -116,6 +119,30 @@ def test_every_message_of_the_code_is_in_the_document_and_no_other() -> None:
     commands = {str(command) for command in COMMANDS}
 
     assert names == commands | {f"{command}.plain" for command in commands} | {*event_models()} | {"dead letter"}
+
+
+def test_the_channels_are_bound_as_the_worker_binds_its_queues() -> None:
+    """Two queues; the routing keys of all commands, each on one of them."""
+    topology = Topology("fapiao")
+    queues = {queue.name: queue for queue in topology.queues}
+
+    for name in ("commands", "queries"):
+        channel = DOCUMENT["channels"][name]
+        binding = channel["bindings"]["amqp"]
+        queue = queues[binding["x-rabbitmq"]["queue"]]
+        keys = channel.get("parameters", {}).get("commandType", {}).get("enum", [channel["address"]])
+        assert binding["exchange"]["name"] == queue.exchange
+        assert tuple(keys) == queue.routing_keys
+        assert binding["x-rabbitmq"]["arguments"] == dict(queue.arguments)
+
+
+@pytest.mark.parametrize(("name", "commands"), [("receiveCommand", {"issue"}), ("receiveQuery", QUERIES)])
+def test_a_command_is_answered_with_its_own_events(name: str, commands: set[str]) -> None:
+    """And with `command.rejected`, where its type says something else than its routing key."""
+    answers = {look_up(look_up(message["$ref"])["$ref"])["name"] for message in OPERATIONS[name]["reply"]["messages"]}
+
+    own = {event for event in event_models() if event.split(".")[1] in commands}
+    assert answers == own | {"command.rejected"}
 
 
 def test_every_event_is_sent_to_the_topic_and_in_the_reply() -> None:

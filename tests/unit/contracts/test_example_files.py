@@ -1,23 +1,54 @@
 """The examples are good messages: admitted as they are, and nobody's secret."""
 
 import json
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from contracts import example_files
-from contracts.commands import COMMANDS, IssueInvoice
+from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
 from contracts.envelope import EventEnvelope, event_id, loads
-from contracts.events import EVENTS, Outcome
+from contracts.explain import explain
 from contracts.limits import InvoiceLimits, check_command
+from contracts.lookups import LookUpItems, QueryInvoices, ReadStored, RetryDownload
+from contracts.members import WithLogin
 from contracts.schema_files import event_models
 from contracts.taxpayer import check_digit_fits
 
+MANUAL_QUERY = """
+{"type": "query_invoice", "data": {
+"login": {"companyCode": "xxx", "area": "zhejiang", "phone": "123456", "password": "xxx", "role": "法定代表人",
+"companyName": "xxxx"},
+"condition": {"queryType": 0, "invoiceSource": null, "invoiceType": null, "isInvoicePositive": null,
+"countETicketNumbers": "", "invoiceCode": null, "invoiceNumber": null, "sellerIdentificationNumber": null,
+"sellerName": null, "startInvoiceValue": null, "endInvoiceValue": null, "startInvoiceDate": "2024-04-01",
+"endInvoiceDate": "2024-04-12"},
+"page": {"pageSize": 10, "pageNumber": 1}}}
+"""
+"""The manual's example with straight quotes, and a stand-in for its password."""
 
-def issue(name: str) -> IssueInvoice:
+
+def command(name: str) -> AnyCommand:
     """A command example's data, as the worker reads it."""
     example = loads(json.dumps(example_files.commands()[name]))
-    return IssueInvoice.model_validate(example.get("data", example))
+    return COMMANDS[CommandType(".".join(name.split(".")[:2]))].model_validate(example.get("data", example))
+
+
+def issue(name: str) -> IssueInvoice:
+    """An example of `invoice.issue`."""
+    order = command(name)
+    assert isinstance(order, IssueInvoice)
+    return order
+
+
+def query(name: str) -> QueryInvoices:
+    """An example of `invoice.query`."""
+    wanted = command(name)
+    assert isinstance(wanted, QueryInvoices)
+    return wanted
 
 
 @pytest.mark.parametrize("name", ["invoice.issue", "invoice.issue.plain"])
@@ -53,6 +84,92 @@ def test_the_manuals_own_values_are_accepted() -> None:
 
     assert errors == []
     assert {warning.code for warning in warnings} == {"company_is_not_seller"}
+    assert check_command(query("invoice.query.manual"), InvoiceLimits()) == ([], [])
+
+
+def test_the_manuals_query_is_there_member_by_member() -> None:
+    """As a command to publish, and as the frame that leaves because of it. Traps 18, 56, 57."""
+    manual = json.loads(MANUAL_QUERY)["data"]
+    given = example_files.commands()["invoice.query.manual"]["data"]
+    sent = example_files.frames()["gateway.query_invoice"]["data"]
+
+    assert given == {"userId": "1111", **manual}
+    assert sent["condition"] == {**manual["condition"], "buyerIdentificationNumber": None, "buyerName": None}
+    assert (sent["login"], sent["page"]) == (manual["login"], manual["page"])
+
+
+def test_the_manuals_password_is_nowhere() -> None:
+    """Trap 18: it looks like a real one."""
+    everything = [example_files.commands(), example_files.events(), example_files.frames()]
+
+    assert "lm0809" not in json.dumps(everything)
+    login = query("invoice.query.manual").login
+    assert login is not None
+    assert login.password.get_secret_value() == "xxx"
+
+
+@pytest.mark.parametrize("name", example_files.commands())
+def test_every_command_example_is_a_good_command(name: str) -> None:
+    """Whoever copies one is admitted; who logs in does so as the same seller."""
+    wanted = command(name)
+
+    assert check_command(wanted, InvoiceLimits())[0] == []
+    if isinstance(wanted, WithLogin) and "manual" not in name:
+        assert wanted.login is not None
+        assert wanted.login.password.get_secret_value() == "sandbox-password"
+
+
+def test_the_look_ups_ask_for_what_the_query_found() -> None:
+    """One story: an invoice is issued, confirmed, found by a query, and asked for again by id, order and number."""
+    events = example_files.events()
+    [found] = events["invoice.query.page"]["data"]["invoices"]
+    confirmed = events["invoice.issue.confirmed"]["data"]
+    items, stored, download = (command(f"invoice.{name}") for name in ("items", "stored", "download"))
+
+    assert isinstance(items, LookUpItems)
+    assert isinstance(stored, ReadStored)
+    assert isinstance(download, RetryDownload)
+    assert items.invoiceBasicInfoId == found["id"] == confirmed["invoiceId"]
+    assert found["countETicketNumbers"] == confirmed["invoiceNumber"]
+    assert stored.orderNo == events["invoice.issue.completed"]["data"]["orderNo"]
+    assert stored.sellerIndentification == found["sellerIdentificationNumber"]
+    assert download.date == events["invoice.download.completed"]["data"]["date"]
+    assert events["invoice.items.completed"]["data"]["items"] == found["items"]
+    assert events["invoice.files.completed"]["data"]["files"] == found["files"] == confirmed["files"]
+
+
+def test_the_found_invoice_adds_up() -> None:
+    """Lines to totals, tax to total, milliseconds to date: nobody has to wonder."""
+    [found] = loads(json.dumps(example_files.events()["invoice.query.page"]))["data"]["invoices"]
+    total = {
+        name: sum(Decimal(item[name]) for item in found["items"]) for name in ("amount", "tax", "totalPriceAndTax")
+    }
+
+    assert total["amount"] == Decimal(found["totalAmount"])
+    assert total["tax"] == Decimal(found["totalTax"])
+    assert total["amount"] + total["tax"] == total["totalPriceAndTax"] == Decimal(found["totalPriceAndTax"])
+    assert datetime.fromisoformat(found["invoiceDate"]).timestamp() * 1000 == int(found["invoiceDateRaw"])
+    assert found["invoiceDate"].endswith("+08:00")
+
+
+@pytest.mark.parametrize(
+    ("name", "spoilt"),
+    [
+        ("query", {"condition": {"queryType": 0, "startInvoiceDate": "2026-03-01"}}),
+        ("download", {"date": ""}),
+        ("items", {"invoiceBasicInfoId": "abc"}),
+        ("files", {"typeList": ["doc"]}),
+        ("stored", {"commandId": "SO-1"}),
+    ],
+)
+def test_a_rejection_example_is_what_the_worker_would_say(name: str, spoilt: dict[str, Any]) -> None:
+    """Sentences that callers see in the examples are those that they will get."""
+    data = example_files.commands()[f"invoice.{name}.plain"] | spoilt
+    told = example_files.events()[f"invoice.{name}.rejected"]["data"]["errors"]
+
+    with pytest.raises(ValidationError) as caught:
+        COMMANDS[CommandType(f"invoice.{name}")].model_validate(data)
+    assert [fault.model_dump() for fault in explain(caught.value)] == told
 
 
 def test_both_forms_hold_the_same_order() -> None:
@@ -79,9 +196,19 @@ def test_an_event_example_is_what_the_models_say(name: str) -> None:
     event: dict[str, Any] = example_files.events()[name]
     envelope = EventEnvelope.model_validate(event)
 
-    EVENTS[Outcome(name.rpartition(".")[2])].model_validate(envelope.data)
+    event_models()[name].model_validate(envelope.data)
     assert envelope.id == event_id("/shop", envelope.subject, envelope.sequence)
     assert envelope.subject == envelope.data["commandId"]
+
+
+@pytest.mark.parametrize("name", example_files.events())
+def test_an_event_example_names_a_user_and_an_order_where_the_command_has_them(name: str) -> None:
+    """HTTP look-ups and stored data have no user, and only an order has an order number."""
+    data = example_files.events()[name]["data"]
+    command_type = ".".join(name.split(".")[:2])
+
+    assert ("userId" in data) == (command_type in {"invoice.issue", "invoice.query", "invoice.download"})
+    assert ("orderNo" in data) == (command_type == "invoice.issue")
 
 
 def test_no_event_example_holds_a_password() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts.commands import IssueInvoice
+from contracts.commands import COMMANDS, CommandType, IssueInvoice
 from contracts.explain import MOST_ERRORS, explain, pointer
 from tests.unit.contracts.orders import BUYER, SELLER, item
 
@@ -88,6 +88,88 @@ def test_a_fault_is_told_in_plain_words(changes: dict[str, Any], path: str, mess
     assert message in faults[path]
 
 
+CONDITION = {"queryType": 0, "startInvoiceDate": "2026-03-01", "endInvoiceDate": "2026-03-31"}
+WITH_LOGIN = {"userId": "1", "credential": "xyz"}
+DAY = "must be a day, such as 2026-01-31"
+ID = "must be an id: digits, from 1 to 9223372036854775807"
+
+
+def told_of(command: str, data: dict[str, Any]) -> dict[str, str]:
+    """Path to message, for a command that looks invoices up."""
+    try:
+        COMMANDS[CommandType(f"invoice.{command}")].model_validate(data)
+    except ValidationError as error:
+        return {fault.path: fault.message for fault in explain(error)}
+    return {}
+
+
+def query(**members: Any) -> dict[str, Any]:
+    """A query with some members of it, of its condition or of its page changed."""
+    data: dict[str, Any] = {**WITH_LOGIN, "condition": dict(CONDITION), "page": {}}
+    for name, value in members.items():
+        if name in {"files", "items", "allPages"}:
+            data[name] = value
+        else:
+            data["page" if name.startswith("page") else "condition"][name] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("command", "data", "path", "message"),
+    [
+        ("query", query(queryType=2), "/condition/queryType", "must be the number 0 or 1"),
+        ("query", query(startInvoiceDate="2026-13-01"), "/condition/startInvoiceDate", DAY),
+        ("query", query(startInvoiceDate="1711929600"), "/condition/startInvoiceDate", DAY),
+        ("query", query(startInvoiceDate=20260301), "/condition/startInvoiceDate", DAY),
+        (
+            "query",
+            query(endInvoiceDate="2026-02-01"),
+            "/condition",
+            "startInvoiceDate must not be after endInvoiceDate",
+        ),
+        ("query", query(startInvoiceValue="1,5"), "/condition/startInvoiceValue", "like a JSON number"),
+        (
+            "query",
+            query(startInvoiceValue=2, endInvoiceValue=1),
+            "/condition",
+            "startInvoiceValue must not be greater than endInvoiceValue",
+        ),
+        ("query", query(sellerName="A"), "/condition", "use buyerIdentificationNumber, buyerName"),
+        ("query", query(isInvoicePositive="perhaps"), "/condition/isInvoicePositive", "must be true or false"),
+        ("query", query(buyerNam="A"), "/condition/buyerNam", "did you mean buyerName?"),
+        ("query", query(pageSize=0), "/page/pageSize", "must be 1 or more"),
+        ("query", query(pageSize=1001), "/page/pageSize", "must be at most 1000"),
+        ("query", query(pageSize="10"), "/page/pageSize", "must be a whole number"),
+        ("query", query(pageSiz=1), "/page/pageSiz", "did you mean pageSize?"),
+        ("query", query(allPages="yes"), "/allPages", "must be true or false"),
+        ("query", query(files=["doc"]), "/files/0", "must be one of 'pdf', 'ofd' or 'xml'"),
+        ("query", query(files="pdf"), "/files", "must be a list"),
+        ("query", WITH_LOGIN, "/condition", "is required"),
+        ("download", {**WITH_LOGIN, "date": ""}, "/date", "must not be empty"),
+        ("download", {**WITH_LOGIN, "date": "a\nb"}, "/date", "must not hold control characters"),
+        ("download", {**WITH_LOGIN, "date": 5}, "/date", "must be text"),
+        ("items", {"invoiceBasicInfoId": "12a"}, "/invoiceBasicInfoId", ID),
+        ("items", {"invoiceBasicInfoId": 1.5}, "/invoiceBasicInfoId", ID),
+        ("items", {"invoiceBasicInfoId": 2**63}, "/invoiceBasicInfoId", ID),
+        ("files", {"invoiceIdList": []}, "/invoiceIdList", "must not be empty"),
+        ("files", {"invoiceIdList": [*range(1, 502)]}, "/invoiceIdList", "must be at most 500 long"),
+        ("files", {"invoiceIdList": ["1", "x"]}, "/invoiceIdList/1", ID),
+        ("stored", {}, "", "exactly one of commandId, orderNo and invoiceNumber must be given"),
+        ("stored", {"orderNo": "1"}, "", "orderNo and sellerIndentification must be given together"),
+        ("stored", {"invoiceNumber": "1234567"}, "/invoiceNumber", "must be 8 to 20 digits"),
+        ("stored", {"commandId": "1", "limit": 501}, "/limit", "must be at most 500"),
+        ("stored", {"commandId": "1", "comandId": "1"}, "/comandId", "did you mean commandId?"),
+    ],
+)
+def test_a_fault_of_a_look_up_is_told_in_plain_words(
+    command: str, data: dict[str, Any], path: str, message: str
+) -> None:
+    faults = told_of(command, data)
+
+    assert list(faults) == [path]
+    assert message in faults[path]
+
+
 def test_many_faults_are_counted() -> None:
     """A list of two thousand spoilt lines makes no event of a megabyte."""
     faults = told(invoiceItems=[{}] * 40)
@@ -114,3 +196,12 @@ def test_a_long_member_name_is_cut() -> None:
 )
 def test_no_message_repeats_a_value(name: str, value: Any) -> None:
     assert SECRET not in "".join(told(**{name: value}).values())
+
+
+@given(
+    st.sampled_from([*CommandType]),
+    st.sampled_from(sorted({name for model in COMMANDS.values() for name in model.model_fields})),
+    st.sampled_from([SECRET, [SECRET], {"x": SECRET}, SECRET * 200, f"{SECRET}\x00", {SECRET[:5]: SECRET}]),
+)
+def test_no_message_about_a_look_up_repeats_a_value(command: CommandType, name: str, value: Any) -> None:
+    assert SECRET not in "".join(told_of(command.removeprefix("invoice."), {name: value}).values())

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.commands import Invoice, IssueInvoice, Login
-from contracts.limits import InvoiceLimits, check_command, check_invoice, check_login
+from contracts.commands import Invoice, IssueInvoice
+from contracts.limits import InvoiceLimits, check_command, check_company, check_invoice, check_login
+from contracts.lookups import QueryInvoices, ReadStored
+from contracts.members import Login
 from tests.unit.contracts.orders import BUYER, SELLER, invoice, item, login
 
 LIMITS = InvoiceLimits()
@@ -22,7 +24,7 @@ def faults(checked: Invoice, limits: InvoiceLimits = LIMITS) -> list[str]:
 
 def warned(checked: Login, seller: str = SELLER) -> list[str]:
     """The codes of the warnings about a login."""
-    return [warning.code for warning in check_login(checked, seller)]
+    return [warning.code for warning in [*check_company(checked, seller), *check_login(checked)]]
 
 
 def test_a_usual_invoice_has_nothing_to_be_said_about() -> None:
@@ -240,10 +242,25 @@ class TestLogin:
     def test_shanxi_for_shaanxi_is_said_loudly(self) -> None:
         """Domain 4.3: the classic typo."""
         code = "91610101EXAMPLE010"
-        warnings = check_login(login(companyCode=code, area="shanxi"), code)
+        warnings = check_login(login(companyCode=code, area="shanxi"))
 
         [confused] = [warning for warning in warnings if warning.code == "area_confused"]
         assert "CHECK THIS" in confused.message
+
+    def test_the_login_of_a_query_is_looked_at_without_a_seller(self) -> None:
+        """Nothing is wrong with asking for another's invoices: those that one received."""
+        checked = login(companyCode="91330106552613092B", area="atlantis")
+        condition = {"queryType": 1, "startInvoiceDate": "2026-03-01", "endInvoiceDate": "2026-03-31"}
+        query = QueryInvoices.model_validate({"userId": "1", "login": checked, "condition": condition})
+
+        errors, warnings = check_command(query, LIMITS)
+
+        assert errors == []
+        assert [(warning.code, warning.path) for warning in warnings] == [
+            ("check_digit", "/login/companyCode"),
+            ("unknown_area", "/login/area"),
+        ]
+        assert check_command(ReadStored(commandId="1"), LIMITS) == ([], [])
 
     def test_unknown_words_are_sent_with_a_warning(self) -> None:
         """Trap 22."""

@@ -5,8 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from contracts.commands import COMMANDS
 from contracts.failures import RETRYABLE, FailureCode, RejectionCode
+from contracts.found import InvoiceFile, StoredInvoice
+from contracts.lookups import Condition, Page
 from contracts.schema_files import event_models
 
 CONTRACTS = Path(__file__).resolve().parents[3] / "contracts"
@@ -26,7 +30,21 @@ def test_what_may_be_sent_again_is_marked(code: FailureCode) -> None:
 
 @pytest.mark.parametrize("event", event_models())
 def test_every_event_is_explained(event: str) -> None:
-    assert f"| `{event}` |" in GUIDE
+    """By its own name, or as an outcome that every command may have."""
+    outcome = event.rpartition(".")[2]
+    names = [event, f"<type>.{outcome}"] if outcome in {"failed", "rejected"} else [event]
+    assert any(f"| `{name}` |" in GUIDE for name in names)
+
+
+MODELS = [*COMMANDS.values(), Condition, Page, *event_models().values(), InvoiceFile, StoredInvoice]
+
+
+@pytest.mark.parametrize("model", dict.fromkeys(MODELS), ids=lambda model: model.__name__)
+def test_every_member_is_named(model: type[BaseModel]) -> None:
+    """Those of commands and events, but for the long lists inside them that the schemas tell."""
+    unnamed = [name for name in model.model_fields if not re.search(rf"[`.]{name}(`|: )", GUIDE)]
+
+    assert unnamed == []
 
 
 def test_every_warning_is_named() -> None:

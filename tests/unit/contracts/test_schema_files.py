@@ -9,15 +9,20 @@ import pytest
 from pydantic import ValidationError
 
 from contracts import example_files
-from contracts.commands import IssueInvoice
+from contracts.commands import COMMANDS, CommandType
 from contracts.envelope import loads
 from contracts.schema_files import event_models, schemas
 
 SCHEMAS = schemas()
-ORDER = example_files.commands()["invoice.issue.plain"]
+PLAIN = {name.removesuffix(".plain"): data for name, data in example_files.commands().items() if ".plain" in name}
 EXAMPLES: dict[str, list[Any]] = {
-    "invoice.issue": [example_files.commands()["invoice.issue"], example_files.commands()["invoice.issue.manual"]],
-    "invoice.issue.data": [ORDER],
+    **{
+        str(command): [
+            example for name, example in example_files.commands().items() if name in {command, f"{command}.manual"}
+        ]
+        for command in COMMANDS
+    },
+    **{f"{command}.data": [data] for command, data in PLAIN.items()},
     **{name: [example] for name, example in example_files.events().items()},
     **{f"{name}.data": [example["data"]] for name, example in example_files.events().items()},
     **{name: [example] for name, example in example_files.frames().items()},
@@ -29,18 +34,18 @@ def accepts(name: str, value: Any) -> bool:
     return jsonschema.Draft202012Validator(SCHEMAS[name], format_checker=jsonschema.FormatChecker()).is_valid(value)
 
 
-def model_accepts(data: dict[str, Any]) -> bool:
+def model_accepts(data: dict[str, Any], command: str = "invoice.issue") -> bool:
     """Whether the model does."""
     try:
-        IssueInvoice.model_validate(loads(json.dumps(data)))
+        COMMANDS[CommandType(command)].model_validate(loads(json.dumps(data)))
     except ValidationError:
         return False
     return True
 
 
-def order(path: str, value: Any) -> dict[str, Any]:
-    """The example order with one member set, or removed by `...`."""
-    data = deepcopy(ORDER)
+def order(path: str, value: Any, command: str = "invoice.issue") -> dict[str, Any]:
+    """The command's example with one member set, or removed by `...`."""
+    data = deepcopy(PLAIN[command])
     *steps, last = path.strip("/").split("/")
     part: Any = data
     for step in steps:
@@ -141,6 +146,151 @@ def test_what_the_model_accepts_the_schema_accepts(path: str, value: Any) -> Non
     assert accepts("invoice.issue.data", data)
 
 
+@pytest.mark.parametrize(
+    ("command", "path", "value"),
+    [
+        ("query", "/added", 1),
+        ("query", "/condition", ...),
+        ("query", "/condition/added", 1),
+        ("query", "/condition/queryType", 2),
+        ("query", "/condition/queryType", "0"),
+        ("query", "/condition/startInvoiceDate", ...),
+        ("query", "/condition/startInvoiceDate", "2026-13-01"),
+        ("query", "/condition/startInvoiceDate", "2026-3-1"),
+        ("query", "/condition/startInvoiceDate", "1711929600"),
+        ("query", "/condition/startInvoiceDate", "2026-03-01T00:00:00Z"),
+        ("query", "/condition/endInvoiceDate", None),
+        ("query", "/condition/isInvoicePositive", "yes"),
+        ("query", "/condition/isInvoicePositive", 1),
+        ("query", "/condition/startInvoiceValue", "1,000"),
+        ("query", "/condition/startInvoiceValue", True),
+        ("query", "/condition/buyerName", "a\tb"),
+        ("query", "/condition/buyerName", 5),
+        ("query", "/condition/sellerName", "the seller of what was issued is the one who asks"),
+        ("query", "/condition/sellerIdentificationNumber", "91330100EXAMPLE01D"),
+        ("query", "/page/pageSize", 0),
+        ("query", "/page/pageSize", 1001),
+        ("query", "/page/pageSize", "10"),
+        ("query", "/page/pageSize", 1.5),
+        ("query", "/page/pageNumber", 0),
+        ("query", "/page", None),
+        ("query", "/allPages", "true"),
+        ("query", "/items", 1),
+        ("query", "/files", ["doc"]),
+        ("query", "/files", None),
+        ("query", "/login", ...),
+        ("query", "/credential", "both"),
+        ("query", "/userId", ...),
+        ("download", "/date", ...),
+        ("download", "/date", ""),
+        ("download", "/date", "a\nb"),
+        ("download", "/date", 20260301),
+        ("download", "/login", None),
+        ("items", "/invoiceBasicInfoId", ...),
+        ("items", "/invoiceBasicInfoId", 0),
+        ("items", "/invoiceBasicInfoId", -1),
+        ("items", "/invoiceBasicInfoId", 1.5),
+        ("items", "/invoiceBasicInfoId", 2**63),
+        ("items", "/invoiceBasicInfoId", "0"),
+        ("items", "/invoiceBasicInfoId", "12a"),
+        ("items", "/invoiceBasicInfoId", "１２"),
+        ("items", "/invoiceBasicInfoId", True),
+        ("items", "/userId", "1111"),
+        ("files", "/invoiceIdList", ...),
+        ("files", "/invoiceIdList", []),
+        ("files", "/invoiceIdList", [str(number) for number in range(1, 502)]),
+        ("files", "/invoiceIdList", "1"),
+        ("files", "/invoiceIdList", ["x"]),
+        ("files", "/typeList", []),
+        ("files", "/typeList", ["PDF"]),
+        ("stored", "/commandId", "SO-1"),
+        ("stored", "/invoiceNumber", "26332000000000000042"),
+        ("stored", "/orderNo", ...),
+        ("stored", "/sellerIndentification", ...),
+        ("stored", "/sellerIdentification", "91330100EXAMPLE01D"),
+        ("stored", "/limit", 0),
+        ("stored", "/limit", 501),
+        ("stored", "/offset", -1),
+        ("stored", "/offset", "0"),
+        ("stored", "/added", 1),
+    ],
+)
+def test_what_the_model_of_a_look_up_refuses_its_schema_refuses(command: str, path: str, value: Any) -> None:
+    """As above, command by command."""
+    data = order(path, value, f"invoice.{command}")
+
+    assert not model_accepts(data, f"invoice.{command}")
+    assert not accepts(f"invoice.{command}.data", data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"commandId": None},
+        {"invoiceNumber": "1234567"},
+        {"invoiceNumber": "2" * 21},
+        {"commandId": ""},
+        {"orderNo": "1"},
+    ],
+)
+def test_stored_data_are_named_in_one_way(data: dict[str, Any]) -> None:
+    """Neither none nor two, and an order number with its seller."""
+    assert not model_accepts(data, "invoice.stored")
+    assert not accepts("invoice.stored.data", data)
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "value"),
+    [
+        ("query", "/page", ...),
+        ("query", "/page/pageNumber", ...),
+        ("query", "/allPages", False),
+        ("query", "/items", False),
+        ("query", "/files", []),
+        ("query", "/files", ["xml"]),
+        ("query", "/condition/startInvoiceValue", -12.5),
+        ("query", "/condition/startInvoiceValue", "12.50"),
+        ("query", "/condition/startInvoiceValue", ""),
+        ("query", "/condition/startInvoiceValue", None),
+        ("query", "/condition/isInvoicePositive", "是"),
+        ("query", "/condition/isInvoicePositive", "否"),
+        ("query", "/condition/isInvoicePositive", ""),
+        ("query", "/condition/isInvoicePositive", True),
+        ("query", "/condition/isInvoicePositive", None),
+        ("query", "/condition/buyerName", "示例"),
+        ("query", "/condition/sellerName", ""),
+        ("query", "/condition/sellerIdentificationNumber", None),
+        ("query", "/login/companyName", ...),
+        ("download", "/date", " 2024-04-12 10:10:10 "),
+        ("download", "/date", "some other day"),
+        ("items", "/invoiceBasicInfoId", 2**63 - 1),
+        ("items", "/invoiceBasicInfoId", str(2**63 - 1)),
+        ("items", "/invoiceBasicInfoId", "007"),
+        ("files", "/invoiceIdList", [1, "1", "2"]),
+        ("files", "/invoiceIdList", [str(number) for number in range(1, 501)]),
+        ("files", "/typeList", ...),
+        ("stored", "/limit", 500),
+        ("stored", "/commandId", None),
+    ],
+)
+def test_what_the_model_of_a_look_up_accepts_its_schema_accepts(command: str, path: str, value: Any) -> None:
+    """And the other way round."""
+    data = order(path, value, f"invoice.{command}")
+
+    assert model_accepts(data, f"invoice.{command}")
+    assert accepts(f"invoice.{command}.data", data)
+
+
+def test_the_counterparty_of_what_was_received_is_the_seller() -> None:
+    """Trap 56, the other way round."""
+    received = order("/condition/queryType", 1, "invoice.query")
+    for member, is_good in (("sellerName", True), ("buyerName", False)):
+        data = deepcopy(received)
+        data["condition"][member] = "示例"
+        assert model_accepts(data, "invoice.query") == accepts("invoice.query.data", data) == is_good
+
+
 @pytest.mark.parametrize("vendors", ["buyerIndentification", "sellerIndentification"])
 def test_the_right_spelling_is_in_the_schema(vendors: str) -> None:
     """Trap 26."""
@@ -149,6 +299,14 @@ def test_the_right_spelling_is_in_the_schema(vendors: str) -> None:
 
     assert model_accepts(data)
     assert accepts("invoice.issue.data", data)
+
+
+def test_the_right_spelling_names_a_stored_order_as_well() -> None:
+    """Trap 26."""
+    data = order("/sellerIndentification", ..., "invoice.stored") | {"sellerIdentification": "91330100EXAMPLE01D"}
+
+    assert model_accepts(data, "invoice.stored")
+    assert accepts("invoice.stored.data", data)
 
 
 def test_extension_attributes_pass_and_other_types_do_not() -> None:
@@ -164,8 +322,13 @@ def test_the_vendors_frames_carry_numbers() -> None:
     """Money leaves as a JSON number; text would be refused by the vendor."""
     frame = deepcopy(example_files.frames()["gateway.invoice_info"])
     frame["data"]["invoiceItems"][0]["unitPrice"] = "100"
+    query = deepcopy(example_files.frames()["gateway.query_invoice"])
+    query["data"]["condition"]["startInvoiceValue"] = 12.5
+    assert accepts("gateway.query_invoice", query)
+    query["data"]["condition"]["startInvoiceValue"] = "12.5"
 
     assert not accepts("gateway.invoice_info", frame)
+    assert not accepts("gateway.query_invoice", query)
 
 
 @pytest.mark.parametrize("word", ["prefixItems", "unevaluatedProperties", "$dynamicRef", "dependentSchemas"])

@@ -1,95 +1,16 @@
 """The session on a socket that is a fake: what is lost, what is kept, what is measured."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
-from websockets.protocol import State
 
 from tests.unit.gateway.dialogue import INVOICE, LOGIN, PASSWORD, RESULT, SUBMISSION, data_uri, frame, picture
+from tests.unit.gateway.stage import LOST, Stage
 from worker.errors import InDoubt, Transient
-from worker.gateway import websocket
-from worker.gateway.client import WebSocketGateway
-from worker.ports import Disconnected, Gateway, GatewaySession, LoginAnswered, QrShown, ResultShown, Submission
-from worker.settings import Settings
-
-LOST = ConnectionClosedError(None, None)
-
-
-class FakeTransport:
-    """Remembers that it was cut."""
-
-    is_cut = False
-
-    def abort(self) -> None:
-        self.is_cut = True
-
-
-class FakeSocket:
-    """A socket whose other side is the test: `say` and `fail`."""
-
-    def __init__(self) -> None:
-        self.state = State.OPEN
-        self.transport = FakeTransport()
-        self.sent: list[str] = []
-        self.send_error: Exception | None = None
-        self.close_error: Exception | None = None
-        self._incoming: asyncio.Queue[str | Exception] = asyncio.Queue()
-
-    def say(self, *frames: str | Exception) -> None:
-        for spoken in frames:
-            self._incoming.put_nowait(spoken)
-
-    async def send(self, text: str) -> None:
-        if self.send_error is not None:
-            raise self.send_error
-        self.sent.append(text)
-
-    async def recv(self) -> str:
-        spoken = await self._incoming.get()
-        if isinstance(spoken, Exception):
-            self.state = State.CLOSED
-            raise spoken
-        return spoken
-
-    async def close(self) -> None:
-        if self.close_error is not None:
-            raise self.close_error
-        self.state = State.CLOSED
-
-
-class Stage:
-    """A gateway whose sockets are fakes, and what it observed."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
-        self.socket = FakeSocket()
-        self.urls: list[str] = []
-        self.headers: list[Mapping[str, str]] = []
-        self.observed: list[tuple[str, float]] = []
-
-        async def open_socket(url: str, headers: Mapping[str, str], *_: Any) -> FakeSocket:
-            self.urls.append(url)
-            self.headers.append(headers)
-            return self.socket
-
-        monkeypatch.setattr(websocket, "open_socket", open_socket)
-        self.gateway: Gateway = WebSocketGateway(
-            Settings(_env_file=None, gateway_url="ws://gateway.test/prefix/", **settings),
-            observe=lambda operation, seconds: self.observed.append((operation, seconds)),
-        )
-
-    async def submitted(self) -> GatewaySession:
-        """A session that has submitted an invoice."""
-        session = await self.gateway.connect("1111")
-        await session.login(LOGIN)
-        self.socket.say(frame("login", "1"))
-        assert await session.receive() == LoginAnswered(accepted=True)
-        await session.submit(SUBMISSION)
-        return session
+from worker.ports import Disconnected, QrShown, ResultShown, Submission
 
 
 @pytest.fixture

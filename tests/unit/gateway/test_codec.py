@@ -11,16 +11,8 @@ from pydantic import SecretStr
 
 from contracts import gateway
 from tests.unit.gateway.dialogue import INVOICE, LOGIN, PASSWORD, SUBMISSION
-from worker.gateway.codec import (
-    IgnoredReason,
-    Reply,
-    decimal_of,
-    flag_of,
-    invoice_frame,
-    login_frame,
-    read_frame,
-    text_of,
-)
+from worker.gateway.codec import IgnoredReason, Reply, invoice_frame, login_frame, read_frame
+from worker.gateway.values import decimal_of, flag_of, text_of
 from worker.ports import Submission
 
 

@@ -32,6 +32,15 @@ def test_a_login_is_read_and_put_into_the_vendors_words(directory: Path) -> None
     assert login.password.get_secret_value() == "s3cret-word"
 
 
+@pytest.mark.parametrize(
+    ("members", "name"), [({}, None), ({"companyName": ""}, None), ({"companyName": "甲公司"}, "甲公司")]
+)
+def test_a_companys_name_may_stand_in_the_file(directory: Path, members: dict[str, str], name: str | None) -> None:
+    (directory / "shop-1.json").write_text(json.dumps(LOGIN | members), encoding="utf-8")
+
+    assert CredentialDirectory(str(directory)).load("shop-1").company_name == name
+
+
 def test_a_file_without_ending_serves_too(directory: Path) -> None:
     (directory / "shop-2").write_text(json.dumps(LOGIN), encoding="utf-8")
 

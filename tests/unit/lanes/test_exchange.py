@@ -13,7 +13,7 @@ from tests.builders import make_command, make_data, make_invoice, make_result
 from tests.lane_fakes import After, Answer, Script, Stage
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.errors import InDoubt, LeaseLost, Permanent, Transient
-from worker.lanes.exchange import Exchange
+from worker.lanes.issue_exchange import IssueExchange
 from worker.lanes.line import Line
 from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrRefused, QrShown, ResultRefused
 from worker.records import AccountState, Command, CommandState
@@ -31,11 +31,11 @@ class Played:
         self.journal = self.stage.journal
         self.gateway = self.stage.gateway
 
-    async def prepare(self, command: Command = WAITING) -> Exchange:
+    async def prepare(self, command: Command = WAITING) -> IssueExchange:
         claim = await self.stage.claim(command)
         self.stage.acts.clear()
         self.line = Line(self.stage.services, claim.lease)
-        return Exchange(self.stage.services, self.line, claim.command, may_take_next=lambda: True)
+        return IssueExchange(self.stage.services, self.line, claim.command, may_take_next=lambda: True)
 
     async def run(self, command: Command = WAITING) -> Command | None:
         return await (await self.prepare(command)).run()
@@ -385,7 +385,7 @@ async def test_third_refusal_suspends_and_the_account_is_left_alone() -> None:
 async def test_accepted_login_forgets_the_refusals_before_it() -> None:
     played = Played(make_result())
     exchange = await played.prepare()
-    account = exchange._ready_order().account
+    account = exchange._access().account
     played.journal.accounts[account] = AccountState(refusals=2)
 
     await exchange.run()

@@ -10,19 +10,19 @@ from tests.lane_fakes import FakeCredentials, Script, Stage
 from tests.virtual_time import in_virtual_time
 from worker.errors import LeaseLost, Transient
 from worker.lanes.line import Interruption, Line
-from worker.lanes.order import Order, read_order
+from worker.lanes.order import Access, read_order
 from worker.ports import LoginAnswered
 
 
-def order_of(**login: str) -> Order:
-    return read_order(make_command(data=make_data(login=make_login(**login))), FakeCredentials())
+def access_of(**login: str) -> Access:
+    return read_order(make_command(data=make_data(login=make_login(**login))), FakeCredentials()).access
 
 
 async def connected(**fields: Any) -> tuple[Stage, Line]:
     stage = Stage(**fields)
     await stage.lease()
     line = Line(stage.services, make_lease())
-    await line.connect(order_of())
+    await line.connect(access_of())
     return stage, line
 
 
@@ -99,7 +99,7 @@ async def test_interruption_ends_a_handshake_and_leaves_no_session() -> None:
     asyncio.get_running_loop().call_later(1, lambda: line.interrupt(lease_is_lost=False))
 
     with pytest.raises(Interruption):
-        await line.connect(order_of())
+        await line.connect(access_of())
 
     assert now() == 1
     assert not stage.gateway.open_sessions
@@ -114,7 +114,7 @@ async def test_interrupted_line_never_connects_again() -> None:
     line.interrupt(lease_is_lost=True)
 
     with pytest.raises(Interruption):
-        await line.connect(order_of())
+        await line.connect(access_of())
 
     assert stage.gateway.connections == 0
 
@@ -126,7 +126,7 @@ async def test_line_does_not_connect_at_the_end_of_the_lease() -> None:
     await asyncio.sleep(50)
 
     with pytest.raises(LeaseLost):
-        await Line(stage.services, make_lease()).connect(order_of())
+        await Line(stage.services, make_lease()).connect(access_of())
 
     assert stage.gateway.connections == 0
 
@@ -137,7 +137,7 @@ async def test_handshake_that_times_out_may_be_tried_again() -> None:
     await stage.lease()
 
     with pytest.raises(Transient):
-        await Line(stage.services, make_lease()).connect(order_of())
+        await Line(stage.services, make_lease()).connect(access_of())
 
 
 @in_virtual_time
@@ -199,8 +199,8 @@ async def test_dropped_session_sends_nothing_more() -> None:
 async def test_session_of_other_credentials_is_closed_and_not_used() -> None:
     stage, line = await connected()
 
-    assert await line.serves(order_of())
-    assert not await line.serves(order_of(phone="other"))
+    assert await line.serves(access_of())
+    assert not await line.serves(access_of(phone="other"))
     assert not stage.gateway.open_sessions
 
 

@@ -14,8 +14,13 @@ from worker.records import (
     Copy,
     Event,
     EventRecord,
+    FileRow,
+    FoundRow,
+    Pruned,
     Route,
     Settlement,
+    Stored,
+    StoredFilter,
     UndeliverableReply,
 )
 
@@ -94,6 +99,14 @@ class FakeOperatorJournal:
         self.settlements: list[Settlement] = []
         self.set_aside: list[UndeliverableReply] = []
         self.bound: dict[str, int] = {}
+        self.lost_numbers: list[Command] = []
+        """Issued, and no look-up found the number."""
+        self.kept: list[Stored] = []
+        """What is stored of invoices, newest first."""
+        self.asked_for: list[StoredFilter] = []
+        self.prunings: list[Pruned] = []
+        """What each round of pruning will forget; then nothing."""
+        self.pruned_before: list[tuple[datetime, bool]] = []
         self.loses_races = False
         self.is_open = False
 
@@ -120,6 +133,28 @@ class FakeOperatorJournal:
 
     async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
         return [c for c in self.held if not states or c.state in states][:limit]
+
+    async def unconfirmed(self, limit: int = 100) -> Sequence[Command]:
+        return self.lost_numbers[:limit]
+
+    async def stored(self, wanted: StoredFilter) -> tuple[int, Sequence[Stored]]:
+        """Heeds names, the user and the page; the days and the buyer are the stores' matter."""
+        self.asked_for.append(wanted)
+        found = [
+            each
+            for each in self.kept
+            if wanted.number in {None, each.invoice.number}
+            and (not wanted.invoice_ids or each.invoice.invoice_id in wanted.invoice_ids)
+            and wanted.user_id in {None, each.user_id}
+        ]
+        return len(found), found[wanted.offset : wanted.offset + wanted.limit]
+
+    async def prune(self, before: datetime, *, dry_run: bool, limit: int = 1000) -> Pruned:
+        self.pruned_before.append((before, dry_run))
+        if dry_run:
+            counts = [[getattr(each, name) for each in self.prunings] for name in Pruned.__dataclass_fields__]
+            return Pruned(*map(sum, counts))
+        return self.prunings.pop(0) if self.prunings else Pruned()
 
     async def backlog(self, now: datetime) -> Backlog:
         return Backlog(1, now, 1, 0, 2, now, len(self.set_aside), 0)
@@ -158,6 +193,27 @@ def _moved(held: Command, settlement: Settlement) -> Command:
         key=held.key, source=held.source, id=held.id, state=settlement.to, invoice_number=settlement.invoice_number,
         settled_at=settlement.at if settlement.to in FINAL else None,
     )  # fmt: skip
+
+
+def stored(number: str | None = NUMBER, invoice_id: str = "1778381047770263553", **changes: Any) -> Stored:
+    """An invoice that a look-up brought, with a PDF and an OFD."""
+    data = {"id": invoice_id, "buyerName": "示例购买方", "invoiceDate": "2026-03-01T12:00:02.000+08:00",
+            "totalAmount": "394.06", "totalTax": "3.94", "totalPriceAndTax": "398.00"}  # fmt: skip
+    invoice = FoundRow(
+        identity=number or f"id:{invoice_id}", invoice_id=invoice_id, number=number, query_type=0, invoice_date=NOW,
+        seller_id="S", seller_name="Seller", buyer_id="B", buyer_name="示例购买方", total="398.00",
+        data=dumps({**data, **({"countETicketNumbers": number} if number else {})}),
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        "invoice": invoice,
+        "user_id": "user-1",
+        "items": dumps([{"itemName": "Paper", "amount": "394.06"}]),
+        "files": tuple(FileRow(invoice_id, kind, f"http://f/{invoice_id}.{kind}", number) for kind in ("ofd", "pdf")),
+        "seen_at": NOW,
+        "command_id": "cmd-1",
+        "command_state": CommandState.COMPLETED,
+    }
+    return Stored(**{**values, **changes})
 
 
 def undeliverable(seq: int) -> UndeliverableReply:

@@ -9,11 +9,12 @@ import pytest
 
 from worker.errors import JournalUnavailable, NotFound, NotResolvable
 from worker.ops.control import RemoteOperations, control_server, database_file, socket_path
-from worker.ops.operations import AmbiguousCommand, BadRequest, Operations
-from worker.records import CommandState
+from worker.ops.operations import AmbiguousCommand, Operations
+from worker.ops.stored import BadRequest
+from worker.records import CommandState, Pruned
 from worker.settings import Settings
 
-from .fakes import NUMBER, FakeClock, FakeOperatorJournal, command, event, undeliverable
+from .fakes import NUMBER, FakeClock, FakeOperatorJournal, command, event, stored, undeliverable
 
 
 @pytest.fixture
@@ -29,12 +30,18 @@ async def test_every_operation_answers_through_the_socket_as_it_would_at_home(pa
     journal = FakeOperatorJournal(command())
     journal.tell(1, event(1, "in_doubt", {}))
     journal.set_aside = [undeliverable(5), undeliverable(6)]
+    journal.lost_numbers, journal.kept, journal.prunings = [command(key=9)], [stored()], [Pruned(commands=7)]
     home, remote = _operations(journal), RemoteOperations(path)
 
     async with control_server(home, path):
         assert await remote.answers()
         assert await remote.status("cmd-1") == await home.status("cmd-1")
         assert await remote.commands(["in_doubt"]) == await home.commands(["in_doubt"])
+        assert await remote.commands(["unconfirmed"]) == await home.commands(["unconfirmed"])
+        assert await remote.invoices({"number": NUMBER}, 5) == await home.invoices({"number": NUMBER}, 5)
+        assert await remote.files([NUMBER, "8"]) == await home.files([NUMBER, "8"])
+        assert (await remote.prune("2026-01-01T12:00:00Z", dry_run=True))["commands"] == 7
+        assert (await remote.prune("2026-01-01T12:00:00Z"))["commands"] == 7
         assert await remote.replay("cmd-1", "erp") == {"commandId": "cmd-1", "commandSource": "erp", "copies": 2}
         assert await remote.replies() == await home.replies()
         assert await remote.resend_replies([5]) == {"resent": 1}

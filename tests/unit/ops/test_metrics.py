@@ -9,7 +9,8 @@ from worker.records import Backlog
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BACKLOG = Backlog(
     waiting=7, oldest_waiting_at=NOW - timedelta(seconds=90), in_doubt=2, held=1, outbox=5,
-    oldest_outbox_at=NOW - timedelta(seconds=3), undeliverable=4, suspended_accounts=1, overdue=6,
+    oldest_outbox_at=NOW - timedelta(seconds=3), undeliverable=4, suspended_accounts=1, sought=6, unconfirmed=3,
+    overdue=6,
     oldest_submitted_at=NOW - timedelta(seconds=40), oldest_in_doubt_at=NOW - timedelta(hours=1), needs_person=2,
     outbox_due_at=NOW - timedelta(seconds=2),
 )  # fmt: skip
@@ -61,7 +62,11 @@ def test_every_hook_is_counted_under_its_labels() -> None:
     metrics.submitted()
     metrics.lease_lost()
     metrics.lanes(3, 2)
-    metrics.gateway_answered("login", 0.2)
+    metrics.page_found(10, 30)
+    metrics.page_found(0, 0)
+    metrics.looked_up("found")
+    for operation in ("login", "query", "download", "items", "files"):
+        metrics.gateway_answered(operation, 0.2)
     metrics.draining()
 
     text = _text(metrics)
@@ -78,7 +83,15 @@ def test_every_hook_is_counted_under_its_labels() -> None:
         "fapiao_lease_losses_total 1.0",
         "fapiao_lanes_active 3.0",
         "fapiao_sessions_open 2.0",
+        "fapiao_pages_total 2.0",
+        "fapiao_invoices_found_total 10.0",
+        "fapiao_files_found_total 30.0",
+        'fapiao_look_ups_total{verdict="found"} 1.0',
         'fapiao_gateway_latency_seconds_count{operation="login"} 1.0',
+        'fapiao_gateway_latency_seconds_count{operation="query"} 1.0',
+        'fapiao_gateway_latency_seconds_count{operation="download"} 1.0',
+        'fapiao_gateway_latency_seconds_count{operation="items"} 1.0',
+        'fapiao_gateway_latency_seconds_count{operation="files"} 1.0',
         "fapiao_draining 1.0",
     ):
         assert line in text.splitlines()
@@ -91,10 +104,14 @@ def test_a_sender_cannot_fill_the_registry_with_labels_of_its_own() -> None:
     for number in range(50):
         metrics.admitted(f"invoice.{number}", "rejected")
         metrics.settled("invoice.issue", "failed", f"code-{number}")
+        metrics.looked_up(f"verdict-{number}")
+        metrics.gateway_answered(f"code-{number}", 1)
 
     text = _text(metrics)
     assert 'fapiao_commands_admitted_total{outcome="rejected",type="other"} 50.0' in text
     assert 'fapiao_commands_settled_total{code="other",outcome="failed",type="invoice.issue"} 50.0' in text
+    assert 'fapiao_look_ups_total{verdict="other"} 50.0' in text
+    assert 'fapiao_gateway_latency_seconds_count{operation="other"} 50.0' in text
     assert "code-7" not in text
 
 
@@ -121,6 +138,8 @@ async def test_the_backlog_is_read_while_scraping_but_not_at_every_scrape() -> N
         "fapiao_oldest_submitted_age_seconds 40.0",
         "fapiao_oldest_in_doubt_age_seconds 3600.0",
         "fapiao_outbox_overdue_seconds 2.0",
+        "fapiao_commands_sought 6.0",
+        "fapiao_commands_unconfirmed 3.0",
         "fapiao_outbox_depth 5.0",
         "fapiao_outbox_oldest_age_seconds 3.0",
         "fapiao_undeliverable_replies 4.0",

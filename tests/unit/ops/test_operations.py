@@ -6,10 +6,11 @@ import pytest
 
 from contracts.envelope import event_id
 from worker.errors import NotFound, NotResolvable
-from worker.ops.operations import AmbiguousCommand, BadRequest, Operations
-from worker.records import Command, CommandState, Copy
+from worker.ops.operations import AmbiguousCommand, Operations
+from worker.ops.stored import BadRequest
+from worker.records import Command, CommandState, Copy, Pruned, own_lane
 
-from .fakes import NOW, NUMBER, FakeClock, FakeOperatorJournal, command, event, undeliverable
+from .fakes import NOW, NUMBER, FakeClock, FakeOperatorJournal, command, event, stored, undeliverable
 
 
 def _operations(*commands: Command) -> tuple[Operations, FakeOperatorJournal]:
@@ -144,6 +145,73 @@ async def test_commands_are_listed_by_state() -> None:
         await operations.commands(["sleeping"])
     with pytest.raises(BadRequest, match="limit"):
         await operations.commands(limit=0)
+
+
+async def test_issued_without_a_number_is_asked_for_like_a_state() -> None:
+    waiting, known = command(state=CommandState.WAITING), command(key=2, id="cmd-2", state=CommandState.COMPLETED)
+    lost = [command(key=key, id=f"cmd-{key}", state=CommandState.COMPLETED, look_ups=6) for key in (4, 3)]
+    operations, journal = _operations(waiting, known, *lost)
+    journal.lost_numbers = lost
+
+    assert [c["commandId"] for c in await operations.commands(["unconfirmed"])] == ["cmd-4", "cmd-3"]
+    assert (await operations.commands(["unconfirmed"], 1))[0]["lookUps"] == 6
+    together = await operations.commands(["unconfirmed", "completed", "waiting"])
+    assert [c["commandId"] for c in together] == ["cmd-4", "cmd-3", "cmd-2", "cmd-1"]
+    with pytest.raises(BadRequest, match="unconfirmed"):
+        await operations.commands(["confirmed"])
+
+
+async def test_a_command_whose_invoice_is_sought_says_when() -> None:
+    operations, _ = _operations(command(state=CommandState.CHECKING, look_ups=1, sought_at=NOW))
+
+    told = await operations.status("cmd-1")
+
+    assert (told["state"], told["lookUps"], told["soughtAt"]) == ("checking", 1, "2026-01-01T12:00:00.000Z")
+
+
+async def test_a_lane_of_a_commands_own_is_nobodys() -> None:
+    """A look-up over HTTP has no userId, and the name of its lane is no text for people."""
+    operations, _ = _operations(command(lane=own_lane("erp", "cmd-1"), type="invoice.files"))
+
+    assert (await operations.status("cmd-1"))["userId"] is None
+
+
+async def test_stored_invoices_are_counted_and_told_page_by_page() -> None:
+    operations, journal = _operations()
+    journal.kept = [stored(), stored(NUMBER[:-1] + "9", "7", user_id="user-2")]
+
+    assert (await operations.invoices())["total"] == 2
+    told = await operations.invoices({"user_id": None}, 1, 1)
+    assert (told["total"], [each["userId"] for each in told["invoices"]]) == (2, ["user-2"])
+    assert (await operations.invoices({"user_id": "user-1"}))["total"] == 1
+    with pytest.raises(BadRequest, match="limit"):
+        await operations.invoices(limit=0)
+    json.dumps(told)
+
+
+async def test_files_are_found_by_id_and_by_number_each_once() -> None:
+    """Two users may have looked up the same invoice; its files are the same."""
+    operations, journal = _operations()
+    journal.kept = [stored(), stored(user_id="user-2"), stored(None, "7", files=())]
+
+    told = await operations.files([NUMBER, "1778381047770263553", "7", "8", "8"])
+
+    assert [(file["type"], file["countETicketNumbers"]) for file in told["files"]] == [("ofd", NUMBER), ("pdf", NUMBER)]
+    assert told["unknown"] == ["8"]
+
+
+async def test_pruning_is_one_step_before_a_time() -> None:
+    operations, journal = _operations()
+    journal.prunings = [Pruned(commands=1000, files=3), Pruned(commands=5)]
+
+    assert (await operations.prune("2026-01-01T12:00:00Z", dry_run=True))["commands"] == 1005
+    assert (await operations.prune("2026-01-01T12:00:00Z"))["files"] == 3
+    assert (await operations.prune("2026-01-01T20:00:00+08:00"))["commands"] == 5
+    assert not any((await operations.prune("2026-01-01T12:00:00Z")).values())
+    assert journal.pruned_before == [(NOW, True), (NOW, False), (NOW, False), (NOW, False)]
+    for odd in ("yesterday", "2026-01-01", "2026-01-01T12:00:00"):
+        with pytest.raises(BadRequest, match="RFC 3339"):
+            await operations.prune(odd)
 
 
 async def test_undeliverable_replies_are_listed_resent_and_discarded() -> None:

@@ -35,6 +35,8 @@ def asked(*names: str) -> dict[str, float]:
         (("qr_text",), (ShowQr("text"), AwaitScan(), *DELIVERED)),
         (("qr_unavailable",), (FailQr(),)),
         (("qr_never_scanned",), (ShowQr("data_uri", works=False),)),
+        (("no_qr", "listed_late"), (Issue(listed_after_seconds=2.0), SendResult())),
+        (("no_qr", "never_listed", "refused_but_issued"), (Issue(listed_after_seconds=None), Refuse())),
         (("no_qr", "slow"), (Pause(5.0), *DELIVERED)),
         (("no_qr", "refused"), (Refuse(),)),
         (("no_qr", "refused_but_issued"), (Issue(), Refuse())),

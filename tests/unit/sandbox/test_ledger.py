@@ -1,5 +1,6 @@
 """The books survive a crash, hold no password, and never give a number twice."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -82,6 +83,30 @@ def test_a_half_written_last_line_is_cut_off(tmp_path: Path) -> None:
     third.clear()
     third.close()
     assert path.read_bytes() == b""
+
+
+def test_when_an_invoice_is_listed_survives_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    first = Ledger(path, StoppedClock())
+    at_once = first.issue("u", ORDER)
+    first.issue("u", ORDER, listed_after_seconds=2)
+    first.issue("u", ORDER, listed_after_seconds=None)
+    again = Ledger(path, StoppedClock())
+    assert list(again.invoices.values()) == list(first.invoices.values())
+    assert list(again.listed("S", 0)) == [at_once]
+    assert again.by_id(at_once.row_id) == at_once
+    first.close()
+    again.close()
+
+
+def test_a_file_of_before_there_were_queries_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    number = "26332179582376000001"
+    told = {"number": number, "issued_at": "2026-11-27T00:00:00+08:00", "user_id": "u", "is_draft": False}
+    path.write_text(json.dumps({"invoice": {**told, "order": {"sellerIndentification": "S"}}}) + "\n", encoding="utf-8")
+    ledger = Ledger(path)
+    assert [invoice.number for invoice in ledger.listed("S", 0)] == [number]
+    ledger.close()
 
 
 @pytest.mark.parametrize("order", [None, [], {"remark": 7}])

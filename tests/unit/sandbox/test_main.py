@@ -1,5 +1,6 @@
 """The command line of the sandbox becomes its options."""
 
+from datetime import date
 from pathlib import Path
 
 from worker.sandbox.__main__ import options_from
@@ -11,7 +12,24 @@ def test_no_arguments_are_the_defaults() -> None:
 
 
 def test_every_argument_has_its_option() -> None:
-    arguments = "--port 1 --qr auto --auto-scan-seconds 2 --ledger-path a.jsonl --careful-unregister"
+    arguments = (
+        "--port 1 --qr auto --auto-scan-seconds 2 --ledger-path a.jsonl --careful-unregister --query-delay-seconds 1 "
+        "--download-delay-seconds 2 --archive-count 5000 --archive-seed 7 --archive-from 2025-01-01 "
+        "--archive-to 2025-06-30 --archive-company C --files-not-ready 1 --notice-at-end"
+    )
     assert options_from(arguments.split()) == SandboxOptions(
-        port=1, qr="auto", auto_scan_seconds=2.0, ledger_path=Path("a.jsonl"), naive_unregister=False
+        port=1,
+        qr="auto",
+        auto_scan_seconds=2.0,
+        ledger_path=Path("a.jsonl"),
+        naive_unregister=False,
+        query_delay_seconds=1.0,
+        download_delay_seconds=2.0,
+        archive_count=5000,
+        archive_seed=7,
+        archive_from=date(2025, 1, 1),
+        archive_to=date(2025, 6, 30),
+        archive_company="C",
+        files_not_ready=1,
+        notice_per_page=False,
     )

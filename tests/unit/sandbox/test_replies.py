@@ -54,7 +54,7 @@ def test_a_status_has_the_word_asked_for(faults: tuple[str, ...], success: Any, 
 
 def test_a_frame_names_the_user_as_text_or_as_a_number() -> None:
     """Trap 7."""
-    assert frame("login", "1111", "1", {}) == '{"type": "login", "sendToId": "1111", "data": "1"}'
+    assert frame("login", "1111", "1", {}) == '{"type":"login","sendToId":"1111","data":"1"}'
     assert json.loads(frame("login", "1111", "1", {"numeric_send_to_id": 0.0}))["sendToId"] == 1111
     assert json.loads(frame("login", "a1", "1", {"numeric_send_to_id": 0.0}))["sendToId"] == "a1"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from worker.sandbox.vendor import Scan, ScanState, Vendor, invoice_violations, login_violations
+from worker.sandbox.vendor import Scan, ScanState, Vendor, invoice_violations, login_violations, query_violations
 
 LOGIN = {"companyCode": "c", "phone": "p", "password": "x", "area": "zhejiang", "role": "法定代表人"}
 TEXTS = (
@@ -73,6 +73,15 @@ def test_overlapping_exchanges_of_one_user_are_counted() -> None:
     vendor.exchange_ended("u")
     vendor.exchange_began("u")
     assert (vendor.of("u").max_exchanges, vendor.of("u").submissions) == (2, 3)
+
+
+def test_pages_are_counted_and_a_query_is_counted_by_its_first_page() -> None:
+    vendor = Vendor()
+    for page in (1, 2, 3, 1):
+        vendor.query_began("u", page)
+        vendor.exchange_ended("u")
+    seen = vendor.of("u")
+    assert (seen.queries, seen.pages, seen.submissions, seen.max_exchanges) == (2, 4, 0, 1)
 
 
 def test_a_scan_is_settled_once_and_a_confirmed_one_makes_the_face_known() -> None:
@@ -149,3 +158,56 @@ def test_a_missing_member_is_told_without_any_value() -> None:
     assert "buyerName is missing" in told
     assert not any("12345" in text for text in told)
     assert invoice_violations("text") == ["data is not an object"]
+
+
+QUERY: dict[str, Any] = {
+    "login": {**LOGIN, "companyName": "乙公司"},
+    "condition": {
+        "queryType": 0,
+        "invoiceSource": None,
+        "countETicketNumbers": "",
+        "sellerName": None,
+        "startInvoiceValue": None,
+        "endInvoiceValue": Decimal("1.5"),
+        "startInvoiceDate": "2024-04-01",
+        "endInvoiceDate": "2024-04-12",
+    },
+    "page": {"pageSize": 10, "pageNumber": 1},
+}
+
+
+def test_the_manuals_query_fits() -> None:
+    assert query_violations(QUERY) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "said"),
+    [
+        ("login", {"area": 7}, "login.area is not text"),
+        ("condition", {"queryType": "0"}, "condition.queryType is missing or not what the manual says"),
+        ("condition", {"queryType": True}, "condition.queryType is missing or not what the manual says"),
+        ("condition", {"startInvoiceDate": None}, "condition.startInvoiceDate is missing or not what the manual says"),
+        (
+            "condition",
+            {"endInvoiceDate": "20240412"},
+            "condition.endInvoiceDate is missing or not what the manual says",
+        ),
+        ("condition", {"startInvoiceValue": "1"}, "condition.startInvoiceValue is not a number"),
+        ("condition", {"buyerName": 1}, "condition.buyerName is not text"),
+        ("condition", {"novel": 1}, "condition.novel is not in the manual"),
+        ("page", {"pageNumber": 0}, "page.pageNumber is not an integer from 1"),
+        ("page", {"pageSize": "10"}, "page.pageSize is not an integer from 1"),
+        ("page", {"novel": 1}, "page.novel is not in the manual"),
+    ],
+)
+def test_a_query_that_leaves_the_manual_is_told_where(part: str, changes: dict[str, Any], said: str) -> None:
+    assert query_violations({**QUERY, part: {**QUERY[part], **changes}}) == [said]
+
+
+@pytest.mark.parametrize("data", [None, "0", {}, {**QUERY, "page": None}])
+def test_a_query_without_its_three_parts_is_no_query(data: Any) -> None:
+    assert query_violations(data) == ["data is not an object with login, condition and page"]
+
+
+def test_a_fourth_part_is_not_in_the_manual() -> None:
+    assert query_violations({**QUERY, "novel": {}}) == ["novel is not in the manual"]

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.errors import ConfigurationError
-from worker.journal.postgres import intake, lanes, operator, outbox, schema, steps
+from worker.journal.postgres import found, intake, lanes, look_ups, operator, outbox, prune, schema, steps
 from worker.journal.postgres.hints import Hints
 from worker.journal.postgres.pool import Connections
 from worker.journal.postgres.statements import Statements
@@ -27,12 +27,16 @@ from worker.records import (
     CommandState,
     EventRecord,
     Following,
+    FoundRow,
     LaneLease,
     LooseEvent,
     NewCommand,
     OutboxRow,
+    Pruned,
     Settlement,
     Step,
+    Stored,
+    StoredFilter,
     UndeliverableReply,
 )
 
@@ -181,11 +185,43 @@ class PostgresJournal:
             self._hints.send()
         return settled
 
+    async def has_earlier(self, command: Command, now: datetime) -> bool:
+        return await self._run(lambda s: look_ups.has_earlier(s, command, now))
+
+    async def sought(self, look_up: Command, limit: int) -> Sequence[Command]:
+        return await self._run(lambda s: look_ups.sought(s, look_up, limit))
+
+    async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
+        return await self._run(lambda s: look_ups.end(s, look_up, lease, not_before))
+
+    async def unsettled(self, lane: str) -> Sequence[Command]:
+        return await self._run(lambda s: look_ups.unsettled(s, lane))
+
+    async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
+        return await self._run(lambda s: look_ups.bound(s, numbers))
+
     async def overdue(self, now: datetime, limit: int = 100) -> Sequence[Command]:
         return await self._run(lambda s: steps.overdue(s, now, limit))
 
     async def followers(self, limit: int = 100) -> Sequence[Following]:
         return await self._run(lambda s: steps.followers(s, limit))
+
+    # ---- what look-ups brought ----
+
+    async def unseen(self, command: Command, identities: Sequence[str]) -> frozenset[str]:
+        return await self._run(lambda s: found.unseen(s, command, identities))
+
+    async def lacking(self, command: Command, after: str, limit: int) -> Sequence[FoundRow]:
+        return await self._run(lambda s: found.lacking(s, command, after, limit))
+
+    async def tally(self, command: Command, limit: int) -> tuple[int, Sequence[str]]:
+        return await self._run(lambda s: found.tally(s, command, limit))
+
+    async def brought(self, source: str, invoice_ids: Sequence[str]) -> frozenset[str]:
+        return await self._run(lambda s: found.brought(s, source, invoice_ids))
+
+    async def stored(self, wanted: StoredFilter) -> tuple[int, Sequence[Stored]]:
+        return await self._run(lambda s: found.stored(s, wanted))
 
     # ---- outbox ----
 
@@ -209,11 +245,22 @@ class PostgresJournal:
     async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
         return await self._run(lambda s: operator.find(s, command_id, source))
 
+    async def find_order(self, source: str, seller: str, order_no: str) -> Command | None:
+        return await self._run(lambda s: operator.find_order(s, source, seller, order_no))
+
     async def events_of(self, key: int) -> Sequence[EventRecord]:
         return await self._run(lambda s: operator.events_of(s, key))
 
     async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
         return await self._run(lambda s: operator.commands(s, states, limit))
+
+    async def unconfirmed(self, limit: int = 100) -> Sequence[Command]:
+        return await self._run(lambda s: operator.unconfirmed(s, limit))
+
+    async def prune(self, before: datetime, *, dry_run: bool, limit: int = 1000) -> Pruned:
+        if dry_run:
+            return await self._run(lambda s: prune.count(s, before))
+        return await self._transact(lambda s: prune.prune(s, before, limit))
 
     async def backlog(self, now: datetime) -> Backlog:
         return await self._run(lambda s: operator.backlog(s, now))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from worker.journal.postgres import look_ups
 from worker.journal.postgres.outbox import adopt
 from worker.journal.postgres.statements import Statements
 from worker.records import Claim, Command, CommandState, LaneLease
@@ -46,6 +47,7 @@ async def reap(statements: Statements, worker: str, now: datetime, limit: int) -
     if delayed:
         await statements.run("refresh_lanes", [row["lane"] for row in delayed], now)
     moved += len(delayed)
+    moved += await look_ups.enter(statements, now, max(limit - moved, 0))
     return moved + await adopt(statements, worker, max(limit - moved, 0))
 
 

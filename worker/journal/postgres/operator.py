@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-
-import asyncpg
+from typing import TYPE_CHECKING
 
 from worker.journal.postgres.events import copies_of, insert_copies
 from worker.journal.postgres.statements import Statements
 from worker.journal.rows import found, to_command, to_event, to_event_records, to_undeliverable
 from worker.records import Backlog, Command, CommandState, EventRecord, UndeliverableReply
+
+if TYPE_CHECKING:
+    from asyncpg import Record
 
 COUNT_MAX = 10_000
 
@@ -42,39 +44,51 @@ async def commands(statements: Statements, states: Sequence[CommandState], limit
     return [to_command(row, {}) for row in rows[:limit]]
 
 
+async def unconfirmed(statements: Statements, limit: int) -> list[Command]:
+    """See `OperatorJournal.unconfirmed`."""
+    return [to_command(row, {}) for row in await statements.all("list_unconfirmed", limit)]
+
+
+async def find_order(statements: Statements, source: str, seller: str, order_no: str) -> Command | None:
+    """See `LaneJournal.find_order`."""
+    row = await statements.one("find_tenants_order", source, seller, order_no)
+    return None if row is None else to_command(row, {})
+
+
 async def backlog(statements: Statements, now: datetime) -> Backlog:
     """See `OperatorJournal.backlog`."""
     outbox = found(await statements.one("outbox_depth", COUNT_MAX), 0)
     oldest = await statements.one("oldest_waiting")
-    suspended = found(await statements.one("count_suspended", now, COUNT_MAX), 0)
     return Backlog(
-        waiting=await _count(statements, CommandState.WAITING),
+        waiting=_number(await statements.one("count_waiting_all", COUNT_MAX)),
         oldest_waiting_at=None if oldest is None else oldest["received_at"],
-        in_doubt=await _count(statements, CommandState.IN_DOUBT),
-        held=await _count(statements, CommandState.HELD),
+        in_doubt=_number(await statements.one("count_in_state", CommandState.IN_DOUBT, COUNT_MAX)),
+        held=_number(await statements.one("count_in_state", CommandState.HELD, COUNT_MAX)),
         outbox=outbox["pending"],
         oldest_outbox_at=outbox["oldest_at"],
         undeliverable=outbox["undeliverable"],
-        suspended_accounts=suspended["number"],
-        overdue=found(await statements.one("count_overdue", now, COUNT_MAX), 0)["number"],
+        suspended_accounts=_number(await statements.one("count_suspended", now, COUNT_MAX)),
+        sought=_number(await statements.one("count_sought", COUNT_MAX)),
+        unconfirmed=_number(await statements.one("count_unconfirmed", COUNT_MAX)),
+        overdue=_number(await statements.one("count_overdue", now, COUNT_MAX)),
         oldest_submitted_at=_time(await statements.one("oldest_submitted")),
         oldest_in_doubt_at=_time(await statements.one("oldest_in_doubt")),
-        needs_person=found(await statements.one("count_needing_person", COUNT_MAX), 0)["number"],
-        outbox_due_at=found(await statements.one("outbox_due_since", now), 0)["due_at"],
+        needs_person=_number(await statements.one("count_needing_person", COUNT_MAX)),
+        outbox_due_at=_time(await statements.one("outbox_due_since", now)),
     )
 
 
-def _time(row: asyncpg.Record | None) -> datetime | None:
+def _time(row: "Record | None") -> datetime | None:
     return None if row is None else row["at"]
 
 
-async def _count(statements: Statements, state: CommandState) -> int:
-    row = await statements.one("count_in_state", state, COUNT_MAX)
-    return 0 if row is None else int(row["number"])
+def _number(row: "Record | None") -> int:
+    return int(found(row, 0)["number"])
 
 
 async def replay(statements: Statements, key: int, now: datetime, owner: str | None) -> int:
     """See `OperatorJournal.replay`. A copy that is still to be published is not queued twice."""
+    await statements.one("lock_command", key)
     command = to_command(found(await statements.one("read_command", key), key), {})
     pending = {
         (row["sequence"], row["copy"], row["destination"])

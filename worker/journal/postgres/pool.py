@@ -39,7 +39,7 @@ _SESSION = {
 _AGAIN = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
-    # Another version upgraded the schema under a statement that was prepared before; the driver has forgotten it now.
+    # A newer version has just upgraded the schema: the driver prepares its statements anew.
     asyncpg.InvalidCachedStatementError,
     asyncpg.OutdatedSchemaCacheError,
 )

@@ -11,6 +11,8 @@ from worker.journal.postgres.statements import Statements
 
 _DIALECT = "postgres"
 _LOCK = 0x6661706961
+_MIGRATION_TIMEOUT_SECONDS = 3600.0
+"""Indexes of large tables take their time."""
 
 
 async def check(statements: Statements) -> None:
@@ -39,7 +41,7 @@ async def upgrade(statements: Statements) -> Sequence[str]:
                 "CREATE TABLE journal_schema (version integer PRIMARY KEY, name text NOT NULL, "
                 "applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
             )
-        await connection.execute(migration.sql)
+        await connection.execute(migration.sql, timeout=_MIGRATION_TIMEOUT_SECONDS)
         await connection.execute(
             "INSERT INTO journal_schema (version, name) VALUES ($1, $2)", migration.version, migration.name
         )

@@ -1,7 +1,7 @@
 """Moves of commands on PostgreSQL: steps under a lease, settlements without one, accounts and strays.
 
-A move that concerns its command alone is one statement. One that may free other commands locks the lane first, in a
-transaction.
+A move that concerns its command alone is one statement. One that brings findings writes them in the same transaction;
+one that may free other commands, or change what its lane has to do, locks the lane first.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from worker.errors import NotResolvable
+from worker.journal.postgres.found import keep
 from worker.journal.postgres.lanes import is_held_by, take_next
 from worker.journal.postgres.statements import Statements, columns
-from worker.journal.rows import copies_for, found, is_final, to_event
+from worker.journal.rows import changes_lane, copies_for, found, frees_twins, is_final, to_event
 from worker.records import ACTIVE, AccountState, Command, CommandState, Following, LaneLease, Settlement, Step
 
 _NUMBER_INDEX = "one_command_per_invoice"
@@ -20,16 +21,17 @@ _NUMBER_INDEX = "one_command_per_invoice"
 
 def stands_alone(step: Step) -> bool:
     """Whether this step concerns its command only, so that it needs no transaction around its one statement."""
-    return CommandState.IN_DOUBT not in step.expected or step.to is CommandState.IN_DOUBT
+    return step.findings is None and not frees_twins(step)
 
 
 async def record(statements: Statements, step: Step) -> bool:
     """See `LaneJournal.record`. Inside a transaction unless it `stands_alone`."""
-    if not stands_alone(step):
+    if frees_twins(step):
         await statements.one("lock_lane", step.lease.lane)
     if not await _move(statements, step, step.lease, owner=step.lease.worker):
         return False
-    if not stands_alone(step):
+    await keep(statements, step.command, step.findings, step.at)
+    if frees_twins(step):
         await _free_twins(statements, step.command, step.at)
     return True
 
@@ -50,7 +52,7 @@ async def record_and_next(statements: Statements, step: Step) -> tuple[bool, Com
 async def settle(statements: Statements, settlement: Settlement, owner: str | None) -> bool:
     """See `LaneJournal.settle`."""
     command = settlement.command
-    if command.lane is not None:
+    if command.lane is not None and (frees_twins(settlement) or changes_lane(settlement)):
         await statements.one("lock_lane", command.lane)
     try:
         moved = await _move(statements, settlement, None, owner=owner)
@@ -60,23 +62,27 @@ async def settle(statements: Statements, settlement: Settlement, owner: str | No
         raise NotResolvable("this invoice number is bound to another command") from error
     if not moved:
         return False
-    if CommandState.IN_DOUBT in settlement.expected and settlement.to is not CommandState.IN_DOUBT:
+    await keep(statements, command, settlement.findings, settlement.at)
+    if frees_twins(settlement):
         await _free_twins(statements, command, settlement.at)
-    await _look_again(statements, command.lane, settlement.at)
+    if changes_lane(settlement):
+        await _look_again(statements, command.lane, settlement.at)
     return True
 
 
 async def _move(statements: Statements, move: Step | Settlement, lease: LaneLease | None, *, owner: str | None) -> bool:
     events = [(event.sequence, event.id, event.type, event.body) for event in move.events]
+    step = move if isinstance(move, Step) else None
+    settlement = move if isinstance(move, Settlement) else None
     row = await statements.one(
         "move_command",
         move.command.key,
         move.to,
-        move.due_at if isinstance(move, Step) and move.to is CommandState.WAITING else None,
+        step.due_at if step and step.to is CommandState.WAITING else None,
         max((event.sequence for event in move.events), default=0),
         move.at,
         is_final(move.to),
-        move.invoice_number if isinstance(move, Settlement) else None,
+        settlement.invoice_number if settlement else None,
         list(move.expected),
         None if lease is None else lease.epoch,
         None if lease is None else lease.lane,
@@ -84,6 +90,12 @@ async def _move(statements: Statements, move: Step | Settlement, lease: LaneLeas
         *columns(events, 4),
         *columns(copies_for(move.command.route), 2),
         owner,
+        settlement.command.last_sequence if settlement else None,
+        move.sought_at,
+        step.account if step else None,
+        step.progress if step else None,
+        step.deadline_at if step else None,
+        int(settlement.has_looked) if settlement else 0,
     )
     return row is not None
 
@@ -101,7 +113,7 @@ async def _look_again(statements: Statements, lane: str | None, now: datetime) -
     if row is None:
         return
     if row["holder"] is not None:
-        await statements.run("set_wanted", lane)
+        await statements.run("set_wanted", [lane])
     elif not row["is_ready"]:
         await statements.run("refresh_lanes", [lane], now)
 

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.errors import ConfigurationError
-from worker.journal.rows import micros
+from worker.journal.rows import micros, micros_or_none
 from worker.journal.sealing import Sealer, keys_beside
-from worker.journal.sqlite import intake, lanes, operator, outbox, steps
+from worker.journal.sqlite import found, intake, lanes, look_ups, operator, outbox, prune, steps
 from worker.journal.sqlite.opening import ProcessLock, open_for_reading, open_for_writing
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.writer import Writer
@@ -30,12 +30,16 @@ from worker.records import (
     CommandState,
     EventRecord,
     Following,
+    FoundRow,
     LaneLease,
     LooseEvent,
     NewCommand,
     OutboxRow,
+    Pruned,
     Settlement,
     Step,
+    Stored,
+    StoredFilter,
     UndeliverableReply,
 )
 
@@ -191,11 +195,44 @@ class SqliteJournal:
     async def settle(self, settlement: Settlement) -> bool:
         return await self._run(partial(steps.settle, settlement=settlement))
 
+    async def has_earlier(self, command: Command, now: datetime) -> bool:
+        return await self._run(partial(look_ups.has_earlier, command=command, now=micros(now)))
+
+    async def sought(self, look_up: Command, limit: int) -> Sequence[Command]:
+        return await self._run(partial(look_ups.sought, look_up=look_up, limit=limit))
+
+    async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
+        until = micros_or_none(not_before)
+        return await self._run(partial(look_ups.end, look_up=look_up, lease=lease, not_before=until))
+
+    async def unsettled(self, lane: str) -> Sequence[Command]:
+        return await self._run(partial(look_ups.unsettled, lane=lane))
+
+    async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
+        return await self._run(partial(look_ups.bound, numbers=numbers))
+
     async def overdue(self, now: datetime, limit: int = 100) -> Sequence[Command]:
         return await self._run(partial(steps.overdue, now=micros(now), limit=limit))
 
     async def followers(self, limit: int = 100) -> Sequence[Following]:
         return await self._run(partial(steps.followers, limit=limit))
+
+    # ---- what look-ups brought ----
+
+    async def unseen(self, command: Command, identities: Sequence[str]) -> frozenset[str]:
+        return await self._run(partial(found.unseen, command=command, identities=identities))
+
+    async def lacking(self, command: Command, after: str, limit: int) -> Sequence[FoundRow]:
+        return await self._run(partial(found.lacking, command=command, after=after, limit=limit))
+
+    async def tally(self, command: Command, limit: int) -> tuple[int, Sequence[str]]:
+        return await self._run(partial(found.tally, command=command, limit=limit))
+
+    async def brought(self, source: str, invoice_ids: Sequence[str]) -> frozenset[str]:
+        return await self._run(partial(found.brought, source=source, invoice_ids=invoice_ids))
+
+    async def stored(self, wanted: StoredFilter) -> tuple[int, Sequence[Stored]]:
+        return await self._run(partial(found.stored, wanted=wanted))
 
     # ---- outbox ----
 
@@ -219,11 +256,22 @@ class SqliteJournal:
     async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
         return await self._run(partial(operator.find, command_id=command_id, source=source))
 
+    async def find_order(self, source: str, seller: str, order_no: str) -> Command | None:
+        return await self._run(partial(operator.find_order, source=source, seller=seller, order_no=order_no))
+
     async def events_of(self, key: int) -> Sequence[EventRecord]:
         return await self._run(partial(operator.events_of, key=key))
 
     async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
         return await self._run(partial(operator.commands, states=states, limit=limit))
+
+    async def unconfirmed(self, limit: int = 100) -> Sequence[Command]:
+        return await self._run(partial(operator.unconfirmed, limit=limit))
+
+    async def prune(self, before: datetime, *, dry_run: bool, limit: int = 1000) -> Pruned:
+        if dry_run:
+            return await self._run(partial(prune.count, before=micros(before)))
+        return await self._run(partial(prune.prune, before=micros(before), limit=limit))
 
     async def backlog(self, now: datetime) -> Backlog:
         return await self._run(partial(operator.backlog, now=now))

@@ -6,6 +6,7 @@ microseconds, by which leases run; `now` is the caller's wall clock, by which wo
 
 import sqlite3
 
+from worker.journal.sqlite import look_ups
 from worker.journal.sqlite.readiness import refresh
 from worker.journal.sqlite.statements import Statements
 from worker.records import Claim, Command, LaneLease
@@ -47,7 +48,7 @@ def reap(statements: Statements, now: int, clock: int, limit: int) -> int:
     for delayed in statements.all("delayed_lanes", now=now, limit=max(limit - moved, 0)):
         refresh(statements, delayed["lane"], now)
         moved += 1
-    return moved
+    return moved + look_ups.enter(statements, now, max(limit - moved, 0))
 
 
 def _free_lanes(statements: Statements, holder: str, now: int, limit: int) -> int:

@@ -76,9 +76,9 @@ def open_for_writing(database: Path) -> tuple[sqlite3.Connection, Sequence[str]]
         connection.close()
         raise ConfigurationError(f"{database} does not lie on a local disk: SQLite cannot keep a write-ahead log there")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
     applied = _migrate(connection, database)
+    connection.execute("PRAGMA foreign_keys = ON")
     log.info(
         "journal_opened",
         store=_DIALECT,
@@ -144,9 +144,23 @@ def _migrate(connection: sqlite3.Connection, database: Path) -> list[str]:
         )
     applied = []
     for migration in migrations.pending(_DIALECT, version):
-        # One transaction per migration, the version with it: a crash leaves it whole or not begun.
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{migration.sql}\nPRAGMA user_version = {migration.version};\nCOMMIT;"
-        )
+        try:
+            _apply(connection, migration)
+        except sqlite3.Error as error:
+            connection.close()
+            raise ConfigurationError(f"cannot upgrade {database} to {migration.name}: {error}") from error
         applied.append(migration.name)
     return applied
+
+
+def _apply(connection: sqlite3.Connection, migration: migrations.Migration) -> None:
+    """One transaction per migration, the version with it: a crash leaves it whole or not begun.
+
+    Foreign keys are off, for a table that is made anew is missing for a moment; they are checked before the commit.
+    """
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.executescript(f"BEGIN IMMEDIATE;\n{migration.sql}\nPRAGMA user_version = {migration.version};")
+    broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if broken is not None:
+        raise sqlite3.IntegrityError(f"a row of {broken['table']} would point to nothing")
+    connection.execute("COMMIT")

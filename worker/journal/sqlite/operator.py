@@ -53,26 +53,38 @@ def commands(statements: Statements, states: Sequence[CommandState], limit: int)
     return [to_command(row, {}) for row in rows[:limit]]
 
 
+def unconfirmed(statements: Statements, limit: int) -> list[Command]:
+    """See `OperatorJournal.unconfirmed`."""
+    return [to_command(row, {}) for row in statements.all("list_unconfirmed", limit=limit)]
+
+
+def find_order(statements: Statements, source: str, seller: str, order_no: str) -> Command | None:
+    """See `LaneJournal.find_order`."""
+    row = statements.one("find_tenants_order", source=source, seller=seller, order_no=order_no)
+    return None if row is None else to_command(row, {})
+
+
 def backlog(statements: Statements, now: datetime) -> Backlog:
     """See `OperatorJournal.backlog`."""
     outbox = statements.one("outbox_depth", limit=COUNT_MAX)
     assert outbox is not None  # noqa: S101  an aggregate
     oldest = statements.one("oldest_waiting")
-    suspended = statements.one("count_suspended", now=micros(now), limit=COUNT_MAX)
     return Backlog(
-        waiting=_count(statements, CommandState.WAITING),
+        waiting=_number(statements.one("count_waiting_all", limit=COUNT_MAX)),
         oldest_waiting_at=None if oldest is None else at_or_none(oldest["received_at"]),
-        in_doubt=_count(statements, CommandState.IN_DOUBT),
-        held=_count(statements, CommandState.HELD),
+        in_doubt=_in_state(statements, CommandState.IN_DOUBT),
+        held=_in_state(statements, CommandState.HELD),
         outbox=outbox["pending"],
         oldest_outbox_at=at_or_none(outbox["oldest_at"]),
         undeliverable=outbox["undeliverable"],
-        suspended_accounts=0 if suspended is None else suspended["number"],
-        overdue=found(statements.one("count_overdue", now=micros(now), limit=COUNT_MAX), 0)["number"],
+        suspended_accounts=_number(statements.one("count_suspended", now=micros(now), limit=COUNT_MAX)),
+        sought=_number(statements.one("count_sought", limit=COUNT_MAX)),
+        unconfirmed=_number(statements.one("count_unconfirmed", limit=COUNT_MAX)),
+        overdue=_number(statements.one("count_overdue", now=micros(now), limit=COUNT_MAX)),
         oldest_submitted_at=_time(statements.one("oldest_submitted")),
         oldest_in_doubt_at=_time(statements.one("oldest_in_doubt")),
-        needs_person=found(statements.one("count_needing_person", limit=COUNT_MAX), 0)["number"],
-        outbox_due_at=at_or_none(found(statements.one("outbox_due_since", now=micros(now)), 0)["due_at"]),
+        needs_person=_number(statements.one("count_needing_person", limit=COUNT_MAX)),
+        outbox_due_at=_time(statements.one("outbox_due_since", now=micros(now))),
     )
 
 
@@ -80,9 +92,12 @@ def _time(row: sqlite3.Row | None) -> datetime | None:
     return None if row is None else at_or_none(row["at"])
 
 
-def _count(statements: Statements, state: CommandState) -> int:
-    row = statements.one("count_in_state", state=state, limit=COUNT_MAX)
-    return 0 if row is None else int(row["number"])
+def _in_state(statements: Statements, state: CommandState) -> int:
+    return _number(statements.one("count_in_state", state=state, limit=COUNT_MAX))
+
+
+def _number(row: sqlite3.Row | None) -> int:
+    return int(found(row, 0)["number"])
 
 
 def replay(statements: Statements, key: int, now: datetime) -> int:

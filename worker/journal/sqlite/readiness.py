@@ -1,9 +1,11 @@
 """When a lane is ready, delayed, idle or wanted.
 
 A lane that nobody holds is ready if it has unfinished work or a head that is due, delayed until its head is due, else
-idle. The head is the waiting command that goes first: issue before query, oldest first.
+idle. The head is the waiting command that goes first: issue before query, oldest first; look-ups go last, or first once
+they have waited too long. A lane of one command only is forgotten when it is idle.
 """
 
+from worker.journal.rows import is_own_lane
 from worker.journal.sqlite.statements import Statements
 
 
@@ -27,12 +29,15 @@ def refresh(statements: Statements, lane: str, now: int) -> bool:
     unfinished = statements.one("lane_active_tenant", lane=lane)
     head = unfinished or statements.one("lane_head_due", lane=lane)
     if head is None:
-        statements.run("set_unready", lane=lane, due_at=None)
+        if is_own_lane(lane):
+            statements.run("forget_lane", lane=lane)
+        else:
+            statements.run("set_unready", lane=lane, due_at=None)
         return False
     if unfinished is None and head["due_at"] is not None and head["due_at"] > now:
         statements.run("set_unready", lane=lane, due_at=head["due_at"])
         return False
-    statements.run("set_ready", lane=lane, tenant=head["source"])
+    statements.run("set_ready", lane=lane, tenant=head["tenant"])
     return True
 
 
@@ -48,7 +53,7 @@ def look_again(statements: Statements, lane: str | None, now: int) -> None:
 
 
 def free_twins(statements: Statements, lane: str | None, fingerprint: str | None, now: int) -> None:
-    """A command is in doubt no more: what could not be told from it may run."""
+    """A command is settled: what could not be told from it may run."""
     if lane is None or fingerprint is None:
         return
     if statements.run("free_twins", lane=lane, fingerprint=fingerprint):

@@ -6,8 +6,18 @@ Each function is one operation inside the writer's transaction.
 from datetime import datetime, timedelta
 
 from worker.errors import NotResolvable
-from worker.journal.rows import at_or_none, found, is_final, micros, micros_or_none, to_event
+from worker.journal.rows import (
+    at_or_none,
+    changes_lane,
+    found,
+    frees_twins,
+    is_final,
+    micros,
+    micros_or_none,
+    to_event,
+)
 from worker.journal.sqlite.events import insert_events
+from worker.journal.sqlite.found import keep
 from worker.journal.sqlite.lanes import look_for_next
 from worker.journal.sqlite.readiness import free_twins, look_again
 from worker.journal.sqlite.statements import Statements
@@ -19,7 +29,8 @@ def record(statements: Statements, step: Step, clock: int) -> bool:
     if not _move(statements, step, clock):
         return False
     insert_events(statements, step.command.key, step.command, step.events, at=step.at)
-    _leave_doubt(statements, step)
+    keep(statements, step.command, step.findings, step.at)
+    _free_twins(statements, step)
     return True
 
 
@@ -34,6 +45,8 @@ def _move(statements: Statements, step: Step, clock: int) -> bool:
                 expected=_listed(step.expected),
                 last_sequence=last_sequence,
                 at=micros(step.at),
+                account=step.account,
+                deadline_at=micros_or_none(step.deadline_at),
                 lane=step.lease.lane,
                 worker=step.lease.worker,
                 clock=clock,
@@ -51,6 +64,10 @@ def _move(statements: Statements, step: Step, clock: int) -> bool:
             last_sequence=last_sequence,
             is_final=is_final(step.to),
             at=micros(step.at),
+            progress=step.progress,
+            deadline_at=micros_or_none(step.deadline_at),
+            sought_at=micros_or_none(step.sought_at),
+            account=step.account,
         )
         > 0
     )
@@ -60,8 +77,8 @@ def _listed(states: frozenset[CommandState]) -> str:
     return f" {' '.join(states)} "
 
 
-def _leave_doubt(statements: Statements, move: Step | Settlement) -> None:
-    if CommandState.IN_DOUBT in move.expected and move.to is not CommandState.IN_DOUBT:
+def _free_twins(statements: Statements, move: Step | Settlement) -> None:
+    if frees_twins(move):
         free_twins(statements, move.command.lane, move.command.fingerprint, micros(move.at))
 
 
@@ -85,13 +102,18 @@ def settle(statements: Statements, settlement: Settlement) -> bool:
         last_sequence=max((event.sequence for event in settlement.events), default=0),
         is_final=is_final(settlement.to),
         at=micros(settlement.at),
+        known_sequence=command.last_sequence,
         invoice_number=settlement.invoice_number,
+        sought_at=micros_or_none(settlement.sought_at),
+        has_looked=settlement.has_looked,
     )
     if not moved:
         return False
     insert_events(statements, command.key, command, settlement.events, at=settlement.at)
-    _leave_doubt(statements, settlement)
-    look_again(statements, command.lane, micros(settlement.at))
+    keep(statements, command, settlement.findings, settlement.at)
+    _free_twins(statements, settlement)
+    if changes_lane(settlement):
+        look_again(statements, command.lane, micros(settlement.at))
     return True
 
 

@@ -1,13 +1,13 @@
 """The gateway's dialogue: a span for opening a session, for each sending, and for each wait."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from worker.ops.otel.runs import Runs
 from worker.ops.otel.spans import Forwarding, ended, fail
-from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrShown, SessionEvent
+from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrShown, QueryEvent, SessionEvent
 
 
 class TracedGateway(Forwarding):
@@ -20,6 +20,11 @@ class TracedGateway(Forwarding):
     async def connect(self, user_id: str) -> Any:
         with ended([self._steps.begin(user_id, "connect")]):
             session = await self._part.connect(user_id)
+        return TracedSession(session, user_id, self._steps)
+
+    async def connect_query(self, user_id: str) -> Any:
+        with ended([self._steps.begin(user_id, "connect")]):
+            session = await self._part.connect_query(user_id)
         return TracedSession(session, user_id, self._steps)
 
 
@@ -38,8 +43,9 @@ class Steps:
 
 
 class TracedSession(Forwarding):
-    """`GatewaySession`: each sending, and each wait for what it should bring: `login` to its answer, `submit` for the
-    sending alone, `answer` from there to the first word of it, `scan` from a QR to what follows it."""
+    """`GatewaySession` and `QuerySession`: each sending, and each wait for what it should bring: `login`, `query` and
+    `download` to their answers, `submit` for the sending alone, `answer` from there to the first word of it, `scan`
+    from a QR to what follows it."""
 
     def __init__(self, part: Any, lane: str, steps: Steps) -> None:
         super().__init__(part)
@@ -48,9 +54,18 @@ class TracedSession(Forwarding):
         self._waiting: Span | None = None
 
     async def login(self, login: Any) -> None:
-        self._wait_for("login")
+        await self._ask("login", self._part.login(login))
+
+    async def query(self, order: Any) -> None:
+        await self._ask("query", self._part.query(order))
+
+    async def retry_download(self, date: str) -> None:
+        await self._ask("download", self._part.retry_download(date))
+
+    async def _ask(self, step: str, sending: Awaitable[None]) -> None:
+        self._wait_for(step)
         try:
-            await self._part.login(login)
+            await sending
         except BaseException as error:
             self._over(type(error).__name__)
             raise
@@ -60,8 +75,8 @@ class TracedSession(Forwarding):
             await self._part.submit(submission)
         self._wait_for("answer")
 
-    async def receive(self) -> SessionEvent:
-        event: SessionEvent = await self._part.receive()
+    async def receive(self) -> SessionEvent | QueryEvent:
+        event: SessionEvent | QueryEvent = await self._part.receive()
         self._heard(event)
         return event
 
@@ -69,7 +84,7 @@ class TracedSession(Forwarding):
         self._over("closed")
         await self._part.close()
 
-    def _heard(self, event: SessionEvent) -> None:
+    def _heard(self, event: SessionEvent | QueryEvent) -> None:
         word = type(event).__name__
         match event:
             case FrameIgnored(reason):

@@ -50,17 +50,18 @@ class Runs:
             _say_end(span, step.to, step.events[-1].body if step.events else b"")
             span.end()
 
-    def end(self, lane: str, why: str) -> None:
+    def end(self, lane: str, fault: str | None = None) -> None:
         """Over without a record; does nothing where nothing runs."""
         span = self._spans.pop(lane, None)
         if span is not None:
-            fail(span, why)
+            if fault is not None:
+                fail(span, fault)
             span.end()
 
-    def end_all(self, why: str) -> None:
+    def end_all(self, fault: str) -> None:
         """None of them is this worker's any more."""
         for lane in list(self._spans):
-            self.end(lane, why)
+            self.end(lane, fault)
 
 
 class TracedLanes(Forwarding):
@@ -104,6 +105,12 @@ class TracedLanes(Forwarding):
     async def release(self, lease: LaneLease, *given: Any, **named: Any) -> None:
         self._runs.end(lease.lane, "given_up")
         await self._part.release(lease, *given, **named)
+
+    async def end_look_up(self, look_up: Command, lease: LaneLease, **named: Any) -> bool:
+        is_ended: bool = await self._part.end_look_up(look_up, lease, **named)
+        if is_ended:
+            self._runs.end(lease.lane)
+        return is_ended
 
     async def settle(self, settlement: Settlement) -> bool:
         command = settlement.command

@@ -27,8 +27,10 @@ WITH given AS (
 SELECT key, source, id FROM entered;
 
 -- name: find_same
+-- Locked, so that nobody forgets a command while its final event is queued for a repeat.
 SELECT c.key, c.source, c.id, c.content_hash
-FROM unnest($1::text[], $2::text[]) AS g (source, id) JOIN command c ON c.id = g.id AND c.source = g.source;
+FROM unnest($1::text[], $2::text[]) AS g (source, id) JOIN command c ON c.id = g.id AND c.source = g.source
+FOR KEY SHARE OF c;
 
 -- name: find_orders
 SELECT c.key, c.seller, c.order_no

@@ -38,6 +38,8 @@ SELECT lane FROM lane WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at 
 SELECT lane, is_ready, is_wanted, holder, epoch FROM lane WHERE lane = $1 FOR UPDATE;
 
 -- name: refresh_lanes
+-- A look-up is no tenant's: a lane that has nothing else keeps the tenant that it had. A lane of one command only is
+-- forgotten when it is idle.
 WITH clock AS (
     SELECT coalesce((SELECT min(turn) FROM lane WHERE is_ready), (SELECT max(turn) FROM lane), 0) AS turn
 ), seen AS (
@@ -48,9 +50,12 @@ WITH clock AS (
     LEFT JOIN LATERAL (SELECT source, due_at FROM command c WHERE c.lane = g.lane AND c.state = 'waiting'
                        ORDER BY c.priority, c.key LIMIT 1) AS h ON true
 ), judged AS (
-    SELECT lane, coalesce(unfinished, head) AS tenant, due_at,
-           unfinished IS NOT NULL OR (head IS NOT NULL AND (due_at IS NULL OR due_at <= $2)) AS is_ready
-    FROM seen
+    SELECT s.lane, coalesce(nullif(coalesce(s.unfinished, s.head), ''), l.tenant) AS tenant, s.due_at,
+           s.unfinished IS NOT NULL OR (s.head IS NOT NULL AND (s.due_at IS NULL OR s.due_at <= $2)) AS is_ready,
+           s.unfinished IS NULL AND s.head IS NULL AND starts_with(s.lane, chr(31)) AS is_over
+    FROM seen s JOIN lane l ON l.lane = s.lane
+), gone AS (
+    DELETE FROM lane USING judged j WHERE lane.lane = j.lane AND j.is_over
 ), tenants AS (
     SELECT t.tenant, coalesce((SELECT max(turn) FROM lane WHERE lane.tenant = t.tenant) + 1, 0) AS turn
     FROM (SELECT DISTINCT tenant FROM judged WHERE is_ready) AS t
@@ -59,6 +64,7 @@ WITH clock AS (
            greatest(clock.turn, t.turn) + row_number() OVER (PARTITION BY j.is_ready, j.tenant ORDER BY j.lane) - 1
                AS turn
     FROM judged j CROSS JOIN clock LEFT JOIN tenants t ON t.tenant = j.tenant
+    WHERE NOT j.is_over
 )
 UPDATE lane SET
     holder = NULL,
@@ -70,7 +76,7 @@ UPDATE lane SET
 FROM ranked r WHERE lane.lane = r.lane;
 
 -- name: set_wanted
-UPDATE lane SET is_wanted = true WHERE lane = $1 AND NOT is_wanted;
+UPDATE lane SET is_wanted = true WHERE lane = ANY ($1::text[]) AND NOT is_wanted;
 
 -- name: clear_wanted
 UPDATE lane SET is_wanted = false WHERE lane = $1;
@@ -103,11 +109,13 @@ RETURNING c.*, p.data, p.warnings;
 SELECT 1 FROM command WHERE lane = $1 AND state IN ('running', 'submitting', 'scanning');
 
 -- name: take_heads
--- A head that could not be told from a command in doubt is set aside as `held`; its lane must be looked at again.
+-- A head that could not be told from a command that is left to evidence is set aside as `held`; its lane must be looked
+-- at again.
 WITH head AS (
-    SELECT h.key, g.epoch, EXISTS (
-        SELECT 1 FROM command d WHERE d.state = 'in_doubt' AND d.lane = g.lane AND d.fingerprint = h.fingerprint
-    ) AS has_twin
+    SELECT h.key, g.epoch, (
+        SELECT 1 FROM command d
+        WHERE d.state IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
+    ) IS NOT NULL AS has_twin
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
     CROSS JOIN LATERAL (SELECT c.key, c.due_at, c.fingerprint FROM command c
                         WHERE c.lane = g.lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1) AS h
@@ -127,17 +135,27 @@ UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = $1 AND fing
 
 -- name: move_command
 -- One durable move with its events and their copies, in one statement. `submitting` is the compare-and-set that an
--- invoice hangs on: the lease must still run, and the lane be this worker's own. Settlements give no epoch.
+-- invoice hangs on: the lease must still run, and the lane be this worker's own. Settlements give no epoch, but the
+-- sequence that they read. A look-up that waits again goes behind the lane's other work again.
 WITH moved AS (
     UPDATE command SET
         state = $2::text,
         due_at = $3::timestamptz,
         last_sequence = greatest(last_sequence, $4::integer),
         submitted_at = CASE WHEN $2::text = 'submitting' THEN $5::timestamptz ELSE submitted_at END,
-        settled_at = CASE WHEN $6::boolean THEN $5::timestamptz END,
-        secrets = CASE WHEN $6::boolean THEN NULL ELSE secrets END,
-        invoice_number = coalesce($7::text, invoice_number)
+        settled_at = CASE WHEN $6::boolean THEN coalesce(settled_at, $5::timestamptz) END,
+        secrets = CASE WHEN $6::boolean AND $20::timestamptz IS NULL THEN NULL ELSE secrets END,
+        invoice_number = coalesce(invoice_number, $7::text),
+        sought_at = $20::timestamptz,
+        account = coalesce($21::text, account),
+        attempts = CASE WHEN $22::bytea IS NULL THEN attempts ELSE 1 END,
+        progress = CASE WHEN $6::boolean THEN NULL ELSE coalesce($22::bytea, progress) END,
+        deadline_at = coalesce($23::timestamptz, deadline_at),
+        look_ups = look_ups + $24::integer,
+        priority = CASE WHEN $2::text = 'waiting' AND type = 'look_up' THEN 2 ELSE priority END
     WHERE key = $1::bigint AND state = ANY ($8::text[]) AND ($9::bigint IS NULL OR epoch = $9::bigint)
+      AND ($19::integer IS NULL OR last_sequence = $19::integer)
+      AND ($7::text IS NULL OR invoice_number IS NULL OR invoice_number = $7::text)
       AND ($2::text <> 'submitting'
            OR EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
                       WHERE lane.lane = $10::text AND lane.holder = $11::text AND lane.epoch = $9::bigint
@@ -185,4 +203,6 @@ RETURNING refusals, suspended_until;
 DELETE FROM account WHERE id = $1;
 
 -- name: insert_stray
-INSERT INTO stray (lane, command_key, reason, body, at) VALUES ($1, $2, $3, $4, $5);
+-- A look-up is gone when it is done, so nothing may point to one.
+INSERT INTO stray (lane, command_key, reason, body, at)
+VALUES ($1, (SELECT key FROM command WHERE key = $2::bigint AND type <> 'look_up'), $3, $4, $5);

@@ -59,6 +59,9 @@ WHERE lane = :lane;
 -- Delayed until due_at, or idle where that is NULL.
 UPDATE lane SET is_ready = 0, is_wanted = 0, holder = NULL, due_at = :due_at WHERE lane = :lane;
 
+-- name: forget_lane
+DELETE FROM lane WHERE lane = :lane;
+
 -- name: set_wanted
 UPDATE lane SET is_wanted = 1 WHERE lane = :lane AND is_wanted = 0;
 
@@ -85,17 +88,21 @@ SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = :lane AND (c.state = 'running' OR c.state = 'submitting' OR c.state = 'scanning');
 
 -- name: lane_active_tenant
-SELECT source FROM command WHERE lane = :lane AND (state = 'running' OR state = 'submitting' OR state = 'scanning');
+-- A look-up is no tenant's: a lane that has nothing else keeps the tenant that it had.
+SELECT CASE source WHEN '' THEN (SELECT tenant FROM lane WHERE lane.lane = c.lane) ELSE source END AS tenant
+FROM command c WHERE lane = :lane AND (state = 'running' OR state = 'submitting' OR state = 'scanning');
 
 -- name: lane_head
 SELECT c.*, p.data, p.warnings, c.fingerprint IS NOT NULL AND EXISTS (
-    SELECT 1 FROM command d WHERE d.state = 'in_doubt' AND d.lane = c.lane AND d.fingerprint = c.fingerprint
+    SELECT 1 FROM command d
+    WHERE (d.state = 'checking' OR d.state = 'in_doubt') AND d.lane = c.lane AND d.fingerprint = c.fingerprint
 ) AS has_twin
 FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = :lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1;
 
 -- name: lane_head_due
-SELECT source, due_at FROM command WHERE lane = :lane AND state = 'waiting' ORDER BY priority, key LIMIT 1;
+SELECT CASE source WHEN '' THEN (SELECT tenant FROM lane WHERE lane.lane = c.lane) ELSE source END AS tenant, due_at
+FROM command c WHERE lane = :lane AND state = 'waiting' ORDER BY priority, key LIMIT 1;
 
 -- name: resume_command
 UPDATE command SET epoch = :epoch WHERE key = :key;
@@ -111,18 +118,25 @@ UPDATE command SET state = 'held', due_at = NULL WHERE key = :key AND state = 'w
 UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = :lane AND fingerprint = :fingerprint;
 
 -- name: record_step
+-- A look-up that waits again goes behind the lane's other work again.
 UPDATE command SET
     state = :to,
     due_at = :due_at,
     last_sequence = max(last_sequence, :last_sequence),
     settled_at = CASE WHEN :is_final THEN :at END,
-    secrets = CASE WHEN :is_final THEN NULL ELSE secrets END
+    secrets = CASE WHEN :is_final AND :sought_at IS NULL THEN NULL ELSE secrets END,
+    sought_at = :sought_at,
+    account = coalesce(:account, account),
+    attempts = CASE WHEN :progress IS NULL THEN attempts ELSE 1 END,
+    progress = CASE WHEN :is_final THEN NULL ELSE coalesce(:progress, progress) END,
+    deadline_at = coalesce(:deadline_at, deadline_at),
+    priority = CASE WHEN :to = 'waiting' AND type = 'look_up' THEN 2 ELSE priority END
 WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0;
 
 -- name: record_submission
 -- The one compare-and-set that an invoice hangs on: the lease must still run, and the lane be this worker's own.
 UPDATE command SET state = 'submitting', due_at = NULL, last_sequence = max(last_sequence, :last_sequence),
-    submitted_at = :at
+    submitted_at = :at, account = coalesce(:account, account), deadline_at = coalesce(:deadline_at, deadline_at)
 WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
   AND EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
               WHERE lane.lane = :lane AND lane.holder = :worker AND lane.epoch = :epoch
@@ -133,10 +147,14 @@ UPDATE command SET
     state = :to,
     due_at = NULL,
     last_sequence = max(last_sequence, :last_sequence),
-    settled_at = CASE WHEN :is_final THEN :at END,
-    secrets = CASE WHEN :is_final THEN NULL ELSE secrets END,
-    invoice_number = coalesce(:invoice_number, invoice_number)
-WHERE key = :key AND instr(:expected, ' ' || state || ' ') > 0;
+    settled_at = CASE WHEN :is_final THEN coalesce(settled_at, :at) END,
+    secrets = CASE WHEN :is_final AND :sought_at IS NULL THEN NULL ELSE secrets END,
+    sought_at = :sought_at,
+    progress = CASE WHEN :is_final THEN NULL ELSE progress END,
+    look_ups = look_ups + :has_looked,
+    invoice_number = coalesce(invoice_number, :invoice_number)
+WHERE key = :key AND last_sequence = :known_sequence AND instr(:expected, ' ' || state || ' ') > 0
+  AND (:invoice_number IS NULL OR invoice_number IS NULL OR invoice_number = :invoice_number);
 
 -- name: number_owner
 SELECT key FROM command WHERE invoice_number = :invoice_number;
@@ -167,7 +185,9 @@ RETURNING refusals, suspended_until;
 DELETE FROM account WHERE id = :account;
 
 -- name: insert_stray
-INSERT INTO stray (lane, command_key, reason, body, at) VALUES (:lane, :key, :reason, :body, :at);
+-- A look-up is gone when it is done, so nothing may point to one.
+INSERT INTO stray (lane, command_key, reason, body, at)
+VALUES (:lane, (SELECT key FROM command WHERE key = :key AND type <> 'look_up'), :reason, :body, :at);
 
 -- name: forget_workers
 DELETE FROM worker;

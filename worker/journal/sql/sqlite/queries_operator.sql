@@ -1,26 +1,49 @@
+-- Look-ups are the journal's own: no query here shows one.
+
 -- name: ping
 SELECT 1 AS alive FROM command LIMIT 1;
 
 -- name: sealing_keys
 SELECT DISTINCT substr(secrets, 2, 4) AS key_id FROM command
-WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'in_doubt')
-  AND secrets IS NOT NULL;
+WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'checking', 'in_doubt')
+  AND secrets IS NOT NULL
+UNION
+SELECT substr(secrets, 2, 4) FROM command
+WHERE sought_at IS NOT NULL AND account IS NOT NULL AND secrets IS NOT NULL;
 
 -- name: read_command
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.key = :key;
 
 -- name: find_by_id
-SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.id = :id ORDER BY c.key DESC;
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.id = :id AND c.type <> 'look_up' ORDER BY c.key DESC;
 
 -- name: find_by_identity
-SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.id = :id AND c.source = :source;
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.id = :id AND c.source = :source AND c.type <> 'look_up';
 
 -- name: list_commands
-SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key ORDER BY c.key DESC LIMIT :limit;
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.type <> 'look_up' ORDER BY c.key DESC LIMIT :limit;
 
 -- name: list_in_state
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.state = :state ORDER BY c.key DESC LIMIT :limit;
+WHERE c.state = :state AND c.type <> 'look_up' ORDER BY c.key DESC LIMIT :limit;
+
+-- name: list_unconfirmed
+SELECT c.*, p.data, p.warnings FROM command c INDEXED BY command_unconfirmed JOIN payload p ON p.key = c.key
+WHERE c.type = 'invoice.issue' AND c.state = 'completed' AND c.invoice_number IS NULL AND c.sought_at IS NULL
+  AND c.look_ups > 0
+ORDER BY c.key DESC LIMIT :limit;
+
+-- name: find_tenants_order
+-- The order's first command may be another tenant's; then this tenant's follows it.
+SELECT c.*, p.data, p.warnings
+FROM command first
+JOIN command c ON c.key = first.key OR c.follows = first.key
+JOIN payload p ON p.key = c.key
+WHERE first.seller = :seller AND first.order_no = :order_no AND first.follows IS NULL AND c.source = :source
+ORDER BY c.key LIMIT 1;
 
 -- name: events_of
 SELECT sequence, id AS event_id, type AS event_type, body, created_at FROM event
@@ -29,11 +52,26 @@ WHERE command_key = :key ORDER BY sequence;
 -- name: copies_of
 SELECT sequence, copy, destination, state = 'undeliverable' AS is_undeliverable FROM outbox WHERE command_key = :key;
 
+-- name: count_waiting_all
+-- By the index of tenants, where look-ups come first: they have none.
+SELECT count(*) AS number
+FROM (SELECT 1 FROM command INDEXED BY command_waiting_tenant WHERE state = 'waiting' AND source > '' LIMIT :limit);
+
+-- name: count_sought
+SELECT count(*) AS number
+FROM (SELECT 1 FROM command WHERE sought_at IS NOT NULL AND account IS NOT NULL LIMIT :limit);
+
+-- name: count_unconfirmed
+SELECT count(*) AS number
+FROM (SELECT 1 FROM command INDEXED BY command_unconfirmed
+      WHERE type = 'invoice.issue' AND state = 'completed' AND invoice_number IS NULL AND sought_at IS NULL
+        AND look_ups > 0 LIMIT :limit);
+
 -- name: count_in_state
 SELECT count(*) AS number FROM (SELECT 1 FROM command WHERE state = :state LIMIT :limit);
 
 -- name: oldest_waiting
-SELECT received_at FROM command WHERE state = 'waiting' ORDER BY key LIMIT 1;
+SELECT received_at FROM command WHERE state = 'waiting' AND type <> 'look_up' ORDER BY key LIMIT 1;
 
 -- name: outbox_depth
 SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT :limit)) AS pending,
@@ -42,7 +80,7 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT
 
 -- name: outbox_due_since
 -- Only the oldest are looked at: a large backlog must not make a scrape dear.
-SELECT min(p.due_at) AS due_at FROM (
+SELECT min(p.due_at) AS at FROM (
     SELECT seq, command_key, destination, due_at FROM outbox
     WHERE state = 'pending' AND due_at <= :now ORDER BY due_at, seq LIMIT 1000
 ) p WHERE NOT EXISTS (SELECT 1 FROM outbox e WHERE e.command_key = p.command_key AND e.destination = p.destination
@@ -60,7 +98,8 @@ SELECT min(submitted_at) AS at FROM command WHERE state IN ('submitting', 'scann
 SELECT submitted_at AS at FROM command WHERE state = 'in_doubt' ORDER BY key LIMIT 1;
 
 -- name: count_needing_person
-SELECT count(*) AS number FROM (SELECT 1 FROM command WHERE state = 'in_doubt' LIMIT :limit);
+SELECT count(*) AS number FROM (
+    SELECT 1 FROM command WHERE state = 'in_doubt' AND (sought_at IS NULL OR account IS NULL) LIMIT :limit);
 
 -- name: count_suspended
 SELECT count(*) AS number FROM (SELECT 1 FROM account WHERE suspended_until > :now LIMIT :limit);

@@ -1,0 +1,219 @@
+"""The commands that look invoices up, for the examples: a query, the manual's own, and what each may bring.
+
+They find the invoice that `contracts.example_issues` issues. Knows nothing of envelopes and files.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from contracts.commands import CommandType
+from contracts.events import Outcome
+from contracts.example_issues import (
+    AT,
+    BEIJING,
+    FILES,
+    INVOICE_ID,
+    INVOICE_NUMBER,
+    ORDER,
+    ORDER_NO,
+    USER_ID,
+    Sample,
+)
+from contracts.failures import RETRYABLE, FailureCode, RejectionCode, Stage
+
+_SELLER: Final = ORDER["invoice"]["sellerIndentification"]
+_ISSUED_AT: Final = (AT + timedelta(seconds=2)).astimezone(BEIJING)
+_LOGIN: Final = {**ORDER["login"], "companyName": ORDER["invoice"]["sellerName"]}
+_DOWNLOAD_DATE: Final = "2026-03-01 12:00:05"
+_ID_RULE: Final = "must be an id: digits, from 1 to 9223372036854775807"
+
+MANUAL_QUERY: Final[Mapping[str, Any]] = {
+    "userId": "1111",
+    "login": {
+        "companyCode": "xxx",
+        "area": "zhejiang",
+        "phone": "123456",
+        "password": "xxx",
+        "role": "法定代表人",
+        "companyName": "xxxx",
+    },
+    "condition": {
+        "queryType": 0,
+        "invoiceSource": None,
+        "invoiceType": None,
+        "isInvoicePositive": None,
+        "countETicketNumbers": "",
+        "invoiceCode": None,
+        "invoiceNumber": None,
+        "sellerIdentificationNumber": None,
+        "sellerName": None,
+        "startInvoiceValue": None,
+        "endInvoiceValue": None,
+        "startInvoiceDate": "2024-04-01",
+        "endInvoiceDate": "2024-04-12",
+    },
+    "page": {"pageSize": 10, "pageNumber": 1},
+}
+"""The example of 查询发票基本信息 with straight quotes, and without its password, which looks real (trap 18)."""
+
+ITEMS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "id": "1778381047770263601",
+        "invoiceBasicInfoId": INVOICE_ID,
+        "taxClassificationCode": "3040201010000000000",
+        "itemName": "*信息技术服务*软件服务",
+        "spec": "标准版",
+        "unit": "套",
+        "quantity": "2",
+        "unitPrice": "99.01",
+        "amount": "198.02",
+        "taxRate": "1%",
+        "taxRateValue": "0.01",
+        "tax": "1.98",
+        "totalPriceAndTax": "200.00",
+    },
+    {
+        "id": "1778381047770263602",
+        "invoiceBasicInfoId": INVOICE_ID,
+        "taxClassificationCode": "1060105040000000000",
+        "itemName": "*纸制品*办公用纸",
+        "spec": "A4",
+        "unit": "包",
+        "quantity": "10",
+        "unitPrice": "19.604",
+        "amount": "196.04",
+        "taxRate": "1%",
+        "taxRateValue": "0.01",
+        "tax": "1.96",
+        "totalPriceAndTax": "198.00",
+    },
+)
+FOUND: Final[Mapping[str, Any]] = {
+    "id": INVOICE_ID,
+    "countETicketNumbers": INVOICE_NUMBER,
+    "sellerIdentificationNumber": _SELLER,
+    "sellerName": ORDER["invoice"]["sellerName"],
+    "buyerIdentificationNumber": ORDER["invoice"]["buyerIndentification"],
+    "buyerName": ORDER["invoice"]["buyerName"],
+    "invoiceDate": _ISSUED_AT,
+    "invoiceDateRaw": str(int(_ISSUED_AT.timestamp()) * 1000),
+    "totalAmount": "394.06",
+    "totalTax": "3.94",
+    "totalPriceAndTax": "398.00",
+    "invoiceSource": "电子发票服务平台",
+    "invoiceType": "数电票(普通发票)",
+    "invoiceStatus": "正常",
+    "isInvoicePositive": True,
+    "invoiceRiskLevel": "正常",
+    "drawer": "示例开票员",
+    "note": ORDER["invoice"]["remark"],
+    "vipId": "987654",
+    "queryType": 0,
+}
+
+
+def _rejected(path: str, message: str) -> tuple[int, dict[str, Any]]:
+    return 1, {"code": RejectionCode.INVALID, "errors": [{"path": path, "message": message}]}
+
+
+def _failed(code: FailureCode, stage: Stage, message: str, attempts: int = 1) -> tuple[int, dict[str, Any]]:
+    retryable = code in RETRYABLE
+    return 1, {"code": code, "stage": stage, "message": message, "retryable": retryable, "attempts": attempts}
+
+
+_PAGE: Final[Mapping[str, Any]] = {
+    "pageNumber": 1,
+    "totalPage": 1,
+    "total": 1,
+    "invoices": [{**FOUND, "items": [*ITEMS], "files": [*FILES]}],
+    "part": 1,
+    "parts": 1,
+    "late": False,
+}
+_QUERY_COMPLETED: Final[Mapping[str, Any]] = {
+    "total": 1,
+    "pages": 1,
+    "invoiceCount": 1,
+    "missingInvoices": 0,
+    "itemCount": len(ITEMS),
+    "fileCount": len(FILES),
+    "missingItems": [],
+    "missingFiles": [],
+    "download": {"ok": True, "date": None},
+}
+_STORED: Final[Mapping[str, Any]] = {
+    "invoice": FOUND,
+    "items": [*ITEMS],
+    "files": [*FILES],
+    "commandId": ORDER_NO,
+    "commandState": "completed",
+    "seenAt": AT + timedelta(seconds=62),
+}
+
+SAMPLES: Final[Mapping[CommandType, Sample]] = {
+    CommandType.QUERY: Sample(
+        "QUERY-20260401-0001",
+        {
+            "userId": USER_ID,
+            "login": _LOGIN,
+            "condition": {"queryType": 0, "startInvoiceDate": "2026-03-01", "endInvoiceDate": "2026-03-31"},
+            "page": {"pageSize": 50, "pageNumber": 1},
+            "allPages": True,
+            "items": True,
+            "files": ["pdf", "ofd", "xml"],
+        },
+        {
+            Outcome.REJECTED: _rejected("/condition/endInvoiceDate", "is required"),
+            Outcome.PAGE: (1, _PAGE),
+            Outcome.COMPLETED: (2, _QUERY_COMPLETED),
+            Outcome.FAILED: _failed(
+                FailureCode.QUERY_REFUSED, Stage.QUERY, "the gateway refused the query; it does not say why"
+            ),
+        },
+        named={"userId": USER_ID},
+    ),
+    CommandType.DOWNLOAD: Sample(
+        "DOWNLOAD-20260401-0001",
+        {"userId": USER_ID, "login": _LOGIN, "date": _DOWNLOAD_DATE},
+        {
+            Outcome.REJECTED: _rejected("/date", "must not be empty"),
+            Outcome.COMPLETED: (1, {"ok": True, "date": _DOWNLOAD_DATE}),
+            Outcome.FAILED: _failed(
+                FailureCode.DOWNLOAD_FAILED, Stage.DOWNLOAD, "the gateway could not get the files, asked 5 times"
+            ),
+        },
+        named={"userId": USER_ID},
+    ),
+    CommandType.ITEMS: Sample(
+        "ITEMS-20260401-0001",
+        {"invoiceBasicInfoId": INVOICE_ID},
+        {
+            Outcome.REJECTED: _rejected("/invoiceBasicInfoId", _ID_RULE),
+            Outcome.COMPLETED: (1, {"items": [*ITEMS]}),
+            Outcome.FAILED: _failed(FailureCode.HTTP_ERROR, Stage.DETAILS, "the gateway answered with status 404"),
+        },
+    ),
+    CommandType.FILES: Sample(
+        "FILES-20260401-0001",
+        {"invoiceIdList": [INVOICE_ID], "typeList": ["pdf", "ofd", "xml"]},
+        {
+            Outcome.REJECTED: _rejected("/typeList/0", "must be one of 'pdf', 'ofd' or 'xml'"),
+            Outcome.COMPLETED: (1, {"files": [*FILES], "missingFiles": []}),
+            Outcome.FAILED: _failed(
+                FailureCode.GATEWAY_UNAVAILABLE, Stage.DETAILS, "the gateway did not answer before the deadline"
+            ),
+        },
+    ),
+    CommandType.STORED: Sample(
+        "STORED-20260401-0001",
+        {"orderNo": ORDER_NO, "sellerIndentification": _SELLER},
+        {
+            Outcome.REJECTED: _rejected("", "exactly one of commandId, orderNo and invoiceNumber must be given"),
+            Outcome.COMPLETED: (1, {"invoices": [_STORED], "total": 1}),
+            Outcome.FAILED: _failed(
+                FailureCode.DEADLINE_EXCEEDED, Stage.QUEUED, "the deadline passed before it was begun"
+            ),
+        },
+    ),
+}

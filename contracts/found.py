@@ -1,0 +1,92 @@
+"""Invoices as the gateway's look-ups tell them, typed: parts of events (manual: 查询发票接口).
+
+Ids are text however the gateway sends them, money is exact, dates have Beijing's offset. Members that the manual
+does not know are kept in `extra`. Absent, null and empty mean the same and are left out.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Open(BaseModel):
+    """A part of an event: unknown members are kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class FoundItem(Open):
+    """One item (manual: InvoiceItemEntity)."""
+
+    id: str | None = None
+    invoiceBasicInfoId: str | None = None  # noqa: N815
+    countETicketNumbers: str | None = None  # noqa: N815
+    taxClassificationCode: str | None = None  # noqa: N815
+    specificBusinessType: str | None = None  # noqa: N815
+    itemName: str | None = None  # noqa: N815
+    spec: str | None = None
+    unit: str | None = None
+    quantity: Decimal | None = Field(default=None, description="exact, as text")
+    unitPrice: Decimal | None = Field(default=None, description="exact, as text")  # noqa: N815
+    amount: Decimal | None = Field(default=None, description="exact, as text")
+    taxRate: str | None = Field(default=None, description="as it came: 1%, 0.01, 免税, …")  # noqa: N815
+    taxRateValue: Decimal | None = Field(  # noqa: N815
+        default=None, description="the same as a fraction (0.01), where it is a number"
+    )
+    tax: Decimal | None = Field(default=None, description="exact, as text")
+    totalPriceAndTax: Decimal | None = Field(default=None, description="exact, as text")  # noqa: N815
+    extra: dict[str, Any] | None = Field(default=None, description="members that the manual does not know")
+
+
+class InvoiceFile(Open):
+    """Where one file of an invoice is (manual: 查询发票文件). Addresses may expire: fetch the file soon."""
+
+    invoiceBasicInfoId: str  # noqa: N815
+    type: str = Field(description="pdf, ofd, xml, or what the gateway says, in lower case")
+    url: str
+    countETicketNumbers: str | None = None  # noqa: N815
+
+
+class FoundInvoice(Open):
+    """One invoice of a page (manual: data项)."""
+
+    id: str = Field(description="the gateway's id of the row; it may change: the number is what names the invoice")
+    countETicketNumbers: str | None = Field(default=None, description="数电票号码, 20 digits")  # noqa: N815
+    sellerIdentificationNumber: str | None = None  # noqa: N815
+    sellerName: str | None = None  # noqa: N815
+    buyerIdentificationNumber: str | None = None  # noqa: N815
+    buyerName: str | None = None  # noqa: N815
+    invoiceDate: datetime | None = Field(default=None, description="RFC 3339 with +08:00")  # noqa: N815
+    invoiceDateRaw: str | None = Field(default=None, description="as it came")  # noqa: N815
+    totalAmount: Decimal | None = Field(default=None, description="exact, as text")  # noqa: N815
+    totalTax: Decimal | None = Field(default=None, description="exact, as text")  # noqa: N815
+    totalPriceAndTax: Decimal | None = Field(default=None, description="exact, as text")  # noqa: N815
+    invoiceSource: str | None = None  # noqa: N815
+    invoiceType: str | None = None  # noqa: N815
+    invoiceStatus: str | None = None  # noqa: N815
+    isInvoicePositive: bool | None = None  # noqa: N815
+    invoiceRiskLevel: str | None = None  # noqa: N815
+    drawer: str | None = None
+    note: str | None = None
+    vipId: str | None = None  # noqa: N815
+    queryType: int | None = None  # noqa: N815
+    specificBusinessType: str | None = None  # noqa: N815
+    totalsDiffer: bool | None = Field(  # noqa: N815
+        default=None, description="true where amount and tax do not come to the total"
+    )
+    extra: dict[str, Any] | None = Field(default=None, description="members that the manual does not know")
+    items: list[FoundItem] | None = Field(default=None, description="where the query asked for them")
+    files: list[InvoiceFile] | None = Field(default=None, description="where the query asked for them")
+
+
+class StoredInvoice(Open):
+    """What the journal holds of one invoice."""
+
+    invoice: FoundInvoice
+    items: list[FoundItem]
+    files: list[InvoiceFile]
+    commandId: str | None = Field(description="the command that issued it, where one did")  # noqa: N815
+    commandState: str | None = Field(description="that command's state")  # noqa: N815
+    seenAt: datetime = Field(description="when a look-up last brought it")  # noqa: N815

@@ -1,0 +1,427 @@
+"""Look-ups: entered where something sought is due, one per lane and account, gone when done; on both stores."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from tests.conformance.journal_builders import (
+    ACCOUNT,
+    IN_DOUBT,
+    NOW,
+    PASSWORD,
+    RUNNING,
+    SECOND,
+    admit,
+    begin,
+    claim_one,
+    found,
+    ids,
+    later,
+    look_up,
+    new,
+    put_in_doubt,
+    seek,
+    settlement,
+    state_of,
+    step,
+)
+from tests.conformance.journal_builders import brought as bringing
+from tests.conformance.journal_stores import Store
+from worker.journal.look_ups import LOOK_UP_PATIENCE
+from worker.ports import Journal
+from worker.records import LOOK_UP, Claim, Command, CommandState, LaneLease
+
+OTHER_ACCOUNT = "digest of another"
+
+
+async def enter(journal: Journal, now: datetime = NOW) -> int:
+    """Let the journal look for what is sought."""
+    return await journal.reap("w1", now)
+
+
+async def entered(store: Store) -> list[tuple[str, str]]:
+    """Lane and account of each look-up."""
+    rows = await store.rows("SELECT lane, account FROM command WHERE type = 'look_up' ORDER BY lane, account")
+    return [(lane, account) for lane, account in rows]
+
+
+class TestEntering:
+    async def test_one_look_up_however_much_is_sought(self, store: Store, journal: Journal) -> None:
+        for number in range(20):
+            await seek(journal, new(f"c{number}"))
+        assert await enter(journal) == 1
+        assert await entered(store) == [("u1", ACCOUNT)]
+        assert await enter(journal) == 0
+
+    async def test_one_per_lane_and_account(self, store: Store, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await seek(journal, new("b"), account=OTHER_ACCOUNT)
+        await seek(journal, new("c", lane="u2"))
+        await seek(journal, new("d", lane="u2"))
+        assert await enter(journal) == 3
+        assert await entered(store) == [("u1", ACCOUNT), ("u1", OTHER_ACCOUNT), ("u2", ACCOUNT)]
+
+    async def test_not_before_something_is_due(self, journal: Journal) -> None:
+        await seek(journal, new("a"), NOW + 5 * SECOND)
+        assert await enter(journal, NOW + 4 * SECOND) == 0
+        assert await enter(journal, NOW + 5 * SECOND) == 1
+
+    async def test_the_one_that_is_due_is_found_among_many(self, journal: Journal) -> None:
+        await seek(journal, new("later"), NOW + 60 * SECOND)
+        await seek(journal, new("due"))
+        await seek(journal, new("later too"), NOW + 60 * SECOND)
+        assert await enter(journal) == 1
+
+    async def test_no_more_than_asked_for_and_the_rest_next_time(self, store: Store, journal: Journal) -> None:
+        for number in range(5):
+            await seek(journal, new(f"c{number}", lane=f"u{number}"))
+        assert await journal.reap("w1", NOW, limit=3) == 3
+        assert await journal.reap("w1", NOW, limit=3) == 2
+        assert len(await entered(store)) == 5
+
+    async def test_its_lane_is_claimed_like_any_other(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        assert await journal.claim("w1", 10, NOW) == []
+        await enter(journal)
+        claim = await claim_one(journal)
+        command = claim.command
+        assert (command.type, command.lane, command.account) == (LOOK_UP, "u1", ACCOUNT)
+        assert (command.state, command.attempts, command.source, command.secrets) == (CommandState.RUNNING, 1, "", {})
+        assert (command.data, command.deadline_at, command.route.reply_to) == (b"{}", None, None)
+
+    async def test_a_held_lane_is_told(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        claim = await begin(journal, new("b", type="invoice.query"))
+        await enter(journal)
+        assert await journal.wanted("w1") == ["u1"]
+        _, following = await journal.record_and_next(step(claim, CommandState.COMPLETED, "completed"))
+        assert following is not None
+        assert following.type == LOOK_UP
+
+    async def test_it_outlives_a_crash_and_goes_to_the_next_holder(self, store: Store, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        before = await claim_one(journal)
+        journal = await store.restart()
+        await journal.retire("w1")
+        await journal.register("w2", LOOK_UP_PATIENCE)
+        await journal.reap("w2", NOW)
+        again = await claim_one(journal, "w2")
+        assert (again.command.type, again.command.state) == (LOOK_UP, CommandState.RUNNING)
+        assert again.lease.epoch > before.lease.epoch
+
+    async def test_replicas_that_look_at_once_enter_one_each(self, store: Store) -> None:
+        workers = [f"w{number}" for number in range(1, 5)]
+        journals = [await store.open_with_worker(worker) for worker in workers]
+        for number in range(30):
+            await seek(journals[0], new(f"c{number}", lane=f"u{number % 10}"))
+        counts = await asyncio.gather(
+            *(journal.reap(worker, NOW) for _ in range(5) for worker, journal in zip(workers, journals, strict=True))
+        )
+        while moved := await journals[0].reap("w1", NOW):
+            counts.append(moved)
+        assert sum(counts) == 10
+        assert len(await entered(store)) == 10
+        claims = [await journal.claim(worker, 10, NOW) for worker, journal in zip(workers, journals, strict=True)]
+        assert sorted(claim.lease.lane for one in claims for claim in one) == [f"u{number}" for number in range(10)]
+
+    async def test_the_lane_takes_its_turn_as_its_tenant_did(self, journal: Journal) -> None:
+        """A look-up is no tenant's: without the lane's own tenant a heavy one would take the turns of two."""
+        for number in range(6):
+            await seek(journal, new(f"h{number}", source="heavy", lane=f"h{number}"))
+        await enter(journal)
+        await admit(journal, new("heavy", source="heavy", lane="h9"), new("light", source="light", lane="l0"))
+        assert "light" in ids(await journal.claim("w1", 2, NOW))
+        assert "heavy" not in ids(await journal.claim("w1", 4, NOW))
+        assert ids(await journal.claim("w1", 10, NOW))[-1] == "heavy"
+
+
+async def take_look_up(journal: Journal) -> tuple[Command, LaneLease]:
+    """The look-up of lane u1 with the usual account; one with another account that comes first is done first."""
+    (claim,) = [claim for claim in await journal.claim("w1", 10, NOW) if claim.lease.lane == "u1"]
+    command, lease = claim.command, claim.lease
+    if command.account != ACCOUNT:
+        assert await journal.end_look_up(command, lease)
+        following = await journal.next_command(lease, NOW)
+        assert following is not None
+        command = following
+    return command, lease
+
+
+class TestOrder:
+    async def test_a_look_up_goes_after_the_lanes_other_work(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        await admit(journal, new("q", type="invoice.query"), new("i"))
+        claim = await claim_one(journal)
+        order = [claim.command.type]
+        command = claim.command
+        for _ in range(2):
+            moved = step(Claim(claim.lease, command), CommandState.FAILED, "failed")
+            _, following = await journal.record_and_next(moved)
+            assert following is not None
+            order.append(following.type)
+            command = following
+        assert order == ["invoice.issue", "invoice.query", LOOK_UP]
+
+    async def test_but_before_it_once_it_has_waited_too_long(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        await admit(journal, new("b"), new("c"))
+        claim = await claim_one(journal)
+        assert claim.command.id == "b"
+        patience = NOW + LOOK_UP_PATIENCE
+        assert await enter(journal, patience - SECOND) == 0
+        assert await enter(journal, patience) == 1
+        assert await enter(journal, patience) == 0
+        _, following = await journal.record_and_next(step(claim, CommandState.FAILED, "failed", at=patience))
+        assert following is not None
+        assert following.type == LOOK_UP
+
+    async def test_then_even_a_delayed_head_does_not_keep_it(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        claim = await begin_next(journal, "b")
+        await journal.record(step(claim, CommandState.WAITING, due_at=NOW + 3600 * SECOND))
+        await journal.release(claim.lease, NOW)
+        assert await journal.claim("w1", 10, NOW) == []
+        assert await enter(journal, NOW + LOOK_UP_PATIENCE) == 1
+        assert (await claim_one(journal)).command.type == LOOK_UP
+
+    async def test_one_that_waits_again_is_in_nobodys_way(self, journal: Journal) -> None:
+        """A look-up put back until later must not delay the issues behind it."""
+        await seek(journal, new("a"))
+        await enter(journal)
+        await enter(journal, NOW + LOOK_UP_PATIENCE)
+        claim = await claim_one(journal)
+        again_at = NOW + LOOK_UP_PATIENCE + 60 * SECOND
+        assert await journal.record(step(claim, CommandState.WAITING, due_at=again_at))
+        await admit(journal, new("b"))
+        following = await journal.next_command(claim.lease, NOW + LOOK_UP_PATIENCE)
+        assert following is not None
+        assert following.id == "b"
+        assert await enter(journal, again_at - SECOND) == 0
+        assert await enter(journal, again_at) == 1
+
+
+async def begin_next(journal: Journal, command_id: str) -> Claim:
+    """Admit a command to a lane that is ready already, and claim it."""
+    await admit(journal, new(command_id))
+    claim = await claim_one(journal)
+    assert claim.command.id == command_id
+    return claim
+
+
+class TestHasEarlier:
+    async def test_issue_is_earlier_than_a_query_and_a_query_is_not(self, journal: Journal) -> None:
+        claim = await begin(journal, new("q", type="invoice.query"))
+        assert not await journal.has_earlier(claim.command, NOW)
+        await admit(journal, new("q2", type="invoice.query"))
+        assert not await journal.has_earlier(claim.command, NOW)
+        await admit(journal, new("elsewhere", lane="u2"))
+        assert not await journal.has_earlier(claim.command, NOW)
+        await admit(journal, new("i"))
+        assert await journal.has_earlier(claim.command, NOW)
+
+    async def test_what_is_not_due_is_not_earlier(self, journal: Journal) -> None:
+        first = await begin(journal, new("i"))
+        await journal.record(step(first, CommandState.WAITING, due_at=NOW + SECOND))
+        await admit(journal, new("q", type="invoice.query"))
+        assert await journal.next_command(first.lease, NOW) is None
+        query = await look_up(journal, "q")
+        assert not await journal.has_earlier(query, NOW)
+        assert await journal.has_earlier(query, NOW + SECOND)
+
+    async def test_a_look_up_is_earlier_than_a_query_only_once_it_has_waited_too_long(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        claim = await begin(journal, new("q", type="invoice.query"))
+        await enter(journal)
+        assert not await journal.has_earlier(claim.command, NOW)
+        await enter(journal, NOW + LOOK_UP_PATIENCE)
+        assert await journal.has_earlier(claim.command, NOW + LOOK_UP_PATIENCE)
+
+    async def test_everything_is_earlier_than_a_look_up_that_has_not(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        claim = await claim_one(journal)
+        assert not await journal.has_earlier(claim.command, NOW)
+        await admit(journal, new("q", type="invoice.query"))
+        assert await journal.has_earlier(claim.command, NOW)
+
+
+class TestLooking:
+    async def test_what_is_sought_comes_with_its_login_by_submission(self, journal: Journal) -> None:
+        await seek(journal, new("later", secrets={"p": PASSWORD}), NOW + 60 * SECOND)
+        await seek(journal, new("other account"), account=OTHER_ACCOUNT)
+        await seek(journal, new("other lane", lane="u2"))
+        doubtful = await put_in_doubt(journal, new("doubt"))
+        moved = step(doubtful, CommandState.IN_DOUBT, expected=IN_DOUBT, sought_at=NOW, account=ACCOUNT, first=2)
+        assert await journal.record(moved)
+        await journal.release(doubtful.lease, NOW)
+        await enter(journal)
+        look, _ = await take_look_up(journal)
+        sought = await journal.sought(look, 10)
+        assert [command.id for command in sought] == ["later", "doubt"]
+        assert sought[0].secrets == {"p": PASSWORD}
+        assert [command.id for command in await journal.sought(look, 1)] == ["later"]
+
+    async def test_a_done_look_up_is_gone_and_another_one_comes_when_it_is_due(
+        self, store: Store, journal: Journal
+    ) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        claim = await claim_one(journal)
+        command = await look_up(journal, "a")
+        put_off = settlement(
+            command, CommandState.COMPLETED, expected=frozenset({CommandState.COMPLETED}), has_looked=True,
+            sought_at=NOW + 60 * SECOND,
+        )  # fmt: skip
+        assert await journal.settle(put_off)
+        assert await journal.end_look_up(claim.command, claim.lease)
+        assert await entered(store) == []
+        assert await store.rows("SELECT count(*) FROM payload") == [(1,)]
+        assert await journal.next_command(claim.lease, NOW) is None
+        await journal.release(claim.lease, NOW)
+        assert await enter(journal) == 0
+        assert await enter(journal, NOW + 60 * SECOND) == 1
+
+    async def test_what_could_not_be_seen_is_put_off(self, store: Store, journal: Journal) -> None:
+        for name, at in (("due", NOW), ("soon", NOW + 10 * SECOND), ("late", NOW + 90 * SECOND)):
+            await seek(journal, new(name), at)
+        await seek(journal, new("other account"), account=OTHER_ACCOUNT)
+        await seek(journal, new("other lane", lane="u2"))
+        await enter(journal)
+        look, lease = await take_look_up(journal)
+        assert await journal.end_look_up(look, lease, not_before=NOW + 60 * SECOND)
+        rows = await asyncio.gather(*(look_up(journal, name) for name in ("due", "soon", "late")))
+        assert [(command.sought_at, command.look_ups) for command in rows] == [
+            (NOW + 60 * SECOND, 0), (NOW + 60 * SECOND, 0), (NOW + 90 * SECOND, 0),
+        ]  # fmt: skip
+        assert (await look_up(journal, "other account")).sought_at == NOW
+        assert (await look_up(journal, "other lane")).sought_at == NOW
+
+    async def test_ending_is_fenced_and_then_writes_nothing(self, store: Store, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        claim = await claim_one(journal)
+        stale = later(claim.lease, -1)
+        assert not await journal.end_look_up(claim.command, stale, not_before=NOW + 60 * SECOND)
+        await store.expire("w1")
+        other = await store.open_with_worker("w2")
+        await other.reap("w2", NOW)
+        again = await claim_one(other, "w2")
+        assert not await journal.end_look_up(claim.command, claim.lease, not_before=NOW + 60 * SECOND)
+        assert await entered(store) == [("u1", ACCOUNT)]
+        assert (await look_up(journal, "a")).sought_at == NOW
+        assert await other.end_look_up(again.command, again.lease)
+        assert not await other.end_look_up(again.command, again.lease)
+
+    async def test_no_command_but_a_look_up_is_forgotten_that_way(self, journal: Journal) -> None:
+        claim = await begin(journal, new("a"))
+        assert not await journal.end_look_up(claim.command, claim.lease)
+        assert await state_of(journal, "a") is CommandState.RUNNING
+
+    async def test_what_a_look_up_brought_stays_and_strays_are_kept(self, store: Store, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        claim = await claim_one(journal)
+        moved = step(claim, CommandState.RUNNING, progress=b"1", findings=bringing(found("n1")))
+        assert await journal.record(moved)
+        await journal.keep_stray("u1", claim.command.key, "fits_nothing", b"{}", NOW)
+        assert await journal.end_look_up(claim.command, claim.lease)
+        assert await store.rows("SELECT identity FROM invoice") == [("n1",)]
+        assert await store.rows("SELECT command_key, reason FROM stray") == [(None, "fits_nothing")]
+
+
+class TestNobodyHearsOfThem:
+    @pytest.mark.parametrize("runs", [False, True])
+    async def test_neither_lists_nor_counts_show_one(self, store: Store, journal: Journal, *, runs: bool) -> None:
+        await seek(journal, new("a", received_at=NOW))
+        await enter(journal)
+        if runs:
+            await claim_one(journal)
+        ((identifier,),) = await store.rows("SELECT id FROM command WHERE type = 'look_up'")
+        assert await journal.find(identifier) == []
+        assert await journal.find(identifier, "") == []
+        assert [command.id for command in await journal.commands([])] == ["a"]
+        assert await journal.commands([CommandState.WAITING, CommandState.RUNNING]) == []
+        backlog = await journal.backlog(NOW)
+        assert (backlog.waiting, backlog.oldest_waiting_at) == (0, None)
+        assert await journal.overdue(NOW + 86_400 * SECOND) == []
+        assert await journal.unconfirmed() == []
+
+    async def test_they_do_not_count_against_a_tenants_limit(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        admissions = await journal.admit([new("b"), new("c")], worker="w1", waiting_max=1)
+        assert [str(admission) for admission in admissions] == ["accepted", "busy"]
+
+    async def test_a_command_of_the_same_id_is_another_one(self, store: Store, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await enter(journal)
+        ((identifier,),) = await store.rows("SELECT id FROM command WHERE type = 'look_up'")
+        await admit(journal, new(identifier, lane="u9"))
+        assert [command.source for command in await journal.find(identifier)] == ["erp"]
+
+
+class TestOwnLanes:
+    LANE = "\x1ferp\x1fh"
+
+    async def test_a_lane_of_one_command_is_forgotten_with_its_end(self, store: Store, journal: Journal) -> None:
+        claim = await begin(journal, new("h", type="invoice.items", lane=self.LANE))
+        assert claim.command.user_id is None
+        await journal.record(step(claim, CommandState.COMPLETED, "completed"))
+        await journal.release(claim.lease, NOW)
+        assert await store.rows("SELECT lane FROM lane") == []
+        await journal.release(claim.lease, NOW)
+        assert await journal.held("w1") == []
+
+    async def test_other_lanes_stay(self, store: Store, journal: Journal) -> None:
+        claim = await begin(journal, new("i"))
+        await journal.record(step(claim, CommandState.FAILED, "failed"))
+        await journal.release(claim.lease, NOW)
+        assert await store.rows("SELECT lane FROM lane") == [("u1",)]
+
+    async def test_while_its_command_waits_for_its_time_it_stays(self, store: Store, journal: Journal) -> None:
+        claim = await begin(journal, new("h", type="invoice.items", lane=self.LANE))
+        await journal.record(step(claim, CommandState.WAITING, due_at=NOW + SECOND))
+        await journal.release(claim.lease, NOW)
+        assert await store.rows("SELECT lane FROM lane") == [(self.LANE,)]
+        assert await journal.reap("w1", NOW + SECOND) == 1
+        again = await claim_one(journal, now=NOW + SECOND)
+        assert (again.command.id, again.lease.epoch) == ("h", claim.lease.epoch + 1)
+
+    async def test_a_dead_worker_leaves_it_to_the_next(self, store: Store, journal: Journal) -> None:
+        await begin(journal, new("h", type="invoice.items", lane=self.LANE))
+        await store.expire("w1")
+        other = await store.open_with_worker("w2")
+        await other.reap("w2", NOW)
+        again = await claim_one(other, "w2")
+        await other.record(replace(step(again, CommandState.COMPLETED, "completed"), expected=RUNNING))
+        await other.release(again.lease, NOW)
+        assert await store.rows("SELECT lane FROM lane") == []
+
+    async def test_one_settled_before_its_turn_leaves_no_lane(self, store: Store, journal: Journal) -> None:
+        await admit(journal, new("h", type="invoice.items", lane=self.LANE, deadline_at=NOW))
+        (late,) = await journal.overdue(NOW)
+        expected = frozenset({CommandState.WAITING})
+        assert await journal.settle(settlement(late, CommandState.FAILED, "failed", expected=expected))
+        await journal.claim("w1", 10, NOW)
+        assert await store.rows("SELECT lane FROM lane") == []
+        assert await journal.ready_lanes(10) == 0
+
+    async def test_a_tenant_of_a_thousand_such_commands_waits_its_turn(self, journal: Journal) -> None:
+        heavy = [
+            new(f"h{number}", type="invoice.items", source="heavy", lane=f"\x1fheavy\x1fh{number}")
+            for number in range(300)
+        ]
+        await admit(journal, *heavy)
+        await admit(journal, new("light", source="light", lane="light"))
+        assert "light" in ids(await journal.claim("w1", 2, NOW))
+
+    async def test_the_lane_of_a_stale_holder_is_not_forgotten(self, store: Store, journal: Journal) -> None:
+        claim = await begin(journal, new("h", type="invoice.items", lane=self.LANE))
+        await journal.release(LaneLease(self.LANE, "w1", claim.lease.epoch - 1), NOW)
+        assert await store.rows("SELECT lane FROM lane") == [(self.LANE,)]

@@ -1,0 +1,157 @@
+"""The part of the lanes' journal in memory that looks for invoices and keeps what was found.
+
+Keeps the promises of `worker.ports.LaneJournal` as far as lanes rely on them; the real stores are held to the whole of
+it by `tests/conformance`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from worker.records import (
+    LOOK_UP,
+    UNSETTLED,
+    Command,
+    CommandState,
+    FileRow,
+    Findings,
+    FoundRow,
+    LaneLease,
+    Route,
+    Stored,
+    StoredFilter,
+)
+
+
+class FakeFindings:
+    """Look-ups, and the invoices that they brought. `commands` and `due_at` are the journal's."""
+
+    def __init__(self) -> None:
+        self.commands: dict[int, Command] = {}
+        self.due_at: dict[int, datetime] = {}
+        self.invoices: dict[tuple[str, str], tuple[FoundRow, datetime]] = {}
+        """By user and identity, with when it was seen."""
+        self.links: dict[int, dict[str, FoundRow]] = {}
+        """What each command brought, by identity."""
+        self.items: dict[str, bytes] = {}
+        self.files: dict[tuple[str, str], FileRow] = {}
+
+    def keep(self, command: Command, findings: Findings | None, at: datetime) -> None:
+        """Store what a step brought."""
+        if findings is None:
+            return
+        for row in findings.invoices if findings.user_id is not None else ():
+            self.invoices[findings.user_id or "", row.identity] = (row, at)
+            if command.type != LOOK_UP:
+                self.links.setdefault(command.key, {})[row.identity] = row
+        self.items.update(findings.items)
+        self.files.update({(row.invoice_id, row.type): row for row in findings.files})
+
+    def enter_look_ups(self, now: datetime) -> int:
+        """One for each lane and account where something sought is due."""
+        commands = list(self.commands.values())
+        there = {(c.lane, c.account) for c in commands if c.type == LOOK_UP}
+        due = {(c.lane, c.account) for c in commands if c.sought_at is not None and c.sought_at <= now} - there
+        for lane, account in sorted(due, key=str):
+            key = max(self.commands) + 1
+            self.commands[key] = Command(
+                key=key, source="", id=f"{lane} {account}", type=LOOK_UP, state=CommandState.WAITING,
+                route=Route(None, ""), received_at=now, lane=lane, epoch=0, attempts=0, last_sequence=0, account=account,
+            )  # fmt: skip
+        return len(due)
+
+    async def sought(self, look_up: Command, limit: int) -> Sequence[Command]:
+        return [c for c in self.commands.values() if c.sought_at is not None and _same_place(c, look_up)][:limit]
+
+    async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
+        kept = self.commands.get(look_up.key)
+        if kept is None or kept.epoch != lease.epoch or kept.state is not CommandState.RUNNING:
+            return False
+        del self.commands[look_up.key]
+        for command in list(self.commands.values()):
+            if not_before and command.sought_at is not None and _same_place(command, look_up):
+                self.commands[command.key] = replace(command, sought_at=max(command.sought_at, not_before))
+        return True
+
+    async def has_earlier(self, command: Command, now: datetime) -> bool:
+        return any(
+            c.lane == command.lane
+            and c.state is CommandState.WAITING
+            and rank(c)[0] < rank(command)[0]
+            and self.due_at.get(c.key, now) <= now
+            for c in self.commands.values()
+        )
+
+    async def unsettled(self, lane: str) -> Sequence[Command]:
+        return [replace(c, secrets={}) for c in self.commands.values() if c.lane == lane and c.state in UNSETTLED]
+
+    async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
+        return frozenset(numbers) & {c.invoice_number for c in self.commands.values() if c.invoice_number}
+
+    async def unseen(self, command: Command, identities: Sequence[str]) -> frozenset[str]:
+        return frozenset(identities) - set(self.links.get(command.key, ()))
+
+    async def lacking(self, command: Command, after: str, limit: int) -> Sequence[FoundRow]:
+        brought = self.links.get(command.key, {})
+        return [row for identity, row in sorted(brought.items()) if row.lacks_files and identity > after][:limit]
+
+    async def tally(self, command: Command, limit: int) -> tuple[int, Sequence[str]]:
+        ids = {row.invoice_id for row in self.links.get(command.key, {}).values()}
+        lacking = await self.lacking(command, "", limit)
+        return sum(invoice_id in ids for invoice_id, _ in self.files), [row.invoice_id for row in lacking]
+
+    async def brought(self, source: str, invoice_ids: Sequence[str]) -> frozenset[str]:
+        return frozenset(invoice_ids) & {
+            row.invoice_id for row, _ in self.invoices.values() if self._is_of(row, source)
+        }
+
+    async def stored(self, wanted: StoredFilter) -> tuple[int, Sequence[Stored]]:
+        fitting = [
+            self._stored(user_id, row, seen_at)
+            for (user_id, _), (row, seen_at) in sorted(self.invoices.items())
+            if wanted.user_id in {None, user_id}
+            and wanted.number in {None, row.number, row.identity}
+            and (not wanted.invoice_ids or row.invoice_id in wanted.invoice_ids)
+            and (wanted.source is None or self._is_of(row, wanted.source))
+            and (wanted.command_key is None or self._brought_by(self.commands[wanted.command_key], row))
+        ]
+        return len(fitting), fitting[wanted.offset : wanted.offset + wanted.limit]
+
+    def _stored(self, user_id: str, row: FoundRow, seen_at: datetime) -> Stored:
+        issued = [c for c in self.commands.values() if c.invoice_number is not None and c.invoice_number == row.number]
+        return Stored(
+            invoice=replace(row, lacks_files=False),
+            user_id=user_id,
+            items=self.items.get(row.invoice_id),
+            files=tuple(file for (invoice_id, _), file in sorted(self.files.items()) if invoice_id == row.invoice_id),
+            seen_at=seen_at,
+            command_id=issued[0].id if issued else None,
+            command_state=issued[0].state if issued else None,
+        )
+
+    def _is_of(self, row: FoundRow, source: str) -> bool:
+        return any(c.source == source and self._brought_by(c, row) for c in self.commands.values())
+
+    def _brought_by(self, command: Command, row: FoundRow) -> bool:
+        is_issued = command.invoice_number is not None and command.invoice_number == row.number
+        return is_issued or row.identity in self.links.get(command.key, {})
+
+    async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
+        return [
+            replace(c, secrets={})
+            for c in sorted(self.commands.values(), key=lambda c: -c.key)
+            if c.id == command_id and source in {None, c.source} and c.type != LOOK_UP
+        ]
+
+    async def find_order(self, source: str, seller: str, order_no: str) -> Command | None:
+        named = [c for c in self.commands.values() if (c.source, c.seller, c.order_no) == (source, seller, order_no)]
+        return replace(min(named, key=lambda c: c.key), secrets={}) if named else None
+
+
+def rank(command: Command) -> tuple[int, int]:
+    """What goes first on a lane: issue, then queries, then look-ups; oldest first."""
+    return {"invoice.issue": 0, LOOK_UP: 2}.get(command.type, 1), command.key
+
+
+def _same_place(command: Command, look_up: Command) -> bool:
+    return (command.lane, command.account) == (look_up.lane, look_up.account)

@@ -1,0 +1,158 @@
+"""`invoices` and `files`: stored data for people, machines and spreadsheets."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from contracts.envelope import dumps, loads
+from tests.unit.ops.fakes import NUMBER, FakeOperatorJournal, stored
+from worker.cli.invoices import harmless
+from worker.records import Stored, StoredFilter
+
+from .conftest import Run
+
+ID = "1778381047770263553"
+
+
+def named(buyer: str) -> Stored:
+    """A stored invoice to this buyer."""
+    kept = stored()
+    data = {**loads(kept.invoice.data), "buyerName": buyer, "totalPriceAndTax": "-5.00"}
+    return replace(kept, invoice=replace(kept.invoice, buyer_name=buyer, data=dumps(data)))
+
+
+def test_invoices_are_a_table_with_number_total_and_files(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.kept = [stored(), stored(None, "7", files=(), command_id=None)]
+
+    lines = run("invoices").stdout.splitlines()
+
+    assert len(lines) == 3
+    assert f"2026-03-01 12:00  {NUMBER}" in lines[1]
+    assert "示例购买方" in lines[1]
+    assert "398.00" in lines[1]
+    assert "ofd pdf  user-1  cmd-1" in lines[1]
+    assert "-" in lines[2]
+
+
+def test_filters_reach_the_journal(run: Run, journal: FakeOperatorJournal) -> None:
+    words = ["--user", "u", "--source", "s", "--buyer", "b", "--number", NUMBER, "--limit", "7", "--offset", "3"]
+
+    assert run("invoices", "--since", "2026-03-01", "--until", "2026-03-01", *words).stdout == "No such invoices.\n"
+
+    assert journal.asked_for == [
+        StoredFilter(
+            user_id="u", source="s", buyer="b", number=NUMBER, limit=7, offset=3,
+            since=datetime(2026, 2, 28, 16, tzinfo=UTC), until=datetime(2026, 3, 1, 16, tzinfo=UTC),
+        )
+    ]  # fmt: skip
+
+
+def test_more_than_was_shown_is_told_apart_from_the_table(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.kept = [stored(), stored(), stored()]
+
+    result = run("invoices", "--limit", "1", "--offset", "1")
+
+    assert result.stderr == "2 of 3; go on with --offset 2.\n"
+    assert run("invoices").stderr == ""
+
+
+def test_json_holds_everything_with_its_digits(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.kept = [stored()]
+
+    told = json.loads(run("invoices", "--json").stdout)
+
+    assert told["total"] == 1
+    assert told["invoices"][0]["invoice"]["id"] == ID
+    assert told["invoices"][0]["items"] == [{"itemName": "Paper", "amount": "394.06"}]
+    assert json.loads(run("invoices", "--json", "--offset", "5").stdout) == {"total": 1, "invoices": []}
+
+
+def test_csv_has_a_header_and_runs_no_formula(run: Run, journal: FakeOperatorJournal) -> None:
+    """A buyer's name is whatever somebody typed; a negative total is a number."""
+    journal.kept = [named('=HYPERLINK("http://evil")'), named("a, b")]
+
+    rows = list(csv.DictReader(io.StringIO(run("invoices", "--csv").stdout)))
+
+    assert [row["buyerName"] for row in rows] == ['\'=HYPERLINK("http://evil")', "a, b"]
+    assert rows[0]["totalPriceAndTax"] == "-5.00"
+    assert rows[0]["countETicketNumbers"] == NUMBER
+    assert rows[0]["pdf"] == f"http://f/{ID}.pdf"
+    assert rows[0]["xml"] == ""
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_what_begins_like_a_formula_is_made_text(start: str) -> None:
+    assert harmless(f"{start}1+1") == f"'{start}1+1"
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"), [("-1.50", "-1.50"), (None, ""), (True, "true"), ("A=1", "A=1"), ("-1-1", "'-1-1")]
+)
+def test_what_does_not_is_left_as_it_is(cell: object, text: str) -> None:
+    assert harmless(cell) == text
+
+
+def test_an_empty_csv_is_a_header(run: Run, journal: FakeOperatorJournal) -> None:
+    assert run("invoices", "--csv").stdout.startswith("invoiceDate,countETicketNumbers,")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--json", "--csv"], "either --json or --csv"),
+        (["--since", "01.03.2026"], "--since is a day"),
+        (["--since", "2026-03-02", "--until", "2026-03-01"], "swap"),
+    ],
+)
+def test_what_makes_no_sense_is_exit_code_2(
+    run: Run, journal: FakeOperatorJournal, words: list[str], says: str
+) -> None:
+    result = run("invoices", *words)
+
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert result.stdout == ""
+
+
+def test_files_are_found_by_number_and_by_id(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.kept = [stored()]
+
+    for name in (NUMBER, ID):
+        result = run("files", name)
+        assert result.exit_code == 0
+        assert [line.split() for line in result.stdout.splitlines()] == [
+            ["invoice", "number", "type", "address"],
+            [ID, NUMBER, "ofd", f"http://f/{ID}.ofd"],
+            [ID, NUMBER, "pdf", f"http://f/{ID}.pdf"],
+        ]
+
+
+def test_an_invoice_that_is_not_stored_is_exit_code_1_and_the_others_are_told(
+    run: Run, journal: FakeOperatorJournal
+) -> None:
+    journal.kept = [stored()]
+
+    result = run("files", ID, "8", "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["unknown"] == ["8"]
+    assert len(json.loads(result.stdout)["files"]) == 2
+    assert "Not stored: 8" in result.stderr
+
+
+def test_an_invoice_without_files_says_who_could_be_asked(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.kept = [stored(files=())]
+
+    result = run("files", ID)
+
+    assert result.exit_code == 0
+    assert "invoice.files asks the gateway" in result.stdout
+
+
+def test_a_name_that_is_no_invoice_is_exit_code_2(run: Run, journal: FakeOperatorJournal) -> None:
+    assert run("files", "cmd-1").exit_code == 2
+    assert run("files").exit_code == 2

@@ -1,0 +1,74 @@
+"""What becomes of a row, beyond the traps: the contract's members, and the bounds."""
+
+from typing import Any
+
+import pytest
+
+from contracts.found import FoundInvoice, FoundItem
+from contracts.gateway_query import InvoiceItemEntity, InvoiceRow
+from worker.gateway.redaction import Redactor
+from worker.gateway.rows import (
+    INVOICE_MEMBERS,
+    ITEM_MEMBERS,
+    MAX_EXTRA_BYTES,
+    MAX_TEXT_CHARS,
+    file_of,
+    invoice_of,
+    item_of,
+)
+
+ADDED = {"invoiceDateRaw", "totalsDiffer", "extra", "items", "files", "taxRateValue"}
+"""What we tell beside the vendor's members."""
+
+
+def found(**members: Any) -> dict[str, Any]:
+    invoice = invoice_of({"id": 7, **members}, Redactor(["Geheim-4711"]))
+    assert invoice is not None
+    return invoice
+
+
+def test_the_members_are_the_manuals_and_the_contracts() -> None:
+    assert set(INVOICE_MEMBERS) == set(InvoiceRow.model_fields) == set(FoundInvoice.model_fields) - ADDED
+    assert set(ITEM_MEMBERS) == set(InvoiceItemEntity.model_fields) == set(FoundItem.model_fields) - ADDED
+
+
+def test_a_text_that_nobody_could_print_is_cut() -> None:
+    assert found(note="注" * 1_000_000)["note"] == "注" * MAX_TEXT_CHARS
+
+
+def test_a_password_is_masked_before_its_text_is_cut() -> None:
+    note = found(note="x" * (MAX_TEXT_CHARS - 4) + "Geheim-4711")["note"]
+
+    assert note == "x" * (MAX_TEXT_CHARS - 4) + "***"
+
+
+def test_what_is_kept_aside_is_bounded_and_in_order() -> None:
+    extra = found(a="1", b="x" * MAX_EXTRA_BYTES, c={"d": ["2"]}, **{"e" * MAX_EXTRA_BYTES: 1})["extra"]
+
+    assert extra == {"a": "1", "c": {"d": ["2"]}}
+
+
+def test_what_cannot_be_read_is_kept_aside_under_its_own_name() -> None:
+    invoice = found(totalTax="about 3", sellerName={"zh": "甲"}, drawer=True)
+
+    assert invoice == {"id": "7", "extra": {"totalTax": "about 3", "sellerName": {"zh": "甲"}, "drawer": True}}
+
+
+@pytest.mark.parametrize("name", ["password", "userPwd", "sellerLoginAccount", "access_token", "密码"])
+def test_members_named_like_secrets_are_left_out(name: str) -> None:
+    assert found(**{name: "x"}) == {"id": "7"}
+    assert item_of({"itemName": "a", name: "x"}) == {"itemName": "a"}
+
+
+@pytest.mark.parametrize("row", [None, 7, "x", [], {}, {"id": None}])
+def test_what_is_no_row_is_none(row: Any) -> None:
+    assert invoice_of(row, Redactor()) is None
+    assert file_of(row, "http://gateway.test") is None
+    assert item_of(row) is None
+
+
+@pytest.mark.parametrize("missing", ["invoiceBasicInfoId", "type", "url"])
+def test_a_file_says_whose_which_and_where_it_is_or_is_none(missing: str) -> None:
+    row = {"invoiceBasicInfoId": 1, "type": "pdf", "url": "http://x/a.pdf", missing: None}
+
+    assert file_of(row, "http://gateway.test") is None

@@ -1,0 +1,144 @@
+"""`invoices`, `files`: what the journal holds of invoices, without touching the gateway."""
+
+import csv
+import re
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+
+from worker.cli.records import AsJson, Limit
+from worker.cli.terminal import (
+    FAILED,
+    USAGE,
+    Stop,
+    explained,
+    load_settings,
+    note,
+    quiet_logs,
+    run,
+    say,
+    say_json,
+    table,
+)
+
+_COLUMNS: Final = (
+    "invoiceDate", "countETicketNumbers", "sellerIdentificationNumber", "sellerName", "buyerIdentificationNumber",
+    "buyerName", "totalAmount", "totalTax", "totalPriceAndTax", "invoiceType", "invoiceStatus", "isInvoicePositive",
+    "note", "id",
+)  # fmt: skip
+_FILE_TYPES: Final = ("pdf", "ofd", "xml")
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula; a name on an invoice is whatever somebody typed."""
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
+    user: Annotated[str | None, typer.Option("--user", help="Only what was looked up as this userId.")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="DAY", help="From this day on (Beijing).")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="DAY", help="Up to this day, included.")] = None,
+    buyer: Annotated[str | None, typer.Option("--buyer", help="Part of the buyer's name, or its tax id.")] = None,
+    number: Annotated[str | None, typer.Option("--number", help="The invoice's number.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Only what this tenant issued or queried.")] = None,
+    limit: Limit = 100,
+    offset: Annotated[int, typer.Option("--offset", min=0, help="Pass over so many.")] = 0,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
+) -> None:
+    """List stored invoices, newest first: those that queries brought and those whose number was found."""
+    with explained():
+        if as_json and as_csv:
+            raise Stop("Say either --json or --csv.", USAGE)
+    wanted = {"user_id": user, "since": since, "until": until, "buyer": buyer, "number": number, "source": source}
+
+    async def work() -> dict[str, Any]:
+        from worker.cli.desk import desk
+
+        settings = load_settings()
+        quiet_logs(settings)
+        async with desk(settings, writes=False) as operations:
+            return await operations.invoices(wanted, limit, offset)
+
+    found = run(work())
+    if as_json:
+        say_json(found)
+    elif as_csv:
+        _write_csv(found["invoices"])
+    elif found["invoices"]:
+        table(
+            ["date", "number", "seller", "buyer", "total", "status", "files", "user", "command"],
+            [_row(stored) for stored in found["invoices"]],
+        )
+    else:
+        say("No such invoices.")
+    shown = offset + len(found["invoices"])
+    if not as_json and found["invoices"] and shown < found["total"]:
+        note(f"{shown} of {found['total']}; go on with --offset {shown}.")
+
+
+def files(
+    names: Annotated[
+        list[str], typer.Argument(metavar="INVOICE-ID...", help="The gateway's ids, or numbers of 20 digits.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show where the files of stored invoices are. Exit code 1 if one of the invoices is not stored."""
+
+    async def work() -> dict[str, Any]:
+        from worker.cli.desk import desk
+
+        settings = load_settings()
+        quiet_logs(settings)
+        async with desk(settings, writes=False) as operations:
+            return await operations.files(names)
+
+    found = run(work())
+    if as_json:
+        say_json(found)
+    elif found["files"]:
+        show_files(found["files"])
+    elif not found["unknown"]:
+        say("No file addresses are stored of it. The command invoice.files asks the gateway.")
+    if found["unknown"]:
+        note(f"Not stored: {', '.join(found['unknown'])}. `fapiao-worker invoices` lists what is.")
+        raise typer.Exit(FAILED)
+
+
+def show_files(files: list[dict[str, Any]]) -> None:
+    """A table of addresses."""
+    members = ("invoiceBasicInfoId", "countETicketNumbers", "type", "url")
+    table(
+        ["invoice", "number", "type", "address"],
+        [[str(file[member] or "-") for member in members] for file in files],
+    )
+
+
+def when(invoice: dict[str, Any]) -> str:
+    """Date and minute of an invoice, Beijing's as it is told."""
+    return str(invoice.get("invoiceDate") or "-")[:16].replace("T", " ")
+
+
+def _row(stored: dict[str, Any]) -> list[str]:
+    invoice = stored["invoice"]
+    told = [invoice.get(name) for name in ("countETicketNumbers", "sellerName", "buyerName", "totalPriceAndTax")]
+    files = " ".join(file["type"] for file in stored["files"])
+    others = [invoice.get("invoiceStatus"), files, stored["userId"], stored["commandId"]]
+    return [when(invoice), *(str(cell or "-") for cell in [*told, *others])]
+
+
+def _write_csv(invoices: list[dict[str, Any]]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow([*_COLUMNS, "userId", "commandId", "seenAt", *_FILE_TYPES])
+    for stored in invoices:
+        urls = {file["type"]: file["url"] for file in stored["files"]}
+        cells = [stored["invoice"].get(name) for name in _COLUMNS]
+        cells += [stored["userId"], stored["commandId"], stored["seenAt"], *(urls.get(kind) for kind in _FILE_TYPES)]
+        writer.writerow([harmless(cell) for cell in cells])
+
+
+def harmless(cell: Any) -> str:
+    """A cell that no spreadsheet runs."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    text = "" if cell is None else str(cell)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text) else text

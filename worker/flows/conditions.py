@@ -1,0 +1,91 @@
+"""Whether an invoice fits a query's condition, judged on our side: an unknown filter may be ignored (trap 56).
+
+Pure. What an invoice does not say neither fits nor contradicts, so it stays in.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta, timezone
+from decimal import Decimal
+from typing import Any, Final
+
+from worker.flows.matching import plain, plain_code
+
+BEIJING: Final = timezone(timedelta(hours=8))
+_ALIASES: Final = (("全电发票", "数电票"), ("电子发票", "数电票"), ("增值税专用发票", "专用发票"))
+"""Names of the same type in exports of other years and other vendors."""
+
+
+def fits_condition(condition: Mapping[str, Any], invoice: Mapping[str, Any]) -> bool:
+    """`condition` as journaled, `invoice` as `contracts.found.FoundInvoice` has it. The echo of `queryType` counts for
+    nothing (trap 66)."""
+    return (
+        _fits_text(condition.get("invoiceSource"), invoice.get("invoiceSource"))
+        and _fits_type(condition.get("invoiceType"), invoice.get("invoiceType"))
+        and _fits_sign(condition.get("isInvoicePositive"), invoice)
+        and _fits_code(condition.get("countETicketNumbers"), invoice.get("countETicketNumbers"))
+        and all(_fits_code(condition.get(name), invoice.get(name)) for name in _PARTY_IDS)
+        and all(_fits_name(condition.get(name), invoice.get(name)) for name in _PARTY_NAMES)
+        and _fits_value(condition, invoice)
+        and _fits_days(condition, invoice)
+    )
+
+
+_PARTY_IDS: Final = ("buyerIdentificationNumber", "sellerIdentificationNumber")
+_PARTY_NAMES: Final = ("buyerName", "sellerName")
+
+
+def is_positive(invoice: Mapping[str, Any]) -> bool | None:
+    """Whether the invoice is no negative (red) one; by its sign where it does not say (trap 68)."""
+    said = invoice.get("isInvoicePositive")
+    if said is not None:
+        return bool(said)
+    total = invoice.get("totalPriceAndTax")
+    return None if total is None else bool(total >= 0)
+
+
+def _fits_text(wanted: str | None, told: str | None) -> bool:
+    return not wanted or not told or plain(wanted) == plain(told)
+
+
+def _fits_type(wanted: str | None, told: str | None) -> bool:
+    return not wanted or not told or _type_name(wanted) == _type_name(told)
+
+
+def _type_name(text: str) -> str:
+    name = plain(text).replace(" ", "")
+    for alias, usual in _ALIASES:
+        name = name.replace(alias, usual)
+    return name
+
+
+def _fits_sign(wanted: bool | None, invoice: Mapping[str, Any]) -> bool:
+    told = is_positive(invoice)
+    return wanted is None or told is None or told is wanted
+
+
+def _fits_code(wanted: str | None, told: str | None) -> bool:
+    return not wanted or not told or plain_code(wanted) == plain_code(told)
+
+
+def _fits_name(wanted: str | None, told: str | None) -> bool:
+    """Part of a name is enough: whether the gateway wants the whole, nobody says."""
+    return not wanted or not told or plain(wanted) in plain(told)
+
+
+def _fits_value(condition: Mapping[str, Any], invoice: Mapping[str, Any]) -> bool:
+    """With tax or without, the manual does not say: either may lie between the bounds."""
+    values = [invoice[name] for name in ("totalAmount", "totalPriceAndTax") if invoice.get(name) is not None]
+    low, high = condition.get("startInvoiceValue"), condition.get("endInvoiceValue")
+    return not values or any(
+        (low is None or value >= Decimal(str(low))) and (high is None or value <= Decimal(str(high)))
+        for value in values
+    )
+
+
+def _fits_days(condition: Mapping[str, Any], invoice: Mapping[str, Any]) -> bool:
+    moment = invoice.get("invoiceDate")
+    if moment is None:
+        return True
+    day = moment.astimezone(BEIJING).date()
+    first, last = date.fromisoformat(condition["startInvoiceDate"]), date.fromisoformat(condition["endInvoiceDate"])
+    return bool(first <= day <= last)

@@ -1,0 +1,145 @@
+"""What flows that begin on a lane decide alike: who may begin, when to try again, how to end.
+
+Pure, as the flows are. Knows a flow's state only as something that can end.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, Protocol, Self, TypeVar
+
+from contracts.failures import FailureCode, Stage
+from worker.flows.announce import failure
+from worker.flows.backoff import full_jitter
+from worker.flows.vocabulary import Begin, CloseSession, ConnectFailed, Draining, Effect, Record
+from worker.records import Command, CommandState
+
+
+class FlowState(Protocol):
+    """Where an exchange stands, in memory."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is awaited any more."""
+        ...
+
+    def ended(self) -> Self:
+        """The same, at its end."""
+        ...
+
+
+S_co = TypeVar("S_co", bound=FlowState, covariant=True)
+S = TypeVar("S", bound=FlowState)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[S_co]):
+    """What follows. `timer` restarts the phase's clock; None lets a running one run on."""
+
+    state: S_co
+    effects: tuple[Effect, ...] = ()
+    timer: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The flows' time-outs, from the settings."""
+
+    login: timedelta
+    answer: timedelta
+    scan: timedelta
+    result: timedelta
+    refusal_grace: timedelta
+    retry_min: timedelta
+    retry_max: timedelta
+    login_attempts: int
+
+
+class At(Protocol[S_co]):
+    """What these decisions look at."""
+
+    @property
+    def state(self) -> S_co: ...
+    @property
+    def command(self) -> Command: ...
+    @property
+    def timing(self) -> Timing: ...
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def chance(self) -> float: ...
+
+
+def obstacle(at: At[S], given: Begin) -> Decision[S] | None:
+    """Why the command must not begin: no credential, too late, or an account that rests."""
+    if given.credential_fault is not None:
+        return fail(at, FailureCode.CREDENTIAL_MISSING, Stage.QUEUED, given.credential_fault)
+    if is_overdue(at):
+        return fail(at, *deadline_exceeded())
+    if given.suspended_until is not None and at.now < given.suspended_until:
+        until = given.suspended_until.isoformat(timespec="seconds")
+        return fail(
+            at,
+            FailureCode.LOGIN_SUSPENDED,
+            Stage.LOGIN,
+            f"Logins of this account were refused several times in a row; it rests until {until}. Check the login.",
+        )
+    return None
+
+
+def is_overdue(at: At[S]) -> bool:
+    """Whether the command's deadline has passed."""
+    return at.command.deadline_at is not None and at.now >= at.command.deadline_at
+
+
+def deadline_exceeded() -> tuple[FailureCode, Stage, str]:
+    """Why a command that waited too long fails."""
+    message = "The command's deadline passed while it waited. Nothing was submitted."
+    return FailureCode.DEADLINE_EXCEEDED, Stage.QUEUED, message
+
+
+LOGIN_REFUSED = (
+    FailureCode.LOGIN_REFUSED,
+    Stage.LOGIN,
+    "The gateway refused the login and does not say why: a wrong password, an SMS code, or the portal down.",
+)
+
+
+def connect_failed(at: At[S], given: ConnectFailed) -> Decision[S]:
+    """No session: again later, unless that is no use."""
+    if given.code is not None:
+        return fail(at, given.code, Stage.CONNECT, given.message)
+    return again(at, FailureCode.GATEWAY_UNAVAILABLE, Stage.CONNECT, given.message, given.retry_after)
+
+
+def put_back(at: At[S], _: Draining) -> Decision[S]:
+    """Nothing irreversible happened: whoever takes the lane next begins anew."""
+    return end(at, Record(CommandState.WAITING, due_at=at.now), CloseSession())
+
+
+def again(at: At[S], code: FailureCode, stage: Stage, message: str, not_before: timedelta | None = None) -> Decision[S]:
+    """Back to waiting with a delay, or failed if the deadline would pass meanwhile."""
+    due_at = at.now + retry_delay(at, not_before)
+    if at.command.deadline_at is not None and due_at >= at.command.deadline_at:
+        return fail(at, code, stage, message)
+    return end(at, Record(CommandState.WAITING, due_at=due_at), CloseSession())
+
+
+def retry_delay(at: At[S], not_before: timedelta | None = None) -> timedelta:
+    """Grows with the attempts, with full jitter."""
+    delay = full_jitter(at.command.attempts, at.chance, shortest=at.timing.retry_min, longest=at.timing.retry_max)
+    return max(delay, not_before or timedelta(0))
+
+
+def failed(at: At[S], code: FailureCode, stage: Stage, message: str) -> Record:
+    """The record of a failure."""
+    return Record(CommandState.FAILED, (failure(code, stage, message, at.command.attempts),))
+
+
+def fail(at: At[S], code: FailureCode, stage: Stage, message: str) -> Decision[S]:
+    """The session goes too: a command that failed leaves nothing open that a late frame could come through."""
+    return end(at, failed(at, code, stage, message), CloseSession())
+
+
+def end(at: At[S], *effects: Effect) -> Decision[S]:
+    """Nothing more is awaited."""
+    return Decision(at.state.ended(), effects)

@@ -1,0 +1,136 @@
+"""The way of `invoice.download`: ask for a failed download again (manual: query_invoice_download_zip).
+
+Guarantees that the text goes out as it came (trap 73), one request at a time and a bounded number of times. Pure. A
+pair that is not in `TRANSITIONS` changes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from contracts.events import Outcome
+from contracts.failures import FailureCode, Stage
+from worker.flows.announce import Announcement
+from worker.flows.decisions import Decision, Timing, again, connect_failed, end, fail, obstacle, put_back
+from worker.flows.query_state import QueryRules
+from worker.flows.vocabulary import (
+    Begin,
+    Connect,
+    Connected,
+    ConnectFailed,
+    ConnectionLost,
+    Draining,
+    Input,
+    Record,
+    RetryDownload,
+    TimedOut,
+)
+from worker.ports import DownloadTold
+from worker.records import Command, CommandState
+
+
+class Phase(StrEnum):
+    """How far the exchange has come."""
+
+    TAKEN = "taken"
+    CONNECTING = "connecting"
+    ASKED = "asked"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadState:
+    """The exchange in memory."""
+
+    phase: Phase = Phase.TAKEN
+    date: str = ""
+    """What is asked for: the command's text, or the newest one that a failure brought."""
+    tries: int = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is awaited any more."""
+        return self.phase is Phase.ENDED
+
+    def ended(self) -> "DownloadState":
+        """The same at its end."""
+        return replace(self, phase=Phase.ENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a decision may look at besides the input."""
+
+    state: DownloadState
+    command: Command
+    date: str
+    timing: Timing
+    rules: QueryRules
+    now: datetime
+    chance: float
+
+
+Next = Decision[DownloadState]
+
+
+def decide(situation: Situation, given: Input) -> Next:
+    """The next step."""
+    transition = TRANSITIONS.get((situation.state.phase, type(given)))
+    return transition(situation, given) if transition else Decision(situation.state)
+
+
+def _begin(at: Situation, given: Begin) -> Next:
+    if (decision := obstacle(at, given)) is not None:
+        return decision
+    if given.session_is_open:
+        return _ask(at, at.date)
+    return Decision(replace(at.state, phase=Phase.CONNECTING), (Connect(),))
+
+
+def _connected(at: Situation, _: Connected) -> Next:
+    return _ask(at, at.date)
+
+
+def _ask(at: Situation, date: str) -> Next:
+    state = DownloadState(Phase.ASKED, date, at.state.tries + 1)
+    return Decision(state, (RetryDownload(date),), at.rules.notice)
+
+
+def _told(at: Situation, given: DownloadTold) -> Next:
+    if given.ok:
+        data = {"ok": True, "date": at.date}
+        return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
+    if at.state.tries < at.rules.download_attempts:
+        return _ask(at, given.date or at.state.date)
+    message = f"The gateway could not get the files in {at.state.tries} tries."
+    return fail(at, FailureCode.DOWNLOAD_FAILED, Stage.DOWNLOAD, message)
+
+
+def _lost(at: Situation, given: ConnectionLost) -> Next:
+    message = f"The connection was lost during the download ({given.reason})."
+    return again(at, FailureCode.GATEWAY_UNAVAILABLE, Stage.DOWNLOAD, message)
+
+
+def _overdue(at: Situation, _: TimedOut) -> Next:
+    message = "The gateway did not tell in time how the download went."
+    if at.command.attempts >= at.timing.login_attempts:
+        return fail(at, FailureCode.GATEWAY_TIMEOUT, Stage.DOWNLOAD, message)
+    return again(at, FailureCode.GATEWAY_TIMEOUT, Stage.DOWNLOAD, message)
+
+
+Transition = Callable[[Situation, Any], Next]
+
+TRANSITIONS: dict[tuple[Phase, type[Input]], Transition] = {
+    (Phase.TAKEN, Begin): _begin,
+    (Phase.TAKEN, Draining): put_back,
+    (Phase.CONNECTING, Connected): _connected,
+    (Phase.CONNECTING, ConnectFailed): connect_failed,
+    (Phase.CONNECTING, Draining): put_back,
+    (Phase.ASKED, DownloadTold): _told,
+    (Phase.ASKED, ConnectionLost): _lost,
+    (Phase.ASKED, TimedOut): _overdue,
+    (Phase.ASKED, Draining): put_back,
+}
+"""Phase and kind of input to what follows."""

@@ -1,0 +1,264 @@
+"""Looking for what was submitted: one query for all that is sought on a lane with one account, then a verdict for each
+(design: reconciliation, `confirmed`).
+
+Guarantees: nothing is ever submitted here; an end is reported only by evidence from a list that was read to its end;
+a look that could not be made counts for nothing and is made again. Pure. A pair that is not in `TRANSITIONS` changes
+nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from worker.flows.conditions import BEIJING
+from worker.flows.decisions import Decision, Timing, retry_delay
+from worker.flows.endings import endings
+from worker.flows.evidence import Found, Subject, Verdict, buyer_of, could_be, verdicts
+from worker.flows.found import identity_of, trusted
+from worker.flows.looks import Looks
+from worker.flows.query_progress import digest_of, is_last_page
+from worker.flows.vocabulary import (
+    AskPage,
+    Begin,
+    BoundRead,
+    CloseSession,
+    Connect,
+    Connected,
+    ConnectFailed,
+    ConnectionLost,
+    CountLogin,
+    Details,
+    DetailsFailed,
+    DetailsFetched,
+    Draining,
+    Effect,
+    EndLookUp,
+    FetchDetails,
+    Input,
+    PageRead,
+    ReadBound,
+    TimedOut,
+)
+from worker.ports import LoginAnswered, QueryRefused
+from worker.records import Command
+
+PAGE_SIZE: Final = 100
+FILE_TYPES: Final = ("pdf", "ofd", "xml")
+
+
+class Phase(StrEnum):
+    """How far the look has come."""
+
+    TAKEN = "taken"
+    CONNECTING = "connecting"
+    ASKED = "asked"
+    BOUND = "bound"
+    """The list is read; whose numbers are taken already is being asked."""
+    DETAILS = "details"
+    """The files of what was found are being looked up."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpState:
+    """The look in memory: after a crash it is made again from the start."""
+
+    phase: Phase = Phase.TAKEN
+    page: int = 1
+    listed: int = 0
+    """Invoices that came."""
+    total: int | None = None
+    last_page: str = ""
+    candidates: tuple[dict[str, Any], ...] = ()
+    """Of these, the ones that could be somebody's."""
+    told: tuple[tuple[int, Verdict], ...] = ()
+    """By the command's key."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is awaited any more."""
+        return self.phase is Phase.ENDED
+
+    def ended(self) -> "LookUpState":
+        """The same at its end."""
+        return replace(self, phase=Phase.ENDED)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all came that the gateway says there is: only then absence is evidence."""
+        return self.total is None or self.listed >= self.total
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpRules:
+    """What the settings say about looks."""
+
+    page: timedelta
+    skew: timedelta
+    max_pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a decision may look at besides the input."""
+
+    state: LookUpState
+    command: Command
+    """The look-up itself."""
+    subjects: Sequence[Subject]
+    timing: Timing
+    looks: Looks
+    rules: LookUpRules
+    now: datetime
+    chance: float
+
+
+Next = Decision[LookUpState]
+
+
+def decide(situation: Situation, given: Input) -> Next:
+    """The next step."""
+    transition = TRANSITIONS.get((situation.state.phase, type(given)))
+    return transition(situation, given) if transition else Decision(situation.state)
+
+
+# ---- reading the list ----------------------------------------------------------------------------------
+
+
+def _begin(at: Situation, given: Begin) -> Next:
+    if not at.subjects:
+        return _end(at, EndLookUp())
+    if given.credential_fault is not None:
+        return _put_off(at)
+    if given.suspended_until is not None and at.now < given.suspended_until:
+        return _put_off(at, given.suspended_until - at.now)
+    if given.session_is_open:
+        return _ask(at, at.state)
+    return Decision(replace(at.state, phase=Phase.CONNECTING), (Connect(),))
+
+
+def _connected(at: Situation, _: Connected) -> Next:
+    return _ask(at, at.state)
+
+
+def _ask(at: Situation, state: LookUpState) -> Next:
+    """From the day before the first submission to today: nobody says whose midnight counts (trap 60)."""
+    first = min(subject.since for subject in at.subjects).astimezone(BEIJING).date() - timedelta(days=1)
+    asked = AskPage(first, at.now.astimezone(BEIJING).date(), state.page)
+    return Decision(replace(state, phase=Phase.ASKED), (asked,), at.rules.page)
+
+
+def _login_answered(at: Situation, given: LoginAnswered) -> Next:
+    if given.accepted:
+        return Decision(at.state, (CountLogin(accepted=True),))
+    off = _put_off(at)
+    return replace(off, effects=(CountLogin(accepted=False), *off.effects))
+
+
+def _page_read(at: Situation, given: PageRead) -> Next:
+    page, was = given.page, at.state
+    buyers = {buyer_of(subject.submitted) for subject in at.subjects}
+    fitting = [
+        invoice
+        for invoice in page.invoices
+        if buyer_of(invoice) in buyers and any(could_be(subject, invoice, at.rules.skew) for subject in at.subjects)
+    ]
+    kept = {identity_of(invoice): invoice for invoice in (*was.candidates, *fitting)}
+    state = replace(
+        was,
+        page=was.page + 1,
+        listed=was.listed + len({identity_of(invoice) for invoice in page.invoices}),
+        total=was.total if page.total is None else page.total,
+        last_page=digest_of(page),
+        candidates=tuple(kept.values()),
+    )
+    is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
+    if not is_last and was.page < at.rules.max_pages:
+        return _ask(at, state)
+    numbers = tuple(str(invoice["countETicketNumbers"]) for invoice in state.candidates)
+    return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers)))
+
+
+# ---- the verdicts --------------------------------------------------------------------------------------
+
+
+def _bound_read(at: Situation, given: BoundRead) -> Next:
+    told = verdicts(at.subjects, at.state.candidates, given.numbers, at.rules.skew)
+    state = replace(at.state, told=tuple(told.items()))
+    ids = tuple(str(verdict.invoice["id"]) for verdict in told.values() if isinstance(verdict, Found))
+    if not ids:
+        return _settle(replace(at, state=state), Details())
+    return Decision(replace(state, phase=Phase.DETAILS), (FetchDetails(files_of=ids, types=FILE_TYPES),))
+
+
+def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
+    found = [verdict.invoice for _, verdict in at.state.told if isinstance(verdict, Found)]
+    return _settle(at, trusted(given.details, found))
+
+
+def _details_failed(at: Situation, _: DetailsFailed) -> Next:
+    """The number is evidence without its files; they can be asked for at any time."""
+    return _settle(at, Details())
+
+
+def _settle(at: Situation, details: Details) -> Next:
+    told = dict(at.state.told)
+    settlements: list[Effect] = [
+        effect
+        for subject in at.subjects
+        for effect in endings(
+            subject, told[subject.command.key], details, looks=at.looks, is_whole=at.state.is_whole, now=at.now
+        )
+    ]
+    return _end(at, *settlements, EndLookUp())
+
+
+# ---- what could not be seen ----------------------------------------------------------------------------
+
+
+def _connect_failed(at: Situation, given: ConnectFailed) -> Next:
+    return _put_off(at, given.retry_after)
+
+
+def _unseen(at: Situation, _: QueryRefused | ConnectionLost | TimedOut) -> Next:
+    return _put_off(at)
+
+
+def _put_off(at: Situation, not_before: timedelta | None = None) -> Next:
+    """No look was made: what is sought waits, and its schedule with it."""
+    delay = max(retry_delay(at, not_before), at.timing.retry_max)
+    return _end(at, EndLookUp(at.now + delay), CloseSession())
+
+
+def _left(at: Situation, _: Draining) -> Next:
+    """The look-up stays as it stands: whoever takes the lane next makes it."""
+    return _end(at, CloseSession())
+
+
+def _end(at: Situation, *effects: Effect) -> Next:
+    return Decision(at.state.ended(), effects)
+
+
+Transition = Callable[[Situation, Any], Next]
+
+TRANSITIONS: dict[tuple[Phase, type[Input]], Transition] = {
+    (Phase.TAKEN, Begin): _begin,
+    (Phase.TAKEN, Draining): _left,
+    (Phase.CONNECTING, Connected): _connected,
+    (Phase.CONNECTING, ConnectFailed): _connect_failed,
+    (Phase.CONNECTING, Draining): _left,
+    (Phase.ASKED, LoginAnswered): _login_answered,
+    (Phase.ASKED, PageRead): _page_read,
+    (Phase.ASKED, QueryRefused): _unseen,
+    (Phase.ASKED, ConnectionLost): _unseen,
+    (Phase.ASKED, TimedOut): _unseen,
+    (Phase.ASKED, Draining): _left,
+    (Phase.BOUND, BoundRead): _bound_read,
+    (Phase.BOUND, Draining): _left,
+    (Phase.DETAILS, DetailsFetched): _details_fetched,
+    (Phase.DETAILS, DetailsFailed): _details_failed,
+    (Phase.DETAILS, Draining): _left,
+}
+"""Phase and kind of input to what follows."""

@@ -1,0 +1,58 @@
+"""When the invoice of a submission is looked for at the gateway, and what follows if it is never found.
+
+Pure. Each kind of search has a schedule of delays, each from the look before; an empty one means that nobody looks.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from contracts.envelope import dumps, loads
+from contracts.failures import FailureCode, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The three schedules, from the settings."""
+
+    confirm: tuple[timedelta, ...] = ()
+    """For the number of an invoice that was issued."""
+    doubt: tuple[timedelta, ...] = ()
+    refusal: tuple[timedelta, ...] = ()
+
+
+NOBODY_LOOKS = Looks()
+
+
+def next_look(schedule: tuple[timedelta, ...], look_ups: int, now: datetime) -> datetime | None:
+    """When to look next, after so many looks; None when the schedule is over."""
+    return now + schedule[look_ups] if look_ups < len(schedule) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """How a command ends if its invoice is not found. Journaled with the doubt, for the look may be days later."""
+
+    code: FailureCode
+    stage: Stage
+    message: str
+
+    def journaled(self) -> bytes:
+        """As it is kept in the command's progress."""
+        return dumps({"code": self.code, "stage": self.stage, "message": self.message})
+
+    @classmethod
+    def read(cls, progress: bytes | None) -> "Absence":
+        """What was journaled; without it, that none was issued."""
+        if progress is None:
+            return NOT_ISSUED
+        kept = loads(progress)
+        return cls(FailureCode(kept["code"]), Stage(kept["stage"]), kept["message"])
+
+
+NOT_ISSUED = Absence(
+    FailureCode.NOT_ISSUED, Stage.RESULT, "The outcome was unknown, and no look-up found an invoice that fits."
+)
+EXPIRED = Absence(
+    FailureCode.QR_EXPIRED, Stage.SCAN, "The QR was not scanned in time, and no look-up found an invoice that fits."
+)
+"""As a QR that nobody scanned ends."""

@@ -1,0 +1,367 @@
+"""The way of `invoice.query`: page by page, with the download notice, the items and the files of each
+(manual: 查询发票接口).
+
+Guarantees: a page is told, stored and remembered as done in one step; what is not ready is asked for again and, at
+the end, named. Nothing here is irreversible, so whatever breaks is begun again where it stands. Knows no clock, no
+socket and no database. A pair that is not in `TRANSITIONS` changes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from contracts.envelope import loads
+from contracts.events import Outcome
+from contracts.failures import FailureCode
+from contracts.failures import Stage as FailureStage
+from worker.flows.announce import Announcement
+from worker.flows.conditions import fits_condition
+from worker.flows.decisions import (
+    LOGIN_REFUSED,
+    Decision,
+    again,
+    connect_failed,
+    end,
+    fail,
+    obstacle,
+    put_back,
+)
+from worker.flows.found import file_row, findings_of, identity_of, lacking_ids, parts_of, trusted, with_details
+from worker.flows.query_progress import QueryProgress, Stage, digest_of, is_last_page
+from worker.flows.query_state import Next, Phase, QueryState, Situation
+from worker.flows.vocabulary import (
+    AskPage,
+    Begin,
+    Connect,
+    Connected,
+    ConnectFailed,
+    ConnectionLost,
+    CountLogin,
+    DetailsFailed,
+    DetailsFetched,
+    Draining,
+    FetchDetails,
+    FetchLate,
+    Input,
+    ListMissing,
+    LookAround,
+    MayGoOn,
+    MissingListed,
+    Overtaken,
+    PageRead,
+    Record,
+    RetryDownload,
+    TimedOut,
+)
+from worker.ports import DownloadTold, LoginAnswered, QueryRefused
+from worker.records import CommandState, Findings
+
+
+def decide(situation: Situation, given: Input) -> Next:
+    """The next step."""
+    transition = TRANSITIONS.get((situation.state.phase, type(given)))
+    return transition(situation, given) if transition else Decision(situation.state)
+
+
+# ---- before the page -----------------------------------------------------------------------------------
+
+
+def _begin(at: Situation, given: Begin) -> Next:
+    if (decision := obstacle(at, given)) is not None:
+        return decision
+    if at.state.progress.stage is Stage.LATE:
+        return _fetch_late(at, at.state.progress)
+    if given.session_is_open:
+        return _ask(at, at.state.progress)
+    return Decision(replace(at.state, phase=Phase.CONNECTING), (Connect(),))
+
+
+def _connected(at: Situation, _: Connected) -> Next:
+    return _ask(at, at.state.progress)
+
+
+def _ask(at: Situation, progress: QueryProgress) -> Next:
+    start, last = at.spans[progress.span]
+    state = QueryState(progress, Phase.ASKED, dates=at.state.dates)
+    return Decision(state, (AskPage(start, last, progress.page),), at.rules.page)
+
+
+def _login_answered(at: Situation, given: LoginAnswered) -> Next:
+    """The request carries a login, so its status may come by itself before the page (trap 54)."""
+    if given.accepted:
+        return Decision(at.state, (CountLogin(accepted=True),))
+    refused = fail(at, *LOGIN_REFUSED)
+    return replace(refused, effects=(CountLogin(accepted=False), *refused.effects))
+
+
+def _refused(at: Situation, _: QueryRefused) -> Next:
+    message = "The gateway refused the query and does not say why: a wrong password or condition, or the portal down."
+    return fail(at, FailureCode.QUERY_REFUSED, FailureStage.QUERY, message)
+
+
+def _lost(at: Situation, given: ConnectionLost) -> Next:
+    message = f"The connection was lost during the query ({given.reason})."
+    return again(at, FailureCode.GATEWAY_UNAVAILABLE, FailureStage.QUERY, message)
+
+
+def _page_overdue(at: Situation, _: TimedOut) -> Next:
+    message = "The gateway did not answer the query in time."
+    if at.command.attempts >= at.timing.login_attempts:
+        return fail(at, FailureCode.GATEWAY_TIMEOUT, FailureStage.QUERY, message)
+    return again(at, FailureCode.GATEWAY_TIMEOUT, FailureStage.QUERY, message)
+
+
+# ---- the page and its download notice ------------------------------------------------------------------
+
+
+def _page_read(at: Situation, given: PageRead) -> Next:
+    rows: dict[str, dict[str, Any]] = {}
+    for invoice in given.page.invoices:
+        name = identity_of(invoice)
+        if name in given.fresh and fits_condition(at.wish.condition, invoice):
+            rows.setdefault(name, invoice)
+    state = replace(at.state, page=given.page, rows=tuple(rows.values()))
+    accepted = CountLogin(accepted=True)
+    if not at.wish.types or not given.page.invoices:
+        fetching = _fetch(replace(at, state=state))
+        return replace(fetching, effects=(accepted, *fetching.effects))
+    patience = at.rules.grace if state.progress.is_silent else at.rules.notice
+    return Decision(replace(state, phase=Phase.NOTICE), (accepted,), patience)
+
+
+def _early_notice(at: Situation, given: DownloadTold) -> Next:
+    """A notice that comes while a page is awaited is of an earlier page: a failure is kept for the next turn."""
+    return Decision(_with_failure(at.state, given))
+
+
+def _notice(at: Situation, given: DownloadTold) -> Next:
+    state = replace(_with_failure(at.state, given), progress=replace(at.state.progress, is_silent=False))
+    if given.ok and state.retrying is not None:
+        state = replace(state, retrying=None)
+    elif not given.ok and given.date is not None and given.date == state.retrying:
+        state = replace(state, retrying=None, dates=(*state.dates, given.date))
+    elif state.retrying is not None:
+        return Decision(state)
+    return _retry_or_fetch(replace(at, state=state))
+
+
+def _with_failure(state: QueryState, given: DownloadTold) -> QueryState:
+    if given.ok:
+        return state
+    if given.date is None:
+        return replace(state, progress=replace(state.progress, download_ok=False))
+    if given.date == state.retrying or given.date in state.dates:
+        return state
+    return replace(state, dates=(*state.dates, given.date))
+
+
+def _notice_overdue(at: Situation, _: TimedOut) -> Next:
+    """No notice: the files may be there all the same, so the look-up over HTTP decides."""
+    progress, state = at.state.progress, at.state
+    if state.retrying is not None:
+        progress = replace(progress, download_ok=False, download_date=state.retrying)
+    else:
+        progress = replace(progress, download_ok=False, is_silent=True)
+    return _retry_or_fetch(replace(at, state=replace(state, retrying=None, progress=progress)))
+
+
+def _retry_or_fetch(at: Situation) -> Next:
+    state = at.state
+    if not state.dates:
+        return _fetch(at)
+    if state.retries >= at.rules.download_attempts:
+        progress = replace(state.progress, download_ok=False, download_date=state.dates[-1])
+        return _fetch(replace(at, state=replace(state, dates=(), progress=progress)))
+    first, *others = state.dates
+    state = replace(state, phase=Phase.NOTICE, retrying=first, dates=tuple(others), retries=state.retries + 1)
+    return Decision(state, (RetryDownload(first),), at.rules.notice)
+
+
+def _fetch(at: Situation) -> Next:
+    ids = tuple(str(row["id"]) for row in at.state.rows)
+    wanted = FetchDetails(ids if at.wish.items else (), ids if at.wish.types else (), at.wish.types)
+    return Decision(replace(at.state, phase=Phase.DETAILS), (wanted,))
+
+
+# ---- the page is whole ---------------------------------------------------------------------------------
+
+
+def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
+    """Tell the page, store it and remember that it is done: one step."""
+    state, wish = at.state, at.wish
+    details = trusted(given.details, state.rows)
+    told = [with_details(row, details, items=wish.items, files=bool(wish.types)) for row in state.rows]
+    progress = _advanced(at, sum(map(len, details.items.values())))
+    if wish.items:
+        progress = progress.miss_items([str(row["id"]) for row in state.rows if not details.items.get(str(row["id"]))])
+    record = Record(
+        CommandState.RUNNING,
+        tuple(_page_events(at, told, state.progress.page)),
+        progress=progress.journaled(),
+        deadline_at=at.now + at.rules.deadline,
+        findings=findings_of(
+            state.rows,
+            details,
+            user_id=at.command.user_id,
+            query_type=int(wish.condition["queryType"]),
+            types=wish.types,
+        ),
+    )
+    if progress.stage is Stage.LATE:
+        following = _fetch_late(at, progress)
+        return replace(following, effects=(record, *following.effects))
+    return Decision(QueryState(progress, Phase.LOOKING, dates=state.dates), (record, LookAround()))
+
+
+def _advanced(at: Situation, items: int) -> QueryProgress:
+    """The progress once this page is told."""
+    state, wish, page = at.state, at.wish, at.state.page
+    assert page is not None  # noqa: S101  there is a page in this phase
+    was = state.progress
+    total = was.total if page.total is None else was.total_before + page.total
+    repeated = len(page.invoices) - len({identity_of(invoice) for invoice in page.invoices})
+    done = replace(
+        was,
+        pages=was.pages + 1,
+        page=was.page + 1,
+        total=total,
+        rows=was.rows + len(page.invoices) - repeated,
+        told=was.told + len(state.rows),
+        items=was.items + items,
+        last_page=digest_of(page),
+    )
+    is_last = is_last_page(page, asked=was.page, page_size=wish.page_size, last_page=was.last_page)
+    if wish.all_pages and not is_last and done.pages < at.rules.max_pages:
+        return done
+    if wish.all_pages and was.span + 1 < len(at.spans) and done.pages < at.rules.max_pages:
+        return replace(done, span=was.span + 1, page=1, total_before=total or 0, last_page="")
+    return replace(done, stage=Stage.LATE)
+
+
+def _page_events(at: Situation, told: list[dict[str, Any]], number: int, *, late: bool = False) -> list[Announcement]:
+    page = at.state.page
+    parts = parts_of(told, at.rules.event_bytes)
+    return [
+        Announcement(
+            Outcome.PAGE,
+            {
+                "pageNumber": number,
+                "totalPage": None if page is None else page.total_page,
+                "total": None if page is None else page.total,
+                "invoices": part,
+                "part": place,
+                "parts": len(parts),
+                "late": late,
+            },
+        )
+        for place, part in enumerate(parts, start=1)
+    ]
+
+
+def _go_on(at: Situation, _: MayGoOn) -> Next:
+    return _ask(at, at.state.progress)
+
+
+def _give_way(at: Situation, _: Overtaken) -> Next:
+    """The page is done, so nothing is lost: what goes first on this lane does not wait for five hundred pages."""
+    return end(at, Record(CommandState.WAITING, due_at=at.now))
+
+
+def _details_failed(at: Situation, given: DetailsFailed) -> Next:
+    if given.code is not None:
+        return fail(at, given.code, FailureStage.DETAILS, given.message)
+    return again(at, FailureCode.HTTP_ERROR, FailureStage.DETAILS, given.message, given.retry_after)
+
+
+# ---- files that were not ready, and the end ------------------------------------------------------------
+
+
+def _fetch_late(at: Situation, progress: QueryProgress) -> Next:
+    """The pages' own look-ups were the first round: what they lack gets some time before it is asked for again."""
+    if progress.round == 0:
+        return Decision(QueryState(progress, Phase.CLOSING), (ListMissing(),))
+    return Decision(QueryState(progress, Phase.LATE), (FetchLate(progress.after),))
+
+
+def _late_fetched(at: Situation, given: DetailsFetched) -> Next:
+    """Tell what came late; invoices that still lack a file are asked for again in the next round."""
+    if not given.lacking:
+        return Decision(replace(at.state, phase=Phase.CLOSING), (ListMissing(),))
+    invoices = [loads(row.data) for row in given.lacking]
+    details = trusted(given.details, invoices)
+    lacking = lacking_ids([row.invoice_id for row in given.lacking], details, at.wish.types)
+    whole = [with_details(each, details, items=False, files=True) for each in invoices if each["id"] not in lacking]
+    progress = replace(at.state.progress, after=given.lacking[-1].identity)
+    findings = Findings(
+        user_id=at.command.user_id,
+        invoices=tuple(replace(row, lacks_files=row.invoice_id in lacking) for row in given.lacking),
+        files=tuple(map(file_row, details.files)),
+    )
+    record = Record(
+        CommandState.RUNNING,
+        tuple(_page_events(at, whole, 0, late=True)) if whole else (),
+        progress=progress.journaled(),
+        deadline_at=at.now + at.rules.deadline,
+        findings=findings,
+    )
+    return Decision(QueryState(progress, Phase.LATE), (record, FetchLate(progress.after)))
+
+
+def _missing_listed(at: Situation, given: MissingListed) -> Next:
+    progress, schedule = at.state.progress, at.rules.files_schedule
+    if given.invoice_ids and progress.round < len(schedule):
+        due_at = at.now + schedule[progress.round]
+        later = replace(progress, round=progress.round + 1, after="")
+        record = Record(
+            CommandState.WAITING,
+            due_at=due_at,
+            progress=later.journaled(),
+            deadline_at=due_at + at.rules.deadline,
+        )
+        return end(at, record)
+    data = {
+        "total": progress.total,
+        "pages": progress.pages,
+        "invoiceCount": progress.told,
+        "missingInvoices": max(0, (progress.total or 0) - progress.rows) if at.wish.whole else 0,
+        "itemCount": progress.items,
+        "fileCount": given.files,
+        "missingItems": list(progress.missing_items),
+        "missingFiles": list(given.invoice_ids),
+        "download": {"ok": progress.download_ok, "date": progress.download_date},
+    }
+    return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
+
+
+Transition = Callable[[Situation, Any], Next]
+
+TRANSITIONS: dict[tuple[Phase, type[Input]], Transition] = {
+    (Phase.TAKEN, Begin): _begin,
+    (Phase.TAKEN, Draining): put_back,
+    (Phase.CONNECTING, Connected): _connected,
+    (Phase.CONNECTING, ConnectFailed): connect_failed,
+    (Phase.CONNECTING, Draining): put_back,
+    (Phase.ASKED, LoginAnswered): _login_answered,
+    (Phase.ASKED, PageRead): _page_read,
+    (Phase.ASKED, DownloadTold): _early_notice,
+    (Phase.ASKED, QueryRefused): _refused,
+    (Phase.ASKED, ConnectionLost): _lost,
+    (Phase.ASKED, TimedOut): _page_overdue,
+    (Phase.ASKED, Draining): put_back,
+    (Phase.NOTICE, DownloadTold): _notice,
+    (Phase.NOTICE, ConnectionLost): _lost,
+    (Phase.NOTICE, TimedOut): _notice_overdue,
+    (Phase.NOTICE, Draining): put_back,
+    (Phase.DETAILS, DetailsFetched): _details_fetched,
+    (Phase.DETAILS, DetailsFailed): _details_failed,
+    (Phase.DETAILS, Draining): put_back,
+    (Phase.LOOKING, MayGoOn): _go_on,
+    (Phase.LOOKING, Overtaken): _give_way,
+    (Phase.LOOKING, Draining): put_back,
+    (Phase.LATE, DetailsFetched): _late_fetched,
+    (Phase.LATE, DetailsFailed): _details_failed,
+    (Phase.LATE, Draining): put_back,
+    (Phase.CLOSING, MissingListed): _missing_listed,
+    (Phase.CLOSING, Draining): put_back,
+}
+"""Phase and kind of input to what follows."""

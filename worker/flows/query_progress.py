@@ -1,0 +1,102 @@
+"""How far a query has come: what survives a crash, and which page comes next. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Final
+
+from contracts.envelope import dumps, loads
+from worker.flows.found import identity_of
+from worker.ports import PageShown
+
+MOST_MISSING: Final = 1000
+"""Ids named in `completed`; more would make a message that nobody takes."""
+
+
+class Stage(StrEnum):
+    """What a query is at."""
+
+    PAGES = "pages"
+    LATE = "late"
+    """All pages are told; files that were not ready are asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryProgress:
+    """Journaled with every page, so that a worker that dies in the middle of page 40 goes on at page 40."""
+
+    stage: Stage = Stage.PAGES
+    span: int = 0
+    """Which part of the days is asked for."""
+    page: int = 1
+    """The next page to ask for."""
+    pages: int = 0
+    """Pages told."""
+    total: int | None = None
+    """As the gateway said, over the spans that are over and the present one."""
+    total_before: int = 0
+    """The same without the present span."""
+    rows: int = 0
+    """Different invoices that came, whether they fit the condition or not."""
+    told: int = 0
+    items: int = 0
+    missing_items: tuple[str, ...] = ()
+    last_page: str = ""
+    """A digest of the last page, to know a gateway that repeats itself for ever."""
+    download_ok: bool = True
+    download_date: str | None = None
+    is_silent: bool = False
+    """A page had no download notice in its whole time: the later ones are not waited for as long."""
+    round: int = 0
+    """Late rounds that are over."""
+    after: str = ""
+    """The last identity that the present round looked at."""
+
+    def journaled(self) -> bytes:
+        """As it is kept."""
+        return dumps(asdict(self))
+
+    @classmethod
+    def read(cls, progress: bytes | None, first_page: int) -> "QueryProgress":
+        """What was kept, or a beginning."""
+        if progress is None:
+            return cls(page=first_page)
+        kept = loads(progress)
+        return cls(**{**kept, "stage": Stage(kept["stage"]), "missing_items": tuple(kept["missing_items"])})
+
+    def miss_items(self, invoice_ids: Sequence[str]) -> "QueryProgress":
+        """Some invoices' items could not be had."""
+        return replace(self, missing_items=(*self.missing_items, *invoice_ids)[:MOST_MISSING])
+
+
+def spans_of(condition: Mapping[str, Any], span_days: int) -> list[tuple[date, date]]:
+    """The days in parts of at most `span_days`, for a gateway may refuse a longer span (trap 60)."""
+    first, last = date.fromisoformat(condition["startInvoiceDate"]), date.fromisoformat(condition["endInvoiceDate"])
+    spans = []
+    while first <= last:
+        end = min(last, first + timedelta(days=span_days - 1))
+        spans.append((first, end))
+        first = end + timedelta(days=1)
+    return spans
+
+
+def digest_of(page: PageShown) -> str:
+    """Tells whether two pages hold the same invoices; empty for an empty page."""
+    names = "\n".join(identity_of(invoice) for invoice in page.invoices)
+    return sha256(names.encode()).hexdigest()[:32] if names else ""
+
+
+def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str) -> bool:
+    """Whether nothing comes behind this page (trap 61). `total`, `totalPage` and `hasNext` may disagree: any of them
+    that promises more is believed, for one more question costs little, and an empty page or a repeated one ends it."""
+    if not page.invoices or digest_of(page) == last_page:
+        return True
+    promises = [
+        page.has_next,
+        None if page.total_page is None else page.total_page > asked,
+        None if page.total is None else page.total > asked * page_size,
+    ]
+    told = [promise for promise in promises if promise is not None]
+    return not any(told) if told else len(page.invoices) < page_size

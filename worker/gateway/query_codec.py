@@ -1,0 +1,214 @@
+"""The vendor's frames on `/web/invoice` to and from our values (manual: 查询发票基本信息, 文件下载响应). Pure.
+
+Outbound is strict: exactly the manual's members, amounts as exact JSON numbers, no filter whose values the manual
+leaves open. Inbound is tolerant: a page is found by its shape, at any nesting and under any type word.
+Not known here: what was asked before, and so whether a frame is expected (`query_session`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from contracts.gateway import Login, dumps
+from contracts.gateway_query import (
+    DownloadZipRequest,
+    QueryCondition,
+    QueryInvoice,
+    QueryInvoiceRequest,
+    QueryPage,
+)
+from worker.gateway.redaction import Redactor
+from worker.gateway.rows import invoice_of
+from worker.gateway.values import bool_of, count_of, decimal_of, flag_of, is_absent, is_dated, parsed_if_json, text_of
+from worker.ports import PageShown, QueryOrder
+
+MAX_DATE_CHARS: Final = 200
+"""Of the text of a failed download: as long as `invoice.download` accepts it."""
+_MAX_UNWRAPPINGS: Final = 8
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_WRAPPERS: Final = ("data", "records", "rows", "list")
+_PAGING_MEMBERS: Final = ("total", "currentPage", "totalPage", "hasNext")
+_COUNTERPARTIES: Final = {
+    0: ("buyerIdentificationNumber", "buyerName"),
+    1: ("sellerIdentificationNumber", "sellerName"),
+}
+"""Which members name the counterparty of what was issued and of what was received (trap 56)."""
+_UNSENT: Final = frozenset({"invoiceSource", "invoiceType", "isInvoicePositive"})
+"""Their values are nowhere defined (trap 58): what came is filtered instead."""
+
+
+# ---- outbound ----------------------------------------------------------------------------------------
+
+
+def query_frame(order: QueryOrder) -> str:
+    """Write `query_invoice` (manual: 查询发票基本信息). Raises `ValueError` for what cannot be written as the manual
+    has it; the message repeats nothing of it."""
+    condition = order.condition
+    query_type = flag_of(condition.get("queryType"))
+    if query_type not in _COUNTERPARTIES:
+        raise ValueError("queryType must be 0 or 1")
+    if not condition.keys() <= QueryCondition.model_fields.keys():
+        raise ValueError("the condition has members that the manual does not know")
+    for other in _COUNTERPARTIES[1 - query_type]:
+        if not is_absent(condition.get(other)):
+            raise ValueError("the counterparty's members do not go with the queryType")
+    if order.page_size < 1 or order.page_number < 1:
+        raise ValueError("pages and their sizes count from 1")
+    request = QueryInvoiceRequest(
+        data=QueryInvoice(
+            login=_login(order),
+            condition=_condition(condition, query_type),
+            page=QueryPage(pageSize=order.page_size, pageNumber=order.page_number),
+        )
+    )
+    return _sound(dumps(request))
+
+
+def download_frame(text: str) -> str:
+    """Write `query_invoice_download_zip`, the text of the failed download byte for byte (trap 73). Raises
+    `ValueError` for what is no text."""
+    return _sound(dumps(DownloadZipRequest(data=text)))
+
+
+def _login(order: QueryOrder) -> Login:
+    login = order.login
+    return Login(
+        companyCode=login.company_code,
+        phone=login.phone,
+        password=login.password.get_secret_value(),
+        area=login.area,
+        role=login.role,
+        companyName=login.company_name,
+    )
+
+
+def _condition(condition: Mapping[str, Any], query_type: int) -> QueryCondition:
+    texts = {
+        name: _text(condition, name)
+        for name in (*_COUNTERPARTIES[query_type], "invoiceCode", "invoiceNumber")
+        if not is_absent(condition.get(name))
+    }
+    return QueryCondition(
+        queryType=query_type,
+        countETicketNumbers=_text(condition, "countETicketNumbers"),
+        startInvoiceValue=_amount(condition, "startInvoiceValue"),
+        endInvoiceValue=_amount(condition, "endInvoiceValue"),
+        startInvoiceDate=_day(condition, "startInvoiceDate"),
+        endInvoiceDate=_day(condition, "endInvoiceDate"),
+        **texts,
+    )
+
+
+def _text(condition: Mapping[str, Any], name: str) -> str:
+    value = condition.get(name) or ""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text")  # noqa: TRY004  as this module promises
+    return value
+
+
+def _amount(condition: Mapping[str, Any], name: str) -> Decimal | None:
+    value = condition.get(name)
+    if is_absent(value):
+        return None
+    amount = decimal_of(value)
+    if amount is None:
+        raise ValueError(f"{name} must be an exact decimal")
+    return amount
+
+
+def _day(condition: Mapping[str, Any], name: str) -> str:
+    text = _text(condition, name)
+    if _DAY.fullmatch(text) is None:
+        raise ValueError(f"{name} must be a day, as yyyy-MM-dd")
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as fault:
+        raise ValueError(f"{name} is no day of the calendar") from fault
+
+
+def _sound(frame: str) -> str:
+    try:
+        frame.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a surrogate pair is no text") from None
+    return frame
+
+
+# ---- inbound -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it was found: its rows unread, its paging members as far as they can be read."""
+
+    rows: list[Any]
+    total: int | None = None
+    current_page: int | None = None
+    total_page: int | None = None
+    has_next: bool | None = None
+
+    @property
+    def is_evident(self) -> bool:
+        """Whether it shows rows or counts them: an empty list alone could be anything."""
+        return bool(self.rows) or self.total is not None
+
+
+def unwrapped(data: Any) -> Any:
+    """Find the page in `data` (traps 54, 55): a list of rows at any nesting, with the paging members of every level on
+    the way (the nearest to the rows counts); or else the innermost thing that is wrapped."""
+    paging: dict[str, Any] = {}
+    for _ in range(_MAX_UNWRAPPINGS):
+        data = parsed_if_json(data)
+        if isinstance(data, list):
+            return _page(data, paging) if not data or any(isinstance(row, dict) for row in data) else data
+        if not isinstance(data, dict):
+            return data
+        paging.update({name: data[name] for name in _PAGING_MEMBERS if not is_absent(data.get(name))})
+        inner = next((data[name] for name in _WRAPPERS if not is_absent(data.get(name))), None)
+        if inner is None:
+            # A gateway in Java has null for a list of nothing.
+            return _page([], paging) if count_of(paging.get("total")) == 0 else data
+        data = inner
+    return data
+
+
+def is_page(data: Any) -> bool:
+    """Whether this is surely a page, whatever its type word says."""
+    page = unwrapped(data)
+    return isinstance(page, Page) and page.is_evident
+
+
+def _page(rows: list[Any], paging: Mapping[str, Any]) -> Page:
+    return Page(
+        rows=rows,
+        total=count_of(paging.get("total")),
+        current_page=count_of(paging.get("currentPage")) or None,  # 0 is no page, but a placeholder
+        total_page=count_of(paging.get("totalPage")),
+        has_next=bool_of(paging.get("hasNext")),
+    )
+
+
+def page_shown(page: Page, redactor: Redactor) -> PageShown:
+    """Type a page's rows. Those without an id that can be read are left out and counted."""
+    invoices = [invoice_of(row, redactor) for row in page.rows]
+    readable = tuple(invoice for invoice in invoices if invoice is not None)
+    return PageShown(
+        invoices=readable,
+        total=page.total,
+        current_page=page.current_page,
+        total_page=page.total_page,
+        has_next=page.has_next,
+        unreadable=len(invoices) - len(readable),
+    )
+
+
+def retry_text(data: Any, redactor: Redactor) -> str | None:
+    """The text to retry a failed download with, untouched (trap 73); None if it is not like a date, is absurdly long,
+    or could not be sent back as it came."""
+    text = text_of(data)
+    if text is None or len(text) > MAX_DATE_CHARS or not text.isprintable() or not is_dated(text):
+        return None
+    return text if redactor.text(text) == text else None

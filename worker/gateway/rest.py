@@ -1,0 +1,191 @@
+"""`worker.ports.InvoiceDetails`: the gateway's HTTP look-ups. The only door to `httpx`.
+
+Guaranteed: at most `http_concurrency` look-ups at once over all callers; kept-alive connections; no redirect, no
+cookie, no proxy from the environment; answers and waits are bounded; nothing of an address, a header or a body is ever
+logged or put into an error. A look-up changes nothing at the gateway, so what failed in passing is repeated.
+Not known here: what addresses and answers hold (`rest_codec`), and when to ask again for what is not ready.
+"""
+
+import asyncio
+import logging
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final
+
+import httpx
+import structlog
+
+from contracts.failures import FailureCode
+from worker.errors import Permanent, Transient
+from worker.gateway import rest_codec, tls
+from worker.gateway.measuring import Observe, Operation, observe_nothing
+from worker.gateway.retry_after import retry_after
+from worker.settings import Settings
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+_KEEP_ALIVE_SECONDS: Final = 15
+"""Less than servers usually keep an idle connection, so that few look-ups meet one that was just closed."""
+_TOO_MANY: Final = 429
+_SERVER_ERRORS: Final = 500
+_REFUSED_IDENTITY: Final = {401: FailureCode.GATEWAY_UNAUTHORIZED, 403: FailureCode.GATEWAY_FORBIDDEN}
+_LARGEST_EXPONENT: Final = 30
+
+for _name in ("httpx", "httpcore"):
+    # At INFO the one writes out addresses, at DEBUG the other headers.
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class HttpInvoiceDetails:
+    """The look-ups at `Settings.gateway_http_base`. One per process; close it at the end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        observe: Observe = observe_nothing,
+        chance: Callable[[], float] = random.random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._settings = settings
+        self._base_url = settings.gateway_http_base
+        self._observe = observe
+        self._chance = chance
+        self._sleep = sleep
+        self._slots = asyncio.Semaphore(settings.http_concurrency)
+        self._quiet_until = 0.0
+        """By the loop's clock: until then the gateway wants to hear nothing of anybody."""
+        self._client = httpx.AsyncClient(
+            headers=_headers(settings),
+            verify=tls.context_for(self._base_url) or False,  # without TLS there is nothing to verify
+            timeout=None,  # noqa: S113  each look-up as a whole has one
+            limits=httpx.Limits(
+                max_connections=settings.http_concurrency,
+                max_keepalive_connections=settings.http_concurrency,
+                keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            ),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def items(self, invoice_id: str) -> tuple[dict[str, Any], ...]:
+        rows = await self._rows("items", rest_codec.item_address(self._base_url, invoice_id))
+        return rest_codec.items_of(rows, invoice_id)
+
+    async def files(self, invoice_ids: Sequence[str], types: Sequence[str]) -> tuple[dict[str, Any], ...]:
+        batches = rest_codec.file_addresses(
+            self._base_url,
+            invoice_ids,
+            types,
+            array=self._settings.http_array,
+            batch=self._settings.http_batch,
+        )
+        found: list[dict[str, Any]] = []
+        for address, ids in batches:
+            rows = await self._rows("files", address)
+            found += rest_codec.files_of(rows, self._base_url, ids, types)
+        return tuple(found)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _rows(self, operation: Operation, address: str) -> list[Any]:
+        """Ask until there is an answer, as often as the settings allow."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._asked(operation, address)
+            except Transient as fault:
+                wait = self._wait_after(attempt, fault)
+                if wait is None:
+                    raise
+                reason = str(fault)
+            log.info("gateway_look_up_repeated", operation=operation, attempt=attempt, wait_seconds=wait, reason=reason)
+            await self._sleep(wait)
+
+    async def _asked(self, operation: Operation, address: str) -> list[Any]:
+        clock = asyncio.get_running_loop().time
+        async with self._slots:
+            quiet = self._quiet_until - clock()
+            if quiet > 0:
+                await self._sleep(quiet)
+            began = clock()
+            body = await self._fetched(address)
+            rows = rest_codec.rows_of(body, self._settings.http_success_codes)
+            self._observe(operation, clock() - began)
+        return rows
+
+    async def _fetched(self, address: str) -> bytes:
+        try:
+            async with (
+                asyncio.timeout(self._settings.http_timeout_seconds),
+                self._client.stream("GET", address) as response,
+            ):
+                body = await _read(response)
+        except (httpx.HTTPError, TimeoutError) as exc:
+            raise classify(exc) from exc
+        if response.status_code != httpx.codes.OK:
+            raise refusal(response.status_code, response.headers)
+        return body
+
+    def _wait_after(self, attempt: int, fault: Transient) -> float | None:
+        """How long until the next attempt: growing, with full jitter, and not before the gateway allows it. None if it
+        was the last one, or if the gateway asks for more patience than there is: the caller may come back then."""
+        longest = self._settings.retry_max_seconds
+        asked = 0.0 if fault.retry_after is None else fault.retry_after.total_seconds()
+        if attempt >= self._settings.http_attempts or asked > longest:
+            return None
+        if asked:
+            self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + asked)
+        growing = self._settings.retry_min_seconds * 2.0 ** min(attempt - 1, _LARGEST_EXPONENT)
+        return round(max(asked, self._chance() * min(longest, growing)), 3)
+
+
+def classify(exc: Exception) -> Transient:
+    """What it means that no answer came: nothing happened, and it may be tried again. A bad certificate too, for
+    certificates are repaired while commands wait."""
+    cause = exc
+    while cause.__cause__ is not None and isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__
+    match exc, cause:
+        case (TimeoutError(), _):
+            what = "did not answer a look-up in time"
+        case (_, ssl.SSLCertVerificationError()):
+            what = "showed a certificate that is not trusted"
+        case (httpx.ConnectError(), _):
+            what = "cannot be reached for a look-up"
+        case _:
+            what = f"broke off a look-up ({type(exc).__name__})"
+    return Transient(f"the gateway {what}")
+
+
+def refusal(status: int, headers: httpx.Headers) -> Transient | Permanent:
+    """What a status other than 200 means. Trap 6: 429 and 5xx pass."""
+    message = f"the gateway answered a look-up with {status}"
+    if status == _TOO_MANY or status >= _SERVER_ERRORS:
+        wait: timedelta | None = retry_after(headers.get("Retry-After", ""), headers.get("Date", ""))
+        return Transient(message, retry_after=wait)
+    return Permanent(_REFUSED_IDENTITY.get(status, FailureCode.HTTP_ERROR), message)
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    """Ours first: the settings may name others. Compression could blow an answer up in one step."""
+    own = {"User-Agent": "fapiao-worker", "Accept": "*/*", "Accept-Encoding": "identity"}
+    return own | {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """The body whatever the status is: a connection whose answer was read to its end can serve again."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise Permanent(FailureCode.HTTP_ERROR, f"an answer is longer than {MAX_BODY_BYTES} bytes")
+    return bytes(body)

@@ -1,0 +1,194 @@
+"""Rows of the gateway's look-ups, typed to the members of `contracts.found`. Pure.
+
+Guaranteed: a member that says nothing is left out; one that the manual does not know, or that cannot be read as what
+the manual calls it, is kept aside in `extra`, without secrets and bounded in size; nothing raises.
+Not known here: where in an answer the rows are, and which of them somebody asked for.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+from worker.gateway.qr import unwrapped
+from worker.gateway.redaction import Redactor, is_secret_name
+from worker.gateway.values import (
+    bool_of,
+    code_of,
+    decimal_of,
+    flag_of,
+    id_of,
+    is_absent,
+    moment_of,
+    rate_of,
+    text_of,
+)
+
+MAX_TEXT_CHARS: Final = 2000
+"""Of one member, nine times the longest remark: what is beyond is cut, so that one row cannot fill an event."""
+MAX_EXTRA_BYTES: Final = 4096
+"""Of what is kept aside in one row."""
+MAX_URL_CHARS: Final = 4096
+_TOLERANCE: Final = Decimal("0.01")
+
+Read = Callable[[Any, Redactor], Any]
+"""A member's value, typed and redacted; None if it is not what the manual calls it."""
+
+
+def _text(value: Any, redactor: Redactor) -> str | None:
+    text = text_of(value)
+    return None if text is None else redactor.text(text)[:MAX_TEXT_CHARS]
+
+
+def _code(value: Any, redactor: Redactor) -> str | None:
+    code = code_of(value)
+    return None if code is None else redactor.code(code)[:MAX_TEXT_CHARS]
+
+
+def _unredacted(read: Callable[[Any], Any]) -> Read:
+    """For what comes out as a number, a date or digits of bounded length."""
+    return lambda value, _redactor: read(value)
+
+
+_id, _number, _moment = _unredacted(id_of), _unredacted(decimal_of), _unredacted(moment_of)
+
+INVOICE_MEMBERS: Final[Mapping[str, Read]] = {
+    "id": _id,
+    "countETicketNumbers": _code,
+    "sellerIdentificationNumber": _code,
+    "sellerName": _text,
+    "buyerIdentificationNumber": _code,
+    "buyerName": _text,
+    "invoiceDate": _moment,
+    "totalAmount": _number,
+    "totalTax": _number,
+    "totalPriceAndTax": _number,
+    "invoiceSource": _text,
+    "invoiceType": _text,
+    "invoiceStatus": _text,
+    "isInvoicePositive": _unredacted(bool_of),
+    "invoiceRiskLevel": _text,
+    "drawer": _text,
+    "note": _text,
+    "vipId": _text,
+    "queryType": _unredacted(flag_of),
+    "specificBusinessType": _text,
+}
+ITEM_MEMBERS: Final[Mapping[str, Read]] = {
+    "id": _id,
+    "invoiceBasicInfoId": _id,
+    "countETicketNumbers": _code,
+    "taxClassificationCode": _code,
+    "specificBusinessType": _text,
+    "itemName": _text,
+    "spec": _text,
+    "unit": _text,
+    "quantity": _number,
+    "unitPrice": _number,
+    "amount": _number,
+    "taxRate": _text,
+    "tax": _number,
+    "totalPriceAndTax": _number,
+}
+
+
+def invoice_of(row: Any, redactor: Redactor) -> dict[str, Any] | None:
+    """One invoice of a page (manual: data项); None without an id, for `id` is what its items and files hang on."""
+    if not isinstance(row, dict):
+        return None
+    invoice = _typed(row, INVOICE_MEMBERS, redactor)
+    if "id" not in invoice:
+        return None
+    raw = _text(row.get("invoiceDate"), redactor)
+    if not is_absent(raw):
+        invoice["invoiceDateRaw"] = raw
+    if _totals_differ(invoice):
+        invoice["totalsDiffer"] = True
+    return invoice
+
+
+def item_of(row: Any) -> dict[str, Any] | None:
+    """One item of an invoice (manual: InvoiceItemEntity); None if there is nothing in it."""
+    if not isinstance(row, dict):
+        return None
+    item = _typed(row, ITEM_MEMBERS, Redactor())
+    rate = rate_of(row.get("taxRate"))
+    if rate is not None:
+        item["taxRateValue"] = rate
+    return item or None
+
+
+def file_of(row: Any, base_url: str) -> dict[str, Any] | None:
+    """One file of an invoice (manual: 查询发票文件); None if it does not say whose, which and where it is."""
+    if not isinstance(row, dict):
+        return None
+    invoice_id, kind = id_of(row.get("invoiceBasicInfoId")), file_type(row.get("type"))
+    url = absolute_url(row.get("url"), base_url)
+    if invoice_id is None or not kind or url is None:
+        return None
+    number = code_of(row.get("countETicketNumbers"))
+    found = {"invoiceBasicInfoId": invoice_id, "type": kind, "url": url}
+    return found if number is None else {**found, "countETicketNumbers": number[:MAX_TEXT_CHARS]}
+
+
+def file_type(value: Any) -> str:
+    """A file's type as everybody writes it (trap 88): lower case, no dot before it; "" if it is none."""
+    return value.strip().lower().lstrip(".") if isinstance(value, str) else ""
+
+
+def absolute_url(value: Any, base_url: str) -> str | None:
+    """A file's address (traps 1, 83), without quotes around it and resolved against the gateway's base; None if it is
+    none that a browser would fetch."""
+    address = unwrapped(value) if isinstance(value, str) else ""
+    if not address or len(address) > MAX_URL_CHARS or not address.isprintable():
+        return None
+    try:
+        url = urljoin(base_url.rstrip("/") + "/", address)
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in {"http", "https"} and parts.hostname else None
+
+
+def _typed(row: dict[str, Any], members: Mapping[str, Read], redactor: Redactor) -> dict[str, Any]:
+    typed: dict[str, Any] = {}
+    aside: dict[str, Any] = {}
+    for name, value in row.items():
+        if is_absent(value):
+            continue
+        read = members.get(name)
+        known = None if read is None else read(value, redactor)
+        if known is None:
+            aside[name] = value
+        else:
+            typed[name] = known
+    if aside:
+        extra = _kept_aside(aside, redactor)
+        if extra:
+            typed["extra"] = extra
+    return typed
+
+
+def _kept_aside(members: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """What there is room for, in the order in which it came."""
+    kept: dict[str, Any] = {}
+    room = MAX_EXTRA_BYTES
+    for name, value in members.items():
+        if is_secret_name(name) or len(name) > room:
+            continue
+        name, value = redactor.text(name), redactor.value(value)  # noqa: PLW2901  nothing may use the other ones
+        size = len(json.dumps([name, value], ensure_ascii=False, default=str).encode())
+        if size <= room:
+            kept[name] = value
+            room -= size
+    return kept
+
+
+def _totals_differ(invoice: Mapping[str, Any]) -> bool:
+    """Amount and tax come to the total but for a cent (trap 65). An invoice that does not say all three differs in
+    nothing."""
+    amount, tax, total = (invoice.get(name) for name in ("totalAmount", "totalTax", "totalPriceAndTax"))
+    if amount is None or tax is None or total is None:
+        return False
+    return bool(abs(amount + tax - total) > _TOLERANCE)

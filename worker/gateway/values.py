@@ -1,0 +1,231 @@
+"""Single values as the gateway words them: numbers as text, text as numbers, yes and no in Chinese. Pure.
+
+Guaranteed: nothing raises on a value of parsed JSON; numbers stay exact and bounded in length; what cannot be read is
+None and never guessed.
+Not known here: which member of which frame a value belongs to.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import orjson
+
+from contracts.gateway import plain_number
+from contracts.lookups import LARGEST_ID
+
+BEIJING: Final = timezone(timedelta(hours=8))
+_EPOCH: Final = datetime(1970, 1, 1, 8, tzinfo=BEIJING)
+_MAX_DIGITS: Final = 40
+"""Of a number: more is no money, and writing out a huge exponent would take the memory of the process."""
+_MAX_COUNT: Final = 10**9
+_CONTAINERS: Final = (dict, list)
+_FLAG_WORDS: Final = {
+    "1": 1, "true": 1, "yes": 1, "y": 1, "是": 1,
+    "0": 0, "false": 0, "no": 0, "n": 0, "否": 0, "不是": 0,
+}  # fmt: skip
+_SECONDS_DIGITS: Final = 10
+_MILLISECONDS_DIGITS: Final = 13
+_DAY: Final = r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
+_DATED: Final = re.compile(_DAY, re.ASCII)
+_MOMENT: Final = re.compile(
+    _DAY + r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
+    re.ASCII | re.IGNORECASE,
+)
+_COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?", re.ASCII)
+_EARLIEST_YEAR: Final = 1990
+"""Earlier is a clock's zero or a placeholder, no invoice."""
+_UNRATED: Final = Decimal(1)
+
+
+def is_absent(value: Any) -> bool:
+    """Whether a member says nothing: null and empty text mean the same (trap 67)."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def status_of(data: Any) -> bool | None:
+    """Success, failure or neither (traps 15, 17, 19): "1", 1, true; "0", 0, false, null; anything else."""
+    if data is None:
+        return False
+    if isinstance(data, str):
+        word = data.strip().lower()
+        return True if word in ("1", "true") else False if word in ("0", "false", "null") else None
+    if isinstance(data, (bool, int, Decimal)) and data in (0, 1):
+        return bool(data)
+    return None
+
+
+def text_of(value: Any) -> str | None:
+    """Text, also from a number (trap 7: ids come as either); None from anything else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value)
+    return plain_number(value) if isinstance(value, Decimal) else None
+
+
+def flag_of(value: Any) -> int | None:
+    """A small integer from a number, a word or true and false (trap 33); None if it is none."""
+    if isinstance(value, (bool, int, Decimal)):
+        return int(value) if value == int(value) and 0 <= value <= 9 else None
+    if not isinstance(value, str):
+        return None
+    word = value.strip().lower()
+    if len(word) == 1 and word in "0123456789":
+        return int(word)
+    return _FLAG_WORDS.get(word)
+
+
+def bool_of(value: Any) -> bool | None:
+    """Yes or no, in any wording of `flag_of`."""
+    flag = flag_of(value)
+    return bool(flag) if flag in (0, 1) else None
+
+
+def count_of(value: Any) -> int | None:
+    """A whole number that is not negative, from a number or its text."""
+    number = decimal_of(value)
+    return int(number) if number is not None and 0 <= number <= _MAX_COUNT and number == int(number) else None
+
+
+def decimal_of(value: Any) -> Decimal | None:
+    """An exact number of bounded length, from a number or text; None from anything else, binary floats too."""
+    if isinstance(value, str):
+        if len(value) <= _MAX_DIGITS and value.isascii() and value.replace(".", "", 1).isdigit():
+            return Decimal(value)  # the usual case, surely finite and short
+        try:
+            value = Decimal(value.strip())
+        except InvalidOperation:
+            return None
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = Decimal(value)
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return None
+    exponent = value.as_tuple().exponent
+    fits = abs(value.adjusted()) <= _MAX_DIGITS and isinstance(exponent, int) and exponent >= -_MAX_DIGITS
+    return value if fits else None
+
+
+def id_of(value: Any) -> str | None:
+    """An id as text, from an integer or digits (trap 62). A number with a fraction or an exponent went through a
+    binary float and may have lost its last digits: None, as is 0, the placeholder of generated examples."""
+    digits = code_of(value)
+    if digits is None or not (digits.isascii() and digits.isdigit()) or len(digits) > _MAX_DIGITS:
+        return None
+    return str(int(digits)) if 0 < int(digits) <= LARGEST_ID else None
+
+
+def code_of(value: Any) -> str | None:
+    """A number that names something, as text without spaces around it: leading zeros count, fractions do not occur."""
+    if isinstance(value, str):
+        return value.strip() or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def rate_of(value: Any) -> Decimal | None:
+    """A tax rate as a fraction: 0.01 from "1%", "0.01" or 0.01. None from words (免税, ***), and from 1 and more
+    without a per cent sign, which may mean either."""
+    text = text_of(value)
+    if text is None:
+        return None
+    number, sign, rest = text.strip().replace("％", "%").partition("%")
+    rate = decimal_of(number)
+    if rate is None or rest or rate < 0:
+        return None
+    rate = rate.scaleb(-2) if sign else rate
+    return rate if rate < _UNRATED else None
+
+
+def moment_of(value: Any) -> datetime | None:
+    """A moment with Beijing's offset, from milliseconds, seconds, their digits, or text with or without a time of day
+    and an offset (trap 64). Without an offset it is Beijing's time; without a time of day, the day's beginning."""
+    text = (text_of(value) or "").strip()
+    try:
+        moment = _counted(text) if text.isascii() and text.isdigit() else _written(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment is not None and moment.year >= _EARLIEST_YEAR else None
+
+
+def is_dated(text: str) -> bool:
+    """Whether this text begins with a day, or is a moment in digits."""
+    return _DATED.match(text.lstrip()) is not None or moment_of(text) is not None
+
+
+def _counted(digits: str) -> datetime | None:
+    if len(digits) == _SECONDS_DIGITS:
+        return _EPOCH + timedelta(seconds=int(digits))
+    if len(digits) == _MILLISECONDS_DIGITS:
+        return _EPOCH + timedelta(milliseconds=int(digits))
+    parts = _COMPACT.fullmatch(digits)
+    return None if parts is None else _moment(*parts.groups(default="0"))
+
+
+def _written(text: str) -> datetime | None:
+    parts = _MOMENT.fullmatch(text)
+    if parts is None:
+        return None
+    *clock, fraction, offset = parts.groups()
+    moment = _moment(*(part or "0" for part in clock)).replace(microsecond=int((fraction or "")[:6].ljust(6, "0")))
+    return moment if offset is None else moment.replace(tzinfo=_zone(offset)).astimezone(BEIJING)
+
+
+def _moment(*parts: str) -> datetime:
+    year, month, day, hour, minute, second = map(int, parts)
+    return datetime(year, month, day, hour, minute, second, tzinfo=BEIJING)
+
+
+def _zone(offset: str) -> timezone:
+    if offset in "Zz":
+        return timezone(timedelta(0))
+    distance = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
+    return timezone(-distance if offset[0] == "-" else distance)
+
+
+# ---- JSON --------------------------------------------------------------------------------------------
+
+
+def parsed(text: str) -> Any:
+    """Strict JSON with exact numbers. Raises `ValueError`, or `RecursionError` for absurd nesting."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        return _exactly_parsed(text)
+    # The fast parser rounds fractions and huge integers to binary floats.
+    return _exactly_parsed(text) if _has_float(value) else value
+
+
+def parsed_if_json(value: Any) -> Any:
+    """What JSON text says (traps 17, 52); anything else stays as it is."""
+    if not isinstance(value, str) or value[:1] not in ("{", "[", '"', " ", "\n"):
+        return value
+    try:
+        return parsed(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _has_float(value: Any) -> bool:
+    if not isinstance(value, (dict, list)):
+        return isinstance(value, float)
+    inner = value.values() if isinstance(value, dict) else value
+    kinds = set(map(type, inner))
+    return float in kinds or (not kinds.isdisjoint(_CONTAINERS) and any(map(_has_float, inner)))
+
+
+def _number(text: str) -> Decimal | str:
+    """A JSON number with a fraction or exponent: exact, or kept as text where it is absurdly long."""
+    number = decimal_of(text)
+    return text if number is None else number
+
+
+def _constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+_exactly_parsed: Final[Callable[[str], Any]] = json.JSONDecoder(parse_float=_number, parse_constant=_constant).decode

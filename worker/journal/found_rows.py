@@ -1,0 +1,83 @@
+"""What look-ups brought, between rows and records: the columns have the same names in both dialects."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from worker.journal.rows import Row, at, at_or_none
+from worker.records import LOOK_UP, Command, CommandState, FileRow, Findings, FoundRow, Stored
+
+INVOICE_COLUMNS = 12
+ITEM_COLUMNS = 2
+FILE_COLUMNS = 4
+
+
+def distinct_invoices(findings: Findings) -> list[FoundRow]:
+    """Each identity once, the last one counts; none where nobody is known through whom they came."""
+    if findings.user_id is None:
+        return []
+    return list({row.identity: row for row in findings.invoices}.values())
+
+
+def distinct_files(findings: Findings) -> list[FileRow]:
+    """Each type of an invoice once, the last one counts."""
+    return list({(row.invoice_id, row.type): row for row in findings.files}.values())
+
+
+def brought_by(command: Command) -> int | None:
+    """The key of the command that invoices are brought by; a look-up is forgotten, and brings nothing."""
+    return None if command.type == LOOK_UP else command.key
+
+
+def invoice_values(row: FoundRow) -> tuple[Any, ...]:
+    """The columns of an invoice that came with it, and of its link."""
+    return (
+        row.identity,
+        row.invoice_id,
+        row.number,
+        row.query_type,
+        row.invoice_date,
+        row.seller_id,
+        row.seller_name,
+        row.buyer_id,
+        row.buyer_name,
+        row.total,
+        row.data,
+        row.lacks_files,
+    )
+
+
+def to_found_row(row: Row, *, lacks_files: bool = False) -> FoundRow:
+    """A row of `invoice`."""
+    return FoundRow(
+        identity=row["identity"],
+        invoice_id=row["invoice_id"],
+        number=row["number"],
+        query_type=row["query_type"],
+        invoice_date=at_or_none(row["invoice_date"]),
+        seller_id=row["seller_id"],
+        seller_name=row["seller_name"],
+        buyer_id=row["buyer_id"],
+        buyer_name=row["buyer_name"],
+        total=row["total"],
+        data=row["data"],
+        lacks_files=lacks_files,
+    )
+
+
+def to_stored(invoices: Sequence[Row], files: Sequence[Row]) -> list[Stored]:
+    """Invoices in the order given, each with its files."""
+    of: dict[str, list[FileRow]] = {}
+    for row in files:
+        of.setdefault(row["invoice_id"], []).append(FileRow(row["invoice_id"], row["type"], row["url"], row["number"]))
+    return [
+        Stored(
+            invoice=to_found_row(row),
+            user_id=row["user_id"],
+            items=row["items"],
+            files=tuple(of.get(row["invoice_id"], ())),
+            seen_at=at(row["seen_at"]),
+            command_id=row["command_id"],
+            command_state=None if row["command_state"] is None else CommandState(row["command_state"]),
+        )
+        for row in invoices
+    ]

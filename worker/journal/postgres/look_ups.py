@@ -1,0 +1,57 @@
+"""Look-ups on PostgreSQL: entered where something sought is due, gone when done.
+
+Any number of workers may enter them at once: a lane that another one has locked is left to it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from worker.journal.look_ups import LOOK_UP_PATIENCE
+from worker.journal.postgres.statements import Statements, columns
+from worker.journal.rows import to_command
+from worker.records import Command, LaneLease
+
+
+async def enter(statements: Statements, now: datetime, limit: int) -> int:
+    """Enter look-ups for what is due, and let those go first that have waited too long. Returns how many. Inside a
+    transaction."""
+    due = await statements.all("look_ups_to_enter", now, limit)
+    late = await statements.all("look_ups_to_lift", now - LOOK_UP_PATIENCE, now, limit - len(due))
+    if not due and not late:
+        return 0
+    rows = await statements.all("lock_lanes", [row["lane"] for row in [*due, *late]])
+    locked = {row["lane"] for row in rows}
+    pairs = [(row["lane"], row["account"]) for row in due if row["lane"] in locked]
+    entered = await statements.all("enter_look_ups", *columns(pairs, 2), now)
+    lifted = await statements.all("lift_look_ups", [row["key"] for row in late if row["lane"] in locked])
+    await statements.run("set_wanted", [row["lane"] for row in rows if row["holder"] is not None])
+    await statements.run(
+        "refresh_lanes", [row["lane"] for row in rows if row["holder"] is None and not row["is_ready"]], now
+    )
+    return len(entered) + len(lifted)
+
+
+async def sought(statements: Statements, look_up: Command, limit: int) -> list[Command]:
+    """See `LaneJournal.sought`."""
+    rows = await statements.all("sought_commands", look_up.lane, look_up.account, limit)
+    return [statements.command(row) for row in rows]
+
+
+async def end(statements: Statements, look_up: Command, lease: LaneLease, not_before: datetime | None) -> bool:
+    """See `LaneJournal.end_look_up`."""
+    return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None
+
+
+async def unsettled(statements: Statements, lane: str) -> list[Command]:
+    """See `LaneJournal.unsettled`."""
+    return [to_command(row, {}) for row in await statements.all("unsettled_commands", lane)]
+
+
+async def has_earlier(statements: Statements, command: Command, now: datetime) -> bool:
+    """See `LaneJournal.has_earlier`."""
+    return await statements.one("has_earlier", command.lane, command.key, now) is not None
+
+
+async def bound(statements: Statements, numbers: Sequence[str]) -> frozenset[str]:
+    """See `LaneJournal.bound`."""
+    return frozenset(row["invoice_number"] for row in await statements.all("bound_numbers", list(numbers)))

@@ -1,0 +1,82 @@
+-- What is sought at the gateway. A look-up is a command of the journal's own: one per lane and account, however much is
+-- sought there. Its priority is 2, behind issue (0) and query (1), or -1 once it has waited for too long.
+
+-- name: look_ups_to_enter
+-- The pairs of lane and account with something sought that is due and without a look-up. A probe per pair, however
+-- many commands each has; and one for its look-up, which the planner would join to all look-ups if it were an EXISTS.
+WITH RECURSIVE pair AS (
+    (SELECT lane, account, sought_at FROM command WHERE sought_at IS NOT NULL AND account IS NOT NULL
+     ORDER BY lane, account, sought_at LIMIT 1)
+    UNION ALL
+    SELECT following.* FROM pair CROSS JOIN LATERAL (
+        SELECT lane, account, sought_at FROM command
+        WHERE sought_at IS NOT NULL AND account IS NOT NULL AND (lane, account) > (pair.lane, pair.account)
+        ORDER BY lane, account, sought_at LIMIT 1) AS following
+)
+SELECT lane, account FROM pair
+WHERE sought_at <= $1
+  AND (SELECT l.key FROM command l WHERE l.type = 'look_up' AND l.lane = pair.lane AND l.account = pair.account) IS NULL
+LIMIT $2;
+
+-- name: look_ups_to_lift
+SELECT key, lane FROM command
+WHERE type = 'look_up' AND priority = 2 AND received_at <= $1 AND state = 'waiting' AND (due_at IS NULL OR due_at <= $2)
+ORDER BY received_at LIMIT $3;
+
+-- name: lock_lanes
+SELECT lane, is_ready, holder FROM lane WHERE lane = ANY ($1::text[]) ORDER BY lane FOR UPDATE SKIP LOCKED;
+
+-- name: enter_look_ups
+-- Another worker may have looked meanwhile: then nothing is due any more, or another look-up is there.
+WITH given AS (
+    SELECT g.lane, g.account FROM unnest($1::text[], $2::text[]) AS g (lane, account)
+    WHERE (SELECT 1 FROM command c WHERE c.lane = g.lane AND c.account = g.account AND c.sought_at <= $3
+           LIMIT 1) IS NOT NULL
+), entered AS (
+    INSERT INTO command (source, id, type, content_hash, state, lane, account, priority, received_at, correlation_id)
+    SELECT '', lane || chr(31) || account, 'look_up', '', 'waiting', lane, account, 2, $3, '' FROM given
+    ON CONFLICT DO NOTHING
+    RETURNING key
+), kept AS (
+    INSERT INTO payload (key, data, warnings) SELECT key, '{}'::bytea, '[]'::bytea FROM entered
+)
+SELECT key FROM entered;
+
+-- name: lift_look_ups
+UPDATE command SET priority = -1
+WHERE key = ANY ($1::bigint[]) AND type = 'look_up' AND state = 'waiting' AND priority = 2
+RETURNING key;
+
+-- name: sought_commands
+SELECT c.*, p.data, p.warnings
+FROM (SELECT key FROM command
+      WHERE lane = $1 AND account = $2 AND sought_at IS NOT NULL AND account IS NOT NULL
+      ORDER BY submitted_at, key LIMIT $3) AS s
+JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
+ORDER BY c.submitted_at, c.key;
+
+-- name: end_look_up
+WITH ended AS (
+    DELETE FROM command WHERE key = $1 AND type = 'look_up' AND state = 'running' AND epoch = $2
+    RETURNING key, lane, account
+), emptied AS (
+    DELETE FROM payload USING ended WHERE payload.key = ended.key
+), put_off AS (
+    UPDATE command c SET sought_at = $3::timestamptz FROM ended
+    WHERE c.lane = ended.lane AND c.account = ended.account AND c.sought_at IS NOT NULL AND c.account IS NOT NULL
+      AND c.sought_at < $3::timestamptz
+)
+SELECT key FROM ended;
+
+-- name: unsettled_commands
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.lane = $1 AND c.state IN ('checking', 'in_doubt') ORDER BY c.key;
+
+-- name: has_earlier
+-- The head alone: while it is not due, what is behind it waits too.
+SELECT 1 FROM (SELECT priority, due_at FROM command WHERE lane = $1 AND state = 'waiting'
+               ORDER BY priority, key LIMIT 1) AS h
+WHERE h.priority < (SELECT priority FROM command WHERE key = $2) AND (h.due_at IS NULL OR h.due_at <= $3);
+
+-- name: bound_numbers
+SELECT invoice_number FROM command WHERE invoice_number = ANY ($1::text[]);

@@ -1,0 +1,69 @@
+-- What is sought at the gateway. A look-up is a command of the journal's own: one per lane and account, however much is
+-- sought there. Its priority is 2, behind issue (0) and query (1), or -1 once it has waited for too long.
+
+-- name: look_ups_to_enter
+-- The pairs of lane and account with something sought that is due and without a look-up. A probe per pair, however
+-- many commands each has.
+WITH RECURSIVE pair (lane, account, sought_at) AS (
+    SELECT * FROM (SELECT lane, account, sought_at FROM command WHERE sought_at IS NOT NULL AND account IS NOT NULL
+                   ORDER BY lane, account, sought_at LIMIT 1)
+    UNION ALL
+    SELECT c.lane, c.account, c.sought_at FROM pair JOIN command c ON c.key = coalesce(
+        (SELECT n.key FROM command n
+         WHERE n.sought_at IS NOT NULL AND n.account IS NOT NULL AND n.lane = pair.lane AND n.account > pair.account
+         ORDER BY n.account, n.sought_at LIMIT 1),
+        (SELECT n.key FROM command n
+         WHERE n.sought_at IS NOT NULL AND n.account IS NOT NULL AND n.lane > pair.lane
+         ORDER BY n.lane, n.account, n.sought_at LIMIT 1))
+)
+SELECT lane, account FROM pair
+WHERE sought_at <= :now
+  AND NOT EXISTS (SELECT 1 FROM command l WHERE l.type = 'look_up' AND l.lane = pair.lane AND l.account = pair.account)
+LIMIT :limit;
+
+-- name: look_ups_to_lift
+SELECT key, lane FROM command INDEXED BY one_look_up_per_account
+WHERE type = 'look_up' AND priority = 2 AND received_at <= :cutoff AND state = 'waiting'
+  AND (due_at IS NULL OR due_at <= :now)
+ORDER BY received_at LIMIT :limit;
+
+-- name: enter_look_up
+INSERT INTO command (source, id, type, content_hash, state, lane, account, priority, received_at, correlation_id)
+VALUES ('', :lane || char(31) || :account, 'look_up', '', 'waiting', :lane, :account, 2, :now, '');
+
+-- name: lift_look_up
+UPDATE command SET priority = -1 WHERE key = :key;
+
+-- name: sought_commands
+SELECT c.*, p.data, p.warnings
+FROM (SELECT key FROM command
+      WHERE lane = :lane AND account = :account AND sought_at IS NOT NULL AND account IS NOT NULL
+      ORDER BY submitted_at, key LIMIT :limit) AS s
+JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
+ORDER BY c.submitted_at, c.key;
+
+-- name: is_own_look_up
+SELECT 1 FROM command WHERE key = :key AND type = 'look_up' AND state = 'running' AND epoch = :epoch;
+
+-- name: forget_payload
+DELETE FROM payload WHERE key = :key;
+
+-- name: forget_command
+DELETE FROM command WHERE key = :key;
+
+-- name: put_off
+UPDATE command SET sought_at = :not_before
+WHERE lane = :lane AND account = :account AND sought_at IS NOT NULL AND account IS NOT NULL AND sought_at < :not_before;
+
+-- name: unsettled_commands
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.lane = :lane AND (c.state = 'checking' OR c.state = 'in_doubt') ORDER BY c.key;
+
+-- name: has_earlier
+-- The head alone: while it is not due, what is behind it waits too.
+SELECT 1 FROM (SELECT priority, due_at FROM command WHERE lane = :lane AND state = 'waiting'
+               ORDER BY priority, key LIMIT 1) AS h
+WHERE h.priority < (SELECT priority FROM command WHERE key = :key) AND (h.due_at IS NULL OR h.due_at <= :now);
+
+-- name: bound_numbers
+SELECT invoice_number FROM command WHERE invoice_number IN (SELECT value FROM json_each(:numbers));

@@ -1,0 +1,113 @@
+"""The exchange of commands that need no session: items, files, and what the journal holds.
+
+Knows no gateway session: the lane is the command's own.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+from contracts.envelope import loads
+from contracts.failures import FailureCode
+from worker.flows import details
+from worker.flows.found import parts_of
+from worker.flows.vocabulary import Begin, DetailsFailed, Effect, FetchDetails, Input, ReadStored, StoredRead
+from worker.lanes.exchange import Exchange
+from worker.lanes.line import Line
+from worker.lanes.order import Access
+from worker.lanes.services import LaneServices
+from worker.records import Command, Stored, StoredFilter
+
+
+class DetailsExchange(Exchange):
+    """`invoice.items`, `invoice.files` and `invoice.stored`."""
+
+    name: ClassVar[str] = "details"
+
+    def __init__(
+        self, services: LaneServices, line: Line, command: Command, *, may_take_next: Callable[[], bool]
+    ) -> None:
+        super().__init__(services, line, command, may_take_next=may_take_next)
+        self._data: Mapping[str, Any] = loads(command.data)
+        self._state = details.DetailsState.read(command.progress)
+
+    @override
+    def _decide(self, given: Input) -> details.Next:
+        situation = details.Situation(
+            state=self._state,
+            command=self._command,
+            data=self._data,
+            timing=self._services.timing,
+            files_schedule=self._services.queries.files_schedule,
+            now=self._services.clock.now(),
+            chance=self._services.chance(),
+        )
+        decision = details.decide(situation, given)
+        self._state = decision.state
+        return decision
+
+    @override
+    async def _first_input(self) -> Input:
+        return Begin(session_is_open=False)
+
+    @override
+    def _access(self) -> Access:
+        raise AssertionError("these commands need no session")
+
+    async def _fetch_known(self, wanted: FetchDetails) -> Input:
+        """Ids alone reach every customer's invoices (trap 86): an operator may limit them to what the source knows."""
+        if self._services.settings.known_invoices_only:
+            asked = {*wanted.items_of, *wanted.files_of}
+            source, journal = self._command.source, self._services.journal
+            if not asked <= await self._insist(lambda: journal.brought(source, tuple(asked))):
+                message = "Not every one of these invoices was issued or queried by this source before."
+                return DetailsFailed(message, code=FailureCode.HTTP_ERROR)
+        return await self._fetch(wanted)
+
+    @override
+    async def _perform_one(self, effect: Effect) -> Input | None:
+        match effect:
+            case FetchDetails():
+                return await self._fetch_known(effect)
+            case ReadStored():
+                return await self._read_stored()
+            case _:
+                return await super()._perform_one(effect)
+
+    async def _read_stored(self) -> StoredRead:
+        wanted = await self._insist(self._filter)
+        if wanted is None:
+            return StoredRead(0, ())
+        total, stored = await self._insist(lambda: self._services.journal.stored(wanted))
+        # The event must stay a message that everybody takes: the caller goes on at the next offset.
+        told = parts_of([_told(each) for each in stored], self._services.queries.event_bytes)[0]
+        return StoredRead(total, tuple(told))
+
+    async def _filter(self) -> StoredFilter | None:
+        """What the command names, among what its own source issued or brought; None where there is no such command."""
+        data, source, journal = self._data, self._command.source, self._services.journal
+        cut = {"limit": data["limit"], "offset": data["offset"]}
+        if "invoiceNumber" in data:
+            return StoredFilter(source=source, number=data["invoiceNumber"], **cut)
+        if "commandId" in data:
+            found = await journal.find(data["commandId"], source)
+            command = found[0] if found else None
+        else:
+            command = await journal.find_order(source, data["sellerIndentification"], data["orderNo"])
+        return None if command is None else StoredFilter(source=source, command_key=command.key, **cut)
+
+
+def _told(stored: Stored) -> dict[str, Any]:
+    return {
+        "invoice": loads(stored.invoice.data),
+        "items": [] if stored.items is None else loads(stored.items),
+        "files": [
+            {"invoiceBasicInfoId": file.invoice_id, "type": file.type, "url": file.url}
+            | ({"countETicketNumbers": file.number} if file.number else {})
+            for file in stored.files
+        ],
+        "commandId": stored.command_id,
+        "commandState": stored.command_state,
+        "seenAt": stored.seen_at,
+    }

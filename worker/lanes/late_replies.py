@@ -1,0 +1,83 @@
+"""A result that is not the answer to the command in hand may be the late one of a submission before it (trap 9).
+
+Guarantees that it settles that one only where it fits it and no other unsettled command of the lane. Knows nothing of
+the exchange it came in.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from contracts.envelope import loads
+from contracts.events import Outcome
+from contracts.failures import FailureCode, Stage
+from worker.crashpoints import crashpoint
+from worker.errors import JournalUnavailable
+from worker.flows.announce import Announcement, events_of, failure
+from worker.flows.looks import next_look
+from worker.flows.matching import fits
+from worker.lanes.line import Line
+from worker.lanes.services import LaneServices
+from worker.ports import ResultShown
+from worker.records import Command, CommandState, Settlement
+
+log = structlog.get_logger(__name__)
+
+
+class LateReplies:
+    """Of one lane."""
+
+    def __init__(self, services: LaneServices, line: Line) -> None:
+        self._services = services
+        self._line = line
+
+    async def meant(self, shown: ResultShown) -> Sequence[Command]:
+        """The unsettled commands of the lane that this result fits. None where the store does not answer: then the
+        result is kept, and the look-up finds what it spoke of."""
+        if not self._line.may_have_unsettled:
+            return ()
+        try:
+            unsettled = await self._services.journal.unsettled(self._line.lane)
+        except JournalUnavailable as fault:
+            log.warning("journal_unavailable", reason=str(fault))
+            return ()
+        self._line.may_have_unsettled = bool(unsettled)
+        return [command for command in unsettled if fits(loads(command.data)["invoice"], shown.invoice)]
+
+    async def settle(self, shown: ResultShown) -> bool:
+        """Whether it spoke of exactly one unsettled command, which is settled by it now."""
+        meant = await self.meant(shown)
+        if len(meant) != 1:
+            return False
+        command, now = meant[0], self._services.clock.now()
+        to, announcement = _ending(command, shown)
+        is_issued = to is CommandState.COMPLETED
+        settlement = Settlement(
+            command=command,
+            expected=frozenset({command.state}),
+            to=to,
+            at=now,
+            events=events_of(command, (announcement,), worker=self._services.settings.source, at=now),
+            sought_at=next_look(self._services.looks.confirm, 0, now) if is_issued else None,
+        )
+        crashpoint("late.settled_next")
+        try:
+            settled = await self._services.journal.settle(settlement)
+        except JournalUnavailable as fault:
+            log.warning("late_reply_not_settled", command_id=command.id, reason=str(fault))
+            return False
+        crashpoint("late.settled_recorded")
+        if settled:
+            self._services.committed()
+            self._services.hooks.settled(command.type, to, str(announcement.data.get("code", "")))
+            log.info("command_settled", state=to, command_id=command.id, command_source=command.source, is_late=True)
+        return settled
+
+
+def _ending(command: Command, shown: ResultShown) -> tuple[CommandState, Announcement]:
+    if shown.is_draft:
+        message = "The gateway saved a draft, which is no invoice. Finish or delete it on the portal."
+        told = failure(FailureCode.SAVED_AS_DRAFT, Stage.RESULT, message, command.attempts)
+        return CommandState.FAILED, told
+    data = {"invoice": shown.invoice, "invoiceUrl": shown.invoice_url, "reconciled": False}
+    return CommandState.COMPLETED, Announcement(Outcome.COMPLETED, data)

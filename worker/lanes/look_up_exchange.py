@@ -1,0 +1,156 @@
+"""The exchange of a look-up: one query for all that is sought on the lane with one account, and what follows from it.
+
+Guarantees that what is settled here is settled by compare-and-set, for a person or a late reply may have been quicker;
+a look-up that dies is made again by the lane's next holder. It has no events of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from typing_extensions import override
+
+from contracts.envelope import loads
+from worker.crashpoints import crashpoint
+from worker.errors import LeaseLost, NotResolvable, Permanent
+from worker.flows import look_up
+from worker.flows.announce import events_of
+from worker.flows.evidence import Subject
+from worker.flows.vocabulary import AskPage, BoundRead, Effect, EndLookUp, Input, ReadBound, Settle
+from worker.lanes.line import Line
+from worker.lanes.order import Access, CredentialFault, read_login
+from worker.lanes.query_exchanges import Asking
+from worker.lanes.services import LaneServices
+from worker.records import Command, CommandState, Settlement
+
+MOST_SUBJECTS = 500
+"""Sought by one look-up; the next one takes the rest."""
+CONDITION = {"queryType": 0}
+"""What was issued. All other filters are ours (trap 58)."""
+
+
+class LookUpExchange(Asking):
+    """The journal's own command `look_up`."""
+
+    name: ClassVar[str] = "look_up"
+
+    def __init__(
+        self, services: LaneServices, line: Line, command: Command, *, may_take_next: Callable[[], bool]
+    ) -> None:
+        super().__init__(services, line, command, may_take_next=may_take_next)
+        self._state = look_up.LookUpState()
+        self._subjects: tuple[Subject, ...] = ()
+        self._login: Access | None = None
+
+    @override
+    def _decide(self, given: Input) -> look_up.Next:
+        situation = look_up.Situation(
+            state=self._state,
+            command=self._command,
+            subjects=self._subjects,
+            timing=self._services.timing,
+            looks=self._services.looks,
+            rules=self._services.look_ups,
+            now=self._services.clock.now(),
+            chance=self._services.chance(),
+        )
+        decision = look_up.decide(situation, given)
+        self._state = decision.state
+        return decision
+
+    @override
+    async def _first_input(self) -> Input:
+        journal = self._services.journal
+        sought = await self._insist(lambda: journal.sought(self._command, MOST_SUBJECTS))
+        self._subjects = tuple(map(Subject.read, sought))
+        return await self._beginning(self._find_login(sought))
+
+    def _find_login(self, sought: Sequence[Command]) -> CredentialFault | None:
+        """The newest login of the account that can be had: an older one may have another password."""
+        fault = CredentialFault("nothing is sought")
+        for command in reversed(sought):
+            try:
+                login = read_login(loads(command.data), command, self._services.credentials)
+            except Permanent as error:
+                fault = CredentialFault(str(error))
+                self._log.warning("look_up_without_login", reason=str(error), sought=command.id)
+            else:
+                self._login = Access(login, is_query=True)
+                return None
+        return fault
+
+    @override
+    def _access(self) -> Access:
+        if self._login is None:
+            raise AssertionError("a look-up without a login never gets this far")
+        return self._login
+
+    @override
+    async def _perform(self, effect: Effect) -> Input | None:
+        match effect:
+            case AskPage():
+                return await self._ask_page(effect, CONDITION, look_up.PAGE_SIZE)
+            case ReadBound(numbers):
+                return BoundRead(await self._insist(lambda: self._services.journal.bound(numbers)))
+            case Settle():
+                await self._settle(effect)
+            case EndLookUp():
+                await self._end(effect)
+            case _:
+                return await super()._perform(effect)
+        return None
+
+    async def _settle(self, move: Settle) -> None:
+        command, now = move.command, self._services.clock.now()
+        settlement = Settlement(
+            command=command,
+            expected=frozenset({command.state}),
+            to=move.to,
+            at=now,
+            events=events_of(command, move.announcements, worker=self._services.settings.source, at=now),
+            invoice_number=move.invoice_number,
+            sought_at=move.sought_at,
+            has_looked=True,
+            findings=move.findings,
+        )
+        verdict = _verdict(move)
+        crashpoint(f"look_up.{verdict}_next")
+        try:
+            settled = await self._insist(lambda: self._services.journal.settle(settlement))
+        except NotResolvable:
+            # Bound to another command since it was asked: the next look sees that.
+            settled, verdict = False, "bound"
+        crashpoint(f"look_up.{verdict}_recorded")
+        self._services.hooks.looked_up(verdict)
+        if not settled:
+            return
+        if settlement.events:
+            self._services.committed()
+        if move.to is not command.state:
+            code = str(move.announcements[-1].data.get("code", ""))
+            self._services.hooks.settled(command.type, move.to, code)
+        self._log.info(
+            "looked_up", command_id=command.id, command_source=command.source, verdict=verdict, state=move.to
+        )
+
+    async def _end(self, end: EndLookUp) -> None:
+        journal = self._services.journal
+        if end.not_before is not None:
+            self._log.warning("look_up_put_off", sought=len(self._subjects), until=end.not_before.isoformat())
+        crashpoint("look_up.end_next")
+        ended = await self._insist(
+            lambda: journal.end_look_up(self._command, self._line.lease, not_before=end.not_before)
+        )
+        crashpoint("look_up.ended")
+        if not ended:
+            raise LeaseLost("the lane has another holder")
+
+
+def _verdict(move: Settle) -> str:
+    """In one word, for the metric's label."""
+    if move.invoice_number is not None:
+        return "found"
+    if move.to is CommandState.FAILED:
+        return "absent"
+    if not move.announcements:
+        return "again"
+    return "unconfirmed" if move.to is CommandState.COMPLETED else "person"

@@ -1,0 +1,92 @@
+"""What the journal holds of invoices, for people: which ones a person means, and how they are told.
+
+Pure. Days are Beijing's, as on the invoices.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+
+from contracts.envelope import loads, timestamp
+from worker.errors import WorkerError
+from worker.flows.conditions import BEIJING
+from worker.records import FileRow, Stored, StoredFilter
+
+INVOICE_NUMBER: Final = re.compile(r"[0-9]{20}")
+"""A fully digitalised invoice has a number of 20 digits; the gateway's ids have 19 at most."""
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INVOICE_NAME: Final = re.compile(r"[0-9]{1,20}")
+
+
+class BadRequest(WorkerError):
+    """The request makes no sense. The message says what to change."""
+
+
+def filter_of(wanted: Mapping[str, Any], limit: int, offset: int) -> StoredFilter:
+    """The filter for these wishes: `user_id`, `source`, `buyer`, `number`, and the days `since` and `until`, both
+    included. Raises `BadRequest`."""
+    if offset < 0:
+        raise BadRequest("An offset is 0 or more.")
+    since, until = _day(wanted.get("since"), "since"), _day(wanted.get("until"), "until")
+    if since is not None and until is not None and since > until:
+        raise BadRequest("The first day is after the last: swap --since and --until.")
+    return StoredFilter(
+        user_id=wanted.get("user_id"),
+        source=wanted.get("source"),
+        number=wanted.get("number"),
+        buyer=wanted.get("buyer"),
+        since=None if since is None else _midnight(since),
+        until=None if until is None else _midnight(until + timedelta(days=1)),
+        limit=limit,
+        offset=offset,
+    )
+
+
+def filters_for(names: Sequence[str], limit: int) -> list[StoredFilter]:
+    """Filters that find these invoices: numbers one by one, ids together. Raises `BadRequest`."""
+    odd = [name for name in names if not _INVOICE_NAME.fullmatch(name)]
+    if odd or not names:
+        raise BadRequest("Name invoices by the gateway's id or by their number of 20 digits.")
+    numbers = [name for name in dict.fromkeys(names) if INVOICE_NUMBER.fullmatch(name)]
+    ids = tuple(name for name in dict.fromkeys(names) if name not in numbers)
+    by_number = [StoredFilter(number=number, limit=limit) for number in numbers]
+    return [*by_number, *([StoredFilter(invoice_ids=ids, limit=limit)] if ids else [])]
+
+
+def describe_stored(stored: Stored) -> dict[str, Any]:
+    """An invoice for JSON, as `invoice.stored` tells it, and whose it is."""
+    return {
+        "userId": stored.user_id,
+        "invoice": loads(stored.invoice.data),
+        "items": loads(stored.items) if stored.items is not None else [],
+        "files": [describe_file(file) for file in stored.files],
+        "commandId": stored.command_id,
+        "commandState": None if stored.command_state is None else str(stored.command_state),
+        "seenAt": timestamp(stored.seen_at),
+    }
+
+
+def describe_file(file: FileRow) -> dict[str, Any]:
+    """Where a file is, in the words of the events."""
+    return {
+        "invoiceBasicInfoId": file.invoice_id,
+        "type": file.type,
+        "url": file.url,
+        "countETicketNumbers": file.number,
+    }
+
+
+def _day(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise BadRequest(f"--{option} is a day, such as 2026-01-31.")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), BEIJING)

@@ -1,0 +1,75 @@
+"""The conversation on ``/invoice``: a login, then orders.
+
+Guaranteed: a submission is in the ledger before anything else is done with it.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from contracts.gateway import INVOICE_INFO, INVOICE_PDF, LOGIN
+from worker.sandbox.dialogue import AwaitScan, Pause, script
+from worker.sandbox.exchange import Exchange
+from worker.sandbox.faults import asked_by_password, asked_in
+from worker.sandbox.replies import frame, status
+from worker.sandbox.vendor import invoice_violations, login_violations
+
+if TYPE_CHECKING:
+    from worker.sandbox.server import Sandbox
+
+
+async def hear(sandbox: "Sandbox", user_id: str, socket: int, told: Any) -> None:
+    """Take a frame that came on ``/invoice``; a slow login holds up the next frame."""
+    type_word = told.get("type") if isinstance(told, dict) else None
+    if type_word == INVOICE_INFO:
+        await _take_order(sandbox, user_id, socket, told.get("data"))
+    elif type_word == LOGIN:
+        sandbox.note(user_id, socket, "heard", LOGIN)
+        await _log_in(sandbox, user_id, socket, told.get("data"))
+    else:
+        sandbox.complain(user_id, socket, ["a frame that the manual does not know"])
+
+
+async def _log_in(sandbox: "Sandbox", user_id: str, socket: int, data: Any) -> None:
+    violations = login_violations(data)
+    sandbox.complain(user_id, socket, violations)
+    asked = sandbox.faults.take(user_id, "login") | ({} if violations else asked_by_password(data["password"]))
+    delay = sandbox.options.login_delay_seconds + asked.get("login_slow", 0.0)
+    if delay:
+        await asyncio.sleep(delay)
+    if "login_dropped" in asked:
+        sandbox.cut(socket)
+        return
+    if "login_silent" in asked:
+        return
+    accepted = not violations and "login_refused" not in asked
+    sandbox.vendor.logged_in(user_id, socket, accepted=accepted)
+    await sandbox.send(user_id, frame(LOGIN, user_id, status(accepted, asked), asked))
+
+
+async def _take_order(sandbox: "Sandbox", user_id: str, socket: int, order: Any) -> None:
+    violations = invoice_violations(order)
+    sandbox.ledger.submit(user_id, order, tuple(violations))
+    sandbox.vendor.exchange_began(user_id)
+    sandbox.note(user_id, socket, "heard", INVOICE_INFO)
+    sandbox.complain(user_id, socket, violations)
+    if violations or not sandbox.vendor.is_logged_in(socket):
+        sandbox.vendor.exchange_ended(user_id)
+        await sandbox.send(user_id, frame(INVOICE_PDF, user_id, status(False, {}), {}))
+        return
+    asked = sandbox.faults.take(user_id, "invoice") | asked_in(order["buyerName"], order["remark"])
+    exchange = Exchange(sandbox.house, user_id, socket, order, asked)
+    steps = script(
+        asked,
+        qr=_wants_scan(sandbox, order),
+        issue_delay_seconds=sandbox.options.issue_delay_seconds,
+    )
+    if any(isinstance(step, (AwaitScan, Pause)) for step in steps):
+        sandbox.begin(exchange.perform(steps))
+    else:
+        await exchange.perform(steps)
+
+
+def _wants_scan(sandbox: "Sandbox", order: dict[str, Any]) -> bool:
+    if sandbox.options.qr == "auto":
+        return not sandbox.vendor.knows_face(order["sellerLoginAccount"])
+    return sandbox.options.qr == "always"
