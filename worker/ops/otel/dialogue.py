@@ -52,6 +52,8 @@ class TracedSession(Forwarding):
         self._lane = lane
         self._steps = steps
         self._waiting: Span | None = None
+        self._logs_in = False
+        """What is waited for is the login's answer: on the query side one comes in between, too."""
 
     async def login(self, login: Any) -> None:
         await self._ask("login", self._part.login(login))
@@ -91,8 +93,10 @@ class TracedSession(Forwarding):
                 self._steps.runs.note(self._lane, word, reason=reason)
             case Disconnected():
                 self._over(word)
-            case LoginAnswered(accepted):
-                self._over(None if accepted else "login_refused")
+            case LoginAnswered(accepted=False):
+                self._over("login_refused")
+            case LoginAnswered() if not self._logs_in:
+                pass
             case QrShown():
                 self._over(None)
                 self._wait_for("scan")
@@ -103,6 +107,7 @@ class TracedSession(Forwarding):
     def _wait_for(self, step: str) -> None:
         self._over("unanswered")
         self._waiting = self._steps.begin(self._lane, step)
+        self._logs_in = step == "login"
 
     def _over(self, fault: str | None) -> None:
         if self._waiting is not None:

@@ -10,8 +10,8 @@ from tests.unit.ops.otel.kept import CALLER, TRACE, Kept, id_of, parent_of, said
 from tests.virtual_time import in_virtual_time
 from worker.errors import Transient
 from worker.lanes.runner import LaneRunner
-from worker.ports import Disconnected, FrameIgnored, QrShown, ResultRefused
-from worker.records import Command, CommandState, Route, Settlement
+from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrShown, QueryRefused, ResultRefused
+from worker.records import LOOK_UP, Command, CommandState, Route, Settlement
 
 ROUTE = Route("replies", "corr", traceparent=CALLER)
 WAITING = make_command(state=CommandState.WAITING, epoch=0, attempts=0, route=ROUTE)
@@ -164,3 +164,66 @@ async def test_what_is_not_traced_is_the_parts_own() -> None:
     assert traced.ready_lanes == stage.journal.ready_lanes
     with pytest.raises(AttributeError, match="no_such_method"):
         traced.no_such_method  # type: ignore[attr-defined]  # noqa: B018
+
+
+class FakeQuerySession:
+    """Answers each request at once, or says that the connection is gone."""
+
+    def __init__(self) -> None:
+        self.is_gone = False
+        self._says: list[LoginAnswered | QueryRefused] = []
+
+    async def query(self, order: object) -> None:
+        if self.is_gone:
+            raise Transient("gone: 13800000000")
+        self._says = [LoginAnswered(True), QueryRefused()]
+
+    async def retry_download(self, date: str) -> None:
+        self._says = [QueryRefused()]
+
+    async def receive(self) -> LoginAnswered | QueryRefused:
+        return self._says.pop(0)
+
+    async def close(self) -> None: ...
+
+
+class FakeQueryGateway:
+    """Opens the one session there is."""
+
+    def __init__(self) -> None:
+        self.session = FakeQuerySession()
+
+    async def connect_query(self, user_id: str) -> FakeQuerySession:
+        return self.session
+
+
+async def test_a_query_and_a_download_are_steps_too() -> None:
+    kept, gateway = Kept(), FakeQueryGateway()
+    session = await kept.spans.gateway(gateway).connect_query("user-1")
+    await session.query(object())
+    assert await session.receive() == LoginAnswered(True)
+    assert kept.names == ["connect gateway"]  # the query itself has not been answered
+    assert await session.receive() == QueryRefused()
+    await session.retry_download("2026-01-01")
+    assert await session.receive() == QueryRefused()
+    gateway.session.is_gone = True
+    with pytest.raises(Transient):
+        await session.query(object())
+    await session.close()
+
+    assert kept.names == ["connect gateway", "query gateway", "download gateway", "query gateway"]
+    assert [said(span, "error.type") for span in kept.all] == [None, None, None, "Transient"]
+    assert "13800000000" not in "".join(span.to_json() for span in kept.all)
+
+
+@in_virtual_time
+async def test_a_look_up_that_is_done_ends_its_run() -> None:
+    kept, stage = Kept(), Stage()
+    journal = kept.spans.lanes(stage.journal)
+    stage.journal.add(replace(WAITING, type=LOOK_UP, route=Route(None, "")))
+    await stage.lease()
+    (claim,) = await journal.claim("w-1", 1, stage.clock.now())
+
+    assert await journal.end_look_up(claim.command, claim.lease)
+
+    assert said(kept.one("run look_up"), "error.type") is None
