@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.envelope import dumps
-from worker.ports import ResultShown
+from worker.ports import PageShown, ResultShown
 from worker.records import Command, CommandState, LaneLease, Route
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,3 +97,50 @@ def make_result(invoice: dict[str, Any] | None = None, **fields: Any) -> ResultS
     echo = {name: value for name, value in (invoice or make_invoice()).items() if value != ""}
     defaults: dict[str, Any] = {"invoice": echo, "invoice_url": "http://pdf.example/1.pdf", "is_draft": False}
     return ResultShown(**{**defaults, **fields})
+
+
+def make_found(number: int = 1, **members: Any) -> dict[str, Any]:
+    """The default invoice as a query lists it, as `contracts.found.FoundInvoice` has it."""
+    return {
+        "id": f"{1778381047770263000 + number}",
+        "countETicketNumbers": f"{24332000000000000000 + number}",
+        "sellerIdentificationNumber": "91330701MA2M37T86L",
+        "sellerName": "XYZ科技有限公司",
+        "buyerIdentificationNumber": "91330701MA2DFB848M",
+        "buyerName": "ABC公司",
+        "invoiceDate": MOMENT,
+        "totalAmount": Decimal("200.00"),
+        "totalTax": Decimal("26.00"),
+        "totalPriceAndTax": Decimal("226.00"),
+        "isInvoicePositive": True,
+        **members,
+    }
+
+
+def make_page(*invoices: dict[str, Any], **fields: Any) -> PageShown:
+    """A page of a query; the last one unless it says otherwise."""
+    return PageShown(invoices, **{"has_next": False, **fields})
+
+
+def make_condition(**members: Any) -> dict[str, Any]:
+    """What was issued on the day of `MOMENT`."""
+    return {"queryType": 0, "startInvoiceDate": "2026-01-01", "endInvoiceDate": "2026-01-01", **members}
+
+
+def make_question(**members: Any) -> dict[str, Any]:
+    """The journaled data of an `invoice.query`."""
+    return {
+        "userId": "1111",
+        "login": make_login(),
+        "condition": make_condition(),
+        "page": {"pageSize": 2, "pageNumber": 1},
+        "allPages": True,
+        "items": True,
+        "files": ["pdf", "ofd", "xml"],
+        **members,
+    }
+
+
+def make_query(question: dict[str, Any] | None = None, **fields: Any) -> Command:
+    """An `invoice.query` that a lane has just taken."""
+    return make_command(**{"type": "invoice.query", "data": dumps(question or make_question()), **fields})

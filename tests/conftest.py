@@ -16,11 +16,17 @@ import aio_pika
 import asyncpg
 import pytest
 
-from deploy.provisioning.rabbitmq import BrokerControl
 from tests import servers
 
 QUEUES = ("issue", "query", "dead", "unrouted")
 EXCHANGES = ("commands", "events", "unrouted", "dead")
+# Only where a Docker engine is: `tests/run --docker` sets this and says when it is left out.
+collect_ignore = [] if os.environ.get("TEST_DOCKER") else ["images"]
+
+
+def pytest_report_header() -> list[str]:
+    """Say so where a part is left out."""
+    return [f"tests/{part} is left out: it needs a Docker engine (tests/run --docker)" for part in collect_ignore]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,11 +51,11 @@ def amqp_url(amqp_server: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def amqp_control(amqp_server: dict[str, str]) -> BrokerControl:
-    """`rabbitmqctl` on the shared broker, where that is a private node. A call takes a second or two."""
+def amqp_control(amqp_server: dict[str, str]) -> servers.Control:
+    """`rabbitmqctl` on the shared broker, where that was started here. A call takes a second or two."""
     if servers.AMQP_CONTROL not in amqp_server:
         pytest.fail("The shared broker was given by address only; use the fixture own_rabbit for rabbitmqctl.")
-    return BrokerControl.from_json(amqp_server[servers.AMQP_CONTROL])
+    return servers.read_control(amqp_server[servers.AMQP_CONTROL])
 
 
 @pytest.fixture

@@ -299,7 +299,9 @@ class FakeLaneJournal(FakeFindings):
         command = self.commands[step.command.key]
         submits = step.to is CommandState.SUBMITTING
         may_submit = self._holds(step.lease) and self._is_alive(step.lease.worker)
-        if command.epoch != step.lease.epoch or command.state not in step.expected or (submits and not may_submit):
+        is_there = any(event.sequence <= command.last_sequence for event in step.events)
+        is_fenced = command.epoch != step.lease.epoch or command.state not in step.expected
+        if is_fenced or is_there or (submits and not may_submit):
             self.acts.append(f"fenced {step.to}")
             return False
         self.acts.append(f"record {step.to}")

@@ -5,20 +5,30 @@ started privately; Debian's package. A server that cannot be had is an error wit
 `tests/run` starts the shared ones once and passes their addresses to every test process by the environment.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Protocol
 
 from deploy.provisioning import choice, containers
 from deploy.provisioning.packages import Say
-from deploy.provisioning.rabbitmq import PrivateRabbit
+from deploy.provisioning.rabbitmq import BrokerControl
 
 AMQP_URL, AMQP_CONTROL, DATABASE_URL = "TEST_AMQP_URL", "TEST_AMQP_CONTROL", "TEST_DATABASE_URL"
+
+
+class Control(Protocol):
+    """`rabbitmqctl` on a node, also for a process that did not start it."""
+
+    def ctl(self, *arguments: str, seconds: float = 60.0) -> str: ...
+    def to_json(self) -> str: ...
 
 
 class Broker(Protocol):
     """A RabbitMQ node that belongs to the test: it may be stopped, killed and started again on the same data."""
 
+    @property
+    def control(self) -> Control: ...
     def start(self) -> object: ...
     def stop(self) -> None: ...
     def kill(self) -> None: ...
@@ -67,8 +77,16 @@ def shared_rabbit(say: Say, environment: Mapping[str, str] = os.environ) -> tupl
         control = {AMQP_CONTROL: environment[AMQP_CONTROL]} if AMQP_CONTROL in environment else {}
         return choice.GivenServer(given), {AMQP_URL: given} | control
     broker = start_rabbit(say)
-    described = {AMQP_CONTROL: broker.control.to_json()} if isinstance(broker, PrivateRabbit) else {}
-    return broker, {AMQP_URL: broker.url()} | described
+    return broker, {AMQP_URL: broker.url(), AMQP_CONTROL: broker.control.to_json()}
+
+
+def read_control(text: str) -> Control:
+    """Read what `to_json` of either control wrote."""
+    if "container" not in json.loads(text):
+        return BrokerControl.from_json(text)
+    from tests import engine
+
+    return engine.ContainerControl(**json.loads(text))
 
 
 def shared_postgres(say: Say, environment: Mapping[str, str] = os.environ) -> tuple[choice.Server, dict[str, str]]:

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from deploy.provisioning import CannotProvisionError, environment  # noqa: E402 - the path is set just above
+from deploy.provisioning import CannotProvisionError, containers, environment  # noqa: E402 - the path is set just above
 
 PARTS_WITHOUT_SERVERS = {"unit", "golden"}
 BIN = ROOT / ".venv" / "bin"
@@ -52,13 +52,14 @@ def timed(name: str) -> Iterator[list[bool]]:
 
 def main(arguments: list[str]) -> int:
     """Run the suite and return the exit code."""
-    parts, extra = split(arguments)
+    parts, extra, docker = split(arguments)
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         with timed("environment"):
             python = environment.provision(ROOT, development=True, say=say)
         if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
             os.execv(python, [str(python), str(Path(__file__).resolve()), *arguments])  # noqa: S606
+        check_docker(parts, docker=docker)
         return run(parts, extra)
     except CannotProvisionError as error:
         say(f"tests/run: {error}")
@@ -68,15 +69,28 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Split the arguments into parts of tests/ (all where none is named) and words for pytest."""
+def split(arguments: list[str]) -> tuple[list[str], list[str], bool]:
+    """Split the arguments into parts of tests/ (all where none is named), words for pytest, and `--docker`."""
+    docker = arguments[:1] == ["--docker"]
     parts: list[str] = []
-    rest = list(arguments)
+    rest = arguments[1:] if docker else list(arguments)
     while rest and not rest[0].startswith("-") and (rest[0] == "checks" or (ROOT / "tests" / rest[0]).exists()):
         parts.append(rest.pop(0))
     if rest and rest[0] == "--":
         rest.pop(0)
-    return parts, rest
+    return parts, rest, docker
+
+
+def check_docker(parts: list[str], *, docker: bool) -> None:
+    """Let the tests in that need a Docker engine, or say that they are left out. Raises CannotProvisionError."""
+    if docker and not containers.engine_answers():
+        raise CannotProvisionError("--docker needs a Docker engine, and `docker version` finds none.")
+    if docker:
+        os.environ["TEST_DOCKER"] = "1"  # conftest.py collects tests/images by it
+    elif any(part.partition("/")[0] == "images" for part in parts):
+        raise CannotProvisionError("tests/images needs a Docker engine: tests/run --docker images")
+    elif not parts:
+        say("tests/images is left out: it needs a Docker engine (tests/run --docker).")
 
 
 def run(parts: list[str], extra: list[str]) -> int:

@@ -95,7 +95,7 @@ class LaneJournal(Protocol):
         ...
 
     async def record(self, step: Step) -> bool:
-        """Write one step; False if fenced, and then nothing is written.
+        """Write one step; False if fenced, and then nothing is written; nor is a step again whose events are there.
 
         `submitting` asks besides that the worker's lease is still running and the lane still its own, and sets
         `submitted_at`. A final state erases the command's secrets (unless its invoice is still sought) and progress,

@@ -30,7 +30,8 @@ listeners.tcp.1 = {host}:{port}
 log.file.level = info
 disk_free_limit.absolute = 50MB
 raft.wal_max_size_bytes = 67108864
-"""
+max_message_size = 134217728
+"""  # the last is what 3.x has by itself; 4.0 takes 16 MiB, and tests send a body that no worker should read
 
 
 def installed(packaged: Path = PACKAGED) -> Path | None:

@@ -6,22 +6,15 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from contracts.failures import FailureCode
-from tests.conformance.gateway_peer import heard, login, session_with, settings_for
-from worker.clock import SystemClock
+from tests.conformance.gateway_peer import heard, login, raw_server, self_signed, session_with, settings_for
 from worker.errors import Permanent, Transient
 from worker.gateway.client import WebSocketGateway
 from worker.ports import (
@@ -61,26 +54,6 @@ async def test_nobody_listening_is_transient() -> None:
         await WebSocketGateway(settings_for("ws://127.0.0.1:9")).connect("1111")
 
 
-@contextlib.asynccontextmanager
-async def raw_server(
-    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any],
-) -> AsyncIterator[str]:
-    """A TCP server that is no gateway."""
-    writers: list[asyncio.StreamWriter] = []
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        await talk(reader, writer)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    try:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for writer in writers:
-            writer.transport.abort()
-
-
 async def test_a_server_that_says_nothing_is_given_up() -> None:
     async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -114,23 +87,7 @@ async def test_a_server_that_speaks_tls_badly_is_transient() -> None:
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A certificate for 127.0.0.1 that nobody has signed but itself, with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(SystemClock().now() - timedelta(days=1))
-        .not_valid_after(SystemClock().now() + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path = tmp_path / "gateway.pem"
-    path.write_bytes(signed.public_bytes(Encoding.PEM) + secret)
-    return path
+    return self_signed(tmp_path)
 
 
 @contextlib.asynccontextmanager

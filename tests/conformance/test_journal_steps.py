@@ -97,6 +97,16 @@ class TestSteps:
         assert following is not None
         assert following.attempts == 2
 
+    async def test_a_step_whose_answer_was_lost_is_not_written_again(self, journal: Journal) -> None:
+        """A page leaves its command `running`, so the state alone does not show that it is written."""
+        claim = await begin(journal, new("a"))
+        page = step(claim, CommandState.RUNNING, "page", "page", expected=frozenset({CommandState.RUNNING}))
+        assert await journal.record(page)
+        assert not await journal.record(page)
+        assert not (await journal.record_and_next(page))[0]
+        assert [kept.event.sequence for kept in await journal.events_of(claim.command.key)] == [1, 2]
+        assert len(await publish_all(journal)) == 4
+
     async def test_a_cancelled_call_does_all_or_nothing(self, journal: Journal) -> None:
         """And the journal goes on."""
         for number in range(30):

@@ -1,224 +1,237 @@
-"""From the first released schema to the newest one: nothing is lost, and two versions run side by side meanwhile."""
+"""A journal of the first release, brought up to date with all that is in it; on both stores."""
 
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from tests.conformance.journal_builders import (
+    ACCOUNT,
+    COMPLETED,
     NOW,
     PASSWORD,
     SECOND,
     admit,
-    claim_one,
-    ids,
     look_up,
     new,
     outbox,
-    publish_all,
+    put_in_doubt,
+    seek,
     settlement,
     state_of,
-    step,
-    submit,
 )
 from tests.conformance.journal_stores import KEY, PostgresStore, SqliteStore, Store
-from worker.clock import SystemClock
-from worker.errors import SchemaOutdated
+from worker.errors import ConfigurationError
 from worker.journal import migrations
-from worker.journal.migrations import Migration
-from worker.journal.postgres import PostgresJournal
-from worker.journal.sqlite.opening import open_for_writing
-from worker.records import SUBMITTED, Admission, CommandState, Copy
+from worker.journal.rows import micros
+from worker.journal.sealing import Sealer, parse_keys
+from worker.records import CommandState
 
-SNAPSHOT = Path(__file__).parent / "schema_0001"
-STATES = {
-    "done": "completed", "doubt": "in_doubt", "twin": "held", "submitted": "submitting", "running": "running",
-    "failed": "failed", "waiting": "waiting", "repeat": "following", "refused": "rejected",
-}  # fmt: skip
-PROBE_SQL = "ALTER TABLE command ADD COLUMN probe text; ALTER TABLE outbox ADD COLUMN probe text;"
+STATES = ("waiting", "held", "running", "following", "in_doubt", "completed", "failed", "rejected")
+SEALED = Sealer(parse_keys([KEY])).seal("erp", "waiting", {"p": PASSWORD})
+LAST_KEY = 50
+"""Of a command that is no more: its number must not be given again."""
 
 
-def _only_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if this program were the first release."""
-    load = migrations.load
-    monkeypatch.setattr(migrations, "load", lambda dialect: load(dialect)[:1])
+def content(moment: Any) -> list[tuple[str, tuple[str, ...], tuple[Any, ...]]]:
+    """Rows as the first release wrote them: table, columns, values."""
+    rows: list[tuple[str, tuple[str, ...], tuple[Any, ...]]] = []
+    columns = (
+        "key", "source", "id", "type", "content_hash", "state", "lane", "priority", "epoch", "last_sequence",
+        "received_at", "correlation_id", "fingerprint", "follows", "invoice_number", "secrets", "reply_to",
+    )  # fmt: skip
+    for key, state in enumerate(STATES, 1):
+        follows = STATES.index("running") + 1 if state == "following" else None
+        number = "n1" if state == "completed" else None
+        lane = None if state == "rejected" else "u1"
+        values = (
+            key, "erp", state, "invoice.issue", "h", state, lane, 0, 1, int(state == "completed"), moment, "c",
+            "f" if state in {"held", "in_doubt"} else None, follows, number, SEALED if key == 1 else None, "replies",
+        )  # fmt: skip
+        rows.append(("command", columns, values))
+        rows.append(("payload", ("key", "data", "warnings"), (key, b'{"userId":"u1"}', b"[]")))
+    event = (6, 1, "e1", "invoice.issue.completed", b"{}", moment)
+    rows.append(("event", ("command_key", "sequence", "id", "type", "body", "created_at"), event))
+    copy = (6, 1, "completed", "r", "replies", "e1", "invoice.issue.completed", "c", moment, moment)
+    rows.append(
+        (
+            "outbox",
+            ("command_key", "sequence", "command_id", "copy", "destination", "event_id", "event_type",
+             "correlation_id", "due_at", "created_at"),
+            copy,
+        )
+    )  # fmt: skip
+    rows.append(("lane", ("lane", "tenant", "turn", "epoch"), ("u1", "erp", 1.0, 1)))
+    rows.append(("stray", ("lane", "command_key", "reason", "body", "at"), ("u1", 5, "late", b"{}", moment)))
+    return rows
 
 
-def _one_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if this program were the next release: its schema has a column more in the tables that matter most."""
-    load = migrations.load
+def make_first_release(path: Path) -> None:
+    """An SQLite file of the first release."""
+    connection = sqlite3.connect(path)
+    connection.executescript(migrations.load("sqlite")[0].sql)
+    for table, columns, values in content(micros(NOW)):
+        places = ", ".join("?" * len(values))
+        connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", values)  # noqa: S608
+    connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'command'", (LAST_KEY,))
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
 
-    def loaded(dialect: str) -> tuple[Migration, ...]:
-        known = load(dialect)
-        return (*known, Migration(len(known) + 1, f"{len(known) + 1:04}_probe", PROBE_SQL))
 
-    monkeypatch.setattr(migrations, "load", loaded)
-
-
-def _journal(url: str) -> PostgresJournal:
-    return PostgresJournal(url, keys=[KEY], clock=SystemClock(), pool_size=2)
+async def make_first_release_of(url: str) -> None:
+    """A PostgreSQL database of the first release."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "CREATE TABLE journal_schema (version integer PRIMARY KEY, name text NOT NULL, "
+        "applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+    )
+    await connection.execute(migrations.load("postgres")[0].sql)
+    await connection.execute("INSERT INTO journal_schema (version, name) VALUES (1, '0001_journal')")
+    for table, columns, values in content(NOW):
+        places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+        override = "OVERRIDING SYSTEM VALUE " if table == "command" else ""
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) {override}VALUES ({places})"
+        await connection.execute(statement, *values)
+    await connection.execute(f"SELECT setval(pg_get_serial_sequence('command', 'key'), {LAST_KEY})")
+    await connection.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def old(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """A store as the first release left it."""
+    """A store of the first release, not opened yet."""
     store: Store
-    with pytest.MonkeyPatch.context() as patch:
-        _only_the_first(patch)
-        if request.param == "sqlite":
-            store = await _old_sqlite(tmp_path / "journal.db")
-        else:
-            store = await _old_postgres(request.getfixturevalue("postgres_url"))
+    if request.param == "sqlite":
+        store = SqliteStore(tmp_path / "journal.db")
+        make_first_release(tmp_path / "journal.db")
+    else:
+        store = PostgresStore(request.getfixturevalue("postgres_url"))
+        await make_first_release_of(request.getfixturevalue("postgres_url"))
     yield store
     await store.close()
 
 
-async def _old_sqlite(path: Path) -> Store:
-    connection, applied = open_for_writing(path)
-    connection.close()
-    assert list(applied) == ["0001_journal"]
-    filled = sqlite3.connect(path)
-    filled.executescript((SNAPSHOT / "sqlite.sql").read_text("utf-8"))
-    filled.close()
-    return SqliteStore(path)
-
-
-async def _old_postgres(url: str) -> Store:
-    assert list(await _journal(url).upgrade()) == ["0001_journal"]
-    connection = await asyncpg.connect(url)
-    await connection.execute((SNAPSHOT / "postgres.sql").read_text("utf-8"))
-    await connection.close()
-    return PostgresStore(url)
-
-
-async def test_every_command_is_where_it_was(old: Store) -> None:
+async def test_everything_is_there_afterwards(old: Store) -> None:
+    read = (
+        "SELECT key, id, state, epoch, last_sequence, follows, invoice_number FROM command ORDER BY key",
+        "SELECT * FROM payload ORDER BY key",
+        "SELECT command_key, sequence, id FROM event",
+        "SELECT command_key, sequence, event_id FROM outbox",
+        "SELECT command_key, reason FROM stray",
+    )
+    before = [await old.rows(sql) for sql in read]
+    assert len(before[0]) == len(STATES)
     journal = await old.open()
-
-    assert {command.id: str(command.state) for command in await journal.commands([])} == STATES
-    assert (await look_up(journal, "waiting")).route.traceparent is not None
-    backlog = await journal.backlog(NOW + SECOND)
-    assert (backlog.waiting, backlog.in_doubt, backlog.held, backlog.outbox) == (1, 1, 1, 8)
-    assert (await journal.account("digest")).suspended_until == NOW + 3600 * SECOND
+    assert [await old.rows(sql) for sql in read] == before
+    command = await look_up(journal, "completed")
+    assert (command.account, command.sought_at, command.look_ups, command.progress) == (None, None, 0, None)
 
 
-async def test_what_its_worker_left_is_taken_over(old: Store) -> None:
-    """As it stands: what was submitted is not begun again. Its passwords are read with the same keys."""
+async def test_work_goes_on_where_it_was(old: Store) -> None:
+    journal = await old.open_with_worker("w1")
+    await journal.reap("w1", NOW)
+    assert [row.event_id for row in await outbox(journal)] == ["e1"]
+    doubtful = await look_up(journal, "in_doubt")
+    settled = settlement(doubtful, CommandState.COMPLETED, "completed", invoice_number="n2")
+    assert await journal.settle(settled)
+    assert await state_of(journal, "held") is CommandState.WAITING
+    await admit(journal, new("next", lane="u2", secrets={"p": PASSWORD}))
+    claims = {claim.lease.lane: claim for claim in await journal.claim("w1", 10, NOW)}
+    assert claims["u2"].command.secrets == {"p": PASSWORD}
+
+
+async def test_secrets_still_open(old: Store) -> None:
+    journal = await old.open_with_worker("w1")
+    running = settlement(
+        await look_up(journal, "running"), CommandState.FAILED, expected=frozenset({CommandState.RUNNING})
+    )
+    assert await journal.settle(running)
+    claims = await journal.claim("w1", 10, NOW)
+    assert [(claim.command.id, claim.command.secrets) for claim in claims] == [("waiting", {"p": PASSWORD})]
+
+
+async def test_numbers_once_given_are_not_given_again(old: Store) -> None:
     journal = await old.open()
-    await old.expire("w1")
-    await journal.register("w2", 60 * SECOND)
-    await journal.reap("w2", NOW)
-
-    claims = {claim.command.id: claim for claim in await journal.claim("w2", 10, NOW)}
-
-    assert {name: claim.command.state for name, claim in claims.items()} == {
-        "submitted": CommandState.SUBMITTING,
-        "running": CommandState.RUNNING,
-        "waiting": CommandState.RUNNING,
-    }
-    for claim in claims.values():
-        assert dict(claim.command.secrets) == {"/login/password": PASSWORD}
-    await submit(journal, claims["waiting"])
-    assert await journal.record(step(claims["waiting"], CommandState.COMPLETED, "completed", expected=SUBMITTED))
+    await admit(journal, new("next"))
+    assert (await look_up(journal, "next")).key == LAST_KEY + 1
 
 
-async def test_what_was_to_be_told_is_told(old: Store) -> None:
-    journal = await old.open()
-    await old.expire("w1")
-    await journal.register("w2", 60 * SECOND)
-    await journal.reap("w2", NOW)
-
-    published = await publish_all(journal, "w2")
-
-    assert {(row.command_id, row.copy) for row in published} == {
-        (command_id, copy) for command_id in ("done", "doubt", "failed", "refused") for copy in Copy
-    }
-    assert await outbox(journal, "w2") == []
-
-
-async def test_a_doubt_of_then_is_settled_now(old: Store) -> None:
-    """With all that hung on it: its twin goes on, and the repeat of its order can be answered."""
-    journal = await old.open()
-    await journal.register("w2", 60 * SECOND)
-    doubt = await look_up(journal, "doubt")
-
-    assert await journal.settle(settlement(doubt, CommandState.FAILED, "failed"))
-
-    assert await state_of(journal, "twin") is CommandState.WAITING
-    assert [following.follower.id for following in await journal.followers()] == ["repeat"]
+async def test_the_promises_of_the_old_schema_still_stand(old: Store) -> None:
+    await old.open()
+    for statement, complaint in (
+        ("UPDATE command SET state = 'submitting' WHERE id = 'waiting'", "(?i)unique"),
+        ("UPDATE command SET invoice_number = 'n1' WHERE id = 'failed'", "(?i)unique"),
+        ("UPDATE command SET source = 'erp', id = 'failed' WHERE id = 'waiting'", "(?i)unique"),
+        ("UPDATE command SET state = 'lost' WHERE id = 'waiting'", "(?i)check"),
+        ("UPDATE command SET state = 'failed' WHERE id = 'waiting'", "(?i)check"),
+    ):
+        with pytest.raises(Exception, match=complaint):
+            await old.write(statement)
 
 
-async def test_what_was_received_then_is_known_now(old: Store) -> None:
-    journal = await old.open_with_worker("w2")
-
-    assert await admit(journal, new("done"), new("unheard", lane="u9"), worker="w2") == [
-        Admission.REPEATED,
-        Admission.ACCEPTED,
-    ]
-    assert (await look_up(journal, "unheard")).key > (await look_up(journal, "refused")).key
-
-
-async def test_a_schema_older_than_the_program_is_refused_with_what_to_run(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await _journal(postgres_url).upgrade()
-    _one_more(monkeypatch)
-    newer = _journal(postgres_url)
-
-    with pytest.raises(SchemaOutdated, match="fapiao-worker db upgrade"):
-        await newer.open()
-    (applied,) = await newer.upgrade()
-
-    assert applied.endswith("_probe")
-    await newer.open()
-    await newer.close()
-
-
-async def test_two_versions_work_side_by_side_while_replicas_are_replaced(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The schema goes first. Workers of the version before go on, with statements that they prepared before it."""
-    before = _journal(postgres_url)
-    await before.upgrade()
-    await before.open()
-    await before.register("old", 60 * SECOND)
-    await _issue(before, "old", "a")
-
-    with monkeypatch.context() as patch:
-        _one_more(patch)
-        after = _journal(postgres_url)
-        await after.upgrade()
-        await after.open()
-        await after.register("new", 60 * SECOND)
-
-    for number in range(6):
-        await _issue(before, "old", f"b{number}")
-        await _issue(after, "new", f"c{number}")
-    assert len(await publish_all(before, "old")) == 14
-    assert len(await publish_all(after, "new")) == 12
-    await before.close()
-    with pytest.raises(SchemaOutdated, match="newer version"):
-        await before.open()
-    await after.close()
-
-
-async def _issue(journal: PostgresJournal, worker: str, name: str) -> None:
-    """Every statement of an order's way, once."""
-    await admit(journal, new(name, lane=name), worker=worker)
-    await journal.reap(worker, NOW)
-    claim = await claim_one(journal, worker)
-    assert ids([claim]) == [name]
-    await submit(journal, claim)
-    assert await journal.record(step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED))
-    assert await journal.next_command(claim.lease, NOW) is None
+async def test_what_is_new_works_on_what_is_old(old: Store) -> None:
+    journal = await old.open_with_worker("w1")
+    await old.write("UPDATE command SET state = 'checking' WHERE id = 'in_doubt'")
+    claim = await put_in_doubt(journal, new("a", lane="u5"))
     await journal.release(claim.lease, NOW)
-    assert len(await journal.find(name)) == 1
-    await journal.backlog(NOW)
+    await seek(journal, new("b", lane="u5", secrets={"p": PASSWORD}))
+    assert await journal.reap("w1", NOW + SECOND) >= 1
+    moved = settlement(await look_up(journal, "b"), CommandState.COMPLETED, expected=COMPLETED, invoice_number="n9")
+    assert await journal.settle(moved)
+    assert (await look_up(journal, "b")).account == ACCOUNT
 
 
-def test_a_migration_takes_nothing_from_the_version_before() -> None:
-    """On PostgreSQL workers of two versions share the schema: what one still reads must not go, nor change its name."""
-    for migration in migrations.load("postgres")[1:]:
-        for forbidden in ("DROP TABLE", "DROP COLUMN", "RENAME ", "ALTER COLUMN", "TRUNCATE"):
-            assert forbidden not in migration.sql.upper(), migration.name
+async def test_an_upgraded_schema_is_that_of_a_new_journal(old: Store, tmp_path: Path) -> None:
+    await old.open()
+    if isinstance(old, SqliteStore):
+        new_one = SqliteStore(tmp_path / "new.db")
+        await new_one.open()
+        schema = "SELECT type, name, tbl_name FROM sqlite_master ORDER BY name"
+        assert await old.rows(schema) == await new_one.rows(schema)
+        assert await old.rows("PRAGMA integrity_check") == [("ok",)]
+        assert await old.rows("PRAGMA foreign_key_check") == []
+        await new_one.close()
+    else:
+        names = "SELECT conname FROM pg_constraint WHERE conrelid = 'command'::regclass ORDER BY conname"
+        assert {name for (name,) in await old.rows(names)} == {
+            "command_pkey", "command_follows_fkey", "command_state_check", "command_secrets_check",
+        }  # fmt: skip
+
+
+class TestSqlite:
+    async def test_foreign_keys_are_on_again(self, tmp_path: Path) -> None:
+        make_first_release(tmp_path / "journal.db")
+        store = SqliteStore(tmp_path / "journal.db")
+        journal: Any = await store.open()
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            await journal._run(lambda s: s.run("insert_payload", key=4711, data=b"", warnings=b""))
+        await store.close()
+
+    async def test_an_upgrade_that_fails_leaves_the_file_as_it_was(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal.db"
+        make_first_release(path)
+        store = SqliteStore(path)
+        await store.write("DELETE FROM command WHERE id = 'failed'")
+        with pytest.raises(ConfigurationError, match=r"0002_look_ups.*payload would point to nothing"):
+            await store.open()
+        assert await store.rows("PRAGMA user_version") == [(1,)]
+        assert await store.rows("SELECT count(*) FROM command") == [(len(STATES) - 1,)]
+        assert await store.rows("SELECT name FROM sqlite_master WHERE name IN ('command_new', 'invoice')") == []
+        await store.write("DELETE FROM payload WHERE key NOT IN (SELECT key FROM command)")
+        journal = await store.open()
+        assert await state_of(journal, "waiting") is CommandState.WAITING
+        await store.close()
+
+
+async def test_a_schema_upgraded_under_a_running_worker_does_not_stop_it(postgres_url: str) -> None:
+    """The driver's prepared statements are out of date then, in the middle of a transaction."""
+    store = PostgresStore(postgres_url)
+    journal = await store.open_with_worker("w1")
+    await seek(journal, new("a"))
+    await store.write("ALTER TABLE command ADD COLUMN of_a_later_version text")
+    await seek(journal, new("b"))
+    assert await state_of(journal, "b") is CommandState.COMPLETED
+    await store.close()

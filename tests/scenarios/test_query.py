@@ -1,4 +1,4 @@
-"""A query goes in as a message; pages, items and addresses of files come out, and stay in the store. Whole processes."""
+"""A query goes in as a message; pages, items and addresses of files come out, and are stored. Whole processes."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,8 +21,9 @@ MEBIBYTE = 1024 * 1024
 
 def archive_of(count: int, **options: Any) -> SandboxOptions:
     """A gateway with so many invoices of 2024."""
-    days = {"archive_from": date(2024, 1, 1), "archive_to": date(2024, 12, 31)}
-    return SandboxOptions(qr="never", archive_count=count, **days, **options)
+    days: dict[str, Any] = {"archive_from": date(2024, 1, 1), "archive_to": date(2024, 12, 31)}
+    given: dict[str, Any] = {"qr": "never", "archive_count": count} | days | options
+    return SandboxOptions(**given)
 
 
 def told_by(stack: Stack, command_id: str) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
-"""What became of a submission whose answer is missing is found out by evidence. Whole processes, a real gateway's faults.
+"""What became of a submission without an answer is found out by evidence. Whole processes, faults of the gateway.
 
 Never twice: at most one submission in the books, whatever is found. Never guessed: the end is what the books say.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,10 @@ LOOKING = {
 }
 
 
-def looking_stack(new_stack: Callable[..., Stack], **options: object) -> Stack:
+def looking_stack(new_stack: Callable[..., Stack], **options: Any) -> Stack:
     """A worker that looks for what is in doubt soon."""
-    return new_stack(options=SandboxOptions(**({"qr": "never"} | options)), settings=LOOKING)
+    given: dict[str, Any] = {"qr": "never"} | options
+    return new_stack(options=SandboxOptions(**given), settings=LOOKING)
 
 
 @pytest.mark.parametrize("fault", ["dropped_after_issuing", "silent_after_issuing", "garbage_only", "other_invoice"])

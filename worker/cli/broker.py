@@ -25,6 +25,7 @@ from worker.settings import Settings
 T = TypeVar("T")
 
 _PERSISTENT: Final = 2
+_LEFT_MILLISECONDS: Final = 60 * 60 * 1000
 _OUR_HEADERS: Final = ("x-fapiao-", "x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-")
 """Headers that dead-lettering added; a message that is sent again goes without them."""
 
@@ -51,9 +52,10 @@ class Broker:
         self._channel = channel
         self._topology = Topology(settings.prefix)
 
-    async def listen(self) -> tuple[str, "asyncio.Queue[bytes | None]"]:
+    async def listen(self, *, outlives: bool = False) -> tuple[str, "asyncio.Queue[bytes | None]"]:
         """Declare a private reply queue and consume it: its name, and bodies as they come; None once the broker is
-        lost. The queue ends with the connection."""
+        lost. The queue ends with the connection, or an hour later: an event that nobody waits for any more then has
+        somewhere to go, and is no undeliverable reply to look after."""
         name = f"send-{uuid4()}"
         bodies: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -61,7 +63,10 @@ class Broker:
             bodies.put_nowait(bytes(message.body))
             await self._channel.basic_ack(message.delivery_tag or 0)
 
-        await ask(self._channel.queue_declare(name, exclusive=True, auto_delete=True))
+        if outlives:
+            await ask(self._channel.queue_declare(name, durable=True, arguments={"x-expires": _LEFT_MILLISECONDS}))
+        else:
+            await ask(self._channel.queue_declare(name, exclusive=True, auto_delete=True))
         await ask(self._channel.basic_consume(name, keep))
         self._channel.closing.add_done_callback(lambda _: bodies.put_nowait(None))
         return name, bodies

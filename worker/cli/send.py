@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from contracts.commands import CommandType
 from contracts.envelope import loads
 from worker.cli import story
 from worker.cli.orders import Order, Wishes, read_order
@@ -19,7 +20,7 @@ from worker.settings import Settings
 IN_DOUBT: Final = 3
 TIMED_OUT: Final = 4
 _EXIT_CODES: Final = {"completed": 0, "failed": 1, "rejected": 2}
-_ISSUED: Final = "invoice.issue.completed"
+_ISSUED: Final = f"{CommandType.ISSUE}.completed"
 _CONFIRMATIONS: Final = {"confirmed": 0, "unconfirmed": IN_DOUBT}
 
 
@@ -102,7 +103,8 @@ async def _send(settings: Settings, order: Order, watch: Watch, timeout_seconds:
             await _publish(connection, order, None)
             _published(order)
             return 0
-        reply_to, bodies = await connection.listen()
+        # An invoice's number comes a minute after the final event, when nobody may be here any more.
+        reply_to, bodies = await connection.listen(outlives=order.type == CommandType.ISSUE)
         _check_reply_to(settings, reply_to)
         await _publish(connection, order, reply_to)
         _published(order)

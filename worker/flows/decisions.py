@@ -3,14 +3,15 @@
 Pure, as the flows are. Knows a flow's state only as something that can end.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import failure
 from worker.flows.backoff import full_jitter
-from worker.flows.vocabulary import Begin, CloseSession, ConnectFailed, Draining, Effect, Record
+from worker.flows.vocabulary import Begin, CloseSession, ConnectFailed, Draining, Effect, Input, Record
 from worker.records import Command, CommandState
 
 
@@ -67,6 +68,17 @@ class At(Protocol[S_co]):
     def now(self) -> datetime: ...
     @property
     def chance(self) -> float: ...
+
+
+def follow(
+    transitions: Mapping[tuple[Any, type[Input]], Callable[[Any, Any], Decision[S]]],
+    phase: object,
+    at: At[S],
+    given: Input,
+) -> Decision[S]:
+    """What the table has for this pair; a pair that is not in it changes nothing."""
+    transition = transitions.get((phase, type(given)))
+    return Decision(at.state) if transition is None else transition(at, given)
 
 
 def obstacle(at: At[S], given: Begin) -> Decision[S] | None:

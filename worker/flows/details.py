@@ -15,7 +15,7 @@ from contracts.envelope import dumps, loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import Announcement
-from worker.flows.decisions import Decision, Timing, again, end, fail, obstacle, put_back
+from worker.flows.decisions import Decision, Timing, again, end, fail, follow, obstacle, put_back
 from worker.flows.found import findings_of, lacking_ids
 from worker.flows.vocabulary import (
     Begin,
@@ -81,8 +81,7 @@ Next = Decision[DetailsState]
 
 def decide(situation: Situation, given: Input) -> Next:
     """The next step."""
-    transition = TRANSITIONS.get((situation.state.phase, type(given)))
-    return transition(situation, given) if transition else Decision(situation.state)
+    return follow(TRANSITIONS, situation.state.phase, situation, given)
 
 
 def _begin(at: Situation, given: Begin) -> Next:

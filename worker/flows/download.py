@@ -13,7 +13,7 @@ from typing import Any
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import Announcement
-from worker.flows.decisions import Decision, Timing, again, connect_failed, end, fail, obstacle, put_back
+from worker.flows.decisions import Decision, Timing, again, connect_failed, end, fail, follow, obstacle, put_back
 from worker.flows.query_state import QueryRules
 from worker.flows.vocabulary import (
     Begin,
@@ -77,8 +77,7 @@ Next = Decision[DownloadState]
 
 def decide(situation: Situation, given: Input) -> Next:
     """The next step."""
-    transition = TRANSITIONS.get((situation.state.phase, type(given)))
-    return transition(situation, given) if transition else Decision(situation.state)
+    return follow(TRANSITIONS, situation.state.phase, situation, given)
 
 
 def _begin(at: Situation, given: Begin) -> Next:

@@ -17,17 +17,17 @@ MOST_CANDIDATES = 20
 
 
 def endings(  # noqa: PLR0913  a verdict, and all that it depends on
-    subject: Subject, verdict: Verdict, details: Details, *, looks: Looks, is_whole: bool, now: datetime
+    subject: Subject, verdict: Verdict, details: Details, *, looks: Looks, is_proof: bool, now: datetime
 ) -> Iterator[Settle]:
-    """The move that this verdict means. `is_whole` says whether the list was read to its end."""
+    """The move that this verdict means. `is_proof` says whether absence from the list proves anything."""
     if isinstance(verdict, Found):
         yield _found(subject, verdict.invoice, details)
     elif subject.is_issued:
         yield _unconfirmed(subject, looks, now)
     elif subject.command.state is CommandState.CHECKING:
-        yield _sought_again(subject, looks.refusal, verdict, is_whole=is_whole, now=now)
+        yield _sought_again(subject, looks.refusal, verdict, is_proof=is_proof, now=now)
     else:
-        yield _sought_again(subject, looks.doubt, verdict, is_whole=is_whole, now=now)
+        yield _sought_again(subject, looks.doubt, verdict, is_proof=is_proof, now=now)
 
 
 def submitted_invoice(submitted: Mapping[str, Any], number: str) -> dict[str, Any]:
@@ -85,14 +85,14 @@ def _unconfirmed(subject: Subject, looks: Looks, now: datetime) -> Settle:
 
 
 def _sought_again(
-    subject: Subject, schedule: tuple[timedelta, ...], verdict: Nothing | Several, *, is_whole: bool, now: datetime
+    subject: Subject, schedule: tuple[timedelta, ...], verdict: Nothing | Several, *, is_proof: bool, now: datetime
 ) -> Settle:
     command = subject.command
     sought_at = next_look(schedule, command.look_ups + 1, now)
     is_open = isinstance(verdict, Nothing) or verdict.is_contested
     if is_open and sought_at is not None:
         return Settle(command, command.state, sought_at=sought_at)
-    if isinstance(verdict, Several) or not is_whole:
+    if isinstance(verdict, Several) or not is_proof:
         return _for_a_person(subject, verdict)
     absence = Absence.read(command.progress)
     told = failure(absence.code, absence.stage, absence.message, command.attempts)
@@ -105,7 +105,7 @@ def _for_a_person(subject: Subject, verdict: Nothing | Several) -> Settle:
     reason = (
         f"{len(candidates)} invoices could be this one, and it cannot be told which."
         if candidates
-        else "The gateway's list of invoices could not be read to its end, so their absence proves nothing."
+        else "No invoice was found, which proves nothing: the list was cut short, or is not the seller's company's."
     )
     data = {
         "reason": reason,

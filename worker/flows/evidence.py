@@ -7,9 +7,10 @@ The one inference beyond equality: commands of a lane run one after the other, s
 issued in the order in which they were submitted, and are listed in that order too.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from worker.records import Command, CommandState
 Invoice = Mapping[str, Any]
 """As `contracts.found.FoundInvoice` has it."""
 _CENT: Final = Decimal("0.01")
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +89,7 @@ def buyer_of(invoice: Invoice) -> str:
 
 def could_be(subject: Subject, invoice: Invoice, skew: timedelta) -> bool:
     """Whether nothing but the total speaks against it: seller, buyer, sign, date, remark; and it has a number."""
-    sent = subject.submitted
-    return (
-        bool(invoice.get("countETicketNumbers"))
-        and is_positive(invoice) is not False
-        and _same_code(sent.get("sellerIndentification"), invoice.get("sellerIdentificationNumber"))
-        and buyer_of(sent) == buyer_of(invoice)
-        and _same_code(sent.get("buyerIndentification"), invoice.get("buyerIdentificationNumber"))
-        and _not_before(invoice.get("invoiceDate"), subject.since - skew)
-        and _remark_fits(sent, invoice.get("note"))
-    )
+    return _is_alike(subject, invoice) and _latest(invoice) >= subject.since - skew
 
 
 def verdicts(
@@ -103,12 +97,7 @@ def verdicts(
 ) -> dict[int, Verdict]:
     """By the command's key. `bound` are numbers that belong to a command already."""
     free = {identity_of(each): each for each in invoices if each.get("countETicketNumbers") not in bound}
-    by_buyer: dict[str, dict[str, Invoice]] = {}
-    for name, each in free.items():
-        by_buyer.setdefault(buyer_of(each), {})[name] = each
-    candidates = {
-        each.command.key: _candidates(each, by_buyer.get(buyer_of(each.submitted), {}), skew) for each in subjects
-    }
+    candidates = _candidates(subjects, free, skew)
     told: dict[int, Verdict] = {}
     for group in _groups(subjects, candidates):
         told |= _judge(group, candidates, free)
@@ -121,13 +110,79 @@ def total_matches(subject: Subject, invoice: Invoice) -> bool | None:
     return None if subject.expected_total is None or total is None else bool(total == subject.expected_total)
 
 
-def _candidates(subject: Subject, free: Mapping[str, Invoice], skew: timedelta) -> frozenset[str]:
-    fitting = {name: each for name, each in free.items() if could_be(subject, each, skew)}
-    by_total = frozenset(name for name, each in fitting.items() if _total_fits(subject, each))
-    if by_total or not subject.is_issued:
-        return by_total
-    # It was issued, so a wrong total is worth an alarm rather than no answer: where the remark says whose it is.
-    return frozenset(name for name, each in fitting.items() if _is_marked(subject, each))
+# ---- who could be whose --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """Invoices by how late they may have been issued, so that those after some moment are its end."""
+
+    moments: Sequence[datetime]
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, invoices: Iterable[tuple[str, Invoice]]) -> "_Shelf":
+        in_order = sorted((_latest(each), name) for name, each in invoices)
+        return cls([moment for moment, _ in in_order], [name for _, name in in_order])
+
+    def since(self, earliest: datetime) -> frozenset[str]:
+        return frozenset(self.names[bisect_left(self.moments, earliest) :])
+
+
+def _candidates(subjects: Sequence[Subject], free: Mapping[str, Invoice], skew: timedelta) -> dict[int, frozenset[str]]:
+    """Compared once for all submissions that compare alike: a seller may have thousands of invoices for a buyer called
+    个人, and the worker's other lanes wait meanwhile."""
+    by_text: dict[tuple[str, str], dict[str, Invoice]] = {}
+    for name, each in free.items():
+        by_text.setdefault((buyer_of(each), _note_of(each)), {})[name] = each
+    shelves: dict[Any, tuple[_Shelf, _Shelf]] = {}
+    candidates = {}
+    for subject in subjects:
+        alike = _comparable(subject)
+        if alike not in shelves:
+            shelves[alike] = _shelved(subject, by_text)
+        by_total, marked = shelves[alike]
+        earliest = subject.since - skew
+        candidates[subject.command.key] = by_total.since(earliest) or marked.since(earliest)
+    return candidates
+
+
+def _comparable(subject: Subject) -> Any:
+    """All by which a submission is compared, but its time."""
+    sent = subject.submitted
+    names = ("sellerIndentification", "buyerIndentification", "buyerBankShow", "sellerBankShow")
+    texts = (buyer_of(sent), _remark_of(sent), *(sent.get(name) for name in names))
+    return texts, len(sent["invoiceItems"]), subject.total, subject.expected_total, subject.is_issued
+
+
+def _shelved(subject: Subject, by_text: Mapping[tuple[str, str], Mapping[str, Invoice]]) -> tuple[_Shelf, _Shelf]:
+    """What has the right total; and, of what was issued, what says whose it is: there a wrong total is worth an alarm
+    rather than no answer."""
+    buyer, remark = buyer_of(subject.submitted), _remark_of(subject.submitted)
+    notes = {note for theirs, note in by_text if theirs == buyer} if prints_bank(subject.submitted) else {"", remark}
+    alike = [
+        (name, each)
+        for note in notes
+        for name, each in by_text.get((buyer, note), {}).items()
+        if _is_alike(subject, each)
+    ]
+    marked = [(name, each) for name, each in alike if subject.is_issued and _is_marked(subject, each)]
+    return _Shelf.of((name, each) for name, each in alike if _total_fits(subject, each)), _Shelf.of(marked)
+
+
+def _is_alike(subject: Subject, invoice: Invoice) -> bool:
+    sent = subject.submitted
+    return (
+        bool(invoice.get("countETicketNumbers"))
+        and is_positive(invoice) is not False
+        and _same_code(sent.get("sellerIndentification"), invoice.get("sellerIdentificationNumber"))
+        and buyer_of(sent) == buyer_of(invoice)
+        and _same_code(sent.get("buyerIndentification"), invoice.get("buyerIdentificationNumber"))
+        and _remark_fits(sent, invoice)
+    )
+
+
+# ---- whose it is ---------------------------------------------------------------------------------------
 
 
 def _groups(subjects: Sequence[Subject], candidates: Mapping[int, frozenset[str]]) -> list[list[Subject]]:
@@ -155,7 +210,10 @@ def _judge(
     if len(group) == len(names) == 1:
         return {group[0].command.key: Found(free[next(iter(names))])}
     return _in_turn(group, names, candidates, free) or {
-        each.command.key: Several(tuple(free[name] for name in sorted(candidates[each.command.key]))) for each in group
+        each.command.key: Several(
+            tuple(free[name] for name in sorted(candidates[each.command.key])), is_contested=len(group) > 1
+        )
+        for each in group
     }
 
 
@@ -165,22 +223,24 @@ def _in_turn(
     candidates: Mapping[int, frozenset[str]],
     free: Mapping[str, Invoice],
 ) -> dict[int, Verdict] | None:
-    """Submissions that differ in nothing, told apart by their order. Where just as many invoices are listed as were
-    surely issued, they are these: what came later is not listed before them."""
-    alike = len({each.command.fingerprint for each in group}) == 1 and group[0].command.fingerprint is not None
-    if not alike or any(candidates[each.command.key] != names for each in group):
+    """Submissions that differ in nothing, told apart by their order. Where just as many invoices are listed as the
+    first of them were surely issued, they are these: what came later is not listed before them."""
+    if len({each.command.fingerprint for each in group}) > 1 or group[0].command.fingerprint is None:
         return None
-    dated = [free[name] for name in names]
-    if any(each.get("invoiceDate") is None for each in dated):
+    dated = [(name, free[name]) for name in names]
+    if any(each.get("invoiceDate") is None for _, each in dated):
         return None
-    in_order = sorted(dated, key=lambda each: (each["invoiceDate"], str(each.get("countETicketNumbers"))))
+    in_order = sorted(dated, key=lambda one: (one[1]["invoiceDate"], one[0]))
     takers = sorted(group, key=lambda each: (each.since, each.command.key))
     issued = [each for each in takers if each.is_issued]
-    if len(in_order) not in {len(takers), len(issued)}:
+    first = takers if len(in_order) == len(takers) else issued
+    if len(first) != len(in_order) or first != takers[: len(first)]:
         return None
     told: dict[int, Verdict] = {each.command.key: Nothing() for each in takers}
-    chosen = takers if len(in_order) == len(takers) else issued
-    told |= {each.command.key: Found(invoice) for each, invoice in zip(chosen, in_order, strict=True)}
+    for each, (name, invoice) in zip(first, in_order, strict=True):
+        if name not in candidates[each.command.key]:
+            return None
+        told[each.command.key] = Found(invoice)
     return told
 
 
@@ -194,27 +254,36 @@ def _total_fits(subject: Subject, invoice: Invoice) -> bool:
 
 
 def _is_marked(subject: Subject, invoice: Invoice) -> bool:
-    ours, theirs = plain(subject.submitted.get("remark") or ""), plain(invoice.get("note") or "")
-    return bool(ours) and ours == theirs
+    ours = _remark_of(subject.submitted)
+    return bool(ours) and ours == _note_of(invoice)
+
+
+def _remark_of(sent: Mapping[str, Any]) -> str:
+    return plain(sent.get("remark") or "")
+
+
+def _note_of(invoice: Invoice) -> str:
+    return plain(invoice.get("note") or "")
 
 
 def _same_code(ours: Any, theirs: Any) -> bool:
     return not theirs or plain_code(ours or "") == plain_code(theirs)
 
 
-def _remark_fits(sent: Mapping[str, Any], note: Any) -> bool:
+def _remark_fits(sent: Mapping[str, Any], invoice: Invoice) -> bool:
     """The note says what was sent; bank data may be printed beside it. A list without notes says nothing."""
-    theirs, ours = plain(note or ""), plain(sent.get("remark") or "")
+    theirs, ours = _note_of(invoice), _remark_of(sent)
     if not theirs or ours == theirs:
         return True
     return prints_bank(sent) and holds_words(theirs, ours)
 
 
-def _not_before(dated: datetime | None, earliest: datetime) -> bool:
-    """A date without a time of day counts as its whole day."""
+def _latest(invoice: Invoice) -> datetime:
+    """When it was issued at the latest. A date without a time of day counts as its whole day; one that is not told
+    contradicts nothing."""
+    dated: datetime | None = invoice.get("invoiceDate")
     if dated is None:
-        return True
+        return _NEVER
     local = dated.astimezone(BEIJING)
-    if (local.hour, local.minute, local.second) == (0, 0, 0):
-        return local.date() >= earliest.astimezone(BEIJING).date()
-    return dated >= earliest
+    is_day = (local.hour, local.minute, local.second) == (0, 0, 0)
+    return dated + _DAY - timedelta(microseconds=1) if is_day else dated

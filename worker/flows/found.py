@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from contracts.envelope import dumps
+from contracts.envelope import dumps, loads
 from contracts.gateway import plain_number
 from worker.flows.vocabulary import Details
-from worker.records import FileRow, Findings, FoundRow
+from worker.records import FileRow, Findings, FoundRow, Stored
 
 Invoice = Mapping[str, Any]
 """As `contracts.found.FoundInvoice` has it."""
@@ -63,6 +63,24 @@ def findings_of(
     )
 
 
+def stored_invoice(stored: Stored) -> dict[str, Any]:
+    """What the journal holds of an invoice, as `contracts.found.StoredInvoice` has it."""
+    return {
+        "invoice": loads(stored.invoice.data),
+        "items": [] if stored.items is None else loads(stored.items),
+        "files": [told_file(file) for file in stored.files],
+        "commandId": stored.command_id,
+        "commandState": stored.command_state,
+        "seenAt": stored.seen_at,
+    }
+
+
+def told_file(file: FileRow) -> dict[str, Any]:
+    """Where a file is, as `contracts.found.InvoiceFile` has it."""
+    told = {"invoiceBasicInfoId": file.invoice_id, "type": file.type, "url": file.url}
+    return told | ({"countETicketNumbers": file.number} if file.number else {})
+
+
 def lacking_ids(invoice_ids: Iterable[str], details: Details, types: Sequence[str]) -> tuple[str, ...]:
     """The invoices that lack a wanted file."""
     have = _types_by_invoice(details)
@@ -70,14 +88,15 @@ def lacking_ids(invoice_ids: Iterable[str], details: Details, types: Sequence[st
 
 
 def trusted(details: Details, invoices: Sequence[Invoice]) -> Details:
-    """Without files that carry another number than the invoice they claim to be of (trap 86)."""
+    """Without items and files that carry another number than the invoice they claim to be of (trap 86)."""
     numbers = {str(invoice["id"]): invoice.get("countETicketNumbers") for invoice in invoices}
 
-    def is_own(file: Mapping[str, Any]) -> bool:
-        ours, theirs = numbers.get(file["invoiceBasicInfoId"]), file.get("countETicketNumbers")
+    def is_own(invoice_id: str, told: Mapping[str, Any]) -> bool:
+        ours, theirs = numbers.get(invoice_id), told.get("countETicketNumbers")
         return not ours or not theirs or ours == theirs
 
-    return Details(details.items, tuple(file for file in details.files if is_own(file)))
+    items = {each: tuple(one for one in rows if is_own(each, one)) for each, rows in details.items.items()}
+    return Details(items, tuple(file for file in details.files if is_own(file["invoiceBasicInfoId"], file)))
 
 
 def with_details(invoice: Invoice, details: Details, *, items: bool, files: bool) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from worker.flows.decisions import (
     end,
     fail,
     failed,
+    follow,
     is_overdue,
     obstacle,
     put_back,
@@ -115,8 +116,7 @@ Next = Decision[IssueState]
 
 def decide(situation: Situation, given: Input) -> Next:
     """The next step. A pair that is not in the table changes nothing."""
-    transition = TRANSITIONS.get((situation.state.phase, type(given)))
-    return transition(situation, given) if transition else Decision(situation.state)
+    return follow(TRANSITIONS, situation.state.phase, situation, given)
 
 
 # ---- before the submission: free to try again ----------------------------------------------------------

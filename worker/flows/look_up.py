@@ -13,11 +13,12 @@ from enum import StrEnum
 from typing import Any, Final
 
 from worker.flows.conditions import BEIJING
-from worker.flows.decisions import Decision, Timing, retry_delay
+from worker.flows.decisions import Decision, Timing, follow, retry_delay
 from worker.flows.endings import endings
 from worker.flows.evidence import Found, Subject, Verdict, buyer_of, could_be, verdicts
 from worker.flows.found import identity_of, trusted
 from worker.flows.looks import Looks
+from worker.flows.matching import plain_code
 from worker.flows.query_progress import digest_of, is_last_page
 from worker.flows.vocabulary import (
     AskPage,
@@ -67,9 +68,11 @@ class LookUpState:
 
     phase: Phase = Phase.TAKEN
     page: int = 1
-    listed: int = 0
-    """Invoices that came."""
+    listed: frozenset[str] = frozenset()
+    """Invoices that came: each once, for rows that shift come twice."""
     total: int | None = None
+    is_cut: bool = False
+    """Rows could not be read, or the list ended otherwise than by the gateway's word."""
     last_page: str = ""
     candidates: tuple[dict[str, Any], ...] = ()
     """Of these, the ones that could be somebody's."""
@@ -88,7 +91,7 @@ class LookUpState:
     @property
     def is_whole(self) -> bool:
         """Whether all came that the gateway says there is: only then absence is evidence."""
-        return self.total is None or self.listed >= self.total
+        return not self.is_cut and (self.total is None or len(self.listed) >= self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,8 @@ class Situation:
     command: Command
     """The look-up itself."""
     subjects: Sequence[Subject]
+    company: str
+    """Whose invoices are listed: the login's."""
     timing: Timing
     looks: Looks
     rules: LookUpRules
@@ -120,8 +125,7 @@ Next = Decision[LookUpState]
 
 def decide(situation: Situation, given: Input) -> Next:
     """The next step."""
-    transition = TRANSITIONS.get((situation.state.phase, type(given)))
-    return transition(situation, given) if transition else Decision(situation.state)
+    return follow(TRANSITIONS, situation.state.phase, situation, given)
 
 
 # ---- reading the list ----------------------------------------------------------------------------------
@@ -166,16 +170,20 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         if buyer_of(invoice) in buyers and any(could_be(subject, invoice, at.rules.skew) for subject in at.subjects)
     ]
     kept = {identity_of(invoice): invoice for invoice in (*was.candidates, *fitting)}
+    total = was.total if page.total is None else page.total
+    is_repeated = bool(page.invoices) and digest_of(page) == was.last_page
+    is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
+    is_over = is_last or was.page >= at.rules.max_pages
     state = replace(
         was,
         page=was.page + 1,
-        listed=was.listed + len({identity_of(invoice) for invoice in page.invoices}),
-        total=was.total if page.total is None else page.total,
+        listed=was.listed | {identity_of(invoice) for invoice in page.invoices},
+        total=total,
+        is_cut=was.is_cut or page.unreadable > 0 or (total is None and is_over and (is_repeated or not is_last)),
         last_page=digest_of(page),
         candidates=tuple(kept.values()),
     )
-    is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
-    if not is_last and was.page < at.rules.max_pages:
+    if not is_over:
         return _ask(at, state)
     numbers = tuple(str(invoice["countETicketNumbers"]) for invoice in state.candidates)
     return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers)))
@@ -209,10 +217,15 @@ def _settle(at: Situation, details: Details) -> Next:
         effect
         for subject in at.subjects
         for effect in endings(
-            subject, told[subject.command.key], details, looks=at.looks, is_whole=at.state.is_whole, now=at.now
+            subject, told[subject.command.key], details, looks=at.looks, is_proof=_is_proof(at, subject), now=at.now
         )
     ]
     return _end(at, *settlements, EndLookUp())
+
+
+def _is_proof(at: Situation, subject: Subject) -> bool:
+    """Whether absence from the list proves anything: it was read to its end, and is the seller's company's."""
+    return at.state.is_whole and plain_code(at.company) == plain_code(subject.command.seller or "")
 
 
 # ---- what could not be seen ----------------------------------------------------------------------------

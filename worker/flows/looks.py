@@ -5,9 +5,23 @@ Pure. Each kind of search has a schedule of delays, each from the look before; a
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from contracts.envelope import dumps, loads
 from contracts.failures import FailureCode, Stage
+
+
+class LookOutcome(StrEnum):
+    """What one look meant for one command, in a word."""
+
+    FOUND = "found"
+    AGAIN = "again"
+    """Nothing yet; looked for again later."""
+    ABSENT = "absent"
+    UNCONFIRMED = "unconfirmed"
+    PERSON = "person"
+    BOUND = "bound"
+    """What was found became another command's meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

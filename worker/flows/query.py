@@ -21,8 +21,11 @@ from worker.flows.decisions import (
     Decision,
     again,
     connect_failed,
+    deadline_exceeded,
     end,
     fail,
+    follow,
+    is_overdue,
     obstacle,
     put_back,
 )
@@ -59,18 +62,18 @@ from worker.records import CommandState, Findings
 
 def decide(situation: Situation, given: Input) -> Next:
     """The next step."""
-    transition = TRANSITIONS.get((situation.state.phase, type(given)))
-    return transition(situation, given) if transition else Decision(situation.state)
+    return follow(TRANSITIONS, situation.state.phase, situation, given)
 
 
 # ---- before the page -----------------------------------------------------------------------------------
 
 
 def _begin(at: Situation, given: Begin) -> Next:
+    if at.state.progress.stage is Stage.LATE:
+        # No session is needed any more, so no login that could be missing or suspended.
+        return fail(at, *deadline_exceeded()) if is_overdue(at) else _fetch_late(at, at.state.progress)
     if (decision := obstacle(at, given)) is not None:
         return decision
-    if at.state.progress.stage is Stage.LATE:
-        return _fetch_late(at, at.state.progress)
     if given.session_is_open:
         return _ask(at, at.state.progress)
     return Decision(replace(at.state, phase=Phase.CONNECTING), (Connect(),))
@@ -82,8 +85,7 @@ def _connected(at: Situation, _: Connected) -> Next:
 
 def _ask(at: Situation, progress: QueryProgress) -> Next:
     start, last = at.spans[progress.span]
-    state = QueryState(progress, Phase.ASKED, dates=at.state.dates)
-    return Decision(state, (AskPage(start, last, progress.page),), at.rules.page)
+    return Decision(QueryState(progress, Phase.ASKED), (AskPage(start, last, progress.page),), at.rules.page)
 
 
 def _login_answered(at: Situation, given: LoginAnswered) -> Next:
@@ -120,11 +122,12 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         name = identity_of(invoice)
         if name in given.fresh and fits_condition(at.wish.condition, invoice):
             rows.setdefault(name, invoice)
-    state = replace(at.state, page=given.page, rows=tuple(rows.values()))
+    state = replace(at.state, page=given.page, rows=tuple(rows.values()), came=len(given.fresh))
     accepted = CountLogin(accepted=True)
     if not at.wish.types or not given.page.invoices:
-        fetching = _fetch(replace(at, state=state))
-        return replace(fetching, effects=(accepted, *fetching.effects))
+        # No notice will follow; what failed before is asked for again all the same.
+        following = (_retry_or_fetch if at.wish.types else _fetch)(replace(at, state=state))
+        return replace(following, effects=(accepted, *following.effects))
     patience = at.rules.grace if state.progress.is_silent else at.rules.notice
     return Decision(replace(state, phase=Phase.NOTICE), (accepted,), patience)
 
@@ -135,11 +138,12 @@ def _early_notice(at: Situation, given: DownloadTold) -> Next:
 
 
 def _notice(at: Situation, given: DownloadTold) -> Next:
-    state = replace(_with_failure(at.state, given), progress=replace(at.state.progress, is_silent=False))
+    state = _with_failure(at.state, given)
+    state = replace(state, progress=replace(state.progress, is_silent=False))
     if given.ok and state.retrying is not None:
         state = replace(state, retrying=None)
     elif not given.ok and given.date is not None and given.date == state.retrying:
-        state = replace(state, retrying=None, dates=(*state.dates, given.date))
+        state = replace(state, retrying=None, progress=state.progress.failed_again(given.date))
     elif state.retrying is not None:
         return Decision(state)
     return _retry_or_fetch(replace(at, state=state))
@@ -150,9 +154,9 @@ def _with_failure(state: QueryState, given: DownloadTold) -> QueryState:
         return state
     if given.date is None:
         return replace(state, progress=replace(state.progress, download_ok=False))
-    if given.date == state.retrying or given.date in state.dates:
+    if given.date == state.retrying:
         return state
-    return replace(state, dates=(*state.dates, given.date))
+    return replace(state, progress=state.progress.failed_again(given.date))
 
 
 def _notice_overdue(at: Situation, _: TimedOut) -> Next:
@@ -166,20 +170,24 @@ def _notice_overdue(at: Situation, _: TimedOut) -> Next:
 
 
 def _retry_or_fetch(at: Situation) -> Next:
-    state = at.state
-    if not state.dates:
+    state, dates = at.state, at.state.progress.dates
+    if not dates:
         return _fetch(at)
     if state.retries >= at.rules.download_attempts:
-        progress = replace(state.progress, download_ok=False, download_date=state.dates[-1])
-        return _fetch(replace(at, state=replace(state, dates=(), progress=progress)))
-    first, *others = state.dates
-    state = replace(state, phase=Phase.NOTICE, retrying=first, dates=tuple(others), retries=state.retries + 1)
-    return Decision(state, (RetryDownload(first),), at.rules.notice)
+        return _fetch(replace(at, state=replace(state, progress=state.progress.without_dates())))
+    progress = replace(state.progress, dates=dates[1:])
+    state = replace(state, phase=Phase.NOTICE, progress=progress, retrying=dates[0], retries=state.retries + 1)
+    return Decision(state, (RetryDownload(dates[0]),), at.rules.notice)
 
 
 def _fetch(at: Situation) -> Next:
     ids = tuple(str(row["id"]) for row in at.state.rows)
-    wanted = FetchDetails(ids if at.wish.items else (), ids if at.wish.types else (), at.wish.types)
+    wanted = FetchDetails(
+        items_of=ids if at.wish.items else (),
+        files_of=ids if at.wish.types else (),
+        types=at.wish.types,
+        may_lack_items=True,
+    )
     return Decision(replace(at.state, phase=Phase.DETAILS), (wanted,))
 
 
@@ -210,7 +218,7 @@ def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
     if progress.stage is Stage.LATE:
         following = _fetch_late(at, progress)
         return replace(following, effects=(record, *following.effects))
-    return Decision(QueryState(progress, Phase.LOOKING, dates=state.dates), (record, LookAround()))
+    return Decision(QueryState(progress, Phase.LOOKING), (record, LookAround()))
 
 
 def _advanced(at: Situation, items: int) -> QueryProgress:
@@ -219,13 +227,13 @@ def _advanced(at: Situation, items: int) -> QueryProgress:
     assert page is not None  # noqa: S101  there is a page in this phase
     was = state.progress
     total = was.total if page.total is None else was.total_before + page.total
-    repeated = len(page.invoices) - len({identity_of(invoice) for invoice in page.invoices})
     done = replace(
         was,
+        span_days=was.span_days or at.rules.span_days,
         pages=was.pages + 1,
         page=was.page + 1,
         total=total,
-        rows=was.rows + len(page.invoices) - repeated,
+        rows=was.rows + state.came,
         told=was.told + len(state.rows),
         items=was.items + items,
         last_page=digest_of(page),
@@ -235,7 +243,7 @@ def _advanced(at: Situation, items: int) -> QueryProgress:
         return done
     if wish.all_pages and was.span + 1 < len(at.spans) and done.pages < at.rules.max_pages:
         return replace(done, span=was.span + 1, page=1, total_before=total or 0, last_page="")
-    return replace(done, stage=Stage.LATE)
+    return replace(done.without_dates(), stage=Stage.LATE)
 
 
 def _page_events(at: Situation, told: list[dict[str, Any]], number: int, *, late: bool = False) -> list[Announcement]:

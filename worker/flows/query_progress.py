@@ -13,6 +13,8 @@ from worker.ports import PageShown
 
 MOST_MISSING: Final = 1000
 """Ids named in `completed`; more would make a message that nobody takes."""
+MOST_DATES: Final = 100
+"""Failed downloads remembered: a gateway gone mad must not fill the journal."""
 
 
 class Stage(StrEnum):
@@ -28,6 +30,8 @@ class QueryProgress:
     """Journaled with every page, so that a worker that dies in the middle of page 40 goes on at page 40."""
 
     stage: Stage = Stage.PAGES
+    span_days: int = 0
+    """Into parts of how many days they were cut: a restart with other settings must not cut anew."""
     span: int = 0
     """Which part of the days is asked for."""
     page: int = 1
@@ -47,6 +51,8 @@ class QueryProgress:
     """A digest of the last page, to know a gateway that repeats itself for ever."""
     download_ok: bool = True
     download_date: str | None = None
+    dates: tuple[str, ...] = ()
+    """Failed downloads that are still to be asked for again (trap 74: one after the other)."""
     is_silent: bool = False
     """A page had no download notice in its whole time: the later ones are not waited for as long."""
     round: int = 0
@@ -64,11 +70,20 @@ class QueryProgress:
         if progress is None:
             return cls(page=first_page)
         kept = loads(progress)
-        return cls(**{**kept, "stage": Stage(kept["stage"]), "missing_items": tuple(kept["missing_items"])})
+        lists = {name: tuple(kept[name]) for name in ("missing_items", "dates")}
+        return cls(**{**kept, **lists, "stage": Stage(kept["stage"])})
 
     def miss_items(self, invoice_ids: Sequence[str]) -> "QueryProgress":
         """Some invoices' items could not be had."""
         return replace(self, missing_items=(*self.missing_items, *invoice_ids)[:MOST_MISSING])
+
+    def failed_again(self, date: str) -> "QueryProgress":
+        """A download failed: it is asked for again after the others."""
+        return self if date in self.dates else replace(self, dates=(*self.dates, date)[:MOST_DATES])
+
+    def without_dates(self) -> "QueryProgress":
+        """What failed so far is asked for no more, and told."""
+        return replace(self, dates=(), download_ok=False, download_date=self.dates[-1]) if self.dates else self
 
 
 def spans_of(condition: Mapping[str, Any], span_days: int) -> list[tuple[date, date]]:

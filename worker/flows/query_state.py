@@ -91,10 +91,10 @@ class QueryState:
     """The page that is being worked on."""
     rows: tuple[dict[str, Any], ...] = ()
     """Its invoices that fit and were not told before."""
+    came: int = 0
+    """Its invoices that were not told before, whether they fit or not."""
     retrying: str | None = None
     """The download that was asked for again last."""
-    dates: tuple[str, ...] = ()
-    """Failed downloads that are still to be asked for again (trap 74: one after the other)."""
     retries: int = 0
 
     @property
@@ -122,7 +122,7 @@ class Situation:
     @property
     def spans(self) -> list[tuple[date, date]]:
         """The days in the parts in which they are asked for."""
-        return spans_of(self.wish.condition, self.rules.span_days)
+        return spans_of(self.wish.condition, self.state.progress.span_days or self.rules.span_days)
 
 
 Next = Decision[QueryState]

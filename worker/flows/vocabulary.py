@@ -238,6 +238,8 @@ class FetchDetails:
     items_of: tuple[str, ...] = ()
     files_of: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    may_lack_items: bool = False
+    """Items of one invoice that the gateway refuses are as good as not ready: the others must not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class IgnoredReason(StrEnum):
     OTHER_USER = "other_user"
     """`sendToId` is not our `userId`, or is missing (trap 7)."""
     UNEXPECTED_TYPE = "unexpected_type"
-    """A type word that `/invoice` does not have, and nothing in its shape that says what it is."""
+    """A type word that this endpoint does not have, and nothing in its shape that says what it is."""
     UNEXPECTED_PHASE = "unexpected_phase"
     """An answer to something this session has not asked, or has had answered."""
     NO_DATA = "no_data"

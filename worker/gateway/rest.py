@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
@@ -140,10 +140,12 @@ class HttpInvoiceDetails:
         was the last one, or if the gateway asks for more patience than there is: the caller may come back then."""
         longest = self._settings.retry_max_seconds
         asked = 0.0 if fault.retry_after is None else fault.retry_after.total_seconds()
-        if attempt >= self._settings.http_attempts or asked > longest:
+        if asked > longest:
             return None
         if asked:
             self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + asked)
+        if attempt >= self._settings.http_attempts:
+            return None
         growing = self._settings.retry_min_seconds * 2.0 ** min(attempt - 1, _LARGEST_EXPONENT)
         return round(max(asked, self._chance() * min(longest, growing)), 3)
 
@@ -151,19 +153,25 @@ class HttpInvoiceDetails:
 def classify(exc: Exception) -> Transient:
     """What it means that no answer came: nothing happened, and it may be tried again. A bad certificate too, for
     certificates are repaired while commands wait."""
-    cause = exc
-    while cause.__cause__ is not None and isinstance(cause.__cause__, Exception):
-        cause = cause.__cause__
-    match exc, cause:
-        case (TimeoutError(), _):
+    untrusted = next((one for one in _behind(exc) if isinstance(one, ssl.SSLCertVerificationError)), None)
+    match exc:
+        case TimeoutError():
             what = "did not answer a look-up in time"
-        case (_, ssl.SSLCertVerificationError()):
-            what = "showed a certificate that is not trusted"
-        case (httpx.ConnectError(), _):
+        case httpx.ConnectError() if untrusted is not None:
+            reason = getattr(untrusted, "verify_message", "no reason given")
+            what = f"showed a certificate that is not trusted: {reason}"
+        case httpx.ConnectError():
             what = "cannot be reached for a look-up"
         case _:
             what = f"broke off a look-up ({type(exc).__name__})"
     return Transient(f"the gateway {what}")
+
+
+def _behind(exc: BaseException | None) -> Iterator[BaseException]:
+    """The error and what led to it: the library hides causes as contexts."""
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
 
 
 def refusal(status: int, headers: httpx.Headers) -> Transient | Permanent:

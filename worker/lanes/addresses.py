@@ -30,6 +30,10 @@ class InvoiceAddresses:
         if len(self._orders) > self._kept:
             self._orders.popitem(last=False)
 
+    def is_known(self, address: str | None) -> bool:
+        """Whether a result with this address settled an order before: then it speaks of no other."""
+        return self.are_telling and address is not None and address in self._orders
+
     def is_repeat(self, lane: str, fingerprint: str | None, address: str | None) -> bool:
         """Whether a result for such an order can only be one that came before."""
         return self.are_telling and address is not None and self._orders.get(address) == (lane, fingerprint)

@@ -11,13 +11,13 @@ from typing_extensions import override
 from contracts.envelope import loads
 from contracts.failures import FailureCode
 from worker.flows import details
-from worker.flows.found import parts_of
+from worker.flows.found import parts_of, stored_invoice
 from worker.flows.vocabulary import Begin, DetailsFailed, Effect, FetchDetails, Input, ReadStored, StoredRead
 from worker.lanes.exchange import Exchange
 from worker.lanes.line import Line
 from worker.lanes.order import Access
 from worker.lanes.services import LaneServices
-from worker.records import Command, Stored, StoredFilter
+from worker.records import Command, StoredFilter
 
 
 class DetailsExchange(Exchange):
@@ -81,7 +81,7 @@ class DetailsExchange(Exchange):
             return StoredRead(0, ())
         total, stored = await self._insist(lambda: self._services.journal.stored(wanted))
         # The event must stay a message that everybody takes: the caller goes on at the next offset.
-        told = parts_of([_told(each) for each in stored], self._services.queries.event_bytes)[0]
+        told = parts_of([stored_invoice(each) for each in stored], self._services.queries.event_bytes)[0]
         return StoredRead(total, tuple(told))
 
     async def _filter(self) -> StoredFilter | None:
@@ -96,18 +96,3 @@ class DetailsExchange(Exchange):
         else:
             command = await journal.find_order(source, data["sellerIndentification"], data["orderNo"])
         return None if command is None else StoredFilter(source=source, command_key=command.key, **cut)
-
-
-def _told(stored: Stored) -> dict[str, Any]:
-    return {
-        "invoice": loads(stored.invoice.data),
-        "items": [] if stored.items is None else loads(stored.items),
-        "files": [
-            {"invoiceBasicInfoId": file.invoice_id, "type": file.type, "url": file.url}
-            | ({"countETicketNumbers": file.number} if file.number else {})
-            for file in stored.files
-        ],
-        "commandId": stored.command_id,
-        "commandState": stored.command_state,
-        "seenAt": stored.seen_at,
-    }

@@ -70,6 +70,8 @@ class Exchange(ABC):
         self._answer_was_lost = False
         self.has_looked_for_next = False
         """The lane has no other due command, but for what woke the line since."""
+        self.has_had_its_turn = False
+        """Other lanes wait, and this command took long enough: nothing more is taken on this one."""
         self._log = log.bind(command_id=command.id, command_source=command.source)
 
     async def run(self) -> Command | None:
@@ -236,6 +238,7 @@ class Exchange(ABC):
                 suspend=services.suspension,
             )
         )
+        crashpoint("login.counted")
         if account.suspended_until is not None and not accepted:
             self._log.error("account_suspended", refusals=account.refusals, until=account.suspended_until.isoformat())
 
@@ -247,6 +250,7 @@ class Exchange(ABC):
             )
         except JournalUnavailable as fault:
             self._log.warning("stray_not_kept", reason=str(fault))
+        crashpoint("stray.kept")
 
     # ---- durable steps -----------------------------------------------------------------------------
 
@@ -303,7 +307,7 @@ class Exchange(ABC):
         async def write() -> bool:
             nonlocal tries
             tries += 1
-            if ends and self._may_take_next():
+            if ends and not self.has_had_its_turn and self._may_take_next():
                 self._line.heed_wake()
                 written, self._next = await journal.record_and_next(step)
                 self.has_looked_for_next = written

@@ -16,10 +16,10 @@ log = structlog.get_logger(__name__)
 
 async def fetch(look_ups: InvoiceDetails, wanted: FetchDetails) -> Details:
     """All that is asked for, as much at once as the port allows. Raises `Transient`, and `Permanent` where no look-up
-    at all will be answered. An invoice whose items the gateway refuses has none: the others must not wait for it."""
+    at all will be answered."""
     answers = await asyncio.gather(
         look_ups.files(wanted.files_of, wanted.types) if wanted.files_of and wanted.types else _none(),
-        *(_items(look_ups, invoice_id, is_alone=len(wanted.items_of) == 1) for invoice_id in wanted.items_of),
+        *(_items(look_ups, invoice_id, may_lack=wanted.may_lack_items) for invoice_id in wanted.items_of),
         return_exceptions=True,
     )
     for answer in answers:
@@ -33,11 +33,11 @@ async def _none() -> tuple[dict[str, Any], ...]:
     return ()
 
 
-async def _items(look_ups: InvoiceDetails, invoice_id: str, *, is_alone: bool) -> tuple[dict[str, Any], ...]:
+async def _items(look_ups: InvoiceDetails, invoice_id: str, *, may_lack: bool) -> tuple[dict[str, Any], ...]:
     try:
         return await look_ups.items(invoice_id)
     except Permanent as fault:
-        if is_alone or fault.code is not FailureCode.HTTP_ERROR:
+        if not may_lack or fault.code is not FailureCode.HTTP_ERROR:
             raise
         log.warning("items_refused", reason=str(fault))
         return ()

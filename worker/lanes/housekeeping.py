@@ -57,6 +57,7 @@ class Housekeeping:
         journal, now = self._services.journal, self._services.clock.now()
         freed = await journal.reap(self._worker, now)
         if freed:
+            crashpoint("housekeeping.reaped")
             self._lanes_freed()
         late = [await self._fail_overdue(command) for command in await journal.overdue(now)]
         followed = [await self._answer_follower(following) for following in await journal.followers()]

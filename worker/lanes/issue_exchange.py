@@ -95,7 +95,7 @@ class IssueExchange(Exchange):
         is_ours = fits(invoice, shown.invoice)
         if is_ours and is_unmistakable(invoice, shown.invoice):
             return None
-        others = await self._late.meant(shown)
+        others = await self._insist(lambda: self._late.meant(shown))
         return "fits_several" if len(others) + is_ours > 1 else None
 
     # ---- acts ----------------------------------------------------------------------------------------

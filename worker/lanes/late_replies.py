@@ -32,24 +32,27 @@ class LateReplies:
         self._line = line
 
     async def meant(self, shown: ResultShown) -> Sequence[Command]:
-        """The unsettled commands of the lane that this result fits. None where the store does not answer: then the
-        result is kept, and the look-up finds what it spoke of."""
+        """The unsettled commands of the lane that this result fits. Raises `JournalUnavailable`."""
         if not self._line.may_have_unsettled:
             return ()
-        try:
-            unsettled = await self._services.journal.unsettled(self._line.lane)
-        except JournalUnavailable as fault:
-            log.warning("journal_unavailable", reason=str(fault))
-            return ()
+        unsettled = await self._services.journal.unsettled(self._line.lane)
         self._line.may_have_unsettled = bool(unsettled)
         return [command for command in unsettled if fits(loads(command.data)["invoice"], shown.invoice)]
 
     async def settle(self, shown: ResultShown) -> bool:
-        """Whether it spoke of exactly one unsettled command, which is settled by it now."""
-        meant = await self.meant(shown)
-        if len(meant) != 1:
+        """Whether it spoke of exactly one unsettled command, which is settled by it now. Not where the store does not
+        answer: then the result is kept, and the look-up finds what it spoke of."""
+        if self._services.addresses.is_known(shown.invoice_url):
             return False
-        command, now = meant[0], self._services.clock.now()
+        try:
+            meant = await self.meant(shown)
+            return len(meant) == 1 and await self._settle(meant[0], shown)
+        except JournalUnavailable as fault:
+            log.warning("late_reply_not_settled", reason=str(fault))
+            return False
+
+    async def _settle(self, command: Command, shown: ResultShown) -> bool:
+        now = self._services.clock.now()
         to, announcement = _ending(command, shown)
         is_issued = to is CommandState.COMPLETED
         settlement = Settlement(
@@ -61,13 +64,10 @@ class LateReplies:
             sought_at=next_look(self._services.looks.confirm, 0, now) if is_issued else None,
         )
         crashpoint("late.settled_next")
-        try:
-            settled = await self._services.journal.settle(settlement)
-        except JournalUnavailable as fault:
-            log.warning("late_reply_not_settled", command_id=command.id, reason=str(fault))
-            return False
+        settled = await self._services.journal.settle(settlement)
         crashpoint("late.settled_recorded")
         if settled:
+            self._services.addresses.settled(self._line.lane, command.fingerprint, shown.invoice_url)
             self._services.committed()
             self._services.hooks.settled(command.type, to, str(announcement.data.get("code", "")))
             log.info("command_settled", state=to, command_id=command.id, command_source=command.source, is_late=True)

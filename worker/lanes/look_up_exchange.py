@@ -10,11 +10,14 @@ from typing import ClassVar
 from typing_extensions import override
 
 from contracts.envelope import loads
+from contracts.failures import FailureCode
 from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
 from worker.flows.announce import events_of
 from worker.flows.evidence import Subject
+from worker.flows.looks import LookOutcome
+from worker.flows.matching import plain_code
 from worker.flows.vocabulary import AskPage, BoundRead, Effect, EndLookUp, Input, ReadBound, Settle
 from worker.lanes.line import Line
 from worker.lanes.order import Access, CredentialFault, read_login
@@ -47,6 +50,7 @@ class LookUpExchange(Asking):
             state=self._state,
             command=self._command,
             subjects=self._subjects,
+            company="" if self._login is None else self._login.login.company_code,
             timing=self._services.timing,
             looks=self._services.looks,
             rules=self._services.look_ups,
@@ -69,14 +73,23 @@ class LookUpExchange(Asking):
         fault = CredentialFault("nothing is sought")
         for command in reversed(sought):
             try:
-                login = read_login(loads(command.data), command, self._services.credentials)
+                access = self._read_access(command)
             except Permanent as error:
                 fault = CredentialFault(str(error))
                 self._log.warning("look_up_without_login", reason=str(error), sought=command.id)
             else:
-                self._login = Access(login, is_query=True)
+                self._login = access
                 return None
         return fault
+
+    def _read_access(self, command: Command) -> Access:
+        """A credential may name another account by now: the invoices that this one lists prove nothing, unless it is
+        of the seller's own company."""
+        access = Access(read_login(loads(command.data), command, self._services.credentials), is_query=True)
+        is_sellers = plain_code(access.login.company_code) == plain_code(command.seller or "")
+        if access.account != self._command.account and not is_sellers:
+            raise Permanent(FailureCode.CREDENTIAL_MISSING, "the credential names another account by now")
+        return access
 
     @override
     def _access(self) -> Access:
@@ -118,7 +131,7 @@ class LookUpExchange(Asking):
             settled = await self._insist(lambda: self._services.journal.settle(settlement))
         except NotResolvable:
             # Bound to another command since it was asked: the next look sees that.
-            settled, verdict = False, "bound"
+            settled, verdict = False, LookOutcome.BOUND
         crashpoint(f"look_up.{verdict}_recorded")
         self._services.hooks.looked_up(verdict)
         if not settled:
@@ -145,12 +158,12 @@ class LookUpExchange(Asking):
             raise LeaseLost("the lane has another holder")
 
 
-def _verdict(move: Settle) -> str:
+def _verdict(move: Settle) -> LookOutcome:
     """In one word, for the metric's label."""
     if move.invoice_number is not None:
-        return "found"
+        return LookOutcome.FOUND
     if move.to is CommandState.FAILED:
-        return "absent"
+        return LookOutcome.ABSENT
     if not move.announcements:
-        return "again"
-    return "unconfirmed" if move.to is CommandState.COMPLETED else "person"
+        return LookOutcome.AGAIN
+    return LookOutcome.UNCONFIRMED if move.to is CommandState.COMPLETED else LookOutcome.PERSON

@@ -62,7 +62,10 @@ class LaneRunner:
         """The lane's next command, and whether the journal was asked for it."""
         self._served += 1
         exchange = exchange_of(self._services, self.line, command, self._may_go_on)
-        return await exchange.run(), exchange.has_looked_for_next
+        following = await exchange.run()
+        if exchange.has_had_its_turn:
+            self._served = QUANTUM
+        return following, exchange.has_looked_for_next
 
     def _may_go_on(self) -> bool:
         services = self._services
@@ -79,6 +82,7 @@ class LaneRunner:
             if not has_looked:
                 self.line.heed_wake()
                 command = await self._services.journal.next_command(self._claim.lease, self._services.clock.now())
+                crashpoint("lane.looked")
                 if command is not None:
                     return command
             has_looked = False
@@ -100,15 +104,16 @@ class LaneRunner:
 
     async def _idle(self, until: float) -> bool:
         """True when woken. Anything the gateway says meanwhile is a surprise, and ends the session."""
-        try:
-            event = await self.line.listen(until, wakeable=True)
-        except (TimeoutError, Interruption):
-            return False
+        while True:
+            try:
+                event = await self.line.listen(until, wakeable=True)
+            except (TimeoutError, Interruption):
+                return False
+            if not isinstance(event, DownloadTold):
+                # A notice is unsolicited, and nobody knows how many come after a query (trap 72).
+                break
         if event is None:
             return True
-        if isinstance(event, DownloadTold):
-            # Unsolicited, and nobody knows how many come after a query (trap 72).
-            return await self._idle(until)
         if isinstance(event, Disconnected):
             log.info("idle_session_ended", reason=event.reason)
             return False
@@ -120,6 +125,7 @@ class LaneRunner:
         self._services.hooks.frame_ignored("unsolicited")
         if body is not None:
             await self._services.journal.keep_stray(self.line.lane, None, reason, body, self._services.clock.now())
+            crashpoint("stray.kept")
         return False
 
     async def _release(self) -> None:
@@ -134,6 +140,7 @@ class LaneRunner:
             except Exception:
                 log.exception("lane_not_released")
             else:
+                crashpoint("lane.released")
                 return
             if services.is_draining:
                 return

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import structlog
 
+from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.lanes.runner import LaneRunner
 from worker.lanes.services import LaneServices
@@ -82,6 +83,7 @@ class Scheduler:
         The lease is ended last, and only when every session is closed: the next holder may connect at once.
         """
         self._services.is_draining = True
+        crashpoint("drain.begun")
         for runner, _ in self._lanes.values():
             runner.line.wake()
         await self._wait_for_lanes(grace)
@@ -93,8 +95,10 @@ class Scheduler:
             task.cancel()
         await self._wait_for_lanes(ABANDON_TIME)
         self._is_retired = True
+        crashpoint("drain.lanes_over")
         try:
             await self._services.journal.retire(self._worker)
+            crashpoint("drain.retired")
         except JournalUnavailable as fault:
             log.warning("not_retired", reason=str(fault))
 

@@ -29,6 +29,7 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode, RejectionCode
 from worker.amqp.confirms import Verdict
 from worker.clock import Clock
+from worker.flows.looks import LookOutcome
 from worker.gateway.codec import IgnoredReason
 from worker.gateway.measuring import Operation
 from worker.records import Admission, Backlog
@@ -48,8 +49,7 @@ _STRAYS: Final = ("does_not_fit", "repeated", "unsolicited")
 _COPIES: Final = {"r": "reply", "t": "topic"}
 _OUTCOMES: Final = frozenset({*Outcome, *Admission})
 _OPERATIONS: Final = frozenset(get_args(Operation))
-_VERDICTS: Final = frozenset({"found", "again", "absent", "unconfirmed", "person", "bound"})
-"""What a look-up may mean for one command whose invoice is sought."""
+_LOOK_OUTCOMES: Final = frozenset(LookOutcome)
 
 
 def product_version() -> str:
@@ -94,8 +94,8 @@ class Metrics:
         # From the start: a counter that appears with its first event rises from nothing, and `increase` sees no rise.
         for code in RejectionCode:
             self._dead_letters.labels(code)
-        for verdict in _VERDICTS:
-            self._look_ups.labels(verdict)
+        for outcome in LookOutcome:
+            self._look_ups.labels(outcome)
         for reason in (*IgnoredReason, *_STRAYS):
             self._frames_ignored.labels(reason)
         for copy in _COPIES.values():
@@ -185,7 +185,7 @@ class Metrics:
     def looked_up(self, verdict: str) -> None:
         """The invoice of a command was looked for: found, again (later), absent, unconfirmed, person, or bound (to
         another meanwhile)."""
-        self._child(self._look_ups, _known(verdict, _VERDICTS)).inc()
+        self._child(self._look_ups, _known(verdict, _LOOK_OUTCOMES)).inc()
 
     def lease_lost(self) -> None:
         """This worker's right to its lanes ran out."""

@@ -13,13 +13,16 @@ from typing import Any, Final
 import structlog
 
 from contracts.envelope import loads, timestamp
-from contracts.events import IssuedInvoice, IssuedItem, Outcome
+from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.clock import Clock
+from worker.crashpoints import crashpoint
 from worker.errors import NotFound, NotResolvable, WorkerError
 from worker.flows.announce import Announcement, events_of, failure
+from worker.flows.endings import submitted_invoice
+from worker.flows.found import told_file
 from worker.ops.redaction import lane_digest
-from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_file, describe_stored, filter_of, filters_for
+from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for
 from worker.ports import OperatorJournal
 from worker.records import Command, CommandState, EventRecord, Settlement, UndeliverableReply
 
@@ -75,7 +78,7 @@ class Operations:
         for wanted in filters_for(names, LIST_MAX):
             _, found = await self._journal.stored(wanted)
             known.update(name for each in found for name in (each.invoice.invoice_id, each.invoice.number))
-            files |= {(file.invoice_id, file.type): describe_file(file) for each in found for file in each.files}
+            files |= {(file.invoice_id, file.type): told_file(file) for each in found for file in each.files}
         return {"files": [*files.values()], "unknown": [name for name in dict.fromkeys(names) if name not in known]}
 
     async def prune(self, before: str, *, dry_run: bool = False) -> dict[str, int]:
@@ -147,7 +150,9 @@ class Operations:
             events=events_of(command, [announcement], worker=self._worker, at=now),
             invoice_number=number,
         )
-        if not await self._journal.settle(settlement):
+        settled = await self._journal.settle(settlement)
+        crashpoint("operator.settled")
+        if not settled:
             raise NotResolvable(f"Command {command.id} changed meanwhile; look at its status and decide again.")
         lane = lane_digest(command.lane) if command.lane is not None else None
         log.info(
@@ -212,15 +217,8 @@ def describe_reply(reply: UndeliverableReply) -> dict[str, Any]:
 
 def _issued(command: Command, number: str) -> Announcement:
     """`completed` by a person's word: what was submitted, under the number the person found."""
-    submitted = loads(command.data).get("invoice", {})
-    known = {name: value for name, value in submitted.items() if name in IssuedInvoice.model_fields}
-    known["invoiceItems"] = [
-        {name: value for name, value in item.items() if name in IssuedItem.model_fields}
-        for item in submitted.get("invoiceItems", [])
-    ]
-    invoice = IssuedInvoice.model_validate({**known, "invoiceNumber": number})
-    data = {"invoice": invoice.model_dump(exclude_none=True), "invoiceUrl": None, "reconciled": True}
-    return Announcement(Outcome.COMPLETED, data)
+    invoice = submitted_invoice(loads(command.data).get("invoice", {}), number)
+    return Announcement(Outcome.COMPLETED, {"invoice": invoice, "invoiceUrl": None, "reconciled": True})
 
 
 def _not_issued(command: Command) -> Announcement:

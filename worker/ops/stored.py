@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-from contracts.envelope import loads, timestamp
+from contracts.envelope import timestamp
 from worker.errors import WorkerError
 from worker.flows.conditions import BEIJING
-from worker.records import FileRow, Stored, StoredFilter
+from worker.flows.found import stored_invoice
+from worker.records import Stored, StoredFilter
 
 INVOICE_NUMBER: Final = re.compile(r"[0-9]{20}")
 """A fully digitalised invoice has a number of 20 digits; the gateway's ids have 19 at most."""
@@ -56,25 +57,9 @@ def filters_for(names: Sequence[str], limit: int) -> list[StoredFilter]:
 
 def describe_stored(stored: Stored) -> dict[str, Any]:
     """An invoice for JSON, as `invoice.stored` tells it, and whose it is."""
-    return {
-        "userId": stored.user_id,
-        "invoice": loads(stored.invoice.data),
-        "items": loads(stored.items) if stored.items is not None else [],
-        "files": [describe_file(file) for file in stored.files],
-        "commandId": stored.command_id,
-        "commandState": None if stored.command_state is None else str(stored.command_state),
-        "seenAt": timestamp(stored.seen_at),
-    }
-
-
-def describe_file(file: FileRow) -> dict[str, Any]:
-    """Where a file is, in the words of the events."""
-    return {
-        "invoiceBasicInfoId": file.invoice_id,
-        "type": file.type,
-        "url": file.url,
-        "countETicketNumbers": file.number,
-    }
+    state = stored.command_state
+    told = stored_invoice(stored) | {"commandState": None if state is None else str(state)}
+    return {"userId": stored.user_id} | told | {"seenAt": timestamp(stored.seen_at)}
 
 
 def _day(text: str | None, option: str) -> date | None:

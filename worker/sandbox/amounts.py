@@ -36,6 +36,20 @@ def priced(items: Sequence[dict[str, Any]]) -> tuple[Line, ...]:
     return tuple(_line(item) for item in items)
 
 
+def printed(line: Line) -> tuple[str, ...]:
+    """The cells of a line as an invoice shows them: name, spec, unit, quantity, price, amount, rate, tax."""
+    return (
+        line.name,
+        line.spec,
+        line.unit,
+        f"{line.quantity.normalize():f}",
+        f"{line.unit_price.normalize():f}",
+        f"{line.amount:.2f}",
+        f"{TAX_RATE * 100:.0f}%",
+        f"{line.tax:.2f}",
+    )
+
+
 def cents(value: Decimal) -> Decimal:
     """Round to two decimals, half up, as invoices do."""
     return value.quantize(_CENT, ROUND_HALF_UP)

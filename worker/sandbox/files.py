@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from worker.sandbox.amounts import TAX_RATE, in_capitals
+from worker.sandbox.amounts import in_capitals, printed
 from worker.sandbox.ledger import Invoice
 
 FONT: Final = "SandboxHei"
@@ -118,18 +118,9 @@ def _lines(order: Any, *, buyer: tuple[str, str], seller: tuple[str, str]) -> tu
 def _items(invoice: Invoice, width: float) -> Any:
     aligned = (0, 0, 1, 2, 2, 2, 2, 2)
     rows = [[_text(word, _INK, align) for word, align in zip(_HEADINGS, aligned, strict=True)]]
-    for line in invoice.lines:
-        told = (
-            line.name,
-            line.spec,
-            line.unit,
-            f"{line.quantity.normalize():f}",
-            f"{line.unit_price.normalize():f}",
-            f"{line.amount:.2f}",
-            f"{TAX_RATE * 100:.0f}%",
-            f"{line.tax:.2f}",
-        )
-        rows.append([_text(text, align=align) for text, align in zip(told, aligned, strict=True)])
+    rows += [
+        [_text(text, align=align) for text, align in zip(printed(line), aligned, strict=True)] for line in invoice.lines
+    ]
     total = [_text("合　　计", _INK), "", "", "", "", _text(f"¥{invoice.total - invoice.tax:.2f}", align=2)]
     rows.append([*total, "", _text(f"¥{invoice.tax:.2f}", align=2)])
     return _table(rows, [width * share for share in _COLUMNS], grid=False, repeat=1)

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from worker.sandbox.amounts import TAX_RATE, in_capitals
+from worker.sandbox.amounts import in_capitals, printed
 from worker.sandbox.ledger import Invoice
 from worker.sandbox.xml_file import sound, xml
 
@@ -171,17 +171,7 @@ def _pages(invoice: Invoice) -> Iterator[_Page]:
 
 def _item_rows(invoice: Invoice) -> Iterator[list[list[str]]]:
     for line in invoice.lines:
-        told = (
-            line.name,
-            line.spec,
-            line.unit,
-            f"{line.quantity.normalize():f}",
-            f"{line.unit_price.normalize():f}",
-            f"{line.amount:.2f}",
-            f"{TAX_RATE * 100:.0f}%",
-            f"{line.tax:.2f}",
-        )
-        yield [_wrapped(text, width) for text, (_, _, width) in zip(told, _COLUMNS_MM, strict=True)]
+        yield [_wrapped(text, width) for text, (_, _, width) in zip(printed(line), _COLUMNS_MM, strict=True)]
 
 
 def _furnish(page: _Page, invoice: Invoice) -> None:

@@ -6,8 +6,7 @@ import aio_pika
 import asyncpg
 import pytest
 
-from deploy.provisioning.rabbitmq import BrokerControl
-from tests.servers import Broker
+from tests.servers import Broker, Control
 
 
 async def _publish_and_count(url: str, queue: str, number: int) -> int:
@@ -57,7 +56,7 @@ async def test_the_shared_broker_gives_each_test_a_prefix(amqp_url: str, amqp_pr
         await channel.declare_queue(reply_queue, passive=True)
 
 
-def test_the_shared_broker_takes_commands_of_rabbitmqctl(amqp_control: BrokerControl) -> None:
+def test_the_shared_broker_takes_commands_of_rabbitmqctl(amqp_control: Control) -> None:
     """Tests can ask the node about itself without holding the object that started it."""
     assert "/" in amqp_control.ctl("list_vhosts").split()
 

@@ -13,13 +13,15 @@ class FakeBroker:
 
     def __init__(self) -> None:
         self.bodies: list[bytes | None] = []
+        self.leaves_queues: list[bool] = []
         self.published: list[tuple[Order, str | None]] = []
         self.refusal: Exception | None = None
         self.unreachable: Exception | None = None
         self.letters: list[DeadLetter] = []
         self.sent_again: list[int] = []
 
-    async def listen(self) -> "tuple[str, asyncio.Queue[bytes | None]]":
+    async def listen(self, *, outlives: bool = False) -> "tuple[str, asyncio.Queue[bytes | None]]":
+        self.leaves_queues.append(outlives)
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         for body in self.bodies:
             queue.put_nowait(body)

@@ -129,6 +129,13 @@ async def test_the_reply_queue_is_private_and_its_end_is_told() -> None:
     assert await asyncio.wait_for(bodies.get(), 1) is None
 
 
+async def test_a_queue_that_is_left_behind_ends_by_itself() -> None:
+    channel = FakeChannel()
+    name, _ = await _broker(channel).listen(outlives=True)
+
+    assert channel.declared == [{"queue": name, "durable": True, "arguments": {"x-expires": 3_600_000}}]
+
+
 async def test_dead_letters_tell_who_buried_them_and_why() -> None:
     channel = FakeChannel(
         _message(1, {"x-fapiao-code": "invalid", "x-fapiao-reason": "no"}, message_id="a", app_id="erp"),

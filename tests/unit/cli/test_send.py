@@ -69,6 +69,18 @@ def test_whoever_does_not_leaves_with_the_final_event(run: Run, broker: FakeBrok
     assert "confirmed" not in run("send", file, "--type", "invoice.issue").stdout
 
 
+@pytest.mark.parametrize(("command", "outlives"), [("invoice.issue", True), ("invoice.query", False)])
+def test_the_number_that_comes_later_finds_the_queue_still_there(
+    run: Run, broker: FakeBroker, file: str, command: str, *, outlives: bool
+) -> None:
+    """Or every order would leave a reply that cannot be delivered."""
+    broker.bodies = [COMPLETED]
+
+    run("send", file, "--type", command)
+
+    assert broker.leaves_queues == [outlives]
+
+
 def test_events_are_shown_as_they_come_with_link_and_file(run: Run, broker: FakeBroker, file: str) -> None:
     broker.bodies = [QR, COMPLETED]
 

@@ -136,7 +136,8 @@ UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = $1 AND fing
 -- name: move_command
 -- One durable move with its events and their copies, in one statement. `submitting` is the compare-and-set that an
 -- invoice hangs on: the lease must still run, and the lane be this worker's own. Settlements give no epoch, but the
--- sequence that they read. A look-up that waits again goes behind the lane's other work again.
+-- sequence that they read. A look-up that waits again goes behind the lane's other work again. A step whose events are
+-- there already was written before, and its answer was lost.
 WITH moved AS (
     UPDATE command SET
         state = $2::text,
@@ -154,6 +155,7 @@ WITH moved AS (
         look_ups = look_ups + $24::integer,
         priority = CASE WHEN $2::text = 'waiting' AND type = 'look_up' THEN 2 ELSE priority END
     WHERE key = $1::bigint AND state = ANY ($8::text[]) AND ($9::bigint IS NULL OR epoch = $9::bigint)
+      AND ($4::integer = 0 OR last_sequence < $4::integer)
       AND ($19::integer IS NULL OR last_sequence = $19::integer)
       AND ($7::text IS NULL OR invoice_number IS NULL OR invoice_number = $7::text)
       AND ($2::text <> 'submitting'

@@ -118,7 +118,8 @@ UPDATE command SET state = 'held', due_at = NULL WHERE key = :key AND state = 'w
 UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = :lane AND fingerprint = :fingerprint;
 
 -- name: record_step
--- A look-up that waits again goes behind the lane's other work again.
+-- A look-up that waits again goes behind the lane's other work again. A step whose events are there already was written
+-- before, and its answer was lost.
 UPDATE command SET
     state = :to,
     due_at = :due_at,
@@ -131,7 +132,8 @@ UPDATE command SET
     progress = CASE WHEN :is_final THEN NULL ELSE coalesce(:progress, progress) END,
     deadline_at = coalesce(:deadline_at, deadline_at),
     priority = CASE WHEN :to = 'waiting' AND type = 'look_up' THEN 2 ELSE priority END
-WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0;
+WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
+  AND (:last_sequence = 0 OR last_sequence < :last_sequence);
 
 -- name: record_submission
 -- The one compare-and-set that an invoice hangs on: the lease must still run, and the lane be this worker's own.

@@ -1,0 +1,196 @@
+"""What must not cost more when there is more: counted in steps of the stores' own machines, not in time."""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.conformance.journal_builders import (
+    ACCOUNT,
+    NOW,
+    SECOND,
+    admit,
+    begin,
+    brought,
+    found,
+    new,
+    pdf,
+    seek,
+    step,
+    submit,
+)
+from tests.conformance.journal_stores import PostgresStore, SqliteStore
+from worker.journal import migrations, queries
+from worker.journal.postgres.pool import _SESSION
+from worker.journal.sqlite import SqliteJournal
+from worker.records import SUBMITTED, CommandState
+
+GRAIN = 10
+"""SQLite counts its steps in tens."""
+SMALL = {"worker", "account"}
+"""Tables of a row per process, or per tax-bureau account that was refused."""
+
+
+class Meter:
+    """Counts what an SQLite journal does: statements, and steps of its virtual machine."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+
+    async def steps(self, call: Callable[[], Awaitable[Any]]) -> int:
+        """How many steps this call takes, in grains."""
+        ticks = 0
+
+        def tick() -> int:
+            nonlocal ticks
+            ticks += 1
+            return 0
+
+        await self._journal._run(lambda s: s.connection.set_progress_handler(tick, GRAIN))
+        before = ticks
+        await call()
+        counted = ticks - before
+        await self._journal._run(lambda s: s.connection.set_progress_handler(None, 0))
+        return counted
+
+    async def statements(self, call: Callable[[], Awaitable[Any]]) -> list[str]:
+        """The statements of this call, without the transaction around them."""
+        seen: list[str] = []
+        await self._journal._run(lambda s: s.connection.set_trace_callback(seen.append))
+        await call()
+        await self._journal._run(lambda s: s.connection.set_trace_callback(None))
+        return [sql for sql in seen if not sql.startswith(("BEGIN", "COMMIT", "--"))]
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
+    store = SqliteStore(tmp_path / "journal.db")
+    opened = await store.open_with_worker("w1", timedelta(hours=1))
+    assert isinstance(opened, SqliteJournal)
+    yield opened
+    await store.close()
+
+
+async def fill(journal: SqliteJournal, first: int, last: int, **changes: Any) -> None:
+    """Commands on two hundred lanes."""
+    for start in range(first, last, 1000):
+        batch = [new(f"c{number}", lane=f"u{number % 200}", **changes) for number in range(start, start + 1000)]
+        await admit(journal, *batch)
+
+
+async def test_a_claim_costs_the_same_with_twenty_times_the_backlog(journal: SqliteJournal) -> None:
+    meter = Meter(journal)
+    await fill(journal, 0, 1000)
+    few = await meter.steps(lambda: journal.claim("w1", 20, NOW))
+    await fill(journal, 1000, 20_000)
+    many = await meter.steps(lambda: journal.claim("w1", 20, NOW))
+    assert many <= few * 1.2
+
+
+async def test_looking_for_what_is_sought_costs_by_lanes_not_by_commands(journal: SqliteJournal) -> None:
+    """Whatever a lane's account has waiting to be found, due or not, it is one probe."""
+    meter = Meter(journal)
+    for number in range(10):
+        await seek(journal, new(f"c{number}", lane=f"u{number}"))
+    assert await journal.reap("w1", NOW) == 10
+    few = await meter.steps(lambda: journal.reap("w1", NOW + SECOND))
+    await journal._run(lambda s: s.connection.execute(_COPIES))
+    assert (await journal.backlog(NOW)).sought == 2010
+    many = await meter.steps(lambda: journal.reap("w1", NOW + SECOND))
+    assert many <= few * 1.2
+
+
+_COPIES = """
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+INSERT INTO command (source, id, type, content_hash, state, lane, priority, received_at, correlation_id, account,
+                     sought_at)
+SELECT source, id || ' ' || i, type, '', state, lane, priority, received_at, '', account, sought_at
+FROM command, n WHERE sought_at IS NOT NULL
+"""
+
+
+async def test_an_issue_that_is_sought_takes_no_statement_more(journal: SqliteJournal) -> None:
+    meter = Meter(journal)
+    counts = []
+    plain_and_sought: list[dict[str, Any]] = [{}, {"sought_at": NOW, "account": ACCOUNT}]
+    for number, sought in enumerate(plain_and_sought):
+        claim = await begin(journal, new(f"c{number}", lane=f"u{number}"))
+        await submit(journal, claim)
+        done = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, **sought)
+        counts.append(len(await meter.statements(lambda done=done: journal.record_and_next(done))))  # type: ignore[misc]
+    assert counts[0] == counts[1]
+
+
+def _plans_of_sqlite() -> dict[str, list[str]]:
+    connection = sqlite3.connect(":memory:")
+    for migration in migrations.load("sqlite"):
+        connection.executescript(migration.sql)
+    plans = {}
+    for name, sql in queries.load("sqlite").items():
+        values = dict.fromkeys(re.findall(r":([a-z_]+)", sql))
+        plans[name] = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    connection.close()
+    return plans
+
+
+def test_no_statement_of_sqlite_walks_through_a_table() -> None:
+    """But through small ones, and where a person asks for a list of everything, newest first."""
+    walks = re.compile(r"^SCAN (?!CONSTANT|\()(\w+)(?! VIRTUAL)( LEFT-JOIN)?$")
+    own = {"holders", "pair", "n", "s", "h", "wanted", "g"}  # results of the statement's own parts
+    found = {
+        (name, walk[1])
+        for name, plan in _plans_of_sqlite().items()
+        for line in plan
+        if (walk := walks.match(line)) and walk[1] not in own | SMALL
+    }
+    assert found == {("list_commands", "c"), ("outbox_depth", "outbox")}
+
+
+async def test_no_statement_of_postgres_walks_through_a_table(postgres_url: str) -> None:
+    store = PostgresStore(postgres_url)
+    await store.open()
+    await store.close()
+    connection = await asyncpg.connect(postgres_url, server_settings=_SESSION)
+    walked = set()
+    for name, sql in queries.load("postgres").items():
+        count = max((int(number) for number in re.findall(r"\$(\d+)", sql)), default=0)
+        await connection.execute(f"PREPARE asked AS {sql}")
+        given = f"({', '.join(['NULL'] * count)})" if count else ""
+        plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked{given}")]
+        await connection.execute("DEALLOCATE asked")
+        walked |= {(name, table) for line in plan for table in re.findall(r"Seq Scan on (\w+)", line)}
+    await connection.close()
+    assert {(name, table) for name, table in walked if table not in SMALL} == set()
+
+
+async def test_a_page_of_any_size_is_four_round_trips(postgres_url: str) -> None:
+    store = PostgresStore(postgres_url)
+    journal = await store.open_with_worker("w1")
+    claim = await begin(journal, new("q", type="invoice.query"))
+    counts, named = [], set(queries.load("postgres").values())
+    for sequence, size in enumerate((10, 1000), 1):
+        rows = [found(f"{sequence}-{number}") for number in range(size)]
+        items = {row.invoice_id: b"[]" for row in rows}
+        findings = brought(*rows, items=items, files=tuple(pdf(row.invoice_id) for row in rows))
+        page = step(claim, CommandState.RUNNING, "page", first=sequence, findings=findings)
+        asked: list[str] = []
+        await _listen_to(journal, asked)
+        assert await journal.record(page)
+        counts.append(len([sql for sql in asked if sql in named]))
+    assert counts == [4, 4]
+    await store.close()
+
+
+async def _listen_to(journal: Any, asked: list[str]) -> None:
+    """Have every connection of the pool tell what it is asked from now on."""
+    pool = journal._connections._pool
+    connections = [await pool.acquire() for _ in range(pool.get_max_size())]
+    for connection in connections:
+        connection.add_query_logger(lambda record: asked.append(record.query))
+    await asyncio.gather(*(pool.release(connection) for connection in connections))

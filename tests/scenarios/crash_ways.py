@@ -1,0 +1,220 @@
+"""Ways through the worker that together pass every crash point, and what each must come to, whoever was killed on it.
+
+A way publishes its messages and says when it is over; the points that only it passes are listed with it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from tests.scenarios.stack import Stack, make_order, make_query
+from worker.sandbox.server import SandboxOptions
+
+ENDS = ("completed", "failed", "rejected")
+
+
+@dataclass(frozen=True)
+class Way:
+    """What is published, and the crash points on the way."""
+
+    name: str
+    publish: Callable[[Stack], Awaitable[Sequence[str]]]
+    """Returns the ids of the commands."""
+    points: tuple[str, ...]
+    ends: tuple[str, ...] = ENDS
+    """Each command comes to one of these."""
+    options: SandboxOptions = field(default_factory=lambda: SandboxOptions(qr="never"))
+    settings: dict[str, str] = field(default_factory=dict)
+    drains: bool = False
+    """The worker is told to stop once the commands are under way."""
+
+
+async def issue(stack: Stack) -> list[str]:
+    """A scan, a repeat of an order, a doubt, a retry, a refused login, a stray, bad input."""
+    stack.sandbox.faults.arm("handshake_503", user_id="user-retry", times=1)
+    orders = [
+        await stack.publish_order("user-1", orderNo="N-1"),
+        await stack.publish_order("user-1"),
+        await stack.publish_order("user-2", orderNo="N-1"),
+        await stack.publish_order("user-3", fault="other_invoice_first"),
+        await stack.publish_order("user-4", fault="dropped_after_issuing"),
+        await stack.publish_order("user-5", password="refuse-login"),
+        await stack.publish_order("user-retry"),
+    ]
+    await stack.publish("bad", b"not json")
+    return [*orders, "bad"]
+
+
+async def look(stack: Stack) -> list[str]:
+    """A number that is found, a refusal that is true, a doubt that is settled, one that is never listed, and one that a
+    person must decide."""
+    by_hand = make_order("twice", "user-5", fault="dropped_after_issuing")
+    stack.sandbox.ledger.issue("by-hand", by_hand["invoice"] | {"buyerBankShow": 0, "sellerBankShow": 0})
+    orders = [
+        await stack.publish_order("user-1"),
+        await stack.publish_order("user-2", fault="refused"),
+        await stack.publish_order("user-3", fault="dropped_after_issuing"),
+        await stack.publish_order("user-4", fault="never_listed"),
+    ]
+    await stack.publish("twice", by_hand)
+    return orders
+
+
+async def ask(stack: Stack) -> list[str]:
+    """Two pages with a download that fails once, files that are late, an issue that overtakes, and all that needs no
+    session."""
+    stack.sandbox.faults.arm("download_fails", user_id="user-1", times=1)
+    stack.sandbox.faults.arm("files_none", user_id="", times=1)
+    days = {"startInvoiceDate": "2024-01-01", "endInvoiceDate": "2024-12-31"}
+    await stack.publish("query", make_query("user-1", condition=days), type="invoice.query")
+    order = await stack.publish_order("user-1", command_id="overtaking")
+    login = make_query("user-2")
+    download = {"userId": "user-2", "login": login["login"], "date": "2024-04-12 10:10:10"}
+    await stack.publish("download", download, type="invoice.download")
+    await stack.publish("items", {"invoiceBasicInfoId": "1"}, type="invoice.items")
+    await stack.publish("files", {"invoiceIdList": ["1"]}, type="invoice.files")
+    await stack.publish("stored", {"commandId": order}, type="invoice.stored")
+    return [order, "query", "download", "items", "files", "stored"]
+
+
+async def answer_late(stack: Stack) -> list[str]:
+    """The result of the first order comes while the second one waits for its scan."""
+    first = await stack.publish_order("user-1", fault="result_late=4")
+    second = await stack.publish_order("user-1", fault="qr_never_scanned")
+    return [first, second]
+
+
+async def scan(stack: Stack) -> list[str]:
+    """Scans that take longer than the drain."""
+    return [await stack.publish_order(f"user-{number}", fault="qr_never_scanned") for number in range(2)]
+
+
+QUICK_DOUBT = {"FAPIAO_RECONCILE_SCHEDULE": "0.5s,0.5s", "FAPIAO_LEASE_SECONDS": "3"}
+
+WAYS = (
+    Way(
+        "issuing",
+        issue,
+        (
+            "intake.received",
+            "intake.committed",
+            "intake.acked",
+            "intake.dead_lettered",
+            "lane.claimed",
+            "lane.hung_up",
+            "lane.released",
+            "login.counted",
+            "stray.kept",
+            "issue.connected",
+            "issue.login_sent",
+            "issue.submitting_next",
+            "issue.submitting_recorded",
+            "issue.submitted",
+            "issue.scanning_next",
+            "issue.scanning_recorded",
+            "issue.completed_next",
+            "issue.completed_recorded",
+            "issue.failed_next",
+            "issue.failed_recorded",
+            "issue.in_doubt_next",
+            "issue.in_doubt_recorded",
+            "issue.waiting_next",
+            "issue.waiting_recorded",
+            "housekeeping.reaped",
+            "housekeeping.completed_next",
+            "housekeeping.completed_recorded",
+            "relay.published",
+            "relay.marked",
+        ),
+        ends=(*ENDS, "in_doubt"),
+        options=SandboxOptions(qr="always", auto_scan_seconds=0.2, login_delay_seconds=0.05),
+        settings={"FAPIAO_LEASE_SECONDS": "3"},
+    ),
+    Way(
+        "looking",
+        look,
+        (
+            "lane.looked",
+            "issue.checking_next",
+            "issue.checking_recorded",
+            "look_up.connected",
+            "look_up.page_asked",
+            "look_up.details_fetched",
+            "look_up.found_next",
+            "look_up.found_recorded",
+            "look_up.absent_next",
+            "look_up.absent_recorded",
+            "look_up.again_next",
+            "look_up.again_recorded",
+            "look_up.unconfirmed_next",
+            "look_up.unconfirmed_recorded",
+            "look_up.person_next",
+            "look_up.person_recorded",
+            "look_up.end_next",
+            "look_up.ended",
+        ),
+        ends=("confirmed", "unconfirmed", "failed"),
+        settings=QUICK_DOUBT
+        | {"FAPIAO_CONFIRM": "true", "FAPIAO_CONFIRM_DELAY_SECONDS": "0.5", "FAPIAO_CONFIRM_SCHEDULE": "0.5s"},
+    ),
+    Way(
+        "asking",
+        ask,
+        (
+            "query.connected",
+            "query.page_asked",
+            "query.download_asked",
+            "query.details_fetched",
+            "query.running_next",
+            "query.running_recorded",
+            "query.waiting_next",
+            "query.waiting_recorded",
+            "query.completed_next",
+            "query.completed_recorded",
+            "download.connected",
+            "download.download_asked",
+            "download.failed_next",
+            "download.failed_recorded",
+            "details.details_fetched",
+            "details.waiting_next",
+            "details.waiting_recorded",
+            "details.failed_next",
+            "details.failed_recorded",
+            "details.completed_next",
+            "details.completed_recorded",
+        ),
+        options=SandboxOptions(
+            qr="never", archive_count=15, archive_from=date(2024, 1, 1), archive_to=date(2024, 12, 31)
+        ),
+        settings={"FAPIAO_LEASE_SECONDS": "3"},
+    ),
+    Way(
+        "answered late",
+        answer_late,
+        ("late.settled_next", "late.settled_recorded"),
+        ends=(*ENDS, "in_doubt"),
+        settings={
+            "FAPIAO_LEASE_SECONDS": "3",
+            "FAPIAO_ANSWER_TIMEOUT_SECONDS": "2",
+            "FAPIAO_SCAN_TIMEOUT_SECONDS": "5",
+            "FAPIAO_RESULT_TIMEOUT_SECONDS": "0.5",
+        },
+    ),
+    Way(
+        "draining",
+        scan,
+        ("drain.begun", "drain.lanes_over", "drain.retired"),
+        ends=("in_doubt", "failed"),
+        settings=QUICK_DOUBT | {"FAPIAO_DRAIN_SECONDS": "0.5"},
+        drains=True,
+    ),
+)
+
+POINTS: tuple[tuple[Way, str], ...] = tuple((way, point) for way in WAYS for point in way.points)
+
+
+def stack_of(way: Way, new_stack: Callable[..., Stack]) -> Stack:
+    """A stack on which the way can be gone, quick to finish."""
+    options: dict[str, Any] = {"options": way.options, "settings": way.settings}
+    return new_stack(**options)

@@ -1,0 +1,75 @@
+"""No durable step without a crash point beside it, so that none is without a kill test (`tests/scenarios`)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITES = {
+    "admit",
+    "answer",
+    "claim",
+    "count_login",
+    "end_look_up",
+    "keep_stray",
+    "next_command",
+    "postpone",
+    "published",
+    "reap",
+    "record",
+    "record_and_next",
+    "release",
+    "retire",
+    "settle",
+    "undeliverable",
+}
+"""What writes to the journal, but for the lease: a crash after `register` or `renew` is a crash before the next one."""
+ELSEWHERE = {
+    ("worker/lanes/scheduler.py", "run_once"): "what was claimed passes lane.claimed",
+    ("worker/lanes/scheduler.py", "_give_back"): "a claim whose answer was lost; the next holder frees it as any other",
+    ("worker/lanes/exchange.py", "_write"): "_record, around it, has one before and one after",
+    ("worker/lanes/exchange.py", "write"): "the same: the act that _write insists on",
+    ("worker/lanes/issue_exchange.py", "_write"): "the same",
+    ("worker/intake/consumer.py", "_commit"): "its caller has one before and one after",
+}
+
+
+def writers() -> Iterator[tuple[str, str, bool]]:
+    """File, function, and whether a crash point stands in it, of every function that writes to the journal."""
+    for part in ("intake", "lanes", "outbox", "ops"):
+        for path in sorted((ROOT / "worker" / part).glob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.AsyncFunctionDef) and _writes(node):
+                    yield str(path.relative_to(ROOT)), node.name, _names(node, "crashpoint")
+
+
+def _writes(function: ast.AsyncFunctionDef) -> bool:
+    return any(
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in WRITES
+        and ast.unparse(call.func.value).endswith("journal")
+        for call in ast.walk(function)
+    )
+
+
+def _names(function: ast.AsyncFunctionDef, name: str) -> bool:
+    return any(
+        isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == name
+        for call in ast.walk(function)
+    )
+
+
+WRITERS = list(writers())
+
+
+@pytest.mark.parametrize(("path", "function", "has_one"), WRITERS, ids=[f"{path}:{name}" for path, name, _ in WRITERS])
+def test_every_durable_step_has_a_crash_point(path: str, function: str, has_one: bool) -> None:
+    assert has_one or (path, function) in ELSEWHERE
+
+
+def test_the_exceptions_are_still_there() -> None:
+    """One that has gone, or has got a crash point, leaves the list."""
+    assert {(path, name) for path, name, has_one in WRITERS if not has_one} == set(ELSEWHERE)
