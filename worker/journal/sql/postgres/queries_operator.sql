@@ -86,7 +86,7 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT
 -- Only the oldest are looked at: a large backlog must not make a scrape dear.
 SELECT min(p.due_at) AS at FROM (
     SELECT seq, command_key, destination, due_at FROM outbox
-    WHERE state = 'pending' AND due_at <= $1 ORDER BY seq LIMIT 1000
+    WHERE state = 'pending' AND due_at <= $1 ORDER BY seq LIMIT 10000
 ) AS p WHERE NOT EXISTS (SELECT 1 FROM outbox e WHERE e.command_key = p.command_key AND e.destination = p.destination
                          AND e.seq < p.seq AND e.state = 'pending');
 
