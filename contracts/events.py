@@ -232,6 +232,9 @@ class StoredCompleted(EventData):
 
     invoices: list[StoredInvoice]
     total: int = Field(description="how many there are; offset and limit cut out some")
+    commandState: str | None = Field(  # noqa: N815
+        description="where the command stands that commandId or orderNo named; null where there is none"
+    )
 
 
 _EVERY: dict[Outcome, type[EventData]] = {Outcome.REJECTED: Rejected, Outcome.FAILED: Failed}

@@ -210,7 +210,7 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
         {"orderNo": ORDER_NO, "sellerIndentification": _SELLER},
         {
             Outcome.REJECTED: _rejected("", "exactly one of commandId, orderNo and invoiceNumber must be given"),
-            Outcome.COMPLETED: (1, {"invoices": [_STORED], "total": 1}),
+            Outcome.COMPLETED: (1, {"invoices": [_STORED], "total": 1, "commandState": "completed"}),
             Outcome.FAILED: _failed(
                 FailureCode.DEADLINE_EXCEEDED, Stage.QUEUED, "the deadline passed before it was begun"
             ),

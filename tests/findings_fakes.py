@@ -36,6 +36,12 @@ class FakeFindings:
         self.items: dict[str, bytes] = {}
         self.files: dict[tuple[str, str], FileRow] = {}
 
+    def _enter(self, method: str) -> None:
+        """Outages come in here."""
+
+    async def _leave(self, method: str) -> None:
+        """And lost answers here."""
+
     def keep(self, command: Command, findings: Findings | None, at: datetime) -> None:
         """Store what a step brought."""
         if findings is None:
@@ -55,15 +61,18 @@ class FakeFindings:
         for lane, account in sorted(due, key=str):
             key = max(self.commands) + 1
             self.commands[key] = Command(
-                key=key, source="", id=f"{lane} {account}", type=LOOK_UP, state=CommandState.WAITING,
-                route=Route(None, ""), received_at=now, lane=lane, epoch=0, attempts=0, last_sequence=0, account=account,
+                key, "", f"{lane} {account}", LOOK_UP, CommandState.WAITING, Route(None, ""), now, lane,
+                epoch=0, attempts=0, last_sequence=0, account=account,
             )  # fmt: skip
         return len(due)
 
     async def sought(self, look_up: Command, limit: int) -> Sequence[Command]:
-        return [c for c in self.commands.values() if c.sought_at is not None and _same_place(c, look_up)][:limit]
+        self._enter("sought")
+        sought = [c for c in self.commands.values() if c.sought_at is not None and _same_place(c, look_up)]
+        return sorted(sought, key=lambda c: (c.submitted_at or c.received_at, c.key))[:limit]
 
     async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
+        self._enter("end_look_up")
         kept = self.commands.get(look_up.key)
         if kept is None or kept.epoch != lease.epoch or kept.state is not CommandState.RUNNING:
             return False
@@ -71,9 +80,11 @@ class FakeFindings:
         for command in list(self.commands.values()):
             if not_before and command.sought_at is not None and _same_place(command, look_up):
                 self.commands[command.key] = replace(command, sought_at=max(command.sought_at, not_before))
+        await self._leave("end_look_up")
         return True
 
     async def has_earlier(self, command: Command, now: datetime) -> bool:
+        self._enter("has_earlier")
         return any(
             c.lane == command.lane
             and c.state is CommandState.WAITING
@@ -83,29 +94,36 @@ class FakeFindings:
         )
 
     async def unsettled(self, lane: str) -> Sequence[Command]:
+        self._enter("unsettled")
         return [replace(c, secrets={}) for c in self.commands.values() if c.lane == lane and c.state in UNSETTLED]
 
     async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
+        self._enter("bound")
         return frozenset(numbers) & {c.invoice_number for c in self.commands.values() if c.invoice_number}
 
     async def unseen(self, command: Command, identities: Sequence[str]) -> frozenset[str]:
+        self._enter("unseen")
         return frozenset(identities) - set(self.links.get(command.key, ()))
 
     async def lacking(self, command: Command, after: str, limit: int) -> Sequence[FoundRow]:
+        self._enter("lacking")
         brought = self.links.get(command.key, {})
         return [row for identity, row in sorted(brought.items()) if row.lacks_files and identity > after][:limit]
 
     async def tally(self, command: Command, limit: int) -> tuple[int, Sequence[str]]:
+        self._enter("tally")
         ids = {row.invoice_id for row in self.links.get(command.key, {}).values()}
         lacking = await self.lacking(command, "", limit)
         return sum(invoice_id in ids for invoice_id, _ in self.files), [row.invoice_id for row in lacking]
 
     async def brought(self, source: str, invoice_ids: Sequence[str]) -> frozenset[str]:
+        self._enter("brought")
         return frozenset(invoice_ids) & {
             row.invoice_id for row, _ in self.invoices.values() if self._is_of(row, source)
         }
 
     async def stored(self, wanted: StoredFilter) -> tuple[int, Sequence[Stored]]:
+        self._enter("stored")
         fitting = [
             self._stored(user_id, row, seen_at)
             for (user_id, _), (row, seen_at) in sorted(self.invoices.items())
@@ -137,6 +155,7 @@ class FakeFindings:
         return is_issued or row.identity in self.links.get(command.key, {})
 
     async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
+        self._enter("find")
         return [
             replace(c, secrets={})
             for c in sorted(self.commands.values(), key=lambda c: -c.key)
@@ -144,6 +163,7 @@ class FakeFindings:
         ]
 
     async def find_order(self, source: str, seller: str, order_no: str) -> Command | None:
+        self._enter("find_order")
         named = [c for c in self.commands.values() if (c.source, c.seller, c.order_no) == (source, seller, order_no)]
         return replace(min(named, key=lambda c: c.key), secrets={}) if named else None
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
+from typing_extensions import override
 
 from contracts.failures import FailureCode
 from tests.findings_fakes import FakeFindings, rank
@@ -218,6 +219,7 @@ class FakeLaneJournal(FakeFindings):
         self.events.setdefault(command.key, []).extend(settlement.events)
         self.keep(command, settlement.findings, settlement.at)
         self.following = [one for one in self.following if one.follower.key != command.key]
+        await self._leave("settle")
         return True
 
     async def overdue(self, now: datetime, limit: int = 100) -> Sequence[Command]:
@@ -249,6 +251,7 @@ class FakeLaneJournal(FakeFindings):
 
     # ---- inside
 
+    @override
     def _enter(self, method: str) -> None:
         self.calls[method] += 1
         if self.down & {method, "*"}:
@@ -257,6 +260,7 @@ class FakeLaneJournal(FakeFindings):
             self.broken.discard(method)
             raise RuntimeError("a bug of the store")
 
+    @override
     async def _leave(self, method: str) -> None:
         if method in self.delays:
             await asyncio.sleep(self.delays[method])

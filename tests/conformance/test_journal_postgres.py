@@ -21,7 +21,7 @@ from tests.conformance.journal_stores import KEY, PostgresStore
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError, JournalUnavailable, SchemaOutdated
 from worker.journal import open_journal
-from worker.journal.postgres import PostgresJournal
+from worker.journal.postgres import PostgresJournal, lanes
 from worker.records import CommandState
 from worker.settings import Settings
 
@@ -161,3 +161,30 @@ async def _cut_connections(url: str) -> None:
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     await connection.close()
+
+
+async def test_a_worker_frozen_in_the_middle_of_a_statement_does_not_keep_its_locks(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server calls its session active, so no time-out of the server's ends it; whoever frees its lanes does."""
+    monkeypatch.setattr(lanes, "FROZEN_AFTER", timedelta(seconds=0.5))
+    journal = await store.open()
+    await journal.register("w-frozen", timedelta(seconds=1))
+    await admit(journal, new("c-1"))
+    assert len(await journal.claim("w-frozen", 1, NOW)) == 1
+    frozen = await asyncpg.connect(store.url, server_settings={"application_name": "fapiao-worker"})
+    await frozen.execute("BEGIN")
+    await frozen.execute("SELECT 1 FROM lane FOR UPDATE")
+    parse = b"\x00SELECT 1\x00\x00\x00"
+    frozen._transport.write(  # type: ignore[attr-defined]  # half a statement, as a frozen client leaves it
+        b"P" + (len(parse) + 4).to_bytes(4, "big") + parse + b"H\x00\x00\x00\x04"
+    )
+
+    await journal.register("w-next", LEASE)
+    async with asyncio.timeout(20):
+        while not (claims := await journal.claim("w-next", 1, NOW)):
+            await journal.reap("w-next", NOW)
+            await asyncio.sleep(0.1)
+
+    assert claims[0].command.id == "c-1"
+    frozen.terminate()

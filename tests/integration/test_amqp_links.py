@@ -1,8 +1,6 @@
 """Links that die without a word (traps E12 and E18): found by heartbeat and time-outs, and replaced."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -10,6 +8,7 @@ import pytest
 
 from tests.fakes import FakeOutboxJournal
 from tests.integration.messaging import outbox_row, running, take, until
+from tests.scenarios.proxy import proxied
 from worker.amqp import connections
 from worker.amqp.connections import Address, open_link
 from worker.amqp.topology import Topology
@@ -18,61 +17,6 @@ from worker.errors import BrokerLost
 from worker.outbox.publisher import Publisher
 from worker.outbox.relay import Relay
 from worker.records import Copy
-
-
-class StallingProxy:
-    """A TCP proxy that can stop passing bytes on without closing anything."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
-        self._flowing = asyncio.Event()
-        self._flowing.set()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[int]:
-        """Serve; yields the port."""
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        try:
-            yield server.sockets[0].getsockname()[1]
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def stall(self) -> None:
-        """Half-open from now on, for connections old and new."""
-        self._flowing.clear()
-
-    def flow(self) -> None:
-        """New connections work again; stalled ones have lost nothing but time."""
-        self._flowing.set()
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(*self._target)
-        for source, sink in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._pump(source, sink))
-            self._tasks.add(task)
-
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(OSError):
-                while data := await source.read(65536):
-                    await self._flowing.wait()
-                    sink.write(data)
-                    await sink.drain()
-        finally:
-            sink.close()
-
-
-@contextlib.asynccontextmanager
-async def proxied(url: str) -> AsyncIterator[tuple[StallingProxy, str]]:
-    parts = urlsplit(url)
-    proxy = StallingProxy(parts.hostname or "127.0.0.1", parts.port or 5672)
-    async with proxy.serving() as port:
-        user, _, _ = parts.netloc.rpartition("@")
-        yield proxy, f"amqp://{user}@127.0.0.1:{port}{parts.path}"
 
 
 async def test_a_half_open_link_is_found_and_what_was_in_flight_is_sent_again(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -13,6 +12,7 @@ from tests.fakes import FakeIntakeJournal, FakeOutboxJournal
 from tests.integration.messaging import (
     broker_channel,
     depth,
+    elect_leaders,
     outbox_row,
     publish_command,
     running,
@@ -108,15 +108,6 @@ async def survive(parts: Parts, outage: Callable[[], object]) -> None:
 
 async def _is_empty(parts: Parts) -> bool:
     return await depth(parts.url, parts.topology.issue_queue) == 0
-
-
-def elect_leaders(broker: Broker) -> None:
-    """A lone 3.10 node leaves a quorum queue without a leader for ever when a client calls it in the first 300 ms after
-    a start (rabbitmq-server issue 10070, seen with any client): the broker's own fault, mended by the operator."""
-    queues = "amqqueue:get_type(Q) =:= rabbit_quorum_queue"
-    for _ in range(2):  # a client that calls between the start and the first time needs the second
-        time.sleep(1)
-        broker.ctl("eval", f"[ra:trigger_election(amqqueue:get_pid(Q)) || Q <- rabbit_amqqueue:list(), {queues}].")
 
 
 async def test_a_broker_restart_loses_nothing(own_rabbit: Broker, parts: Parts) -> None:

@@ -155,12 +155,13 @@ class Stack:
     folder: Path
     options: SandboxOptions = field(default_factory=lambda: SandboxOptions(qr="never"))
     settings: dict[str, str] = field(default_factory=dict)
+    sandbox_type: type[Sandbox] = Sandbox
     workers: list[WorkerProcess] = field(default_factory=list)
     events: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     messages: list[aio_pika.abc.AbstractIncomingMessage] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
-        self.sandbox = Sandbox(self.options)
+        self.sandbox = self.sandbox_type(self.options)
         await self.sandbox.start()
         self.connection: AbstractRobustConnection = await aio_pika.connect_robust(self.amqp_url)
         self.channel: AbstractChannel = await self.connection.channel(publisher_confirms=True)
@@ -215,11 +216,13 @@ class Stack:
     def start_worker(self, **settings: str) -> WorkerProcess:
         """Start a worker; it need not be ready yet. Keywords are settings, in capitals without the prefix."""
         given = {f"FAPIAO_{name.upper()}": value for name, value in settings.items()}
+        return self.start_process([sys.executable, "-m", "worker", "run"], self.environment(**given))
+
+    def start_process(self, command: Sequence[str], environment: dict[str, str]) -> WorkerProcess:
+        """Start what works on the queue, its log in a file of its own; killed at the end of the test."""
         log_path = self.folder / f"worker-{len(self.workers)}.log"
         with log_path.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "worker", "run"], cwd=ROOT, env=self.environment(**given), stdout=log, stderr=log
-            )
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         worker = WorkerProcess(process, log_path)
         self.workers.append(worker)
         return worker

@@ -46,6 +46,7 @@ def sandbox(  # noqa: PLR0913, PLR0917  one parameter per option
     auto_scan: Annotated[float | None, typer.Option(metavar="SECONDS", help="Scan by itself after so long.")] = None,
     ledger: Annotated[Path | None, typer.Option(metavar="PATH", help="Keep the books in this file.")] = None,
     public_url: Annotated[str | None, typer.Option(help="How phones reach it, for QRs and file addresses.")] = None,
+    archive_count: Annotated[int, typer.Option(metavar="N", help="Invoices of 2024 for every company.", min=0)] = 0,
 ) -> None:
     """Run a stand-in for the vendor's gateway. Nothing issued there is a tax invoice."""
     with explained():
@@ -59,6 +60,7 @@ def sandbox(  # noqa: PLR0913, PLR0917  one parameter per option
             qr=qr.value,
             auto_scan_seconds=auto_scan,
             ledger_path=ledger,
+            archive_count=archive_count,
         )
 
         def announce(running: Any) -> None:

@@ -143,7 +143,7 @@ def _completed(at: Situation, data: dict[str, Any], details: Details) -> Next:
 
 
 def _stored(at: Situation, given: StoredRead) -> Next:
-    data = {"invoices": list(given.invoices), "total": given.total}
+    data = {"invoices": list(given.invoices), "total": given.total, "commandState": given.command_state}
     return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
 
 

@@ -118,6 +118,8 @@ class StoredRead:
 
     total: int
     invoices: tuple[dict[str, Any], ...]
+    command_state: CommandState | None = None
+    """Where the command stands that was named, if one was and there is."""
 
 
 @dataclass(frozen=True, slots=True)

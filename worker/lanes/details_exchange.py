@@ -76,23 +76,27 @@ class DetailsExchange(Exchange):
                 return await super()._perform_one(effect)
 
     async def _read_stored(self) -> StoredRead:
-        wanted = await self._insist(self._filter)
-        if wanted is None:
+        """Among what the command's own source issued or brought."""
+        data, source = self._data, self._command.source
+        named = None if "invoiceNumber" in data else await self._insist(self._find_named)
+        if named is None and "invoiceNumber" not in data:
             return StoredRead(0, ())
+        wanted = StoredFilter(
+            source=source,
+            number=data.get("invoiceNumber"),
+            command_key=None if named is None else named.key,
+            limit=data["limit"],
+            offset=data["offset"],
+        )
         total, stored = await self._insist(lambda: self._services.journal.stored(wanted))
         # The event must stay a message that everybody takes: the caller goes on at the next offset.
         told = parts_of([stored_invoice(each) for each in stored], self._services.queries.event_bytes)[0]
-        return StoredRead(total, tuple(told))
+        return StoredRead(total, tuple(told), None if named is None else named.state)
 
-    async def _filter(self) -> StoredFilter | None:
-        """What the command names, among what its own source issued or brought; None where there is no such command."""
+    async def _find_named(self) -> Command | None:
+        """The command that `commandId` or `orderNo` names."""
         data, source, journal = self._data, self._command.source, self._services.journal
-        cut = {"limit": data["limit"], "offset": data["offset"]}
-        if "invoiceNumber" in data:
-            return StoredFilter(source=source, number=data["invoiceNumber"], **cut)
         if "commandId" in data:
             found = await journal.find(data["commandId"], source)
-            command = found[0] if found else None
-        else:
-            command = await journal.find_order(source, data["sellerIndentification"], data["orderNo"])
-        return None if command is None else StoredFilter(source=source, command_key=command.key, **cut)
+            return found[0] if found else None
+        return await journal.find_order(source, data["sellerIndentification"], data["orderNo"])

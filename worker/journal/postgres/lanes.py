@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 TWINS_MAX = 50
 """Rounds of setting commands to `held` in one look, so that a long row of them does not hold the transaction."""
 _ALL = 1_000_000
+FROZEN_AFTER = timedelta(seconds=15)
+"""As the pool's time-out for idle transactions, which does not see a worker frozen in the middle of a statement."""
 
 
 async def register(statements: Statements, worker: str, lease: timedelta, now: datetime) -> None:
@@ -42,6 +44,8 @@ async def reap(statements: Statements, worker: str, now: datetime, limit: int) -
     """See `LaneJournal.reap`. Any holder or owner without a lease counts as dead, whoever it was."""
     await statements.run("expire_workers")
     dead = [row["id"] for row in await statements.all("dead_holders")]
+    if dead:
+        await statements.run("end_frozen_sessions", FROZEN_AFTER)
     moved = await _free_lanes(statements, dead, now, limit) if dead else 0
     delayed = await statements.all("lock_delayed_lanes", now, max(limit - moved, 0))
     if delayed:

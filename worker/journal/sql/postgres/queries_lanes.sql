@@ -28,6 +28,14 @@ WITH RECURSIVE holders (id) AS (
 )
 SELECT id FROM holders WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = holders.id);
 
+-- name: end_frozen_sessions
+-- A worker frozen between two messages of the protocol keeps its transaction and its locks, and as the server calls it
+-- active, no time-out for idle ones ends it. It is ended after the same time.
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND application_name = 'fapiao-worker'
+  AND pid <> pg_backend_pid() AND state = 'active' AND wait_event = 'ClientRead'
+  AND xact_start < clock_timestamp() - $1::interval;
+
 -- name: lock_held_lanes
 SELECT lane FROM lane WHERE holder = ANY($1::text[]) ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED;
 

@@ -1,0 +1,386 @@
+"""The look-up flow: every pair of phase and input, and what no sequence of inputs can break."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import MOMENT, make_command, make_found, make_page
+from tests.lane_fakes import make_file
+from tests.unit.flows.submissions import issued, listed, subject
+from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, read, seen
+from worker.flows.conditions import BEIJING
+from worker.flows.decisions import Decision
+from worker.flows.evidence import Found, Subject
+from worker.flows.look_up import (
+    FILE_TYPES,
+    PAGE_SIZE,
+    TRANSITIONS,
+    LookUpRules,
+    LookUpState,
+    Next,
+    Phase,
+    Situation,
+    decide,
+)
+from worker.flows.looks import Looks
+from worker.flows.vocabulary import (
+    AskPage,
+    Begin,
+    BoundRead,
+    CloseSession,
+    Connect,
+    Connected,
+    ConnectFailed,
+    ConnectionLost,
+    CountLogin,
+    Details,
+    DetailsFailed,
+    DetailsFetched,
+    Draining,
+    Effect,
+    EndLookUp,
+    FetchDetails,
+    Input,
+    PageRead,
+    ReadBound,
+    Record,
+    Settle,
+    Submit,
+    TimedOut,
+)
+from worker.ports import LoginAnswered, PageShown, QueryRefused
+from worker.records import LOOK_UP, CommandState
+
+P, S = Phase, CommandState
+MINUTE = timedelta(minutes=1)
+LOOKS = Looks(confirm=(MINUTE,) * 2, doubt=(MINUTE,) * 2, refusal=(MINUTE,) * 2)
+RULES = LookUpRules(page=timedelta(seconds=119), skew=timedelta(minutes=5), max_pages=9)
+FOUND = listed(1)
+
+
+def situation(state: LookUpState | None = None, **fields: Any) -> Situation:
+    defaults: dict[str, Any] = {
+        "command": make_command(key=9, type=LOOK_UP),
+        "subjects": (subject(),),
+        "company": "91330701MA2M37T86L",
+        "timing": TIMING,
+        "looks": LOOKS,
+        "rules": RULES,
+        "now": MOMENT + MINUTE,
+        "chance": 1.0,
+    }
+    return Situation(state=state or LookUpState(), **{**defaults, **fields})
+
+
+def standing(phase: Phase) -> LookUpState:
+    """A look that has read its list, with the one invoice that is sought."""
+    return LookUpState(phase, candidates=(FOUND,), listed=frozenset({FOUND["countETicketNumbers"]}))
+
+
+def run(*given_: Input, state: LookUpState | None = None, **fields: Any) -> list[Next]:
+    """The decisions, one after the other."""
+    decisions: list[Next] = []
+    for each in given_:
+        state = decisions[-1].state if decisions else state
+        decisions.append(decide(situation(state, **fields), each))
+    return decisions
+
+
+def settlements(decision: Next) -> list[Settle]:
+    return [effect for effect in decision.effects if isinstance(effect, Settle)]
+
+
+PUT_OFF = Expected(P.ENDED, (EndLookUp, CloseSession))
+LEFT = Expected(P.ENDED, (CloseSession,))
+EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
+    (P.TAKEN, Begin): Expected(P.CONNECTING, (Connect,)),
+    (P.TAKEN, Draining): LEFT,
+    (P.CONNECTING, Connected): Expected(P.ASKED, (AskPage,), timer=RULES.page),
+    (P.CONNECTING, ConnectFailed): PUT_OFF,
+    (P.CONNECTING, Draining): LEFT,
+    (P.ASKED, LoginAnswered): Expected(P.ASKED, (CountLogin,)),
+    (P.ASKED, PageRead): Expected(P.BOUND, (CountLogin, ReadBound)),
+    (P.ASKED, QueryRefused): PUT_OFF,
+    (P.ASKED, ConnectionLost): PUT_OFF,
+    (P.ASKED, TimedOut): PUT_OFF,
+    (P.ASKED, Draining): LEFT,
+    (P.BOUND, BoundRead): Expected(P.DETAILS, (FetchDetails,)),
+    (P.BOUND, Draining): LEFT,
+    (P.DETAILS, DetailsFetched): Expected(P.ENDED, (Settle, EndLookUp)),
+    (P.DETAILS, DetailsFailed): Expected(P.ENDED, (Settle, EndLookUp)),
+    (P.DETAILS, Draining): LEFT,
+}
+
+
+def test_table_and_expectation_name_the_same_pairs() -> None:
+    assert set(TRANSITIONS) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+@pytest.mark.parametrize("kind", list(EXAMPLES), ids=lambda kind: kind.__name__)
+def test_pair(phase: Phase, kind: type[Input]) -> None:
+    """A pair of the table leads where the table says; any other changes nothing."""
+    state = standing(phase)
+    if phase is P.DETAILS:
+        state = replace(state, told=((1, Found(FOUND)),))
+    at = situation(state)
+
+    decision = decide(at, EXAMPLES[kind])
+
+    expected = EXPECTED.get((phase, kind))
+    if expected is None:
+        assert decision == Decision(at.state)
+        return
+    assert seen(decision) == expected
+
+
+# ---- the question --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("oldest", "now", "days"),
+    [
+        (datetime(2026, 1, 3, 12, tzinfo=BEIJING), datetime(2026, 1, 3, 12, 1, tzinfo=BEIJING), (2, 3)),
+        (datetime(2026, 1, 3, 0, 0, 1, tzinfo=BEIJING), datetime(2026, 1, 3, 0, 1, tzinfo=BEIJING), (2, 3)),
+        (datetime(2026, 1, 3, 23, 59, tzinfo=BEIJING), datetime(2026, 1, 4, 0, 1, tzinfo=BEIJING), (2, 4)),
+    ],
+)
+def test_days_are_beijings_and_begin_the_day_before(oldest: datetime, now: datetime, days: tuple[int, int]) -> None:
+    sought = (subject(1, submitted_at=oldest), subject(2, submitted_at=now))
+
+    (decision,) = run(Begin(session_is_open=True), subjects=sought, now=now)
+
+    assert decision.effects == (AskPage(date(2026, 1, days[0]), date(2026, 1, days[1]), 1),)
+
+
+def test_hundred_submissions_cost_one_question() -> None:
+    sought = tuple(issued(key) for key in range(1, 101))
+
+    decisions = run(Begin(session_is_open=True), read(make_page()), subjects=sought)
+
+    asked = [effect for decision in decisions for effect in decision.effects if isinstance(effect, AskPage)]
+    assert len(asked) == 1
+
+
+def test_nothing_that_is_sought_ends_the_look_without_a_session() -> None:
+    (decision,) = run(Begin(session_is_open=False, credential_fault="nothing is sought"), subjects=())
+
+    assert decision.effects == (EndLookUp(),)
+
+
+# ---- what could not be seen ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_", "seconds"),
+    [
+        (Begin(session_is_open=False, credential_fault="gone"), 60),
+        (Begin(session_is_open=False, suspended_until=MOMENT + timedelta(minutes=11)), 600),
+        (ConnectFailed("refused"), 60),
+        (ConnectFailed("busy", retry_after=timedelta(minutes=7)), 420),
+        (LoginAnswered(accepted=False), 60),
+        (QueryRefused(), 60),
+        (TimedOut(), 60),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_look_that_saw_nothing_is_put_off_and_counts_for_nothing(given_: Input, seconds: int) -> None:
+    phase = {Begin: P.TAKEN, ConnectFailed: P.CONNECTING}.get(type(given_), P.ASKED)
+
+    (decision,) = run(given_, state=LookUpState(phase))
+
+    assert EndLookUp(MOMENT + MINUTE + timedelta(seconds=seconds)) in decision.effects
+    assert not settlements(decision)
+
+
+def test_login_that_is_refused_is_counted() -> None:
+    (decision,) = run(LoginAnswered(accepted=False), state=LookUpState(P.ASKED))
+
+    assert decision.effects[0] == CountLogin(accepted=False)
+
+
+def test_drain_leaves_the_look_to_the_next_holder() -> None:
+    (decision,) = run(Draining(), state=standing(P.BOUND))
+
+    assert decision.effects == (CloseSession(),)
+
+
+# ---- the list ------------------------------------------------------------------------------------------
+
+
+def other(number: int) -> dict[str, Any]:
+    """Somebody else's invoice."""
+    return make_found(number, buyerName="other")
+
+
+def full(first: int, **paging: Any) -> PageShown:
+    """A page of them."""
+    rows = map(other, range(first, first + PAGE_SIZE))
+    return make_page(*rows, **{"has_next": None, **paging})
+
+
+@pytest.mark.parametrize(
+    ("pages", "is_whole"),
+    [
+        ([make_page(total=0)], True),
+        ([make_page()], True),
+        ([full(1, has_next=True), full(101, has_next=False)], True),
+        ([full(1), make_page(other(101))], True),
+        ([full(1, total=101), make_page(other(101), total=101)], True),
+        ([full(1, total=101), make_page(other(100), total=101)], False),
+        ([full(1, total=150), full(1, total=150)], False),
+        ([full(1, total=100, has_next=True), full(1, total=100, has_next=True)], True),
+        ([full(1), full(1)], False),
+        ([full(1, total=150), make_page(total=150)], False),
+        ([make_page(other(1), unreadable=1)], False),
+        ([make_page(other(1), total=1, unreadable=1)], False),
+        ([full(n * 100 + 1) for n in range(9)], False),
+    ],
+    ids=[
+        "nothing",
+        "nothing, and no total",
+        "to the end",
+        "to the last page by its size",
+        "to the total",
+        "a row came twice and one never",
+        "one page again and again",
+        "one page again, but all of it",
+        "one page again, and no total",
+        "empty before the total",
+        "a row that cannot be read",
+        "a row that cannot be read, beside the total",
+        "as many pages as are asked for at most",
+    ],
+)
+def test_absence_is_proof_only_from_a_whole_list(pages: list[PageShown], is_whole: bool) -> None:
+    decisions = run(
+        Begin(session_is_open=True),
+        *map(read, pages),
+        BoundRead(frozenset()),
+        subjects=(subject(look_ups=9),),
+    )
+
+    assert decisions[-2].state.is_whole is is_whole
+    (move,) = settlements(decisions[-1])
+    assert move.to is (S.FAILED if is_whole else S.IN_DOUBT)
+
+
+@pytest.mark.parametrize(("company", "is_proof"), [("91330701-ma2m37t86l", True), ("91330701MA2M37T86X", False)])
+def test_absence_is_proof_only_in_the_sellers_own_list(company: str, is_proof: bool) -> None:
+    decisions = run(
+        Begin(session_is_open=True),
+        read(make_page()),
+        BoundRead(frozenset()),
+        subjects=(subject(look_ups=9),),
+        company=company,
+    )
+
+    (move,) = settlements(decisions[-1])
+    assert move.to is (S.FAILED if is_proof else S.IN_DOUBT)
+
+
+def test_only_what_could_be_somebodys_is_kept_of_the_list() -> None:
+    decisions = run(Begin(session_is_open=True), read(full(1)), read(make_page(make_found(101), FOUND)))
+
+    assert [row["countETicketNumbers"] for row in decisions[-1].state.candidates] == [
+        make_found(101)["countETicketNumbers"],
+        FOUND["countETicketNumbers"],
+    ]
+    assert decisions[-1].effects[-1] == ReadBound(
+        (make_found(101)["countETicketNumbers"], FOUND["countETicketNumbers"])
+    )
+
+
+# ---- the end -------------------------------------------------------------------------------------------
+
+
+def test_files_of_what_was_found_are_fetched_and_told() -> None:
+    decisions = run(
+        Begin(session_is_open=True),
+        read(make_page(FOUND)),
+        BoundRead(frozenset()),
+        DetailsFetched(Details(files=(make_file(FOUND["id"], "pdf"),))),
+    )
+
+    assert decisions[2].effects == (FetchDetails(files_of=(FOUND["id"],), types=FILE_TYPES),)
+    (move,) = settlements(decisions[3])
+    assert move.announcements[-1].data["files"] == [make_file(FOUND["id"], "pdf")]
+
+
+@pytest.mark.parametrize("given_", [DetailsFailed("503"), DetailsFetched(Details())])
+def test_number_is_told_even_where_its_files_cannot_be_had(given_: Input) -> None:
+    decisions = run(Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset()), given_)
+
+    (move,) = settlements(decisions[-1])
+    assert (move.invoice_number, move.announcements[-1].data["files"]) == (FOUND["countETicketNumbers"], [])
+
+
+def test_number_that_belongs_to_another_is_not_taken() -> None:
+    decisions = run(
+        Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset({FOUND["countETicketNumbers"]}))
+    )
+
+    (move,) = settlements(decisions[-1])
+    assert (move.to, move.invoice_number) == (S.IN_DOUBT, None)
+
+
+def test_session_is_kept_after_a_look_that_saw_something() -> None:
+    decisions = run(Begin(session_is_open=True), read(make_page()), BoundRead(frozenset()))
+
+    assert CloseSession() not in decisions[-1].effects
+
+
+# ---- what no sequence of inputs can break --------------------------------------------------------------
+
+SOUGHT: tuple[Subject, ...] = (subject(1), issued(2), subject(3, state=S.CHECKING))
+inputs: st.SearchStrategy[Input] = st.one_of(
+    st.builds(Begin, session_is_open=st.booleans(), credential_fault=st.sampled_from([None, None, "x"])),
+    st.lists(st.integers(1, 4), max_size=3).map(lambda ns: read(make_page(*map(listed, ns)))),
+    st.lists(st.integers(1, 4), max_size=3).map(lambda ns: read(make_page(*map(listed, ns), has_next=True))),
+    st.sampled_from([BoundRead(frozenset()), BoundRead(frozenset({FOUND["countETicketNumbers"]}))]),
+    st.sampled_from([Connected(), ConnectFailed("x"), ConnectionLost("x"), TimedOut(), Draining(), QueryRefused()]),
+    st.sampled_from([DetailsFetched(Details()), DetailsFailed("x")]),
+    st.builds(LoginAnswered, st.booleans()),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from([P.TAKEN, P.CONNECTING, P.ASKED, P.BOUND]), st.lists(inputs, max_size=40))
+def test_no_sequence_of_inputs_breaks_a_promise(start: Phase, steps: list[Input]) -> None:
+    """Nothing is ever submitted or recorded, each submission is moved once at most, and only with the end of the look;
+    a look that is put off moves nobody."""
+    state, effects = LookUpState(start), list[Effect]()
+    for given_ in steps:
+        decision = decide(situation(state, subjects=SOUGHT), given_)
+        if state.has_ended:
+            assert decision == Decision(state)
+        effects += decision.effects
+        state = decision.state
+
+    assert not any(isinstance(effect, Submit | Record) for effect in effects)
+    moved = Counter(effect.command.key for effect in effects if isinstance(effect, Settle))
+    ends = [effect for effect in effects if isinstance(effect, EndLookUp)]
+    assert len(ends) <= 1
+    assert set(moved.values()) <= {1}
+    assert set(moved) in (set(), {1, 2, 3})
+    if moved:
+        assert ends == [EndLookUp()]
+        numbers = [effect.invoice_number for effect in effects if isinstance(effect, Settle) and effect.invoice_number]
+        assert len(numbers) == len(set(numbers))
+    if ends and ends[0].not_before is not None:
+        assert not moved
+
+
+def test_gateway_that_lists_for_ever_is_read_only_so_far() -> None:
+    state, pages = LookUpState(P.ASKED), 0
+    while state.phase is P.ASKED:
+        pages += 1
+        state = decide(situation(state), read(make_page(listed(pages), has_next=True))).state
+
+    assert pages == RULES.max_pages

@@ -1,0 +1,228 @@
+"""A result that is no answer to the command in hand: whose it is, and that nothing is settled where that is open."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contracts.envelope import loads
+from contracts.failures import FailureCode
+from tests.builders import make_command, make_data, make_invoice, make_result
+from tests.lane_fakes import After, Answer, Script
+from tests.unit.flows.submissions import make_submitted
+from tests.unit.lanes.playing import LONG_LEASE, Played, later, now
+from tests.virtual_time import EPOCH, in_virtual_time
+from worker.lanes.runner import LaneRunner
+from worker.ports import ResultShown
+from worker.records import Command, CommandState
+
+S = CommandState
+LATE_ORDER = make_invoice(remark="1")
+ORDER = make_invoice(remark="2")
+LATE = make_result(LATE_ORDER, invoice_url="http://pdf.example/late.pdf")
+RESULT = make_result(ORDER, invoice_url="http://pdf.example/own.pdf")
+UNTOLD = make_result({**ORDER, "remark": ""}, invoice_url="http://pdf.example/untold.pdf")
+"""It does not say which remark it has, so it could be of either order."""
+
+
+def doubtful(key: int = 1, **fields: Any) -> Command:
+    """Submitted before, and nobody knows what became of it."""
+    return make_submitted(key, **{"invoice": LATE_ORDER, "sought_at": None, "epoch": 0, **fields})
+
+
+def waiting(key: int = 2, invoice: dict[str, Any] | None = None, **fields: Any) -> Command:
+    data = make_data(invoice=invoice or ORDER)
+    return make_command(key=key, state=S.WAITING, epoch=0, attempts=0, data=data, fingerprint=f"order {key}", **fields)
+
+
+def issuing(*answers: Answer, **settings: Any) -> Played:
+    return Played(Script(submissions=[answers]), settings={**LONG_LEASE, "session_idle_seconds": 0, **settings})
+
+
+def strays(played: Played) -> list[tuple[int | None, str]]:
+    return [(key, reason) for key, reason, _ in played.journal.strays]
+
+
+# ---- during another command ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [S.IN_DOUBT, S.CHECKING])
+@in_virtual_time
+async def test_late_result_settles_the_submission_before_and_the_command_in_hand_goes_on(state: CommandState) -> None:
+    played = issuing(LATE, After(5, RESULT), confirm=True)
+
+    await played.serve(doubtful(state=state), waiting())
+
+    assert [played.journal.state_of(key) for key in (1, 2)] == [S.COMPLETED] * 2
+    assert played.completed(1)["reconciled"] is False
+    assert played.completed(1)["invoiceUrl"] == LATE.invoice_url
+    assert played.completed(2)["invoiceUrl"] == RESULT.invoice_url
+    assert played.journal.commands[1].sought_at == EPOCH + timedelta(seconds=60)
+    assert not played.journal.strays
+    played.check()
+
+
+@in_virtual_time
+async def test_late_draft_is_no_invoice() -> None:
+    played = issuing(replace(LATE, is_draft=True), RESULT)
+
+    await played.serve(doubtful(), waiting())
+
+    assert played.failure(1)["code"] == FailureCode.SAVED_AS_DRAFT
+    assert played.journal.state_of(2) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_result_that_could_be_of_both_is_kept_and_settles_neither() -> None:
+    played = issuing(UNTOLD, After(5, RESULT))
+    untold = {name: value for name, value in UNTOLD.invoice.items() if name != "remark"}
+    played.gateway.scripts[0].submissions = [[replace(UNTOLD, invoice=untold), After(5, RESULT)]]
+
+    await played.serve(doubtful(), waiting())
+
+    assert strays(played) == [(2, "fits_several")]
+    assert played.journal.state_of(1) is S.IN_DOUBT
+    assert played.completed(2)["invoiceUrl"] == RESULT.invoice_url
+
+
+@in_virtual_time
+async def test_result_that_could_be_of_two_in_doubt_settles_neither() -> None:
+    other = make_invoice(remark="3")
+    untold = {name: value for name, value in LATE.invoice.items() if name != "remark"}
+    played = issuing(replace(LATE, invoice=untold), After(5, make_result(make_invoice(buyerName="D"))))
+    command = waiting(3, make_invoice(buyerName="D"))
+
+    await played.serve(doubtful(1), doubtful(2, invoice=other), command)
+
+    assert strays(played) == [(3, "fits_several")]
+    assert [played.journal.state_of(key) for key in (1, 2, 3)] == [S.IN_DOUBT, S.IN_DOUBT, S.COMPLETED]
+
+
+@in_virtual_time
+async def test_result_of_nobody_is_kept() -> None:
+    strange = make_result(make_invoice(buyerName="somebody else"))
+    played = issuing(strange, After(5, RESULT))
+
+    await played.serve(doubtful(), waiting())
+
+    assert strays(played) == [(2, "does_not_fit")]
+    assert loads(played.journal.strays[0][2])["buyerName"] == "somebody else"
+    assert played.journal.state_of(1) is S.IN_DOUBT
+
+
+@in_virtual_time
+async def test_late_result_does_not_prolong_the_wait() -> None:
+    played = issuing(After(100, LATE))
+
+    await played.serve(doubtful(), waiting())
+
+    assert now() == pytest.approx(120, abs=1)
+    assert [played.journal.state_of(key) for key in (1, 2)] == [S.COMPLETED, S.IN_DOUBT]
+
+
+@in_virtual_time
+async def test_result_that_settled_one_before_settles_no_other() -> None:
+    """It is said twice, and says too little: the second time it would fit another in doubt."""
+    untold = {name: value for name, value in RESULT.invoice.items() if name != "remark"}
+    again = replace(RESULT, invoice=untold)
+    played = issuing(RESULT)
+    await played.serve(waiting(2))
+    played.gateway.scripts = [Script(submissions=[[again, After(5, make_result(make_invoice(buyerName="D")))]])]
+
+    await played.serve(doubtful(1), waiting(3, make_invoice(buyerName="D")))
+
+    assert played.journal.state_of(1) is S.IN_DOUBT
+    assert strays(played) == [(3, "does_not_fit")]
+
+
+@in_virtual_time
+async def test_late_result_said_twice_does_not_settle_the_twin_that_waited_for_it() -> None:
+    """The twin was held back until the late result; the same again is no answer to it."""
+    twin = doubtful(1, fingerprint="alike")
+    played = issuing(LATE, After(1, RESULT))
+    await played.serve(twin, waiting(2))
+    assert played.journal.state_of(1) is S.COMPLETED
+
+    played.gateway.scripts = [Script(submissions=[[LATE]])]
+    await played.serve(replace(waiting(3, LATE_ORDER), fingerprint="alike"))
+
+    assert played.journal.state_of(3) is S.IN_DOUBT
+    assert strays(played) == [(3, "repeated")]
+
+
+# ---- while the store is away ---------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_result_that_may_be_of_another_is_not_taken_while_nobody_can_tell() -> None:
+    """The store does not say who is in doubt: that is waited for, for a result that fits both is neither's."""
+    untold = replace(UNTOLD, invoice={name: value for name, value in UNTOLD.invoice.items() if name != "remark"})
+    played = issuing(After(1, untold), After(60, RESULT), poll_seconds=1)
+    later(0.5, lambda: played.journal.down.add("unsettled"))
+    later(20, played.journal.down.clear)
+
+    await played.serve(doubtful(), waiting())
+
+    assert strays(played) == [(2, "fits_several")]
+    assert played.journal.state_of(1) is S.IN_DOUBT
+    assert played.completed(2)["invoiceUrl"] == RESULT.invoice_url
+
+
+@in_virtual_time
+async def test_late_result_that_cannot_be_settled_is_kept() -> None:
+    played = issuing(LATE, After(5, RESULT))
+    played.journal.down.add("settle")
+
+    await played.serve(doubtful(), waiting())
+
+    assert strays(played) == [(2, "does_not_fit")]
+    assert [played.journal.state_of(key) for key in (1, 2)] == [S.IN_DOUBT, S.COMPLETED]
+
+
+# ---- on an idle session --------------------------------------------------------------------------------
+
+
+async def idle(*said: ResultShown, down: str = "") -> Played:
+    """A session that is kept after its command, and says this ten seconds later."""
+    played = issuing(RESULT, session_idle_seconds=30)
+    claim = await played.stage.claim(waiting())
+    played.journal.add(doubtful())
+    later(10, lambda: played.gateway.sessions[0].say(*said))
+    later(9, lambda: played.journal.down.add(down))
+    await LaneRunner(played.stage.services, claim).serve()
+    return played
+
+
+@in_virtual_time
+async def test_late_result_on_an_idle_session_settles_and_ends_it() -> None:
+    played = await idle(LATE)
+
+    assert played.journal.state_of(1) is S.COMPLETED
+    assert not played.gateway.open_sessions
+    assert now() == pytest.approx(10, abs=1)
+
+
+@in_virtual_time
+async def test_other_result_on_an_idle_session_is_kept() -> None:
+    played = await idle(make_result(make_invoice(buyerName="somebody else")))
+
+    assert strays(played) == [(None, "ResultShown")]
+    assert played.journal.state_of(1) is S.IN_DOUBT
+
+
+@in_virtual_time
+async def test_late_result_on_an_idle_session_is_kept_where_the_store_is_away() -> None:
+    played = await idle(LATE, down="unsettled")
+
+    assert strays(played) == [(None, "ResultShown")]
+    assert played.journal.state_of(1) is S.IN_DOUBT
+
+
+@in_virtual_time
+async def test_repeated_result_on_an_idle_session_settles_no_other() -> None:
+    untold = {name: value for name, value in RESULT.invoice.items() if name != "remark"}
+
+    played = await idle(replace(RESULT, invoice=untold))
+
+    assert played.journal.state_of(1) is S.IN_DOUBT
