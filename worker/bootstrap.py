@@ -30,6 +30,7 @@ from worker.ops.control import control_server, database_file, socket_path
 from worker.ops.health import Health, HealthServer
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
+from worker.ops.tracing import open_tracing
 from worker.outbox.publisher import Publisher
 from worker.outbox.relay import Relay, RelayHooks
 from worker.ports import Journal
@@ -64,6 +65,7 @@ class _Worker:
         self._worker = worker
         self._clock = SystemClock()
         self._topology = Topology(settings.prefix)
+        self._tracing = open_tracing(settings, worker)
         self._metrics = Metrics(self._clock)
         self._health = Health(self._clock, self._metrics)
         self._journal: Journal = open_journal(settings, self._clock)
@@ -71,9 +73,9 @@ class _Worker:
         self._details = HttpInvoiceDetails(settings, observe=self._metrics.gateway_answered)
         self._publisher = self._make_publisher()
         self._relay = self._make_relay()
-        services = self._lane_services()
-        self._scheduler = Scheduler(services, worker)
-        self._housekeeping = Housekeeping(services, worker, lanes_freed=self._scheduler.wake)
+        self._services = self._lane_services()
+        self._scheduler = Scheduler(self._services, worker)
+        self._housekeeping = Housekeeping(self._services, worker, lanes_freed=self._scheduler.wake)
         self._consumer = self._make_consumer()
         self._operations = Operations(self._journal, self._clock, worker=settings.source)
 
@@ -92,7 +94,7 @@ class _Worker:
         settings = self._settings
         return Relay(
             journal=self._journal,
-            publisher=self._publisher,
+            publisher=self._tracing.publisher(self._publisher),
             worker=self._worker,
             clock=self._clock,
             reply_ttl=timedelta(seconds=settings.reply_ttl_seconds),
@@ -103,8 +105,8 @@ class _Worker:
 
     def _lane_services(self) -> LaneServices:
         return LaneServices(
-            journal=self._journal,
-            gateway=self._gateway,
+            journal=self._tracing.lanes(self._journal),
+            gateway=self._tracing.gateway(self._gateway),
             details=self._details,
             credentials=CredentialDirectory(self._settings.credentials_dir),
             clock=self._clock,
@@ -120,7 +122,7 @@ class _Worker:
             urls=settings.amqp_urls,
             topology=self._topology,
             rules=AdmissionRules.from_settings(settings, self._topology.own_queues),
-            journal=self._journal,
+            journal=self._tracing.intake(self._journal),
             dead_letters=self._publisher,
             worker=self._worker,
             clock=self._clock,
@@ -140,6 +142,7 @@ class _Worker:
     async def run(self, signals: Signals) -> int:
         """Health first, so that a worker that waits for its database can be seen to live."""
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._tracing.close)
             self._watch_health()
             if self._settings.http_port:
                 host, port = self._settings.http_host, self._settings.http_port
@@ -173,6 +176,11 @@ class _Worker:
         ]
 
     def _watch_health(self) -> None:
+        ask = self._metrics.ask
+        ask("consuming", lambda: self._consumer.is_consuming)
+        ask("publishing", lambda: self._publisher.is_connected)
+        ask("gateway_gate_open", lambda: self._services.gate.is_open)
+        ask("lanes_limit", lambda: self._settings.max_lanes)
         self._health.require("the broker: not consuming", lambda: self._consumer.is_consuming)
         self._health.require("the broker: not publishing", lambda: self._publisher.is_connected)
         self._health.require_answer("the journal does not answer", self._journal.ping)

@@ -374,6 +374,16 @@ class Backlog:
     oldest_outbox_at: datetime | None
     undeliverable: int
     suspended_accounts: int
+    overdue: int = 0
+    """Past their deadline and not failed yet: housekeeping does that in a moment, unless it cannot."""
+    oldest_submitted_at: datetime | None = None
+    """Of those whose exchange is still going on."""
+    oldest_in_doubt_at: datetime | None = None
+    """When the one in doubt for longest was submitted."""
+    needs_person: int = 0
+    """In doubt, and nothing will look them up: only `fapiao-worker resolve` ends them."""
+    outbox_due_at: datetime | None = None
+    """Since when the first copy in its row could go and has not gone; copies that were put off do not count."""
     sought: int = 0
     """Commands whose invoice is being looked for."""
     unconfirmed: int = 0

@@ -216,6 +216,9 @@ class Settings(BaseSettings):
     http_host: str = Field("0.0.0.0", description="Address of /livez, /readyz and /metrics.")  # noqa: S104  probes come from outside the pod
     http_port: int = Field(8080, ge=0, le=65535, description="Its port; 0 turns it off.")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="console on a terminal, else json.")
+    otel: bool = Field(
+        False, description="Send traces by OTLP; needs the extra fapiao-worker[otel]. OTEL_* variables say where to."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     drain_seconds: float = Field(
         30, ge=0, description="After SIGTERM: how long scans may go on before they are handed over."

@@ -1,5 +1,7 @@
 """What the command line and the metrics may rely on, on both stores."""
 
+from dataclasses import replace
+
 from tests.conformance.journal_builders import (
     NOW,
     SECOND,
@@ -7,12 +9,16 @@ from tests.conformance.journal_builders import (
     begin,
     complete,
     new,
+    outbox,
+    publish_all,
     put_in_doubt,
     rejected,
+    settlement,
+    submit,
 )
 from tests.conformance.journal_stores import Store
 from worker.ports import Journal
-from worker.records import Backlog, CommandState
+from worker.records import Backlog, CommandState, Copy
 
 
 async def test_a_ping_is_answered(journal: Journal) -> None:
@@ -38,7 +44,45 @@ async def test_the_backlog_counts(journal: Journal) -> None:
         oldest_outbox_at=NOW,
         undeliverable=0,
         suspended_accounts=0,
+        oldest_in_doubt_at=NOW,
+        needs_person=1,
+        outbox_due_at=NOW,
     )
+
+
+async def test_a_command_past_its_deadline_counts_until_it_is_failed(journal: Journal) -> None:
+    await admit(journal, new("late", deadline_at=NOW + SECOND), new("early", deadline_at=NOW + 9 * SECOND))
+    assert (await journal.backlog(NOW)).overdue == 0
+    assert (await journal.backlog(NOW + 2 * SECOND)).overdue == 1
+    (late,) = await journal.overdue(NOW + 2 * SECOND)
+    waiting = frozenset({CommandState.WAITING})
+    await journal.settle(settlement(late, CommandState.FAILED, "failed", expected=waiting))
+    assert (await journal.backlog(NOW + 2 * SECOND)).overdue == 0
+
+
+async def test_the_longest_exchange_is_known_by_its_submission(journal: Journal) -> None:
+    claim = await begin(journal, new("scans"))
+    assert (await journal.backlog(NOW)).oldest_submitted_at is None
+    await submit(journal, claim)
+    backlog = await journal.backlog(NOW + SECOND)
+    assert (backlog.oldest_submitted_at, backlog.oldest_in_doubt_at) == (NOW, None)
+
+
+async def test_copies_that_were_put_off_are_not_overdue(journal: Journal) -> None:
+    """A reply to a missing queue waits for hours, and what stands behind it with it; neither is the relay's fault."""
+    claim = await put_in_doubt(journal, new("a"))
+    doubtful = replace(claim.command, state=CommandState.IN_DOUBT, last_sequence=1)
+    assert await journal.settle(settlement(doubtful, CommandState.FAILED, "failed"))
+    (reply,) = [row for row in await outbox(journal) if row.copy is Copy.REPLY]
+    await journal.postpone([(reply.seq, NOW + 60 * SECOND)])
+    assert (await journal.backlog(NOW + SECOND)).outbox_due_at == NOW
+
+    published = await publish_all(journal)
+
+    assert {row.copy for row in published} == {Copy.TOPIC}
+    backlog = await journal.backlog(NOW + SECOND)
+    assert (backlog.outbox, backlog.outbox_due_at) == (2, None)
+    assert (await journal.backlog(NOW + 61 * SECOND)).outbox_due_at == NOW + 60 * SECOND
 
 
 async def test_commands_are_found_by_id_newest_first(journal: Journal) -> None:

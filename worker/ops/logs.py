@@ -28,6 +28,7 @@ _QUIET_LOGGERS: Final = {
     "asyncio": logging.WARNING,
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
+    "urllib3": logging.WARNING,
 }
 
 _FIRST: Final = ("timestamp", "level", "event")

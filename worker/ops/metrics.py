@@ -1,8 +1,9 @@
 """The worker's numbers, in Prometheus' text format.
 
-Guarantees: names begin with `fapiao_` and carry base units; label values come from short closed lists, never
-from a message; counting never raises and does no I/O. Backlog numbers are read from the journal while it is
-scraped, at most every `BACKLOG_SECONDS`. Knows nothing of who counts: its methods are handed out as hooks.
+Guarantees: names begin with `fapiao_` (but for the usual ones of a process) and carry base units; label values come
+from short closed lists, never from a message; counting never raises and does no I/O. Backlog numbers are read from
+the journal while it is scraped, at most every `BACKLOG_SECONDS`. Knows nothing of who counts: its methods are handed
+out as hooks.
 """
 
 import asyncio
@@ -13,14 +14,23 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, get_args
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import choose_encoder
 
 from contracts.commands import CommandType
 from contracts.events import Outcome
 from contracts.failures import FailureCode, RejectionCode
+from worker.amqp.confirms import Verdict
 from worker.clock import Clock
 from worker.flows.looks import LookOutcome
+from worker.gateway.codec import IgnoredReason
 from worker.gateway.measuring import Operation
 from worker.records import Admission, Backlog
 
@@ -34,6 +44,9 @@ _LATENCY_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300
 _OTHER: Final = "other"
 _TYPES: Final = frozenset(CommandType)
 _CODES: Final = frozenset({*FailureCode, *RejectionCode})
+_STRAYS: Final = ("does_not_fit", "repeated", "unsolicited")
+"""Results that settle nothing, as the lanes name them."""
+_COPIES: Final = {"r": "reply", "t": "topic"}
 _OUTCOMES: Final = frozenset({*Outcome, *Admission})
 _OPERATIONS: Final = frozenset(get_args(Operation))
 _LOOK_OUTCOMES: Final = frozenset(LookOutcome)
@@ -56,6 +69,7 @@ class Metrics:
         self._reading = asyncio.Lock()
         self._children: dict[tuple[Any, ...], Any] = {}
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._create_counters()
         self._create_gauges()
         info = Gauge("fapiao_build_info", "Always 1; the labels tell.", ["version", "python"], registry=self.registry)
@@ -77,6 +91,16 @@ class Metrics:
         self._files_found = counter("files_found_total", "File addresses that queries stored.")
         self._look_ups = counter("look_ups_total", "Looks for the invoice of a command.", "verdict")
         self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
+        # From the start: a counter that appears with its first event rises from nothing, and `increase` sees no rise.
+        for code in RejectionCode:
+            self._dead_letters.labels(code)
+        for outcome in LookOutcome:
+            self._look_ups.labels(outcome)
+        for reason in (*IgnoredReason, *_STRAYS):
+            self._frames_ignored.labels(reason)
+        for copy in _COPIES.values():
+            for published in Verdict:
+                self._published.labels(copy, published)
         self._latency = Histogram(
             "fapiao_gateway_latency_seconds",
             "From a request to the gateway's answer.",
@@ -93,16 +117,27 @@ class Metrics:
         self._sessions = gauge("sessions_open", "Gateway sessions open now.")
         self._waiting = gauge("commands_waiting", "Journaled commands not begun yet.")
         self._oldest_waiting = gauge("oldest_waiting_age_seconds", "Age of the oldest command not begun yet.")
+        self._overdue = gauge("commands_overdue", "Past their deadline, not begun and not failed yet.")
+        self._oldest_submitted = gauge("oldest_submitted_age_seconds", "Since the submission of the longest exchange.")
         self._in_doubt = gauge("commands_in_doubt", "Submitted, outcome unknown.")
+        self._oldest_in_doubt = gauge("oldest_in_doubt_age_seconds", "Since the submission of the oldest in doubt.")
+        self._needs_person = gauge("commands_needing_person", "In doubt, and only `fapiao-worker resolve` ends it.")
         self._held = gauge("commands_held", "Waiting for one in doubt that they could not be told from.")
         self._sought = gauge("commands_sought", "Submitted or issued, and their invoice is looked for.")
         self._unconfirmed = gauge("commands_unconfirmed", "Issued, and no look-up found the number.")
         self._outbox = gauge("outbox_depth", "Event copies the broker has not confirmed.")
         self._oldest_outbox = gauge("outbox_oldest_age_seconds", "Age of the oldest such copy.")
+        self._outbox_overdue = gauge("outbox_overdue_seconds", "How long the first copy could have gone and has not.")
         self._undeliverable = gauge("undeliverable_replies", "Replies set aside; see fapiao-worker replies.")
         self._suspended = gauge("suspended_accounts", "Accounts resting after refused logins.")
         self._journal_up = gauge("journal_up", "Whether the journal answered the last backlog query.")
         self._draining = gauge("draining", "Whether the worker is shutting down.")
+        self._asked = {
+            "lanes_limit": gauge("lanes_limit", "Lanes this worker may serve at once."),
+            "consuming": gauge("consuming", "Whether commands can come in from the broker."),
+            "publishing": gauge("publishing", "Whether events can go out to the broker."),
+            "gateway_gate_open": gauge("gateway_gate_open", "0 while only probes may connect to the gateway."),
+        }
         self._lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the last scrape.")
 
     def _child(self, metric: Counter | Histogram, *labels: str) -> Any:
@@ -134,7 +169,7 @@ class Metrics:
         self._child(self._settled, _known(command_type, _TYPES), _known(outcome, _OUTCOMES), code).inc()
 
     def frame_ignored(self, reason: str) -> None:
-        """`reason` is one of the codec's own short words."""
+        """`reason` is one of the codec's or the lanes' own short words."""
         self._frames_ignored.labels(reason).inc()
 
     def login_refused(self) -> None:
@@ -166,11 +201,16 @@ class Metrics:
         files."""
         self._child(self._latency, _known(operation, _OPERATIONS)).observe(seconds)
 
+    def ask(self, name: str, condition: Callable[[], float]) -> None:
+        """Show a part's condition as it is at each scrape: `lanes_limit`, `consuming`, `publishing` or
+        `gateway_gate_open`."""
+        self._asked[name].set_function(condition)
+
     # ---- hooks: outbox and service ----------------------------------------------------------------------
 
     def published(self, copy: str, verdict: str, count: int = 1) -> None:
         """So many attempts to publish a copy (`r` or `t`) ended with this verdict of the publisher."""
-        self._child(self._published, {"r": "reply", "t": "topic"}.get(copy, copy), verdict).inc(count)
+        self._child(self._published, _COPIES.get(copy, copy), verdict).inc(count)
 
     def draining(self, is_draining: bool = True) -> None:  # noqa: FBT001, FBT002, RUF100  one flag, named by the method
         """The worker began to shut down."""
@@ -213,12 +253,17 @@ class Metrics:
         self._journal_up.set(1)
         self._waiting.set(backlog.waiting)
         self._oldest_waiting.set(_age_seconds(backlog.oldest_waiting_at, now))
+        self._overdue.set(backlog.overdue)
+        self._oldest_submitted.set(_age_seconds(backlog.oldest_submitted_at, now))
         self._in_doubt.set(backlog.in_doubt)
+        self._oldest_in_doubt.set(_age_seconds(backlog.oldest_in_doubt_at, now))
+        self._needs_person.set(backlog.needs_person)
         self._held.set(backlog.held)
         self._sought.set(backlog.sought)
         self._unconfirmed.set(backlog.unconfirmed)
         self._outbox.set(backlog.outbox)
         self._oldest_outbox.set(_age_seconds(backlog.oldest_outbox_at, now))
+        self._outbox_overdue.set(_age_seconds(backlog.outbox_due_at, now))
         self._undeliverable.set(backlog.undeliverable)
         self._suspended.set(backlog.suspended_accounts)
 

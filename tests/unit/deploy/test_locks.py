@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-otel.lock")
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)(.*)$", re.MULTILINE)
 
 
@@ -40,13 +40,23 @@ def test_no_lock_names_an_index_or_a_place_on_a_machine(name: str) -> None:
     assert not re.search(r"\s/\w", text)
 
 
-@pytest.mark.parametrize(("name", "groups"), [(LOCKS[0], ["build"]), (LOCKS[1], ["build", "tests", "typing", "lint"])])
-def test_each_direct_dependency_is_in_the_lock_at_a_version_it_allows(name: str, groups: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "groups", "extras"),
+    [
+        (LOCKS[0], ["build"], []),
+        (LOCKS[1], ["build", "tests", "manifests", "dashboard", "typing", "lint"], ["otel"]),
+        (LOCKS[2], ["build"], ["otel"]),
+    ],
+)
+def test_each_direct_dependency_is_in_the_lock_at_a_version_it_allows(
+    name: str, groups: list[str], extras: list[str]
+) -> None:
     """A dependency changed without `deploy/lock` shows here."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [
         *project["project"]["dependencies"],
         *(line for group in groups for line in project["dependency-groups"][group]),
+        *(line for extra in extras for line in project["project"]["optional-dependencies"][extra]),
     ]
     pins = _pins(name)
     for requirement in map(Requirement, wanted):
@@ -55,7 +65,12 @@ def test_each_direct_dependency_is_in_the_lock_at_a_version_it_allows(name: str,
         assert requirement.specifier.contains(pinned, prereleases=True), requirement
 
 
-def test_both_locks_name_the_same_versions() -> None:
+@pytest.mark.parametrize("name", [LOCKS[0], LOCKS[2]])
+def test_the_locks_name_the_same_versions(name: str) -> None:
     """What is tested is what is run."""
     development = _pins(LOCKS[1])
-    assert {name: development.get(name) for name in _pins(LOCKS[0])} == _pins(LOCKS[0])
+    assert {package: development.get(package) for package in _pins(name)} == _pins(name)
+
+
+def test_traces_are_left_out_of_what_everybody_installs() -> None:
+    assert [name for name in _pins(LOCKS[0]) if name.startswith("opentelemetry")] == []

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from worker.lanes.gate import OPENS_AFTER, GatewayGate
 from worker.ops.metrics import BACKLOG_SECONDS, Metrics
 from worker.records import Backlog
 
@@ -9,6 +10,9 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BACKLOG = Backlog(
     waiting=7, oldest_waiting_at=NOW - timedelta(seconds=90), in_doubt=2, held=1, outbox=5,
     oldest_outbox_at=NOW - timedelta(seconds=3), undeliverable=4, suspended_accounts=1, sought=6, unconfirmed=3,
+    overdue=6,
+    oldest_submitted_at=NOW - timedelta(seconds=40), oldest_in_doubt_at=NOW - timedelta(hours=1), needs_person=2,
+    outbox_due_at=NOW - timedelta(seconds=2),
 )  # fmt: skip
 
 
@@ -128,7 +132,12 @@ async def test_the_backlog_is_read_while_scraping_but_not_at_every_scrape() -> N
         "fapiao_commands_waiting 7.0",
         "fapiao_oldest_waiting_age_seconds 90.0",
         "fapiao_commands_in_doubt 2.0",
+        "fapiao_commands_overdue 6.0",
         "fapiao_commands_held 1.0",
+        "fapiao_commands_needing_person 2.0",
+        "fapiao_oldest_submitted_age_seconds 40.0",
+        "fapiao_oldest_in_doubt_age_seconds 3600.0",
+        "fapiao_outbox_overdue_seconds 2.0",
         "fapiao_commands_sought 6.0",
         "fapiao_commands_unconfirmed 3.0",
         "fapiao_outbox_depth 5.0",
@@ -152,6 +161,28 @@ async def test_a_journal_that_does_not_answer_leaves_the_last_numbers_and_says_s
     lines = _text(metrics).splitlines()
     assert "fapiao_journal_up 0.0" in lines
     assert "fapiao_commands_waiting 7.0" in lines
+
+
+def test_conditions_are_asked_at_each_scrape() -> None:
+    metrics, gate = Metrics(FakeClock()), GatewayGate(probes=1)
+    metrics.ask("gateway_gate_open", lambda: gate.is_open)
+    metrics.ask("lanes_limit", lambda: 1000)
+    assert "fapiao_gateway_gate_open 1.0" in _text(metrics)
+
+    for _ in range(OPENS_AFTER):
+        gate.failed(0.0, 0.5)
+
+    assert "fapiao_gateway_gate_open 0.0" in _text(metrics)
+    assert "fapiao_lanes_limit 1000.0" in _text(metrics)
+
+
+def test_what_an_alert_waits_for_is_there_before_it_happens() -> None:
+    """`increase` over a counter that appears with its first event is 0."""
+    text = _text(Metrics(FakeClock()))
+
+    assert 'fapiao_dead_letters_total{code="malformed"} 0.0' in text
+    assert 'fapiao_frames_ignored_total{reason="does_not_fit"} 0.0' in text
+    assert 'fapiao_events_published_total{copy="topic",verdict="unsendable"} 0.0' in text
 
 
 def test_the_longest_lag_since_the_last_scrape_is_told_once() -> None:

@@ -70,7 +70,16 @@ async def backlog(statements: Statements, now: datetime) -> Backlog:
         suspended_accounts=_number(await statements.one("count_suspended", now, COUNT_MAX)),
         sought=_number(await statements.one("count_sought", COUNT_MAX)),
         unconfirmed=_number(await statements.one("count_unconfirmed", COUNT_MAX)),
+        overdue=_number(await statements.one("count_overdue", now, COUNT_MAX)),
+        oldest_submitted_at=_time(await statements.one("oldest_submitted")),
+        oldest_in_doubt_at=_time(await statements.one("oldest_in_doubt")),
+        needs_person=_number(await statements.one("count_needing_person", COUNT_MAX)),
+        outbox_due_at=_time(await statements.one("outbox_due_since", now)),
     )
+
+
+def _time(row: "Record | None") -> datetime | None:
+    return None if row is None else row["at"]
 
 
 def _number(row: "Record | None") -> int:

@@ -80,7 +80,16 @@ def backlog(statements: Statements, now: datetime) -> Backlog:
         suspended_accounts=_number(statements.one("count_suspended", now=micros(now), limit=COUNT_MAX)),
         sought=_number(statements.one("count_sought", limit=COUNT_MAX)),
         unconfirmed=_number(statements.one("count_unconfirmed", limit=COUNT_MAX)),
+        overdue=_number(statements.one("count_overdue", now=micros(now), limit=COUNT_MAX)),
+        oldest_submitted_at=_time(statements.one("oldest_submitted")),
+        oldest_in_doubt_at=_time(statements.one("oldest_in_doubt")),
+        needs_person=_number(statements.one("count_needing_person", limit=COUNT_MAX)),
+        outbox_due_at=_time(statements.one("outbox_due_since", now=micros(now))),
     )
+
+
+def _time(row: sqlite3.Row | None) -> datetime | None:
+    return None if row is None else at_or_none(row["at"])
 
 
 def _in_state(statements: Statements, state: CommandState) -> int:

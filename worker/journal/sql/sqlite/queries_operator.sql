@@ -78,6 +78,29 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT
        (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'undeliverable' LIMIT :limit)) AS undeliverable,
        (SELECT created_at FROM outbox WHERE state = 'pending' ORDER BY seq LIMIT 1) AS oldest_at;
 
+-- name: outbox_due_since
+-- Only the oldest are looked at: a large backlog must not make a scrape dear.
+SELECT min(p.due_at) AS at FROM (
+    SELECT seq, command_key, destination, due_at FROM outbox
+    WHERE state = 'pending' AND due_at <= :now ORDER BY due_at, seq LIMIT 10000
+) p WHERE NOT EXISTS (SELECT 1 FROM outbox e WHERE e.command_key = p.command_key AND e.destination = p.destination
+                      AND e.seq < p.seq AND e.state = 'pending');
+
+-- name: count_overdue
+SELECT count(*) AS number FROM (
+    SELECT 1 FROM command WHERE deadline_at IS NOT NULL AND state IN ('waiting', 'held') AND deadline_at <= :now
+    LIMIT :limit);
+
+-- name: oldest_submitted
+SELECT min(submitted_at) AS at FROM command WHERE state IN ('submitting', 'scanning');
+
+-- name: oldest_in_doubt
+SELECT submitted_at AS at FROM command WHERE state = 'in_doubt' ORDER BY key LIMIT 1;
+
+-- name: count_needing_person
+SELECT count(*) AS number FROM (
+    SELECT 1 FROM command WHERE state = 'in_doubt' AND (sought_at IS NULL OR account IS NULL) LIMIT :limit);
+
 -- name: count_suspended
 SELECT count(*) AS number FROM (SELECT 1 FROM account WHERE suspended_until > :now LIMIT :limit);
 

@@ -1,0 +1,340 @@
+"""The manifests render, the cluster's schemas take them, and what they say fits the worker.
+
+Not shown: that a cluster admits them (webhooks, CEL rules), for there is none here.
+"""
+
+import copy
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deployment.manifests import KUBERNETES, Manifest, faults, of_kind, one, pods, render, render_with
+from worker.amqp.topology import Topology
+from worker.bootstrap import _Worker
+from worker.cli.terminal import load_settings
+from worker.settings import Settings
+
+WORKLOADS = ("overlays/dev", "overlays/production", "overlays/operators", "upgrade")
+WORKER = {"app.kubernetes.io/name": "fapiao-worker", "app.kubernetes.io/component": "worker"}
+EXPECTED_SECRETS = {"fapiao-worker", "fapiao-credentials", "fapiao-worker-owner"}
+"""Made by whoever runs it; the README says how."""
+
+
+@pytest.mark.parametrize("overlay", WORKLOADS)
+def test_every_manifest_fits_its_schema_strictly(overlay: str) -> None:
+    assert {m["metadata"]["name"]: wrong for m in render(overlay) if (wrong := faults(m))} == {}
+
+
+@pytest.mark.parametrize("component", ["keda", "prometheus-operator", "rabbitmq", "network-policy"])
+def test_each_component_goes_with_production_alone(component: str, tmp_path: Path) -> None:
+    components = [component] if component != "network-policy" else []  # it is in production already
+    manifests = render_with(components, tmp_path)
+
+    assert [wrong for manifest in manifests for wrong in faults(manifest)] == []
+    assert len(of_kind(manifests, "Deployment")) == 1
+
+
+@pytest.mark.parametrize("kind", sorted({m["kind"] for overlay in WORKLOADS for m in render(overlay)}))
+def test_a_member_misspelt_anywhere_is_found(kind: str) -> None:
+    """That the schemas are strict at all depths: each member of each object, renamed one by one."""
+    manifest = next(m for overlay in WORKLOADS for m in render(overlay) if m["kind"] == kind)
+    missed = [path for path, broken in _misspelt(manifest) if not faults(broken)]
+
+    assert missed == []
+
+
+FREE = {
+    "labels", "annotations", "matchLabels", "data", "limits", "requests",
+    "arguments", "definition",  # RabbitMQ's own
+}  # fmt: skip
+"""Objects whose members anybody may name; likewise a trigger's `metadata` and a Service's `selector`."""
+
+
+def _misspelt(manifest: Manifest) -> Iterator[tuple[str, Manifest]]:
+    for *above, name in _members(manifest, ()):
+        broken = copy.deepcopy(manifest)
+        part: Any = broken
+        for step in above:
+            part = part[step]
+        part[f"{name}x"] = part.pop(name)
+        yield "/".join(map(str, (*above, name))), broken
+
+
+def _members(part: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """The path of each member that has a name of its own in a schema."""
+    if isinstance(part, list):
+        for place, inner in enumerate(part):
+            yield from _members(inner, (*path, place))
+    elif isinstance(part, dict):
+        for name, inner in part.items():
+            if path or name not in {"apiVersion", "kind", "metadata"}:
+                yield (*path, name)
+                is_free = name in FREE or (name == "metadata" and "triggers" in path)
+                is_flat = name == "selector" and all(isinstance(value, str) for value in inner.values())
+                if not is_free and not is_flat:
+                    yield from _members(inner, (*path, name))
+
+
+# ---- pods --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("overlay", WORKLOADS)
+def test_every_pod_is_restricted(overlay: str) -> None:
+    """The restricted Pod Security Standard, rule by rule; the namespaces enforce it."""
+    found = list(pods(render(overlay)))
+    assert found
+    for name, pod in found:
+        spec = pod["spec"]
+        assert spec["automountServiceAccountToken"] is False, name
+        assert {"hostNetwork", "hostPID", "hostIPC"} & set(spec) == set(), name
+        assert spec["securityContext"]["runAsNonRoot"] is True, name
+        assert spec["securityContext"]["runAsUser"] > 0, name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in spec["containers"] + spec.get("initContainers", []):
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False, name
+            assert context["capabilities"] == {"drop": ["ALL"]}, name
+            assert container["resources"]["limits"]["memory"] == container["resources"]["requests"]["memory"], name
+            assert "cpu" not in container["resources"]["limits"], name
+        for volume in spec.get("volumes", []):
+            assert set(volume) - {"name"} <= {"secret", "emptyDir", "persistentVolumeClaim", "configMap"}, name
+    for namespace in of_kind(render(overlay), "Namespace"):
+        assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@pytest.mark.parametrize("overlay", WORKLOADS)
+def test_our_own_containers_can_write_nowhere_but_where_they_must(overlay: str) -> None:
+    for _, pod in pods(render(overlay)):
+        for container in pod["spec"]["containers"]:
+            if "fapiao-worker" in container["image"]:
+                assert container["securityContext"]["readOnlyRootFilesystem"] is True
+                writable = {m["mountPath"] for m in container.get("volumeMounts", []) if not m.get("readOnly")}
+                assert writable <= {"/tmp", "/var/lib/fapiao"}  # noqa: S108  names in a pod
+
+
+@pytest.mark.parametrize("overlay", ["overlays/dev", "overlays/production"])
+def test_the_grace_period_is_longer_than_the_way_down(overlay: str) -> None:
+    """Each stage may use up its time before Kubernetes kills the process."""
+    spec = one(render(overlay), "Deployment", "fapiao-worker")["spec"]["template"]["spec"]
+    drain = float(_config(overlay).get("FAPIAO_DRAIN_SECONDS", Settings(_env_file=None).drain_seconds))
+    settings = Settings(_env_file=None, drain_seconds=drain, database_url="sqlite:///unused.db")
+    way_down = sum(stage.stop_seconds for stage in _Worker(settings, "w")._stages() if stage.stop)
+
+    assert way_down < spec["terminationGracePeriodSeconds"] <= way_down + 60
+
+
+def test_in_production_a_scan_that_has_begun_may_end() -> None:
+    settings = Settings(_env_file=None)
+    exchange = settings.scan_timeout_seconds + settings.result_timeout_seconds
+
+    assert float(_config("overlays/production")["FAPIAO_DRAIN_SECONDS"]) >= exchange
+
+
+def test_probes_ask_what_the_worker_answers() -> None:
+    (container,) = one(render("overlays/production"), "Deployment", "fapiao-worker")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert {name: container[name]["httpGet"]["path"] for name in container if name.endswith("Probe")} == {
+        "startupProbe": "/livez",
+        "livenessProbe": "/livez",
+        "readinessProbe": "/readyz",
+    }
+    assert container["ports"] == [{"name": "http", "containerPort": Settings(_env_file=None).http_port}]
+    liveness = container["livenessProbe"]
+    assert liveness["periodSeconds"] * liveness["failureThreshold"] > 30  # as long as a loop may be silent (ops.health)
+
+
+# ---- settings and secrets ----------------------------------------------------------------------------
+
+
+def _config(overlay: str) -> dict[str, str]:
+    data: dict[str, str] = one(render(overlay), "ConfigMap", "fapiao-worker")["data"]
+    return data
+
+
+@pytest.mark.parametrize("overlay", WORKLOADS)
+def test_every_setting_named_is_one(overlay: str) -> None:
+    known = {f"FAPIAO_{name.upper()}" for name in Settings.model_fields} | {"FAPIAO_SECRETS_DIR"}
+    for manifest in render(overlay):
+        if manifest["kind"] in {"ConfigMap", "Secret"} and not manifest["metadata"]["name"].endswith("dashboard"):
+            assert set(manifest["data"]) <= known
+    for _, pod in pods(render(overlay)):
+        for container in pod["spec"]["containers"]:
+            named = {variable["name"] for variable in container.get("env", [])}
+            assert {name for name in named if name.startswith("FAPIAO_")} <= known
+
+
+def test_the_worker_reads_its_settings_from_what_is_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ConfigMap as variables, the Secret as Kubernetes lays it out: links to a folder that is swapped."""
+    data = tmp_path / "..2026_11_27"
+    data.mkdir()
+    for name, value in {
+        "FAPIAO_AMQP_URL": "amqp://worker:pass@fapiao-rabbitmq:5672/fapiao",
+        "FAPIAO_DATABASE_URL": "postgresql://worker:pass@database/fapiao\n",
+        "FAPIAO_JOURNAL_KEYS": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    }.items():
+        (data / name).write_text(value)
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    (tmp_path / "..data").symlink_to(data.name)
+    for name, value in _config("overlays/operators").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FAPIAO_SECRETS_DIR", str(tmp_path))
+
+    settings = load_settings()
+
+    assert settings.amqp_urls == ["amqp://worker:pass@fapiao-rabbitmq:5672/fapiao"]
+    assert settings.database_url.get_secret_value() == "postgresql://worker:pass@database/fapiao"
+    assert len(settings.journal_keys) == 1
+    assert (settings.gateway_url, settings.declare, settings.drain_seconds) == ("wss://gateway.example", False, 420)
+
+
+@pytest.mark.parametrize("overlay", WORKLOADS)
+def test_secrets_are_files_that_others_cannot_read(overlay: str) -> None:
+    for name, pod in pods(render(overlay)):
+        for volume in pod["spec"].get("volumes", []):
+            if "secret" in volume:
+                assert volume["secret"]["defaultMode"] == stat.S_IRUSR | stat.S_IRGRP, name
+        for container in pod["spec"]["containers"]:
+            assert "secretRef" not in str(container.get("envFrom")), name
+            assert "secretKeyRef" not in str(container.get("env")), name
+
+
+@pytest.mark.parametrize("overlay", WORKLOADS)
+def test_what_a_pod_names_is_there(overlay: str) -> None:
+    manifests = render(overlay)
+    made = {(m["kind"], m["metadata"]["name"]) for m in manifests} | {("Secret", name) for name in EXPECTED_SECRETS}
+    for _, pod in pods(manifests):
+        for volume in pod["spec"].get("volumes", []):
+            if "secret" in volume:
+                assert ("Secret", volume["secret"]["secretName"]) in made
+            if "persistentVolumeClaim" in volume:
+                assert ("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]) in made
+        for container in pod["spec"]["containers"]:
+            for source in container.get("envFrom", []):
+                assert ("ConfigMap", source["configMapRef"]["name"]) in made
+            volumes = {volume["name"] for volume in pod["spec"].get("volumes", [])}
+            assert {mount["name"] for mount in container.get("volumeMounts", [])} <= volumes
+
+
+@pytest.mark.parametrize("overlay", WORKLOADS)
+def test_every_selector_finds_a_pod(overlay: str) -> None:
+    manifests = render(overlay)
+    labels = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
+    labels += [pod["metadata"]["labels"] for _, pod in pods(render("upgrade"))]  # its policy is with the others
+    selectors = [m["spec"]["selector"] for m in of_kind(manifests, "Service")]
+    selecting = {"PodDisruptionBudget": "selector", "NetworkPolicy": "podSelector", "PodMonitor": "selector"}
+    for kind, member in selecting.items():
+        selectors += [m["spec"][member]["matchLabels"] for m in of_kind(manifests, kind)]
+    for selector in selectors:
+        assert any(selector.items() <= pod.items() for pod in labels), selector
+
+
+@pytest.mark.parametrize(
+    ("overlay", "namespace"), [("overlays/dev", "fapiao-dev"), ("overlays/operators", "fapiao"), ("upgrade", "fapiao")]
+)
+def test_all_of_it_lies_in_one_namespace(overlay: str, namespace: str) -> None:
+    for manifest in render(overlay):
+        assert manifest["metadata"]["name" if manifest["kind"] == "Namespace" else "namespace"] == namespace
+
+
+# ---- what is declared for the worker -----------------------------------------------------------------
+
+
+def _specs(kind: str) -> list[Manifest]:
+    return [manifest["spec"] for manifest in of_kind(render("overlays/operators"), kind)]
+
+
+def test_the_topology_operator_declares_what_the_worker_would() -> None:
+    """Word for word, for an object that is there with other arguments is refused."""
+    topology = Topology("fapiao")
+
+    assert {e["name"]: (e["type"], e["durable"], e.get("arguments", {})) for e in _specs("Exchange")} == {
+        exchange.name: (exchange.kind, True, dict(exchange.arguments)) for exchange in topology.exchanges
+    }
+    assert {q["name"]: {"x-queue-type": q["type"]} | q.get("arguments", {}) for q in _specs("Queue")} == {
+        queue.name: dict(queue.arguments) for queue in topology.queues
+    }
+    assert {(b["source"], b["destination"], b.get("routingKey", "")) for b in _specs("Binding")} == {
+        (queue.exchange, queue.name, key) for queue in topology.queues for key in queue.routing_keys
+    }
+
+
+def test_deleting_the_manifests_deletes_nobodys_messages() -> None:
+    for spec in _specs("Vhost") + _specs("Queue"):
+        assert spec["deletionPolicy"] == "retain"
+
+
+def test_the_workers_user_may_do_its_work_and_no_more() -> None:
+    topology = Topology("fapiao")
+    (permission,) = _specs("Permission")
+    allowed = permission["permissions"]
+    names = {e.name for e in topology.exchanges} | topology.own_queues | {"amq.default", "amq.topic", "other.issue"}
+
+    def matching(what: str) -> set[str]:
+        return {name for name in names if re.search(allowed[what], name)}
+
+    assert matching("configure") == set()
+    assert matching("write") == {topology.events_exchange, topology.dead_exchange, "amq.default"}
+    assert matching("read") == {topology.issue_queue, topology.query_queue}
+    assert _config("overlays/operators")["FAPIAO_DECLARE"] == "false"
+
+
+def test_policies_meet_the_queues_they_mean() -> None:
+    queues = {queue.name for queue in Topology("fapiao").queues}
+    met = {p["name"]: {name for name in queues if re.search(p["pattern"], name)} for p in _specs("Policy")}
+
+    assert met == {"fapiao-commands": {"fapiao.issue", "fapiao.query"}, "fapiao-evidence": {"fapiao.dead"}}
+    for policy in _specs("Policy"):
+        for queue in Topology("fapiao").queues:
+            if queue.name in met[policy["name"]]:  # an argument would win
+                assert {f"x-{name}" for name in policy["definition"]} & set(queue.arguments) == set()
+
+
+def test_where_keda_scales_nobody_else_says_how_many() -> None:
+    assert "replicas" not in one(render("overlays/operators"), "Deployment", "fapiao-worker")["spec"]
+    assert one(render("overlays/production"), "Deployment", "fapiao-worker")["spec"]["replicas"] == 3
+    (scaled,) = _specs("ScaledObject")
+    assert scaled["minReplicaCount"] >= 1  # at none, nobody takes commands in
+    assert float(scaled["triggers"][0]["metadata"]["targetQueryValue"]) < Settings(_env_file=None).max_lanes
+    named = {trigger["authenticationRef"]["name"] for trigger in scaled["triggers"]}
+    assert named == {m["metadata"]["name"] for m in of_kind(render("overlays/operators"), "TriggerAuthentication")}
+
+
+TRIGGER_MEMBERS = {
+    "postgresql": {"query", "targetQueryValue", "activationTargetQueryValue"},
+    "rabbitmq": {"protocol", "mode", "queueName", "vhostName", "value", "excludeUnacknowledged", "timeout"},
+}
+"""What KEDA 2.20 reads of a trigger's `metadata`, which its schema leaves open; not all of it, but what may be used."""
+
+
+def test_triggers_say_what_their_scalers_read() -> None:
+    (scaled,) = _specs("ScaledObject")
+    for trigger in scaled["triggers"]:
+        assert set(trigger["metadata"]) <= TRIGGER_MEMBERS[trigger["type"]]
+        assert all(isinstance(value, str) for value in trigger["metadata"].values())
+    (queue,) = [trigger["metadata"] for trigger in scaled["triggers"] if trigger["type"] == "rabbitmq"]
+    assert queue["queueName"] == Topology("fapiao").issue_queue
+    assert {queue["vhostName"]} == {vhost["name"] for vhost in _specs("Vhost")}
+
+
+@pytest.mark.parametrize("overlay", WORKLOADS)
+def test_the_image_is_this_versions(overlay: str) -> None:
+    version = tomllib.loads((KUBERNETES.parents[1] / "pyproject.toml").read_text())["project"]["version"]
+    images = {container["image"] for _, pod in pods(render(overlay)) for container in pod["spec"]["containers"]}
+
+    assert {image.rpartition(":")[2] for image in images if "fapiao-worker" in image} == {version}
+
+
+def test_every_file_is_part_of_something() -> None:
+    """None lies there that nothing renders."""
+    used = {path for path in KUBERNETES.rglob("*.yaml") if path.name == "kustomization.yaml"}
+    text = "".join(path.read_text() for path in used)
+    for path in KUBERNETES.rglob("*"):
+        if path.is_file() and path not in used and path.suffix != ".sql":
+            assert os.path.basename(path) in text, path  # noqa: PTH119

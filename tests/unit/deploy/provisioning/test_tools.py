@@ -1,0 +1,45 @@
+"""Programs for tests: the installed one, else Debian's, else a sentence that says what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.provisioning import CannotProvisionError, packages, tools
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all there is of the search path."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(packages, "POLICY", tmp_path / "policy")
+    return tmp_path
+
+
+def _program(path: Path, text: str = "") -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_the_installed_one_is_taken(path: Path) -> None:
+    _program(path / "promtool")
+    said: list[str] = []
+
+    assert tools.promtool(said.append) == str(path / "promtool")
+    assert said == []
+
+
+def test_else_debians_is_installed_and_its_server_stays_stopped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "can_install", lambda: True)
+    installs = f'case "$*" in *prometheus*) : >{path}/promtool; /bin/chmod +x {path}/promtool;; esac'
+    _program(path / "apt-get", installs)
+    said: list[str] = []
+
+    assert tools.promtool(said.append) == str(path / "promtool")
+    assert said[0] == "Installing Debian's package prometheus with apt-get (its service prometheus is not started)."
+
+
+def test_else_one_sentence_says_what_to_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "can_install", lambda: False)
+
+    with pytest.raises(CannotProvisionError, match="install Prometheus"):
+        tools.promtool(lambda _: None)

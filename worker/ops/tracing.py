@@ -1,0 +1,67 @@
+"""Traces, or none: what the worker's parts are wrapped in where `FAPIAO_OTEL` asks for it.
+
+Guarantees that without it nothing of OpenTelemetry is imported and nothing is wrapped, so that it costs nothing.
+Knows nothing of spans: they are in `otel`, which only this module imports.
+"""
+
+from typing import Protocol, TypeVar
+
+from worker.errors import ConfigurationError
+from worker.settings import Settings
+
+Part = TypeVar("Part")
+
+
+class Tracing(Protocol):
+    """Wraps a part so that what it does is traced; what comes out has all that the part has."""
+
+    def intake(self, journal: Part) -> Part:
+        """An `IntakeJournal`: a span for each message taken in."""
+        ...
+
+    def lanes(self, journal: Part) -> Part:
+        """A `LaneJournal`: a span for each run of a command, and for each end without a lane."""
+        ...
+
+    def gateway(self, gateway: Part) -> Part:
+        """A `Gateway`: a span for each step of the dialogue."""
+        ...
+
+    def publisher(self, publisher: Part) -> Part:
+        """The relay's publisher: a span for each attempt to publish a copy."""
+        ...
+
+    async def close(self) -> None:
+        """Send what is left, bounded in time. Never raises."""
+        ...
+
+
+class NoTracing:
+    """Every part as it is."""
+
+    def intake(self, journal: Part) -> Part:
+        return journal
+
+    def lanes(self, journal: Part) -> Part:
+        return journal
+
+    def gateway(self, gateway: Part) -> Part:
+        return gateway
+
+    def publisher(self, publisher: Part) -> Part:
+        return publisher
+
+    async def close(self) -> None: ...
+
+
+def open_tracing(settings: Settings, worker: str) -> Tracing:
+    """As the settings ask. Raises `ConfigurationError` where traces are asked for and the extra is missing."""
+    if not settings.otel:
+        return NoTracing()
+    try:
+        from worker.ops import otel  # noqa: PLC0415  the extra may be missing, and costs what it costs
+    except ImportError as error:
+        raise ConfigurationError(
+            f"FAPIAO_OTEL is on, but {error.name} is not installed: install fapiao-worker[otel], or turn it off."
+        ) from error
+    return otel.open_spans(settings, worker)
