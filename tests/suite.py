@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from deploy.provisioning import CannotProvisionError, containers, environment  # noqa: E402 - the path is set just above
 
-PARTS_WITHOUT_SERVERS = {"unit", "golden"}
+PARTS_WITHOUT_SERVERS = {"unit", "golden", "model"}
 BIN = ROOT / ".venv" / "bin"
 CHECKS = (
     ("ruff check", [BIN / "ruff", "check", "--quiet"]),
