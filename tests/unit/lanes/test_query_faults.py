@@ -1,4 +1,4 @@
-"""What a query on its lane meets: lost connections, refusals, look-ups that fail, files and downloads that come late."""
+"""What a query on its lane meets: lost connections, refusals, look-ups that fail, and what comes late."""
 
 import pytest
 
