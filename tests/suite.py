@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from deploy.provisioning import CannotProvisionError, containers, environment  # noqa: E402 - the path is set just above
 
-PARTS_WITHOUT_SERVERS = {"unit", "golden"}
+PARTS_WITHOUT_SERVERS = {"unit", "golden", "model"}
 BIN = ROOT / ".venv" / "bin"
 CHECKS = (
     ("ruff check", [BIN / "ruff", "check", "--quiet"]),
@@ -59,6 +59,8 @@ def main(arguments: list[str]) -> int:
             python = environment.provision(ROOT, development=True, say=say)
         if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
             os.execv(python, [str(python), str(Path(__file__).resolve()), *arguments])  # noqa: S606
+        if arguments[:1] == ["chaos"]:
+            return chaos(arguments[1:])
         check_docker(parts, docker=docker)
         return run(parts, extra)
     except CannotProvisionError as error:
@@ -114,6 +116,16 @@ def run(parts: list[str], extra: list[str]) -> int:
     if parts != ["checks"]:
         say(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed_checks or not all(well for *_, well in phases) else 0
+
+
+def chaos(words: list[str]) -> int:
+    """The random run, as long as its words say, on servers of its own. Returns its exit code."""
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
+        address = _addresses(_start_servers(pool, stack))
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("FAPIAO_")}
+        command = [sys.executable, "-m", "tests.scenarios.chaos", *words]
+        return _wait(subprocess.Popen(command, cwd=ROOT, env=inherited | address, stdin=subprocess.DEVNULL))
 
 
 def _start_servers(

@@ -8,12 +8,15 @@ import asyncpg
 import pytest
 
 from tests.conformance.journal_builders import (
+    ACCOUNT,
     NOW,
+    SECOND,
     admit,
     begin,
     complete,
     new,
     outbox,
+    seek,
     state_of,
     step,
 )
@@ -126,6 +129,17 @@ async def test_events_written_after_their_owner_was_buried_are_adopted_too(store
     assert await outbox(heir, "w2") == []
     await heir.reap("w2", NOW)
     assert len(await outbox(heir, "w2")) == 2
+
+
+async def test_a_look_up_that_another_worker_has_done_meanwhile_is_not_entered_again(store: PostgresStore) -> None:
+    """What is due is read before the lane is locked, and asked once more afterwards."""
+    journal = await store.open_with_worker("w1")
+    assert isinstance(journal, PostgresJournal)
+    await seek(journal, new("a"), NOW + SECOND)
+    pair = (["u1"], [ACCOUNT])
+    assert await journal._connections.run(lambda s: s.all("enter_look_ups", *pair, NOW)) == []
+    assert len(await journal._connections.run(lambda s: s.all("enter_look_ups", *pair, NOW + SECOND))) == 1
+    assert await journal._connections.run(lambda s: s.all("enter_look_ups", *pair, NOW + SECOND)) == []
 
 
 async def test_another_process_is_told_of_new_work(store: PostgresStore) -> None:

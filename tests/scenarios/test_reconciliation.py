@@ -126,7 +126,7 @@ async def test_an_order_that_could_not_be_told_from_one_in_doubt_waits_for_it(ne
         await stack.prepare()
         stack.start_worker(reconcile_schedule="3s,1s")
         await stack.worker_is_consuming()
-        same = {"invoice": {"remark": "twin#fault=dropped_after_issuing"}}
+        same: dict[str, Any] = {"invoice": {"remark": "twin#fault=dropped_after_issuing"}}
         first = await stack.publish_order(**same)
         await stack.until([first], ["in_doubt"])
         second = await stack.publish_order(**same)

@@ -237,16 +237,17 @@ async def test_look_without_a_login_is_put_off() -> None:
     assert played.journal.commands[1].look_ups == 0
 
 
+@pytest.mark.parametrize(("newer", "used"), [({"/login/password": "newer"}, "newer"), ({}, "older")])
 @in_virtual_time
-async def test_newest_login_that_can_be_had_serves_all() -> None:
+async def test_newest_login_that_can_be_had_serves_all(newer: dict[str, str], used: str) -> None:
     played = looking(listing(FOUND))
     played.lay_out(1)
-    first, second = sought(1, submitted_at=EPOCH), sought(2, remark="2", submitted_at=EPOCH + timedelta(seconds=1))
+    second = sought(2, remark="2", submitted_at=EPOCH + timedelta(seconds=1), secrets=newer)
 
-    await played.serve(replace(second, secrets={}), replace(first, secrets={"/login/password": "the older one"}))
+    await played.serve(second, sought(1, secrets={"/login/password": "older"}))
 
     (order,) = played.gateway.queries
-    assert order.login.password.get_secret_value() == "the older one"
+    assert order.login.password.get_secret_value() == used
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,464 @@
+"""The gateway as the vendor runs it, in virtual time, with a ledger that says what was really issued.
+
+Replies go by `userId` alone, to its newest socket; a close that comes late may take the newest socket's place away
+(trap 10). What becomes of a submission is a plan of small acts in time. It promises what no worker could do without:
+what it issues at all it issues and lists before the worker's schedules are over, one lane's invoices in their order,
+and a refused one that was issued all the same is listed at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+from tests.builders import make_result
+from tests.model.simulation import Process, World
+from tests.model.store import MemoryJournal
+from worker.errors import InDoubt, Transient
+from worker.flows.conditions import BEIJING
+from worker.ports import (
+    Disconnected,
+    FrameIgnored,
+    LoginAnswered,
+    LoginFields,
+    PageShown,
+    QrRefused,
+    QrShown,
+    QueryOrder,
+    QueryRefused,
+    ResultRefused,
+    ResultShown,
+    Submission,
+)
+
+REFUSED_LATEST: Final = 5.0
+AWAKE_SECONDS: Final = 5.0
+"""Within so many seconds after it was woken a worker has closed what it holds."""
+
+Plan = tuple[tuple[float, str], ...]
+"""Seconds after the act before, and the act."""
+
+PLANS: Final[Mapping[str, Plan]] = MappingProxyType(
+    {
+        "issued": ((0.5, "issue"), (0.1, "reply")),
+        "scanned": ((1, "show"), (6, "issue"), (0.2, "reply")),
+        "scanned at the second QR": ((1, "show"), (4, "show"), (4, "issue"), (0.2, "reply")),
+        "scanned at the last moment": ((1, "show"), (19, "issue"), (4, "reply")),
+        "never scanned": ((1, "show"),),
+        "no QR": ((1, "refuse QR"),),
+        "no QR, then one": ((1, "refuse QR"), (1, "show"), (3, "issue"), (0.1, "reply")),
+        "refused": ((1, "refuse"),),
+        "refused, and issued": ((1, "issue and list"), (0.1, "refuse")),
+        "saved as a draft": ((1, "draft"),),
+        "no word": (),
+        "issued without a word": ((3, "issue"),),
+        "issued late, without a word": ((25, "issue"),),
+        "dropped": ((0, "drop"),),
+        "issued, then dropped": ((1, "issue"), (0, "drop")),
+        "dropped, then issued": ((0.1, "drop"), (12, "issue")),
+        "dropped, then issued and told": ((0.1, "drop"), (4, "issue"), (1, "reply")),
+        "told late": ((2, "issue"), (40, "reply")),
+        "told very late": ((2, "issue"), (150, "reply")),
+        "told twice": ((1, "issue"), (0, "reply"), (0.5, "reply")),
+        "told again much later": ((1, "issue"), (0, "reply"), (20, "reply")),
+        "told after the next": ((1, "issue"), (0, "hold")),
+        "refused late": ((30, "refuse"),),
+    }
+)
+
+
+@dataclass(eq=False)
+class Sent:
+    """One submission, and what became of it."""
+
+    key: int
+    """The command's, in the store."""
+    user_id: str
+    invoice: Mapping[str, Any]
+    plan: str
+    number: str | None = None
+    issued_at: datetime | None = None
+    listed_at: float = float("inf")
+    is_over: bool = False
+    """Nothing more will be issued."""
+    told: set[str] = field(default_factory=set)
+    """Processes that had the result before the command had ended."""
+
+    @property
+    def url(self) -> str:
+        return f"http://pdf.example/{self.key}.pdf"
+
+    @property
+    def result(self) -> ResultShown:
+        return make_result(dict(self.invoice), invoice_url=self.url)
+
+
+@dataclass
+class GatewayFaults:
+    """What the gateway will do next, or does just now."""
+
+    is_down: bool = False
+    forgets_newest: bool = False
+    """A late close of an old socket takes the new one's place away."""
+    listing_seconds: float = 1.0
+    closes_seen_after: float = 0.05
+    logins: deque[str] = field(default_factory=deque)
+    queries: deque[str] = field(default_factory=deque)
+    plans: deque[str] = field(default_factory=deque)
+
+
+class ModelGateway:
+    """The vendor's side; one for all workers."""
+
+    def __init__(self, world: World, journal: MemoryJournal) -> None:
+        self.world = world
+        self.journal = journal
+        self.faults = GatewayFaults()
+        self.sent: list[Sent] = []
+        self.sockets: set[Socket] = set()
+        """Open ones, as the workers see it."""
+        self.wrongs: list[str] = []
+        """Promises that a worker broke."""
+        self._newest: dict[str, Socket] = {}
+        self._listed_at: dict[str, float] = {}
+        self._held: dict[str, list[Sent]] = {}
+
+    # ---- connections -------------------------------------------------------------------------------
+
+    def open(self, socket: "Socket") -> None:
+        """A new socket takes the place of the one before."""
+        for other in self.sockets:
+            if other.user_id == socket.user_id and self._should_be_closed(other):
+                self.wrongs.append(f"{socket.process.name} connects {socket.user_id}, {other.process.name} has it open")
+        self.sockets.add(socket)
+        self._newest[socket.user_id] = socket
+
+    def _should_be_closed(self, socket: "Socket") -> bool:
+        """All but that of a process that was stopped, which closes it as soon as it wakes."""
+        process = socket.process
+        return not process.is_stopped and self.world.now > process.woke_at + AWAKE_SECONDS
+
+    def close(self, socket: "Socket") -> None:
+        """The worker's end is closed; this side sees it a moment later."""
+        self.sockets.discard(socket)
+        self.world.later(self.faults.closes_seen_after, lambda: self._forget(socket))
+
+    def _forget(self, socket: "Socket") -> None:
+        if self._newest.get(socket.user_id) is socket or self.faults.forgets_newest:
+            self._newest.pop(socket.user_id, None)
+
+    def drop(self, user_id: str) -> None:
+        """Cut the newest socket of this user."""
+        socket = self._newest.pop(user_id, None)
+        if socket is not None:
+            socket.hear(Disconnected("the gateway went away"))
+
+    def go_down(self) -> None:
+        """Cut all, and accept nobody."""
+        self.faults.is_down = True
+        for user_id in list(self._newest):
+            self.drop(user_id)
+
+    def say(self, user_id: str, event: Any) -> None:
+        """To the newest socket of this user, whoever waits there for what."""
+        socket = self._newest.get(user_id)
+        if socket is not None:
+            socket.hear(event)
+
+    # ---- what is asked -----------------------------------------------------------------------------
+
+    def check_sender(self, socket: "Socket", act: str) -> None:
+        """Nothing may be sent without the lane."""
+        if not self.journal.holds(socket.process.name, socket.user_id):
+            self.wrongs.append(f"{socket.process.name} sends {act} for {socket.user_id} without its lease")
+
+    def take_login(self, socket: "Socket") -> None:
+        answer = self.faults.logins.popleft() if self.faults.logins else "accepted"
+        if answer != "silent":
+            self.world.later(0.2, lambda: self.say(socket.user_id, LoginAnswered(answer == "accepted")))
+
+    def take_submission(self, socket: "Socket", submission: Submission) -> None:
+        """The one act that cannot be undone."""
+        active = self.journal.rows(
+            "SELECT * FROM command WHERE lane = ? AND state IN ('submitting', 'scanning')", socket.user_id
+        )
+        if len(active) != 1 or active[0]["state"] != "submitting":
+            self.wrongs.append(f"a submission for {socket.user_id} without its record: {[row['id'] for row in active]}")
+            return
+        (command,) = active
+        self._check_submission(command)
+        plan = self.faults.plans.popleft() if self.faults.plans else "issued"
+        sent = Sent(command["key"], socket.user_id, submission.invoice, plan)
+        self.sent.append(sent)
+        self._go_on(sent, iter(PLANS[plan]))
+
+    def _check_submission(self, command: Any) -> None:
+        if any(sent.key == command["key"] for sent in self.sent):
+            self.wrongs.append(f"{command['id']} is submitted twice")
+        twins = self.journal.rows(
+            "SELECT id FROM command WHERE lane = ? AND fingerprint = ? AND state IN ('in_doubt', 'checking')",
+            command["lane"],
+            command["fingerprint"],
+        )
+        if twins:
+            self.wrongs.append(f"{command['id']} is submitted while its twin {twins[0]['id']} is unsettled")
+        orders = self.journal.rows(
+            "SELECT key FROM command WHERE seller = ? AND order_no = ? AND key <> ?",
+            command["seller"],
+            command["order_no"],
+            command["key"],
+        )
+        if {row["key"] for row in orders} & {sent.key for sent in self.sent}:
+            self.wrongs.append(f"order {command['order_no']} is submitted twice")
+
+    def take_query(self, socket: "Socket", order: QueryOrder) -> None:
+        answer = self.faults.queries.popleft() if self.faults.queries else "page"
+        match answer:
+            case "page":
+                self.world.later(0.3, lambda: self.say(socket.user_id, self._page(order)))
+            case "refused":
+                self.world.later(0.3, lambda: self.say(socket.user_id, QueryRefused()))
+            case "dropped":
+                self.world.later(0.1, lambda: self.drop(socket.user_id))
+            case "late":
+                self.world.later(9, lambda: self.say(socket.user_id, self._page(order)))
+
+    def _page(self, order: QueryOrder) -> PageShown:
+        first, last = order.condition["startInvoiceDate"], order.condition["endInvoiceDate"]
+        listed = [
+            _row(sent)
+            for sent in self.sent
+            if sent.issued_at is not None
+            and sent.listed_at <= self.world.now
+            and sent.invoice["sellerIndentification"] == order.login.company_code
+            and first <= sent.issued_at.astimezone(BEIJING).date().isoformat() <= last
+        ]
+        return PageShown(tuple(listed), total=len(listed), current_page=1, total_page=1, has_next=False)
+
+    # ---- what becomes of a submission --------------------------------------------------------------
+
+    def _go_on(self, sent: Sent, acts: Any) -> None:
+        step = next(acts, None)
+        if step is None:
+            sent.is_over = True
+            return
+        seconds, act = step
+
+        def go() -> None:
+            self._act(sent, act)
+            self._go_on(sent, acts)
+
+        self.world.later(seconds, go)
+
+    def _act(self, sent: Sent, act: str) -> None:
+        match act:
+            case "issue":
+                self._issue(sent, self.faults.listing_seconds)
+            case "issue and list":
+                self._issue(sent, 0)
+            case "reply":
+                self._reply(sent)
+            case "hold":
+                self._held.setdefault(sent.user_id, []).append(sent)
+                self.world.later(60, lambda: self._let_go(sent.user_id))
+            case "show":
+                self.say(sent.user_id, QrShown(image=None, content="https://qr.example"))
+            case "refuse QR":
+                self.say(sent.user_id, QrRefused())
+            case "refuse":
+                self.say(sent.user_id, ResultRefused())
+            case "draft":
+                self.say(sent.user_id, make_result(dict(sent.invoice), invoice_url=None, is_draft=True))
+            case "drop":
+                self.drop(sent.user_id)
+
+    def _issue(self, sent: Sent, seconds: float) -> None:
+        sent.number = f"{24332000000000000000 + len([each for each in self.sent if each.number])}"
+        sent.issued_at = self.world.moment
+        sent.listed_at = max(self.world.now + seconds, self._listed_at.get(sent.user_id, 0.0))
+        if seconds == 0:
+            for other in self.sent:
+                other.listed_at = min(other.listed_at, self.world.now) if other.number else other.listed_at
+            sent.listed_at = self.world.now
+        self._listed_at[sent.user_id] = sent.listed_at
+
+    def _reply(self, sent: Sent) -> None:
+        self._tell(sent)
+        self._let_go(sent.user_id)
+
+    def _let_go(self, user_id: str) -> None:
+        for held in self._held.pop(user_id, []):
+            self._tell(held)
+
+    def _tell(self, sent: Sent) -> None:
+        """Its result, unless it could be taken for that of an order that differs in nothing."""
+        socket = self._newest.get(sent.user_id)
+        if socket is None:
+            return
+        (command,) = self.journal.rows("SELECT * FROM command WHERE key = ?", sent.key)
+        has_ended = command["state"] in {"completed", "failed"}
+        if not has_ended:
+            sent.told.add(socket.process.name)
+        if has_ended and socket.process.name not in sent.told and self._has_twin(command):
+            return
+        socket.hear(sent.result)
+
+    def _has_twin(self, command: Any) -> bool:
+        return bool(
+            self.journal.rows(
+                "SELECT 1 FROM command WHERE lane = ? AND fingerprint = ? AND key <> ?"
+                " AND state IN ('running', 'submitting', 'scanning', 'in_doubt', 'checking')",
+                command["lane"],
+                command["fingerprint"],
+                command["key"],
+            )
+        )
+
+
+def _row(sent: Sent) -> dict[str, Any]:
+    """As `contracts.found.FoundInvoice` has it; prices are taken to be without tax."""
+    invoice = sent.invoice
+    lines = invoice["invoiceItems"]
+    amount = sum((Decimal(str(line["quantity"])) * Decimal(str(line["unitPrice"])) for line in lines), Decimal(0))
+    tax = (amount * Decimal("0.13")).quantize(Decimal("0.01"))
+    return {
+        "id": f"1778381{sent.number}",
+        "countETicketNumbers": sent.number,
+        "sellerIdentificationNumber": invoice["sellerIndentification"],
+        "sellerName": invoice["sellerName"],
+        "buyerIdentificationNumber": invoice["buyerIndentification"],
+        "buyerName": invoice["buyerName"],
+        "invoiceDate": sent.issued_at,
+        "totalAmount": amount,
+        "totalTax": tax,
+        "totalPriceAndTax": amount + tax,
+        "isInvoicePositive": True,
+        "note": invoice["remark"],
+    }
+
+
+class Socket:
+    """One worker's end of a socket, of either endpoint: `GatewaySession` and `QuerySession`."""
+
+    def __init__(self, gateway: ModelGateway, process: Process, user_id: str) -> None:
+        self.process = process
+        self.user_id = user_id
+        self._gateway = gateway
+        self._inbox: deque[Any] = deque()
+        self._heard: asyncio.Future[None] | None = None
+        self._is_over = False
+        self._has_submitted = False
+        self._has_asked = False
+
+    @property
+    def is_open(self) -> bool:
+        return not self._is_over
+
+    def hear(self, event: Any) -> None:
+        """From outside, at any time: what the worker has not read yet waits."""
+        self._inbox.append(event)
+        if self._heard is not None and not self._heard.done():
+            self._heard.set_result(None)
+
+    async def login(self, login: LoginFields) -> None:
+        self._send("login")
+        self._gateway.take_login(self)
+
+    async def submit(self, submission: Submission) -> None:
+        self._send("submission", InDoubt)
+        self._has_submitted = True
+        await self._crash_or(lambda: self._gateway.take_submission(self, submission))
+
+    async def query(self, order: QueryOrder) -> None:
+        self._send("query")
+        self._has_asked = True
+        self._gateway.take_query(self, order)
+
+    async def retry_download(self, date: str) -> None:
+        raise AssertionError("no query here asks for downloads")
+
+    async def _crash_or(self, act: Callable[[], None]) -> None:
+        """A process may crash right before it sends or right after."""
+        self.process.check_alive()
+        act()
+        self.process.check_alive()
+
+    def _send(self, act: str, fault: type[InDoubt] | type[Transient] = Transient) -> None:
+        self.process.check_alive()
+        if any(isinstance(event, Disconnected) for event in self._inbox):
+            raise fault("the connection is gone")
+        self._gateway.check_sender(self, act)
+
+    async def receive(self) -> Any:
+        self.process.check_alive()
+        while not self._inbox:
+            self._heard = self.process.loop.create_future()
+            await self._heard
+        event = self._inbox.popleft()
+        if isinstance(event, Disconnected):
+            self._is_over = True
+            self._inbox.appendleft(event)
+        return self._meaning(event)
+
+    def _meaning(self, event: Any) -> Any:
+        """What the real session makes of a frame that nobody asked for: evidence, or nothing."""
+        if isinstance(event, (Disconnected, LoginAnswered)):
+            return event
+        is_answer = isinstance(event, (PageShown, QueryRefused))
+        if is_answer and self._has_asked:
+            self._has_asked = False
+            return event
+        if not is_answer and self._has_submitted:
+            return event
+        return FrameIgnored("unexpected_phase", b"{}" if isinstance(event, ResultShown) else None)
+
+    async def close(self) -> None:
+        self._is_over = True
+        if not self.process.is_alive:
+            return
+        await asyncio.sleep(0.05)
+        self.process.check_alive()
+        self._gateway.close(self)
+
+
+class GatewayLink:
+    """One process's way to the gateway: `worker.ports.Gateway` and `InvoiceDetails`."""
+
+    def __init__(self, gateway: ModelGateway, process: Process) -> None:
+        self._gateway = gateway
+        self._process = process
+        process.ended.append(self._let_go)
+
+    async def connect(self, user_id: str) -> Socket:
+        await self._process.passing()
+        await asyncio.sleep(0.1)
+        self._process.check_alive()
+        if self._gateway.faults.is_down:
+            raise Transient("the gateway refuses connections")
+        socket = Socket(self._gateway, self._process, user_id)
+        self._gateway.open(socket)
+        return socket
+
+    async def connect_query(self, user_id: str) -> Socket:
+        return await self.connect(user_id)
+
+    async def items(self, invoice_id: str) -> tuple[dict[str, Any], ...]:
+        await self._process.passing()
+        return ()
+
+    async def files(self, invoice_ids: Sequence[str], types: Sequence[str]) -> tuple[dict[str, Any], ...]:
+        await self._process.passing()
+        return tuple(
+            {"invoiceBasicInfoId": each, "type": name, "url": f"https://files.example/{each}.{name}"}
+            for each in invoice_ids
+            for name in types
+        )
+
+    def _let_go(self) -> None:
+        """The system closes the sockets of a process that is no more."""
+        for socket in [one for one in self._gateway.sockets if one.process is self._process]:
+            self._gateway.close(socket)
