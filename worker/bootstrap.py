@@ -27,6 +27,7 @@ from worker.lanes.scheduler import Scheduler
 from worker.lanes.services import LaneServices
 from worker.ops.control import control_server, database_file, socket_path
 from worker.ops.health import Health, HealthServer
+from worker.ops.insecurity import Insecurity
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
 from worker.outbox.publisher import Publisher
@@ -34,6 +35,7 @@ from worker.outbox.relay import Relay, RelayHooks
 from worker.ports import Journal
 from worker.service import Service, Signals, Stage
 from worker.settings import Settings
+from worker.tls import broker_tls, insecurities
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,7 @@ class _Worker:
         self._health = Health(self._clock, self._metrics)
         self._journal: Journal = open_journal(settings, self._clock)
         self._gateway = WebSocketGateway(settings, observe=self._metrics.gateway_answered)
+        self._broker_tls = broker_tls(settings)
         self._publisher = self._make_publisher()
         self._relay = self._make_relay()
         services = self._lane_services()
@@ -81,6 +84,7 @@ class _Worker:
             urls=settings.amqp_urls,
             topology=self._topology,
             heartbeat_seconds=settings.heartbeat_seconds,
+            tls=self._broker_tls.context,
             confirm_timeout_seconds=settings.confirm_timeout_seconds,
             declares=settings.declare,
             on_connected=self._wake_relay,
@@ -122,7 +126,9 @@ class _Worker:
             worker=self._worker,
             clock=self._clock,
             heartbeat_seconds=settings.heartbeat_seconds,
+            tls=self._broker_tls.context,
             prefetch=settings.prefetch,
+            bytes_max=settings.intake_max_bytes,
             declares=settings.declare,
             waiting_max=settings.tenant_waiting_max,
             hooks=IntakeHooks(
@@ -143,6 +149,8 @@ class _Worker:
                 await stack.enter_async_context(HealthServer(self._health, self._journal.backlog, host=host, port=port))
             beat = asyncio.create_task(self._health.run(), name="health")
             stack.callback(beat.cancel)
+            nagging = asyncio.create_task(Insecurity(insecurities(self._settings)).run(), name="insecurity")
+            stack.callback(nagging.cancel)
             stack.callback(self._gateway.close)
             if not await self._open_journal(signals):
                 return 0

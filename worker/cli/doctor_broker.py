@@ -33,7 +33,7 @@ async def check_broker(settings: Settings) -> Sequence[Finding]:
     """Everything about the broker."""
     try:
         where = ", ".join(Address(url).label for url in settings.amqp_urls)
-        async with opened(settings.amqp_urls, settings.heartbeat_seconds) as link:
+        async with opened(settings) as link:
             topology = Topology(settings.prefix)
             queues = [await _queue(link, queue, is_declared=settings.declare) for queue in topology.queues]
             return [await _version(link, where), *queues, await _replies(link), *await _dead(link, topology)]

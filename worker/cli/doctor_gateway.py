@@ -22,6 +22,7 @@ from contracts.commands import Login
 from worker.cli.findings import Finding, fail, ok, warn
 from worker.clock import SystemClock
 from worker.settings import Settings
+from worker.tls import gateway_tls
 
 CLOCK_TOLERANCE_SECONDS: Final = 30.0
 
@@ -77,8 +78,12 @@ def _faults(file: Path) -> list[Finding]:
 
 def _ask(settings: Settings) -> tuple[int, Mapping[str, str]]:
     parts = urlsplit(settings.gateway_http_url or "http" + settings.gateway_url.removeprefix("ws"))
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = connect(parts.hostname or "", parts.port, timeout=settings.connect_timeout_seconds)
+    host, port, timeout = parts.hostname or "", parts.port, settings.connect_timeout_seconds
+    connection = (
+        HTTPSConnection(host, port, timeout=timeout, context=gateway_tls(settings).context())
+        if parts.scheme == "https"
+        else HTTPConnection(host, port, timeout=timeout)
+    )
     headers = {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
     try:
         connection.request("GET", parts.path or "/", headers=headers)

@@ -28,8 +28,10 @@ def run() -> None:
     """Run the worker until SIGTERM; a second signal ends it at once. Everything is set by FAPIAO_* variables."""
     with explained():
         settings = load_settings()
-        from worker.ops import logs
+        from worker.ops import cores, logs
 
+        if not settings.core_dumps:
+            cores.forbid()
         logs.configure(settings)
         from worker.bootstrap import run_worker
 

@@ -87,7 +87,8 @@ def load_settings() -> Settings:
         return Settings(_secrets_dir=secrets) if secrets else Settings()
     except ValidationError as error:
         faults = "; ".join(
-            f"FAPIAO_{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            "".join(f"FAPIAO_{str(name).upper()}: " for name in fault["loc"][:1])
+            + fault["msg"].removeprefix("Value error, ")
             for fault in error.errors()
         )
         raise ConfigurationError(f"The settings cannot be used: {faults}. `fapiao-worker settings` explains.") from None

@@ -7,7 +7,6 @@ Not known here: who may have a session when, what an answer means for a command,
 """
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Literal
@@ -31,6 +30,7 @@ from worker.ports import (
     Submission,
 )
 from worker.settings import Settings
+from worker.tls import gateway_tls
 
 log = structlog.get_logger()
 
@@ -58,8 +58,7 @@ class WebSocketGateway:
             ping_seconds=settings.gateway_ping_seconds,
             max_frame_bytes=settings.max_frame_bytes,
         )
-        # One context for all: with its own, each TLS session would cost almost a megabyte more.
-        self._tls = ssl.create_default_context() if settings.gateway_url.startswith("wss:") else None
+        self._tls = gateway_tls(settings) if settings.gateway_url.startswith("wss:") else None
         self._scanner = QrScanner()
         self._observe = observe
 
@@ -67,7 +66,8 @@ class WebSocketGateway:
         clock = asyncio.get_running_loop().time
         began = clock()
         url = f"{self._invoice_url}?userId={quote(user_id, safe='')}"
-        socket = await websocket.open_socket(url, self._headers, self._limits, self._tls)
+        tls = self._tls.context() if self._tls is not None else None
+        socket = await websocket.open_socket(url, self._headers, self._limits, tls)
         self._observe("connect", clock() - began)
         session = InvoiceSession(user_id, max_frame_bytes=self._limits.max_frame_bytes)
         return InvoiceSocket(socket, session, self._limits, self._scanner, self._observe)

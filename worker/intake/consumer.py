@@ -17,6 +17,7 @@ import structlog
 from contracts.failures import RejectionCode
 from worker.amqp.connections import Link, SupervisedConnection, backoff_seconds
 from worker.amqp.deliveries import Acknowledging, Consumption, Delivery
+from worker.amqp.room import Room
 from worker.amqp.topology import Topology, declare_over
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
@@ -25,6 +26,7 @@ from worker.intake.admission import AdmissionRules, Admitted, DeadLetter, Incomi
 from worker.intake.burial import Burials, Dead, DeadLetters
 from worker.ports import IntakeJournal
 from worker.records import Admission, LooseEvent, NewCommand
+from worker.tls import MakeContext
 
 log = structlog.get_logger()
 
@@ -83,7 +85,9 @@ class Consumer:
         worker: str,
         clock: Clock,
         heartbeat_seconds: int = 10,
+        tls: MakeContext | None = None,
         prefetch: int = 200,
+        bytes_max: int = 64 * 1024 * 1024,
         declares: bool = True,
         waiting_max: int | None = None,
         hooks: IntakeHooks | None = None,
@@ -95,6 +99,7 @@ class Consumer:
         self._worker = worker
         self._clock = clock
         self._prefetch = prefetch
+        self._room = Room(bytes_max)
         self._declares = declares
         self._waiting_max = waiting_max
         self._hooks = hooks or IntakeHooks()
@@ -107,13 +112,16 @@ class Consumer:
         self._journal_works.set()
         self._stopping = False
         self._consumption: Acknowledging | None = None
-        self._connection = SupervisedConnection(urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds)
+        self._connection = SupervisedConnection(
+            urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, tls=tls
+        )
         self._burials = Burials(
             dead_letters,
             self,
             topology.dead_exchange,
             broker_may_dead_letter=declares,
             count=self._hooks.count_dead_letter,
+            gone=self._let_go,
         )
 
     # ---- what others ask --------------------------------------------------------------------------
@@ -153,21 +161,26 @@ class Consumer:
             await link.lost()
         if self._declares:
             await declare_over(link, self._topology)
-        self._buffer.clear()  # of an epoch that is over: they come again
+        while self._buffer:  # of an epoch that is over: they come again
+            self._let_go(self._buffer.popleft())
         try:
             self._consumption = await Consumption.begin(
-                link, self._topology.command_queues, self._prefetch, self.receive
+                link, self._topology.command_queues, self._prefetch, self.receive, self._room
             )
             await link.lost()
         finally:
             self._consumption = None
 
     def receive(self, delivery: Delivery) -> None:
-        """Take note of a delivery; bounded by the prefetch."""
+        """Take note of a delivery; bounded by the prefetch and by the room for bodies."""
+        self._room.take(len(delivery.body))
         self._buffer.append(delivery)
         self._arrived.set()
         if len(self._buffer) >= BATCH:
             self._enough.set()
+
+    def _let_go(self, delivery: Delivery) -> None:
+        self._room.give_back(len(delivery.body))
 
     def is_current(self, delivery: Delivery) -> bool:
         """Whether a delivery can still be acknowledged."""
@@ -229,7 +242,11 @@ class Consumer:
             return
         if self._journal_works.is_set():
             self._journal_works.clear()
-            await self._stop_consuming()
+            if self._room.is_full:
+                # The broker's answer to a cancel would stand behind bodies that nobody reads.
+                self._connection.drop("the journal is down and there is no room for more deliveries")
+            else:
+                await self._stop_consuming()
         if down_seconds >= HOLD_SECONDS and self._consumption is not None:
             self._connection.drop("the journal has been down for too long to hold deliveries")
 
@@ -249,6 +266,7 @@ class Consumer:
             letter = received.admitted.dead_letter
             if letter is None:
                 living.append(received.delivery)
+                self._let_go(received.delivery)
             else:
                 self._burials.add(Dead(received.delivery, letter))
         with contextlib.suppress(BrokerLost):  # they come again and are told from new ones
