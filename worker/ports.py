@@ -24,6 +24,7 @@ from worker.records import (
     LooseEvent,
     NewCommand,
     OutboxRow,
+    Resealing,
     Settlement,
     Step,
     UndeliverableReply,
@@ -196,6 +197,10 @@ class OperatorJournal(Protocol):
 
     async def discard_replies(self, seqs: Sequence[int]) -> int:
         """Forget these (all, if none is named). Writes."""
+        ...
+
+    async def reseal(self) -> Resealing:
+        """Seal anew, with the first key, every secret that an earlier key sealed. Writes, in short transactions."""
         ...
 
     async def settle(self, settlement: Settlement) -> bool:

@@ -47,7 +47,7 @@ _ERRORS: Final[Mapping[str, type[WorkerError]]] = {
 
 
 _OPERATIONS: Final = frozenset(
-    {"status", "commands", "resolve", "replay", "replies", "resend_replies", "discard_replies"}
+    {"status", "commands", "resolve", "replay", "replies", "resend_replies", "discard_replies", "rekey"}
 )
 
 
@@ -160,6 +160,10 @@ class RemoteOperations:
     async def discard_replies(self, numbers: Sequence[int] = ()) -> dict[str, Any]:
         """See `Operations.discard_replies`."""
         return dict(await self._ask("discard_replies", numbers=list(numbers)))
+
+    async def rekey(self) -> dict[str, Any]:
+        """See `Operations.rekey`."""
+        return dict(await self._ask("rekey"))
 
     async def _ask(self, operation: str, **arguments: Any) -> Any:
         try:

@@ -14,6 +14,7 @@ from worker.records import (
     Copy,
     Event,
     EventRecord,
+    Resealing,
     Route,
     Settlement,
     UndeliverableReply,
@@ -96,6 +97,7 @@ class FakeOperatorJournal:
         self.bound: dict[str, int] = {}
         self.loses_races = False
         self.is_open = False
+        self.resealing = Resealing(3, "0a0b0c0d", is_complete=True)
 
     def tell(self, key: int, *events: Event, pending: tuple[Copy, ...] = ()) -> None:
         """Put events on record."""
@@ -135,6 +137,9 @@ class FakeOperatorJournal:
 
     async def discard_replies(self, seqs: Sequence[int]) -> int:
         return self._take_out(seqs)
+
+    async def reseal(self) -> Resealing:
+        return self.resealing
 
     def _take_out(self, seqs: Sequence[int]) -> int:
         chosen = [reply for reply in self.set_aside if not seqs or reply.seq in seqs]

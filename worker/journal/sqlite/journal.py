@@ -15,9 +15,10 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.errors import ConfigurationError
+from worker.journal.resealing import reseal_all
 from worker.journal.rows import micros
 from worker.journal.sealing import Sealer, keys_beside
-from worker.journal.sqlite import intake, lanes, operator, outbox, steps
+from worker.journal.sqlite import intake, lanes, operator, outbox, resealing, steps
 from worker.journal.sqlite.opening import ProcessLock, open_for_reading, open_for_writing
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.writer import Writer
@@ -34,6 +35,7 @@ from worker.records import (
     LooseEvent,
     NewCommand,
     OutboxRow,
+    Resealing,
     Settlement,
     Step,
     UndeliverableReply,
@@ -239,3 +241,12 @@ class SqliteJournal:
 
     async def discard_replies(self, seqs: Sequence[int]) -> int:
         return await self._run(partial(operator.discard_replies, seqs=seqs))
+
+    async def reseal(self) -> Resealing:
+        async def step(state: CommandState, after: int, limit: int) -> tuple[int, int | None]:
+            return await self._run(partial(resealing.reseal, state=state, after=after, limit=limit))
+
+        async def key_ids() -> list[bytes]:
+            return await self._run(lambda statements: [row["key_id"] for row in statements.all("sealing_keys")])
+
+        return await reseal_all(await self._run(lambda statements: statements.sealer), step, key_ids)

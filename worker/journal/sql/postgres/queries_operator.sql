@@ -6,6 +6,14 @@ SELECT DISTINCT substring(secrets FROM 2 FOR 4) AS key_id FROM command
 WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'in_doubt')
   AND secrets IS NOT NULL;
 
+-- name: stale_secrets
+SELECT key, source, id, secrets FROM command
+WHERE state = $1 AND key > $3 AND secrets IS NOT NULL AND substring(secrets FROM 1 FOR 5) <> $2::bytea
+ORDER BY key LIMIT $4;
+
+-- name: replace_secrets
+UPDATE command SET secrets = $3 WHERE key = $1 AND secrets = $2 RETURNING key;
+
 -- name: read_command
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.key = $1;
 

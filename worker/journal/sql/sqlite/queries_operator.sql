@@ -6,6 +6,14 @@ SELECT DISTINCT substr(secrets, 2, 4) AS key_id FROM command
 WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'in_doubt')
   AND secrets IS NOT NULL;
 
+-- name: stale_secrets
+SELECT key, source, id, secrets FROM command
+WHERE state = :state AND key > :after AND secrets IS NOT NULL AND substr(secrets, 1, 5) <> :head
+ORDER BY key LIMIT :limit;
+
+-- name: replace_secrets
+UPDATE command SET secrets = :new WHERE key = :key AND secrets = :old;
+
 -- name: read_command
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.key = :key;
 
