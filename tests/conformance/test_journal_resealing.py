@@ -1,4 +1,4 @@
-"""Rotation of the journal's keys, on both stores: afterwards nothing needs the old key, whatever a command was doing."""
+"""Rotation of the journal's keys, on both stores: afterwards nothing needs the old key."""
 
 from datetime import timedelta
 

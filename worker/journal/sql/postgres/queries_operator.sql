@@ -14,6 +14,11 @@ ORDER BY key LIMIT $4;
 -- name: replace_secrets
 UPDATE command SET secrets = $3 WHERE key = $1 AND secrets = $2 RETURNING key;
 
+-- name: lacking_privileges
+SELECT g.privilege, g.name FROM unnest($1::text[], $2::text[]) AS g (privilege, name)
+WHERE to_regclass(g.name) IS NOT NULL AND NOT has_table_privilege(g.name, g.privilege)
+ORDER BY g.name, g.privilege;
+
 -- name: read_command
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.key = $1;
 
