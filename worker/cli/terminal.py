@@ -100,7 +100,11 @@ def explained() -> Iterator[None]:
     try:
         yield
     except WorkerError as error:
-        note(f"{typer.style('error:', fg='red') if sys.stderr.isatty() else 'error:'} {error}")
+        from worker.ops.redaction import Redactor
+
+        # A driver's own words may repeat an address; digits stay, for they may be a command's id.
+        said = Redactor().text(str(error), keep_digits=True)
+        note(f"{typer.style('error:', fg='red') if sys.stderr.isatty() else 'error:'} {said}")
         raise typer.Exit(exit_code(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None

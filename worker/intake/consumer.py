@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from contracts.failures import RejectionCode
+from worker import secrecy
 from worker.amqp.connections import Link, SupervisedConnection, backoff_seconds
 from worker.amqp.deliveries import Acknowledging, Consumption, Delivery
 from worker.amqp.room import Room
@@ -65,7 +66,7 @@ class IntakeHooks:
     """Commands in a transaction, and how long it took (seconds)."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Received:
     delivery: Delivery
     admitted: Admitted
@@ -297,7 +298,10 @@ class Consumer:
             headers=given.headers or {},
             received_at=self._clock.now(),
         )
-        return _Received(delivery, self._admit(incoming, self._rules))
+        received = _Received(delivery, self._admit(incoming, self._rules))
+        if received.admitted.command is not None:
+            secrecy.guard(received, received.admitted.command.secrets.values())
+        return received
 
     async def _journal_batch(self, batch: Sequence[_Received]) -> None:
         """All in one transaction; where that fails for no reason of the store's, each in its own."""

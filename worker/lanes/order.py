@@ -11,6 +11,7 @@ import orjson
 from pydantic import SecretStr
 
 from contracts.failures import FailureCode
+from worker import secrecy
 from worker.errors import Permanent
 from worker.ports import Credentials, LoginFields, Submission
 from worker.records import Command
@@ -19,7 +20,7 @@ LOGIN_PASSWORD = "/login/password"  # noqa: S105  JSON Pointers, not passwords
 SELLER_PASSWORD = "/invoice/sellerLoginPassword"  # noqa: S105
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Order:
     """One invoice to issue."""
 
@@ -50,7 +51,9 @@ def read_order(command: Command, credentials: Credentials) -> Order:
     account = invoice.pop("sellerLoginAccount", None) or login.phone
     own_password = command.secrets.get(SELLER_PASSWORD)
     password = SecretStr(own_password) if own_password else login.password
-    return Order(login, Submission(invoice, account, password))
+    order = Order(login, Submission(invoice, account, password))
+    secrecy.guard(order, {login.password.get_secret_value(), password.get_secret_value()})
+    return order
 
 
 def _login(data: dict[str, Any], command: Command, credentials: Credentials) -> LoginFields:

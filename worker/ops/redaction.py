@@ -1,8 +1,9 @@
 """Takes secrets and personal numbers out of anything that is about to be logged or shown.
 
 Guarantees: whatever stands under a key that names a secret or a payload is replaced; in any other text URL
-passwords, known secrets, tokens, pictures and long digit runs (phones, citizen ids, bank accounts) are
-replaced, at any depth. It prefers hiding too much to showing too much. Knows nothing of logging.
+passwords, the secrets of the settings, the passwords in use just now, tokens, pictures and long digit runs (phones,
+citizen ids, bank accounts) are replaced, at any depth. It prefers hiding too much to showing too much. Knows nothing of
+logging.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from worker import secrecy
 from worker.settings import Settings
 
 REDACTED: Final = "[redacted]"
@@ -70,6 +72,8 @@ class Redactor:
         """The same text without secrets; long digit runs keep their last four unless `keep_digits`."""
         if self._known is not None:
             value = self._known.sub(REDACTED, value)
+        for secret in secrecy.found_in(value):
+            value = value.replace(secret, REDACTED)
         if not _SUSPICIOUS.search(value):
             return value
         value = _URL_CREDENTIALS.sub(r"\g<scheme>\g<user>:***@", value)
