@@ -21,6 +21,7 @@ from worker.gateway.client import WebSocketGateway
 from worker.gateway.credentials import CredentialDirectory
 from worker.intake.admission import AdmissionRules
 from worker.intake.consumer import Consumer, IntakeHooks
+from worker.intake.space import SpaceLimits, SpaceWatch
 from worker.journal import open_journal
 from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
@@ -76,6 +77,8 @@ class _Worker:
         self._scheduler = Scheduler(services, worker)
         self._housekeeping = Housekeeping(services, worker, lanes_freed=self._scheduler.wake)
         self._consumer = self._make_consumer()
+        limits = SpaceLimits(settings.database_max_bytes, settings.disk_free_min_bytes)
+        self._space = SpaceWatch(self._journal, self._consumer, limits)
         self._operations = Operations(self._journal, self._clock, worker=settings.source)
 
     def _make_publisher(self) -> Publisher:
@@ -173,11 +176,13 @@ class _Worker:
             Stage("relay", self._relay.run, lambda: self._relay.drain(STOP_SECONDS), STOP_SECONDS + 1),
             Stage("lanes", self._scheduler.run, lambda: self._scheduler.drain(drain), lane_seconds),
             Stage("housekeeping", self._housekeeping.run),
+            Stage("space", self._space.run),
             Stage("intake", self._consumer.run, lambda: self._consumer.drain(STOP_SECONDS), STOP_SECONDS + 1),
         ]
 
     def _watch_health(self) -> None:
         self._health.require("the broker: not consuming", lambda: self._consumer.is_consuming)
+        self._health.require("the journal is full", lambda: not self._space.is_short)
         self._health.require("the broker: not publishing", lambda: self._publisher.is_connected)
         self._health.require_answer("the journal does not answer", self._journal.ping)
 

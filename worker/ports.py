@@ -26,11 +26,20 @@ from worker.records import (
     OutboxRow,
     Resealing,
     Settlement,
+    Space,
     Step,
     UndeliverableReply,
 )
 
 # ---- the journal -------------------------------------------------------------------------------------
+
+
+class SpaciousJournal(Protocol):
+    """What tells whether more commands can be taken."""
+
+    async def space(self) -> Space:
+        """How much is used and free. Raises `JournalUnavailable`."""
+        ...
 
 
 class IntakeJournal(Protocol):
@@ -208,7 +217,7 @@ class OperatorJournal(Protocol):
         ...
 
 
-class Journal(IntakeJournal, LaneJournal, OutboxJournal, OperatorJournal, Protocol):
+class Journal(IntakeJournal, SpaciousJournal, LaneJournal, OutboxJournal, OperatorJournal, Protocol):
     """The durable store, whole."""
 
     async def open(self) -> None:

@@ -274,6 +274,14 @@ class Resealing:
 
 
 @dataclass(frozen=True, slots=True)
+class Space:
+    """How much the journal holds, and how much more its disk takes (None where that is not ours to see)."""
+
+    used_bytes: int
+    free_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """What an operator asks first. Counts above 10,000 are cut there."""
 

@@ -155,6 +155,16 @@ class Settings(BaseSettings):
         description="sqlite:///relative, sqlite:////absolute or postgresql://…",
     )
     database_pool_size: int = Field(8, ge=2, description="PostgreSQL connections (count).")
+    database_max_bytes: int | None = Field(
+        None,
+        ge=1024 * 1024,
+        description="Size of the journal above which no commands are taken from the broker; none = no limit.",
+    )
+    disk_free_min_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        description="Free space on the disk of an SQLite file below which no commands are taken; 0 = do not look.",
+    )
     journal_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list,
         description="Comma-separated urlsafe-base64 keys of 32 bytes; the first encrypts, all decrypt.",

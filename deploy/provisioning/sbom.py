@@ -78,7 +78,7 @@ def _licence(name: str, version: str) -> dict[str, Any] | None:
         return None
     if told["Version"] != version:
         return None
-    if told.get("License-Expression"):
+    if "License-Expression" in told:
         return {"expression": told["License-Expression"]}
     classifiers = [line.rpartition(" :: ")[2] for line in told.get_all("Classifier", []) if line.startswith("License")]
     return {"license": {"name": classifiers[0]}} if classifiers else None

@@ -112,6 +112,8 @@ class Consumer:
         self._journal_works = asyncio.Event()
         self._journal_works.set()
         self._stopping = False
+        self._has_space = asyncio.Event()
+        self._has_space.set()
         self._consumption: Acknowledging | None = None
         self._connection = SupervisedConnection(
             urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, tls=tls
@@ -130,7 +132,11 @@ class Consumer:
     @property
     def is_consuming(self) -> bool:
         """Whether commands can come in: a live consumer, and a journal that takes them."""
-        return self._consumption is not None and self._consumption.is_consuming and self._journal_works.is_set()
+        return self._consumption is not None and self._consumption.is_consuming and self._may_consume
+
+    @property
+    def _may_consume(self) -> bool:
+        return self._journal_works.is_set() and self._has_space.is_set() and not self._stopping
 
     @property
     def unsettled(self) -> int:
@@ -143,6 +149,16 @@ class Consumer:
             group.create_task(self._connection.run())
             group.create_task(self._journal_forever())
             group.create_task(self._burials.run())
+
+    async def pause(self) -> None:
+        """Take no more deliveries until `resume`: they stay in the broker. Those that are here are finished."""
+        self._has_space.clear()
+        await self._leave_to_broker()
+
+    async def resume(self) -> None:
+        """Take deliveries again."""
+        self._has_space.set()
+        await self._resume_consuming()
 
     async def drain(self, seconds: float) -> bool:
         """Take no more deliveries and finish those that are here, at most so long. Returns whether all are done."""
@@ -158,6 +174,7 @@ class Consumer:
 
     async def _serve(self, link: Link) -> None:
         await self._journal_works.wait()
+        await self._has_space.wait()
         if self._stopping:
             await link.lost()
         if self._declares:
@@ -202,8 +219,15 @@ class Consumer:
             with contextlib.suppress(BrokerLost):
                 await self._consumption.cancel()
 
+    async def _leave_to_broker(self) -> None:
+        if self._room.is_full:
+            # The broker's answer to a cancel would stand behind bodies that nobody reads.
+            self._connection.drop("there is no room for more deliveries, and no commands are to be taken")
+        else:
+            await self._stop_consuming()
+
     async def _resume_consuming(self) -> None:
-        if self._consumption is not None and not self._consumption.is_consuming and not self._stopping:
+        if self._consumption is not None and not self._consumption.is_consuming and self._may_consume:
             with contextlib.suppress(BrokerLost):
                 await self._consumption.consume(self._topology.command_queues)
 
@@ -243,11 +267,7 @@ class Consumer:
             return
         if self._journal_works.is_set():
             self._journal_works.clear()
-            if self._room.is_full:
-                # The broker's answer to a cancel would stand behind bodies that nobody reads.
-                self._connection.drop("the journal is down and there is no room for more deliveries")
-            else:
-                await self._stop_consuming()
+            await self._leave_to_broker()
         if down_seconds >= HOLD_SECONDS and self._consumption is not None:
             self._connection.drop("the journal has been down for too long to hold deliveries")
 

@@ -34,6 +34,7 @@ from worker.records import (
     OutboxRow,
     Resealing,
     Settlement,
+    Space,
     Step,
     UndeliverableReply,
 )
@@ -235,6 +236,9 @@ class PostgresJournal:
 
     async def discard_replies(self, seqs: Sequence[int]) -> int:
         return await self._run(lambda s: operator.discard_replies(s, seqs))
+
+    async def space(self) -> Space:
+        return Space(await self._run(operator.used_bytes))
 
     async def reseal(self) -> Resealing:
         async def step(state: CommandState, after: int, limit: int) -> tuple[int, int | None]:

@@ -4,6 +4,7 @@ Guarantees: a single thread writes, commits are flushed to disk (`synchronous=FU
 one commit. Knows nothing of what commands mean.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -37,6 +38,7 @@ from worker.records import (
     OutboxRow,
     Resealing,
     Settlement,
+    Space,
     Step,
     UndeliverableReply,
 )
@@ -241,6 +243,10 @@ class SqliteJournal:
 
     async def discard_replies(self, seqs: Sequence[int]) -> int:
         return await self._run(partial(operator.discard_replies, seqs=seqs))
+
+    async def space(self) -> Space:
+        used = await self._run(operator.used_bytes)
+        return Space(used, shutil.disk_usage(self._path.parent).free)
 
     async def reseal(self) -> Resealing:
         async def step(state: CommandState, after: int, limit: int) -> tuple[int, int | None]:

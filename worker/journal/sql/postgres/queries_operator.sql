@@ -1,6 +1,9 @@
 -- name: ping
 SELECT 1 AS alive;
 
+-- name: used_bytes
+SELECT pg_database_size(current_database()) AS used;
+
 -- name: sealing_keys
 SELECT DISTINCT substring(secrets FROM 2 FOR 4) AS key_id FROM command
 WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'in_doubt')

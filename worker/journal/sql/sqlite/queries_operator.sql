@@ -1,6 +1,10 @@
 -- name: ping
 SELECT 1 AS alive FROM command LIMIT 1;
 
+-- name: used_bytes
+SELECT (count.page_count - free.freelist_count) * size.page_size AS used
+FROM pragma_page_count() AS count, pragma_freelist_count() AS free, pragma_page_size() AS size;
+
 -- name: sealing_keys
 SELECT DISTINCT substr(secrets, 2, 4) AS key_id FROM command
 WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'in_doubt')
