@@ -1,16 +1,19 @@
 """Floods: giant messages, ten thousand mutated ones, one tenant's thousands, replies to nowhere. Memory stays bounded,
 nothing is lost, and everybody else is served meanwhile."""
 
+import json
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aio_pika
+import httpx
 import pytest
 
 from tests.mutations import mutated
-from tests.scenarios.stack import Stack
+from tests.scenarios.stack import Stack, make_order
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -132,3 +135,78 @@ async def test_ten_thousand_mutated_messages_each_end_and_stop_nothing(new_stack
         assert worker.process.poll() is None
         assert resident[-1] - resident[1] < 40
         assert "could not judge" not in worker.log()
+
+
+async def test_a_flood_of_one_tenant_is_turned_away_and_the_others_are_served(new_stack: Callable[..., Stack]) -> None:
+    """Hundreds of lanes, hundreds on one lane, hundreds of rejected messages, hundreds with a reply queue that is not
+    there: all of one tenant. Another tenant's orders go through meanwhile, and every message of the flood ends."""
+    settings = {"FAPIAO_TENANT_WAITING_MAX": "100", "FAPIAO_MAX_LANES": "20"}
+    async with new_stack(settings=settings) as stack:
+        worker = stack.start_worker()
+        await stack.worker_is_consuming()
+        endings = Endings()
+        await endings.listen(stack)
+        before = resident_mib(worker.process.pid)
+        flood = await publish_flood(stack, 300)
+        good = [await stack.publish_order(f"good-{number}", command_id=stack.new_id()) for number in range(5)]
+        await stack.until(good, ["completed"], 60)
+        unfinished = sum(one not in endings.outcomes for one in flood)
+        await stack.wait_for(lambda: all(one in endings.outcomes for one in flood), 120)
+
+        counted = Counter(endings.outcomes[one] for one in flood)
+        print(f"flood: {dict(counted)}, {unfinished} of {len(flood)} unfinished when the others were served")
+        assert counted["completed"] >= 100
+        assert counted["rejected"] > 300
+        assert worker.process.poll() is None
+        assert resident_mib(worker.process.pid) - before < 60
+        stack.check_promises(good)
+
+
+async def publish_flood(stack: Stack, each: int) -> list[str]:
+    """Four floods of one tenant, mixed; correlation ids."""
+    channel = await stack.connection.channel(publisher_confirms=False)
+    exchange = await channel.get_exchange(f"{stack.prefix}.commands", ensure=False)
+    sent = []
+    for number in range(each):
+        for kind in ("lanes", "lane", "rejected", "nowhere"):
+            name = f"{kind}-{number}"
+            user = "flood-one" if kind == "lane" else f"flood-{name}"
+            body = b"[]" if kind == "rejected" else json.dumps(make_order(name, user)).encode()
+            message = aio_pika.Message(
+                body,
+                content_type="application/json",
+                message_id=name,
+                type="invoice.issue",
+                app_id="flood",
+                correlation_id=name,
+                reply_to=f"{stack.prefix}.nowhere" if kind == "nowhere" else None,
+                delivery_mode=2,
+            )
+            await exchange.publish(message, routing_key="invoice.issue")
+            sent.append(name)
+    await channel.close()
+    return sent
+
+
+async def test_a_full_journal_leaves_commands_in_the_broker_and_loses_none(new_stack: Callable[..., Stack]) -> None:
+    """The worker says that it is not ready and why; what it has it finishes; with more space it takes the rest."""
+    async with new_stack() as stack:
+        port = stack.free_port()
+        small = stack.start_worker(database_max_bytes=str(MIB), http_port=str(port))
+        await stack.worker_is_consuming()
+        lines = make_order("x")["invoice"]["invoiceItems"] * 50
+        sent = [await stack.publish_order(f"u-{number % 20}", invoice={"invoiceItems": lines}) for number in range(150)]
+        await stack.wait_for(lambda: "journal_full" in small.log(), 60)
+        late = [await stack.publish_order("u-late") for _ in range(5)]
+        await stack.until(sent, ["completed"], 60)
+        async with httpx.AsyncClient() as client:
+            ready = await client.get(f"http://127.0.0.1:{port}/readyz")
+        assert ready.status_code == 503
+        assert "the journal is full" in ready.text
+        assert [one for one in late if stack.said(one)] == []
+
+        small.signal(signal.SIGTERM)
+        await small.died()
+        stack.start_worker()
+        await stack.until(late, ["completed"], 60)
+        stack.check_promises(sent + late)

@@ -36,7 +36,10 @@ class Stop(WorkerError):
 
 
 def say(text: str = "", *, style: str | None = None) -> None:
-    """A line for people, on stdout; styled on a terminal."""
+    """A line for people, on stdout; styled on a terminal. What strangers wrote into it cannot move the cursor."""
+    from worker.ops.redaction import visible
+
+    text = visible(text)
     if style and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         text = typer.style(text, **_STYLES[style])
     print(text, flush=True)

@@ -46,6 +46,9 @@ _DIGITS = re.compile(r"\d{7,}(?P<tail>\d{3}[0-9Xx])(?![0-9])")
 _PUBLIC_DEFAULT = "guest"
 """RabbitMQ's user name as well as its password: hiding it would garble messages and hide nothing."""
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys or hides instead of showing it, but for line feeds and tabs."""
+
 _LANE_DIGEST = re.compile(r"u-[0-9a-f]{8}")
 
 
@@ -54,6 +57,11 @@ def lane_digest(user_id: str) -> str:
     if _LANE_DIGEST.fullmatch(user_id):
         return user_id
     return "u-" + hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def visible(text: str) -> str:
+    """The same text without what would move a terminal's cursor, turn its direction, or be no text at all."""
+    return text if text.isprintable() else _UNSEEN.sub("\ufffd", text)
 
 
 @lru_cache(maxsize=512)
@@ -70,6 +78,7 @@ class Redactor:
 
     def text(self, value: str, *, keep_digits: bool = False) -> str:
         """The same text without secrets; long digit runs keep their last four unless `keep_digits`."""
+        value = visible(value)
         if self._known is not None:
             value = self._known.sub(REDACTED, value)
         for secret in secrecy.found_in(value):
