@@ -65,7 +65,8 @@ async def test_a_caller_gets_answers_only_into_queues_of_its_own_name(
             event = await stack.next_from(topic)
             outcomes[event["subject"]] = event["data"].get("code") or event["type"].rpartition(".")[2]
         assert outcomes == {"c-own": "completed", "c-others": "reply_to_refused", "c-nameless": "reply_to_refused"}
-        answer = await own.get(timeout=10)
+        async with own.iterator(timeout=20) as answers:
+            answer = await anext(answers)
         assert json.loads(answer.body)["subject"] == "c-own"
         assert await others.get(fail=False, timeout=2) is None
 
