@@ -77,7 +77,8 @@ class _Worker:
         self._scheduler = Scheduler(services, worker)
         self._housekeeping = Housekeeping(services, worker, lanes_freed=self._scheduler.wake)
         self._consumer = self._make_consumer()
-        limits = SpaceLimits(settings.database_max_bytes, settings.disk_free_min_bytes)
+        is_file = database_file(settings) is not None
+        limits = SpaceLimits(settings.database_max_bytes, settings.disk_free_min_bytes if is_file else 0)
         self._space = SpaceWatch(self._journal, self._consumer, limits)
         self._operations = Operations(self._journal, self._clock, worker=settings.source)
 

@@ -115,7 +115,7 @@ async def test_a_worker_runs_with_just_these_rights_on_rabbitmq_and_postgresql(
     tmp_path: Path,
 ) -> None:
     """It declares everything itself; issues, refuses, rejects, doubts, keeps strays, buries and follows."""
-    set_rights(amqp_control, amqp_user, script_patterns(amqp_prefix))
+    run_script(amqp_control, amqp_user, amqp_prefix)
     async with Stack(amqp_url, amqp_prefix, postgres_url, tmp_path) as stack:
         await stack.prepare()
         async with role(postgres_url) as (_, worker_database):
@@ -145,6 +145,12 @@ async def test_a_worker_that_declares_nothing_needs_less(
         stack.start_worker(amqp_url=url_as(amqp_user, amqp_url), declare="false")
         await stack.worker_is_consuming()
         await use_it_all(stack)
+
+
+def run_script(control: BrokerControl, user: str, prefix: str) -> None:
+    """Run the script in `deploy/` as an operator would, with the node's own rabbitmqctl."""
+    environment = os.environ | control.environment | {"RABBITMQCTL": f"{control.scripts}/rabbitmqctl --silent"}
+    subprocess.run(["sh", str(SCRIPT), user, "/", prefix], env=environment, check=True, capture_output=True, timeout=60)
 
 
 def set_rights(control: BrokerControl, user: str, three: "list[str] | tuple[str, ...]") -> None:

@@ -21,8 +21,9 @@ from pydantic import ValidationError
 from contracts.commands import Login
 from worker.cli.findings import Finding, fail, ok, warn
 from worker.clock import SystemClock
+from worker.errors import ConfigurationError
 from worker.settings import Settings
-from worker.tls import gateway_tls
+from worker.tls import gateway_tls, insecurities
 
 CLOCK_TOLERANCE_SECONDS: Final = 30.0
 
@@ -31,6 +32,8 @@ async def check_gateway(settings: Settings) -> Sequence[Finding]:
     """Whether the gateway answers at all, and whether our clocks agree."""
     try:
         status, told = await asyncio.to_thread(_ask, settings)
+    except ConfigurationError as error:
+        return [fail("gateway", str(error), "look at the file that the setting names")]
     except (OSError, HTTPException) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return [
@@ -41,6 +44,11 @@ async def check_gateway(settings: Settings) -> Sequence[Finding]:
     if status in {401, 403}:
         return [warn("gateway", f"{_shown(settings)} answers {status}", "look at FAPIAO_GATEWAY_HEADERS"), _clock(told)]
     return [ok("gateway", f"{_shown(settings)} answers (HTTP {status})"), _clock(told)]
+
+
+async def check_tls(settings: Settings) -> Sequence[Finding]:
+    """What the settings leave unprotected."""
+    return [warn("tls", sentence, "set it for as long as you look for a fault") for sentence in insecurities(settings)]
 
 
 async def check_credentials(settings: Settings) -> Sequence[Finding]:

@@ -56,9 +56,10 @@ class SpaceWatch:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
+        while self._limits != SpaceLimits():
             await self.run_once()
             await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.Event().wait()  # nothing to look for, but a stage that ends takes the worker down
 
     async def run_once(self) -> int:
         """Look once. Returns 1 if that paused or resumed the intake."""

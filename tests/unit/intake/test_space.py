@@ -1,8 +1,11 @@
 """The intake stops before the journal is full, and goes on when there is clearly more space."""
 
+import asyncio
+
 import pytest
 from structlog.testing import capture_logs
 
+from tests.virtual_time import in_virtual_time
 from worker.errors import JournalUnavailable
 from worker.intake.space import SpaceLimits, SpaceWatch
 from worker.records import Space
@@ -63,6 +66,14 @@ async def test_it_goes_on_only_when_there_is_clearly_more_space() -> None:
 async def test_a_journal_that_is_down_changes_nothing() -> None:
     assert await looked(Space(1001, 500), None) == (["pause"], True)
     assert await looked(None) == ([], False)
+
+
+@in_virtual_time
+async def test_without_bounds_the_journal_is_never_asked() -> None:
+    watch = SpaceWatch(FakeJournal(), FakeIntake(), SpaceLimits())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(3600):
+            await watch.run()
 
 
 async def test_without_bounds_nothing_is_ever_short() -> None:
