@@ -26,7 +26,7 @@ def test_a_secret_is_masked_in_any_text_while_its_holder_lives() -> None:
     del holder
     gc.collect()
     assert Redactor().text("it said zebra-crossing-9!") == "it said zebra-crossing-9!"
-    assert secrecy._by_head == {}
+    assert "zebr" not in secrecy._by_head
 
 
 def test_the_last_of_several_holders_counts() -> None:
