@@ -15,7 +15,7 @@ import pytest
 from tests.mutations import mutated
 from tests.scenarios.stack import Stack, make_order
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 MIB = 1024 * 1024
 MUTATED = 10_000
@@ -122,7 +122,7 @@ async def test_ten_thousand_mutated_messages_each_end_and_stop_nothing(new_stack
         sent: set[str] = set()
         for part in range(5):
             sent |= await publish_mutants(stack, part, MUTATED // 5, part * (MUTATED // 5))
-            await stack.wait_for(lambda: len(endings.outcomes) >= len(sent), 120)  # noqa: B023  awaited here and now
+            await stack.wait_for(lambda: len(endings.outcomes) >= len(sent), 240)  # noqa: B023  awaited here and now
             resident.append(resident_mib(worker.process.pid))
 
         good = await stack.publish_order("u-good")

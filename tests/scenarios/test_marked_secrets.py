@@ -21,7 +21,7 @@ from tests.scenarios.stack import JOURNAL_KEY, Stack, make_order
 from worker.sandbox.faults import FAULTS
 from worker.sandbox.server import SandboxOptions
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 MARK = "MARKED5ecret"
 """Part of every secret of this test: a command's passwords, a credential's, the broker's, the database's, a header."""
@@ -179,7 +179,7 @@ async def test_no_mark_is_found_in_any_output(new_stack: Callable[..., Stack], b
         await stack.until_submitted(faults[-1])
         first.kill()
         stack.start_worker(http_port=str(port))
-        await stack.until(flows + faults, ENDS, 90)
+        await stack.until(flows + faults, ENDS, 180)
         await asyncio.sleep(1)
 
         found = await outputs(stack, port, flows, tmp_path)
