@@ -22,12 +22,14 @@ from worker.gateway.credentials import CredentialDirectory
 from worker.gateway.rest import HttpInvoiceDetails
 from worker.intake.admission import AdmissionRules
 from worker.intake.consumer import Consumer, IntakeHooks
+from worker.intake.space import SpaceLimits, SpaceWatch
 from worker.journal import open_journal
 from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
 from worker.lanes.services import LaneServices
 from worker.ops.control import control_server, database_file, socket_path
 from worker.ops.health import Health, HealthServer
+from worker.ops.insecurity import Insecurity
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
 from worker.ops.tracing import open_tracing
@@ -36,6 +38,7 @@ from worker.outbox.relay import Relay, RelayHooks
 from worker.ports import Journal
 from worker.service import Service, Signals, Stage
 from worker.settings import Settings
+from worker.tls import broker_tls, insecurities
 
 log = structlog.get_logger(__name__)
 
@@ -71,12 +74,16 @@ class _Worker:
         self._journal: Journal = open_journal(settings, self._clock)
         self._gateway = WebSocketGateway(settings, observe=self._metrics.gateway_answered)
         self._details = HttpInvoiceDetails(settings, observe=self._metrics.gateway_answered)
+        self._broker_tls = broker_tls(settings)
         self._publisher = self._make_publisher()
         self._relay = self._make_relay()
         self._services = self._lane_services()
         self._scheduler = Scheduler(self._services, worker)
         self._housekeeping = Housekeeping(self._services, worker, lanes_freed=self._scheduler.wake)
         self._consumer = self._make_consumer()
+        is_file = database_file(settings) is not None
+        limits = SpaceLimits(settings.database_max_bytes, settings.disk_free_min_bytes if is_file else 0)
+        self._space = SpaceWatch(self._journal, self._consumer, limits)
         self._operations = Operations(self._journal, self._clock, worker=settings.source)
 
     def _make_publisher(self) -> Publisher:
@@ -85,6 +92,7 @@ class _Worker:
             urls=settings.amqp_urls,
             topology=self._topology,
             heartbeat_seconds=settings.heartbeat_seconds,
+            tls=self._broker_tls.context,
             confirm_timeout_seconds=settings.confirm_timeout_seconds,
             declares=settings.declare,
             on_connected=self._wake_relay,
@@ -127,7 +135,9 @@ class _Worker:
             worker=self._worker,
             clock=self._clock,
             heartbeat_seconds=settings.heartbeat_seconds,
+            tls=self._broker_tls.context,
             prefetch=settings.prefetch,
+            bytes_max=settings.intake_max_bytes,
             declares=settings.declare,
             waiting_max=settings.tenant_waiting_max,
             hooks=IntakeHooks(
@@ -149,6 +159,8 @@ class _Worker:
                 await stack.enter_async_context(HealthServer(self._health, self._journal.backlog, host=host, port=port))
             beat = asyncio.create_task(self._health.run(), name="health")
             stack.callback(beat.cancel)
+            nagging = asyncio.create_task(Insecurity(insecurities(self._settings)).run(), name="insecurity")
+            stack.callback(nagging.cancel)
             stack.callback(self._gateway.close)
             stack.push_async_callback(self._details.aclose)
             if not await self._open_journal(signals):
@@ -172,6 +184,7 @@ class _Worker:
             Stage("relay", self._relay.run, lambda: self._relay.drain(STOP_SECONDS), STOP_SECONDS + 1),
             Stage("lanes", self._scheduler.run, lambda: self._scheduler.drain(drain), lane_seconds),
             Stage("housekeeping", self._housekeeping.run),
+            Stage("space", self._space.run),
             Stage("intake", self._consumer.run, lambda: self._consumer.drain(STOP_SECONDS), STOP_SECONDS + 1),
         ]
 
@@ -182,6 +195,7 @@ class _Worker:
         ask("gateway_gate_open", lambda: self._services.gate.is_open)
         ask("lanes_limit", lambda: self._settings.max_lanes)
         self._health.require("the broker: not consuming", lambda: self._consumer.is_consuming)
+        self._health.require("the journal is full", lambda: not self._space.is_short)
         self._health.require("the broker: not publishing", lambda: self._publisher.is_connected)
         self._health.require_answer("the journal does not answer", self._journal.ping)
 

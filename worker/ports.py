@@ -26,7 +26,9 @@ from worker.records import (
     NewCommand,
     OutboxRow,
     Pruned,
+    Resealing,
     Settlement,
+    Space,
     Step,
     Stored,
     StoredFilter,
@@ -34,6 +36,14 @@ from worker.records import (
 )
 
 # ---- the journal -------------------------------------------------------------------------------------
+
+
+class SpaciousJournal(Protocol):
+    """What tells whether more commands can be taken."""
+
+    async def space(self) -> Space:
+        """How much is used and free. Raises `JournalUnavailable`."""
+        ...
 
 
 class IntakeJournal(Protocol):
@@ -272,12 +282,16 @@ class OperatorJournal(Protocol):
         """Forget these (all, if none is named). Writes."""
         ...
 
+    async def reseal(self) -> Resealing:
+        """Seal anew, with the first key, every secret that an earlier key sealed. Writes, in short transactions."""
+        ...
+
     async def settle(self, settlement: Settlement) -> bool:
         """See `LaneJournal.settle`."""
         ...
 
 
-class Journal(IntakeJournal, LaneJournal, OutboxJournal, OperatorJournal, Protocol):
+class Journal(IntakeJournal, SpaciousJournal, LaneJournal, OutboxJournal, OperatorJournal, Protocol):
     """The durable store, whole."""
 
     async def open(self) -> None:

@@ -363,6 +363,26 @@ class AccountState:
 
 
 @dataclass(frozen=True, slots=True)
+class Resealing:
+    """What a rotation of the journal's keys came to."""
+
+    count: int
+    """Commands whose secrets were sealed anew."""
+    key_id: str
+    """The key that seals now, as eight hex digits that tell nothing of it."""
+    is_complete: bool
+    """Whether nothing is left that another key sealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """How much the journal holds, and how much more its disk takes (None where that is not ours to see)."""
+
+    used_bytes: int
+    free_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """What an operator asks first. Counts above 10,000 are cut there."""
 

@@ -5,10 +5,11 @@ Knows nothing of the adapters that use them.
 """
 
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -30,6 +31,22 @@ def _delays(value: Any) -> Any:
 
 
 Schedule = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_delays)]
+
+
+def is_plain_to_others(url: str) -> bool:
+    """Whether what is sent to this address leaves the machine in clear."""
+    parts = urlsplit(url)
+    return parts.scheme in {"ws", "http"} and not is_loopback(parts.hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its very name; any other name may lead anywhere."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Settings(BaseSettings):
@@ -54,17 +71,35 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]{1,60}$",
         description="First part of every exchange and queue name.",
     )
+    amqp_ca_file: str | None = Field(
+        None, description="PEM file of the authorities trusted for amqps://; none = the system's."
+    )
+    amqp_cert_file: str | None = Field(None, description="PEM file of the client certificate for amqps://.")
+    amqp_key_file: str | None = Field(None, description="PEM file of its key; none = it is in the certificate's file.")
+    amqp_insecure: bool = Field(
+        False,
+        description="Take any certificate for the broker's; a warning is logged each minute. Never in production.",
+    )
     declare: bool = Field(
         True, description="Declare exchanges and queues at start; false where the worker may not configure."
     )
     prefetch: int = Field(200, ge=1, le=65535, description="Deliveries held at once while they are journaled (count).")
+    intake_max_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="Bodies held at once while they are journaled; beyond it nothing more is read from the broker.",
+    )
     heartbeat_seconds: int = Field(
         10, ge=1, description="AMQP heartbeat; a dead link is found after about three of them."
     )
     max_body_bytes: int = Field(
         1024 * 1024, ge=1024, description="Largest command body; a larger one is rejected with too_large."
     )
-    reply_to_pattern: str = Field(r".*", description="Regular expression that a whole reply_to must match.")
+    reply_to_pattern: str = Field(
+        r".*",
+        description="Regular expression that a whole reply_to must match; {user_id} in it stands for the publisher's "
+        "name, which the broker has checked, and refuses messages without the property user_id.",
+    )
     reply_ttl_seconds: Seconds = Field(
         86400, description="How long a reply is tried whose queue is missing, before it is undeliverable."
     )
@@ -82,6 +117,21 @@ class Settings(BaseSettings):
         dict[str, SecretStr],
         Field(default_factory=dict, description="JSON object of headers for every handshake and request."),
     ]
+    gateway_ca_file: str | None = Field(
+        None, description="PEM file of the authorities trusted for wss:// and https://; none = the system's."
+    )
+    gateway_cert_file: str | None = Field(None, description="PEM file of the client certificate for the gateway.")
+    gateway_key_file: str | None = Field(
+        None, description="PEM file of its key; none = it is in the certificate's file."
+    )
+    gateway_insecure: bool = Field(
+        False,
+        description="Take any certificate for the gateway's; a warning is logged each minute. Never in production.",
+    )
+    gateway_allow_plain: bool = Field(
+        False,
+        description="Allow ws:// and http:// to a gateway on another machine, passwords in clear; warns each minute.",
+    )
     gateway_ping_seconds: float = Field(20, ge=0, description="WebSocket keep-alive; 0 turns it off.")
     max_frame_bytes: int = Field(
         1024 * 1024,
@@ -178,6 +228,16 @@ class Settings(BaseSettings):
         description="sqlite:///relative, sqlite:////absolute or postgresql://…",
     )
     database_pool_size: int = Field(8, ge=2, description="PostgreSQL connections (count).")
+    database_max_bytes: int | None = Field(
+        None,
+        ge=1024 * 1024,
+        description="Size of the journal above which no commands are taken from the broker; none = no limit.",
+    )
+    disk_free_min_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        description="Free space on the disk of an SQLite file below which no commands are taken; 0 = do not look.",
+    )
     journal_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list,
         description="Comma-separated urlsafe-base64 keys of 32 bytes; the first encrypts, all decrypt.",
@@ -220,6 +280,9 @@ class Settings(BaseSettings):
         False, description="Send traces by OTLP; needs the extra fapiao-worker[otel]. OTEL_* variables say where to."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    core_dumps: bool = Field(
+        False, description="Let the system write a core file if the worker crashes; it would hold passwords."
+    )
     drain_seconds: float = Field(
         30, ge=0, description="After SIGTERM: how long scans may go on before they are handed over."
     )
@@ -230,6 +293,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
+
+    @model_validator(mode="after")
+    def _encrypted_or_allowed(self) -> "Settings":
+        for name, url in (("FAPIAO_GATEWAY_URL", self.gateway_url), ("FAPIAO_GATEWAY_HTTP_URL", self.gateway_http_url)):
+            if url and not self.gateway_allow_plain and is_plain_to_others(url):
+                raise ValueError(
+                    f"{name} would send passwords in clear to another machine: use wss:// and https://, "
+                    "or set FAPIAO_GATEWAY_ALLOW_PLAIN=true where the network is your own"
+                )
+        return self
 
     @field_validator("gateway_url")
     @classmethod

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -301,6 +301,12 @@ class Stack:
         async with asyncio.timeout(seconds):
             while len(self.events[command_id]) < count:
                 await asyncio.sleep(0.02)
+
+    async def wait_for(self, holds: Callable[[], bool], seconds: float = 20) -> None:
+        """Wait until it holds."""
+        async with asyncio.timeout(seconds):
+            while not holds():
+                await asyncio.sleep(0.05)
 
     async def pause(self, seconds: float) -> None:
         """Let time pass."""

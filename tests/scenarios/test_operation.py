@@ -1,11 +1,8 @@
 """Signals, restarts, secrets and many scans at once: what operators live with. Whole processes, real servers."""
 
-import json
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
-import asyncpg
 import pytest
 
 from tests.scenarios.stack import Stack
@@ -88,54 +85,6 @@ async def test_an_order_like_one_in_doubt_waits_for_it(stack: Stack) -> None:
     assert (await stack.command_line("resolve", doubtful, "--not-issued")).returncode == 0
     await stack.until([twin], ["in_doubt"])
     assert stack.sandbox.vendor.of("twins").submissions == 3
-
-
-async def test_no_password_is_found_anywhere(new_stack: Callable[..., Stack], tmp_path: Path) -> None:
-    """Logs at DEBUG, events, the command line's JSON, metrics, and every byte of the database."""
-    marked = "Pa55-MARKED-w0rd"
-    async with new_stack(options=SandboxOptions(qr="always", auto_scan_seconds=0.2)) as stack:
-        await stack.prepare()
-        port = stack.free_port()
-        worker = stack.start_worker(log_level="debug", http_port=str(port))
-        await stack.worker_is_consuming()
-        good = await stack.publish_order("user-1", password=marked)
-        odd = await stack.publish_order("user-2", password=marked, fault="other_invoice_first")
-        doubtful = await stack.publish_order("user-3", password=marked, fault="dropped_after_issuing")
-        wrong = await stack.publish_order("user-4", password=marked, surprise=1)
-        await stack.until([good, odd, doubtful, wrong], ["completed", "in_doubt", "rejected"])
-
-        found = {
-            "events": json.dumps(stack.events, ensure_ascii=False).encode(),
-            "log": worker.log().encode(),
-            "metrics": await stack.metrics(port),
-            "status": (await stack.command_line("status", good, "--json")).stdout.encode(),
-            "list": (await stack.command_line("list", "--json")).stdout.encode(),
-            "settings": (await stack.command_line("settings", "--json")).stdout.encode(),
-            "database": await database_bytes(stack, tmp_path),
-        }
-
-        assert all(len(content) > 100 for content in found.values()), {k: len(v) for k, v in found.items()}
-        assert [where for where, content in found.items() if marked.encode() in content] == []
-
-
-async def database_bytes(stack: Stack, tmp_path: Path) -> bytes:
-    """SQLite's files as they are; for PostgreSQL every row of every table as text."""
-    if stack.database_url.startswith("sqlite"):
-        return b"".join(path.read_bytes() for path in sorted(tmp_path.glob("journal.db*")) if path.is_file())
-    connection = await asyncpg.connect(stack.database_url)
-    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    dump = []
-    for (table,) in tables:
-        rows = await connection.fetch(f'SELECT t::text FROM "{table}" t')  # noqa: S608
-        dump += [str(row[0]) for row in rows]
-        columns = await connection.fetch(
-            "SELECT column_name FROM information_schema.columns WHERE table_name = $1 AND data_type = 'bytea'", table
-        )
-        for (column,) in columns:
-            values = await connection.fetch(f'SELECT "{column}" FROM "{table}"')  # noqa: S608
-            dump += [bytes(value[0] or b"").decode("utf-8", "replace") for value in values]
-    await connection.close()
-    return "\n".join(dump).encode()
 
 
 async def test_a_second_process_on_one_sqlite_file_is_refused(stack: Stack) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
@@ -23,6 +24,7 @@ from aiormq.exceptions import AMQPError
 
 from worker.amqp.tolerance import read_what_there_is
 from worker.errors import BrokerLost, ConfigurationError
+from worker.tls import MakeContext
 
 log = structlog.get_logger()
 
@@ -39,11 +41,17 @@ STEADY_SECONDS = 30.0
 """A link that held this long was a good one: the back-off begins anew."""
 
 
+_OWN_FILES = frozenset({"cafile", "capath", "cadata", "certfile", "keyfile"})
+"""Options of an address that the client library reads itself."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Address:
-    """Where a broker is, with a user and a password that are never shown."""
+    """Where a broker is, with a user and a password that are never shown, and what TLS with it rests on."""
 
     url: str
+    tls: MakeContext | None = None
+    """For amqps://; without it, the system's authorities and what the address itself says."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -57,6 +65,14 @@ class Address:
         """The address without user, password and options."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+    @property
+    def context(self) -> ssl.SSLContext | None:
+        """For the next connection, where it is encrypted and the address names no files of its own."""
+        parts = urlsplit(self.url)
+        if self.tls is None or parts.scheme != "amqps" or not _OWN_FILES.isdisjoint(parse_qs(parts.query)):
+            return None
+        return self.tls()
 
 
 def backoff_seconds(failures: int, roll: float) -> float:
@@ -167,7 +183,9 @@ Connect = Callable[[Address, str, int, int], contextlib.AbstractAsyncContextMana
 async def open_link(address: Address, name: str, heartbeat_seconds: int, epoch: int) -> AsyncIterator[Link]:
     """Connect, and close in bounded time whatever happens. Raises `BrokerLost`."""
     connection = Connection(
-        make_url(address.url, heartbeat=heartbeat_seconds), client_properties={"connection_name": name}
+        make_url(address.url, heartbeat=heartbeat_seconds),
+        ssl_context=address.context,
+        client_properties={"connection_name": name},
     )
     link: Link | None = None
     try:
@@ -194,6 +212,7 @@ class SupervisedConnection:
         serve: Serve,
         *,
         heartbeat_seconds: int = 10,
+        tls: MakeContext | None = None,
         connect: Connect = open_link,
         roll: Callable[[], float] = random.random,
     ) -> None:
@@ -201,7 +220,7 @@ class SupervisedConnection:
         the link, what it returns normally too. Raises `ConfigurationError` for an address that cannot be used."""
         if not urls:
             raise ConfigurationError("FAPIAO_AMQP_URL names no broker")
-        self._addresses = [Address(url) for url in urls]
+        self._addresses = [Address(url, tls) for url in urls]
         self._name = name
         self._serve = serve
         self._heartbeat_seconds = heartbeat_seconds

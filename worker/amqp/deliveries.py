@@ -12,6 +12,7 @@ from typing import Protocol
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from worker.amqp.connections import Link, ask
+from worker.amqp.room import Room, read_as_there_is_room
 from worker.amqp.wire import Properties, properties_of
 
 
@@ -89,11 +90,12 @@ class Consumption:
 
     @classmethod
     async def begin(
-        cls, link: Link, queues: Iterable[str], prefetch: int, on_delivery: Callable[[Delivery], None]
+        cls, link: Link, queues: Iterable[str], prefetch: int, on_delivery: Callable[[Delivery], None], room: Room
     ) -> "Consumption":
-        """Open a channel and consume; `prefetch` deliveries at most are open per queue. `on_delivery` must be quick.
-        Raises `BrokerLost`."""
+        """Open a channel and consume; `prefetch` deliveries at most are open per queue, and nothing is read while
+        `room` is full. `on_delivery` must be quick. Raises `BrokerLost`."""
         channel = await link.open_channel(confirms=False)
+        read_as_there_is_room(channel, room)
         consumption = cls(link, channel, on_delivery)
         await ask(channel.basic_qos(prefetch_count=prefetch))
         await consumption.consume(queues)

@@ -5,10 +5,11 @@ show a password. Opens its own connection, declares nothing but a private reply 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -20,7 +21,9 @@ from worker.amqp.topology import Topology
 from worker.cli.orders import Order
 from worker.cli.terminal import USAGE, Stop
 from worker.errors import BrokerLost
+from worker.intake.reply_rules import ReplyPattern
 from worker.settings import Settings
+from worker.tls import broker_tls
 
 T = TypeVar("T")
 
@@ -28,6 +31,8 @@ _PERSISTENT: Final = 2
 _LEFT_MILLISECONDS: Final = 60 * 60 * 1000
 _OUR_HEADERS: Final = ("x-fapiao-", "x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-")
 """Headers that dead-lettering added; a message that is sent again goes without them."""
+_ROUTING_HEADERS: Final = frozenset({"CC", "BCC"})
+"""Headers by which the broker would send copies elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Broker:
         self._link = link
         self._channel = channel
         self._topology = Topology(settings.prefix)
+        self.user_id = _user_id(settings)
+        """The publisher's name, where `FAPIAO_REPLY_TO_PATTERN` asks for one."""
 
     async def listen(self, *, outlives: bool = False) -> tuple[str, "asyncio.Queue[bytes | None]"]:
         """Declare a private reply queue and consume it: its name, and bodies as they come; None once the broker is
@@ -81,6 +88,7 @@ class Broker:
             app_id=order.source if order.is_bare else None,
             reply_to=reply_to,
             correlation_id=order.id,
+            user_id=self.user_id,
         )
         await self._publish(order.body, order.type, properties)
 
@@ -109,7 +117,9 @@ class Broker:
         properties = message.header.properties
         headers = properties.headers or {}
         properties.headers = {
-            name: value for name, value in headers.items() if not name.startswith(_OUR_HEADERS)
+            name: value
+            for name, value in headers.items()
+            if not name.startswith(_OUR_HEADERS) and name not in _ROUTING_HEADERS
         } or None
         properties.delivery_mode = _PERSISTENT
         properties.user_id = None  # the broker closes the channel of whoever sends another's
@@ -138,6 +148,14 @@ class Broker:
             raise Stop(f"The broker's user may not write to exchange {exchange}.", USAGE) from None
 
 
+def _user_id(settings: Settings) -> str | None:
+    """As the broker knows us: it refuses a message that names anybody else."""
+    if not ReplyPattern(settings.reply_to_pattern).names_user:
+        return None
+    name = urlsplit(settings.amqp_urls[0]).username
+    return unquote(name) if name else None
+
+
 async def answered(awaitable: Awaitable[T]) -> T:
     """Wait for the broker's answer. Raises what it answered, and `BrokerLost` only where it answered nothing."""
     try:
@@ -151,16 +169,17 @@ async def answered(awaitable: Awaitable[T]) -> T:
 @asynccontextmanager
 async def broker(settings: Settings) -> AsyncIterator[Broker]:
     """Connect to the first broker of `FAPIAO_AMQP_URL` that answers. Raises `Stop` if none does."""
-    async with opened(settings.amqp_urls, settings.heartbeat_seconds) as link:
+    async with opened(settings) as link:
         yield Broker(link, await link.open_channel(confirms=True), settings)
 
 
 @asynccontextmanager
-async def opened(urls: Sequence[str], heartbeat_seconds: int) -> AsyncIterator[Link]:
-    """A link to the first address that answers. Raises `Stop` if none does."""
+async def opened(settings: Settings) -> AsyncIterator[Link]:
+    """A link to the first address of `FAPIAO_AMQP_URL` that answers. Raises `Stop` if none does."""
+    tls = broker_tls(settings).context
     reasons: list[str] = []
-    for address in map(Address, urls):
-        opening = open_link(address, "fapiao-worker cli", heartbeat_seconds, 1)
+    for address in [Address(url, tls) for url in settings.amqp_urls]:
+        opening = open_link(address, "fapiao-worker cli", settings.heartbeat_seconds, 1)
         try:
             link = await opening.__aenter__()
         except BrokerLost as error:

@@ -117,7 +117,7 @@ class Stage:
         """Whether it is there at all: a worker would wait for it in patience."""
         from worker.cli.broker import opened
 
-        async with opened(self.settings.amqp_urls, self.settings.heartbeat_seconds):
+        async with opened(self.settings):
             pass
 
     async def _start_sandbox(self) -> None:
@@ -180,7 +180,7 @@ class Stage:
 
         topology = Topology(self.settings.prefix)
         with contextlib.suppress(WorkerError, OSError):
-            async with opened(self.settings.amqp_urls, self.settings.heartbeat_seconds) as link:
+            async with opened(self.settings) as link:
                 channel = await link.open_channel(confirms=False)
                 for queue in topology.queues:
                     await answered(channel.queue_delete(queue.name))

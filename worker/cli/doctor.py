@@ -42,10 +42,10 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def _checks() -> list[Callable[[Settings], Awaitable[Sequence[Finding]]]]:
     from worker.cli.doctor_broker import check_broker
-    from worker.cli.doctor_gateway import check_credentials, check_gateway
+    from worker.cli.doctor_gateway import check_credentials, check_gateway, check_tls
     from worker.cli.doctor_store import check_store
 
-    return [check_broker, check_store, check_gateway, check_credentials]
+    return [check_broker, check_store, check_gateway, check_tls, check_credentials]
 
 
 def _show(finding: Finding) -> None:

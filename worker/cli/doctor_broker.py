@@ -5,20 +5,18 @@ Each question has a channel of its own, for the broker closes the channel over a
 
 from collections.abc import Sequence
 from typing import Final
-from uuid import uuid4
 
 from aiormq.exceptions import (
     AMQPChannelError,
     ChannelAccessRefused,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
-    DeliveryError,
-    PublishError,
 )
 
 from worker.amqp.connections import Address, Link
 from worker.amqp.topology import Queue, Topology
 from worker.cli.broker import answered, opened
+from worker.cli.doctor_permissions import check_permissions
 from worker.cli.findings import Finding, fail, ok, warn
 from worker.cli.terminal import Stop
 from worker.errors import WorkerError
@@ -33,10 +31,11 @@ async def check_broker(settings: Settings) -> Sequence[Finding]:
     """Everything about the broker."""
     try:
         where = ", ".join(Address(url).label for url in settings.amqp_urls)
-        async with opened(settings.amqp_urls, settings.heartbeat_seconds) as link:
+        async with opened(settings) as link:
             topology = Topology(settings.prefix)
             queues = [await _queue(link, queue, is_declared=settings.declare) for queue in topology.queues]
-            return [await _version(link, where), *queues, await _replies(link), *await _dead(link, topology)]
+            rights = await check_permissions(link, topology, declares=settings.declare)
+            return [await _version(link, where), *queues, *rights, *await _dead(link, topology)]
     except Stop as error:
         return [fail(_SUBJECT, str(error), "start RabbitMQ, or set FAPIAO_AMQP_URL")]
     except WorkerError as error:
@@ -91,22 +90,6 @@ async def _bindings(link: Link, queue: Queue, counts: str) -> Finding:
     except ChannelAccessRefused:
         return ok("queue", f"{queue.name}: {counts}; bindings not compared (no permission to bind)")
     return ok("queue", f"{queue.name}: {counts}" + (f"; bound to {keys}" if keys else ""))
-
-
-async def _replies(link: Link) -> Finding:
-    """Whether replies may be published: to a queue that does not exist, so that nobody gets it."""
-    try:
-        channel = await link.open_channel(confirms=True)
-        await answered(channel.basic_publish(b"", exchange="", routing_key=f"doctor-{uuid4()}", mandatory=True))
-    except PublishError:
-        return ok("permissions", "replies may be published")
-    except ChannelAccessRefused:
-        return fail(
-            "permissions", "the user may not publish replies", "give it write permission on the resource amq.default"
-        )
-    except (DeliveryError, AMQPChannelError) as error:
-        return warn("permissions", f"unexpected answer: {type(error).__name__}", "look at the broker's log")
-    return ok("permissions", "replies may be published")
 
 
 async def _dead(link: Link, topology: Topology) -> list[Finding]:

@@ -23,7 +23,9 @@ from contracts.gateway_query import ITEM_PATH
 from contracts.members import Login
 from worker.cli.findings import Finding, fail, ok, warn
 from worker.clock import SystemClock
+from worker.errors import ConfigurationError
 from worker.settings import Settings
+from worker.tls import gateway_tls, insecurities
 
 CLOCK_TOLERANCE_SECONDS: Final = 30.0
 
@@ -33,6 +35,8 @@ async def check_gateway(settings: Settings) -> Sequence[Finding]:
     shown = _shown(settings.gateway_url)
     try:
         status, told = await asyncio.to_thread(_ask, settings, _http(settings.gateway_url), "/")
+    except ConfigurationError as error:
+        return [fail("gateway", str(error), "look at the file that the setting names")]
     except (OSError, HTTPException) as error:
         return [
             fail("gateway", f"{shown} does not answer ({_reason(error)})", "look at FAPIAO_GATEWAY_URL, DNS, firewall")
@@ -55,6 +59,11 @@ async def _look_ups(settings: Settings) -> Finding:
     if status >= HTTPStatus.BAD_REQUEST:
         return warn("look-ups", f"{shown} answers {status}: are items and files there?", "see FAPIAO_GATEWAY_HTTP_URL")
     return ok("look-ups", f"{shown} answers (HTTP {status})")
+
+
+async def check_tls(settings: Settings) -> Sequence[Finding]:
+    """What the settings leave unprotected."""
+    return [warn("tls", sentence, "set it for as long as you look for a fault") for sentence in insecurities(settings)]
 
 
 async def check_credentials(settings: Settings) -> Sequence[Finding]:
@@ -92,8 +101,12 @@ def _faults(file: Path) -> list[Finding]:
 
 def _ask(settings: Settings, base: str, path: str) -> tuple[int, Mapping[str, str]]:
     parts = urlsplit(base)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = connect(parts.hostname or "", parts.port, timeout=settings.connect_timeout_seconds)
+    host, port, timeout = parts.hostname or "", parts.port, settings.connect_timeout_seconds
+    connection = (
+        HTTPSConnection(host, port, timeout=timeout, context=gateway_tls(settings).context())
+        if parts.scheme == "https"
+        else HTTPConnection(host, port, timeout=timeout)
+    )
     headers = {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
     try:
         connection.request("GET", parts.path.rstrip("/") + path, headers=headers)

@@ -26,7 +26,7 @@ async def check_store(settings: Settings) -> Sequence[Finding]:
             return findings
         if await RemoteOperations(socket_path(file)).answers():
             findings.append(ok("database", "held by a running worker, which answers"))
-    return [*findings, *await _journal(settings)]
+    return [*findings, *await _journal(settings), *(await _grants(settings) if file is None else [])]
 
 
 def check_keys(settings: Settings) -> Finding:
@@ -72,6 +72,20 @@ async def _journal(settings: Settings) -> list[Finding]:
     except WorkerError as error:
         return [fail("database", str(error), "look at FAPIAO_DATABASE_URL, and whether the database runs")]
     return [ok("schema", "this version's"), *check_backlog(backlog)]
+
+
+async def _grants(settings: Settings) -> list[Finding]:
+    """Whether the role may do what the worker does."""
+    from worker.journal.postgres.grants import GRANTS, missing_grants
+
+    try:
+        missing = await missing_grants(settings.database_url.get_secret_value())
+    except WorkerError:
+        return []  # said already
+    if missing:
+        told = ", ".join(f"{privilege} on {table}" for privilege, table in missing)
+        return [fail("grants", f"the role lacks {told}", "run deploy/permissions/postgres.sql as the tables' owner")]
+    return [ok("grants", f"all that the worker needs on {len(GRANTS)} tables")]
 
 
 def check_backlog(backlog: Backlog) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,6 +14,7 @@ from worker.cli import story
 from worker.cli.orders import Order, Wishes, read_order
 from worker.cli.terminal import INTERRUPTED, USAGE, Stop, load_settings, note, quiet_logs, run
 from worker.errors import BrokerLost
+from worker.intake.reply_rules import ReplyPattern
 from worker.settings import Settings
 
 IN_DOUBT: Final = 3
@@ -105,7 +105,7 @@ async def _send(settings: Settings, order: Order, watch: Watch, timeout_seconds:
             return 0
         # An invoice's number comes a minute after the final event, when nobody may be here any more.
         reply_to, bodies = await connection.listen(outlives=order.type == CommandType.ISSUE)
-        _check_reply_to(settings, reply_to)
+        _check_reply_to(settings, reply_to, connection.user_id)
         await _publish(connection, order, reply_to)
         _published(order)
         try:
@@ -150,8 +150,8 @@ def _published(order: Order) -> None:
     note(f"published {order.type}  id {order.id}{minted}  source {order.source}")
 
 
-def _check_reply_to(settings: Settings, reply_to: str) -> None:
-    if not re.fullmatch(settings.reply_to_pattern, reply_to):
+def _check_reply_to(settings: Settings, reply_to: str, user_id: str | None) -> None:
+    if not ReplyPattern(settings.reply_to_pattern).allows(reply_to, user_id):
         raise Stop(
             f"FAPIAO_REPLY_TO_PATTERN does not let replies go to {reply_to}: use --no-wait, then `status`.",
             USAGE,

@@ -9,7 +9,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from worker.cli.terminal import USAGE, Stop, explained, load_settings, note, quiet_logs, say, say_json
+from worker.cli.terminal import FAILED, USAGE, Stop, explained, load_settings, note, quiet_logs, say, say_json
+from worker.settings import Settings
 
 T = TypeVar("T")
 
@@ -28,8 +29,10 @@ def run() -> None:
     """Run the worker until SIGTERM; a second signal ends it at once. Everything is set by FAPIAO_* variables."""
     with explained():
         settings = load_settings()
-        from worker.ops import logs
+        from worker.ops import cores, logs
 
+        if not settings.core_dumps:
+            cores.forbid()
         logs.configure(settings)
         from worker.bootstrap import run_worker
 
@@ -95,6 +98,45 @@ def upgrade(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         say_json({"applied": applied})
     else:
         say("\n".join(f"applied {name}" for name in applied) or "The schema is this version's already.")
+
+
+@database.command()
+def rekey(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Seal the passwords of unfinished commands anew, with the first of FAPIAO_JOURNAL_KEYS.
+
+    To rotate: put a new key before the old ones, restart every worker, run this, then take the old keys away. Workers
+    may go on meanwhile. Exit code 1 if something is still sealed with another key.
+    """
+
+    async def work() -> dict[str, Any]:
+        from worker.cli.desk import desk
+
+        settings = load_settings()
+        quiet_logs(settings)
+        async with desk(settings, writes=True) as operations:
+            done = await operations.rekey()
+        _check_whose_key(settings, done["keyId"])
+        return done
+
+    with explained():
+        done = asyncio.run(work())
+    if as_json:
+        say_json(done)
+    else:
+        say(f"{done['resealed']} commands sealed anew with key {done['keyId']}.")
+    if not done["isComplete"]:
+        note("Some are still sealed with another key: a worker runs that has the new key not yet, or not first.")
+        raise typer.Exit(FAILED)
+    if not as_json:
+        say("Nothing is sealed with another key: the old ones may be taken away.")
+
+
+def _check_whose_key(settings: Settings, key_id: str) -> None:
+    """With SQLite a running worker does the work, with the keys that it was started with."""
+    from worker.journal.sealing import Sealer, parse_keys
+
+    if settings.journal_keys and Sealer(parse_keys(settings.journal_keys)).sealing_id.hex() != key_id:
+        raise Stop("The running worker seals with another key than the first one here: restart it with these keys.")
 
 
 def _collect_garbage_seldom() -> None:

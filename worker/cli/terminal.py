@@ -37,7 +37,10 @@ class Stop(WorkerError):
 
 
 def say(text: str = "", *, style: str | None = None) -> None:
-    """A line for people, on stdout; styled on a terminal."""
+    """A line for people, on stdout; styled on a terminal. What strangers wrote into it cannot move the cursor."""
+    from worker.ops.redaction import visible
+
+    text = visible(text)
     if style and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         text = typer.style(text, **_STYLES[style])
     print(text, flush=True)
@@ -93,7 +96,8 @@ def load_settings() -> Settings:
         return Settings(_secrets_dir=secrets) if secrets else Settings()
     except ValidationError as error:
         faults = "; ".join(
-            f"FAPIAO_{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            "".join(f"FAPIAO_{str(name).upper()}: " for name in fault["loc"][:1])
+            + fault["msg"].removeprefix("Value error, ")
             for fault in error.errors()
         )
         raise ConfigurationError(f"The settings cannot be used: {faults}. `fapiao-worker settings` explains.") from None
@@ -105,7 +109,11 @@ def explained() -> Iterator[None]:
     try:
         yield
     except WorkerError as error:
-        note(f"{typer.style('error:', fg='red') if sys.stderr.isatty() else 'error:'} {error}")
+        from worker.ops.redaction import Redactor
+
+        # A driver's own words may repeat an address; digits stay, for they may be a command's id.
+        said = Redactor().text(str(error), keep_digits=True)
+        note(f"{typer.style('error:', fg='red') if sys.stderr.isatty() else 'error:'} {said}")
         raise typer.Exit(exit_code(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None

@@ -16,6 +16,7 @@ from worker.gateway.session import InvoiceSession
 from worker.gateway.sockets import InvoiceSocket, QuerySocket
 from worker.gateway.websocket import ClientConnection, SocketLimits
 from worker.settings import Settings
+from worker.tls import gateway_tls
 
 
 class WebSocketGateway:
@@ -31,7 +32,7 @@ class WebSocketGateway:
             max_frame_bytes=settings.max_frame_bytes,
         )
         self._query_limits = replace(self._limits, max_frame_bytes=settings.max_page_bytes)
-        self._tls = tls.context_for(settings.gateway_url)
+        self._tls = gateway_tls(settings) if settings.gateway_url.startswith("wss:") else None
         self._scanner = QrScanner()
         self._observe = observe
 
@@ -53,6 +54,7 @@ class WebSocketGateway:
         clock = asyncio.get_running_loop().time
         began = clock()
         url = f"{self._url}{path}?userId={quote(user_id, safe='')}"
-        socket = await websocket.open_socket(url, self._headers, limits, self._tls)
+        context = None if self._tls is None else self._tls.context()
+        socket = await websocket.open_socket(url, self._headers, limits, context)
         self._observe("connect", clock() - began)
         return socket

@@ -22,7 +22,7 @@ from contracts.gateway import (
     dumps,
     plain_number,
 )
-from worker.gateway.qr import unwrapped
+from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor, is_secret_name
 from worker.gateway.values import decimal_of, flag_of, parsed, parsed_if_json, text_of
 from worker.ports import LoginFields, ResultShown, Submission
@@ -235,7 +235,7 @@ def result_of(data: Mapping[str, Any], secrets: Collection[str], harmless: Colle
     url = text_of(data.get("invoiceUrl"))
     return ResultShown(
         invoice=invoice,
-        invoice_url=(redactor.text(unwrapped(url)) or None) if url else None,
+        invoice_url=location(redactor.text(url)) if url else None,
         is_draft=invoice.get("isDrafts") == 1,
     )
 

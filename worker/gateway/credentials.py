@@ -2,6 +2,7 @@
 needs no restart. Guarantees that no name leads out of the directory and that no message repeats a file's content.
 """
 
+import re
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,6 +15,10 @@ from worker.errors import Permanent
 from worker.ports import LoginFields
 
 MAX_FILE_BYTES = 16 * 1024
+_ATTEMPTS = 2
+"""While a mount is being swapped, its links lead nowhere for a moment."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+"""As the contract has it: no separator, no hidden file, nothing that a file system refuses."""
 
 
 class CredentialDirectory:
@@ -43,18 +48,33 @@ class CredentialDirectory:
         )
 
     def _read(self, directory: Path, name: str) -> bytes:
-        """A mounted Secret is links within its own directory; anything that leads elsewhere is refused."""
-        root = directory.resolve()
-        for candidate in (directory / f"{name}.json", directory / name):
-            target = candidate.resolve()
-            if "/" in name or not target.is_relative_to(root) or not target.is_file():
-                continue
-            try:
-                with target.open("rb") as file:
-                    return file.read(MAX_FILE_BYTES)
-            except OSError as fault:
-                raise _missing(name, f"its file cannot be read ({fault.strerror})") from fault
+        if not _NAME.fullmatch(name):
+            raise _missing(name, "it is no name of a file")
+        for _ in range(_ATTEMPTS):
+            for candidate in (directory / f"{name}.json", directory / name):
+                content = _content(directory, candidate, name)
+                if content is not None:
+                    return content
         raise _missing(name, "there is no such file")
+
+
+def _content(directory: Path, candidate: Path, name: str) -> bytes | None:
+    """What the file holds, None where there is none. A mounted Secret is links within its own directory; one that
+    leads elsewhere is refused."""
+    try:
+        # Resolved each time, and the directory with it: a mount swaps what its links lead to.
+        target = candidate.resolve(strict=True)
+        if not target.is_relative_to(directory.resolve(strict=True)) or not target.is_file():
+            return None
+        with target.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except (OSError, RuntimeError) as fault:  # the latter for links in a circle, before Python 3.13
+        raise _missing(name, f"its file cannot be read ({getattr(fault, 'strerror', None) or 'links'})") from fault
+    if len(content) > MAX_FILE_BYTES:
+        raise _missing(name, f"its file is longer than {MAX_FILE_BYTES} bytes")
+    return content
 
 
 def _missing(name: str, why: str) -> Permanent:

@@ -12,6 +12,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
+import ssl
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
@@ -20,10 +21,11 @@ import structlog
 
 from contracts.failures import FailureCode
 from worker.errors import Permanent, Transient
-from worker.gateway import rest_codec, tls
+from worker.gateway import rest_codec
 from worker.gateway.measuring import Observe, Operation, observe_nothing
 from worker.gateway.retry_after import retry_after
 from worker.settings import Settings
+from worker.tls import gateway_tls
 
 log = structlog.get_logger()
 
@@ -59,13 +61,26 @@ class HttpInvoiceDetails:
         self._slots = asyncio.Semaphore(settings.http_concurrency)
         self._quiet_until = 0.0
         """By the loop's clock: until then the gateway wants to hear nothing of anybody."""
-        self._client = httpx.AsyncClient(
-            headers=_headers(settings),
-            verify=tls.context_for(self._base_url) or False,  # without TLS there is nothing to verify
+        self._tls = gateway_tls(settings) if self._base_url.startswith("https:") else None
+        self._clients: dict[ssl.SSLContext | None, httpx.AsyncClient] = {}
+        """By TLS context: a new one, once its files have changed, wants a client of its own."""
+
+    @property
+    def _client(self) -> httpx.AsyncClient:
+        context = None if self._tls is None else self._tls.context()
+        if context not in self._clients:
+            self._clients[context] = self._make_client(context)
+        return self._clients[context]
+
+    def _make_client(self, context: ssl.SSLContext | None) -> httpx.AsyncClient:
+        concurrency = self._settings.http_concurrency
+        return httpx.AsyncClient(
+            headers=_headers(self._settings),
+            verify=context or False,  # without TLS there is nothing to verify
             timeout=None,  # noqa: S113  each look-up as a whole has one
             limits=httpx.Limits(
-                max_connections=settings.http_concurrency,
-                max_keepalive_connections=settings.http_concurrency,
+                max_connections=concurrency,
+                max_keepalive_connections=concurrency,
                 keepalive_expiry=_KEEP_ALIVE_SECONDS,
             ),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -93,7 +108,8 @@ class HttpInvoiceDetails:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
     async def _rows(self, operation: Operation, address: str) -> list[Any]:
         """Ask until there is an answer, as often as the settings allow."""

@@ -24,6 +24,7 @@ from contracts.members import WithLogin
 from worker.errors import ConfigurationError
 from worker.intake.fingerprints import fingerprint
 from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, read
+from worker.intake.reply_rules import ReplyPattern
 from worker.records import CommandState, Event, LooseEvent, NewCommand, Route, own_lane
 from worker.settings import Settings
 
@@ -73,7 +74,7 @@ class AdmissionRules:
     own_queues: frozenset[str]
     """Queues that no reply may go to: a reply there would come back as a message."""
     limits: InvoiceLimits = field(default_factory=InvoiceLimits)
-    reply_to_pattern: re.Pattern[str] = re.compile(".*")
+    reply_to_pattern: ReplyPattern = field(default_factory=lambda: ReplyPattern(".*"))
     max_body_bytes: int = 1024 * 1024
     deadline: timedelta = timedelta(seconds=1800)
 
@@ -82,7 +83,7 @@ class AdmissionRules:
         """Raises `ConfigurationError` where a pattern is no regular expression."""
         try:
             re.compile(settings.tax_id_pattern)
-            pattern = re.compile(settings.reply_to_pattern)
+            pattern = ReplyPattern(settings.reply_to_pattern)
         except re.error as error:
             raise ConfigurationError(
                 f"FAPIAO_REPLY_TO_PATTERN or FAPIAO_TAX_ID_PATTERN is no regular expression: {error}"
@@ -259,7 +260,7 @@ def _loose(
 def _route(incoming: Incoming, identifier: str, rules: AdmissionRules) -> tuple[Route, Fault | None]:
     """Where the answers go. A refused reply_to is left out, so that even the rejection does not go there."""
     reply_to, correlation_id = incoming.reply_to or None, incoming.correlation_id or None
-    refusal = _refusal(reply_to, rules) if reply_to else None
+    refusal = _refusal(reply_to, incoming.user_id, rules) if reply_to else None
     fault = _fault(RejectionCode.REPLY_TO_REFUSED, "", refusal) if refusal else None
     if correlation_id and not is_one_line(correlation_id):
         fault = fault or _fault(
@@ -276,7 +277,7 @@ def _route(incoming: Incoming, identifier: str, rules: AdmissionRules) -> tuple[
     return route, fault
 
 
-def _refusal(reply_to: str, rules: AdmissionRules) -> str | None:
+def _refusal(reply_to: str, user_id: str | None, rules: AdmissionRules) -> str | None:
     """Why no reply may go to this queue. The worker may write to every queue, its caller may not (messaging 3.9)."""
     if reply_to.startswith("amq.rabbitmq.reply-to"):
         return "direct reply-to cannot be used: the answer may come minutes later; declare a queue of your own"
@@ -286,9 +287,7 @@ def _refusal(reply_to: str, rules: AdmissionRules) -> str | None:
         return "the property reply_to must not name a queue of the worker's own"
     if len(reply_to.encode(errors="replace")) > _LONGEST_QUEUE_NAME_BYTES or not is_one_line(reply_to):
         return "the property reply_to must be a queue name: at most 255 bytes, without control characters"
-    if not rules.reply_to_pattern.fullmatch(reply_to):
-        return "the property reply_to names a queue that this worker may not answer to (FAPIAO_REPLY_TO_PATTERN)"
-    return None
+    return rules.reply_to_pattern.refusal(reply_to, user_id)
 
 
 def _header(headers: Mapping[str, Any], name: str) -> str | None:

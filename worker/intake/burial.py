@@ -1,10 +1,10 @@
 """Messages that are no command at all, on their way to `<prefix>.dead`.
 
 Guarantees: body and given properties arrive untouched, the reason beside them, and the delivery is acknowledged only
-after the broker has confirmed the copy; a crash between the two leaves a second copy. Two properties cannot be kept
-where they are and move to headers: `user_id`, for the broker closes the channel of whoever sends another's, and
-`expiration`, for the copy would vanish. One message that cannot be sent is in nobody's way. Does not know what was
-wrong with a message.
+after the broker has confirmed the copy; a crash between the two leaves a second copy. What cannot be kept where it is
+moves to headers: `user_id`, for the broker closes the channel of whoever sends another's; `expiration`, for the copy
+would vanish; `CC` and `BCC`, for the broker would send copies where their sender may not. One message that cannot be
+sent is in nobody's way. Does not know what was wrong with a message.
 """
 
 import asyncio
@@ -30,6 +30,8 @@ CODE_HEADER = "x-fapiao-code"
 REASON_HEADER = "x-fapiao-reason"
 USER_ID_HEADER = "x-fapiao-user-id"
 EXPIRATION_HEADER = "x-fapiao-expiration"
+ROUTING_HEADERS = {"CC": "x-fapiao-cc", "BCC": "x-fapiao-bcc"}
+"""Headers by which RabbitMQ routes whatever is published with them, to what they are kept as."""
 TOGETHER = 50
 """Dead letters sent at once (count)."""
 
@@ -68,7 +70,7 @@ def obituary(dead: Dead, exchange: str) -> Outgoing:
     """The copy that goes to the dead-letter exchange, under the routing key it came with."""
     given = dead.delivery.properties
     headers: dict[str, Any] = {
-        **(given.headers or {}),
+        **{ROUTING_HEADERS.get(name, name): value for name, value in (given.headers or {}).items()},
         CODE_HEADER: str(dead.letter.code),
         REASON_HEADER: dead.letter.reason,
     }
@@ -83,7 +85,7 @@ def obituary(dead: Dead, exchange: str) -> Outgoing:
 class Burials:
     """Dead letters that wait for the broker's confirm."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the last four are named
         self,
         publisher: DeadLetters,
         acknowledger: Acknowledger,
@@ -91,14 +93,17 @@ class Burials:
         *,
         broker_may_dead_letter: bool,
         count: Callable[[str], None],
+        gone: Callable[[Delivery], None] = lambda _: None,
     ) -> None:
         """`broker_may_dead_letter`: the queue is known to have a dead-letter exchange, so that a message which this
-        worker cannot publish may be left to the broker, without code and reason."""
+        worker cannot publish may be left to the broker, without code and reason. `gone` is told of each delivery that
+        is held no longer."""
         self._publisher = publisher
         self._acknowledger = acknowledger
         self._exchange = exchange
         self._broker_may_dead_letter = broker_may_dead_letter
         self._count = count
+        self._gone = gone
         self._waiting: deque[Dead] = deque()
         self._arrived = asyncio.Event()
 
@@ -128,6 +133,7 @@ class Burials:
         settled = 0
         for dead, verdict in zip(chosen, verdicts, strict=True):
             if await self._settle(dead, verdict):
+                self._gone(dead.delivery)
                 settled += 1
             else:
                 self._waiting.append(dead)
@@ -139,6 +145,7 @@ class Burials:
         rest: deque[Dead] = deque()
         for dead in self._waiting:
             if not self._acknowledger.is_current(dead.delivery):
+                self._gone(dead.delivery)
                 continue
             if len(chosen) < TOGETHER and dead.message_id not in chosen:
                 chosen[dead.message_id] = dead

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import structlog
 
 from contracts.failures import RejectionCode
+from worker import secrecy
 from worker.amqp.connections import Link, SupervisedConnection, backoff_seconds
 from worker.amqp.deliveries import Acknowledging, Consumption, Delivery
+from worker.amqp.room import Room
 from worker.amqp.topology import Topology, declare_over
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
@@ -25,6 +27,7 @@ from worker.intake.admission import AdmissionRules, Admitted, DeadLetter, Incomi
 from worker.intake.burial import Burials, Dead, DeadLetters
 from worker.ports import IntakeJournal
 from worker.records import Admission, LooseEvent, NewCommand
+from worker.tls import MakeContext
 
 log = structlog.get_logger()
 
@@ -63,7 +66,7 @@ class IntakeHooks:
     """Commands in a transaction, and how long it took (seconds)."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Received:
     delivery: Delivery
     admitted: Admitted
@@ -83,7 +86,9 @@ class Consumer:
         worker: str,
         clock: Clock,
         heartbeat_seconds: int = 10,
+        tls: MakeContext | None = None,
         prefetch: int = 200,
+        bytes_max: int = 64 * 1024 * 1024,
         declares: bool = True,
         waiting_max: int | None = None,
         hooks: IntakeHooks | None = None,
@@ -95,6 +100,7 @@ class Consumer:
         self._worker = worker
         self._clock = clock
         self._prefetch = prefetch
+        self._room = Room(bytes_max)
         self._declares = declares
         self._waiting_max = waiting_max
         self._hooks = hooks or IntakeHooks()
@@ -106,14 +112,19 @@ class Consumer:
         self._journal_works = asyncio.Event()
         self._journal_works.set()
         self._stopping = False
+        self._has_space = asyncio.Event()
+        self._has_space.set()
         self._consumption: Acknowledging | None = None
-        self._connection = SupervisedConnection(urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds)
+        self._connection = SupervisedConnection(
+            urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, tls=tls
+        )
         self._burials = Burials(
             dead_letters,
             self,
             topology.dead_exchange,
             broker_may_dead_letter=declares,
             count=self._hooks.count_dead_letter,
+            gone=self._let_go,
         )
 
     # ---- what others ask --------------------------------------------------------------------------
@@ -121,7 +132,11 @@ class Consumer:
     @property
     def is_consuming(self) -> bool:
         """Whether commands can come in: a live consumer, and a journal that takes them."""
-        return self._consumption is not None and self._consumption.is_consuming and self._journal_works.is_set()
+        return self._consumption is not None and self._consumption.is_consuming and self._may_consume
+
+    @property
+    def _may_consume(self) -> bool:
+        return self._journal_works.is_set() and self._has_space.is_set() and not self._stopping
 
     @property
     def unsettled(self) -> int:
@@ -134,6 +149,16 @@ class Consumer:
             group.create_task(self._connection.run())
             group.create_task(self._journal_forever())
             group.create_task(self._burials.run())
+
+    async def pause(self) -> None:
+        """Take no more deliveries until `resume`: they stay in the broker. Those that are here are finished."""
+        self._has_space.clear()
+        await self._leave_to_broker()
+
+    async def resume(self) -> None:
+        """Take deliveries again."""
+        self._has_space.set()
+        await self._resume_consuming()
 
     async def drain(self, seconds: float) -> bool:
         """Take no more deliveries and finish those that are here, at most so long. Returns whether all are done."""
@@ -149,25 +174,31 @@ class Consumer:
 
     async def _serve(self, link: Link) -> None:
         await self._journal_works.wait()
+        await self._has_space.wait()
         if self._stopping:
             await link.lost()
         if self._declares:
             await declare_over(link, self._topology)
-        self._buffer.clear()  # of an epoch that is over: they come again
+        while self._buffer:  # of an epoch that is over: they come again
+            self._let_go(self._buffer.popleft())
         try:
             self._consumption = await Consumption.begin(
-                link, self._topology.command_queues, self._prefetch, self.receive
+                link, self._topology.command_queues, self._prefetch, self.receive, self._room
             )
             await link.lost()
         finally:
             self._consumption = None
 
     def receive(self, delivery: Delivery) -> None:
-        """Take note of a delivery; bounded by the prefetch."""
+        """Take note of a delivery; bounded by the prefetch and by the room for bodies."""
+        self._room.take(len(delivery.body))
         self._buffer.append(delivery)
         self._arrived.set()
         if len(self._buffer) >= BATCH:
             self._enough.set()
+
+    def _let_go(self, delivery: Delivery) -> None:
+        self._room.give_back(len(delivery.body))
 
     def is_current(self, delivery: Delivery) -> bool:
         """Whether a delivery can still be acknowledged."""
@@ -188,8 +219,15 @@ class Consumer:
             with contextlib.suppress(BrokerLost):
                 await self._consumption.cancel()
 
+    async def _leave_to_broker(self) -> None:
+        if self._room.is_full:
+            # The broker's answer to a cancel would stand behind bodies that nobody reads.
+            self._connection.drop("there is no room for more deliveries, and no commands are to be taken")
+        else:
+            await self._stop_consuming()
+
     async def _resume_consuming(self) -> None:
-        if self._consumption is not None and not self._consumption.is_consuming and not self._stopping:
+        if self._consumption is not None and not self._consumption.is_consuming and self._may_consume:
             with contextlib.suppress(BrokerLost):
                 await self._consumption.consume(self._topology.command_queues)
 
@@ -229,7 +267,7 @@ class Consumer:
             return
         if self._journal_works.is_set():
             self._journal_works.clear()
-            await self._stop_consuming()
+            await self._leave_to_broker()
         if down_seconds >= HOLD_SECONDS and self._consumption is not None:
             self._connection.drop("the journal has been down for too long to hold deliveries")
 
@@ -249,6 +287,7 @@ class Consumer:
             letter = received.admitted.dead_letter
             if letter is None:
                 living.append(received.delivery)
+                self._let_go(received.delivery)
             else:
                 self._burials.add(Dead(received.delivery, letter))
         with contextlib.suppress(BrokerLost):  # they come again and are told from new ones
@@ -279,7 +318,10 @@ class Consumer:
             headers=given.headers or {},
             received_at=self._clock.now(),
         )
-        return _Received(delivery, self._admit(incoming, self._rules))
+        received = _Received(delivery, self._admit(incoming, self._rules))
+        if received.admitted.command is not None:
+            secrecy.guard(received, received.admitted.command.secrets.values())
+        return received
 
     async def _journal_batch(self, batch: Sequence[_Received]) -> None:
         """All in one transaction; where that fails for no reason of the store's, each in its own."""

@@ -45,6 +45,16 @@ class Sealer:
         """The ids of all keys that can open."""
         return frozenset(self._ciphers)
 
+    @property
+    def sealing_id(self) -> bytes:
+        """The id of the key that seals."""
+        return self._sealing_id
+
+    @property
+    def head(self) -> bytes:
+        """How everything that this key seals begins."""
+        return _VERSION + self._sealing_id
+
     def seal(self, source: str, command_id: str, secrets: Mapping[str, str]) -> bytes | None:
         """Encrypt a command's secrets; None if it has none."""
         if not secrets:
@@ -52,7 +62,7 @@ class Sealer:
         nonce = os.urandom(_NONCE_BYTES)
         clear = orjson.dumps(dict(secrets))
         sealed = self._ciphers[self._sealing_id].encrypt(nonce, clear, _bound_to(source, command_id))
-        return _VERSION + self._sealing_id + nonce + sealed
+        return self.head + nonce + sealed
 
     def open(self, source: str, command_id: str, sealed: bytes | None) -> dict[str, str]:
         """Decrypt. Raises `ConfigurationError` if the key is not there or the value was sealed for another command."""
@@ -68,6 +78,10 @@ class Sealer:
             raise ConfigurationError("a command's secrets do not belong to it, or were damaged") from error
         secrets: dict[str, str] = orjson.loads(clear)
         return secrets
+
+    def reseal(self, source: str, command_id: str, sealed: bytes) -> bytes | None:
+        """The same secrets, sealed with the first key. Raises what `open` raises."""
+        return self.seal(source, command_id, self.open(source, command_id, sealed))
 
     def check(self, key_ids: Sequence[bytes]) -> None:
         """Raises `ConfigurationError` if any of these keys is missing."""

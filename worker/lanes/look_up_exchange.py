@@ -20,7 +20,7 @@ from worker.flows.looks import LookOutcome
 from worker.flows.matching import plain_code
 from worker.flows.vocabulary import AskPage, BoundRead, Effect, EndLookUp, Input, ReadBound, Settle
 from worker.lanes.line import Line
-from worker.lanes.order import Access, CredentialFault, read_login
+from worker.lanes.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.query_exchanges import Asking
 from worker.lanes.services import LaneServices
 from worker.records import Command, CommandState, Settlement
@@ -85,7 +85,7 @@ class LookUpExchange(Asking):
     def _read_access(self, command: Command) -> Access:
         """A credential may name another account by now: the invoices that this one lists prove nothing, unless it is
         of the seller's own company."""
-        access = Access(read_login(loads(command.data), command, self._services.credentials), is_query=True)
+        access = access_by(read_login(loads(command.data), command, self._services.credentials), is_query=True)
         is_sellers = plain_code(access.login.company_code) == plain_code(command.seller or "")
         if access.account != self._command.account and not is_sellers:
             raise Permanent(FailureCode.CREDENTIAL_MISSING, "the credential names another account by now")

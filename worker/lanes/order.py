@@ -11,6 +11,7 @@ import orjson
 from pydantic import SecretStr
 
 from contracts.failures import FailureCode
+from worker import secrecy
 from worker.errors import Permanent
 from worker.ports import Credentials, LoginFields, Submission
 from worker.records import Command
@@ -19,7 +20,7 @@ LOGIN_PASSWORD = "/login/password"  # noqa: S105  JSON Pointers, not passwords
 SELLER_PASSWORD = "/invoice/sellerLoginPassword"  # noqa: S105
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Access:
     """What a session is opened for. One may serve another command only where this is equal."""
 
@@ -32,7 +33,7 @@ class Access:
         return hashlib.sha256(f"{self.login.company_code}\0{self.login.phone}".encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Order:
     """One invoice to issue."""
 
@@ -60,6 +61,13 @@ class CredentialFault:
     message: str
 
 
+def access_by(login: LoginFields, *, is_query: bool = False) -> Access:
+    """Access by this login, whose password is masked wherever it would show, as long as the access lives."""
+    access = Access(login, is_query)
+    secrecy.guard(access, [login.password.get_secret_value()])
+    return access
+
+
 def read_order(command: Command, credentials: Credentials) -> Order:
     """Raises `Permanent(credential_missing)` where the named credential, or the command's own, cannot be had."""
     # Admission wrote it with decimals as text: there is no fraction that a fast parser could round.
@@ -69,13 +77,15 @@ def read_order(command: Command, credentials: Credentials) -> Order:
     account = invoice.pop("sellerLoginAccount", None) or login.phone
     own_password = command.secrets.get(SELLER_PASSWORD)
     password = SecretStr(own_password) if own_password else login.password
-    return Order(Access(login), Submission(invoice, account, password))
+    order = Order(access_by(login), Submission(invoice, account, password))
+    secrecy.guard(order, [password.get_secret_value()])
+    return order
 
 
 def read_question(command: Command, credentials: Credentials) -> Question:
     """Raises as `read_order`."""
     data = orjson.loads(command.data)
-    return Question(Access(read_login(data, command, credentials), is_query=True), data)
+    return Question(access_by(read_login(data, command, credentials), is_query=True), data)
 
 
 def try_order(command: Command, credentials: Credentials) -> Order | CredentialFault:

@@ -59,6 +59,7 @@ _OPERATIONS: Final = frozenset(
         "replies",
         "resend_replies",
         "discard_replies",
+        "rekey",
     }
 )
 
@@ -186,6 +187,10 @@ class RemoteOperations:
     async def discard_replies(self, numbers: Sequence[int] = ()) -> dict[str, Any]:
         """See `Operations.discard_replies`."""
         return dict(await self._ask("discard_replies", numbers=list(numbers)))
+
+    async def rekey(self) -> dict[str, Any]:
+        """See `Operations.rekey`."""
+        return dict(await self._ask("rekey"))
 
     async def _ask(self, operation: str, **arguments: Any) -> Any:
         try:

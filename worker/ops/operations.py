@@ -130,6 +130,12 @@ class Operations:
         log.info("replies_discarded", count=count)
         return {"discarded": count}
 
+    async def rekey(self) -> dict[str, Any]:
+        """Seal the secrets of unfinished commands anew, with the first of the journal's keys."""
+        done = await self._journal.reseal()
+        log.info("secrets_resealed", count=done.count, key_id=done.key_id, is_complete=done.is_complete)
+        return {"resealed": done.count, "keyId": done.key_id, "isComplete": done.is_complete}
+
     async def _one(self, command_id: str, source: str | None) -> Command:
         found = await self._journal.find(command_id, source)
         if not found:

@@ -1,8 +1,9 @@
 """Takes secrets and personal numbers out of anything that is about to be logged or shown.
 
 Guarantees: whatever stands under a key that names a secret or a payload is replaced; in any other text URL
-passwords, known secrets, tokens, pictures and long digit runs (phones, citizen ids, bank accounts) are
-replaced, at any depth. It prefers hiding too much to showing too much. Knows nothing of logging.
+passwords, the secrets of the settings, the passwords in use just now, tokens, pictures and long digit runs (phones,
+citizen ids, bank accounts) are replaced, at any depth. It prefers hiding too much to showing too much. Knows nothing of
+logging.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from worker import secrecy
 from worker.settings import Settings
 
 REDACTED: Final = "[redacted]"
@@ -44,6 +46,9 @@ _DIGITS = re.compile(r"\d{7,}(?P<tail>\d{3}[0-9Xx])(?![0-9])")
 _PUBLIC_DEFAULT = "guest"
 """RabbitMQ's user name as well as its password: hiding it would garble messages and hide nothing."""
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys or hides instead of showing it, but for line feeds and tabs."""
+
 _LANE_DIGEST = re.compile(r"u-[0-9a-f]{8}")
 
 
@@ -52,6 +57,11 @@ def lane_digest(user_id: str) -> str:
     if _LANE_DIGEST.fullmatch(user_id):
         return user_id
     return "u-" + hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def visible(text: str) -> str:
+    """The same text without what would move a terminal's cursor, turn its direction, or be no text at all."""
+    return text if text.isprintable() else _UNSEEN.sub("\ufffd", text)
 
 
 @lru_cache(maxsize=512)
@@ -68,8 +78,11 @@ class Redactor:
 
     def text(self, value: str, *, keep_digits: bool = False) -> str:
         """The same text without secrets; long digit runs keep their last four unless `keep_digits`."""
+        value = visible(value)
         if self._known is not None:
             value = self._known.sub(REDACTED, value)
+        for secret in secrecy.found_in(value):
+            value = value.replace(secret, REDACTED)
         if not _SUSPICIOUS.search(value):
             return value
         value = _URL_CREDENTIALS.sub(r"\g<scheme>\g<user>:***@", value)

@@ -20,6 +20,7 @@ from worker.amqp.topology import Topology, declare_over
 from worker.amqp.wire import MAX_SHORT_BYTES, Outgoing, Properties
 from worker.errors import BrokerLost
 from worker.records import Copy, OutboxRow
+from worker.tls import MakeContext
 
 log = structlog.get_logger()
 
@@ -119,6 +120,7 @@ class Publisher:
         urls: Sequence[str],
         topology: Topology,
         heartbeat_seconds: int = 10,
+        tls: MakeContext | None = None,
         confirm_timeout_seconds: float = 30.0,
         declares: bool = True,
         on_connected: Callable[[], None] = lambda: None,
@@ -135,7 +137,7 @@ class Publisher:
         self._suspects: dict[int, int] = {}
         self._late: dict[int, Verdict] = {}
         self._connection = SupervisedConnection(
-            urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, connect=connect
+            urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, tls=tls, connect=connect
         )
 
     @property

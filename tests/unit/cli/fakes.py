@@ -11,6 +11,8 @@ from worker.cli.orders import Order
 class FakeBroker:
     """Delivers `bodies` to whoever listens; None among them is the loss of the broker."""
 
+    user_id: str | None = None
+
     def __init__(self) -> None:
         self.bodies: list[bytes | None] = []
         self.leaves_queues: list[bool] = []

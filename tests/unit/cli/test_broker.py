@@ -194,7 +194,9 @@ async def test_a_missing_dead_queue_names_the_prefix() -> None:
 
 async def test_brokers_that_do_not_answer_are_all_named_without_their_passwords() -> None:
     with pytest.raises(Stop) as stopped:
-        async with opened(["amqp://u:pass-word@127.0.0.1:1/", "amqp://u:pass-word@127.0.0.1:2/"], 10):
+        async with opened(
+            Settings(_env_file=None, amqp_url="amqp://u:pass-word@127.0.0.1:1/,amqp://u:pass-word@127.0.0.1:2/")
+        ):
             pass
 
     assert "127.0.0.1:1" in str(stopped.value)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from worker.cli import doctor_broker, doctor_gateway, doctor_store
-from worker.cli.doctor_gateway import check_clock, check_directory, check_gateway
+from worker.cli.doctor_gateway import check_clock, check_directory, check_gateway, check_tls
 from worker.cli.doctor_store import check_backlog, check_file, check_keys, check_store
 from worker.cli.findings import Finding, Verdict, fail, ok, warn
 from worker.clock import SystemClock
@@ -248,3 +248,21 @@ def test_a_directory_of_credentials_that_is_missing_is_a_failure(tmp_path: Path)
     (finding,) = check_directory(tmp_path / "nowhere")
 
     assert finding.verdict is Verdict.FAIL
+
+
+async def test_each_insecure_switch_is_a_warning() -> None:
+    assert await check_tls(_settings()) == []
+
+    found = await check_tls(_settings(gateway_insecure=True, amqp_insecure=True))
+
+    assert [finding.verdict for finding in found] == [Verdict.WARN] * 2
+    assert "FAPIAO_GATEWAY_INSECURE" in found[0].says
+
+
+async def test_a_certificate_file_that_cannot_be_used_is_named_by_its_setting(tmp_path: Path) -> None:
+    (finding,) = await check_gateway(
+        _settings(gateway_url="wss://127.0.0.1:1", gateway_ca_file=str(tmp_path / "nothing.pem"))
+    )
+
+    assert finding.verdict is Verdict.FAIL
+    assert "FAPIAO_GATEWAY_CA_FILE" in finding.says

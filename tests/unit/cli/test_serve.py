@@ -1,25 +1,32 @@
-"""`run`, `sandbox`, `db upgrade`."""
+"""`run`, `sandbox`, `db upgrade`, `db rekey`."""
 
 import json
 import socket
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from tests.unit.ops.fakes import FakeOperatorJournal
 from worker.errors import ConfigurationError, JournalUnavailable
+from worker.journal.sealing import Sealer, parse_keys
+from worker.records import Resealing
 from worker.settings import Settings
 
 from .conftest import Run
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 
 @pytest.fixture
 def bootstrap(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A worker that ends at once, as told."""
-    told: dict[str, Any] = {"answer": 0}
+    told: dict[str, Any] = {"answer": 0, "cores": "allowed"}
+    monkeypatch.setattr("worker.ops.cores.forbid", lambda: told.update(cores="forbidden"))
 
     async def run_worker(settings: Settings) -> int:
         told["settings"] = settings
@@ -52,6 +59,18 @@ def test_run_reads_the_environment(run: Run, bootstrap: dict[str, Any], monkeypa
     run("run")
 
     assert bootstrap["settings"].prefix == "mine"
+
+
+def test_run_forbids_core_files_unless_it_is_told_otherwise(
+    run: Run, bootstrap: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAPIAO_CORE_DUMPS", "true")
+    run("run")
+    assert bootstrap["cores"] == "allowed"
+
+    monkeypatch.delenv("FAPIAO_CORE_DUMPS")
+    run("run")
+    assert bootstrap["cores"] == "forbidden"
 
 
 def test_run_with_settings_that_cannot_be_used_starts_nothing(
@@ -105,3 +124,41 @@ def test_upgrade_tells_what_it_applied(run: Run, journal: FakeOperatorJournal, m
 
     monkeypatch.setattr(journal, "upgrade", nothing)
     assert "already" in run("db", "upgrade").stdout
+
+
+@pytest.fixture
+def is_postgres(monkeypatch: pytest.MonkeyPatch, journal: FakeOperatorJournal) -> FakeOperatorJournal:
+    """The settings of a worker on PostgreSQL, with a key."""
+    monkeypatch.setenv("FAPIAO_DATABASE_URL", "postgresql://u@127.0.0.1/d")
+    monkeypatch.setenv("FAPIAO_JOURNAL_KEYS", KEY)
+    journal.resealing = Resealing(3, Sealer(parse_keys([SecretStr(KEY)])).sealing_id.hex(), is_complete=True)
+    return journal
+
+
+def test_rekey_tells_how_many_and_that_old_keys_may_go(run: Run, is_postgres: FakeOperatorJournal) -> None:
+    result = run("db", "rekey")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("3 commands sealed anew with key ")
+    assert "old ones may be taken away" in result.stdout
+    assert json.loads(run("db", "rekey", "--json").stdout)["resealed"] == 3
+
+
+def test_rekey_that_leaves_something_is_exit_code_1(run: Run, is_postgres: FakeOperatorJournal) -> None:
+    is_postgres.resealing = replace(is_postgres.resealing, is_complete=False)
+
+    result = run("db", "rekey")
+
+    assert result.exit_code == 1
+    assert "still sealed with another key" in result.stderr
+    assert "taken away" not in result.stdout
+
+
+def test_rekey_by_a_worker_with_other_keys_says_to_restart_it(run: Run, is_postgres: FakeOperatorJournal) -> None:
+    """It sealed with its own first key: the old key here must stay."""
+    is_postgres.resealing = replace(is_postgres.resealing, key_id="ffffffff")
+
+    result = run("db", "rekey")
+
+    assert result.exit_code == 1
+    assert "restart it" in result.stderr

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.envelope import loads
-from contracts.events import Rejected
 from tests.unit.intake.messages import RECEIVED_AT, RULES, cloud_event, order, plain
+from tests.unit.intake.verdicts import check
 from worker.intake import fingerprints
-from worker.intake.admission import Admitted, Incoming, admit, answer_busy, answer_reused
-from worker.records import CommandState
+from worker.intake.admission import Incoming, answer_reused
 
 # A word that no fixture holds, so that finding it means it leaked.
 CANARY = "s3cr3t-canary-7f1e"
@@ -71,38 +70,6 @@ def bent_orders(draw: st.DrawFn) -> dict[str, Any]:
         else:
             part[name] = draw(oddities)
     return data
-
-
-def check(incoming: Incoming) -> Admitted:
-    """One of: accepted, rejected and dead, dead; and never by the net under admission's own faults."""
-    verdict = admit(incoming, RULES)
-    command, dead = verdict.command, verdict.dead_letter
-    if command is None:
-        assert dead is not None
-    elif command.state is CommandState.WAITING:
-        assert dead is None
-        assert command.events == ()
-        assert isinstance(loads(command.data), dict)
-        assert isinstance(loads(command.warnings), list)
-    else:
-        assert command.state is CommandState.REJECTED
-        assert dead is not None
-        assert len(command.events) == 1
-        Rejected.model_validate(loads(command.events[0].body)["data"])
-    if dead is not None:
-        assert "could not judge" not in dead.reason
-        assert len(dead.reason) <= 500
-        dead.reason.encode()
-    if command is not None:
-        assert 0 < len(command.id) <= 200
-        assert 0 < len(command.source) <= 200
-        assert "\x00" not in command.id + command.source + command.route.correlation_id
-        # A store encodes all of it.
-        f"{command.id}{command.source}{command.route}{command.lane}{command.order_no}".encode()
-        answer_reused(command, RULES)
-        answer_busy(command, RULES)
-    assert admit(incoming, RULES) == verdict
-    return verdict
 
 
 @given(incomings(st.binary(max_size=200)))

@@ -95,6 +95,19 @@ def test_the_copy_is_untouched_but_for_what_the_broker_would_not_take() -> None:
     assert copy.properties.expiration is None
 
 
+@pytest.mark.parametrize("header", ["CC", "BCC"])
+def test_headers_by_which_the_broker_routes_are_kept_under_another_name(header: str) -> None:
+    """Published as they came, they would send copies wherever their sender likes, with the worker's permissions."""
+    given = Properties(headers={header: ["somebody.else"], "cc": "is no routing header"})
+    letter = Dead(Delivery(1, 1, False, "invoice.issue", b"x", given), DeadLetter(RejectionCode.INVALID, "why"))
+
+    headers = obituary(letter, "fapiao.dead").properties.headers or {}
+
+    assert header not in headers
+    assert headers[f"x-fapiao-{header.lower()}"] == ["somebody.else"]
+    assert headers["cc"] == "is no routing header"
+
+
 @in_virtual_time
 async def test_only_what_is_confirmed_is_acknowledged() -> None:
     """The others stay and are tried again."""

@@ -5,7 +5,7 @@ from typing import Any
 from contracts.envelope import loads
 from contracts.events import Rejected
 from tests.unit.intake.messages import RULES
-from worker.intake.admission import AdmissionRules, Incoming, admit
+from worker.intake.admission import AdmissionRules, Admitted, Incoming, admit, answer_busy, answer_reused
 from worker.records import CommandState, NewCommand
 
 
@@ -40,3 +40,35 @@ def only_dead(incoming: Incoming, code: str) -> str:
     assert verdict.dead_letter is not None
     assert verdict.dead_letter.code == code
     return verdict.dead_letter.reason
+
+
+def check(incoming: Incoming) -> Admitted:
+    """One of: accepted, rejected and dead, dead; and never by the net under admission's own faults."""
+    verdict = admit(incoming, RULES)
+    command, dead = verdict.command, verdict.dead_letter
+    if command is None:
+        assert dead is not None
+    elif command.state is CommandState.WAITING:
+        assert dead is None
+        assert command.events == ()
+        assert isinstance(loads(command.data), dict)
+        assert isinstance(loads(command.warnings), list)
+    else:
+        assert command.state is CommandState.REJECTED
+        assert dead is not None
+        assert len(command.events) == 1
+        Rejected.model_validate(loads(command.events[0].body)["data"])
+    if dead is not None:
+        assert "could not judge" not in dead.reason
+        assert len(dead.reason) <= 500
+        dead.reason.encode()
+    if command is not None:
+        assert 0 < len(command.id) <= 200
+        assert 0 < len(command.source) <= 200
+        assert "\x00" not in command.id + command.source + command.route.correlation_id
+        # A store encodes all of it.
+        f"{command.id}{command.source}{command.route}{command.lane}{command.order_no}".encode()
+        answer_reused(command, RULES)
+        answer_busy(command, RULES)
+    assert admit(incoming, RULES) == verdict
+    return verdict

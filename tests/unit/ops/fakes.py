@@ -17,6 +17,7 @@ from worker.records import (
     FileRow,
     FoundRow,
     Pruned,
+    Resealing,
     Route,
     Settlement,
     Stored,
@@ -109,6 +110,7 @@ class FakeOperatorJournal:
         self.pruned_before: list[tuple[datetime, bool]] = []
         self.loses_races = False
         self.is_open = False
+        self.resealing = Resealing(3, "0a0b0c0d", is_complete=True)
 
     def tell(self, key: int, *events: Event, pending: tuple[Copy, ...] = ()) -> None:
         """Put events on record."""
@@ -170,6 +172,9 @@ class FakeOperatorJournal:
 
     async def discard_replies(self, seqs: Sequence[int]) -> int:
         return self._take_out(seqs)
+
+    async def reseal(self) -> Resealing:
+        return self.resealing
 
     def _take_out(self, seqs: Sequence[int]) -> int:
         chosen = [reply for reply in self.set_aside if not seqs or reply.seq in seqs]

@@ -46,6 +46,7 @@ async def test_every_operation_answers_through_the_socket_as_it_would_at_home(pa
         assert await remote.replies() == await home.replies()
         assert await remote.resend_replies([5]) == {"resent": 1}
         assert await remote.discard_replies() == {"discarded": 1}
+        assert await remote.rekey() == {"resealed": 3, "keyId": "0a0b0c0d", "isComplete": True}
         assert (await remote.resolve("cmd-1", issued=NUMBER))["state"] == "completed"
 
     assert journal.settlements[0].to is CommandState.COMPLETED

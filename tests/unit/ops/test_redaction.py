@@ -58,6 +58,22 @@ def test_secrets_and_personal_numbers_are_found_in_any_text(text: str, shown: st
     assert Redactor().text(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[2Jb", "a\ufffd[2Jb"),
+        ("user\u202egpj.exe", "user\ufffdgpj.exe"),
+        ("half \ud800", "half \ufffd"),
+        ("one\r\ntwo\tthree", "one\ufffd\ntwo\tthree"),
+        ("发票 \U0001f9fe", "发票 \U0001f9fe"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_shown_as_what_it_is(text: str, shown: str) -> None:
+    """An id that a caller chose must not rewrite the line of a log that a person reads."""
+    assert Redactor().text(text) == shown
+    assert Redactor().value("command_id", text) == shown
+
+
 def test_known_secrets_are_found_wherever_they_turn_up() -> None:
     redactor = Redactor(["topsecret", "topsecret-longer"])
 

@@ -13,10 +13,11 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.errors import ConfigurationError
-from worker.journal.postgres import found, intake, lanes, look_ups, operator, outbox, prune, schema, steps
+from worker.journal.postgres import found, intake, lanes, look_ups, operator, outbox, prune, resealing, schema, steps
 from worker.journal.postgres.hints import Hints
 from worker.journal.postgres.pool import Connections
 from worker.journal.postgres.statements import Statements
+from worker.journal.resealing import reseal_all
 from worker.journal.sealing import Sealer, parse_keys
 from worker.records import (
     AccountState,
@@ -33,7 +34,9 @@ from worker.records import (
     NewCommand,
     OutboxRow,
     Pruned,
+    Resealing,
     Settlement,
+    Space,
     Step,
     Stored,
     StoredFilter,
@@ -280,3 +283,15 @@ class PostgresJournal:
 
     async def discard_replies(self, seqs: Sequence[int]) -> int:
         return await self._run(lambda s: operator.discard_replies(s, seqs))
+
+    async def space(self) -> Space:
+        return Space(await self._run(operator.used_bytes))
+
+    async def reseal(self) -> Resealing:
+        async def step(state: CommandState, after: int, limit: int) -> tuple[int, int | None]:
+            return await self._transact(lambda s: resealing.reseal(s, state, after, limit))
+
+        async def key_ids() -> list[bytes]:
+            return [row["key_id"] for row in await self._run(lambda s: s.all("sealing_keys"))]
+
+        return await reseal_all(self._sealer, step, key_ids)

@@ -20,6 +20,11 @@ async def ping(statements: Statements) -> None:
     await statements.one("ping")
 
 
+async def used_bytes(statements: Statements) -> int:
+    """The size of the database. What was deleted counts until the server has vacuumed it away."""
+    return int(found(await statements.one("used_bytes"), 0)["used"])
+
+
 async def find(statements: Statements, command_id: str, source: str | None) -> list[Command]:
     """See `OperatorJournal.find`."""
     if source is None:

@@ -4,6 +4,7 @@ Guarantees: a single thread writes, commits are flushed to disk (`synchronous=FU
 one commit. Knows nothing of what commands mean.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,9 +16,10 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.errors import ConfigurationError
+from worker.journal.resealing import reseal_all
 from worker.journal.rows import micros, micros_or_none
 from worker.journal.sealing import Sealer, keys_beside
-from worker.journal.sqlite import found, intake, lanes, look_ups, operator, outbox, prune, steps
+from worker.journal.sqlite import found, intake, lanes, look_ups, operator, outbox, prune, resealing, steps
 from worker.journal.sqlite.opening import ProcessLock, open_for_reading, open_for_writing
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.writer import Writer
@@ -36,7 +38,9 @@ from worker.records import (
     NewCommand,
     OutboxRow,
     Pruned,
+    Resealing,
     Settlement,
+    Space,
     Step,
     Stored,
     StoredFilter,
@@ -287,3 +291,16 @@ class SqliteJournal:
 
     async def discard_replies(self, seqs: Sequence[int]) -> int:
         return await self._run(partial(operator.discard_replies, seqs=seqs))
+
+    async def space(self) -> Space:
+        used = await self._run(operator.used_bytes)
+        return Space(used, shutil.disk_usage(self._path.parent).free)
+
+    async def reseal(self) -> Resealing:
+        async def step(state: CommandState, after: int, limit: int) -> tuple[int, int | None]:
+            return await self._run(partial(resealing.reseal, state=state, after=after, limit=limit))
+
+        async def key_ids() -> list[bytes]:
+            return await self._run(lambda statements: [row["key_id"] for row in statements.all("sealing_keys")])
+
+        return await reseal_all(await self._run(lambda statements: statements.sealer), step, key_ids)

@@ -29,6 +29,12 @@ def ping(statements: Statements) -> None:
     statements.one("ping")
 
 
+def used_bytes(statements: Statements) -> int:
+    """What is in use of the file; pages that were freed are used again."""
+    row = statements.one("used_bytes")
+    return 0 if row is None else int(row["used"])
+
+
 def find(statements: Statements, command_id: str, source: str | None) -> list[Command]:
     """See `OperatorJournal.find`."""
     if source is None:

@@ -3,6 +3,9 @@
 -- name: ping
 SELECT 1 AS alive;
 
+-- name: used_bytes
+SELECT pg_database_size(current_database()) AS used;
+
 -- name: sealing_keys
 SELECT DISTINCT substring(secrets FROM 2 FOR 4) AS key_id FROM command
 WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'checking', 'in_doubt')
@@ -10,6 +13,19 @@ WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanni
 UNION
 SELECT substring(secrets FROM 2 FOR 4) FROM command
 WHERE sought_at IS NOT NULL AND account IS NOT NULL AND secrets IS NOT NULL;
+
+-- name: stale_secrets
+SELECT key, source, id, secrets FROM command
+WHERE state = $1 AND key > $3 AND secrets IS NOT NULL AND substring(secrets FROM 1 FOR 5) <> $2::bytea
+ORDER BY key LIMIT $4;
+
+-- name: replace_secrets
+UPDATE command SET secrets = $3 WHERE key = $1 AND secrets = $2 RETURNING key;
+
+-- name: lacking_privileges
+SELECT g.privilege, g.name FROM unnest($1::text[], $2::text[]) AS g (privilege, name)
+WHERE to_regclass(g.name) IS NOT NULL AND NOT has_table_privilege(g.name, g.privilege)
+ORDER BY g.name, g.privilege;
 
 -- name: read_command
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.key = $1;

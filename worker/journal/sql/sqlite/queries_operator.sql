@@ -3,6 +3,10 @@
 -- name: ping
 SELECT 1 AS alive FROM command LIMIT 1;
 
+-- name: used_bytes
+SELECT (count.page_count - free.freelist_count) * size.page_size AS used
+FROM pragma_page_count() AS count, pragma_freelist_count() AS free, pragma_page_size() AS size;
+
 -- name: sealing_keys
 SELECT DISTINCT substr(secrets, 2, 4) AS key_id FROM command
 WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanning', 'checking', 'in_doubt')
@@ -10,6 +14,14 @@ WHERE state IN ('waiting', 'held', 'following', 'running', 'submitting', 'scanni
 UNION
 SELECT substr(secrets, 2, 4) FROM command
 WHERE sought_at IS NOT NULL AND account IS NOT NULL AND secrets IS NOT NULL;
+
+-- name: stale_secrets
+SELECT key, source, id, secrets FROM command
+WHERE state = :state AND key > :after AND secrets IS NOT NULL AND substr(secrets, 1, 5) <> :head
+ORDER BY key LIMIT :limit;
+
+-- name: replace_secrets
+UPDATE command SET secrets = :new WHERE key = :key AND secrets = :old;
 
 -- name: read_command
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.key = :key;

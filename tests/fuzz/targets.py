@@ -1,0 +1,117 @@
+"""What is fed with any bytes at all: one function per door that strangers reach, and what must hold behind it.
+
+Each takes bytes and raises where something does not hold. They are run by a coverage-guided fuzzer (`fuzz`), and over
+the committed corpus by `test_fuzz`.
+"""
+
+import json
+import tempfile
+import weakref
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from contracts.envelope import dumps
+from tests.unit.gateway.dialogue import LOGIN, PASSWORD, SUBMISSION, USER_ID, frame
+from tests.unit.intake.messages import RECEIVED_AT
+from tests.unit.intake.verdicts import check
+from worker.errors import Permanent
+from worker.gateway.credentials import CredentialDirectory
+from worker.gateway.session import InvoiceSession
+from worker.intake.admission import Incoming
+from worker.ops.redaction import Redactor
+from worker.ports import FrameIgnored, LoginFields, QrShown, ResultShown
+
+_CONTENT_TYPES = (None, "application/json", "application/cloudevents+json", "text/plain")
+_OUTSIDE = "the-login-outside"
+
+
+def admission(data: bytes) -> None:
+    """A body under any of the content types, with ids and queues taken from it: one verdict, and always the same."""
+    kind, body = data[:1] or b"\x00", data[1:]
+    text = body[:24].decode("latin-1")
+    incoming = Incoming(
+        body=body,
+        content_type=_CONTENT_TYPES[kind[0] % len(_CONTENT_TYPES)],
+        message_id=text if kind[0] & 4 else "m-1",
+        type="invoice.issue" if kind[0] & 8 else None,
+        routing_key="invoice.issue",
+        app_id=text if kind[0] & 16 else "fuzz",
+        reply_to=text if kind[0] & 32 else None,
+        correlation_id=text if kind[0] & 64 else None,
+        user_id=None,
+        headers={"traceparent": text} if kind[0] & 128 else {},
+        received_at=RECEIVED_AT,
+    )
+    check(incoming)
+
+
+def gateway(data: bytes) -> None:
+    """Frames in any phase, divided by line feeds: nothing is raised, nothing told holds a password that was sent."""
+    session = InvoiceSession(USER_ID)
+    phase, *frames = data.split(b"\n")
+    if phase[:1] in {b"l", b"i"}:
+        session.send_login(LOGIN)
+    if phase[:1] == b"i":
+        session.receive_text(frame("login", "1"))
+        session.send_invoice(SUBMISSION)
+    for received in frames:
+        event = session.receive_text(received)
+        assert PASSWORD not in repr(event), event
+        match event:
+            case ResultShown():
+                dumps(event.invoice)
+                assert event.invoice_url is None or event.invoice_url.encode()
+            case QrShown():
+                assert (event.image is None) != (event.content is None)
+            case FrameIgnored() if event.body is not None:
+                json.loads(event.body) if len(event.body) < 60_000 else None
+
+
+def credentials(data: bytes) -> None:
+    """A name and the content of the file of that name: a login, or `credential_missing` that repeats no content."""
+    root = _credentials_root()
+    name, _, content = data.partition(b"\n")
+    (root / "inside" / "shop.json").write_bytes(content)
+    for asked in ("shop", name.decode("utf-8", "surrogateescape")):
+        found = _loaded(root / "inside", asked)
+        if isinstance(found, str):
+            assert len(content) < 16 or content.decode("latin-1") not in found
+        else:
+            assert found.password.get_secret_value() != _OUTSIDE, asked
+
+
+def _loaded(directory: Path, name: str) -> LoginFields | str:
+    """The login, or why there is none."""
+    try:
+        return CredentialDirectory(str(directory)).load(name)
+    except Permanent as fault:
+        return str(fault)
+
+
+@cache
+def _credentials_root() -> Path:
+    """A directory of credentials, with a login beside it that no name may reach; removed with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="fuzz-credentials-")
+    weakref.finalize(_credentials_root, folder.cleanup)
+    root = Path(folder.name)
+    (root / "inside").mkdir()
+    login = {"companyCode": "1", "phone": "1", "password": _OUTSIDE, "area": "a", "role": "r"}
+    (root / "outside.json").write_text(json.dumps(login), encoding="utf-8")
+    return root
+
+
+def redaction(data: bytes) -> None:
+    """Any text that may be logged: a known secret is not in what is shown, whatever stands around it."""
+    text = data.decode("utf-8", "replace")
+    secret = "known-s3cret"
+    shown = Redactor([secret]).value("reason", {"a": [text, text + secret + text]})
+    assert secret not in repr(shown)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "admission": admission,
+    "gateway": gateway,
+    "credentials": credentials,
+    "redaction": redaction,
+}

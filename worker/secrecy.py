@@ -1,0 +1,54 @@
+"""The passwords in use right now, so that whoever writes text out can look for them.
+
+Guarantees that a secret is known as long as an object lives that was given with it, and forgotten with the last one:
+nothing is kept longer than its holder keeps it. Looking costs the same with a thousand secrets as with one. Never
+writes anything itself.
+"""
+
+import weakref
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+SHORTEST: Final = 6
+"""Shorter texts are not looked for: they would be found in words that are nobody's password."""
+_HEAD: Final = 4
+
+_held: Counter[str] = Counter()
+_by_head: dict[str, set[str]] = {}
+
+
+def guard(holder: object, secrets: Iterable[str]) -> None:
+    """Know these secrets for as long as `holder` lives."""
+    kept = tuple(secret for secret in secrets if len(secret) >= SHORTEST)
+    if not kept:
+        return
+    for secret in kept:
+        _held[secret] += 1
+        _by_head.setdefault(secret[:_HEAD], set()).add(secret)
+    weakref.finalize(holder, _forget, kept).atexit = False
+
+
+def found_in(text: str) -> list[str]:
+    """The known secrets that this text holds, longest first."""
+    if not _by_head:
+        return []
+    found = {
+        secret
+        for at in range(len(text) - SHORTEST + 1)
+        if (heads := _by_head.get(text[at : at + _HEAD])) is not None
+        for secret in heads
+        if text.startswith(secret, at)
+    }
+    return sorted(found, key=len, reverse=True)
+
+
+def _forget(secrets: tuple[str, ...]) -> None:
+    for secret in secrets:
+        _held[secret] -= 1
+        if _held[secret] <= 0:
+            del _held[secret]
+            same_head = _by_head[secret[:_HEAD]]
+            same_head.discard(secret)
+            if not same_head:
+                del _by_head[secret[:_HEAD]]
