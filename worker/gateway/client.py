@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
-from worker.gateway import tls, websocket
+from worker.gateway import websocket
 from worker.gateway.measuring import Observe, observe_nothing
 from worker.gateway.query_session import QueryDialogue
 from worker.gateway.scanner import QrScanner
