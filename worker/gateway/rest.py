@@ -12,7 +12,6 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
-import ssl
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
