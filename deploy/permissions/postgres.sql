@@ -10,11 +10,15 @@ DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO fapiao_worker', curr
 GRANT USAGE ON SCHEMA public TO fapiao_worker;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON account TO fapiao_worker;
-GRANT SELECT, INSERT, UPDATE ON command TO fapiao_worker;
-GRANT SELECT, INSERT ON event TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON command TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON command_invoice TO fapiao_worker;
+GRANT SELECT, INSERT, DELETE ON event TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON invoice TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON invoice_file TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON invoice_items TO fapiao_worker;
 GRANT SELECT ON journal_schema TO fapiao_worker;
-GRANT SELECT, INSERT, UPDATE ON lane TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON lane TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO fapiao_worker;
-GRANT SELECT, INSERT ON payload TO fapiao_worker;
-GRANT INSERT ON stray TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON payload TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON stray TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON worker TO fapiao_worker;

@@ -76,7 +76,7 @@ class Stage:
 
         monkeypatch.setattr(websocket, "open_socket", open_socket)
         self.gateway: Gateway = WebSocketGateway(
-            Settings(_env_file=None, gateway_url="ws://gateway.test/prefix/", **settings),
+            Settings(_env_file=None, gateway_url="ws://gateway.test/prefix/", gateway_allow_plain=True, **settings),
             observe=lambda operation, seconds: self.observed.append((operation, seconds)),
         )
 

@@ -15,13 +15,17 @@ from worker.journal.sealing import KEY_BYTES, Sealer
 GRANTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "account": ("select", "insert", "update", "delete"),
-        "command": ("select", "insert", "update"),
-        "event": ("select", "insert"),
+        "command": ("select", "insert", "update", "delete"),
+        "command_invoice": ("select", "insert", "update", "delete"),
+        "event": ("select", "insert", "delete"),
+        "invoice": ("select", "insert", "update", "delete"),
+        "invoice_file": ("select", "insert", "update", "delete"),
+        "invoice_items": ("select", "insert", "update", "delete"),
         "journal_schema": ("select",),
-        "lane": ("select", "insert", "update"),
+        "lane": ("select", "insert", "update", "delete"),
         "outbox": ("select", "insert", "update", "delete"),
-        "payload": ("select", "insert"),
-        "stray": ("insert",),
+        "payload": ("select", "insert", "update", "delete"),
+        "stray": ("select", "insert", "update", "delete"),
         "worker": ("select", "insert", "update", "delete"),
     }
 )
