@@ -10,6 +10,7 @@ from datetime import datetime
 
 from worker.records import (
     LOOK_UP,
+    MAY_HAVE_INVOICE,
     UNSETTLED,
     Command,
     CommandState,
@@ -96,6 +97,15 @@ class FakeFindings:
     async def unsettled(self, lane: str) -> Sequence[Command]:
         self._enter("unsettled")
         return [replace(c, secrets={}) for c in self.commands.values() if c.lane == lane and c.state in UNSETTLED]
+
+    async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
+        self._enter("rivals")
+        found = [
+            (c.submitted_at, c.key, replace(c, secrets={}))
+            for c in self.commands.values()
+            if c.seller == seller and c.invoice_number is None and c.state in MAY_HAVE_INVOICE and c.submitted_at
+        ]
+        return [c for at, key, c in sorted(found, key=lambda row: row[:2]) if (at, key) > since][:limit]
 
     async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
         self._enter("bound")

@@ -179,6 +179,11 @@ class LaneJournal(Protocol):
         may speak of one of them."""
         ...
 
+    async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
+        """Submissions of this seller, of any lane and account, that may have an invoice and have no number: what was
+        submitted and has not failed. By their submission and key, from the ones behind `since` on, without secrets."""
+        ...
+
     async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
         """Which of these invoice numbers are bound to a command."""
         ...

@@ -55,6 +55,8 @@ ACTIVE = frozenset({CommandState.RUNNING, CommandState.SUBMITTING, CommandState.
 SUBMITTED = frozenset({CommandState.SUBMITTING, CommandState.SCANNING})
 UNSETTLED = frozenset({CommandState.CHECKING, CommandState.IN_DOUBT})
 """Submitted, and left to evidence: a command that could not be told from one of these is held."""
+MAY_HAVE_INVOICE = SUBMITTED | UNSETTLED | {CommandState.COMPLETED}
+"""Where an issue stands that may have an invoice: without a number it could claim any that fits it."""
 FINAL = frozenset({CommandState.COMPLETED, CommandState.FAILED, CommandState.REJECTED})
 
 

@@ -106,6 +106,23 @@ async def test_looking_for_what_is_sought_costs_by_lanes_not_by_commands(journal
     assert many <= few * 1.2
 
 
+async def test_looking_for_rivals_costs_by_those_without_a_number(journal: SqliteJournal) -> None:
+    meter = Meter(journal)
+    for number in range(10):
+        await seek(journal, new(f"c{number}", lane=f"u{number}", seller="s"))
+    few = await meter.steps(lambda: journal.rivals("s", (NOW, 0), 500))
+    await journal._run(lambda s: s.connection.execute(_NUMBERED))
+    many = await meter.steps(lambda: journal.rivals("s", (NOW, 0), 500))
+    assert many <= few * 1.2
+
+
+_NUMBERED = """
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+INSERT INTO command (source, id, type, content_hash, state, lane, priority, received_at, correlation_id, seller,
+                     submitted_at, invoice_number)
+SELECT source, id || ' ' || i, type, '', state, lane, priority, received_at, '', seller, submitted_at, id || ' ' || i
+FROM command, n
+"""
 _COPIES = """
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
 INSERT INTO command (source, id, type, content_hash, state, lane, priority, received_at, correlation_id, account,

@@ -182,9 +182,9 @@ class TestOneTransaction:
         async def work(journal: Journal, claim: Claim, turn: int) -> None:
             ids = [str(number) for number in range(40)]
             ids = ids[turn * 10 :] + ids[: turn * 10]
-            for sequence in range(1, 6):
-                findings = Findings(None, items=dict.fromkeys(ids, b"[]"), files=tuple(map(pdf, reversed(ids))))
-                await bring(journal, claim, findings, sequence)
+            files, items = Findings(None, files=tuple(map(pdf, ids))), Findings(None, items=dict.fromkeys(ids, b"[]"))
+            for sequence in range(1, 11):
+                await bring(journal, claim, files if sequence <= 5 else items, sequence)
 
         with capture_logs() as logs:
             await asyncio.gather(*(work(*pair, turn) for turn, pair in enumerate(zip(journals, claims, strict=True))))

@@ -12,7 +12,7 @@ import secrets
 import sys
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import asyncpg
 
 from tests import servers
 from tests.conftest import delete_amqp_objects
+from tests.scenarios.chaos_checker import Counts
 from tests.scenarios.chaos_fleet import WatchedSandbox
 from tests.scenarios.chaos_run import GATEWAY, SETTINGS, Run, Weather
 from tests.scenarios.chaos_stacks import BareStack, ChaosStack
@@ -50,6 +51,7 @@ async def run_all(names: Sequence[str], weather: Weather) -> int:
     broker, described = servers.shared_rabbit(print)
     database, stored = servers.shared_postgres(print)
     code = 0
+    counted: dict[str, Counts] = {}
     try:
         for name in names:
             with tempfile.TemporaryDirectory(prefix="fapiao-chaos-") as folder:
@@ -58,13 +60,22 @@ async def run_all(names: Sequence[str], weather: Weather) -> int:
                     url = await _new_database(stored[servers.DATABASE_URL])
                 run = await run_on(name, described[servers.AMQP_URL], url, weather, Path(folder))
                 print(f"{name}, seed {weather.seed}, {weather.seconds:.0f} s: {run.verdict.counts}", flush=True)
+                counted[name] = run.verdict.counts
                 if name != "bare" and run.verdict.violations:
                     code = 1
                     print(run.report(), flush=True)
     finally:
         broker.close()
         database.close()
+    show(counted)
     return code
+
+
+def show(counted: Mapping[str, Counts]) -> None:
+    """The contestants side by side."""
+    print(f"\n{'':<14}" + "".join(f"{name:>12}" for name in counted))
+    for line in vars(Counts()):
+        print(f"{line.replace('_', ' '):<14}" + "".join(f"{getattr(one, line):>12}" for one in counted.values()))
 
 
 async def _new_database(server: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.scenarios.stack import make_order, make_query
+from tests.scenarios.stack import Stack, make_order, make_query
 
 USERS = 24
 COMPANIES = 8
@@ -132,6 +132,10 @@ class Plan:
         data = order_of(user, remark=f"{name};")
         if self._dice.random() < 0.3:
             data["orderNo"] = f"N-{name}"
+        if self._dice.random() < 0.05:
+            data["deadline"] = Stack.in_seconds(self._dice.uniform(2, 8))
+        if self._dice.random() < 0.05:
+            data["login"] = data["login"] | {"phone": "another-phone"}
         return Planned(name, "invoice.issue", data, name, user, f"{name};", fault=self._fault())
 
     def _twin(self) -> Planned:

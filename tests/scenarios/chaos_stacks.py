@@ -49,9 +49,7 @@ class ChaosStack(Stack):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self.workers:
-            if worker.process.poll() is None:
-                worker.kill()
+        self.end_workers(show=error is not None)
         for listener in self._listeners:
             listener.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)

@@ -173,14 +173,17 @@ class Stack:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end_workers(show=error is not None)
+        await self.connection.close()
+        await self.sandbox.stop()
+
+    def end_workers(self, *, show: bool) -> None:
+        """Kill those that run, and print what the last ones said, if wanted."""
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.kill()
-        if error is not None:
-            for worker in self.workers:
-                print(f"--- {worker.log_path.name}\n{worker.log()[-6000:]}")
-        await self.connection.close()
-        await self.sandbox.stop()
+        for worker in self.workers[-5:] if show else []:
+            print(f"--- {worker.log_path.name}\n{worker.log()[-6000:]}")
 
     async def _take(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         event = json.loads(message.body)

@@ -102,19 +102,25 @@ def _sought_again(
 def _for_a_person(subject: Subject, verdict: Nothing | Several) -> Settle:
     """Evidence cannot decide: `fapiao-worker resolve` does."""
     candidates = verdict.invoices if isinstance(verdict, Several) else ()
-    reason = (
-        f"{len(candidates)} invoices could be this one, and it cannot be told which."
-        if candidates
-        else "No invoice was found, which proves nothing: the list was cut short, or is not the seller's company's."
-    )
     data = {
-        "reason": reason,
+        "reason": _reason(verdict),
         "submittedAt": subject.command.submitted_at,
         "candidates": [_candidate(invoice) for invoice in candidates[:MOST_CANDIDATES]],
         "needsPerson": True,
         "nextLookAt": None,
     }
     return Settle(subject.command, CommandState.IN_DOUBT, (Announcement(Outcome.IN_DOUBT, data),))
+
+
+def _reason(verdict: Nothing | Several) -> str:
+    if isinstance(verdict, Nothing):
+        return "No invoice was found, which proves nothing: the list was cut short, or is not the seller's company's."
+    named = f"{len(verdict.invoices)} invoice" + ("s" if len(verdict.invoices) > 1 else "")
+    if verdict.is_but_for_total:
+        return f"{named} could be this one by all but the total, which is another or is not told."
+    if verdict.is_contested:
+        return f"{named} could be this one, and another order's as well."
+    return f"{named} could be this one, and it cannot be told which."
 
 
 def _candidate(invoice: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 Guarantees that a verdict never rests on likelihood: an invoice is a command's only where nothing contradicts it and
 nothing else could be meant. Where that cannot be told, the verdict is `Several`, and a person decides.
 
+Who competes: the submissions that are sought, and their rivals, whose invoice may be listed too although nobody asks
+here what became of them. A rival takes away and gets nothing.
+
 The one inference beyond equality: commands of a lane run one after the other, so invoices that differ in nothing were
 issued in the order in which they were submitted, and are listed in that order too.
 """
@@ -77,6 +80,8 @@ class Several:
     invoices: tuple[Invoice, ...]
     is_contested: bool = False
     """Another command could claim them too: once its own is known, more may be told."""
+    is_but_for_total: bool = False
+    """Their totals are others, or are not told: all the rest says that they are this one's."""
 
 
 Verdict = Found | Nothing | Several
@@ -92,16 +97,24 @@ def could_be(subject: Subject, invoice: Invoice, skew: timedelta) -> bool:
     return _is_alike(subject, invoice) and _latest(invoice) >= subject.since - skew
 
 
-def verdicts(
-    subjects: Sequence[Subject], invoices: Sequence[Invoice], bound: Collection[str], skew: timedelta
+def verdicts(  # noqa: PLR0913  the evidence, and how far it goes
+    subjects: Sequence[Subject],
+    invoices: Sequence[Invoice],
+    bound: Collection[str],
+    skew: timedelta,
+    *,
+    rivals: Sequence[Subject] = (),
+    are_all_rivals: bool = True,
 ) -> dict[int, Verdict]:
-    """By the command's key. `bound` are numbers that belong to a command already."""
+    """Of each subject, by its command's key. `bound` are numbers that belong to a command already. Where there may be
+    more rivals than were given, nothing is found: an invoice that one subject alone fits could be another's."""
     free = {identity_of(each): each for each in invoices if each.get("countETicketNumbers") not in bound}
-    candidates = _candidates(subjects, free, skew)
+    everybody = [*subjects, *rivals]
+    claims = _claims(everybody, free, skew)
     told: dict[int, Verdict] = {}
-    for group in _groups(subjects, candidates):
-        told |= _judge(group, candidates, free)
-    return told
+    for group in _groups(everybody, claims.names):
+        told |= _judge(group, claims, free, is_sure=are_all_rivals)
+    return {subject.command.key: told[subject.command.key] for subject in subjects}
 
 
 def total_matches(subject: Subject, invoice: Invoice) -> bool | None:
@@ -129,22 +142,68 @@ class _Shelf:
         return frozenset(self.names[bisect_left(self.moments, earliest) :])
 
 
-def _candidates(subjects: Sequence[Subject], free: Mapping[str, Invoice], skew: timedelta) -> dict[int, frozenset[str]]:
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What listed invoices say of their buyers and in their notes: tells quickly who cannot have issued any."""
+
+    pairs: frozenset[tuple[str, str]]
+    buyers: frozenset[str]
+
+    @classmethod
+    def of(cls, invoices: Iterable[Invoice]) -> "Texts":
+        """Of these invoices."""
+        pairs = frozenset((buyer_of(each), _note_of(each)) for each in invoices)
+        return cls(pairs, frozenset(buyer for buyer, _ in pairs))
+
+    def may_be_of(self, subject: Subject) -> bool:
+        """Whether one of the invoices may be this submission's."""
+        buyer = buyer_of(subject.submitted)
+        if prints_bank(subject.submitted):
+            return buyer in self.buyers
+        return not self.pairs.isdisjoint({(buyer, ""), (buyer, _remark_of(subject.submitted))})
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Who could claim what."""
+
+    names: Mapping[int, frozenset[str]]
+    """By the command's key, the invoices' identities."""
+    but_for_total: frozenset[int]
+    """The keys of those who are not surely issued and whose claims have another total, or none."""
+
+    def of(self, group: Iterable[Subject]) -> frozenset[str]:
+        return frozenset[str]().union(*(self.names[each.command.key] for each in group))
+
+
+def _claims(subjects: Sequence[Subject], free: Mapping[str, Invoice], skew: timedelta) -> _Claims:
     """Compared once for all submissions that compare alike: a seller may have thousands of invoices for a buyer called
     个人, and the worker's other lanes wait meanwhile."""
     by_text: dict[tuple[str, str], dict[str, Invoice]] = {}
     for name, each in free.items():
         by_text.setdefault((buyer_of(each), _note_of(each)), {})[name] = each
     shelves: dict[Any, tuple[_Shelf, _Shelf]] = {}
-    candidates = {}
+    names, others = dict[int, frozenset[str]](), dict[int, frozenset[str]]()
     for subject in subjects:
         alike = _comparable(subject)
         if alike not in shelves:
             shelves[alike] = _shelved(subject, by_text)
-        by_total, marked = shelves[alike]
+        by_total, rest = shelves[alike]
         earliest = subject.since - skew
-        candidates[subject.command.key] = by_total.since(earliest) or marked.since(earliest)
-    return candidates
+        names[subject.command.key] = by_total.since(earliest)
+        if not names[subject.command.key]:
+            others[subject.command.key] = rest.since(earliest)
+    fully = frozenset[str]().union(*names.values())
+    doubtful = set()
+    for subject in subjects:
+        key = subject.command.key
+        if subject.is_issued:
+            names[key] = names[key] or others[key]
+        elif not names[key] and (claimed := others[key] - fully):
+            # Not what fits another one in full: that one's it is.
+            names[key] = claimed
+            doubtful.add(key)
+    return _Claims(names, frozenset(doubtful))
 
 
 def _comparable(subject: Subject) -> Any:
@@ -156,8 +215,9 @@ def _comparable(subject: Subject) -> Any:
 
 
 def _shelved(subject: Subject, by_text: Mapping[tuple[str, str], Mapping[str, Invoice]]) -> tuple[_Shelf, _Shelf]:
-    """What has the right total; and, of what was issued, what says whose it is: there a wrong total is worth an alarm
-    rather than no answer."""
+    """What has the right total; and what says whose it is in spite of its total. Of what was surely issued a wrong
+    total is worth an alarm rather than no answer; otherwise a person is shown it, and also what tells no total at all.
+    """
     buyer, remark = buyer_of(subject.submitted), _remark_of(subject.submitted)
     notes = {note for theirs, note in by_text if theirs == buyer} if prints_bank(subject.submitted) else {"", remark}
     alike = [
@@ -166,8 +226,12 @@ def _shelved(subject: Subject, by_text: Mapping[tuple[str, str], Mapping[str, In
         for name, each in by_text.get((buyer, note), {}).items()
         if _is_alike(subject, each)
     ]
-    marked = [(name, each) for name, each in alike if subject.is_issued and _is_marked(subject, each)]
-    return _Shelf.of((name, each) for name, each in alike if _total_fits(subject, each)), _Shelf.of(marked)
+    rest = [
+        (name, each)
+        for name, each in alike
+        if _is_marked(subject, each) or (not subject.is_issued and not _tells_total(each))
+    ]
+    return _Shelf.of((name, each) for name, each in alike if _total_fits(subject, each)), _Shelf.of(rest)
 
 
 def _is_alike(subject: Subject, invoice: Invoice) -> bool:
@@ -185,11 +249,11 @@ def _is_alike(subject: Subject, invoice: Invoice) -> bool:
 # ---- whose it is ---------------------------------------------------------------------------------------
 
 
-def _groups(subjects: Sequence[Subject], candidates: Mapping[int, frozenset[str]]) -> list[list[Subject]]:
+def _groups(subjects: Sequence[Subject], claims: Mapping[int, frozenset[str]]) -> list[list[Subject]]:
     """Subjects that compete for an invoice, directly or through others, together."""
     groups: list[tuple[set[str], list[Subject]]] = []
     for subject in subjects:
-        names, members = set(candidates[subject.command.key]), [subject]
+        names, members = set(claims[subject.command.key]), [subject]
         apart = []
         for group_names, group in groups:
             if group_names.isdisjoint(names):
@@ -202,29 +266,36 @@ def _groups(subjects: Sequence[Subject], candidates: Mapping[int, frozenset[str]
 
 
 def _judge(
-    group: Sequence[Subject], candidates: Mapping[int, frozenset[str]], free: Mapping[str, Invoice]
+    group: Sequence[Subject], claims: _Claims, free: Mapping[str, Invoice], *, is_sure: bool
 ) -> dict[int, Verdict]:
-    names = frozenset[str]().union(*(candidates[each.command.key] for each in group))
+    names = claims.of(group)
     if not names:
         return {each.command.key: Nothing() for each in group}
-    if len(group) == len(names) == 1:
-        return {group[0].command.key: Found(free[next(iter(names))])}
-    return _in_turn(group, names, candidates, free) or {
-        each.command.key: Several(
-            tuple(free[name] for name in sorted(candidates[each.command.key])), is_contested=len(group) > 1
+    if is_sure and claims.but_for_total.isdisjoint(each.command.key for each in group):
+        if len(group) == len(names) == 1:
+            return {group[0].command.key: Found(free[next(iter(names))])}
+        if (in_turn := _in_turn(group, names, claims, free)) is not None:
+            return in_turn
+    return {
+        key: Several(
+            tuple(free[name] for name in sorted(claims.names[key])),
+            is_contested=len(group) > 1 or not is_sure,
+            is_but_for_total=key in claims.but_for_total,
         )
-        for each in group
+        for key in (each.command.key for each in group)
     }
 
 
 def _in_turn(
     group: Sequence[Subject],
     names: frozenset[str],
-    candidates: Mapping[int, frozenset[str]],
+    claims: _Claims,
     free: Mapping[str, Invoice],
 ) -> dict[int, Verdict] | None:
-    """Submissions that differ in nothing, told apart by their order. Where just as many invoices are listed as the
-    first of them were surely issued, they are these: what came later is not listed before them."""
+    """Submissions of one lane that differ in nothing, told apart by their order. Where just as many invoices are listed
+    as the first of them were surely issued, they are these: what came later is not listed before them."""
+    if len({each.command.lane for each in group}) > 1:
+        return None
     if len({each.command.fingerprint for each in group}) > 1 or group[0].command.fingerprint is None:
         return None
     dated = [(name, free[name]) for name in names]
@@ -238,7 +309,7 @@ def _in_turn(
         return None
     told: dict[int, Verdict] = {each.command.key: Nothing() for each in takers}
     for each, (name, invoice) in zip(first, in_order, strict=True):
-        if name not in candidates[each.command.key]:
+        if name not in claims.names[each.command.key]:
             return None
         told[each.command.key] = Found(invoice)
     return told
@@ -251,6 +322,10 @@ def _total_fits(subject: Subject, invoice: Invoice) -> bool:
         return True
     tolerance = _CENT * len(subject.submitted["invoiceItems"])
     return any(told is not None and abs(told - subject.total) <= tolerance for told in (with_tax, without))
+
+
+def _tells_total(invoice: Invoice) -> bool:
+    return invoice.get("totalPriceAndTax") is not None or invoice.get("totalAmount") is not None
 
 
 def _is_marked(subject: Subject, invoice: Invoice) -> bool:

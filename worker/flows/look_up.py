@@ -2,13 +2,14 @@
 (design: reconciliation, `confirmed`).
 
 Guarantees: nothing is ever submitted here; an end is reported only by evidence from a list that was read to its end;
-a look that could not be made counts for nothing and is made again. Pure. A pair that is not in `TRANSITIONS` changes
+a look that could not be made counts for nothing and is made again. Who else could claim an invoice is read after the
+list, so that whoever got one that is listed is among them. Pure. A pair that is not in `TRANSITIONS` changes
 nothing.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -149,9 +150,12 @@ def _connected(at: Situation, _: Connected) -> Next:
 
 def _ask(at: Situation, state: LookUpState) -> Next:
     """From the day before the first submission to today: nobody says whose midnight counts (trap 60)."""
-    first = min(subject.since for subject in at.subjects).astimezone(BEIJING).date() - timedelta(days=1)
-    asked = AskPage(first, at.now.astimezone(BEIJING).date(), state.page)
+    asked = AskPage(_first_day(at), at.now.astimezone(BEIJING).date(), state.page)
     return Decision(replace(state, phase=Phase.ASKED), (asked,), at.rules.page)
+
+
+def _first_day(at: Situation) -> date:
+    return min(subject.since for subject in at.subjects).astimezone(BEIJING).date() - timedelta(days=1)
 
 
 def _login_answered(at: Situation, given: LoginAnswered) -> Next:
@@ -186,14 +190,22 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     if not is_over:
         return _ask(at, state)
     numbers = tuple(str(invoice["countETicketNumbers"]) for invoice in state.candidates)
-    return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers)))
+    since = datetime.combine(_first_day(at), time(), BEIJING)
+    return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers, since)))
 
 
 # ---- the verdicts --------------------------------------------------------------------------------------
 
 
 def _bound_read(at: Situation, given: BoundRead) -> Next:
-    told = verdicts(at.subjects, at.state.candidates, given.numbers, at.rules.skew)
+    told = verdicts(
+        at.subjects,
+        at.state.candidates,
+        given.numbers,
+        at.rules.skew,
+        rivals=[Subject.read(command) for command in given.rivals],
+        are_all_rivals=given.are_all_rivals,
+    )
     state = replace(at.state, told=tuple(told.items()))
     ids = tuple(str(verdict.invoice["id"]) for verdict in told.values() if isinstance(verdict, Found))
     if not ids:

@@ -134,9 +134,12 @@ class Overtaken:
 
 @dataclass(frozen=True, slots=True)
 class BoundRead:
-    """Which of the candidates' numbers belong to a command already."""
+    """Which of the candidates' numbers belong to a command already, and who else could claim one of the others."""
 
     numbers: frozenset[str]
+    rivals: tuple[Command, ...] = ()
+    are_all_rivals: bool = True
+    """False where there may be more of them."""
 
 
 Input = (
@@ -268,9 +271,11 @@ class LookAround:
 
 @dataclass(frozen=True, slots=True)
 class ReadBound:
-    """See which of these numbers belong to a command already."""
+    """See which of these numbers belong to a command already, and who else could claim one of the candidates:
+    submissions of the same sellers since then that are not sought here."""
 
     numbers: tuple[str, ...]
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from worker.lanes.late_replies import LateReplies
 from worker.lanes.line import Line
 from worker.lanes.order import Access, CredentialFault, Order, try_order
 from worker.lanes.services import LaneServices
-from worker.ports import QueryEvent, ResultShown, SessionEvent
+from worker.ports import QrRefused, QueryEvent, ResultRefused, ResultShown, SessionEvent
 from worker.records import SUBMITTED, Command, CommandState, Step
 
 
@@ -85,6 +85,10 @@ class IssueExchange(Exchange):
             if not fits(self._ready_order().invoice, event.invoice) and await self._late.settle(event):
                 return None
             return event
+        if isinstance(event, ResultRefused | QrRefused) and await self._insist(self._late.lack_an_answer):
+            self._services.hooks.frame_ignored("refusal_of_several")
+            self._log.warning("refusal_of_several")
+            return None
         return event  # type: ignore[return-value]  # the flow knows every event of an issue session
 
     async def _stray(self, shown: ResultShown) -> str | None:

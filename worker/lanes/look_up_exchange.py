@@ -5,6 +5,7 @@ a look-up that dies is made again by the lane's next holder. It has no events of
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from typing_extensions import override
@@ -15,13 +16,14 @@ from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
 from worker.flows.announce import events_of
-from worker.flows.evidence import Subject
+from worker.flows.evidence import Subject, Texts
 from worker.flows.looks import LookOutcome
 from worker.flows.matching import plain_code
 from worker.flows.vocabulary import AskPage, BoundRead, Effect, EndLookUp, Input, ReadBound, Settle
 from worker.lanes.line import Line
 from worker.lanes.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.query_exchanges import Asking
+from worker.lanes.rivals import read_rivals
 from worker.lanes.services import LaneServices
 from worker.records import Command, CommandState, Settlement
 
@@ -102,8 +104,8 @@ class LookUpExchange(Asking):
         match effect:
             case AskPage():
                 return await self._ask_page(effect, CONDITION, look_up.PAGE_SIZE)
-            case ReadBound(numbers):
-                return BoundRead(await self._insist(lambda: self._services.journal.bound(numbers)))
+            case ReadBound():
+                return await self._read_bound(effect)
             case Settle():
                 await self._settle(effect)
             case EndLookUp():
@@ -111,6 +113,21 @@ class LookUpExchange(Asking):
             case _:
                 return await super()._perform(effect)
         return None
+
+    async def _read_bound(self, asked: ReadBound) -> BoundRead:
+        """The rivals first: one whose number is bound meanwhile is a rival, or its invoice is taken, or both."""
+        rivals, are_all = await self._rivals(asked.since) if asked.numbers else ((), True)
+        numbers = await self._insist(lambda: self._services.journal.bound(asked.numbers))
+        return BoundRead(numbers, rivals, are_all)
+
+    async def _rivals(self, since: datetime) -> tuple[tuple[Command, ...], bool]:
+        async def read(seller: str, behind: tuple[datetime, int], limit: int) -> Sequence[Command]:
+            return await self._insist(lambda: self._services.journal.rivals(seller, behind, limit))
+
+        rivals, are_all = await read_rivals(read, self._subjects, since, Texts.of(self._state.candidates))
+        if not are_all:
+            self._log.warning("look_up_with_too_many_rivals", rivals=len(rivals))
+        return rivals, are_all
 
     async def _settle(self, move: Settle) -> None:
         command, now = move.command, self._services.clock.now()

@@ -16,7 +16,7 @@ from worker.lanes.exchanges import exchange_of
 from worker.lanes.late_replies import LateReplies
 from worker.lanes.line import Interruption, Line
 from worker.lanes.services import LaneServices
-from worker.ports import Disconnected, DownloadTold, FrameIgnored, ResultShown
+from worker.ports import Disconnected, DownloadTold, FrameIgnored, QueryEvent, ResultShown, SessionEvent
 from worker.records import Claim, Command
 
 log = structlog.get_logger(__name__)
@@ -61,6 +61,7 @@ class LaneRunner:
     async def _serve_one(self, command: Command) -> tuple[Command | None, bool]:
         """The lane's next command, and whether the journal was asked for it."""
         self._served += 1
+        await self._hear_leftovers()
         exchange = exchange_of(self._services, self.line, command, self._may_go_on)
         following = await exchange.run()
         if exchange.has_had_its_turn:
@@ -102,23 +103,43 @@ class LaneRunner:
         except Interruption:
             return
 
+    async def _hear_leftovers(self) -> None:
+        """What is here before a command begins is no answer to it; it may be the late one to an earlier order that
+        differs in nothing, and would be taken for its own. It ends the session, as when idle."""
+        if not self.line.is_connected:
+            return
+        try:
+            event = await self._listen(asyncio.get_running_loop().time(), wakeable=False)
+        except (TimeoutError, Interruption):
+            return
+        if event is not None:
+            await self._surprised_by(event)
+            await self.line.hang_up()
+
     async def _idle(self, until: float) -> bool:
         """True when woken. Anything the gateway says meanwhile is a surprise, and ends the session."""
-        while True:
-            try:
-                event = await self.line.listen(until, wakeable=True)
-            except (TimeoutError, Interruption):
-                return False
-            if not isinstance(event, DownloadTold):
-                # A notice is unsolicited, and nobody knows how many come after a query (trap 72).
-                break
+        try:
+            event = await self._listen(until, wakeable=True)
+        except (TimeoutError, Interruption):
+            return False
         if event is None:
             return True
+        await self._surprised_by(event)
+        return False
+
+    async def _listen(self, until: float, *, wakeable: bool) -> SessionEvent | QueryEvent | None:
+        """What the gateway says, but for download notices: nobody knows how many come after a query (trap 72)."""
+        while isinstance(event := await self.line.listen(until, wakeable=wakeable), DownloadTold):
+            pass
+        return event
+
+    async def _surprised_by(self, event: SessionEvent | QueryEvent) -> None:
+        """Nobody asked: a late reply settles what it speaks of; what else may be evidence is kept."""
         if isinstance(event, Disconnected):
             log.info("idle_session_ended", reason=event.reason)
-            return False
+            return
         if isinstance(event, ResultShown) and await LateReplies(self._services, self.line).settle(event):
-            return False
+            return
         reason = event.reason if isinstance(event, FrameIgnored) else type(event).__name__
         body = event.body if isinstance(event, FrameIgnored) else dumps(asdict(event))
         log.warning("idle_session_surprised", reason=reason)
@@ -126,7 +147,6 @@ class LaneRunner:
         if body is not None:
             await self._services.journal.keep_stray(self.line.lane, None, reason, body, self._services.clock.now())
             crashpoint("stray.kept")
-        return False
 
     async def _release(self) -> None:
         """Until it is done, or the lane goes with the lease: this worker goes on renewing its lease, so a lane that it

@@ -49,9 +49,11 @@ def listed(number: int = 1, *, at: datetime = MOMENT, **members: Any) -> dict[st
     return make_found(number, invoiceDate=at, **members)
 
 
-def judge(subjects: Sequence[Subject], invoices: Sequence[dict[str, Any]], *bound: str) -> dict[int, Verdict]:
+def judge(
+    subjects: Sequence[Subject], invoices: Sequence[dict[str, Any]], *bound: str, **rivals: Any
+) -> dict[int, Verdict]:
     """The verdicts, with five minutes' skew."""
-    return verdicts(subjects, invoices, bound, SKEW)
+    return verdicts(subjects, invoices, bound, SKEW, **rivals)
 
 
 def found_of(told: dict[int, Verdict]) -> dict[int, str]:

@@ -31,7 +31,14 @@ REFUSED = Absence(FailureCode.ISSUE_REFUSED, Stage.RESULT, "The gateway refused 
 FOUND = Found(make_found(1, note="订单 1"))
 SEVERAL = Several((make_found(1), make_found(2)))
 CONTESTED = Several((make_found(1),), is_contested=True)
-VERDICTS: dict[str, Verdict] = {"found": FOUND, "nothing": Nothing(), "several": SEVERAL, "contested": CONTESTED}
+OTHER_TOTAL = Several((make_found(1),), is_but_for_total=True)
+VERDICTS: dict[str, Verdict] = {
+    "found": FOUND,
+    "nothing": Nothing(),
+    "several": SEVERAL,
+    "contested": CONTESTED,
+    "other total": OTHER_TOTAL,
+}
 
 
 def settle(
@@ -156,6 +163,23 @@ def test_person_is_shown_the_candidates_and_not_too_many() -> None:
         "note": "1",
     }
     assert "99 invoices" in said["reason"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [
+        (SEVERAL, "2 invoices could be this one, and it cannot be told which"),
+        (CONTESTED, "1 invoice could be this one, and another order's as well"),
+        (OTHER_TOTAL, "1 invoice could be this one by all but the total"),
+    ],
+)
+def test_person_is_told_why_evidence_cannot_decide(verdict: Several, reason: str) -> None:
+    said = settle(subject(look_ups=9, state=S.CHECKING), verdict).announcements[0].data
+
+    assert reason in said["reason"]
+    assert [each["invoiceNumber"] for each in said["candidates"]] == [
+        each["countETicketNumbers"] for each in verdict.invoices
+    ]
 
 
 def test_issued_invoice_whose_number_is_never_found_is_a_warning_and_stays_completed() -> None:

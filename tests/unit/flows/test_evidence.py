@@ -10,8 +10,11 @@ from tests.builders import MOMENT, make_found, make_invoice, make_item
 from tests.unit.flows.submissions import SKEW, issued, judge, kind_of, listed, subject
 from worker.flows.conditions import BEIJING
 from worker.flows.evidence import Found, Nothing, Several, could_be, total_matches
+from worker.records import CommandState
 
+S = CommandState
 ORDER = "订单 1"
+WRONG: dict[str, Any] = {"totalAmount": Decimal(1), "totalPriceAndTax": Decimal("1.13")}
 PERSON = make_invoice(buyerName="张三", buyerIndentification="", buyerType=1)
 SECOND = timedelta(seconds=1)
 
@@ -164,18 +167,60 @@ def test_each_line_may_be_rounded_by_a_cent(lines: int, is_found: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_issued", "note", "is_found"),
-    [(True, ORDER, True), (True, None, False), (False, ORDER, False), (False, None, False)],
+    ("state", "note", "kind"),
+    [
+        (S.COMPLETED, ORDER, "found"),
+        (S.COMPLETED, None, "nothing"),
+        (S.IN_DOUBT, ORDER, "several"),
+        (S.IN_DOUBT, None, "nothing"),
+        (S.CHECKING, ORDER, "several"),
+        (S.CHECKING, None, "nothing"),
+    ],
 )
-def test_wrong_total_is_told_only_of_what_was_surely_issued_and_says_whose_it_is(
-    is_issued: bool, note: Any, is_found: bool
+def test_wrong_total_counts_where_the_note_says_whose_it_is_and_then_a_person_decides_but_of_what_was_surely_issued(
+    state: CommandState, note: Any, kind: str
 ) -> None:
-    make = issued if is_issued else subject
-    wrong = make_found(note=note, totalAmount=Decimal(1), totalPriceAndTax=Decimal("1.13"))
+    wrong = make_found(note=note, **WRONG)
 
-    told = judge([make(invoice=make_invoice(remark=ORDER))], [wrong])
+    told = judge([subject(state=state, invoice=make_invoice(remark=ORDER))], [wrong])
 
-    assert isinstance(told[1], Found) is is_found
+    assert kind_of(told[1]) == kind
+    if kind == "several":
+        assert told[1] == Several((wrong,), is_but_for_total=True)
+
+
+@pytest.mark.parametrize("state", [S.IN_DOUBT, S.CHECKING])
+@pytest.mark.parametrize("remark", ["", ORDER])
+def test_invoice_that_tells_no_total_is_shown_to_a_person(state: CommandState, remark: str) -> None:
+    untold = make_found(totalAmount=None, totalPriceAndTax=None, totalTax=None)
+
+    told = judge([subject(state=state, invoice=make_invoice(remark=remark))], [untold])
+
+    assert told == {1: Several((untold,), is_but_for_total=True)}
+
+
+def test_empty_remark_marks_nothing() -> None:
+    assert judge([subject()], [make_found(note="", **WRONG)]) == {1: Nothing()}
+
+
+def test_invoice_that_fits_another_submission_in_full_is_that_ones() -> None:
+    """A refused order, and the one that followed it under the same remark with the right amount."""
+    corrected = make_invoice(remark=ORDER, invoiceItems=[make_item(quantity=Decimal(3))])
+    theirs = make_found(note=ORDER, totalAmount=Decimal(300), totalPriceAndTax=Decimal(339))
+    refused = subject(1, state=S.CHECKING, invoice=make_invoice(remark=ORDER))
+
+    assert judge([refused, issued(2, invoice=corrected)], [theirs]) == {1: Nothing(), 2: Found(theirs)}
+    assert judge([refused], [theirs], rivals=[issued(2, invoice=corrected)]) == {1: Nothing()}
+
+
+def test_marked_invoice_that_a_doubt_could_claim_too_is_not_given_away_in_spite_of_its_total() -> None:
+    order = make_invoice(remark=ORDER)
+    wrong = make_found(note=ORDER, **WRONG)
+
+    told = judge([issued(1, invoice=order), subject(2, invoice=order)], [wrong])
+
+    assert told[1] == Several((wrong,), is_contested=True)
+    assert told[2] == Several((wrong,), is_contested=True, is_but_for_total=True)
 
 
 def test_right_total_goes_before_a_marked_wrong_one() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders import MOMENT, make_command, make_found, make_page
 from tests.lane_fakes import make_file
-from tests.unit.flows.submissions import issued, listed, subject
+from tests.unit.flows.submissions import issued, listed, make_submitted, subject
 from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, read, seen
 from worker.flows.conditions import BEIJING
 from worker.flows.decisions import Decision
@@ -293,8 +293,33 @@ def test_only_what_could_be_somebodys_is_kept_of_the_list() -> None:
         FOUND["countETicketNumbers"],
     ]
     assert decisions[-1].effects[-1] == ReadBound(
-        (make_found(101)["countETicketNumbers"], FOUND["countETicketNumbers"])
+        (make_found(101)["countETicketNumbers"], FOUND["countETicketNumbers"]),
+        since=datetime(2025, 12, 31, tzinfo=BEIJING),
     )
+
+
+def test_rival_that_could_claim_the_invoice_keeps_it_from_being_given_away() -> None:
+    """It was submitted elsewhere, and nobody here asks what became of it."""
+    rival = make_submitted(7, lane="2222", state=S.COMPLETED, sought_at=None)
+
+    decisions = run(Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset(), rivals=(rival,)))
+
+    (move,) = settlements(decisions[-1])
+    assert (move.command.key, move.to, move.invoice_number) == (1, S.IN_DOUBT, None)
+    assert move.sought_at is not None
+
+
+def test_nothing_is_found_where_there_may_be_more_rivals_than_were_read() -> None:
+    decisions = run(
+        Begin(session_is_open=True),
+        read(make_page(FOUND)),
+        BoundRead(frozenset(), are_all_rivals=False),
+        subjects=(subject(look_ups=9),),
+    )
+
+    (move,) = settlements(decisions[-1])
+    assert (move.to, move.invoice_number) == (S.IN_DOUBT, None)
+    assert move.announcements[0].data["needsPerson"]
 
 
 # ---- the end -------------------------------------------------------------------------------------------

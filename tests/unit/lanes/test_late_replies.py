@@ -14,7 +14,7 @@ from tests.unit.flows.submissions import make_submitted
 from tests.unit.lanes.playing import LONG_LEASE, Played, later, now
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.lanes.runner import LaneRunner
-from worker.ports import ResultShown
+from worker.ports import QrRefused, ResultRefused, ResultShown
 from worker.records import Command, CommandState
 
 S = CommandState
@@ -61,6 +61,32 @@ async def test_late_result_settles_the_submission_before_and_the_command_in_hand
     assert played.journal.commands[1].sought_at == EPOCH + timedelta(seconds=60)
     assert not played.journal.strays
     played.check()
+
+
+@pytest.mark.parametrize("refusal", [ResultRefused(), QrRefused()], ids=type)
+@in_virtual_time
+async def test_refusal_that_could_be_of_a_command_in_doubt_counts_for_none(refusal: Answer) -> None:
+    """It says nothing of what it refuses, and the command in hand may still be scanned and issued."""
+    played = issuing(refusal, After(60, RESULT))
+
+    await played.serve(doubtful(sought_at=EPOCH + timedelta(hours=1)), waiting())
+
+    assert played.journal.state_of(1) is S.IN_DOUBT
+    assert played.completed(2)["invoiceUrl"] == RESULT.invoice_url
+    assert "refusal_of_several" in played.stage.hooks.ignored
+
+
+@pytest.mark.parametrize(
+    "before", [doubtful(), doubtful(state=S.CHECKING, sought_at=EPOCH + timedelta(hours=1))], ids=["over", "answered"]
+)
+@in_virtual_time
+async def test_refusal_counts_where_nothing_before_it_can_still_be_refused(before: Command) -> None:
+    """The search for the one is over, or the one had its answer."""
+    played = issuing(ResultRefused())
+
+    await played.serve(before, waiting())
+
+    assert played.failure(2)["code"] == FailureCode.ISSUE_REFUSED
 
 
 @in_virtual_time

@@ -183,6 +183,45 @@ async def test_look_goes_after_what_is_issued_and_on_a_session_of_its_own() -> N
     played.check()
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"lane": "2222", "state": S.COMPLETED},
+        {"lane": "2222", "state": S.SCANNING},
+        {"account": "another", "state": S.CHECKING},
+        {"fingerprint": None, "state": S.COMPLETED},
+    ],
+    ids=["nobody confirms it", "still under way elsewhere", "another account", "given up"],
+)
+@in_virtual_time
+async def test_invoice_that_an_order_could_claim_which_is_not_sought_is_not_the_doubts(other: dict[str, Any]) -> None:
+    """There is one invoice for two alike orders, and this look is about one of them."""
+    played = looking(listing(FOUND))
+    rival = sought(2, sought_at=None, last_sequence=0, **other)
+    played.journal.commands[2] = rival
+
+    await played.serve(sought(look_ups=1))
+
+    (said,) = played.said("in_doubt")
+    assert said["needsPerson"] is True
+    assert [each["invoiceNumber"] for each in said["candidates"]] == [NUMBER]
+    assert played.journal.commands[2] == rival
+
+
+@in_virtual_time
+async def test_rivals_are_read_only_where_something_is_listed() -> None:
+    """And after the list, or one that was issued meanwhile would be missed."""
+    played = looking(listing())
+    await played.serve(sought())
+    assert played.journal.calls["rivals"] == 0
+
+    played = looking(Script(pages=[[After(3, make_page(FOUND))]]))
+    rival = sought(2, sought_at=None, lane="2222", state=S.COMPLETED, submitted_at=EPOCH + timedelta(seconds=1))
+    later(1, lambda: played.journal.commands.update({2: rival}))
+    await played.serve(sought())
+    assert played.journal.commands[1].invoice_number is None
+
+
 # ---- what could not be seen ----------------------------------------------------------------------------
 
 
@@ -367,7 +406,7 @@ async def test_answer_of_the_store_that_is_lost_settles_nothing_twice(method: st
     played.check()
 
 
-@pytest.mark.parametrize("method", ["sought", "bound", "settle", "end_look_up"])
+@pytest.mark.parametrize("method", ["sought", "rivals", "bound", "settle", "end_look_up"])
 @in_virtual_time
 async def test_store_that_is_away_for_a_while_is_waited_for(method: str) -> None:
     played = Played(listing(FOUND), settings={**LOOKING, "poll_seconds": 1})

@@ -154,6 +154,21 @@ async def test_surprise_while_idle_ends_the_session(event: Any, kept: list[str])
 
 
 @in_virtual_time
+async def test_what_came_before_a_command_began_is_no_answer_to_it() -> None:
+    """A late result of an order that differs in nothing, here together with the answer to the one between them."""
+    other = make_invoice(remark="another order")
+    answers = [make_result(other), make_result(invoice_url="http://pdf.example/late.pdf")]
+    stage = Stage(scripts=[Script(submissions=[answers]), Script(submissions=[[]])])
+    runner = await begin(stage, waiting(1, data=make_data(invoice=other)), waiting(2))
+
+    await runner.serve()
+
+    assert stage.journal.outcomes_of(1) == ["completed"]
+    assert stage.journal.outcomes_of(2) == ["in_doubt"]
+    assert [reason for _, reason, _ in stage.journal.strays] == ["ResultShown"]
+
+
+@in_virtual_time
 async def test_gateway_that_ends_an_idle_session_is_no_stray_frame() -> None:
     stage = issuing()
     runner = await begin(stage, waiting(1))

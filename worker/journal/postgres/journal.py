@@ -200,6 +200,9 @@ class PostgresJournal:
     async def unsettled(self, lane: str) -> Sequence[Command]:
         return await self._run(lambda s: look_ups.unsettled(s, lane))
 
+    async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
+        return await self._run(lambda s: look_ups.rivals(s, seller, since, limit))
+
     async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
         return await self._run(lambda s: look_ups.bound(s, numbers))
 

@@ -52,6 +52,11 @@ async def has_earlier(statements: Statements, command: Command, now: datetime) -
     return await statements.one("has_earlier", command.lane, command.key, now) is not None
 
 
+async def rivals(statements: Statements, seller: str, since: tuple[datetime, int], limit: int) -> list[Command]:
+    """See `LaneJournal.rivals`."""
+    return [to_command(row, {}) for row in await statements.all("rival_commands", seller, *since, limit)]
+
+
 async def bound(statements: Statements, numbers: Sequence[str]) -> frozenset[str]:
     """See `LaneJournal.bound`."""
     return frozenset(row["invoice_number"] for row in await statements.all("bound_numbers", list(numbers)))

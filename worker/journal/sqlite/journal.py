@@ -212,6 +212,10 @@ class SqliteJournal:
     async def unsettled(self, lane: str) -> Sequence[Command]:
         return await self._run(partial(look_ups.unsettled, lane=lane))
 
+    async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
+        behind = (micros(since[0]), since[1])
+        return await self._run(partial(look_ups.rivals, seller=seller, since=behind, limit=limit))
+
     async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
         return await self._run(partial(look_ups.bound, numbers=numbers))
 

@@ -56,6 +56,12 @@ def has_earlier(statements: Statements, command: Command, now: int) -> bool:
     return statements.one("has_earlier", lane=command.lane, key=command.key, now=now) is not None
 
 
+def rivals(statements: Statements, seller: str, since: tuple[int, int], limit: int) -> list[Command]:
+    """See `LaneJournal.rivals`."""
+    rows = statements.all("rival_commands", seller=seller, since=since[0], after=since[1], limit=limit)
+    return [to_command(row, {}) for row in rows]
+
+
 def bound(statements: Statements, numbers: Sequence[str]) -> frozenset[str]:
     """See `LaneJournal.bound`."""
     rows = statements.all("bound_numbers", numbers=json.dumps(list(numbers)))

@@ -78,5 +78,14 @@ SELECT 1 FROM (SELECT priority, due_at FROM command WHERE lane = $1 AND state = 
                ORDER BY priority, key LIMIT 1) AS h
 WHERE h.priority < (SELECT priority FROM command WHERE key = $2) AND (h.due_at IS NULL OR h.due_at <= $3);
 
+-- name: rival_commands
+SELECT c.*, p.data, p.warnings
+FROM (SELECT key FROM command
+      WHERE seller = $1 AND (submitted_at, key) > ($2::timestamptz, $3::bigint) AND submitted_at IS NOT NULL
+        AND invoice_number IS NULL AND state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')
+      ORDER BY submitted_at, key LIMIT $4) AS s
+JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
+ORDER BY c.submitted_at, c.key;
+
 -- name: bound_numbers
 SELECT invoice_number FROM command WHERE invoice_number = ANY ($1::text[]);

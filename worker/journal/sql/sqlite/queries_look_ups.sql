@@ -65,5 +65,14 @@ SELECT 1 FROM (SELECT priority, due_at FROM command WHERE lane = :lane AND state
                ORDER BY priority, key LIMIT 1) AS h
 WHERE h.priority < (SELECT priority FROM command WHERE key = :key) AND (h.due_at IS NULL OR h.due_at <= :now);
 
+-- name: rival_commands
+SELECT c.*, p.data, p.warnings
+FROM (SELECT key FROM command INDEXED BY command_rival
+      WHERE seller = :seller AND (submitted_at, key) > (:since, :after) AND submitted_at IS NOT NULL
+        AND invoice_number IS NULL AND state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')
+      ORDER BY submitted_at, key LIMIT :limit) AS s
+JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
+ORDER BY c.submitted_at, c.key;
+
 -- name: bound_numbers
 SELECT invoice_number FROM command WHERE invoice_number IN (SELECT value FROM json_each(:numbers));

@@ -23,6 +23,9 @@ CREATE UNIQUE INDEX one_look_up_per_account ON command (lane, account) WHERE typ
 CREATE INDEX command_unconfirmed ON command (key)
     WHERE type = 'invoice.issue' AND state = 'completed' AND invoice_number IS NULL AND sought_at IS NULL
       AND look_ups > 0;
+-- Who could claim an invoice that is listed, whatever lane and account submitted it.
+CREATE INDEX command_rival ON command (seller, submitted_at, key)
+    WHERE invoice_number IS NULL AND submitted_at IS NOT NULL;
 CREATE INDEX command_follows ON command (follows) WHERE follows IS NOT NULL;
 CREATE INDEX command_forgettable ON command (settled_at)
     WHERE settled_at IS NOT NULL AND (type <> 'invoice.issue' OR state = 'rejected');

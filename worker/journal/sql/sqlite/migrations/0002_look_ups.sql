@@ -70,6 +70,9 @@ CREATE INDEX command_waiting_tenant ON command (source) WHERE state = 'waiting';
 CREATE INDEX command_deadline ON command (deadline_at)
     WHERE deadline_at IS NOT NULL AND (state = 'waiting' OR state = 'held');
 CREATE INDEX command_following ON command (follows) WHERE state = 'following';
+-- Who could claim an invoice that is listed, whatever lane and account submitted it.
+CREATE INDEX command_rival ON command (seller, submitted_at, key)
+    WHERE invoice_number IS NULL AND submitted_at IS NOT NULL;
 CREATE INDEX command_follows ON command (follows) WHERE follows IS NOT NULL;
 CREATE INDEX command_unsettled ON command (lane, fingerprint) WHERE state = 'checking' OR state = 'in_doubt';
 CREATE INDEX command_held ON command (lane, fingerprint) WHERE state = 'held';
