@@ -169,11 +169,14 @@ class Settings(BaseSettings):
     )
     download_timeout_seconds: Seconds = Field(180, description="From a page, or a retry, to its download notice.")
     download_grace_seconds: float = Field(
-        5, ge=0, description="The same, once a page of this query had no notice within the time above."
+        5,
+        ge=0,
+        description="The same, once a page of this query had no notice within the time above, and in a look-up.",
     )
     download_attempts: int = Field(5, ge=1, description="Retries of a failed download (count).")
     files_schedule: Schedule = Field(
-        _delays("2s,10s,1m,5m"), description="When files that are not ready are asked for again: delays."
+        _delays("2s,10s,1m,5m"),
+        description="When files that are not ready are asked for again: delays. A look-up waits for the first two.",
     )
     http_timeout_seconds: Seconds = Field(30, description="One HTTP look-up, its answer included.")
     http_concurrency: int = Field(8, ge=1, description="HTTP look-ups under way at once (count).")

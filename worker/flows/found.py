@@ -99,6 +99,12 @@ def trusted(details: Details, invoices: Sequence[Invoice]) -> Details:
     return Details(items, tuple(file for file in details.files if is_own(file["invoiceBasicInfoId"], file)))
 
 
+def with_files(details: Details, files: Iterable[dict[str, Any]]) -> Details:
+    """The same with more files: one address per invoice and type, the last one told."""
+    known = {(file["invoiceBasicInfoId"], file["type"]): file for file in (*details.files, *files)}
+    return Details(details.items, tuple(known.values()))
+
+
 def with_details(invoice: Invoice, details: Details, *, items: bool, files: bool) -> dict[str, Any]:
     """The invoice with its items and files, as a page event tells it."""
     told = dict(invoice)

@@ -8,7 +8,7 @@ nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -17,7 +17,7 @@ from worker.flows.conditions import BEIJING
 from worker.flows.decisions import Decision, Timing, follow, retry_delay
 from worker.flows.endings import endings
 from worker.flows.evidence import Found, Subject, Verdict, buyer_of, could_be, verdicts
-from worker.flows.found import identity_of, trusted
+from worker.flows.found import identity_of, lacking_ids, trusted, with_files
 from worker.flows.looks import Looks
 from worker.flows.matching import plain_code
 from worker.flows.query_progress import digest_of, is_last_page
@@ -43,7 +43,7 @@ from worker.flows.vocabulary import (
     ReadBound,
     TimedOut,
 )
-from worker.ports import LoginAnswered, QueryRefused
+from worker.ports import DownloadTold, LoginAnswered, QueryRefused
 from worker.records import Command
 
 PAGE_SIZE: Final = 100
@@ -58,8 +58,12 @@ class Phase(StrEnum):
     ASKED = "asked"
     BOUND = "bound"
     """The list is read; whose numbers are taken already is being asked."""
+    NOTICE = "notice"
+    """Something was found, and its files are ready when the download notice comes (trap 72)."""
     DETAILS = "details"
     """The files of what was found are being looked up."""
+    LATE = "late"
+    """Some were not there; they are looked up again in a moment."""
     ENDED = "ended"
 
 
@@ -79,6 +83,17 @@ class LookUpState:
     """Of these, the ones that could be somebody's."""
     told: tuple[tuple[int, Verdict], ...] = ()
     """By the command's key."""
+    is_announced: bool = False
+    """The download notice of the last page with invoices came."""
+    details: Details = field(default_factory=Details)
+    """The files of what was found, as far as they are there."""
+    rounds: int = 0
+    """How often they were looked up."""
+
+    @property
+    def found(self) -> list[dict[str, Any]]:
+        """The invoices that were found."""
+        return [dict(verdict.invoice) for _, verdict in self.told if isinstance(verdict, Found)]
 
     @property
     def has_ended(self) -> bool:
@@ -102,6 +117,10 @@ class LookUpRules:
     page: timedelta
     skew: timedelta
     max_pages: int
+    notice: timedelta
+    """From the list's end to its download notice."""
+    late_files: tuple[timedelta, ...]
+    """When files that are not ready are looked up again: the lane waits meanwhile, so these are few and short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +205,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         is_cut=was.is_cut or page.unreadable > 0 or (total is None and is_over and (is_repeated or not is_last)),
         last_page=digest_of(page),
         candidates=tuple(kept.values()),
+        is_announced=was.is_announced and not page.invoices,
     )
     if not is_over:
         return _ask(at, state)
@@ -207,24 +227,15 @@ def _bound_read(at: Situation, given: BoundRead) -> Next:
         are_all_rivals=given.are_all_rivals,
     )
     state = replace(at.state, told=tuple(told.items()))
-    ids = tuple(str(verdict.invoice["id"]) for verdict in told.values() if isinstance(verdict, Found))
-    if not ids:
-        return _settle(replace(at, state=state), Details())
-    return Decision(replace(state, phase=Phase.DETAILS), (FetchDetails(files_of=ids, types=FILE_TYPES),))
+    if not state.found:
+        return _settle(replace(at, state=state))
+    if state.is_announced:
+        return _fetch(replace(at, state=state))
+    return Decision(replace(state, phase=Phase.NOTICE), timer=at.rules.notice)
 
 
-def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
-    found = [verdict.invoice for _, verdict in at.state.told if isinstance(verdict, Found)]
-    return _settle(at, trusted(given.details, found))
-
-
-def _details_failed(at: Situation, _: DetailsFailed) -> Next:
-    """The number is evidence without its files; they can be asked for at any time."""
-    return _settle(at, Details())
-
-
-def _settle(at: Situation, details: Details) -> Next:
-    told = dict(at.state.told)
+def _settle(at: Situation) -> Next:
+    told, details = dict(at.state.told), at.state.details
     settlements: list[Effect] = [
         effect
         for subject in at.subjects
@@ -238,6 +249,49 @@ def _settle(at: Situation, details: Details) -> Next:
 def _is_proof(at: Situation, subject: Subject) -> bool:
     """Whether absence from the list proves anything: it was read to its end, and is the seller's company's."""
     return at.state.is_whole and plain_code(at.company) == plain_code(subject.command.seller or "")
+
+
+# ---- the files of what was found ---------------------------------------------------------------------------
+
+
+def _early_notice(at: Situation, _: DownloadTold) -> Next:
+    return Decision(replace(at.state, is_announced=True))
+
+
+def _notice(at: Situation, _: DownloadTold | TimedOut) -> Next:
+    """Done, failed, or not told in time: what files there are, the look-up over HTTP says."""
+    return _fetch(at)
+
+
+def _fetch(at: Situation) -> Next:
+    state = replace(at.state, phase=Phase.DETAILS, rounds=at.state.rounds + 1)
+    return Decision(state, (FetchDetails(files_of=_lacking(at.state), types=FILE_TYPES),))
+
+
+def _lacking(state: LookUpState) -> tuple[str, ...]:
+    return lacking_ids((str(invoice["id"]) for invoice in state.found), state.details, FILE_TYPES)
+
+
+def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
+    was = at.state
+    state = replace(was, details=with_files(was.details, trusted(given.details, was.found).files))
+    if _lacking(state) and state.rounds <= len(at.rules.late_files):
+        return Decision(replace(state, phase=Phase.LATE), timer=at.rules.late_files[state.rounds - 1])
+    return _settle(replace(at, state=state))
+
+
+def _look_again(at: Situation, _: TimedOut) -> Next:
+    return _fetch(at)
+
+
+def _files_without_session(at: Situation, _: ConnectionLost) -> Next:
+    """They come over HTTP; but nothing is left to listen to while the lane waits, so once more, and now."""
+    return _fetch(replace(at, state=replace(at.state, rounds=len(at.rules.late_files))))
+
+
+def _details_failed(at: Situation, _: DetailsFailed) -> Next:
+    """The number is evidence without its files; they can be asked for at any time."""
+    return _settle(at)
 
 
 # ---- what could not be seen ----------------------------------------------------------------------------
@@ -276,14 +330,22 @@ TRANSITIONS: dict[tuple[Phase, type[Input]], Transition] = {
     (Phase.CONNECTING, Draining): _left,
     (Phase.ASKED, LoginAnswered): _login_answered,
     (Phase.ASKED, PageRead): _page_read,
+    (Phase.ASKED, DownloadTold): _early_notice,
     (Phase.ASKED, QueryRefused): _unseen,
     (Phase.ASKED, ConnectionLost): _unseen,
     (Phase.ASKED, TimedOut): _unseen,
     (Phase.ASKED, Draining): _left,
     (Phase.BOUND, BoundRead): _bound_read,
     (Phase.BOUND, Draining): _left,
+    (Phase.NOTICE, DownloadTold): _notice,
+    (Phase.NOTICE, TimedOut): _notice,
+    (Phase.NOTICE, ConnectionLost): _files_without_session,
+    (Phase.NOTICE, Draining): _left,
     (Phase.DETAILS, DetailsFetched): _details_fetched,
     (Phase.DETAILS, DetailsFailed): _details_failed,
     (Phase.DETAILS, Draining): _left,
+    (Phase.LATE, TimedOut): _look_again,
+    (Phase.LATE, ConnectionLost): _files_without_session,
+    (Phase.LATE, Draining): _left,
 }
 """Phase and kind of input to what follows."""

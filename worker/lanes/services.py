@@ -106,4 +106,6 @@ class LaneServices:
             page=self.queries.page,
             skew=timedelta(seconds=settings.clock_skew_seconds),
             max_pages=settings.query_max_pages,
+            notice=self.queries.grace,
+            late_files=settings.files_schedule[:2],
         )

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import MOMENT, make_command, make_found, make_page
+from tests.builders import MOMENT, make_command, make_found, make_invoice, make_page
 from tests.lane_fakes import make_file
 from tests.unit.flows.submissions import issued, listed, make_submitted, subject
-from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, read, seen
+from tests.unit.flows.tables import EXAMPLES, FAILED_DATE, TIMING, Expected, read, seen
 from worker.flows.conditions import BEIJING
 from worker.flows.decisions import Decision
 from worker.flows.evidence import Found, Subject
@@ -54,13 +54,19 @@ from worker.flows.vocabulary import (
     Submit,
     TimedOut,
 )
-from worker.ports import LoginAnswered, PageShown, QueryRefused
+from worker.ports import DownloadTold, LoginAnswered, PageShown, QueryRefused
 from worker.records import LOOK_UP, CommandState
 
 P, S = Phase, CommandState
 MINUTE = timedelta(minutes=1)
 LOOKS = Looks(confirm=(MINUTE,) * 2, doubt=(MINUTE,) * 2, refusal=(MINUTE,) * 2)
-RULES = LookUpRules(page=timedelta(seconds=119), skew=timedelta(minutes=5), max_pages=9)
+RULES = LookUpRules(
+    page=timedelta(seconds=119),
+    skew=timedelta(minutes=5),
+    max_pages=9,
+    notice=timedelta(seconds=5),
+    late_files=(timedelta(seconds=2), timedelta(seconds=10)),
+)
 FOUND = listed(1)
 
 
@@ -106,15 +112,23 @@ EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
     (P.CONNECTING, Draining): LEFT,
     (P.ASKED, LoginAnswered): Expected(P.ASKED, (CountLogin,)),
     (P.ASKED, PageRead): Expected(P.BOUND, (CountLogin, ReadBound)),
+    (P.ASKED, DownloadTold): Expected(P.ASKED),
     (P.ASKED, QueryRefused): PUT_OFF,
     (P.ASKED, ConnectionLost): PUT_OFF,
     (P.ASKED, TimedOut): PUT_OFF,
     (P.ASKED, Draining): LEFT,
-    (P.BOUND, BoundRead): Expected(P.DETAILS, (FetchDetails,)),
+    (P.BOUND, BoundRead): Expected(P.NOTICE, timer=RULES.notice),
     (P.BOUND, Draining): LEFT,
-    (P.DETAILS, DetailsFetched): Expected(P.ENDED, (Settle, EndLookUp)),
+    (P.NOTICE, DownloadTold): Expected(P.DETAILS, (FetchDetails,)),
+    (P.NOTICE, TimedOut): Expected(P.DETAILS, (FetchDetails,)),
+    (P.NOTICE, ConnectionLost): Expected(P.DETAILS, (FetchDetails,)),
+    (P.NOTICE, Draining): LEFT,
+    (P.DETAILS, DetailsFetched): Expected(P.LATE, timer=RULES.late_files[0]),
     (P.DETAILS, DetailsFailed): Expected(P.ENDED, (Settle, EndLookUp)),
     (P.DETAILS, Draining): LEFT,
+    (P.LATE, TimedOut): Expected(P.DETAILS, (FetchDetails,)),
+    (P.LATE, ConnectionLost): Expected(P.DETAILS, (FetchDetails,)),
+    (P.LATE, Draining): LEFT,
 }
 
 
@@ -127,8 +141,8 @@ def test_table_and_expectation_name_the_same_pairs() -> None:
 def test_pair(phase: Phase, kind: type[Input]) -> None:
     """A pair of the table leads where the table says; any other changes nothing."""
     state = standing(phase)
-    if phase is P.DETAILS:
-        state = replace(state, told=((1, Found(FOUND)),))
+    if phase in {P.NOTICE, P.DETAILS, P.LATE}:
+        state = replace(state, told=((1, Found(FOUND)),), rounds=0 if phase is P.NOTICE else 1)
     at = situation(state)
 
     decision = decide(at, EXAMPLES[kind])
@@ -325,22 +339,82 @@ def test_nothing_is_found_where_there_may_be_more_rivals_than_were_read() -> Non
 # ---- the end -------------------------------------------------------------------------------------------
 
 
-def test_files_of_what_was_found_are_fetched_and_told() -> None:
+BEFORE_FILES: tuple[Input, ...] = (Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset()))
+DONE = DownloadTold(ok=True)
+FAILED = DownloadTold(ok=False, date=FAILED_DATE)
+NONE_READY = DetailsFetched(Details())
+FETCH = FetchDetails(files_of=(FOUND["id"],), types=FILE_TYPES)
+
+
+def ready(*types: str) -> DetailsFetched:
+    return DetailsFetched(Details(files=tuple(make_file(FOUND["id"], each) for each in types)))
+
+
+def files_told(decision: Next) -> list[str]:
+    (move,) = settlements(decision)
+    return [file["type"] for file in move.announcements[-1].data["files"]]
+
+
+@pytest.mark.parametrize("given_", [DONE, FAILED, TimedOut(), ConnectionLost("reset")], ids=lambda v: type(v).__name__)
+def test_files_of_what_was_found_are_fetched_when_their_notice_came_or_will_not_come(given_: Input) -> None:
+    decisions = run(*BEFORE_FILES, given_, ready(*FILE_TYPES))
+
+    assert (decisions[2].effects, decisions[2].timer) == ((), RULES.notice)
+    assert decisions[3].effects == (FETCH,)
+    assert files_told(decisions[4]) == list(FILE_TYPES)
+
+
+@pytest.mark.parametrize(
+    ("given_", "is_announced"),
+    [
+        ((read(make_page(FOUND)),), False),
+        ((read(make_page(FOUND, has_next=True)), DONE, read(make_page(other(2)))), False),
+        ((read(make_page(FOUND, has_next=True)), DONE, read(make_page())), True),
+    ],
+    ids=["no notice yet", "the notice of a page before the last", "an empty page has none of its own"],
+)
+def test_notice_that_has_come_already_is_not_waited_for(given_: tuple[Input, ...], is_announced: bool) -> None:
+    decisions = run(Begin(session_is_open=True), *given_, BoundRead(frozenset()))
+
+    assert (decisions[-1].effects == (FETCH,)) is is_announced
+
+
+def test_files_that_lack_are_asked_for_twice_again_and_no_more() -> None:
+    decisions = run(*BEFORE_FILES, DONE, NONE_READY, TimedOut(), ready("pdf"), TimedOut(), ready("pdf", "ofd"))
+
+    assert [decisions[place].timer for place in (4, 6)] == list(RULES.late_files)
+    assert [decisions[place].effects for place in (3, 5, 7)] == [(FETCH,)] * 3
+    assert files_told(decisions[8]) == ["pdf", "ofd"]
+
+
+def test_only_what_lacks_a_file_is_asked_for_again() -> None:
+    second = listed(2, note="2")
+    sought = (subject(1, invoice=make_invoice(remark="1")), subject(2, invoice=make_invoice(remark="2")))
+    rows = (listed(1, note="1"), second)
+
     decisions = run(
         Begin(session_is_open=True),
-        read(make_page(FOUND)),
+        read(make_page(*rows)),
         BoundRead(frozenset()),
-        DetailsFetched(Details(files=(make_file(FOUND["id"], "pdf"),))),
+        DONE,
+        ready(*FILE_TYPES),
+        TimedOut(),
+        subjects=sought,
     )
 
-    assert decisions[2].effects == (FetchDetails(files_of=(FOUND["id"],), types=FILE_TYPES),)
-    (move,) = settlements(decisions[3])
-    assert move.announcements[-1].data["files"] == [make_file(FOUND["id"], "pdf")]
+    assert decisions[-1].effects == (FetchDetails(files_of=(second["id"],), types=FILE_TYPES),)
 
 
-@pytest.mark.parametrize("given_", [DetailsFailed("503"), DetailsFetched(Details())])
-def test_number_is_told_even_where_its_files_cannot_be_had(given_: Input) -> None:
-    decisions = run(Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset()), given_)
+def test_lane_without_a_session_is_not_held_while_files_lack() -> None:
+    decisions = run(*BEFORE_FILES, DONE, NONE_READY, ConnectionLost("reset"), ready("pdf"))
+
+    assert decisions[5].effects == (FETCH,)
+    assert files_told(decisions[6]) == ["pdf"]
+
+
+@pytest.mark.parametrize("late", [(), (NONE_READY, TimedOut())], ids=["at first", "when asked again"])
+def test_number_is_told_even_where_its_files_cannot_be_had(late: tuple[Input, ...]) -> None:
+    decisions = run(*BEFORE_FILES, DONE, *late, DetailsFailed("503"))
 
     (move,) = settlements(decisions[-1])
     assert (move.invoice_number, move.announcements[-1].data["files"]) == (FOUND["countETicketNumbers"], [])
@@ -370,7 +444,7 @@ inputs: st.SearchStrategy[Input] = st.one_of(
     st.lists(st.integers(1, 4), max_size=3).map(lambda ns: read(make_page(*map(listed, ns), has_next=True))),
     st.sampled_from([BoundRead(frozenset()), BoundRead(frozenset({FOUND["countETicketNumbers"]}))]),
     st.sampled_from([Connected(), ConnectFailed("x"), ConnectionLost("x"), TimedOut(), Draining(), QueryRefused()]),
-    st.sampled_from([DetailsFetched(Details()), DetailsFailed("x")]),
+    st.sampled_from([DetailsFetched(Details()), DetailsFailed("x"), DownloadTold(ok=True)]),
     st.builds(LoginAnswered, st.booleans()),
 )
 

@@ -44,6 +44,12 @@ S = CommandState
 FOUND = make_found()
 NUMBER = FOUND["countETicketNumbers"]
 TEXT = " 2024-04-12 10:10:10 "
+FOUND_AND_ANNOUNCED: tuple[Input, ...] = (
+    Begin(session_is_open=True),
+    PageRead(make_page(FOUND)),
+    BoundRead(frozenset()),
+    DownloadTold(ok=True),
+)
 
 
 def one_page(*rows: dict[str, Any], **fields: Any) -> Driven:
@@ -306,9 +312,9 @@ def test_trap_75_files_come_over_http_whatever_the_notices_said() -> None:
 
 @pytest.mark.parametrize("given", [DetailsFailed("code 500"), DetailsFetched(Details())])
 def test_trap_80_number_is_confirmed_although_its_files_are_refused(given: Input) -> None:
-    decisions = run(Begin(session_is_open=True), PageRead(make_page(FOUND)), BoundRead(frozenset()), given)
+    decisions = run(*FOUND_AND_ANNOUNCED, given, *[TimedOut(), given] * 2)
 
-    (move,) = [effect for effect in decisions[-1].effects if isinstance(effect, Settle)]
+    (move,) = [effect for each in decisions for effect in each.effects if isinstance(effect, Settle)]
     assert move.invoice_number == NUMBER
 
 
@@ -328,7 +334,7 @@ def test_trap_84_empty_list_is_never_told_as_no_files() -> None:
 
 
 def test_trap_85_all_types_are_asked_for_by_name() -> None:
-    decisions = run(Begin(session_is_open=True), PageRead(make_page(FOUND)), BoundRead(frozenset()))
+    decisions = run(*FOUND_AND_ANNOUNCED)
 
     assert decisions[-1].effects == (FetchDetails(files_of=(FOUND["id"],), types=("pdf", "ofd", "xml")),)
     assert FILE_TYPES == ("pdf", "ofd", "xml")
@@ -378,10 +384,8 @@ def test_trap_28_total_with_tax_or_without_may_be_the_price() -> None:
 
 def test_trap_46_refusal_is_no_proof_and_what_is_listed_counts() -> None:
     decisions = run(
-        Begin(session_is_open=True),
-        PageRead(make_page(FOUND)),
-        BoundRead(frozenset()),
-        DetailsFetched(Details()),
+        *FOUND_AND_ANNOUNCED,
+        DetailsFailed("503"),
         subjects=(subject(state=S.CHECKING),),
     )
 

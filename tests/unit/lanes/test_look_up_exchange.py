@@ -11,13 +11,13 @@ from contracts.failures import FailureCode
 from tests.builders import make_command, make_data, make_found, make_invoice, make_page, make_result
 from tests.lane_fakes import After, FakeCredentials, Script, make_login_fields
 from tests.unit.flows.submissions import make_submitted
-from tests.unit.lanes.playing import LONG_LEASE, Played, later, now
+from tests.unit.lanes.playing import DONE, LONG_LEASE, Played, later, now
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.errors import LeaseLost, Transient
 from worker.flows.looks import EXPIRED
 from worker.lanes.order import read_order
 from worker.lanes.runner import LaneRunner
-from worker.ports import Disconnected, LoginAnswered, QueryRefused
+from worker.ports import Disconnected, DownloadTold, LoginAnswered, QueryRefused
 from worker.records import LOOK_UP, Command, CommandState
 
 S = CommandState
@@ -222,6 +222,60 @@ async def test_rivals_are_read_only_where_something_is_listed() -> None:
     assert played.journal.commands[1].invoice_number is None
 
 
+# ---- the files of what is found ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("notice", [DONE, DownloadTold(ok=False, date="2024-04-12 10:10:10")], ids=["done", "failed"])
+@in_virtual_time
+async def test_files_are_fetched_at_once_when_the_download_notice_comes(notice: DownloadTold) -> None:
+    played = looking(Script(pages=[[make_page(FOUND), After(3, notice)]]))
+    later(2.9, lambda: played.lay_out(1))
+
+    await played.serve(sought())
+
+    assert now() == pytest.approx(3, abs=0.5)
+    assert len(played.said("confirmed")[0]["files"]) == 3
+    assert played.acts.count("look up files") == 1
+
+
+@in_virtual_time
+async def test_notice_that_never_comes_is_not_waited_for_long() -> None:
+    played = looking(listing(FOUND))
+    played.lay_out(1)
+
+    await played.serve(sought())
+
+    assert now() == pytest.approx(5, abs=0.5)
+    assert len(played.said("confirmed")[0]["files"]) == 3
+
+
+@pytest.mark.parametrize(("ready_at", "files"), [(1, 3), (11, 3), (13, 0)])
+@in_virtual_time
+async def test_files_that_are_late_are_asked_for_again_and_the_lane_is_held_no_longer(
+    ready_at: float, files: int
+) -> None:
+    played = looking(Script(pages=[[make_page(FOUND), DONE]]))
+    later(ready_at, lambda: played.lay_out(1))
+
+    await played.serve(sought())
+
+    assert len(played.said("confirmed")[0]["files"]) == files
+    assert played.completed()["invoiceUrl"] == (played.said("confirmed")[0]["files"][0]["url"] if files else None)
+    assert now() <= 13
+
+
+@in_virtual_time
+async def test_session_that_is_lost_while_files_are_waited_for_ends_the_wait() -> None:
+    played = looking(Script(pages=[[make_page(FOUND), DONE, After(4, Disconnected("reset"))]]))
+    later(3.9, lambda: played.lay_out(1))
+
+    await played.serve(sought())
+
+    assert now() == pytest.approx(4, abs=0.5)
+    assert len(played.said("confirmed")[0]["files"]) == 3
+    assert not played.gateway.open_sessions
+
+
 # ---- what could not be seen ----------------------------------------------------------------------------
 
 
@@ -353,9 +407,11 @@ async def begun(played: Played) -> Any:
     [
         (Script(connect_seconds=30), 0),
         (Script(pages=[[]]), 0),
-        (listing(FOUND), 30),
+        (Script(pages=[[After(2, make_page(FOUND))]]), 0),
+        (Script(pages=[[make_page(FOUND), DONE]]), 30),
+        (Script(pages=[[make_page(FOUND), DONE]]), 0),
     ],
-    ids=["connecting", "asked", "details"],
+    ids=["connecting", "asked", "notice", "details", "late"],
 )
 @in_virtual_time
 async def test_look_that_is_interrupted_settles_nothing_and_stays(
