@@ -24,6 +24,7 @@ from worker.ports import Disconnected, LoginAnswered, LoginFields, QueryEvent, Q
 from worker.records import (
     ACTIVE,
     FINAL,
+    PROGRESSING,
     AccountState,
     Claim,
     Command,
@@ -207,13 +208,15 @@ class FakeLaneJournal(FakeFindings):
         number = settlement.invoice_number
         if any(c.invoice_number == number and c.key != command.key for c in self.commands.values() if number):
             raise NotResolvable("this invoice number is bound to another command")
+        is_issued_now = settlement.to is CommandState.COMPLETED and command.state is not CommandState.COMPLETED
+        is_new_search = is_issued_now and settlement.sought_at is not None
         self.commands[command.key] = replace(
             command,
             state=settlement.to,
             last_sequence=command.last_sequence + len(settlement.events),
             invoice_number=command.invoice_number or number,
             sought_at=settlement.sought_at,
-            look_ups=command.look_ups + settlement.has_looked,
+            look_ups=0 if is_new_search else command.look_ups + settlement.has_looked,
             secrets={} if settlement.to in FINAL and settlement.sought_at is None else command.secrets,
         )
         self.events.setdefault(command.key, []).extend(settlement.events)
@@ -316,7 +319,7 @@ class FakeLaneJournal(FakeFindings):
             secrets={} if is_over and step.sought_at is None else command.secrets,
             last_sequence=command.last_sequence + len(step.events),
             submitted_at=step.at if submits else command.submitted_at,
-            attempts=command.attempts if step.progress is None else 1,
+            attempts=1 if step.progress is not None and step.to in PROGRESSING else command.attempts,
             progress=None if is_over else step.progress or command.progress,
             deadline_at=step.deadline_at or command.deadline_at,
             sought_at=step.sought_at,

@@ -53,6 +53,8 @@ class CommandState(StrEnum):
 ACTIVE = frozenset({CommandState.RUNNING, CommandState.SUBMITTING, CommandState.SCANNING})
 """At most one command of a lane is in these: a unique index says so."""
 SUBMITTED = frozenset({CommandState.SUBMITTING, CommandState.SCANNING})
+PROGRESSING = frozenset({CommandState.RUNNING, CommandState.WAITING})
+"""Where a command that has made progress goes on, or will."""
 UNSETTLED = frozenset({CommandState.CHECKING, CommandState.IN_DOUBT})
 """Submitted, and left to evidence: a command that could not be told from one of these is held."""
 MAY_HAVE_INVOICE = SUBMITTED | UNSETTLED | {CommandState.COMPLETED}
@@ -145,7 +147,8 @@ class Command:
     sought_at: datetime | None = None
     """When its invoice is looked for next; None where nobody looks."""
     look_ups: int = 0
-    """How often was looked."""
+    """How often was looked. Counted anew where it is completed and its number is sought from then on: the schedule of
+    that search is whole."""
     progress: bytes | None = None
     """How far a query has come: the flow's own JSON."""
     data: bytes = b"{}"
@@ -249,7 +252,8 @@ class Step:
     due_at: datetime | None = None
     """For `waiting`: not before."""
     progress: bytes | None = None
-    """Where the command goes on after a crash; None leaves what is there. Attempts count from here anew."""
+    """Where the command goes on after a crash; None leaves what is there. Where it goes on (`PROGRESSING`), attempts
+    count from here anew."""
     deadline_at: datetime | None = None
     """A new deadline; None leaves the old one."""
     sought_at: datetime | None = None

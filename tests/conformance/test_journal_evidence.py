@@ -75,6 +75,18 @@ class TestProgress:
         assert again is not None
         assert again.attempts == 2
 
+    @pytest.mark.parametrize("state", [CommandState.CHECKING, CommandState.IN_DOUBT])
+    async def test_of_an_issue_that_is_left_to_evidence_leaves_its_attempts(
+        self, journal: Journal, state: CommandState
+    ) -> None:
+        """What it says is how the command ends if nothing is found, and then the attempts are told."""
+        claim = await begin(journal, new("a"))
+        assert await journal.record(step(claim, CommandState.WAITING))
+        assert await journal.next_command(claim.lease, NOW) is not None
+        await submit(journal, claim)
+        assert await journal.record(step(claim, state, expected=SUBMITTED, progress=b"{}"))
+        assert (await look_up(journal, "a")).attempts == 2
+
     async def test_is_gone_with_the_end(self, journal: Journal) -> None:
         claim = await begin(journal, new("q", type="invoice.query"))
         await journal.record(step(claim, CommandState.RUNNING, "page", progress=b"1"))
@@ -295,6 +307,36 @@ class TestSettlements:
         assert await journal.settle(moved)
         assert await journal.wanted("w1") == []
         assert await journal.held("w1") == [claim.lease]
+
+
+class TestCountingLooks:
+    async def test_starts_anew_where_a_doubt_is_completed_and_its_number_is_sought(self, journal: Journal) -> None:
+        claim = await put_in_doubt(journal, new("a"))
+        assert claim.command.look_ups == 0
+        looked = settlement(await look_up(journal, "a"), CommandState.IN_DOUBT, has_looked=True, sought_at=NOW)
+        assert await journal.settle(looked)
+        assert (await look_up(journal, "a")).look_ups == 1
+        late = settlement(await look_up(journal, "a"), CommandState.COMPLETED, "completed", sought_at=NOW + SECOND)
+        assert await journal.settle(late)
+        assert (await look_up(journal, "a")).look_ups == 0
+
+    async def test_goes_on_where_it_was_completed_before(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        for count in (1, 2):
+            command = await look_up(journal, "a")
+            looked = settlement(
+                command, CommandState.COMPLETED, expected=COMPLETED, has_looked=True, sought_at=NOW + SECOND
+            )
+            assert await journal.settle(looked)
+            assert (await look_up(journal, "a")).look_ups == count
+
+    async def test_stays_where_nobody_looks_any_more(self, journal: Journal) -> None:
+        await put_in_doubt(journal, new("a"))
+        found = settlement(
+            await look_up(journal, "a"), CommandState.COMPLETED, "completed", has_looked=True, invoice_number="n1"
+        )
+        assert await journal.settle(found)
+        assert (await look_up(journal, "a")).look_ups == 1
 
 
 class TestOrders:

@@ -41,7 +41,7 @@ from worker.lanes.line import Interruption, Line
 from worker.lanes.order import Access, CredentialFault
 from worker.lanes.services import LaneServices
 from worker.ports import Disconnected, FrameIgnored, QueryEvent, SessionEvent
-from worker.records import FINAL, UNSETTLED, Command, CommandState, FoundRow, Step
+from worker.records import FINAL, PROGRESSING, UNSETTLED, Command, CommandState, FoundRow, Step
 
 log = structlog.get_logger(__name__)
 
@@ -266,7 +266,7 @@ class Exchange(ABC):
                 state=record.to,
                 last_sequence=self._command.last_sequence + len(step.events),
                 submitted_at=now if record.to is CommandState.SUBMITTING else self._command.submitted_at,
-                attempts=self._command.attempts if record.progress is None else 1,
+                attempts=1 if record.progress is not None and record.to in PROGRESSING else self._command.attempts,
                 deadline_at=record.deadline_at or self._command.deadline_at,
             )
         if record.to in UNSETTLED:

@@ -90,6 +90,16 @@ async def test_refusal_counts_where_nothing_before_it_can_still_be_refused(befor
 
 
 @in_virtual_time
+async def test_its_number_is_sought_by_the_whole_schedule_however_often_it_was_looked_for_before() -> None:
+    played = issuing(LATE, RESULT, confirm=True)
+
+    await played.serve(doubtful(look_ups=5), waiting())
+
+    assert played.journal.state_of(1) is S.COMPLETED
+    assert played.journal.commands[1].look_ups == 0
+
+
+@in_virtual_time
 async def test_late_draft_is_no_invoice() -> None:
     played = issuing(replace(LATE, is_draft=True), RESULT)
 

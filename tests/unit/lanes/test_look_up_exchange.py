@@ -17,7 +17,7 @@ from worker.errors import LeaseLost, Transient
 from worker.flows.looks import EXPIRED
 from worker.lanes.order import read_order
 from worker.lanes.runner import LaneRunner
-from worker.ports import Disconnected, DownloadTold, LoginAnswered, QueryRefused
+from worker.ports import Disconnected, DownloadTold, LoginAnswered, QueryRefused, ResultRefused
 from worker.records import LOOK_UP, Command, CommandState
 
 S = CommandState
@@ -137,6 +137,17 @@ async def test_refusal_is_reported_when_two_looks_found_nothing() -> None:
     assert played.failure()["code"] == FailureCode.ISSUE_REFUSED
     assert played.journal.outcomes_of(1) == ["failed"]
     assert now() >= 60
+
+
+@pytest.mark.parametrize("answer", [ResultRefused(), Disconnected("reset")], ids=["refused", "in doubt"])
+@in_virtual_time
+async def test_end_tells_how_often_the_order_was_begun(answer: Any) -> None:
+    played = looking(Script(submissions=[[answer]]), listing())
+    order = make_command(state=S.WAITING, epoch=0, attempts=2, seller="91330701MA2M37T86L")
+
+    await played.serve(order, until=300)
+
+    assert played.failure()["attempts"] == 3
 
 
 @in_virtual_time

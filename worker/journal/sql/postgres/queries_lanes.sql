@@ -157,10 +157,11 @@ WITH moved AS (
         invoice_number = coalesce(invoice_number, $7::text),
         sought_at = $20::timestamptz,
         account = coalesce($21::text, account),
-        attempts = CASE WHEN $22::bytea IS NULL THEN attempts ELSE 1 END,
+        attempts = CASE WHEN $22::bytea IS NOT NULL AND $2::text IN ('running', 'waiting') THEN 1 ELSE attempts END,
         progress = CASE WHEN $6::boolean THEN NULL ELSE coalesce($22::bytea, progress) END,
         deadline_at = coalesce($23::timestamptz, deadline_at),
-        look_ups = look_ups + $24::integer,
+        look_ups = CASE WHEN $2::text = 'completed' AND state <> 'completed' AND $20::timestamptz IS NOT NULL THEN 0
+                        ELSE look_ups + $24::integer END,
         priority = CASE WHEN $2::text = 'waiting' AND type = 'look_up' THEN 2 ELSE priority END
     WHERE key = $1::bigint AND state = ANY ($8::text[]) AND ($9::bigint IS NULL OR epoch = $9::bigint)
       AND ($4::integer = 0 OR last_sequence < $4::integer)

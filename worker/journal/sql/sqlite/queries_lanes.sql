@@ -128,7 +128,7 @@ UPDATE command SET
     secrets = CASE WHEN :is_final AND :sought_at IS NULL THEN NULL ELSE secrets END,
     sought_at = :sought_at,
     account = coalesce(:account, account),
-    attempts = CASE WHEN :progress IS NULL THEN attempts ELSE 1 END,
+    attempts = CASE WHEN :progress IS NOT NULL AND (:to = 'running' OR :to = 'waiting') THEN 1 ELSE attempts END,
     progress = CASE WHEN :is_final THEN NULL ELSE coalesce(:progress, progress) END,
     deadline_at = coalesce(:deadline_at, deadline_at),
     priority = CASE WHEN :to = 'waiting' AND type = 'look_up' THEN 2 ELSE priority END
@@ -153,7 +153,8 @@ UPDATE command SET
     secrets = CASE WHEN :is_final AND :sought_at IS NULL THEN NULL ELSE secrets END,
     sought_at = :sought_at,
     progress = CASE WHEN :is_final THEN NULL ELSE progress END,
-    look_ups = look_ups + :has_looked,
+    look_ups = CASE WHEN :to = 'completed' AND state <> 'completed' AND :sought_at IS NOT NULL THEN 0
+                    ELSE look_ups + :has_looked END,
     invoice_number = coalesce(invoice_number, :invoice_number)
 WHERE key = :key AND last_sequence = :known_sequence AND instr(:expected, ' ' || state || ' ') > 0
   AND (:invoice_number IS NULL OR invoice_number IS NULL OR invoice_number = :invoice_number);
