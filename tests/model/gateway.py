@@ -3,12 +3,13 @@
 Replies go by `userId` alone, to its newest socket; a close that comes late may take the newest socket's place away
 (trap 10). What becomes of a submission is a plan of small acts in time. It promises what no worker could do without:
 what it issues at all it issues and lists before the worker's schedules are over, one lane's invoices in their order,
-and a refused one that was issued all the same is listed at once.
+and a refused one that was issued all the same is listed at once. And a result is not told late to a process that cannot
+know it again, while an order that differs in nothing is under way: nothing could tell whose it is (`worker/README.md`).
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -35,7 +36,6 @@ from worker.ports import (
     Submission,
 )
 
-REFUSED_LATEST: Final = 5.0
 AWAKE_SECONDS: Final = 5.0
 """Within so many seconds after it was woken a worker has closed what it holds."""
 
@@ -241,7 +241,7 @@ class ModelGateway:
 
     # ---- what becomes of a submission --------------------------------------------------------------
 
-    def _go_on(self, sent: Sent, acts: Any) -> None:
+    def _go_on(self, sent: Sent, acts: Iterator[tuple[float, str]]) -> None:
         step = next(acts, None)
         if step is None:
             sent.is_over = True
@@ -371,7 +371,8 @@ class Socket:
     async def submit(self, submission: Submission) -> None:
         self._send("submission", InDoubt)
         self._has_submitted = True
-        await self._crash_or(lambda: self._gateway.take_submission(self, submission))
+        self._gateway.take_submission(self, submission)
+        await self.process.passing()
 
     async def query(self, order: QueryOrder) -> None:
         self._send("query")
@@ -380,12 +381,6 @@ class Socket:
 
     async def retry_download(self, date: str) -> None:
         raise AssertionError("no query here asks for downloads")
-
-    async def _crash_or(self, act: Callable[[], None]) -> None:
-        """A process may crash right before it sends or right after."""
-        self.process.check_alive()
-        act()
-        self.process.check_alive()
 
     def _send(self, act: str, fault: type[InDoubt] | type[Transient] = Transient) -> None:
         self.process.check_alive()
@@ -436,7 +431,7 @@ class GatewayLink:
     async def connect(self, user_id: str) -> Socket:
         await self._process.passing()
         await asyncio.sleep(0.1)
-        self._process.check_alive()
+        await self._process.passing()
         if self._gateway.faults.is_down:
             raise Transient("the gateway refuses connections")
         socket = Socket(self._gateway, self._process, user_id)

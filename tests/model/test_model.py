@@ -1,6 +1,6 @@
 """A random walk through all that can happen to several workers at once, held to every promise after every step.
 
-The seed is printed: `--hypothesis-seed=N` walks the same way again, and a failure is made as short as it can be.
+The seed is printed: `--hypothesis-seed=N` walks the same ways again, and a failing one is made shorter.
 """
 
 import os
@@ -34,8 +34,8 @@ from worker.amqp.confirms import Verdict
 from worker.amqp.wire import Properties
 from worker.errors import NotResolvable
 
-EXAMPLES: Final = int(os.environ.get("TEST_MODEL_EXAMPLES", "250"))
-STEPS: Final = int(os.environ.get("TEST_MODEL_STEPS", "14"))
+EXAMPLES: Final = int(os.environ.get("TEST_MODEL_EXAMPLES", "240"))
+STEPS: Final = int(os.environ.get("TEST_MODEL_STEPS", "30"))
 USERS: Final = ("u1", "u2", "u3")
 QUIET_WITHIN_SECONDS: Final = 1500
 EPOCHS: Final = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 15, 58, tzinfo=UTC))
