@@ -197,7 +197,10 @@ class Settings(BaseSettings):
         30, ge=0, description="How long a lane keeps its session without work; 0 closes at once."
     )
     retry_min_seconds: Seconds = Field(1, description="First delay after a transport failure before the submission.")
-    retry_max_seconds: Seconds = Field(60, description="Longest such delay; all have full jitter.")
+    retry_max_seconds: Seconds = Field(
+        60,
+        description="Longest such delay; all have full jitter. Shortest one after a look-up that could not be made.",
+    )
     login_attempts: int = Field(
         3, ge=1, description="Logins without an answer before a command fails with gateway_timeout (count)."
     )

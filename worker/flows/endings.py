@@ -8,7 +8,7 @@ from contracts.events import IssuedInvoice, IssuedItem, Outcome
 from worker.flows.announce import Announcement, failure
 from worker.flows.evidence import Found, Nothing, Several, Subject, Verdict, total_matches
 from worker.flows.found import findings_of
-from worker.flows.looks import Absence, Looks, next_look
+from worker.flows.looks import Absence, Looks, Reading, extra_look, next_look
 from worker.flows.vocabulary import Details, Settle
 from worker.records import CommandState
 
@@ -17,17 +17,17 @@ MOST_CANDIDATES = 20
 
 
 def endings(  # noqa: PLR0913  a verdict, and all that it depends on
-    subject: Subject, verdict: Verdict, details: Details, *, looks: Looks, is_proof: bool, now: datetime
+    subject: Subject, verdict: Verdict, details: Details, *, looks: Looks, reading: Reading, now: datetime
 ) -> Iterator[Settle]:
-    """The move that this verdict means. `is_proof` says whether absence from the list proves anything."""
+    """The move that this verdict means."""
     if isinstance(verdict, Found):
         yield _found(subject, verdict.invoice, details)
     elif subject.is_issued:
         yield _unconfirmed(subject, looks, now)
     elif subject.command.state is CommandState.CHECKING:
-        yield _sought_again(subject, looks.refusal, verdict, is_proof=is_proof, now=now)
+        yield _sought_again(subject, looks.refusal, verdict, reading, now)
     else:
-        yield _sought_again(subject, looks.doubt, verdict, is_proof=is_proof, now=now)
+        yield _sought_again(subject, looks.doubt, verdict, reading, now)
 
 
 def submitted_invoice(submitted: Mapping[str, Any], number: str) -> dict[str, Any]:
@@ -85,14 +85,17 @@ def _unconfirmed(subject: Subject, looks: Looks, now: datetime) -> Settle:
 
 
 def _sought_again(
-    subject: Subject, schedule: tuple[timedelta, ...], verdict: Nothing | Several, *, is_proof: bool, now: datetime
+    subject: Subject, schedule: tuple[timedelta, ...], verdict: Nothing | Several, reading: Reading, now: datetime
 ) -> Settle:
     command = subject.command
-    sought_at = next_look(schedule, command.look_ups + 1, now)
+    look_ups = command.look_ups + 1
+    sought_at = next_look(schedule, look_ups, now)
+    if sought_at is None and reading is Reading.CUT and isinstance(verdict, Nothing):
+        sought_at = extra_look(schedule, look_ups, now)
     is_open = isinstance(verdict, Nothing) or verdict.is_contested
     if is_open and sought_at is not None:
         return Settle(command, command.state, sought_at=sought_at)
-    if isinstance(verdict, Several) or not is_proof:
+    if isinstance(verdict, Several) or reading is not Reading.WHOLE:
         return _for_a_person(subject, verdict)
     absence = Absence.read(command.progress)
     told = failure(absence.code, absence.stage, absence.message, command.attempts)

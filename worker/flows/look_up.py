@@ -14,11 +14,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from worker.flows.conditions import BEIJING
-from worker.flows.decisions import Decision, Timing, follow, retry_delay
+from worker.flows.decisions import Decision, Timing, follow
 from worker.flows.endings import endings
 from worker.flows.evidence import Found, Subject, Verdict, buyer_of, could_be, verdicts
 from worker.flows.found import identity_of, lacking_ids, trusted, with_files
-from worker.flows.looks import Looks
+from worker.flows.looks import Looks, Reading, delay_after_nothing_seen
 from worker.flows.matching import plain_code
 from worker.flows.query_progress import digest_of, is_last_page
 from worker.flows.vocabulary import (
@@ -157,7 +157,8 @@ def _begin(at: Situation, given: Begin) -> Next:
     if given.credential_fault is not None:
         return _put_off(at)
     if given.suspended_until is not None and at.now < given.suspended_until:
-        return _put_off(at, given.suspended_until - at.now)
+        # It comes back at a known time, however long something has been sought.
+        return _not_before(at, max(given.suspended_until - at.now, at.timing.retry_max))
     if given.session_is_open:
         return _ask(at, at.state)
     return Decision(replace(at.state, phase=Phase.CONNECTING), (Connect(),))
@@ -240,15 +241,17 @@ def _settle(at: Situation) -> Next:
         effect
         for subject in at.subjects
         for effect in endings(
-            subject, told[subject.command.key], details, looks=at.looks, is_proof=_is_proof(at, subject), now=at.now
+            subject, told[subject.command.key], details, looks=at.looks, reading=_reading(at, subject), now=at.now
         )
     ]
     return _end(at, *settlements, EndLookUp())
 
 
-def _is_proof(at: Situation, subject: Subject) -> bool:
-    """Whether absence from the list proves anything: it was read to its end, and is the seller's company's."""
-    return at.state.is_whole and plain_code(at.company) == plain_code(subject.command.seller or "")
+def _reading(at: Situation, subject: Subject) -> Reading:
+    """Absence proves something where the list was read to its end, and is the seller's company's."""
+    if plain_code(at.company) != plain_code(subject.command.seller or ""):
+        return Reading.ANOTHERS
+    return Reading.WHOLE if at.state.is_whole else Reading.CUT
 
 
 # ---- the files of what was found ---------------------------------------------------------------------------
@@ -306,8 +309,14 @@ def _unseen(at: Situation, _: QueryRefused | ConnectionLost | TimedOut) -> Next:
 
 
 def _put_off(at: Situation, not_before: timedelta | None = None) -> Next:
+    """The longer something has been sought, the longer until the next try."""
+    oldest = min(subject.since for subject in at.subjects)
+    delay = delay_after_nothing_seen(at.now - oldest, at.timing.retry_max)
+    return _not_before(at, max(delay, not_before or delay))
+
+
+def _not_before(at: Situation, delay: timedelta) -> Next:
     """No look was made: what is sought waits, and its schedule with it."""
-    delay = max(retry_delay(at, not_before), at.timing.retry_max)
     return _end(at, EndLookUp(at.now + delay), CloseSession())
 
 

@@ -22,6 +22,19 @@ class LookOutcome(StrEnum):
     PERSON = "person"
     BOUND = "bound"
     """What was found became another command's meanwhile."""
+    PUT_OFF = "put_off"
+    """No look was made, for any of them. Counted once per look."""
+
+
+class Reading(StrEnum):
+    """What the list that was read is worth."""
+
+    WHOLE = "whole"
+    """Absence from it is proof."""
+    CUT = "cut"
+    """Not all came that the gateway says there is; the next time it may."""
+    ANOTHERS = "anothers"
+    """It is not the seller's company's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,24 @@ NOBODY_LOOKS = Looks()
 def next_look(schedule: tuple[timedelta, ...], look_ups: int, now: datetime) -> datetime | None:
     """When to look next, after so many looks; None when the schedule is over."""
     return now + schedule[look_ups] if look_ups < len(schedule) else None
+
+
+EXTRA_LOOKS = 2
+"""After the end of the schedule, where the last list was not whole."""
+
+
+def extra_look(schedule: tuple[timedelta, ...], look_ups: int, now: datetime) -> datetime | None:
+    """When to look once more although the schedule is over, after so many looks."""
+    return now + schedule[-1] if schedule and look_ups < len(schedule) + EXTRA_LOOKS else None
+
+
+LONGEST_DELAY = timedelta(hours=1)
+
+
+def delay_after_nothing_seen(age: timedelta, shortest: timedelta) -> timedelta:
+    """When to try again a look that could not be made: what has waited for long may wait a little longer, for a login
+    that is gone or a gateway that refuses seldom comes back soon."""
+    return max(shortest, min(age / 10, LONGEST_DELAY))
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,7 @@ class LookUpExchange(Asking):
     async def _end(self, end: EndLookUp) -> None:
         journal = self._services.journal
         if end.not_before is not None:
+            self._services.hooks.looked_up(LookOutcome.PUT_OFF)
             self._log.warning("look_up_put_off", sought=len(self._subjects), until=end.not_before.isoformat())
         crashpoint("look_up.end_next")
         ended = await self._insist(

@@ -15,7 +15,16 @@ from tests.lane_fakes import make_file
 from tests.unit.flows.submissions import issued, subject
 from worker.flows.endings import MOST_CANDIDATES, endings, submitted_invoice
 from worker.flows.evidence import Found, Nothing, Several, Subject, Verdict
-from worker.flows.looks import EXPIRED, NOT_ISSUED, Absence, Looks, next_look
+from worker.flows.looks import (
+    EXPIRED,
+    NOT_ISSUED,
+    Absence,
+    Looks,
+    Reading,
+    delay_after_nothing_seen,
+    extra_look,
+    next_look,
+)
 from worker.flows.vocabulary import Details, Settle
 from worker.records import CommandState
 
@@ -42,9 +51,14 @@ VERDICTS: dict[str, Verdict] = {
 
 
 def settle(
-    sought: Subject, verdict: Verdict, *, is_proof: bool = True, details: Details | None = None, looks: Looks = LOOKS
+    sought: Subject,
+    verdict: Verdict,
+    *,
+    reading: Reading = Reading.WHOLE,
+    details: Details | None = None,
+    looks: Looks = LOOKS,
 ) -> Settle:
-    (move,) = endings(sought, verdict, details or Details(), looks=looks, is_proof=is_proof, now=NOW)
+    (move,) = endings(sought, verdict, details or Details(), looks=looks, reading=reading, now=NOW)
     assert move.command == sought.command
     return move
 
@@ -53,11 +67,11 @@ def outcomes_of(move: Settle) -> list[Outcome]:
     return [told.outcome for told in move.announcements]
 
 
-CASES = list(itertools.product(VERDICTS, (S.COMPLETED, S.IN_DOUBT, S.CHECKING), (0, 1, 2, 3, 9), (True, False)))
+CASES = list(itertools.product(VERDICTS, (S.COMPLETED, S.IN_DOUBT, S.CHECKING), (0, 1, 2, 3, 4, 9), Reading))
 
 
 def expected_of(
-    verdict: str, state: CommandState, look_ups: int, *, is_proof: bool
+    verdict: str, state: CommandState, look_ups: int, reading: Reading
 ) -> tuple[Any, Sequence[Outcome], Any]:
     """The state, the outcomes told and the next look, in the words of the design."""
     schedule = SCHEDULES[state]
@@ -69,16 +83,18 @@ def expected_of(
         return S.COMPLETED, [] if following else [Outcome.UNCONFIRMED], following
     if verdict in {"nothing", "contested"} and following:
         return state, [], following
-    if verdict == "nothing" and is_proof:
+    if verdict == "nothing" and reading is Reading.CUT and look_ups + 1 < len(schedule) + 2:
+        return state, [], NOW + schedule[-1]
+    if verdict == "nothing" and reading is Reading.WHOLE:
         return S.FAILED, [Outcome.FAILED], None
     return S.IN_DOUBT, [Outcome.IN_DOUBT], None
 
 
-@pytest.mark.parametrize(("verdict", "state", "look_ups", "is_proof"), CASES)
-def test_each_verdict_has_its_move(verdict: str, state: CommandState, look_ups: int, is_proof: bool) -> None:
-    move = settle(subject(state=state, look_ups=look_ups), VERDICTS[verdict], is_proof=is_proof)
+@pytest.mark.parametrize(("verdict", "state", "look_ups", "reading"), CASES)
+def test_each_verdict_has_its_move(verdict: str, state: CommandState, look_ups: int, reading: Reading) -> None:
+    move = settle(subject(state=state, look_ups=look_ups), VERDICTS[verdict], reading=reading)
 
-    assert (move.to, outcomes_of(move), move.sought_at) == expected_of(verdict, state, look_ups, is_proof=is_proof)
+    assert (move.to, outcomes_of(move), move.sought_at) == expected_of(verdict, state, look_ups, reading)
     assert (move.invoice_number is not None) is (verdict == "found")
     assert (move.findings is not None) is (verdict == "found")
 
@@ -138,7 +154,7 @@ def test_absence_is_told_in_the_words_of_the_doubt(progress: bytes | None, absen
 
 
 def test_absence_that_proves_nothing_is_left_to_a_person() -> None:
-    move = settle(subject(look_ups=9, state=S.CHECKING), Nothing(), is_proof=False)
+    move = settle(subject(look_ups=9, state=S.CHECKING), Nothing(), reading=Reading.CUT)
 
     said = InDoubt.model_validate(
         {"commandId": "a", "commandSource": "b", "userId": "1111", **move.announcements[0].data}
@@ -202,6 +218,26 @@ def test_next_look_follows_the_schedule_to_its_end(look_ups: int, seconds: int |
 
 def test_empty_schedule_means_that_nobody_looks() -> None:
     assert next_look((), 0, NOW) is None
+    assert extra_look((), 0, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "delay"),
+    [
+        (timedelta(0), timedelta(seconds=60)),
+        (timedelta(minutes=10), timedelta(seconds=60)),
+        (timedelta(minutes=30), timedelta(minutes=3)),
+        (timedelta(hours=10), timedelta(hours=1)),
+        (timedelta(days=9), timedelta(hours=1)),
+        (-timedelta(days=1), timedelta(seconds=60)),
+    ],
+)
+def test_what_has_been_sought_for_long_is_tried_less_often(age: timedelta, delay: timedelta) -> None:
+    assert delay_after_nothing_seen(age, timedelta(seconds=60)) == delay
+
+
+def test_shortest_delay_holds_even_where_it_is_longer_than_the_longest() -> None:
+    assert delay_after_nothing_seen(timedelta(days=9), timedelta(hours=2)) == timedelta(hours=2)
 
 
 @pytest.mark.parametrize("absence", [NOT_ISSUED, EXPIRED, REFUSED])

@@ -213,6 +213,27 @@ def test_look_that_saw_nothing_is_put_off_and_counts_for_nothing(given_: Input, 
     assert not settlements(decision)
 
 
+@pytest.mark.parametrize(
+    ("given_", "minutes"),
+    [
+        (Begin(session_is_open=False, credential_fault="gone"), 30),
+        (Begin(session_is_open=False, suspended_until=MOMENT + timedelta(hours=5, minutes=7)), 7),
+        (ConnectFailed("refused"), 30),
+        (ConnectFailed("busy", retry_after=timedelta(minutes=45)), 45),
+        (QueryRefused(), 30),
+    ],
+    ids=["no login", "suspended", "no connection", "asked to wait", "refused"],
+)
+def test_look_for_what_is_old_is_put_off_for_longer(given_: Input, minutes: int) -> None:
+    """By a tenth of its age, but where the gateway or the suspension says when."""
+    phase = {Begin: P.TAKEN, ConnectFailed: P.CONNECTING}.get(type(given_), P.ASKED)
+    now = MOMENT + timedelta(hours=5)
+
+    (decision,) = run(given_, state=LookUpState(phase), now=now, subjects=(subject(2, submitted_at=now), subject(1)))
+
+    assert EndLookUp(now + timedelta(minutes=minutes)) in decision.effects
+
+
 def test_login_that_is_refused_is_counted() -> None:
     (decision,) = run(LoginAnswered(accepted=False), state=LookUpState(P.ASKED))
 
@@ -283,6 +304,21 @@ def test_absence_is_proof_only_from_a_whole_list(pages: list[PageShown], is_whol
     assert decisions[-2].state.is_whole is is_whole
     (move,) = settlements(decisions[-1])
     assert move.to is (S.FAILED if is_whole else S.IN_DOUBT)
+
+
+@pytest.mark.parametrize(("company", "is_sought"), [("91330701MA2M37T86L", True), ("91330701MA2M37T86X", False)])
+def test_list_that_was_cut_at_the_last_look_is_read_again(company: str, is_sought: bool) -> None:
+    """But not one that is another company's: that one is no better the next time."""
+    decisions = run(
+        Begin(session_is_open=True),
+        read(make_page(other(1), total=2)),
+        BoundRead(frozenset()),
+        subjects=(subject(look_ups=1),),
+        company=company,
+    )
+
+    (move,) = settlements(decisions[-1])
+    assert (move.to, move.sought_at is not None) == (S.IN_DOUBT, is_sought)
 
 
 @pytest.mark.parametrize(("company", "is_proof"), [("91330701-ma2m37t86l", True), ("91330701MA2M37T86X", False)])

@@ -233,6 +233,18 @@ async def test_rivals_are_read_only_where_something_is_listed() -> None:
     assert played.journal.commands[1].invoice_number is None
 
 
+@in_virtual_time
+async def test_list_that_stays_cut_is_read_twice_more_before_a_person_is_asked() -> None:
+    played = looking(listing(total=1))
+
+    await played.serve(sought(sought_at=EPOCH + timedelta(seconds=30)), until=600)
+
+    assert len(played.gateway.queries) == 4
+    assert played.stage.hooks.verdicts == ["again"] * 3 + ["person"]
+    assert played.said("in_doubt")[0]["needsPerson"] is True
+    assert now() >= 30 + 3 * 120
+
+
 # ---- the files of what is found ------------------------------------------------------------------------
 
 
@@ -313,6 +325,7 @@ async def test_look_that_saw_nothing_counts_for_nothing_and_is_made_again_later(
     assert played.journal.commands[1].sought_at >= EPOCH + timedelta(seconds=59)
     assert not played.journal.outcomes_of(1)
     assert not played.gateway.open_sessions
+    assert played.stage.hooks.verdicts == ["put_off"]
 
     await played.serve(until=now() + 120)
     assert played.journal.outcomes_of(1) == ["completed", "confirmed"]
