@@ -198,6 +198,9 @@ class QueryCompleted(EventData):
     missingInvoices: int = Field(  # noqa: N815
         description="how many fewer different invoices came than the gateway's total: rows may shift between pages"
     )
+    isCut: bool = Field(  # noqa: N815
+        description="the worker's cap of pages (FAPIAO_QUERY_MAX_PAGES) ended it: pages behind it were not asked for"
+    )
     itemCount: int = Field(description="items stored")  # noqa: N815
     fileCount: int = Field(description="file addresses stored")  # noqa: N815
     missingItems: list[str] = Field(description="ids of invoices whose items could not be had")  # noqa: N815

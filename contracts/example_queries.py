@@ -136,6 +136,7 @@ _QUERY_COMPLETED: Final[Mapping[str, Any]] = {
     "pages": 1,
     "invoiceCount": 1,
     "missingInvoices": 0,
+    "isCut": False,
     "itemCount": len(ITEMS),
     "fileCount": len(FILES),
     "missingItems": [],

@@ -243,7 +243,8 @@ def _advanced(at: Situation, items: int) -> QueryProgress:
         return done
     if wish.all_pages and was.span + 1 < len(at.spans) and done.pages < at.rules.max_pages:
         return replace(done, span=was.span + 1, page=1, total_before=total or 0, last_page="")
-    return replace(done.without_dates(), stage=Stage.LATE)
+    has_more = wish.all_pages and (not is_last or was.span + 1 < len(at.spans))
+    return replace(done.without_dates(), stage=Stage.LATE, is_cut=has_more)
 
 
 def _page_events(at: Situation, told: list[dict[str, Any]], number: int, *, late: bool = False) -> list[Announcement]:
@@ -332,6 +333,7 @@ def _missing_listed(at: Situation, given: MissingListed) -> Next:
         "pages": progress.pages,
         "invoiceCount": progress.told,
         "missingInvoices": max(0, (progress.total or 0) - progress.rows) if at.wish.whole else 0,
+        "isCut": progress.is_cut,
         "itemCount": progress.items,
         "fileCount": given.files,
         "missingItems": list(progress.missing_items),

@@ -45,6 +45,8 @@ class QueryProgress:
     rows: int = 0
     """Different invoices that came, whether they fit the condition or not."""
     told: int = 0
+    is_cut: bool = False
+    """The cap of pages ended it, not the gateway."""
     items: int = 0
     missing_items: tuple[str, ...] = ()
     last_page: str = ""

@@ -54,11 +54,12 @@ def test_a_query_ends_with_counts(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_a_query_misses_comes_with_the_way_to_ask_again(capsys: pytest.CaptureFixture[str]) -> None:
     lines = told(
         capsys, "invoice.query.completed", invoiceCount=9, pages=1, itemCount=0, fileCount=0, missingInvoices=2,
-        missingItems=["1"], missingFiles=[str(number) for number in range(9)],
+        isCut=True, missingItems=["1"], missingFiles=[str(number) for number in range(9)],
         download={"ok": False, "date": "2024-04-12 10:10:10"},
     )  # fmt: skip
 
     assert lines[1:] == [
+        "the cap of pages ended it: raise FAPIAO_QUERY_MAX_PAGES, or ask for fewer days",
         "the gateway counted 2 more: rows may have shifted; query again",
         "without items: 1 (invoice.items asks again)",
         "lack files: 0, 1, 2, 3, 4 and 4 more (invoice.files asks again)",

@@ -94,6 +94,24 @@ def test_page_cap_ends_a_gateway_gone_mad() -> None:
     said = driven.run()
 
     assert (said["pages"], len(driven.asked)) == (7, 7)
+    assert said["isCut"] is True
+
+
+@pytest.mark.parametrize(("max_pages", "is_cut"), [(2, True), (3, False), (4, False)])
+def test_end_says_whether_the_cap_cut_it(max_pages: int, is_cut: bool) -> None:
+    said = Driven(listed(5, total=5), rules=replace(RULES, max_pages=max_pages)).run()
+
+    assert said["isCut"] is is_cut
+
+
+@pytest.mark.parametrize(("max_pages", "is_cut"), [(1, True), (2, False)])
+def test_days_that_were_not_asked_for_are_cut_too(max_pages: int, is_cut: bool) -> None:
+    days = make_condition(startInvoiceDate="2026-01-01", endInvoiceDate="2026-01-02")
+    rules = replace(RULES, max_pages=max_pages, span_days=1)
+
+    said = Driven(listed(1), make_question(condition=days), rules=rules).run()
+
+    assert said["isCut"] is is_cut
 
 
 def test_one_page_alone_is_asked_where_only_one_is_wanted() -> None:
@@ -104,6 +122,7 @@ def test_one_page_alone_is_asked_where_only_one_is_wanted() -> None:
 
     assert [asked.page_number for asked in driven.asked] == [2]
     assert said["missingInvoices"] == 0
+    assert said["isCut"] is False
     assert said["total"] == 9
 
 
@@ -258,6 +277,7 @@ def test_missing_items_are_named_and_bounded() -> None:
 progresses = st.builds(
     QueryProgress,
     stage=st.sampled_from(Stage),
+    is_cut=st.booleans(),
     span=st.integers(0, 9),
     page=st.integers(1, 10_000),
     total=st.none() | st.integers(0, 10**6),
