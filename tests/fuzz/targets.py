@@ -10,20 +10,26 @@ import weakref
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from contracts.envelope import dumps
+from contracts.envelope import dumps, loads
+from contracts.found import FoundInvoice, FoundItem, InvoiceFile
 from tests.unit.gateway.dialogue import LOGIN, PASSWORD, SUBMISSION, USER_ID, frame
 from tests.unit.intake.messages import RECEIVED_AT
 from tests.unit.intake.verdicts import check
-from worker.errors import Permanent
+from worker.errors import Permanent, Transient
+from worker.flows.found import file_row, found_row
+from worker.gateway import rest_codec
 from worker.gateway.credentials import CredentialDirectory
+from worker.gateway.query_session import QueryDialogue
 from worker.gateway.session import InvoiceSession
 from worker.intake.admission import Incoming
 from worker.ops.redaction import Redactor
-from worker.ports import FrameIgnored, LoginFields, QrShown, ResultShown
+from worker.ports import FrameIgnored, LoginFields, PageShown, QrShown, QueryOrder, ResultShown
 
 _CONTENT_TYPES = (None, "application/json", "application/cloudevents+json", "text/plain")
 _OUTSIDE = "the-login-outside"
+_DAYS = {"startInvoiceDate": "2024-04-01", "endInvoiceDate": "2024-04-12"}
 
 
 def admission(data: bytes) -> None:
@@ -66,6 +72,42 @@ def gateway(data: bytes) -> None:
                 assert (event.image is None) != (event.content is None)
             case FrameIgnored() if event.body is not None:
                 json.loads(event.body) if len(event.body) < 60_000 else None
+
+
+def queries(data: bytes) -> None:
+    """Frames after a question for a page, divided by line feeds: nothing is raised, what is told can be stored and
+    published, and no password is in it."""
+    dialogue = QueryDialogue(USER_ID)
+    dialogue.send_query(QueryOrder(LOGIN, {"queryType": 0, **_DAYS}, 10, 1))
+    for received in data.split(b"\n"):
+        event = dialogue.receive_text(received)
+        assert PASSWORD not in repr(event), event
+        if isinstance(event, PageShown):
+            for invoice in event.invoices:
+                FoundInvoice.model_validate(loads(dumps(invoice)))
+                found_row(invoice, 0)
+
+
+def answers(data: bytes) -> None:
+    """Bodies of the HTTP look-ups: rows that can be stored and published, or an error that repeats nothing of them."""
+    rows = _rows_or_reason(data)
+    if isinstance(rows, str):
+        assert len(data) < 32 or data.decode("latin-1") not in rows
+        return
+    for item in rest_codec.items_of(rows, "7"):
+        FoundItem.model_validate(loads(dumps(item)))
+    for file in rest_codec.files_of(rows, "https://gateway.test", ["7"], ["pdf", "ofd", "xml"]):
+        InvoiceFile.model_validate(loads(dumps(file)))
+        assert file["url"].startswith(("http://", "https://"))
+        file_row(file)
+
+
+def _rows_or_reason(body: bytes) -> list[Any] | str:
+    """The rows of an answer, or why it has none."""
+    try:
+        return rest_codec.rows_of(body, {0, 200})
+    except (Permanent, Transient) as fault:
+        return str(fault)
 
 
 def credentials(data: bytes) -> None:
@@ -112,6 +154,8 @@ def redaction(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "admission": admission,
     "gateway": gateway,
+    "queries": queries,
+    "answers": answers,
     "credentials": credentials,
     "redaction": redaction,
 }

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from contracts.envelope import loads
 from worker.flows.conditions import BEIJING, is_positive
-from worker.flows.found import identity_of
+from worker.flows.found import identity_of, number_of
 from worker.flows.matching import holds_words, plain, plain_code, prints_bank
 from worker.records import Command, CommandState
 
@@ -237,7 +237,7 @@ def _shelved(subject: Subject, by_text: Mapping[tuple[str, str], Mapping[str, In
 def _is_alike(subject: Subject, invoice: Invoice) -> bool:
     sent = subject.submitted
     return (
-        bool(invoice.get("countETicketNumbers"))
+        number_of(invoice) is not None
         and is_positive(invoice) is not False
         and _same_code(sent.get("sellerIndentification"), invoice.get("sellerIdentificationNumber"))
         and buyer_of(sent) == buyer_of(invoice)

@@ -8,14 +8,22 @@ from contracts.gateway import plain_number
 from worker.flows.vocabulary import Details
 from worker.records import FileRow, Findings, FoundRow, Stored
 
+LONGEST_NUMBER_CHARS = 64
+"""Three times as long as a number is."""
+
 Invoice = Mapping[str, Any]
 """As `contracts.found.FoundInvoice` has it."""
 
 
 def identity_of(invoice: Invoice) -> str:
     """What names the invoice: its number. The gateway's id may change at every query (trap 63)."""
+    return number_of(invoice) or f"id:{invoice['id']}"
+
+
+def number_of(invoice: Invoice) -> str | None:
+    """The invoice's number; what is longer than any number is none, and would break an index."""
     number = invoice.get("countETicketNumbers")
-    return str(number) if number else f"id:{invoice['id']}"
+    return str(number) if number and len(number) <= LONGEST_NUMBER_CHARS else None
 
 
 def found_row(invoice: Invoice, query_type: int, *, lacks_files: bool = False) -> FoundRow:
@@ -24,7 +32,7 @@ def found_row(invoice: Invoice, query_type: int, *, lacks_files: bool = False) -
     return FoundRow(
         identity=identity_of(invoice),
         invoice_id=str(invoice["id"]),
-        number=invoice.get("countETicketNumbers") or None,
+        number=number_of(invoice),
         query_type=query_type,
         invoice_date=invoice.get("invoiceDate"),
         seller_id=invoice.get("sellerIdentificationNumber") or "",
