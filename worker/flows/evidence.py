@@ -276,9 +276,10 @@ def _judge(
             return {group[0].command.key: Found(free[next(iter(names))])}
         if (in_turn := _in_turn(group, names, claims, free)) is not None:
             return in_turn
+    in_order = sorted(names)
     return {
         key: Several(
-            tuple(free[name] for name in sorted(claims.names[key])),
+            tuple(free[name] for name in in_order if name in claims.names[key]),
             is_contested=len(group) > 1 or not is_sure,
             is_but_for_total=key in claims.but_for_total,
         )
