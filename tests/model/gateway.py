@@ -130,9 +130,11 @@ class ModelGateway:
     # ---- connections -------------------------------------------------------------------------------
 
     def open(self, socket: "Socket") -> None:
-        """A new socket takes the place of the one before."""
+        """A new socket takes the place of the one before. One whose handshake was under way while its process was
+        stopped may come when somebody else has the lane, and is closed unused."""
+        is_late = self.world.now <= socket.process.woke_at + AWAKE_SECONDS
         for other in self.sockets:
-            if other.user_id == socket.user_id and self._should_be_closed(other):
+            if other.user_id == socket.user_id and not is_late and self._should_be_closed(other):
                 self.wrongs.append(f"{socket.process.name} connects {socket.user_id}, {other.process.name} has it open")
         self.sockets.add(socket)
         self._newest[socket.user_id] = socket
