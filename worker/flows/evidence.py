@@ -27,6 +27,7 @@ Invoice = Mapping[str, Any]
 """As `contracts.found.FoundInvoice` has it."""
 _CENT: Final = Decimal("0.01")
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
 
 
@@ -110,7 +111,7 @@ def verdicts(  # noqa: PLR0913  the evidence, and how far it goes
     more rivals than were given, nothing is found: an invoice that one subject alone fits could be another's."""
     free = {identity_of(each): each for each in invoices if each.get("countETicketNumbers") not in bound}
     everybody = [*subjects, *rivals]
-    claims = _claims(everybody, free, skew)
+    claims = _claims(everybody, free, skew, frozenset(rival.command.key for rival in rivals))
     told: dict[int, Verdict] = {}
     for group in _groups(everybody, claims.names):
         told |= _judge(group, claims, free, is_sure=are_all_rivals)
@@ -176,7 +177,9 @@ class _Claims:
         return frozenset[str]().union(*(self.names[each.command.key] for each in group))
 
 
-def _claims(subjects: Sequence[Subject], free: Mapping[str, Invoice], skew: timedelta) -> _Claims:
+def _claims(
+    subjects: Sequence[Subject], free: Mapping[str, Invoice], skew: timedelta, rivals: Collection[int]
+) -> _Claims:
     """Compared once for all submissions that compare alike: a seller may have thousands of invoices for a buyer called
     个人, and the worker's other lanes wait meanwhile."""
     by_text: dict[tuple[str, str], dict[str, Invoice]] = {}
@@ -188,11 +191,11 @@ def _claims(subjects: Sequence[Subject], free: Mapping[str, Invoice], skew: time
         alike = _comparable(subject)
         if alike not in shelves:
             shelves[alike] = _shelved(subject, by_text)
-        by_total, rest = shelves[alike]
-        earliest = subject.since - skew
-        names[subject.command.key] = by_total.since(earliest)
-        if not names[subject.command.key]:
-            others[subject.command.key] = rest.since(earliest)
+        by_total, rest = (shelf.since(subject.since - skew) for shelf in shelves[alike])
+        key = subject.command.key
+        if key in rivals:
+            by_total, rest = (_before_its_end(subject, some, free, skew) for some in (by_total, rest))
+        names[key], others[key] = by_total, rest
     fully = frozenset[str]().union(*names.values())
     doubtful = set()
     for subject in subjects:
@@ -204,6 +207,17 @@ def _claims(subjects: Sequence[Subject], free: Mapping[str, Invoice], skew: time
             names[key] = claimed
             doubtful.add(key)
     return _Claims(names, frozenset(doubtful))
+
+
+def _before_its_end(
+    rival: Subject, names: frozenset[str], free: Mapping[str, Invoice], skew: timedelta
+) -> frozenset[str]:
+    """The gateway tells of an invoice that there is: one that was issued later is not this rival's. So an order of
+    yesterday, whose number nobody looks for, is in no later order's way."""
+    ended_at = rival.command.settled_at
+    if not rival.is_issued or ended_at is None:
+        return names
+    return frozenset(name for name in names if _earliest(free[name]) <= ended_at + skew)
 
 
 def _comparable(subject: Subject) -> Any:
@@ -352,6 +366,12 @@ def _remark_fits(sent: Mapping[str, Any], invoice: Invoice) -> bool:
     if not theirs or ours == theirs:
         return True
     return prints_bank(sent) and holds_words(theirs, ours)
+
+
+def _earliest(invoice: Invoice) -> datetime:
+    """When it was issued at the earliest: a date without a time of day is its day's first moment."""
+    dated: datetime | None = invoice.get("invoiceDate")
+    return _EVER if dated is None else dated
 
 
 def _latest(invoice: Invoice) -> datetime:

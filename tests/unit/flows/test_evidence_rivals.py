@@ -1,14 +1,15 @@
 """Submissions that nobody asks about here, and whose invoices may be listed all the same."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import MOMENT, make_invoice
+from tests.builders import MOMENT, make_found, make_invoice
 from tests.unit.flows.submissions import SKEW, found_of, issued, judge, listed, subject
+from worker.flows.conditions import BEIJING
 from worker.flows.evidence import Found, Nothing, Several, Texts, could_be
 from worker.records import CommandState
 
@@ -54,6 +55,29 @@ def test_invoice_of_an_older_order_of_the_lane_that_nobody_confirms_is_not_the_d
     assert judge([doubt], [listed(1)], rivals=[first]) == {2: Nothing()}
     both = [listed(1), listed(2, at=MOMENT + MINUTE)]
     assert judge([doubt], both, rivals=[first]) == {2: Found(both[1])}
+
+
+@pytest.mark.parametrize(
+    ("state", "ended_at", "issued_at", "is_found"),
+    [
+        (S.COMPLETED, MOMENT, MOMENT + SKEW, False),
+        (S.COMPLETED, MOMENT, MOMENT + SKEW + timedelta(seconds=1), True),
+        (S.COMPLETED, MOMENT, datetime(2026, 1, 2, tzinfo=BEIJING), True),
+        (S.COMPLETED, MOMENT + timedelta(hours=17), datetime(2026, 1, 2, tzinfo=BEIJING), False),
+        (S.COMPLETED, MOMENT, None, False),
+        (S.IN_DOUBT, None, MOMENT + timedelta(hours=1), False),
+    ],
+    ids=["at its end", "after its end", "the day after", "the same day", "who knows when", "it has no end"],
+)
+def test_invoice_that_was_issued_after_a_rivals_end_is_not_the_rivals(
+    state: CommandState, ended_at: datetime | None, issued_at: datetime | None, is_found: bool
+) -> None:
+    rival = subject(2, state=state, settled_at=ended_at, **ELSEWHERE)
+    row = make_found(1, invoiceDate=issued_at)
+
+    told = judge([subject(1)], [row], rivals=[rival])
+
+    assert told == {1: Found(row) if is_found else Several((row,), is_contested=True)}
 
 
 def test_order_tells_nothing_of_submissions_of_two_lanes() -> None:
