@@ -89,6 +89,15 @@ class Road:
         if self._channel is not None:
             self._slow.append((asyncio.get_running_loop().time() + seconds, self._channel, batch))
 
+    async def heed(self, batch: Batch) -> None:
+        """Leave a channel that refused something for another one, unless something is still in flight on it.
+
+        A node of RabbitMQ keeps for each channel whom it takes for a quorum queue's leader. A channel that first met
+        the queue while that one's node was down is refused until it is back, although another node leads by now."""
+        in_flight = {id(channel) for _, channel, slow in self._slow if not slow.is_settled}
+        if Verdict.REFUSED in batch.verdicts and id(self._channel) not in in_flight:
+            await self.close()
+
     async def expire_slow(self) -> None:
         """Give up channels whose verdicts are overdue, for a message must not be in flight on one twice. While the
         broker takes nothing, its silence means nothing."""
@@ -204,6 +213,7 @@ class Publisher:
         if not batch.is_settled:
             batch.report_late(lambda index, verdict: self._late.__setitem__(rows[index].seq, verdict))
             road.await_late(batch, self._confirm_timeout_seconds - patience_seconds)
+        await road.heed(batch)
         judged = zip(rows, batch.verdicts, strict=True)
         return {row.seq: self._judge(row, verdict, batch, len(rows) == 1) for row, verdict in judged}
 
@@ -250,6 +260,6 @@ class Publisher:
         if road is None or await road.link.is_blocked():
             return [Verdict.LOST] * len(messages), None
         batch = await road.send(messages, self._confirm_timeout_seconds)
-        if not batch.is_settled:
+        if not batch.is_settled or Verdict.REFUSED in batch.verdicts:
             await road.close()
         return batch.verdicts, batch.ended_by

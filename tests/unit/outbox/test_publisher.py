@@ -32,6 +32,8 @@ class FakeBroker:
 
     closes: dict[str, BaseException] = field(default_factory=dict)
     """These end the channel that they are sent on."""
+    refuses: set[str] = field(default_factory=set)
+    """These are answered with a nack."""
     silent: set[str] = field(default_factory=set)
     """These are never confirmed."""
     drops: set[str] = field(default_factory=set)
@@ -93,7 +95,9 @@ class FakeChannel:
                 self.is_open = False
                 batch.lose(ending)
                 return batch
-            if key not in self._broker.silent:
+            if key in self._broker.refuses:
+                batch.settle(index, Verdict.REFUSED)
+            elif key not in self._broker.silent:
                 batch.settle(index, Verdict.CONFIRMED)
         return batch
 
@@ -196,6 +200,38 @@ async def test_a_missing_permission_is_nobodys_fault() -> None:
     broker = FakeBroker(closes={"a": ChannelAccessRefused("403")})
     async with publishing(broker) as publisher:
         assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.REFUSED}
+
+
+@in_virtual_time
+async def test_a_channel_that_refuses_is_left_for_another_one() -> None:
+    """It may take a node that is down for the leader of a quorum queue as long as it lives."""
+    broker = FakeBroker(refuses={"a"})
+    async with publishing(broker) as publisher:
+        assert await publisher.publish(rows_to("a", "b"), 2) == {0: Verdict.REFUSED, 1: Verdict.CONFIRMED}
+        broker.refuses.clear()
+        assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.CONFIRMED}
+    assert [channel.is_open for channel in broker.channels] == [False, True]
+
+
+@in_virtual_time
+async def test_a_channel_that_refuses_is_kept_while_something_is_in_flight_on_it() -> None:
+    """To leave it would lose that, and send it twice."""
+    broker = FakeBroker(refuses={"a"}, silent={"b"})
+    async with publishing(broker) as publisher:
+        assert await publisher.publish(rows_to("a", "b"), 2) == {0: Verdict.REFUSED, 1: Verdict.PENDING}
+        assert await publisher.take_late() == {}
+        assert [channel.is_open for channel in broker.channels] == [True]
+
+
+@in_virtual_time
+async def test_dead_letters_leave_a_channel_that_refuses_too() -> None:
+    broker = FakeBroker(refuses={"x"})
+    letter = Outgoing("dead", "x", b"", Properties(message_id="1"))
+    async with publishing(broker) as publisher:
+        assert await publisher.publish_dead([letter]) == [Verdict.REFUSED]
+        broker.refuses.clear()
+        assert await publisher.publish_dead([letter]) == [Verdict.CONFIRMED]
+    assert len(broker.channels) == 2
 
 
 @in_virtual_time
