@@ -115,14 +115,15 @@ def _order_wrongs(system: System, events: dict[int, list[Any]]) -> list[str]:
 
 
 def unfinished(system: System) -> list[str]:
-    """What is still under way."""
+    """What is still under way, but for what waits for a person."""
     rows = system.journal.rows(
         "SELECT * FROM command WHERE state NOT IN ('completed', 'failed', 'rejected') OR sought_at IS NOT NULL"
     )
+    for_a_person = {row["key"] for row in rows if row["state"] == "in_doubt" and row["sought_at"] is None}
     under_way = [
         f"{row['id']} is {row['state']}"
         for row in rows
-        if not (row["state"] == "in_doubt" and row["sought_at"] is None)
+        if row["key"] not in for_a_person and row["follows"] not in for_a_person
     ]
     if not system.queue.is_empty:
         under_way.append("messages are in the queue")
