@@ -169,8 +169,10 @@ def _connected(at: Situation, _: Connected) -> Next:
 
 
 def _ask(at: Situation, state: LookUpState) -> Next:
-    """From the day before the first submission to today: nobody says whose midnight counts (trap 60)."""
-    asked = AskPage(_first_day(at), at.now.astimezone(BEIJING).date(), state.page)
+    """From the day before the first submission to today, by whichever clock is ahead: nobody says whose midnight counts
+    (trap 60)."""
+    last = (at.now + at.rules.skew).astimezone(BEIJING).date()
+    asked = AskPage(_first_day(at), last, state.page)
     return Decision(replace(state, phase=Phase.ASKED), (asked,), at.rules.page)
 
 

@@ -1,0 +1,198 @@
+"""Commands from their arrival to their end, and the moves between."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from worker.records.events import Event, Route
+from worker.records.found import Findings
+from worker.records.states import CommandState
+
+LOOK_UP = "look_up"
+
+
+"""The type of the journal's own commands: look at the gateway for what is sought on a lane with one account. Nobody
+publishes one, nobody hears of one, and the row is gone when it is done."""
+
+
+OWN_LANE_MARK = "\x1f"
+
+
+"""Begins the name of a lane that one command has for itself, for it needs no session. No `userId` may hold it."""
+
+
+def own_lane(source: str, command_id: str) -> str:
+    """The lane of a command that needs no session: it waits for nobody, and the lane is forgotten with its end."""
+    return f"{OWN_LANE_MARK}{source}{OWN_LANE_MARK}{command_id}"
+
+
+def _user_of(lane: str | None) -> str | None:
+    """A lane of a command's own is nobody's."""
+    return None if lane is None or lane.startswith(OWN_LANE_MARK) else lane
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommand:
+    """What admission made of a message: a command to run, or a rejected one that only answers."""
+
+    source: str
+    id: str
+    type: str
+    content_hash: str
+    """SHA-256 in hex of the canonical data without its secrets."""
+    route: Route
+    received_at: datetime
+    state: CommandState = CommandState.WAITING
+    lane: str | None = None
+    seller: str | None = None
+    order_no: str | None = None
+    fingerprint: str | None = None
+    """SHA-256 in hex of what the gateway's reply could be told apart by: buyer, seller, items, remark."""
+    deadline_at: datetime | None = None
+    data: bytes = b"{}"
+    """The command's data in the vendor's words, defaults filled in, secrets taken out."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """JSON Pointer to secret. Encrypted by the journal, erased when the command ends."""
+    warnings: bytes = b"[]"
+    events: tuple[Event, ...] = ()
+    """For a rejected command: its one final event."""
+
+    @property
+    def user_id(self) -> str | None:
+        """The gateway's user, where the command has one."""
+        return _user_of(self.lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A journaled command."""
+
+    key: int
+    """The journal's own number: oldest first."""
+    source: str
+    id: str
+    type: str
+    state: CommandState
+    route: Route
+    received_at: datetime
+    lane: str | None
+    epoch: int
+    """The lane's epoch under which it runs or last ran; fences every write."""
+    attempts: int
+    """How often it was begun."""
+    last_sequence: int
+    deadline_at: datetime | None = None
+    submitted_at: datetime | None = None
+    settled_at: datetime | None = None
+    seller: str | None = None
+    order_no: str | None = None
+    fingerprint: str | None = None
+    follows: int | None = None
+    """The key of the command that had its `orderNo` first."""
+    invoice_number: str | None = None
+    account: str | None = None
+    """A digest of the tax-bureau account that submitted it."""
+    sought_at: datetime | None = None
+    """When its invoice is looked for next; None where nobody looks."""
+    look_ups: int = 0
+    """How often was looked. Counted anew where it is completed and its number is sought from then on: the schedule of
+    that search is whole."""
+    progress: bytes | None = None
+    """How far a query has come: the flow's own JSON."""
+    data: bytes = b"{}"
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    warnings: bytes = b"[]"
+
+    @property
+    def user_id(self) -> str | None:
+        """The gateway's user, where the command has one."""
+        return _user_of(self.lane)
+
+
+class Admission(StrEnum):
+    """What became of one message of a batch that was journaled."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REPEATED = "repeated"
+    """Same `(source, id)`, same content: its final event, if any, was queued for the repeat's reply_to."""
+    REUSED = "reused"
+    """Same `(source, id)`, other content: nothing was written; answer `id_reused`."""
+    FOLLOWING = "following"
+    BUSY = "busy"
+    """The tenant is over its limit: nothing was written; answer `busy`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLease:
+    """A worker's right to one lane; `epoch` grows at every claim and fences writes of an earlier holder."""
+
+    lane: str
+    worker: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lane just leased, with the command to run: a waiting one (now running), or one that an earlier holder
+    left `running`, `submitting` or `scanning`, as it stands."""
+
+    lease: LaneLease
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One durable move of a command: its new state and the events that tell of it, in one transaction."""
+
+    command: Command
+    lease: LaneLease
+    expected: frozenset[CommandState]
+    """The states it may be in; anything else, or another epoch, and nothing is written."""
+    to: CommandState
+    at: datetime
+    events: tuple[Event, ...] = ()
+    due_at: datetime | None = None
+    """For `waiting`: not before."""
+    progress: bytes | None = None
+    """Where the command goes on after a crash; None leaves what is there. Where it goes on (`PROGRESSING`), attempts
+    count from here anew."""
+    deadline_at: datetime | None = None
+    """A new deadline; None leaves the old one."""
+    sought_at: datetime | None = None
+    """When to look for its invoice; None: nobody looks. Where it is set, even an end keeps the secrets: the look-up
+    needs the login."""
+    account: str | None = None
+    """The account that submitted it; None leaves what is there."""
+    findings: Findings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A move made without a lane: by a person, by a deadline, by the first command of the same order, by evidence.
+
+    Done only where the command still stands as it was read: in an expected state, and with no event more.
+    """
+
+    command: Command
+    expected: frozenset[CommandState]
+    to: CommandState
+    at: datetime
+    events: tuple[Event, ...] = ()
+    invoice_number: str | None = None
+    """Bound to this command for ever; refused if another command has it."""
+    sought_at: datetime | None = None
+    """As in `Step`."""
+    has_looked: bool = False
+    """Counts a look-up."""
+    findings: Findings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A command that follows one that has just ended, with the event it ended by."""
+
+    follower: Command
+    first: Command
+    final: Event

@@ -1,0 +1,74 @@
+"""What an operator asks the journal about, and what it answers about itself."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """Logins refused in a row, and until when the account rests."""
+
+    refusals: int = 0
+    suspended_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resealing:
+    """What a rotation of the journal's keys came to."""
+
+    count: int
+    """Commands whose secrets were sealed anew."""
+    key_id: str
+    """The key that seals now, as eight hex digits that tell nothing of it."""
+    is_complete: bool
+    """Whether nothing is left that another key sealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """How much the journal holds, and how much more its disk takes (None where that is not ours to see)."""
+
+    used_bytes: int
+    free_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What an operator asks first. Counts above 10,000 are cut there."""
+
+    waiting: int
+    oldest_waiting_at: datetime | None
+    in_doubt: int
+    held: int
+    outbox: int
+    oldest_outbox_at: datetime | None
+    undeliverable: int
+    suspended_accounts: int
+    overdue: int = 0
+    """Past their deadline and not failed yet: housekeeping does that in a moment, unless it cannot."""
+    oldest_submitted_at: datetime | None = None
+    """Of those whose exchange is still going on."""
+    oldest_in_doubt_at: datetime | None = None
+    """When the one in doubt for longest was submitted."""
+    needs_person: int = 0
+    """In doubt, and nothing will look them up: only `fapiao-worker resolve` ends them."""
+    outbox_due_at: datetime | None = None
+    """Since when the first copy in its row could go and has not gone; copies that were put off do not count."""
+    sought: int = 0
+    """Commands whose invoice is being looked for."""
+    unconfirmed: int = 0
+    """Issued, and no look-up found the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was forgotten, or would be."""
+
+    commands: int = 0
+    """Whole commands; an issue keeps its identity, its end and its invoice's number for ever."""
+    payloads: int = 0
+    """Issues whose data and earlier events went."""
+    invoices: int = 0
+    items: int = 0
+    files: int = 0
+    strays: int = 0
