@@ -23,6 +23,7 @@ import aio_pika
 import httpx
 from aio_pika.abc import AbstractChannel, AbstractRobustConnection
 
+from contracts.commands import CommandType
 from worker.clock import SystemClock
 from worker.journal import open_journal
 from worker.ports import Journal
@@ -274,7 +275,8 @@ class Stack:
         }
         message = aio_pika.Message(body, **given | properties)
         exchange = await self.channel.get_exchange(f"{self.prefix}.commands", ensure=False)
-        await exchange.publish(message, routing_key=(given | properties)["type"])
+        is_known = message.type in set(CommandType)
+        await exchange.publish(message, routing_key=str(message.type) if is_known else "invoice.issue")
 
     @staticmethod
     def new_id() -> str:
