@@ -164,7 +164,8 @@ def limited(pid: int, journal: Path) -> Iterator[None]:
 async def test_a_full_disk_under_sqlite_loses_nothing(
     amqp_url: str, amqp_prefix: str, small_disk: Path | None, tmp_path: Path
 ) -> None:
-    """A small disk is filled and emptied again. Who may not mount one forbids the worker's files to grow."""
+    """A small disk is filled and emptied again. Who may not mount one forbids the worker's files to grow. The
+    watch that stops the intake before it comes to that is off."""
     journal = (small_disk or tmp_path) / "journal.db"
 
     async def strike(fleet: Fleet) -> None:
@@ -172,7 +173,7 @@ async def test_a_full_disk_under_sqlite_loses_nothing(
         with filled(small_disk) if small_disk is not None else limited(fleet.pids[0], journal):
             await asyncio.sleep(6)
 
-    url = f"sqlite:///{journal}"
-    async with ChaosStack(amqp_url, amqp_prefix, url, tmp_path, GATEWAY, SETTINGS, WatchedSandbox) as stack:
+    url, settings = f"sqlite:///{journal}", SETTINGS | {"FAPIAO_DISK_FREE_MIN_BYTES": "0"}
+    async with ChaosStack(amqp_url, amqp_prefix, url, tmp_path, GATEWAY, settings, WatchedSandbox) as stack:
         await lives_through(stack, "disk full", strike, replicas=1)
         assert "journal_unavailable" in stack.workers[0].log()
