@@ -26,7 +26,9 @@ async def begin(link: Link, queue: str, room: Room, arrived: list[Delivery]) -> 
         room.take(len(delivery.body))
         arrived.append(delivery)
 
-    return await Consumption.begin(link, [queue], 200, receive, room)
+    consumption = await Consumption.open(link, 200, receive, room)
+    await consumption.consume([queue])
+    return consumption
 
 
 async def test_no_more_is_read_than_there_is_room_for(amqp_url: str, reply_queue: str) -> None:

@@ -5,7 +5,7 @@ that the fewest acknowledgements are sent that cover just what was done. Does no
 """
 
 import bisect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,7 +37,7 @@ class Acknowledging(Protocol):
     @property
     def is_consuming(self) -> bool: ...
 
-    async def consume(self, queues: Iterable[str]) -> None: ...
+    async def consume(self, queues: Collection[str]) -> None: ...
 
     async def acknowledge(self, tags: Iterable[int]) -> None: ...
 
@@ -85,24 +85,26 @@ class Consumption:
         self._on_delivery = on_delivery
         self._book = AcknowledgementBook()
         self._consumer_tags: list[str] = []
+        self._wanted = 1
         link.watch(channel.closing, "the consuming channel ended")
         channel.on_consumer_cancel_callbacks.add(lambda _: link.fail("the broker cancelled the consumer"))
 
     @classmethod
-    async def begin(
-        cls, link: Link, queues: Iterable[str], prefetch: int, on_delivery: Callable[[Delivery], None], room: Room
+    async def open(
+        cls, link: Link, prefetch: int, on_delivery: Callable[[Delivery], None], room: Room
     ) -> "Consumption":
-        """Open a channel and consume; `prefetch` deliveries at most are open per queue, and nothing is read while
-        `room` is full. `on_delivery` must be quick. Raises `BrokerLost`."""
+        """Open a channel; `prefetch` deliveries at most will be open per queue, and nothing is read while `room` is
+        full. `on_delivery` must be quick. Consumes nothing yet: deliveries come before the broker has answered for the
+        last queue, and whoever takes them must be able to acknowledge them. Raises `BrokerLost`."""
         channel = await link.open_channel(confirms=False)
         read_as_there_is_room(channel, room)
         consumption = cls(link, channel, on_delivery)
         await ask(channel.basic_qos(prefetch_count=prefetch))
-        await consumption.consume(queues)
         return consumption
 
-    async def consume(self, queues: Iterable[str]) -> None:
+    async def consume(self, queues: Collection[str]) -> None:
         """Start a consumer for each queue. Raises `BrokerLost`."""
+        self._wanted = len(queues)
         for queue in queues:
             answer = await ask(self._channel.basic_consume(queue, self._receive))
             self._consumer_tags.append(answer.consumer_tag or "")
@@ -124,8 +126,8 @@ class Consumption:
 
     @property
     def is_consuming(self) -> bool:
-        """Whether the broker may still send deliveries."""
-        return bool(self._consumer_tags) and not self._channel.is_closed
+        """Whether the broker sends what comes to any of the queues."""
+        return len(self._consumer_tags) >= self._wanted and not self._channel.is_closed
 
     @property
     def open_deliveries(self) -> int:

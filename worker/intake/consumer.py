@@ -182,9 +182,10 @@ class Consumer:
         while self._buffer:  # of an epoch that is over: they come again
             self._let_go(self._buffer.popleft())
         try:
-            self._consumption = await Consumption.begin(
-                link, self._topology.command_queues, self._prefetch, self.receive, self._room
-            )
+            # Known before it consumes: a delivery that is journaled meanwhile must find whom to acknowledge it to.
+            consumption = await Consumption.open(link, self._prefetch, self.receive, self._room)
+            self._consumption = consumption
+            await consumption.consume(self._topology.command_queues)
             await link.lost()
         finally:
             self._consumption = None
