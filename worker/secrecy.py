@@ -13,6 +13,7 @@ from typing import Final
 SHORTEST: Final = 6
 """Shorter texts are not looked for: they would be found in words that are nobody's password."""
 _HEAD: Final = 4
+_FEW_HEADS: Final = 64
 
 _held: Counter[str] = Counter()
 _by_head: dict[str, set[str]] = {}
@@ -31,7 +32,8 @@ def guard(holder: object, secrets: Iterable[str]) -> None:
 
 def found_in(text: str) -> list[str]:
     """The known secrets that this text holds, longest first."""
-    if not _by_head:
+    # Nearly every text holds none: told by the interpreter's own search, while there are few heads to search for.
+    if len(_by_head) <= _FEW_HEADS and not any(head in text for head in _by_head):
         return []
     found = {
         secret

@@ -6,34 +6,47 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any
 
 _CLASSIFICATION = re.compile(r"^\*[^*]+\* ?")
 
 
+class Closeness(StrEnum):
+    """How a reply relates to a submission."""
+
+    OTHER = "other"
+    """Something in it contradicts, or too little confirms."""
+    FITS = "fits"
+    UNMISTAKABLE = "unmistakable"
+    """It echoes all by which submissions are told apart: no other can be meant, unless it could not have been told from
+    this one before either."""
+
+
 def fits(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
-    """True if nothing in the reply contradicts the submission and enough of it confirms it.
+    """True if nothing in the reply contradicts the submission and enough of it confirms it; see `closeness`."""
+    return closeness(submitted, reply) is not Closeness.OTHER
+
+
+def closeness(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> Closeness:
+    """Compare them, once for all that may be asked.
 
     Enough is the buyer's name together with the items or the seller's tax id: a reply that echoes less could be
     anybody's. A member that the reply leaves out or sends empty neither confirms nor contradicts; but an empty remark
     contradicts one that is not.
     """
-    same_buyer, same_items, same_seller, *others = _claims(submitted, reply)
-    claims = (same_buyer, same_items, same_seller, *others)
-    return False not in claims and same_buyer is True and True in {same_items, same_seller}
-
-
-def is_unmistakable(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
-    """Whether the reply echoes all by which submissions are told apart: then no other can be meant, unless it could
-    not have been told from this one before either."""
-    same_buyer, same_items, same_seller, same_code, _, same_remark = _claims(submitted, reply)
+    same_buyer, same_items, same_seller, same_code, same_name, same_remark = _claims(submitted, reply)
+    claims = (same_buyer, same_items, same_seller, same_code, same_name, same_remark)
+    if False in claims or same_buyer is not True or True not in {same_items, same_seller}:
+        return Closeness.OTHER
     has_no_code = not submitted.get("buyerIndentification") and not reply.get("buyerIndentification")
     has_no_remark = not submitted.get("remark") and not reply.get("remark")
-    return (
-        same_buyer is same_items is same_seller is True
+    tells_all = (
+        same_items is same_seller is True
         and (same_code is True or has_no_code)
         and (same_remark is True or has_no_remark)
     )
+    return Closeness.UNMISTAKABLE if tells_all else Closeness.FITS
 
 
 def _claims(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> tuple[bool | None, ...]:

@@ -13,7 +13,7 @@ from typing_extensions import override
 from worker.crashpoints import crashpoint
 from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Transient
 from worker.flows import issue
-from worker.flows.matching import fits, is_unmistakable
+from worker.flows.matching import Closeness, closeness
 from worker.flows.vocabulary import (
     ConnectionLost,
     Effect,
@@ -78,11 +78,12 @@ class IssueExchange(Exchange):
     @override
     async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
         if isinstance(event, ResultShown):
-            stray = await self._stray(event)
+            close = closeness(self._ready_order().invoice, event.invoice)
+            stray = await self._stray(event, close)
             if stray is not None:
                 await self._perform_one(KeepStray(stray, {**event.invoice, "invoiceUrl": event.invoice_url}))
                 return None
-            if not fits(self._ready_order().invoice, event.invoice) and await self._late.settle(event):
+            if close is Closeness.OTHER and await self._late.settle(event):
                 return None
             return event
         if isinstance(event, ResultRefused | QrRefused) and await self._insist(self._late.lack_an_answer):
@@ -91,16 +92,14 @@ class IssueExchange(Exchange):
             return None
         return event  # type: ignore[return-value]  # the flow knows every event of an issue session
 
-    async def _stray(self, shown: ResultShown) -> str | None:
+    async def _stray(self, shown: ResultShown, close: Closeness) -> str | None:
         """Why a result settles nothing at all, if so."""
         if self._services.addresses.is_repeat(*self._settlement(shown.invoice_url)):
             return "repeated"
-        invoice = self._ready_order().invoice
-        is_ours = fits(invoice, shown.invoice)
-        if is_ours and is_unmistakable(invoice, shown.invoice):
+        if close is Closeness.UNMISTAKABLE:
             return None
         others = await self._insist(lambda: self._late.meant(shown))
-        return "fits_several" if len(others) + is_ours > 1 else None
+        return "fits_several" if len(others) + (close is Closeness.FITS) > 1 else None
 
     # ---- acts ----------------------------------------------------------------------------------------
 
