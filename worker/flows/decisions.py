@@ -70,12 +70,11 @@ class At(Protocol[S_co]):
     def chance(self) -> float: ...
 
 
-def follow(
-    transitions: Mapping[tuple[Any, type[Input]], Callable[[Any, Any], Decision[S]]],
-    phase: object,
-    at: At[S],
-    given: Input,
-) -> Decision[S]:
+Table = Mapping[tuple[Any, type[Input]], Callable[[Any, Any], Decision[S]]]
+"""Phase and kind of input to what follows."""
+
+
+def follow(transitions: Table[S], phase: object, at: At[S], given: Input) -> Decision[S]:
     """What the table has for this pair; a pair that is not in it changes nothing."""
     transition = transitions.get((phase, type(given)))
     return Decision(at.state) if transition is None else transition(at, given)

@@ -4,7 +4,7 @@ Guarantees that what is not ready is asked for again by the schedule, and then n
 never taken for "there is none" (trap 84). Pure. A pair that is not in `TRANSITIONS` changes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,7 +15,7 @@ from contracts.envelope import dumps, loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import Announcement
-from worker.flows.decisions import Decision, Timing, again, end, fail, follow, obstacle, put_back
+from worker.flows.decisions import Decision, Table, Timing, again, end, fail, follow, obstacle, put_back
 from worker.flows.found import findings_of, lacking_ids
 from worker.flows.vocabulary import (
     Begin,
@@ -153,9 +153,7 @@ def _failed(at: Situation, given: DetailsFailed) -> Next:
     return again(at, FailureCode.HTTP_ERROR, Stage.DETAILS, given.message, given.retry_after)
 
 
-Transition = Callable[[Situation, Any], Next]
-
-TRANSITIONS: dict[tuple[Phase, type[Input]], Transition] = {
+TRANSITIONS: Table[DetailsState] = {
     (Phase.TAKEN, Begin): _begin,
     (Phase.TAKEN, Draining): put_back,
     (Phase.ASKED, DetailsFetched): _fetched,

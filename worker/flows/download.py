@@ -4,16 +4,14 @@ Guarantees that the text goes out as it came (trap 73), one request at a time an
 pair that is not in `TRANSITIONS` changes nothing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import Announcement
-from worker.flows.decisions import Decision, Timing, again, connect_failed, end, fail, follow, obstacle, put_back
+from worker.flows.decisions import Decision, Table, Timing, again, connect_failed, end, fail, follow, obstacle, put_back
 from worker.flows.query_state import QueryRules
 from worker.flows.vocabulary import (
     Begin,
@@ -119,9 +117,7 @@ def _overdue(at: Situation, _: TimedOut) -> Next:
     return again(at, FailureCode.GATEWAY_TIMEOUT, Stage.DOWNLOAD, message)
 
 
-Transition = Callable[[Situation, Any], Next]
-
-TRANSITIONS: dict[tuple[Phase, type[Input]], Transition] = {
+TRANSITIONS: Table[DownloadState] = {
     (Phase.TAKEN, Begin): _begin,
     (Phase.TAKEN, Draining): put_back,
     (Phase.CONNECTING, Connected): _connected,

@@ -5,7 +5,7 @@ what is not known for certain ends in `in_doubt`, never in a second submission. 
 database. Every pair of phase and input that matters is in `TRANSITIONS`; any other pair changes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +17,7 @@ from worker.flows.announce import Announcement
 from worker.flows.decisions import (
     LOGIN_REFUSED,
     Decision,
+    Table,
     Timing,
     again,
     connect_failed,
@@ -260,9 +261,7 @@ def _doubt(at: Situation, reason: str, absence: Absence = NOT_ISSUED) -> Next:
     return end(at, record, CloseSession())
 
 
-Transition = Callable[[Situation, Any], Next]
-
-TRANSITIONS: dict[tuple[Phase, type[Input]], Transition] = {
+TRANSITIONS: Table[IssueState] = {
     (Phase.TAKEN, Begin): _begin,
     (Phase.TAKEN, Recovered): _recovered,
     (Phase.TAKEN, Draining): put_back,

@@ -7,14 +7,14 @@ list, so that whoever got one that is listed is among them. Pure. A pair that is
 nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from worker.flows.conditions import BEIJING
-from worker.flows.decisions import Decision, Timing, follow
+from worker.flows.decisions import Decision, Table, Timing, follow
 from worker.flows.endings import endings
 from worker.flows.evidence import Found, Subject, Verdict, buyer_of, could_be, verdicts
 from worker.flows.found import identity_of, lacking_ids, trusted, with_files
@@ -331,9 +331,7 @@ def _end(at: Situation, *effects: Effect) -> Next:
     return Decision(at.state.ended(), effects)
 
 
-Transition = Callable[[Situation, Any], Next]
-
-TRANSITIONS: dict[tuple[Phase, type[Input]], Transition] = {
+TRANSITIONS: Table[LookUpState] = {
     (Phase.TAKEN, Begin): _begin,
     (Phase.TAKEN, Draining): _left,
     (Phase.CONNECTING, Connected): _connected,

@@ -6,7 +6,6 @@ the end, named. Nothing here is irreversible, so whatever breaks is begun again 
 socket and no database. A pair that is not in `TRANSITIONS` changes nothing.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +18,7 @@ from worker.flows.conditions import fits_condition
 from worker.flows.decisions import (
     LOGIN_REFUSED,
     Decision,
+    Table,
     again,
     connect_failed,
     deadline_exceeded,
@@ -343,9 +343,7 @@ def _missing_listed(at: Situation, given: MissingListed) -> Next:
     return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
 
 
-Transition = Callable[[Situation, Any], Next]
-
-TRANSITIONS: dict[tuple[Phase, type[Input]], Transition] = {
+TRANSITIONS: Table[QueryState] = {
     (Phase.TAKEN, Begin): _begin,
     (Phase.TAKEN, Draining): put_back,
     (Phase.CONNECTING, Connected): _connected,
