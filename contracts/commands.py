@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from pydantic import AliasChoices, Field
 
-from contracts.lookups import LookUpFiles, LookUpItems, QueryInvoices, ReadStored, RetryDownload
 from contracts.members import SAME_AS, Amount, Closed, Flag, Lines, Moment, Password, TaxId, Text, WithLogin
+from contracts.queries import LookUpFiles, LookUpItems, QueryInvoices, ReadStored, RetryDownload
 
 
 class CommandType(StrEnum):

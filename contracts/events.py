@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from contracts.commands import CommandType
 from contracts.failures import FailureCode, RejectionCode
-from contracts.found import FoundInvoice, FoundItem, InvoiceFile, Open, StoredInvoice
+from contracts.invoices import FoundInvoice, FoundItem, InvoiceFile, Open, StoredInvoice
 
 
 class Outcome(StrEnum):

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from contracts.commands import COMMANDS, Invoice, InvoiceItem
 from contracts.events import FieldError
-from contracts.lookups import INVOICE_NUMBER, Condition, Page
 from contracts.members import CREDENTIAL_NAME, SAME_AS, Login
+from contracts.queries import INVOICE_NUMBER, Condition, Page
 
 MOST_ERRORS: Final = 50
 """Faults told of one message; the rest is counted."""

@@ -100,7 +100,7 @@ def make_result(invoice: dict[str, Any] | None = None, **fields: Any) -> ResultS
 
 
 def make_found(number: int = 1, **members: Any) -> dict[str, Any]:
-    """The default invoice as a query lists it, as `contracts.found.FoundInvoice` has it."""
+    """The default invoice as a query lists it, as `contracts.invoices.FoundInvoice` has it."""
     return {
         "id": f"{1778381047770263000 + number}",
         "countETicketNumbers": f"{24332000000000000000 + number}",

@@ -585,7 +585,7 @@ def make_login_fields(**fields: Any) -> LoginFields:
     return LoginFields(**{**defaults, **fields})
 
 
-NOBODY_LOOKS: dict[str, Any] = {"confirm": False, "reconcile_schedule": (), "refusal_schedule": ()}
+NO_SCHEDULES: dict[str, Any] = {"confirm": False, "reconcile_schedule": (), "refusal_schedule": ()}
 """Settings under which a refusal and a doubt stay what they are."""
 
 
@@ -612,7 +612,7 @@ class Stage:
             details=self.details,
             credentials=self.credentials,
             clock=self.clock,
-            settings=Settings(_env_file=None, **(NOBODY_LOOKS | self.settings)),
+            settings=Settings(_env_file=None, **(NO_SCHEDULES | self.settings)),
             chance=self.chance,
             committed=self._committed,
             hooks=self.hooks,

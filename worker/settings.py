@@ -218,11 +218,11 @@ class Settings(BaseSettings):
         _delays("2m,10m,30m,2h,6h"), description="Further looks for it: delays, each from the one before."
     )
     reconcile_schedule: Schedule = Field(
-        _delays("30s,2m,10m,30m,2h,6h,12h"), description="Looks for an invoice in doubt: delays."
+        _delays("30s,2m,10m,30m,2h,6h,12h"), description="Schedules for an invoice in doubt: delays."
     )
     refusal_schedule: Schedule = Field(
         _delays("15s,60s"),
-        description="Looks for an invoice that was refused, before that is reported: delays.",
+        description="Schedules for an invoice that was refused, before that is reported: delays.",
     )
     clock_skew_seconds: float = Field(
         300, ge=0, description="How much earlier than its submission an invoice may be dated, for clocks differ."

@@ -106,7 +106,7 @@ ROWS: Mapping[str, Sequence[Graph]] = {
     ),
     "Look-ups and queries": (
         Graph(
-            "Looks for an invoice",
+            "Schedules for an invoice",
             {"{{verdict}}": f"sum by (verdict) (rate(fapiao_look_ups_total{HERE}[$__rate_interval]))"},
             "Per second, by what a look meant for one command whose invoice is sought.",
             "ops",

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from contracts.failures import FailureCode
-from contracts.found import FoundInvoice
+from contracts.invoices import FoundInvoice
 from tests.conformance.gateway_peer import (
     PASSWORD,
     USER_ID,

@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from contracts.failures import FailureCode
-from contracts.found import FoundItem, InvoiceFile
+from contracts.invoices import FoundItem, InvoiceFile
 from tests.conformance.gateway_peer import (
     details_of,
     heard_of_query,

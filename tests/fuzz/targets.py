@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from contracts.envelope import dumps, loads
-from contracts.found import FoundInvoice, FoundItem, InvoiceFile
+from contracts.invoices import FoundInvoice, FoundItem, InvoiceFile
 from tests.unit.gateway.dialogue import LOGIN, PASSWORD, SUBMISSION, USER_ID, frame
 from tests.unit.intake.messages import RECEIVED_AT
 from tests.unit.intake.verdicts import check
 from worker.errors import Permanent, Transient
-from worker.flows.found import file_row, found_row
+from worker.flows.invoices import file_row, found_row
 from worker.gateway import rest_codec
 from worker.gateway.credentials import CredentialDirectory
 from worker.gateway.query_session import QueryDialogue

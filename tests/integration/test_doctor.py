@@ -5,8 +5,8 @@ import pytest
 from worker.amqp.connections import Address, open_link
 from worker.amqp.topology import Topology, declare_over
 from worker.cli.broker import answered
-from worker.cli.doctor_broker import check_broker
-from worker.cli.findings import Finding, Verdict
+from worker.cli.doctor.broker import check_broker
+from worker.cli.doctor.findings import Finding, Verdict
 from worker.settings import Settings
 
 

@@ -322,7 +322,7 @@ class ModelGateway:
 
 
 def _row(sent: Sent) -> dict[str, Any]:
-    """As `contracts.found.FoundInvoice` has it; prices are taken to be without tax."""
+    """As `contracts.invoices.FoundInvoice` has it; prices are taken to be without tax."""
     invoice = sent.invoice
     lines = invoice["invoiceItems"]
     amount = sum((Decimal(str(line["quantity"])) * Decimal(str(line["unitPrice"])) for line in lines), Decimal(0))

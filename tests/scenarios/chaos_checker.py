@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from tests.scenarios.chaos_load import Planned
 from tests.scenarios.stack import FINAL
-from worker.sandbox.ledger import Invoice, Ledger
+from worker.sandbox.books.ledger import Invoice, Ledger
 
 Event = Mapping[str, Any]
 

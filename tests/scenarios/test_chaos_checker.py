@@ -7,7 +7,7 @@ import pytest
 
 from tests.scenarios.chaos_checker import Verdict, judge
 from tests.scenarios.chaos_load import Planned, order_of
-from worker.sandbox.ledger import Ledger
+from worker.sandbox.books.ledger import Ledger
 
 USER = "user-1"
 

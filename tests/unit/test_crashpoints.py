@@ -29,9 +29,9 @@ WRITES = {
 ELSEWHERE = {
     ("worker/lanes/scheduler.py", "run_once"): "what was claimed passes lane.claimed",
     ("worker/lanes/scheduler.py", "_give_back"): "a claim whose answer was lost; the next holder frees it as any other",
-    ("worker/lanes/exchange.py", "_write"): "_record, around it, has one before and one after",
-    ("worker/lanes/exchange.py", "write"): "the same: the act that _write insists on",
-    ("worker/lanes/issue_exchange.py", "_write"): "the same",
+    ("worker/lanes/runs/run.py", "_write"): "_record, around it, has one before and one after",
+    ("worker/lanes/runs/run.py", "write"): "the same: the act that _write insists on",
+    ("worker/lanes/runs/issue.py", "_write"): "the same",
     ("worker/intake/consumer.py", "_commit"): "its caller has one before and one after",
 }
 
@@ -39,7 +39,7 @@ ELSEWHERE = {
 def writers() -> Iterator[tuple[str, str, bool]]:
     """File, function, and whether a crash point stands in it, of every function that writes to the journal."""
     for part in ("intake", "lanes", "outbox", "ops"):
-        for path in sorted((ROOT / "worker" / part).glob("*.py")):
+        for path in sorted((ROOT / "worker" / part).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.AsyncFunctionDef) and _writes(node):
                     yield str(path.relative_to(ROOT)), node.name, _names(node, "crashpoint")

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import contracts, dead, demo, doctor, invoices, prune, records, replies, send, serve, settings
+from worker.cli import contracts, dead, demo, invoices, prune, records, replies, send, serve, settings
+from worker.cli.doctor import command as doctor
 from worker.cli.terminal import say
 
 app = typer.Typer(

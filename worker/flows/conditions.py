@@ -8,7 +8,7 @@ from datetime import date, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
 
-from worker.flows.matching import plain, plain_code
+from worker.flows.evidence.replies import plain, plain_code
 
 BEIJING: Final = timezone(timedelta(hours=8))
 _ALIASES: Final = (("全电发票", "数电票"), ("电子发票", "数电票"), ("增值税专用发票", "专用发票"))
@@ -16,8 +16,8 @@ _ALIASES: Final = (("全电发票", "数电票"), ("电子发票", "数电票"),
 
 
 def fits_condition(condition: Mapping[str, Any], invoice: Mapping[str, Any]) -> bool:
-    """`condition` as journaled, `invoice` as `contracts.found.FoundInvoice` has it. The echo of `queryType` counts for
-    nothing (trap 66)."""
+    """`condition` as journaled, `invoice` as `contracts.invoices.FoundInvoice` has it. The echo of `queryType` counts
+    for nothing (trap 66)."""
     return (
         _fits_text(condition.get("invoiceSource"), invoice.get("invoiceSource"))
         and _fits_type(condition.get("invoiceType"), invoice.get("invoiceType"))

@@ -15,8 +15,8 @@ from contracts.envelope import dumps, loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import Announcement
-from worker.flows.decisions import Decision, Table, Timing, again, end, fail, follow, obstacle, put_back
-from worker.flows.found import findings_of, lacking_ids
+from worker.flows.invoices import findings_of, lacking_ids
+from worker.flows.table import Decision, Table, Timing, again, end, fail, follow, obstacle, put_back
 from worker.flows.vocabulary import (
     Begin,
     Details,

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.failures import FailureCode
-from worker.flows.decisions import Timing
 from worker.flows.issue import TRANSITIONS, IssueState, Next, Phase, Situation, decide
-from worker.flows.looks import Looks
+from worker.flows.looks import Schedules
+from worker.flows.table import Timing
 from worker.flows.vocabulary import (
     Begin,
     Connected,
@@ -90,5 +90,5 @@ def _sample(phase: Phase) -> Situation:
     )
     timing = Timing(second, second, second, second, second, second, second, login_attempts=2)
     return Situation(
-        IssueState(phase), command, _INVOICE, timing, now=moment, chance=0.0, looks=Looks(*[(second,)] * 3)
+        IssueState(phase), command, _INVOICE, timing, now=moment, chance=0.0, looks=Schedules(*[(second,)] * 3)
     )

@@ -11,8 +11,8 @@ from enum import StrEnum
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import Announcement
-from worker.flows.decisions import Decision, Table, Timing, again, connect_failed, end, fail, follow, obstacle, put_back
 from worker.flows.query_state import QueryRules
+from worker.flows.table import Decision, Table, Timing, again, connect_failed, end, fail, follow, obstacle, put_back
 from worker.flows.vocabulary import (
     Begin,
     Connect,

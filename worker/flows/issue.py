@@ -14,7 +14,9 @@ from typing import Any
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import Announcement
-from worker.flows.decisions import (
+from worker.flows.evidence.replies import fits
+from worker.flows.looks import EXPIRED, NO_SCHEDULES, NOT_ISSUED, Absence, Schedules, next_look
+from worker.flows.table import (
     LOGIN_REFUSED,
     Decision,
     Table,
@@ -30,8 +32,6 @@ from worker.flows.decisions import (
     obstacle,
     put_back,
 )
-from worker.flows.looks import EXPIRED, NOBODY_LOOKS, NOT_ISSUED, Absence, Looks, next_look
-from worker.flows.matching import fits
 from worker.flows.vocabulary import (
     Begin,
     CloseSession,
@@ -109,7 +109,7 @@ class Situation:
     now: datetime
     chance: float
     """In [0, 1], for jitter."""
-    looks: Looks = NOBODY_LOOKS
+    looks: Schedules = NO_SCHEDULES
 
 
 Next = Decision[IssueState]

@@ -14,13 +14,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from worker.flows.conditions import BEIJING
-from worker.flows.decisions import Decision, Table, Timing, follow
-from worker.flows.endings import endings
-from worker.flows.evidence import Found, Subject, Verdict, buyer_of, could_be, verdicts
-from worker.flows.found import identity_of, lacking_ids, trusted, with_files
-from worker.flows.looks import Looks, Reading, delay_after_nothing_seen
-from worker.flows.matching import plain_code
+from worker.flows.evidence.endings import endings
+from worker.flows.evidence.replies import plain_code
+from worker.flows.evidence.verdicts import Found, Subject, Verdict, buyer_of, could_be, verdicts
+from worker.flows.invoices import identity_of, lacking_ids, trusted, with_files
+from worker.flows.looks import Reading, Schedules, delay_after_nothing_seen
 from worker.flows.query_progress import digest_of, is_last_page
+from worker.flows.table import Decision, Table, Timing, follow
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
@@ -134,7 +134,7 @@ class Situation:
     company: str
     """Whose invoices are listed: the login's."""
     timing: Timing
-    looks: Looks
+    looks: Schedules
     rules: LookUpRules
     now: datetime
     chance: float

@@ -38,7 +38,7 @@ class Reading(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class Schedules:
     """The three schedules, from the settings."""
 
     confirm: tuple[timedelta, ...] = ()
@@ -47,7 +47,7 @@ class Looks:
     refusal: tuple[timedelta, ...] = ()
 
 
-NOBODY_LOOKS = Looks()
+NO_SCHEDULES = Schedules()
 
 
 def next_look(schedule: tuple[timedelta, ...], look_ups: int, now: datetime) -> datetime | None:

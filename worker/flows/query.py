@@ -15,7 +15,10 @@ from contracts.failures import FailureCode
 from contracts.failures import Stage as FailureStage
 from worker.flows.announce import Announcement
 from worker.flows.conditions import fits_condition
-from worker.flows.decisions import (
+from worker.flows.invoices import file_row, findings_of, identity_of, lacking_ids, parts_of, trusted, with_details
+from worker.flows.query_progress import QueryProgress, Stage, digest_of, is_last_page
+from worker.flows.query_state import Next, Phase, QueryState, Situation
+from worker.flows.table import (
     LOGIN_REFUSED,
     Decision,
     Table,
@@ -29,9 +32,6 @@ from worker.flows.decisions import (
     obstacle,
     put_back,
 )
-from worker.flows.found import file_row, findings_of, identity_of, lacking_ids, parts_of, trusted, with_details
-from worker.flows.query_progress import QueryProgress, Stage, digest_of, is_last_page
-from worker.flows.query_state import Next, Phase, QueryState, Situation
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
@@ -47,13 +47,13 @@ from worker.flows.vocabulary import (
     FetchLate,
     Input,
     ListMissing,
-    LookAround,
     MayGoOn,
     MissingListed,
     Overtaken,
     PageRead,
     Record,
     RetryDownload,
+    SeeWhoIsNext,
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, QueryRefused
@@ -218,7 +218,7 @@ def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
     if progress.stage is Stage.LATE:
         following = _fetch_late(at, progress)
         return replace(following, effects=(record, *following.effects))
-    return Decision(QueryState(progress, Phase.LOOKING), (record, LookAround()))
+    return Decision(QueryState(progress, Phase.LOOKING), (record, SeeWhoIsNext()))
 
 
 def _advanced(at: Situation, items: int) -> QueryProgress:

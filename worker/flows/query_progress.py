@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from contracts.envelope import dumps, loads
-from worker.flows.found import identity_of
+from worker.flows.invoices import identity_of
 from worker.ports import PageShown
 
 MOST_MISSING: Final = 1000

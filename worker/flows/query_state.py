@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from worker.flows.decisions import Decision, Timing
 from worker.flows.query_progress import QueryProgress, spans_of
+from worker.flows.table import Decision, Timing
 from worker.ports import PageShown
 from worker.records import Command
 

@@ -265,7 +265,7 @@ class ReadStored:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAround:
+class SeeWhoIsNext:
     """See whether something else should go first."""
 
 
@@ -311,7 +311,7 @@ Effect = (
     | FetchLate
     | ListMissing
     | ReadStored
-    | LookAround
+    | SeeWhoIsNext
     | ReadBound
     | Settle
     | EndLookUp

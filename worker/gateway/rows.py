@@ -1,4 +1,4 @@
-"""Rows of the gateway's look-ups, typed to the members of `contracts.found`. Pure.
+"""Rows of the gateway's look-ups, typed to the members of `contracts.invoices`. Pure.
 
 Guaranteed: a member that says nothing is left out; one that the manual does not know, or that cannot be read as what
 the manual calls it, is kept aside in `extra`, without secrets and bounded in size; nothing raises.

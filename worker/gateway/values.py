@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from contracts.gateway import plain_number
-from contracts.lookups import LARGEST_ID
+from contracts.queries import LARGEST_ID
 
 BEIJING: Final = timezone(timedelta(hours=8))
 _EPOCH: Final = datetime(1970, 1, 1, 8, tzinfo=BEIJING)

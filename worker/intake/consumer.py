@@ -24,7 +24,7 @@ from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import BrokerLost, JournalUnavailable
 from worker.intake.admission import AdmissionRules, Admitted, DeadLetter, Incoming, admit, answer_busy, answer_reused
-from worker.intake.burial import Burials, Dead, DeadLetters
+from worker.intake.dead_lettering import Dead, DeadLettering, DeadLetters
 from worker.ports import IntakeJournal
 from worker.records import Admission, LooseEvent, NewCommand
 from worker.tls import MakeContext
@@ -118,7 +118,7 @@ class Consumer:
         self._connection = SupervisedConnection(
             urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, tls=tls
         )
-        self._burials = Burials(
+        self._burials = DeadLettering(
             dead_letters,
             self,
             topology.dead_exchange,

@@ -15,8 +15,8 @@ import orjson
 
 from contracts.commands import COMMANDS, Invoice, InvoiceItem
 from contracts.gateway import plain_number
-from contracts.lookups import Condition, Page
 from contracts.members import SAME_AS, Login
+from contracts.queries import Condition, Page
 
 DEEPEST_NESTING: Final = 32
 """Levels of objects and lists in a command; the deepest known one needs four."""

@@ -45,7 +45,7 @@ class SpaceLimits:
 
 
 class SpaceWatch:
-    """Looks now and then. `run` it beside the consumer."""
+    """Schedules now and then. `run` it beside the consumer."""
 
     def __init__(self, journal: SpaciousJournal, intake: Pausable, limits: SpaceLimits) -> None:
         self._journal = journal

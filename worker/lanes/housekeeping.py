@@ -13,7 +13,7 @@ from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, events_of, failure, what_every_event_says
-from worker.flows.decisions import deadline_exceeded
+from worker.flows.table import deadline_exceeded
 from worker.lanes.services import LaneServices
 from worker.records import Command, CommandState, Following, Settlement
 

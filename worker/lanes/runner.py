@@ -12,9 +12,9 @@ import structlog
 from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost
-from worker.lanes.exchanges import exchange_of
-from worker.lanes.late_replies import LateReplies
-from worker.lanes.line import Interruption, Line
+from worker.lanes.lane_session import Interruption, LaneSession
+from worker.lanes.runs.kinds import run_of
+from worker.lanes.runs.late_replies import LateReplies
 from worker.lanes.services import LaneServices
 from worker.ports import Disconnected, DownloadTold, FrameIgnored, QueryEvent, ResultShown, SessionEvent
 from worker.records import Claim, Command
@@ -34,7 +34,7 @@ class LaneRunner:
         self._services = services
         self._claim = claim
         self._served = 0
-        self.line = Line(services, claim.lease)
+        self.line = LaneSession(services, claim.lease)
 
     async def serve(self) -> None:
         """Returns when the lane is given up. A bug is logged, and costs this lane a pause."""
@@ -62,11 +62,11 @@ class LaneRunner:
         """The lane's next command, and whether the journal was asked for it."""
         self._served += 1
         await self._hear_leftovers()
-        exchange = exchange_of(self._services, self.line, command, self._may_go_on)
-        following = await exchange.run()
-        if exchange.has_had_its_turn:
+        run = run_of(self._services, self.line, command, self._may_go_on)
+        following = await run.run()
+        if run.has_had_its_turn:
             self._served = QUANTUM
-        return following, exchange.has_looked_for_next
+        return following, run.has_looked_for_next
 
     def _may_go_on(self) -> bool:
         services = self._services

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Protocol
 
 from worker.clock import Clock
-from worker.flows.decisions import Timing
 from worker.flows.look_up import LookUpRules
-from worker.flows.looks import Looks
+from worker.flows.looks import Schedules
 from worker.flows.query_state import QueryRules
+from worker.flows.table import Timing
 from worker.lanes.addresses import InvoiceAddresses
-from worker.lanes.gate import GatewayGate
+from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.lease import LeaseWatch
 from worker.ports import Credentials, Gateway, InvoiceDetails, LaneJournal
 from worker.settings import Settings
@@ -63,10 +63,10 @@ class LaneServices:
     is_draining: bool = False
     addresses: InvoiceAddresses = field(default_factory=InvoiceAddresses)
     lease: LeaseWatch = field(init=False)
-    gate: GatewayGate = field(init=False)
+    gate: GatewayBreaker = field(init=False)
     timing: Timing = field(init=False)
     queries: QueryRules = field(init=False)
-    looks: Looks = field(init=False)
+    looks: Schedules = field(init=False)
     look_ups: LookUpRules = field(init=False)
     suspension: timedelta = field(init=False)
 
@@ -74,7 +74,7 @@ class LaneServices:
         settings = self.settings
         self.lease = LeaseWatch(settings.lease_seconds)
         self.suspension = timedelta(seconds=settings.login_suspend_seconds)
-        self.gate = GatewayGate(settings.gateway_probes)
+        self.gate = GatewayBreaker(settings.gateway_probes)
         self.timing = Timing(
             login=timedelta(seconds=settings.login_timeout_seconds),
             answer=timedelta(seconds=settings.answer_timeout_seconds),
@@ -97,7 +97,7 @@ class LaneServices:
             event_bytes=settings.page_event_max_bytes,
         )
         confirm = (timedelta(seconds=settings.confirm_delay_seconds), *settings.confirm_schedule)
-        self.looks = Looks(
+        self.looks = Schedules(
             confirm=confirm if settings.confirm else (),
             doubt=settings.reconcile_schedule,
             refusal=settings.refusal_schedule,

@@ -89,7 +89,7 @@ class Metrics:
         self._pages = counter("pages_total", "Pages of queries told and stored.")
         self._invoices_found = counter("invoices_found_total", "Invoices that queries told.")
         self._files_found = counter("files_found_total", "File addresses that queries stored.")
-        self._look_ups = counter("look_ups_total", "Looks for the invoice of a command.", "verdict")
+        self._look_ups = counter("look_ups_total", "Schedules for the invoice of a command.", "verdict")
         self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
         # From the start: a counter that appears with its first event rises from nothing, and `increase` sees no rise.
         for code in RejectionCode:

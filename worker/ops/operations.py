@@ -19,8 +19,8 @@ from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import NotFound, NotResolvable, WorkerError
 from worker.flows.announce import Announcement, events_of, failure
-from worker.flows.endings import submitted_invoice
-from worker.flows.found import told_file
+from worker.flows.evidence.endings import submitted_invoice
+from worker.flows.invoices import told_file
 from worker.ops.redaction import lane_digest
 from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for
 from worker.ports import OperatorJournal

@@ -61,7 +61,7 @@ async def open_confirming(link: Link) -> Confirming:
     return ConfirmChannel(await link.open_channel(confirms=True), link.frame_max)
 
 
-class Road:
+class PublishingChannel:
     """A confirming channel of one link, opened anew when it is gone, and what is in flight on it for long."""
 
     def __init__(self, link: Link, open_channel: OpenChannel) -> None:
@@ -141,8 +141,8 @@ class Publisher:
         self._declares = declares
         self._on_connected = on_connected
         self._open_channel = open_channel
-        self._roads: dict[Copy, Road] = {}
-        self._dead_road: Road | None = None
+        self._roads: dict[Copy, PublishingChannel] = {}
+        self._dead_road: PublishingChannel | None = None
         self._suspects: dict[int, int] = {}
         self._late: dict[int, Verdict] = {}
         self._connection = SupervisedConnection(
@@ -166,8 +166,8 @@ class Publisher:
         if self._declares:
             await declare_over(link, self._topology)
         try:
-            self._roads = {copy: Road(link, self._open_channel) for copy in Copy}
-            self._dead_road = Road(link, self._open_channel)
+            self._roads = {copy: PublishingChannel(link, self._open_channel) for copy in Copy}
+            self._dead_road = PublishingChannel(link, self._open_channel)
             self._on_connected()
             await link.lost()
         finally:
@@ -196,7 +196,9 @@ class Publisher:
         late, self._late = self._late, {}
         return late
 
-    async def _publish_on(self, road: Road, rows: Sequence[OutboxRow], patience_seconds: float) -> dict[int, Verdict]:
+    async def _publish_on(
+        self, road: PublishingChannel, rows: Sequence[OutboxRow], patience_seconds: float
+    ) -> dict[int, Verdict]:
         together = [row for row in rows if row.seq not in self._suspects]
         alone = [row for row in rows if row.seq in self._suspects]
         verdicts: dict[int, Verdict] = {}
@@ -205,7 +207,7 @@ class Publisher:
         return verdicts
 
     async def _publish_group(
-        self, road: Road, rows: Sequence[OutboxRow], patience_seconds: float
+        self, road: PublishingChannel, rows: Sequence[OutboxRow], patience_seconds: float
     ) -> dict[int, Verdict]:
         if await road.link.is_blocked():
             return {row.seq: Verdict.LOST for row in rows}

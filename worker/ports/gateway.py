@@ -59,7 +59,7 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class PageShown:
-    """A page of a query: its invoices as `contracts.found.FoundInvoice` has them, without items and files (plain
+    """A page of a query: its invoices as `contracts.invoices.FoundInvoice` has them, without items and files (plain
     values: decimals as `Decimal`, times aware). What the page does not say is None."""
 
     invoices: tuple[dict[str, Any], ...]
@@ -193,12 +193,12 @@ class InvoiceDetails(Protocol):
     `gateway_forbidden` or `http_error` for what repeating cannot help."""
 
     async def items(self, invoice_id: str) -> tuple[dict[str, Any], ...]:
-        """The items of one invoice as `contracts.found.FoundItem` has them; empty where they are not ready. Items that
-        say they are another invoice's are left out."""
+        """The items of one invoice as `contracts.invoices.FoundItem` has them; empty where they are not ready. Items
+        that say they are another invoice's are left out."""
         ...
 
     async def files(self, invoice_ids: Sequence[str], types: Sequence[str]) -> tuple[dict[str, Any], ...]:
-        """Where the files of these invoices are, as `contracts.found.InvoiceFile` has them, in batches; what is not
+        """Where the files of these invoices are, as `contracts.invoices.InvoiceFile` has them, in batches; what is not
         ready is not there. Files of invoices or types that nobody asked for are left out; addresses are absolute."""
         ...
 

@@ -17,7 +17,7 @@ from worker.records.commands import (
     own_lane,
 )
 from worker.records.events import Copy, Event, EventRecord, LooseEvent, OutboxRow, Route, UndeliverableReply
-from worker.records.found import FileRow, Findings, FoundRow, Stored, StoredFilter
+from worker.records.invoices import FileRow, Findings, FoundRow, Stored, StoredFilter
 from worker.records.operation import AccountState, Backlog, Pruned, Resealing, Space
 from worker.records.states import ACTIVE, FINAL, MAY_HAVE_INVOICE, PROGRESSING, SUBMITTED, UNSETTLED, CommandState
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from worker.records.events import Event, Route
-from worker.records.found import Findings
+from worker.records.invoices import Findings
 from worker.records.states import CommandState
 
 LOOK_UP = "look_up"

@@ -13,14 +13,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from contracts.gateway import dumps
 from worker.sandbox.answers import Answer
+from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.details import LOOK_UP_COUNTS
 from worker.sandbox.faults import ANY_USER, FAULTS, Armed
-from worker.sandbox.files import pdf
-from worker.sandbox.ledger import Invoice
-from worker.sandbox.lookups import LOOK_UP_COUNTS
-from worker.sandbox.ofd import ofd
 from worker.sandbox.pages import front_page, scan_page, unknown_page
+from worker.sandbox.papers.ofd import ofd
+from worker.sandbox.papers.pdf import pdf
+from worker.sandbox.papers.xml import xml
 from worker.sandbox.vendor import ScanState
-from worker.sandbox.xml_file import xml
 
 if TYPE_CHECKING:
     from worker.sandbox.server import AskedPage, Sandbox

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE
+from worker.sandbox.books.ledger import Invoice, Ledger
 from worker.sandbox.dialogue import (
     AwaitScan,
     Cut,
@@ -24,7 +25,6 @@ from worker.sandbox.dialogue import (
     Step,
 )
 from worker.sandbox.faults import Asked
-from worker.sandbox.ledger import Invoice, Ledger
 from worker.sandbox.qr import qr_data
 from worker.sandbox.replies import bent_result, frame, other_invoice, result, status
 from worker.sandbox.vendor import Scan, ScanState, Vendor

@@ -7,7 +7,7 @@ from decimal import Decimal
 from html import escape
 from typing import Final
 
-from worker.sandbox.amounts import in_capitals, priced
+from worker.sandbox.books.amounts import in_capitals, priced
 from worker.sandbox.vendor import Scan, ScanState
 
 _STYLE: Final = """

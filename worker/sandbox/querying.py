@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from contracts.gateway import LOGIN, QUERY_INVOICE, QUERY_INVOICE_DOWNLOAD_ZIP
-from worker.sandbox.books import Selection, Wanted, wanted
+from worker.sandbox.books.books import Selection, Wanted, wanted
+from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.rows import bent_page, bent_rows, moment_text, paging, row
 from worker.sandbox.downloads import ALWAYS
 from worker.sandbox.faults import Asked, asked_by_password, asked_in
-from worker.sandbox.ledger import Invoice
 from worker.sandbox.replies import frame, status
-from worker.sandbox.rows import bent_page, bent_rows, moment_text, paging, row
 from worker.sandbox.vendor import query_violations
 
 if TYPE_CHECKING:

@@ -28,15 +28,15 @@ from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.clock import Clock, SystemClock
 from worker.sandbox import issuing, querying
 from worker.sandbox.answers import Answer
-from worker.sandbox.archive import Archive
-from worker.sandbox.books import Books, Wanted
+from worker.sandbox.books.archive import Archive
+from worker.sandbox.books.books import Books, Wanted
+from worker.sandbox.books.ledger import Ledger
 from worker.sandbox.control import answer
+from worker.sandbox.details import LookUps, is_look_up, look_up
 from worker.sandbox.downloads import Downloads
 from worker.sandbox.exchange import House, ScanDesk
 from worker.sandbox.faults import FaultBook, asked_by_user_id
-from worker.sandbox.ledger import Ledger
 from worker.sandbox.line import Switchboard, line_to
-from worker.sandbox.lookups import LookUps, is_look_up, look_up
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.vendor import Scan, ScanState, Vendor
 

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.commands import IssueInvoice
 from contracts.envelope import loads
-from contracts.lookups import QueryInvoices
+from contracts.queries import QueryInvoices
 from worker.cli.demo import example_order, example_query
 from worker.cli.demo_stage import Stage, fetch_pdf
 from worker.cli.terminal import Stop

@@ -13,8 +13,8 @@ from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
 from contracts.envelope import EventEnvelope, event_id, loads
 from contracts.explain import explain
 from contracts.limits import InvoiceLimits, check_command
-from contracts.lookups import LookUpItems, QueryInvoices, ReadStored, RetryDownload
 from contracts.members import WithLogin
+from contracts.queries import LookUpItems, QueryInvoices, ReadStored, RetryDownload
 from contracts.schema_files import event_models
 from contracts.taxpayer import check_digit_fits
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from contracts.commands import Invoice, IssueInvoice
 from contracts.limits import InvoiceLimits, check_command, check_company, check_invoice, check_login
-from contracts.lookups import QueryInvoices, ReadStored
 from contracts.members import Login
+from contracts.queries import QueryInvoices, ReadStored
 from tests.unit.contracts.orders import BUYER, SELLER, invoice, item, login
 
 LIMITS = InvoiceLimits()

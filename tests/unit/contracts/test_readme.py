@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from contracts.commands import COMMANDS
 from contracts.failures import RETRYABLE, FailureCode, RejectionCode
-from contracts.found import InvoiceFile, StoredInvoice
-from contracts.lookups import Condition, Page
+from contracts.invoices import InvoiceFile, StoredInvoice
+from contracts.queries import Condition, Page
 from contracts.schema_files import event_models
 
 CONTRACTS = Path(__file__).resolve().parents[3] / "contracts"

@@ -12,7 +12,7 @@ from contracts.events import Outcome
 from tests.builders import MOMENT, make_query, make_question
 from tests.lane_fakes import make_file
 from tests.unit.flows.tables import RULES, TIMING
-from worker.flows.found import identity_of
+from worker.flows.invoices import identity_of
 from worker.flows.query import decide
 from worker.flows.query_progress import QueryProgress
 from worker.flows.query_state import QueryRules, QueryState, QueryWish, Situation
@@ -28,12 +28,12 @@ from worker.flows.vocabulary import (
     FetchLate,
     Input,
     ListMissing,
-    LookAround,
     MayGoOn,
     MissingListed,
     PageRead,
     Record,
     RetryDownload,
+    SeeWhoIsNext,
 )
 from worker.ports import DownloadTold, PageShown
 from worker.records import FINAL, Command, CommandState, FoundRow
@@ -119,7 +119,7 @@ class Driven:
 
     def _heard(self, given: Input, effects: Sequence[Effect]) -> Input:
         """After a page, and whatever else brings no answer by itself, the gateway tells of the download."""
-        answers = (Connect, AskPage, FetchDetails, FetchLate, ListMissing, LookAround, RetryDownload)
+        answers = (Connect, AskPage, FetchDetails, FetchLate, ListMissing, SeeWhoIsNext, RetryDownload)
         if any(isinstance(effect, answers) for effect in effects):
             return given
         return self.notices.pop(0) if self.notices else DownloadTold(ok=True)
@@ -148,7 +148,7 @@ class Driven:
             case ListMissing():
                 missing = tuple(row.invoice_id for row in self.rows.values() if row.lacks_files)
                 return MissingListed(missing, len(self.files))
-            case LookAround():
+            case SeeWhoIsNext():
                 return MayGoOn()
         return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.envelope import dumps
 from tests.builders import MOMENT, make_command, make_found, make_invoice, make_login
-from worker.flows.evidence import Found, Nothing, Several, Subject, Verdict, verdicts
+from worker.flows.evidence.verdicts import Found, Nothing, Several, Subject, Verdict, verdicts
 from worker.records import Command, CommandState
 
 SKEW = timedelta(minutes=5)

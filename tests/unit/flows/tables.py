@@ -8,9 +8,9 @@ from typing import Any
 from contracts.events import Outcome
 from contracts.failures import FailureCode
 from tests.builders import make_found, make_page, make_result
-from worker.flows.decisions import Decision, Timing
-from worker.flows.found import identity_of
+from worker.flows.invoices import identity_of
 from worker.flows.query_state import QueryRules
+from worker.flows.table import Decision, Timing
 from worker.flows.vocabulary import (
     Begin,
     BoundRead,

@@ -12,8 +12,8 @@ from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command
 from tests.lane_fakes import make_file
 from tests.unit.flows.tables import EXAMPLES, FILES_SCHEDULE, PUT_BACK, TIMING, Expected, record_of, said_of, seen
-from worker.flows.decisions import Decision
 from worker.flows.details import TRANSITIONS, DetailsState, Next, Phase, Situation, decide
+from worker.flows.table import Decision
 from worker.flows.vocabulary import (
     Begin,
     Details,

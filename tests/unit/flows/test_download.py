@@ -12,8 +12,8 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_command
 from tests.unit.flows.tables import EXAMPLES, FAILED_DATE, PUT_BACK, RULES, TIMING, Expected, record_of, said_of, seen
-from worker.flows.decisions import Decision
 from worker.flows.download import TRANSITIONS, DownloadState, Next, Phase, Situation, decide
+from worker.flows.table import Decision
 from worker.flows.vocabulary import (
     Begin,
     Connect,

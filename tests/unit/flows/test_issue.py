@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command, make_invoice, make_result
-from worker.flows.decisions import Decision, Timing
 from worker.flows.issue import MAX_QRS, TRANSITIONS, IssueState, Next, Phase, Situation, decide
+from worker.flows.table import Decision, Timing
 from worker.flows.vocabulary import (
     Begin,
     CloseSession,

@@ -9,13 +9,13 @@ from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command, make_invoice, make_result
 from tests.unit.flows.tables import TIMING, record_of, said_of
 from worker.flows.issue import IssueState, Next, Phase, Situation, decide
-from worker.flows.looks import EXPIRED, NOBODY_LOOKS, NOT_ISSUED, Absence, Looks
+from worker.flows.looks import EXPIRED, NO_SCHEDULES, NOT_ISSUED, Absence, Schedules
 from worker.flows.vocabulary import CloseSession, ConnectionLost, Input, Record, Recovered, TimedOut
 from worker.ports import ResultRefused
 from worker.records import CommandState
 
 S = CommandState
-LOOKS = Looks(
+LOOKS = Schedules(
     confirm=(timedelta(seconds=60), timedelta(seconds=61)),
     doubt=(timedelta(seconds=30), timedelta(seconds=31)),
     refusal=(timedelta(seconds=15), timedelta(seconds=16)),
@@ -23,7 +23,7 @@ LOOKS = Looks(
 AFTER_SUBMISSION = (Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE, Phase.QR_REFUSED)
 
 
-def step(phase: Phase, given: Input, *, looks: Looks = LOOKS, **fields: Any) -> Next:
+def step(phase: Phase, given: Input, *, looks: Schedules = LOOKS, **fields: Any) -> Next:
     at = Situation(
         state=IssueState(phase),
         command=make_command(state=S.SUBMITTING, submitted_at=MOMENT, **fields),
@@ -45,11 +45,11 @@ def test_result_has_its_number_looked_for_after_the_delay(phase: Phase) -> None:
 
 
 def test_result_has_nothing_looked_for_where_that_is_switched_off() -> None:
-    assert record_of(step(Phase.SUBMITTED, make_result(), looks=NOBODY_LOOKS)).sought_at is None
+    assert record_of(step(Phase.SUBMITTED, make_result(), looks=NO_SCHEDULES)).sought_at is None
 
 
-@pytest.mark.parametrize("looks", [LOOKS, NOBODY_LOOKS])
-def test_draft_is_looked_for_by_nobody(looks: Looks) -> None:
+@pytest.mark.parametrize("looks", [LOOKS, NO_SCHEDULES])
+def test_draft_is_looked_for_by_nobody(looks: Schedules) -> None:
     decision = step(Phase.SUBMITTED, make_result(is_draft=True), looks=looks)
 
     assert (record_of(decision).to, record_of(decision).sought_at) == (S.FAILED, None)
@@ -70,7 +70,7 @@ def test_refusal_is_checked_before_it_is_told(phase: Phase) -> None:
 
 @pytest.mark.parametrize("phase", AFTER_SUBMISSION)
 def test_refusal_is_told_at_once_where_nobody_looks(phase: Phase) -> None:
-    decision = step(phase, ResultRefused(), looks=NOBODY_LOOKS)
+    decision = step(phase, ResultRefused(), looks=NO_SCHEDULES)
 
     is_scan = phase is Phase.QR_REFUSED
     assert record_of(decision).to is S.FAILED
@@ -100,7 +100,7 @@ def test_doubt_says_when_it_is_looked_for_and_keeps_what_absence_would_mean(
 
 @pytest.mark.parametrize(("phase", "given", "absence"), DOUBTS)
 def test_doubt_asks_for_a_person_where_nobody_looks(phase: Phase, given: Input, absence: Absence) -> None:
-    decision = step(phase, given, looks=NOBODY_LOOKS)
+    decision = step(phase, given, looks=NO_SCHEDULES)
 
     assert (said_of(decision)["needsPerson"], said_of(decision)["nextLookAt"]) == (True, None)
     assert record_of(decision).sought_at is None

@@ -15,8 +15,7 @@ from tests.lane_fakes import make_file
 from tests.unit.flows.submissions import issued, listed, make_submitted, subject
 from tests.unit.flows.tables import EXAMPLES, FAILED_DATE, TIMING, Expected, read, seen
 from worker.flows.conditions import BEIJING
-from worker.flows.decisions import Decision
-from worker.flows.evidence import Found, Subject
+from worker.flows.evidence.verdicts import Found, Subject
 from worker.flows.look_up import (
     FILE_TYPES,
     PAGE_SIZE,
@@ -28,7 +27,8 @@ from worker.flows.look_up import (
     Situation,
     decide,
 )
-from worker.flows.looks import Looks
+from worker.flows.looks import Schedules
+from worker.flows.table import Decision
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
@@ -59,7 +59,7 @@ from worker.records import LOOK_UP, CommandState
 
 P, S = Phase, CommandState
 MINUTE = timedelta(minutes=1)
-LOOKS = Looks(confirm=(MINUTE,) * 2, doubt=(MINUTE,) * 2, refusal=(MINUTE,) * 2)
+LOOKS = Schedules(confirm=(MINUTE,) * 2, doubt=(MINUTE,) * 2, refusal=(MINUTE,) * 2)
 RULES = LookUpRules(
     page=timedelta(seconds=119),
     skew=timedelta(minutes=5),

@@ -14,10 +14,10 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_found, make_page, make_query, make_question
 from tests.unit.flows.tables import EXAMPLES, PUT_BACK, RULES, TIMING, Expected, failed, read, record_of, seen
-from worker.flows.decisions import Decision
 from worker.flows.query import TRANSITIONS, decide
 from worker.flows.query_progress import QueryProgress
 from worker.flows.query_state import Next, Phase, QueryState, QueryWish, Situation
+from worker.flows.table import Decision
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
@@ -33,13 +33,13 @@ from worker.flows.vocabulary import (
     FetchDetails,
     Input,
     ListMissing,
-    LookAround,
     MayGoOn,
     MissingListed,
     Overtaken,
     PageRead,
     Record,
     RetryDownload,
+    SeeWhoIsNext,
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, QueryRefused
@@ -238,4 +238,4 @@ def test_progress_is_kept_with_each_page() -> None:
 
     progress = QueryProgress.read(record_of(decision).progress, 1)
     assert (progress.page, progress.pages, progress.told) == (2, 1, 1)
-    assert decision.effects[-1] == LookAround()
+    assert decision.effects[-1] == SeeWhoIsNext()

@@ -19,8 +19,8 @@ from tests.unit.flows.test_look_up import run
 from tests.unit.lanes.playing import DONE, LONG_LEASE, Played, numbers, pages_of, waiting_query
 from tests.virtual_time import in_virtual_time
 from worker.flows.conditions import BEIJING, fits_condition, is_positive
-from worker.flows.evidence import Found, Nothing, could_be
-from worker.flows.found import findings_of, found_row, identity_of
+from worker.flows.evidence.verdicts import Found, Nothing, could_be
+from worker.flows.invoices import findings_of, found_row, identity_of
 from worker.flows.look_up import FILE_TYPES
 from worker.flows.vocabulary import (
     AskPage,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from contracts.found import FoundInvoice
+from contracts.invoices import FoundInvoice
 from tests.unit.gateway.dialogue import PASSWORD, RESULT, USER_ID, frame
 from tests.unit.gateway.queries import LOGIN, PAGE, PAGING, ROW, answered, asked, ignored, order, sent, shown, told
 from worker.gateway.codec import IgnoredReason

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from contracts.found import FoundInvoice, FoundItem
 from contracts.gateway_query import InvoiceItemEntity, InvoiceRow
+from contracts.invoices import FoundInvoice, FoundItem
 from worker.gateway.redaction import Redactor
 from worker.gateway.rows import (
     INVOICE_MEMBERS,

@@ -7,10 +7,10 @@ from typing import Any
 from contracts.envelope import loads
 from tests.builders import make_found, make_page, make_query, make_question
 from tests.lane_fakes import After, Answer, Script, Stage
-from worker.lanes.exchange import Exchange
-from worker.lanes.exchanges import exchange_of
-from worker.lanes.line import Line
+from worker.lanes.lane_session import LaneSession
 from worker.lanes.runner import LaneRunner
+from worker.lanes.runs.kinds import run_of
+from worker.lanes.runs.run import Run
 from worker.ports import DownloadTold
 from worker.records import FINAL, Command, CommandState
 
@@ -59,12 +59,12 @@ class Played:
         for number in range(1, count + 1):
             self.details.lay_out(make_found(number)["id"], "pdf", "ofd", "xml")
 
-    async def prepare(self, *commands: Command) -> Exchange:
+    async def prepare(self, *commands: Command) -> Run:
         """Journal them, and take the first."""
         claim = await self.stage.claim(*commands)
         self.acts.clear()
-        self.line = Line(self.stage.services, claim.lease)
-        return exchange_of(self.stage.services, self.line, claim.command, lambda: self.line.interruption is None)
+        self.line = LaneSession(self.stage.services, claim.lease)
+        return run_of(self.stage.services, self.line, claim.command, lambda: self.line.interruption is None)
 
     async def run(self, *commands: Command) -> Command | None:
         """The first one, to the end of its exchange."""

@@ -11,7 +11,7 @@ from contracts.envelope import loads
 from contracts.failures import FailureCode
 from tests.builders import make_command, make_data, make_found, make_invoice, make_page, make_result
 from tests.lane_fakes import After, Script, Stage
-from tests.unit.lanes.test_look_up_exchange import LOOKING
+from tests.unit.lanes.runs.test_look_up import LOOKING
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.errors import Transient
 from worker.lanes.housekeeping import Housekeeping

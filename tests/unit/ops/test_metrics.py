@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from worker.lanes.gate import OPENS_AFTER, GatewayGate
+from worker.lanes.breaker import OPENS_AFTER, GatewayBreaker
 from worker.ops.metrics import BACKLOG_SECONDS, Metrics
 from worker.records import Backlog
 
@@ -164,7 +164,7 @@ async def test_a_journal_that_does_not_answer_leaves_the_last_numbers_and_says_s
 
 
 def test_conditions_are_asked_at_each_scrape() -> None:
-    metrics, gate = Metrics(FakeClock()), GatewayGate(probes=1)
+    metrics, gate = Metrics(FakeClock()), GatewayBreaker(probes=1)
     metrics.ask("gateway_gate_open", lambda: gate.is_open)
     metrics.ask("lanes_limit", lambda: 1000)
     assert "fapiao_gateway_gate_open 1.0" in _text(metrics)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.envelope import loads
-from contracts.found import StoredInvoice
+from contracts.invoices import StoredInvoice
 from worker.ops.stored import BadRequest, describe_stored, filter_of, filters_for
 from worker.records import StoredFilter
 

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.errors import ConfigurationError
-from worker.journal.postgres import found, intake, lanes, look_ups, operator, outbox, prune, resealing, schema, steps
+from worker.journal.postgres import intake, lanes, look_ups, operator, outbox, prune, resealing, schema, steps
+from worker.journal.postgres import invoices as found
 from worker.journal.postgres.hints import Hints
 from worker.journal.postgres.pool import Connections
 from worker.journal.postgres.statements import Statements

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from worker.errors import NotResolvable
-from worker.journal.postgres.found import keep
+from worker.journal.postgres.invoices import keep
 from worker.journal.postgres.lanes import is_held_by, take_next
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.rows import changes_lane, copies_for, found, frees_twins, is_final, to_event

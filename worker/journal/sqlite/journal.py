@@ -19,7 +19,8 @@ from worker.errors import ConfigurationError
 from worker.journal.resealing import reseal_all
 from worker.journal.rows import micros, micros_or_none
 from worker.journal.sealing import Sealer, keys_beside
-from worker.journal.sqlite import found, intake, lanes, look_ups, operator, outbox, prune, resealing, steps
+from worker.journal.sqlite import intake, lanes, look_ups, operator, outbox, prune, resealing, steps
+from worker.journal.sqlite import invoices as found
 from worker.journal.sqlite.opening import ProcessLock, open_for_reading, open_for_writing
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.writer import Writer

@@ -17,7 +17,7 @@ from worker.journal.rows import (
     to_event,
 )
 from worker.journal.sqlite.events import insert_events
-from worker.journal.sqlite.found import keep
+from worker.journal.sqlite.invoices import keep
 from worker.journal.sqlite.lanes import look_for_next
 from worker.journal.sqlite.readiness import free_twins, look_again
 from worker.journal.sqlite.statements import Statements

@@ -1,0 +1,245 @@
+"""What follows from a verdict: by what was sought, how often it was looked for, and whether absence proves anything."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from contracts.events import Completed, Confirmed, InDoubt, Outcome, Unconfirmed
+from contracts.failures import FailureCode, Stage
+from tests.builders import MOMENT, make_found, make_invoice, make_item
+from tests.lane_fakes import make_file
+from tests.unit.flows.submissions import issued, subject
+from worker.flows.evidence.endings import MOST_CANDIDATES, endings, submitted_invoice
+from worker.flows.evidence.verdicts import Found, Nothing, Several, Subject, Verdict
+from worker.flows.looks import (
+    EXPIRED,
+    NOT_ISSUED,
+    Absence,
+    Reading,
+    Schedules,
+    delay_after_nothing_seen,
+    extra_look,
+    next_look,
+)
+from worker.flows.vocabulary import Details, Settle
+from worker.records import CommandState
+
+S = CommandState
+NOW = MOMENT + timedelta(minutes=9)
+LOOKS = Schedules(
+    confirm=(timedelta(seconds=60), timedelta(seconds=61)),
+    doubt=(timedelta(seconds=30), timedelta(seconds=31), timedelta(seconds=32)),
+    refusal=(timedelta(seconds=15), timedelta(seconds=16)),
+)
+SCHEDULES = {S.COMPLETED: LOOKS.confirm, S.IN_DOUBT: LOOKS.doubt, S.CHECKING: LOOKS.refusal}
+REFUSED = Absence(FailureCode.ISSUE_REFUSED, Stage.RESULT, "The gateway refused the invoice.")
+FOUND = Found(make_found(1, note="订单 1"))
+SEVERAL = Several((make_found(1), make_found(2)))
+CONTESTED = Several((make_found(1),), is_contested=True)
+OTHER_TOTAL = Several((make_found(1),), is_but_for_total=True)
+VERDICTS: dict[str, Verdict] = {
+    "found": FOUND,
+    "nothing": Nothing(),
+    "several": SEVERAL,
+    "contested": CONTESTED,
+    "other total": OTHER_TOTAL,
+}
+
+
+def settle(
+    sought: Subject,
+    verdict: Verdict,
+    *,
+    reading: Reading = Reading.WHOLE,
+    details: Details | None = None,
+    looks: Schedules = LOOKS,
+) -> Settle:
+    (move,) = endings(sought, verdict, details or Details(), looks=looks, reading=reading, now=NOW)
+    assert move.command == sought.command
+    return move
+
+
+def outcomes_of(move: Settle) -> list[Outcome]:
+    return [told.outcome for told in move.announcements]
+
+
+CASES = list(itertools.product(VERDICTS, (S.COMPLETED, S.IN_DOUBT, S.CHECKING), (0, 1, 2, 3, 4, 9), Reading))
+
+
+def expected_of(
+    verdict: str, state: CommandState, look_ups: int, reading: Reading
+) -> tuple[Any, Sequence[Outcome], Any]:
+    """The state, the outcomes told and the next look, in the words of the design."""
+    schedule = SCHEDULES[state]
+    following = NOW + schedule[look_ups + 1] if look_ups + 1 < len(schedule) else None
+    if verdict == "found":
+        told = [Outcome.CONFIRMED] if state is S.COMPLETED else [Outcome.COMPLETED, Outcome.CONFIRMED]
+        return S.COMPLETED, told, None
+    if state is S.COMPLETED:
+        return S.COMPLETED, [] if following else [Outcome.UNCONFIRMED], following
+    if verdict in {"nothing", "contested"} and following:
+        return state, [], following
+    if verdict == "nothing" and reading is Reading.CUT and look_ups + 1 < len(schedule) + 2:
+        return state, [], NOW + schedule[-1]
+    if verdict == "nothing" and reading is Reading.WHOLE:
+        return S.FAILED, [Outcome.FAILED], None
+    return S.IN_DOUBT, [Outcome.IN_DOUBT], None
+
+
+@pytest.mark.parametrize(("verdict", "state", "look_ups", "reading"), CASES)
+def test_each_verdict_has_its_move(verdict: str, state: CommandState, look_ups: int, reading: Reading) -> None:
+    move = settle(subject(state=state, look_ups=look_ups), VERDICTS[verdict], reading=reading)
+
+    assert (move.to, outcomes_of(move), move.sought_at) == expected_of(verdict, state, look_ups, reading)
+    assert (move.invoice_number is not None) is (verdict == "found")
+    assert (move.findings is not None) is (verdict == "found")
+
+
+# ---- found ---------------------------------------------------------------------------------------------
+
+
+def test_invoice_in_doubt_that_is_found_is_completed_by_evidence_and_confirmed() -> None:
+    files = (make_file(FOUND.invoice["id"], "pdf"), make_file("7", "pdf"))
+
+    move = settle(subject(expected_total="226"), FOUND, details=Details(files=files))
+
+    completed, confirmed = [told.data for told in move.announcements]
+    base = {"commandId": "a", "commandSource": "b", "userId": "1111"}
+    said = Completed.model_validate({**base, **completed})
+    assert said.reconciled is True
+    assert said.invoiceUrl == files[0]["url"]
+    assert completed["invoice"]["invoiceNumber"] == FOUND.invoice["countETicketNumbers"] == move.invoice_number
+    told = Confirmed.model_validate({**base, **confirmed})
+    assert told.totalPriceAndTax == Decimal(226)
+    assert told.expectedTotalMatches is True
+    assert confirmed["files"] == [files[0]]
+    assert move.findings is not None
+    assert [row.number for row in move.findings.invoices] == [move.invoice_number]
+    assert [row.invoice_id for row in move.findings.files] == [FOUND.invoice["id"]]
+
+
+def test_total_that_is_not_the_expected_one_is_told_and_changes_nothing_else() -> None:
+    move = settle(issued(expected_total="227"), FOUND)
+
+    assert move.announcements[0].data["expectedTotalMatches"] is False
+    assert (move.to, move.invoice_number) == (S.COMPLETED, FOUND.invoice["countETicketNumbers"])
+
+
+def test_reconciled_invoice_says_what_was_submitted_and_no_account() -> None:
+    sent = make_invoice(invoiceItems=[make_item(name="商品A"), make_item(name="商品B")], sellerLoginAccount="138")
+
+    told = submitted_invoice(sent, "24332000000000000001")
+
+    assert [item["name"] for item in told["invoiceItems"]] == ["商品A", "商品B"]
+    assert told["buyerName"] == sent["buyerName"]
+    assert "sellerLoginAccount" not in told
+
+
+# ---- not found -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("progress", "absence"),
+    [(None, NOT_ISSUED), (EXPIRED.journaled(), EXPIRED), (REFUSED.journaled(), REFUSED)],
+)
+def test_absence_is_told_in_the_words_of_the_doubt(progress: bytes | None, absence: Absence) -> None:
+    move = settle(subject(look_ups=9, progress=progress), Nothing())
+
+    said = move.announcements[0].data
+    assert (said["code"], said["stage"], said["message"]) == (absence.code, absence.stage, absence.message)
+
+
+def test_absence_that_proves_nothing_is_left_to_a_person() -> None:
+    move = settle(subject(look_ups=9, state=S.CHECKING), Nothing(), reading=Reading.CUT)
+
+    said = InDoubt.model_validate(
+        {"commandId": "a", "commandSource": "b", "userId": "1111", **move.announcements[0].data}
+    )
+    assert said.needsPerson
+    assert said.nextLookAt is None
+    assert said.candidates == []
+    assert "proves nothing" in said.reason
+
+
+def test_person_is_shown_the_candidates_and_not_too_many() -> None:
+    several = Several(tuple(make_found(n, note=f"{n}") for n in range(1, 100)))
+
+    said = settle(subject(), several).announcements[0].data
+
+    assert len(said["candidates"]) == MOST_CANDIDATES
+    assert said["candidates"][0] == {
+        "invoiceNumber": make_found(1)["countETicketNumbers"],
+        "invoiceDate": MOMENT,
+        "totalPriceAndTax": Decimal("226.00"),
+        "buyerName": "ABC公司",
+        "note": "1",
+    }
+    assert "99 invoices" in said["reason"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [
+        (SEVERAL, "2 invoices could be this one, and it cannot be told which"),
+        (CONTESTED, "1 invoice could be this one, and another order's as well"),
+        (OTHER_TOTAL, "1 invoice could be this one by all but the total"),
+    ],
+)
+def test_person_is_told_why_evidence_cannot_decide(verdict: Several, reason: str) -> None:
+    said = settle(subject(look_ups=9, state=S.CHECKING), verdict).announcements[0].data
+
+    assert reason in said["reason"]
+    assert [each["invoiceNumber"] for each in said["candidates"]] == [
+        each["countETicketNumbers"] for each in verdict.invoices
+    ]
+
+
+def test_issued_invoice_whose_number_is_never_found_is_a_warning_and_stays_completed() -> None:
+    move = settle(issued(look_ups=1), SEVERAL)
+
+    said = move.announcements[0].data
+    Unconfirmed.model_validate({"commandId": "a", "commandSource": "b", "userId": "1111", **said})
+    assert (move.to, said["lookUps"]) == (S.COMPLETED, 2)
+
+
+# ---- schedules -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("look_ups", "seconds"), [(0, 30), (1, 31), (2, 32), (3, None), (99, None)])
+def test_next_look_follows_the_schedule_to_its_end(look_ups: int, seconds: int | None) -> None:
+    expected = None if seconds is None else NOW + timedelta(seconds=seconds)
+
+    assert next_look(LOOKS.doubt, look_ups, NOW) == expected
+
+
+def test_empty_schedule_means_that_nobody_looks() -> None:
+    assert next_look((), 0, NOW) is None
+    assert extra_look((), 0, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "delay"),
+    [
+        (timedelta(0), timedelta(seconds=60)),
+        (timedelta(minutes=10), timedelta(seconds=60)),
+        (timedelta(minutes=30), timedelta(minutes=3)),
+        (timedelta(hours=10), timedelta(hours=1)),
+        (timedelta(days=9), timedelta(hours=1)),
+        (-timedelta(days=1), timedelta(seconds=60)),
+    ],
+)
+def test_what_has_been_sought_for_long_is_tried_less_often(age: timedelta, delay: timedelta) -> None:
+    assert delay_after_nothing_seen(age, timedelta(seconds=60)) == delay
+
+
+def test_shortest_delay_holds_even_where_it_is_longer_than_the_longest() -> None:
+    assert delay_after_nothing_seen(timedelta(days=9), timedelta(hours=2)) == timedelta(hours=2)
+
+
+@pytest.mark.parametrize("absence", [NOT_ISSUED, EXPIRED, REFUSED])
+def test_absence_is_read_as_it_was_written(absence: Absence) -> None:
+    assert Absence.read(absence.journaled()) == absence

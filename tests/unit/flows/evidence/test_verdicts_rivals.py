@@ -1,0 +1,137 @@
+"""Submissions that nobody asks about here, and whose invoices may be listed all the same."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import MOMENT, make_found, make_invoice
+from tests.unit.flows.submissions import SKEW, found_of, issued, judge, listed, subject
+from worker.flows.conditions import BEIJING
+from worker.flows.evidence.verdicts import Found, Nothing, Several, Texts, could_be
+from worker.records import CommandState
+
+S = CommandState
+MINUTE = timedelta(minutes=1)
+ELSEWHERE: dict[str, Any] = {"lane": "2222", "account": "another", "sought_at": None}
+
+
+@pytest.mark.parametrize("state", [S.SUBMITTING, S.SCANNING, S.CHECKING, S.IN_DOUBT, S.COMPLETED])
+def test_invoice_that_a_rival_could_claim_is_not_given_to_the_doubt(state: CommandState) -> None:
+    rival = subject(2, state=state, **ELSEWHERE)
+
+    told = judge([subject(1)], [listed(1)], rivals=[rival])
+
+    assert told == {1: Several((listed(1),), is_contested=True)}
+
+
+def test_rival_gets_no_verdict() -> None:
+    assert set(judge([subject(1)], [listed(1)], rivals=[issued(2, **ELSEWHERE)])) == {1}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"invoice": make_invoice(remark="2")},
+        {"invoice": make_invoice(buyerName="other")},
+        {"submitted_at": MOMENT + timedelta(days=1)},
+    ],
+    ids=["other remark", "other buyer", "submitted after it was issued"],
+)
+def test_rival_that_could_not_claim_it_changes_nothing(fields: dict[str, Any]) -> None:
+    sent = subject(1, invoice=make_invoice(remark="1"))
+    row = listed(1, note="1")
+
+    assert judge([sent], [row], rivals=[issued(2, **ELSEWHERE, **fields)]) == {1: Found(row)}
+
+
+def test_invoice_of_an_older_order_of_the_lane_that_nobody_confirms_is_not_the_doubts() -> None:
+    """FAPIAO_CONFIRM is off: the first was issued, and its number is not sought."""
+    first = issued(1, sought_at=None)
+    doubt = subject(2, submitted_at=MOMENT + MINUTE)
+
+    assert judge([doubt], [listed(1)], rivals=[first]) == {2: Nothing()}
+    both = [listed(1), listed(2, at=MOMENT + MINUTE)]
+    assert judge([doubt], both, rivals=[first]) == {2: Found(both[1])}
+
+
+@pytest.mark.parametrize(
+    ("state", "ended_at", "issued_at", "is_found"),
+    [
+        (S.COMPLETED, MOMENT, MOMENT + SKEW, False),
+        (S.COMPLETED, MOMENT, MOMENT + SKEW + timedelta(seconds=1), True),
+        (S.COMPLETED, MOMENT, datetime(2026, 1, 2, tzinfo=BEIJING), True),
+        (S.COMPLETED, MOMENT + timedelta(hours=17), datetime(2026, 1, 2, tzinfo=BEIJING), False),
+        (S.COMPLETED, MOMENT, None, False),
+        (S.IN_DOUBT, None, MOMENT + timedelta(hours=1), False),
+    ],
+    ids=["at its end", "after its end", "the day after", "the same day", "who knows when", "it has no end"],
+)
+def test_invoice_that_was_issued_after_a_rivals_end_is_not_the_rivals(
+    state: CommandState, ended_at: datetime | None, issued_at: datetime | None, is_found: bool
+) -> None:
+    rival = subject(2, state=state, settled_at=ended_at, **ELSEWHERE)
+    row = make_found(1, invoiceDate=issued_at)
+
+    told = judge([subject(1)], [row], rivals=[rival])
+
+    assert told == {1: Found(row) if is_found else Several((row,), is_contested=True)}
+
+
+def test_order_tells_nothing_of_submissions_of_two_lanes() -> None:
+    """Each lane issues one after the other, but not both together."""
+    rows = [listed(1), listed(2, at=MOMENT + MINUTE)]
+    sent, rival = subject(1), issued(2, submitted_at=MOMENT + MINUTE, **ELSEWHERE)
+
+    told = judge([sent], rows, rivals=[rival])
+
+    assert told == {1: Several(tuple(rows), is_contested=True)}
+
+
+def test_nothing_is_found_where_rivals_may_be_missing() -> None:
+    told = judge([issued(1), subject(2, submitted_at=MOMENT + MINUTE)], [listed(1)], are_all_rivals=False)
+
+    assert told == {key: Several((listed(1),), is_contested=True) for key in (1, 2)}
+
+
+def test_absence_is_absence_however_many_rivals_there_are() -> None:
+    assert judge([subject(1)], [listed(1, buyerName="other")], are_all_rivals=False) == {1: Nothing()}
+
+
+remarks = st.sampled_from(["", "1", "2"])
+orders = st.builds(
+    make_invoice,
+    remark=remarks,
+    buyerName=st.sampled_from(["ABC公司", "ＡＢＣ公司", "other"]),
+    sellerBankShow=st.sampled_from([0, 0, 1]),
+)
+rows = st.builds(
+    listed,
+    st.integers(1, 4),
+    note=st.sampled_from([None, "", "1", "2", "1 银行"]),
+    buyerName=st.sampled_from(["ABC公司", "other", None]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(orders, st.lists(rows, max_size=4))
+def test_only_who_could_not_claim_any_is_left_out(order: dict[str, Any], invoices: list[dict[str, Any]]) -> None:
+    rival = subject(2, invoice=order)
+
+    if any(could_be(rival, invoice, SKEW) for invoice in invoices):
+        assert Texts.of(invoices).may_be_of(rival)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(orders, min_size=1, max_size=4), st.lists(rows, max_size=4), st.integers(1, 3))
+def test_rivals_only_take_away(sent: list[dict[str, Any]], invoices: list[dict[str, Any]], split: int) -> None:
+    """Whoever is found among rivals, would be found if they were sought here too: to the same invoice."""
+    invoices = list({row["countETicketNumbers"]: row for row in invoices}.values())
+    everybody = [subject(key, invoice=order) for key, order in enumerate(sent, start=1)]
+
+    among = found_of(judge(everybody[:split], invoices, rivals=everybody[split:]))
+
+    together = found_of(judge(everybody, invoices))
+    assert among == {key: number for key, number in together.items() if key <= split}

@@ -1,0 +1,91 @@
+"""Who else could claim an invoice: read a few at a time, and never silently left out."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.builders import MOMENT, make_found, make_invoice
+from tests.unit.flows.submissions import make_submitted, subject
+from worker.flows.evidence.verdicts import Texts
+from worker.lanes.runs import rivals
+from worker.lanes.runs.rivals import read_rivals
+from worker.records import Command
+
+SINCE = MOMENT - timedelta(days=1)
+TEXTS = Texts.of([make_found(1)])
+SECOND = timedelta(seconds=1)
+
+
+class Shelf:
+    """The journal's submissions, and what was asked of them."""
+
+    def __init__(self, *commands: Command) -> None:
+        self.commands = commands
+        self.asked: list[tuple[str, tuple[datetime, int], int]] = []
+
+    async def read(self, seller: str, behind: tuple[datetime, int], limit: int) -> Sequence[Command]:
+        self.asked.append((seller, behind, limit))
+        return [c for c in self.commands if c.seller == seller and (c.submitted_at, c.key) > behind][:limit]
+
+
+def submitted(key: int, **fields: Any) -> Command:
+    """One per second, by their keys."""
+    return make_submitted(key, **{"submitted_at": MOMENT + key * SECOND, **fields})
+
+
+async def keys(shelf: Shelf, *sought: Command) -> tuple[list[int], bool]:
+    read, are_all = await read_rivals(shelf.read, [subject(c.key, seller=c.seller) for c in sought], SINCE, TEXTS)
+    return [command.key for command in read], are_all
+
+
+async def test_rivals_are_all_others_that_could_claim_an_invoice() -> None:
+    other = submitted(3, invoice=make_invoice(buyerName="other"))
+    shelf = Shelf(submitted(1), submitted(2), other)
+
+    assert await keys(shelf, submitted(1)) == ([2], True)
+
+
+async def test_each_seller_is_asked_for_once() -> None:
+    shelf = Shelf(submitted(3, seller="A"), submitted(4, seller="B"), submitted(5, seller="C"))
+
+    assert await keys(shelf, submitted(1, seller="B"), submitted(2, seller="A")) == ([3, 4], True)
+    assert [(seller, behind) for seller, behind, _ in shelf.asked] == [("A", (SINCE, 0)), ("B", (SINCE, 0))]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 6, 7])
+async def test_they_are_read_a_few_at_a_time_to_the_last(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "AT_ONCE", 3)
+    shelf = Shelf(*map(submitted, range(2, count + 2)))
+
+    assert await keys(shelf, submitted(1)) == (list(range(2, count + 2)), True)
+    assert {limit for _, _, limit in shelf.asked} == {3}
+
+
+@pytest.mark.parametrize("limit", ["MOST_READ", "MOST_COMPETING"])
+async def test_too_many_are_said_to_be_too_many(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "AT_ONCE", 3)
+    monkeypatch.setattr(rivals, limit, 5)
+    shelf = Shelf(*map(submitted, range(2, 100)))
+
+    _, are_all = await keys(shelf, submitted(1))
+
+    assert not are_all
+    assert len(shelf.asked) == 2
+
+
+async def test_many_that_could_not_claim_anything_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "MOST_COMPETING", 5)
+    shelf = Shelf(*(submitted(key, invoice=make_invoice(remark=str(key))) for key in range(2, 1200)))
+    texts = Texts.of([make_found(1, note="7")])
+
+    read, are_all = await read_rivals(shelf.read, [subject(1)], SINCE, texts)
+
+    assert ([command.key for command in read], are_all) == ([7], True)
+
+
+async def test_one_whose_data_were_forgotten_could_claim_anything() -> None:
+    shelf = Shelf(submitted(2), submitted(3, data=b"{}"))
+
+    assert await keys(shelf, submitted(1)) == ([2], False)

@@ -1,0 +1,1 @@
+"""Whether this worker could work here: broker, store, gateway, a line each with the fix."""

@@ -1,0 +1,103 @@
+"""`doctor` on RabbitMQ: reachable, recent, and with the queues and permissions the worker needs.
+
+Each question has a channel of its own, for the broker closes the channel over any "no".
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiormq.exceptions import (
+    AMQPChannelError,
+    ChannelAccessRefused,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+)
+
+from worker.amqp.connections import Address, Link
+from worker.amqp.topology import Queue, Topology
+from worker.cli.broker import answered, opened
+from worker.cli.doctor.findings import Finding, fail, ok, warn
+from worker.cli.doctor.permissions import check_permissions
+from worker.cli.terminal import Stop
+from worker.errors import WorkerError
+from worker.settings import Settings
+
+OLDEST_VERSION: Final = (3, 10)
+"""Dead-lettering at least once needs it."""
+_SUBJECT: Final = "broker"
+
+
+async def check_broker(settings: Settings) -> Sequence[Finding]:
+    """Everything about the broker."""
+    try:
+        where = ", ".join(Address(url).label for url in settings.amqp_urls)
+        async with opened(settings) as link:
+            topology = Topology(settings.prefix)
+            queues = [await _queue(link, queue, is_declared=settings.declare) for queue in topology.queues]
+            rights = await check_permissions(link, topology, declares=settings.declare)
+            return [await _version(link, where), *queues, *rights, *await _dead(link, topology)]
+    except Stop as error:
+        return [fail(_SUBJECT, str(error), "start RabbitMQ, or set FAPIAO_AMQP_URL")]
+    except WorkerError as error:
+        return [fail(_SUBJECT, f"lost while looking: {error}", "look at the broker's log")]
+
+
+async def _version(link: Link, where: str) -> Finding:
+    channel = await link.open_channel(confirms=False)
+    told = getattr(channel.connection, "server_properties", {}).get("version", "")
+    version = told.decode() if isinstance(told, bytes) else str(told)
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST_VERSION:
+        return fail(_SUBJECT, f"RabbitMQ {version or '(unknown)'} at {where} is too old", "use 3.10 or later")
+    return ok(_SUBJECT, f"RabbitMQ {version} at {where}")
+
+
+async def _queue(link: Link, queue: Queue, *, is_declared: bool) -> Finding:
+    try:
+        channel = await link.open_channel(confirms=False)
+        there = await answered(channel.queue_declare(queue.name, passive=True))
+    except ChannelNotFoundEntity:
+        if is_declared:
+            return ok("queue", f"{queue.name} is not there yet; `fapiao-worker run` declares it")
+        return fail("queue", f"{queue.name} is missing", "declare it (FAPIAO_DECLARE=true, or deploy's definitions)")
+    except AMQPChannelError as error:
+        return warn(
+            "queue", f"{queue.name} cannot be looked at ({type(error).__name__})", "give the user any permission"
+        )
+    counts = f"{there.message_count} waiting, {there.consumer_count} consumers"
+    try:
+        await answered(channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments)))
+    except ChannelPreconditionFailed:
+        return fail(
+            "queue",
+            f"{queue.name} was declared with other arguments ({counts})",
+            "drain and delete it, then restart the worker; or use another FAPIAO_PREFIX",
+        )
+    except ChannelAccessRefused:
+        return ok("queue", f"{queue.name}: {counts}; arguments not compared (no permission to configure)")
+    return await _bindings(link, queue, counts) if is_declared else ok("queue", f"{queue.name}: {counts}")
+
+
+async def _bindings(link: Link, queue: Queue, counts: str) -> Finding:
+    """AMQP has no question for them; binding again changes nothing where they are."""
+    keys = ", ".join(filter(None, queue.routing_keys))
+    try:
+        channel = await link.open_channel(confirms=False)
+        for routing_key in queue.routing_keys:
+            await answered(channel.queue_bind(queue.name, queue.exchange, routing_key))
+    except ChannelNotFoundEntity:
+        return fail("queue", f"{queue.name}: {counts}; exchange {queue.exchange} is missing", "restart the worker")
+    except ChannelAccessRefused:
+        return ok("queue", f"{queue.name}: {counts}; bindings not compared (no permission to bind)")
+    return ok("queue", f"{queue.name}: {counts}" + (f"; bound to {keys}" if keys else ""))
+
+
+async def _dead(link: Link, topology: Topology) -> list[Finding]:
+    try:
+        channel = await link.open_channel(confirms=False)
+        there = await answered(channel.queue_declare(topology.dead_queue, passive=True))
+    except AMQPChannelError:
+        return []
+    if there.message_count:
+        return [warn("dead", f"{there.message_count} messages that were no command", "fapiao-worker dead list")]
+    return []

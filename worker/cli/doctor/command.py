@@ -1,0 +1,54 @@
+"""`doctor`: is everything there that the worker needs? One line per matter, with the fix.
+
+Guarantees: changes nothing that matters (it compares the worker's own queues and bindings by declaring them as they
+should be, where the queues already are); never opens a lane's socket at the gateway.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from worker.cli.doctor.findings import Finding, Verdict
+from worker.cli.terminal import FAILED, load_settings, note, quiet_logs, run, say, say_json
+from worker.settings import Settings
+
+_STYLES = {Verdict.OK: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad"}
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check broker, queues, permissions, database, gateway, clock and credentials. Exit code 1 if one of them fails."""
+
+    async def work() -> list[Finding]:
+        settings = load_settings()
+        quiet_logs(settings)
+        found: list[Finding] = []
+        for check in _checks():
+            for finding in await check(settings):
+                found.append(finding)
+                if not as_json:
+                    _show(finding)
+        return found
+
+    found = run(work())
+    if as_json:
+        say_json([asdict(finding) for finding in found])
+    failures = sum(finding.verdict is Verdict.FAIL for finding in found)
+    if failures:
+        note(f"{failures} of {len(found)} checks failed.")
+        raise typer.Exit(FAILED)
+
+
+def _checks() -> list[Callable[[Settings], Awaitable[Sequence[Finding]]]]:
+    from worker.cli.doctor.broker import check_broker
+    from worker.cli.doctor.gateway import check_credentials, check_gateway, check_tls
+    from worker.cli.doctor.store import check_store
+
+    return [check_broker, check_store, check_gateway, check_tls, check_credentials]
+
+
+def _show(finding: Finding) -> None:
+    say(f"{finding.verdict:<4}  {finding.subject:<12} {finding.says}", style=_STYLES[finding.verdict])
+    if finding.fix:
+        say(f"{'':19}fix: {finding.fix}")

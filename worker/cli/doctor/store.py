@@ -1,0 +1,103 @@
+"""`doctor` on the journal: database, schema, keys, and what waits for a person."""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from worker.cli.desk import opened_journal
+from worker.cli.doctor.findings import Finding, fail, ok, warn
+from worker.clock import SystemClock
+from worker.errors import ConfigurationError, SchemaOutdated, WorkerError
+from worker.journal.sealing import parse_keys
+from worker.ops.control import RemoteOperations, database_file, socket_path
+from worker.records import Backlog
+from worker.settings import Settings
+
+
+async def check_store(settings: Settings) -> Sequence[Finding]:
+    """Everything about the journal."""
+    file = database_file(settings)
+    findings = [check_keys(settings)]
+    if file is not None:
+        findings.append(check_file(file))
+        if not file.exists():
+            return findings
+        if await RemoteOperations(socket_path(file)).answers():
+            findings.append(ok("database", "held by a running worker, which answers"))
+    return [*findings, *await _journal(settings), *(await _grants(settings) if file is None else [])]
+
+
+def check_keys(settings: Settings) -> Finding:
+    """Whether `FAPIAO_JOURNAL_KEYS` can encrypt."""
+    if not settings.journal_keys:
+        if database_file(settings) is not None:
+            return ok("keys", "FAPIAO_JOURNAL_KEYS is not set: SQLite keeps a key in a file beside the database")
+        return fail("keys", "FAPIAO_JOURNAL_KEYS is not set; PostgreSQL needs it, the same for all replicas", _MAKE_KEY)
+    try:
+        parse_keys(settings.journal_keys)
+    except ConfigurationError as error:
+        return fail("keys", str(error), _MAKE_KEY)
+    return ok("keys", f"{len(settings.journal_keys)} set; the first encrypts")
+
+
+_MAKE_KEY: Final = "python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+
+
+def check_file(file: Path) -> Finding:
+    """Whether the SQLite file and its directory can be written, and by whom."""
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        return fail(
+            "database",
+            f"the directory {file.parent.absolute()} cannot be written",
+            "chown it, or set FAPIAO_DATABASE_URL",
+        )
+    if not file.exists():
+        return ok("database", f"SQLite, {file.absolute()} (made by the first `fapiao-worker run`)")
+    if not os.access(file, os.W_OK):
+        return fail("database", f"{file.absolute()} cannot be written", "chown it to the worker's user")
+    if stat.S_IMODE(file.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+        return warn("database", f"others may read {file.absolute()}", f"chmod 600 {file.absolute()}")
+    return ok("database", f"SQLite, {file.absolute()}")
+
+
+async def _journal(settings: Settings) -> list[Finding]:
+    try:
+        async with opened_journal(settings, readonly=True) as journal:
+            await journal.ping()
+            backlog = await journal.backlog(SystemClock().now())
+    except SchemaOutdated as error:
+        return [fail("schema", str(error), "fapiao-worker db upgrade")]
+    except WorkerError as error:
+        return [fail("database", str(error), "look at FAPIAO_DATABASE_URL, and whether the database runs")]
+    return [ok("schema", "this version's"), *check_backlog(backlog)]
+
+
+async def _grants(settings: Settings) -> list[Finding]:
+    """Whether the role may do what the worker does."""
+    from worker.journal.postgres.grants import GRANTS, missing_grants
+
+    try:
+        missing = await missing_grants(settings.database_url.get_secret_value())
+    except WorkerError:
+        return []  # said already
+    if missing:
+        told = ", ".join(f"{privilege} on {table}" for privilege, table in missing)
+        return [fail("grants", f"the role lacks {told}", "run deploy/permissions/postgres.sql as the tables' owner")]
+    return [ok("grants", f"all that the worker needs on {len(GRANTS)} tables")]
+
+
+def check_backlog(backlog: Backlog) -> list[Finding]:
+    """What waits, and what waits for a person."""
+    waits = (
+        ("in doubt", backlog.in_doubt, "commands", "fapiao-worker list --state in_doubt, then resolve"),
+        ("unconfirmed", backlog.unconfirmed, "issued, no number", "fapiao-worker list --state unconfirmed"),
+        ("replies", backlog.undeliverable, "undeliverable", "fapiao-worker replies list"),
+        ("accounts", backlog.suspended_accounts, "suspended after refused logins", "check their passwords"),
+    )
+    says = f"{backlog.waiting} commands waiting, {backlog.sought} invoices sought, {backlog.outbox} events to publish"
+    return [
+        ok("backlog", says),
+        *(warn(subject, f"{count} {what}", fix) for subject, count, what, fix in waits if count),
+    ]

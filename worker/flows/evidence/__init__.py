@@ -1,0 +1,1 @@
+"""What became of a submission, weighed from replies and listed invoices. Pure."""

@@ -1,0 +1,144 @@
+"""Invoices that look-ups bring, between the gateway's port, the journal and the events. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from contracts.envelope import dumps, loads
+from contracts.gateway import plain_number
+from worker.flows.vocabulary import Details
+from worker.records import FileRow, Findings, FoundRow, Stored
+
+LONGEST_NUMBER_CHARS = 64
+"""Three times as long as a number is."""
+
+Invoice = Mapping[str, Any]
+"""As `contracts.invoices.FoundInvoice` has it."""
+
+
+def identity_of(invoice: Invoice) -> str:
+    """What names the invoice: its number. The gateway's id may change at every query (trap 63)."""
+    return number_of(invoice) or f"id:{invoice['id']}"
+
+
+def number_of(invoice: Invoice) -> str | None:
+    """The invoice's number; what is longer than any number is none, and would break an index."""
+    number = invoice.get("countETicketNumbers")
+    return str(number) if number and len(number) <= LONGEST_NUMBER_CHARS else None
+
+
+def found_row(invoice: Invoice, query_type: int, *, lacks_files: bool = False) -> FoundRow:
+    """The invoice as it is stored."""
+    total = invoice.get("totalPriceAndTax")
+    return FoundRow(
+        identity=identity_of(invoice),
+        invoice_id=str(invoice["id"]),
+        number=number_of(invoice),
+        query_type=query_type,
+        invoice_date=invoice.get("invoiceDate"),
+        seller_id=invoice.get("sellerIdentificationNumber") or "",
+        seller_name=invoice.get("sellerName") or "",
+        buyer_id=invoice.get("buyerIdentificationNumber") or "",
+        buyer_name=invoice.get("buyerName") or "",
+        total=None if total is None else plain_number(total),
+        data=dumps({name: value for name, value in invoice.items() if name not in ("items", "files")}),
+        lacks_files=lacks_files,
+    )
+
+
+def file_row(file: Mapping[str, Any]) -> FileRow:
+    """The file's address as it is stored."""
+    return FileRow(file["invoiceBasicInfoId"], file["type"], file["url"], file.get("countETicketNumbers"))
+
+
+def findings_of(
+    invoices: Sequence[Invoice],
+    details: Details,
+    *,
+    user_id: str | None,
+    query_type: int = 0,
+    types: Sequence[str] = (),
+) -> Findings:
+    """What is to be stored; an invoice that lacks one of `types` is marked."""
+    have = _types_by_invoice(details)
+    return Findings(
+        user_id=user_id,
+        invoices=tuple(
+            found_row(invoice, query_type, lacks_files=not have.get(str(invoice["id"]), set()) >= set(types))
+            for invoice in invoices
+        ),
+        items={invoice_id: dumps(list(items)) for invoice_id, items in details.items.items() if items},
+        files=tuple(map(file_row, details.files)),
+    )
+
+
+def stored_invoice(stored: Stored) -> dict[str, Any]:
+    """What the journal holds of an invoice, as `contracts.invoices.StoredInvoice` has it."""
+    return {
+        "invoice": loads(stored.invoice.data),
+        "items": [] if stored.items is None else loads(stored.items),
+        "files": [told_file(file) for file in stored.files],
+        "commandId": stored.command_id,
+        "commandState": stored.command_state,
+        "seenAt": stored.seen_at,
+    }
+
+
+def told_file(file: FileRow) -> dict[str, Any]:
+    """Where a file is, as `contracts.invoices.InvoiceFile` has it."""
+    told = {"invoiceBasicInfoId": file.invoice_id, "type": file.type, "url": file.url}
+    return told | ({"countETicketNumbers": file.number} if file.number else {})
+
+
+def lacking_ids(invoice_ids: Iterable[str], details: Details, types: Sequence[str]) -> tuple[str, ...]:
+    """The invoices that lack a wanted file."""
+    have = _types_by_invoice(details)
+    return tuple(each for each in invoice_ids if not have.get(each, set()) >= set(types))
+
+
+def trusted(details: Details, invoices: Sequence[Invoice]) -> Details:
+    """Without items and files that carry another number than the invoice they claim to be of (trap 86)."""
+    numbers = {str(invoice["id"]): invoice.get("countETicketNumbers") for invoice in invoices}
+
+    def is_own(invoice_id: str, told: Mapping[str, Any]) -> bool:
+        ours, theirs = numbers.get(invoice_id), told.get("countETicketNumbers")
+        return not ours or not theirs or ours == theirs
+
+    items = {each: tuple(one for one in rows if is_own(each, one)) for each, rows in details.items.items()}
+    return Details(items, tuple(file for file in details.files if is_own(file["invoiceBasicInfoId"], file)))
+
+
+def with_files(details: Details, files: Iterable[dict[str, Any]]) -> Details:
+    """The same with more files: one address per invoice and type, the last one told."""
+    known = {(file["invoiceBasicInfoId"], file["type"]): file for file in (*details.files, *files)}
+    return Details(details.items, tuple(known.values()))
+
+
+def with_details(invoice: Invoice, details: Details, *, items: bool, files: bool) -> dict[str, Any]:
+    """The invoice with its items and files, as a page event tells it."""
+    told = dict(invoice)
+    if items:
+        told["items"] = list(details.items.get(str(invoice["id"]), ()))
+    if files:
+        told["files"] = [file for file in details.files if file["invoiceBasicInfoId"] == str(invoice["id"])]
+    return told
+
+
+def parts_of(invoices: Sequence[dict[str, Any]], most_bytes: int) -> list[list[dict[str, Any]]]:
+    """Cut so that each part is small enough for one message; one invoice is never cut. At least one part."""
+    parts: list[list[dict[str, Any]]] = [[]]
+    size = 0
+    for invoice in invoices:
+        length = len(dumps(invoice)) + 1
+        if parts[-1] and size + length > most_bytes:
+            parts.append([])
+            size = 0
+        parts[-1].append(invoice)
+        size += length
+    return parts
+
+
+def _types_by_invoice(details: Details) -> dict[str, set[str]]:
+    have: dict[str, set[str]] = {}
+    for file in details.files:
+        have.setdefault(file["invoiceBasicInfoId"], set()).add(file["type"])
+    return have

@@ -1,0 +1,170 @@
+"""Messages that are no command at all, on their way to `<prefix>.dead`.
+
+Guarantees: body and given properties arrive untouched, the reason beside them, and the delivery is acknowledged only
+after the broker has confirmed the copy; a crash between the two leaves a second copy. What cannot be kept where it is
+moves to headers: `user_id`, for the broker closes the channel of whoever sends another's; `expiration`, for the copy
+would vanish; `CC` and `BCC`, for the broker would send copies where their sender may not. One message that cannot be
+sent is in nobody's way. Does not know what was wrong with a message.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from worker.amqp.confirms import Verdict
+from worker.amqp.connections import backoff_seconds
+from worker.amqp.deliveries import Delivery
+from worker.amqp.wire import Outgoing
+from worker.crashpoints import crashpoint
+from worker.errors import BrokerLost
+from worker.intake.admission import DeadLetter
+
+log = structlog.get_logger()
+
+CODE_HEADER = "x-fapiao-code"
+REASON_HEADER = "x-fapiao-reason"
+USER_ID_HEADER = "x-fapiao-user-id"
+EXPIRATION_HEADER = "x-fapiao-expiration"
+ROUTING_HEADERS = {"CC": "x-fapiao-cc", "BCC": "x-fapiao-bcc"}
+"""Headers by which RabbitMQ routes whatever is published with them, to what they are kept as."""
+TOGETHER = 50
+"""Dead letters sent at once (count)."""
+
+
+class DeadLetters(Protocol):
+    """Whoever publishes to `<prefix>.dead`."""
+
+    async def publish_dead(self, messages: Sequence[Outgoing]) -> Sequence[Verdict]:
+        """Publish, mandatory and confirmed, no two with the same message id. Never raises for the broker's doing."""
+        ...
+
+
+class Acknowledger(Protocol):
+    """Whoever can settle a delivery, if its epoch is still the current one."""
+
+    def is_current(self, delivery: Delivery) -> bool: ...
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None: ...
+
+    async def dead_letter(self, delivery: Delivery) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dead:
+    """A delivery with what is wrong with it."""
+
+    delivery: Delivery
+    letter: DeadLetter
+
+    @property
+    def message_id(self) -> str:
+        return self.delivery.properties.message_id or ""
+
+
+def dead_letter_of(dead: Dead, exchange: str) -> Outgoing:
+    """The copy that goes to the dead-letter exchange, under the routing key it came with."""
+    given = dead.delivery.properties
+    headers: dict[str, Any] = {
+        **{ROUTING_HEADERS.get(name, name): value for name, value in (given.headers or {}).items()},
+        CODE_HEADER: str(dead.letter.code),
+        REASON_HEADER: dead.letter.reason,
+    }
+    if given.user_id is not None:
+        headers[USER_ID_HEADER] = given.user_id
+    if given.expiration is not None:
+        headers[EXPIRATION_HEADER] = given.expiration
+    properties = given._replace(headers=headers, user_id=None, expiration=None)
+    return Outgoing(exchange, dead.delivery.routing_key, dead.delivery.body, properties)
+
+
+class DeadLettering:
+    """Dead letters that wait for the broker's confirm."""
+
+    def __init__(  # noqa: PLR0913  the last four are named
+        self,
+        publisher: DeadLetters,
+        acknowledger: Acknowledger,
+        exchange: str,
+        *,
+        broker_may_dead_letter: bool,
+        count: Callable[[str], None],
+        gone: Callable[[Delivery], None] = lambda _: None,
+    ) -> None:
+        """`broker_may_dead_letter`: the queue is known to have a dead-letter exchange, so that a message which this
+        worker cannot publish may be left to the broker, without code and reason. `gone` is told of each delivery that
+        is held no longer."""
+        self._publisher = publisher
+        self._acknowledger = acknowledger
+        self._exchange = exchange
+        self._broker_may_dead_letter = broker_may_dead_letter
+        self._count = count
+        self._gone = gone
+        self._waiting: deque[Dead] = deque()
+        self._arrived = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, dead: Dead) -> None:
+        """Bury this one; its delivery is acknowledged when that is durable."""
+        self._waiting.append(dead)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Bury what comes, until cancelled; with growing pauses while the broker takes nothing."""
+        failures = 0
+        while True:
+            await self._arrived.wait()
+            failures = 0 if await self.run_once() else failures + 1
+            if not self._waiting:
+                self._arrived.clear()
+            elif failures:
+                await asyncio.sleep(backoff_seconds(failures, 1.0))
+
+    async def run_once(self) -> int:
+        """Send some and settle those confirmed. Returns how many are settled."""
+        chosen = self._choose()
+        verdicts = await self._publisher.publish_dead([dead_letter_of(dead, self._exchange) for dead in chosen])
+        settled = 0
+        for dead, verdict in zip(chosen, verdicts, strict=True):
+            if await self._settle(dead, verdict):
+                self._gone(dead.delivery)
+                settled += 1
+            else:
+                self._waiting.append(dead)
+        return settled
+
+    def _choose(self) -> list[Dead]:
+        """The next ones, no two with the same message id; those of an earlier epoch come again by themselves."""
+        chosen: dict[str, Dead] = {}
+        rest: deque[Dead] = deque()
+        for dead in self._waiting:
+            if not self._acknowledger.is_current(dead.delivery):
+                self._gone(dead.delivery)
+                continue
+            if len(chosen) < TOGETHER and dead.message_id not in chosen:
+                chosen[dead.message_id] = dead
+            else:
+                rest.append(dead)
+        self._waiting = rest
+        return list(chosen.values())
+
+    async def _settle(self, dead: Dead, verdict: Verdict) -> bool:
+        with contextlib.suppress(BrokerLost):  # it comes again, in the next epoch
+            if verdict is Verdict.CONFIRMED:
+                crashpoint("intake.dead_lettered")
+                self._count(str(dead.letter.code))
+                await self._acknowledger.acknowledge([dead.delivery])
+                return True
+            if verdict is Verdict.UNSENDABLE and self._broker_may_dead_letter:
+                log.warning("dead_letter_left_to_broker", code=str(dead.letter.code), reason=dead.letter.reason)
+                self._count(str(dead.letter.code))
+                await self._acknowledger.dead_letter(dead.delivery)
+                return True
+        log.warning("dead_letter_not_taken", code=str(dead.letter.code), verdict=str(verdict))
+        return False

@@ -1,0 +1,101 @@
+"""What look-ups brought, on SQLite: kept with the step that tells of it, read by commands and people.
+
+Each function is one operation, or a part of one, inside the writer's transaction.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from worker.journal.invoice_rows import brought_by, distinct_files, distinct_invoices, to_found_row, to_stored
+from worker.journal.rows import found, micros, micros_or_none
+from worker.journal.sqlite.statements import Statements
+from worker.records import Command, Findings, FoundRow, Stored, StoredFilter
+
+
+def keep(statements: Statements, command: Command, findings: Findings | None, at: datetime) -> None:
+    """Store what a command brought; what was there of an invoice is replaced."""
+    if findings is None:
+        return
+    seen_at = micros(at)
+    values = [_values(row, findings.user_id, brought_by(command), seen_at) for row in distinct_invoices(findings)]
+    statements.run_each("keep_invoice", values)
+    if brought_by(command) is not None:
+        statements.run_each("link_invoice", values)
+    statements.run_each(
+        "keep_items",
+        [{"invoice_id": invoice_id, "data": data, "at": seen_at} for invoice_id, data in findings.items.items()],
+    )
+    statements.run_each(
+        "keep_file",
+        [
+            {"invoice_id": row.invoice_id, "type": row.type, "url": row.url, "number": row.number, "at": seen_at}
+            for row in distinct_files(findings)
+        ],
+    )
+
+
+def _values(row: FoundRow, user_id: str | None, command_key: int | None, at: int) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "identity": row.identity,
+        "invoice_id": row.invoice_id,
+        "number": row.number,
+        "query_type": row.query_type,
+        "invoice_date": micros_or_none(row.invoice_date),
+        "seller_id": row.seller_id,
+        "seller_name": row.seller_name,
+        "buyer_id": row.buyer_id,
+        "buyer_name": row.buyer_name,
+        "total": row.total,
+        "data": row.data,
+        "at": at,
+        "command_key": command_key,
+        "lacks_files": row.lacks_files,
+    }
+
+
+def unseen(statements: Statements, command: Command, identities: Sequence[str]) -> frozenset[str]:
+    """See `LaneJournal.unseen`."""
+    rows = statements.all("seen_identities", key=command.key, identities=json.dumps(list(identities)))
+    return frozenset(identities) - {row["identity"] for row in rows}
+
+
+def lacking(statements: Statements, command: Command, after: str, limit: int) -> list[FoundRow]:
+    """See `LaneJournal.lacking`."""
+    rows = statements.all("lacking_invoices", key=command.key, after=after, limit=limit)
+    return [to_found_row(row, lacks_files=True) for row in rows]
+
+
+def tally(statements: Statements, command: Command, limit: int) -> tuple[int, list[str]]:
+    """See `LaneJournal.tally`."""
+    files = found(statements.one("count_files", key=command.key), command.key)["number"]
+    return files, [row.invoice_id for row in lacking(statements, command, "", limit)]
+
+
+def brought(statements: Statements, source: str, invoice_ids: Sequence[str]) -> frozenset[str]:
+    """See `LaneJournal.brought`."""
+    rows = statements.all("brought_ids", source=source, invoice_ids=json.dumps(list(invoice_ids)))
+    return frozenset(row["invoice_id"] for row in rows)
+
+
+def stored(statements: Statements, wanted: StoredFilter) -> tuple[int, list[Stored]]:
+    """See `LaneJournal.stored`."""
+    row = statements.one(
+        "find_stored",
+        user_id=wanted.user_id,
+        source=wanted.source,
+        command_key=wanted.command_key,
+        number=wanted.number,
+        invoice_ids=json.dumps(wanted.invoice_ids) if wanted.invoice_ids else None,
+        buyer=wanted.buyer,
+        since=micros_or_none(wanted.since),
+        until=micros_or_none(wanted.until),
+        limit=wanted.limit,
+        offset=wanted.offset,
+    )
+    page = found(row, 0)
+    rows = statements.all("read_stored", keys=page["keys"], source=wanted.source)
+    files = statements.all("files_of", invoice_ids=json.dumps(sorted({row["invoice_id"] for row in rows})))
+    return page["found"], to_stored(rows, files)

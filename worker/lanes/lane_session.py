@@ -1,0 +1,191 @@
+"""The lane's connection: at most one session, kept between commands while it gives no cause for doubt.
+
+Guarantees that the session is closed, and that the gateway had a moment to forget it, before another one of the
+same `userId` is opened. Every wait can be interrupted. Knows nothing of commands.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from worker.errors import LeaseLost, Transient
+from worker.lanes.runs.order import Access
+from worker.lanes.services import LaneServices
+from worker.ports import GatewaySession, QueryEvent, QuerySession, SessionEvent
+from worker.records import LaneLease
+
+T = TypeVar("T")
+
+
+class Interruption(Exception):
+    """The lane is asked to stop waiting: the worker drains, or its lease is lost."""
+
+    def __init__(self, *, lease_is_lost: bool) -> None:
+        super().__init__("interrupted")
+        self.lease_is_lost = lease_is_lost
+
+
+class LaneSession:
+    """One lane's session, or none."""
+
+    def __init__(self, services: LaneServices, lease: LaneLease) -> None:
+        self._services = services
+        self.lease = lease
+        self._issuing: GatewaySession | None = None
+        self._asking: QuerySession | None = None
+        self._access: Access | None = None
+        self.may_have_unsettled = True
+        """Whether a command of the lane may be in doubt or being checked; False only where somebody looked."""
+        self._interruption: Interruption | None = None
+        self._is_woken = False
+        self._waiting: asyncio.Timeout | None = None
+        self._may_be_woken = False
+        self._hanging_up = asyncio.Lock()
+
+    @property
+    def lane(self) -> str:
+        """The gateway's user id."""
+        return self.lease.lane
+
+    @property
+    def _session(self) -> GatewaySession | QuerySession | None:
+        """One socket per `userId` over both endpoints, so there is at most one of the two."""
+        return self._issuing or self._asking
+
+    @property
+    def session(self) -> GatewaySession:
+        """The open session for issuing. Raises `LeaseLost` where there is none: nothing may be sent then."""
+        if self._issuing is None:
+            raise LeaseLost("the session was dropped")
+        return self._issuing
+
+    @property
+    def query_session(self) -> QuerySession:
+        """The open session for queries. Raises `LeaseLost` where there is none."""
+        if self._asking is None:
+            raise LeaseLost("the session was dropped")
+        return self._asking
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a session that may be used again."""
+        return self._session is not None and self._session.is_open
+
+    async def serves(self, access: Access) -> bool:
+        """Whether the open session may serve this; one that may not is closed."""
+        if self.is_connected and self._access == access:
+            return True
+        await self.hang_up()
+        return False
+
+    async def connect(self, access: Access) -> None:
+        """Open the session. Raises `Transient`, `Permanent`, `Interruption`; `LeaseLost` if the lease is at its end.
+
+        An interrupted line never opens one again: by now its lane may be somebody else's, even where this worker
+        has a new lease.
+        """
+        self._raise_interruption()
+        if not self._services.lease.is_safe(self._services.clock.monotonic()):
+            raise LeaseLost("the lease is at its end")
+        try:
+            await self.during(self._open(access))
+        except TimeoutError:
+            raise Transient("the gateway did not answer the handshake in time") from None
+        self._access = access
+
+    async def _open(self, access: Access) -> None:
+        gateway = self._services.gateway
+        if access.is_query:
+            self._asking = await gateway.connect_query(self.lane)
+        else:
+            self._issuing = await gateway.connect(self.lane)
+
+    async def during(self, work: Awaitable[T]) -> T:
+        """Do this unless asked to stop: then it is cancelled, and `Interruption` raised."""
+        try:
+            async with asyncio.timeout(None) as waiting:
+                self._begin_waiting(waiting)
+                return await work
+        except TimeoutError:
+            self._raise_interruption()
+            raise
+        finally:
+            self._waiting = None
+
+    async def listen(self, until: float | None, *, wakeable: bool = False) -> SessionEvent | QueryEvent | None:
+        """The session's next event; None if woken (where `wakeable`). Raises `TimeoutError` at `until` (the loop's
+        time), `Interruption` when asked to stop."""
+        if wakeable and self._is_woken:
+            self._is_woken = False
+            return None
+        try:
+            async with asyncio.timeout_at(until) as waiting:
+                self._begin_waiting(waiting, may_be_woken=wakeable)
+                return await (self.session if self._asking is None else self._asking).receive()
+        except TimeoutError:
+            self._raise_interruption()
+            if wakeable and self._is_woken:
+                self._is_woken = False
+                return None
+            raise
+        finally:
+            self._waiting = None
+
+    async def rest(self, until: float) -> bool:
+        """Wait without looking at the session until then (the loop's time); True if woken before. Raises
+        `Interruption` when asked to stop."""
+        try:
+            async with asyncio.timeout_at(until) as waiting:
+                self._begin_waiting(waiting, may_be_woken=True)
+                if not self._is_woken:
+                    await asyncio.get_running_loop().create_future()
+        except TimeoutError:
+            self._raise_interruption()
+        finally:
+            self._waiting = None
+        is_woken, self._is_woken = self._is_woken, False
+        return is_woken
+
+    async def hang_up(self) -> None:
+        """Close the session and give the gateway a moment: a late close must not take the next session with it.
+
+        Whoever comes second waits for the first, so that the session is surely closed afterwards.
+        """
+        async with self._hanging_up:
+            session, self._issuing, self._asking, self._access = self._session, None, None, None
+            if session is not None:
+                await session.close()
+                await asyncio.sleep(self._services.settings.reconnect_pause_seconds)
+
+    def wake(self) -> None:
+        """Work came for this lane. Ends an idle wait; a running run looks for more when it is done."""
+        self._is_woken = True
+        if self._may_be_woken:
+            self._stop_waiting()
+
+    def heed_wake(self) -> None:
+        """Work is about to be looked for: what woke the lane so far is taken care of."""
+        self._is_woken = False
+
+    def interrupt(self, *, lease_is_lost: bool) -> None:
+        """Stop waiting, now and from now on."""
+        self._interruption = Interruption(lease_is_lost=lease_is_lost)
+        self._stop_waiting()
+
+    @property
+    def interruption(self) -> Interruption | None:
+        """Why the lane should stop, if it should."""
+        return self._interruption
+
+    def _begin_waiting(self, waiting: asyncio.Timeout, *, may_be_woken: bool = False) -> None:
+        self._waiting, self._may_be_woken = waiting, may_be_woken
+        if self._interruption is not None:
+            waiting.reschedule(asyncio.get_running_loop().time())
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(asyncio.get_running_loop().time())
+
+    def _raise_interruption(self) -> None:
+        if self._interruption is not None:
+            raise self._interruption from None

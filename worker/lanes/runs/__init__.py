@@ -1,0 +1,1 @@
+"""What carries out one command on its lane: one run per kind of command."""

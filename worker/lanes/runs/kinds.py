@@ -1,0 +1,32 @@
+"""Which run carries out which type of command."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Final
+
+from contracts.commands import CommandType
+from worker.lanes.lane_session import LaneSession
+from worker.lanes.runs.details import DetailsRun
+from worker.lanes.runs.issue import IssueRun
+from worker.lanes.runs.look_up import LookUpRun
+from worker.lanes.runs.query import DownloadRun, QueryRun
+from worker.lanes.runs.run import Run
+from worker.lanes.services import LaneServices
+from worker.records import LOOK_UP, Command
+
+EXCHANGES: Final = MappingProxyType[str, type[Run]](
+    {
+        CommandType.ISSUE: IssueRun,
+        CommandType.QUERY: QueryRun,
+        CommandType.DOWNLOAD: DownloadRun,
+        CommandType.ITEMS: DetailsRun,
+        CommandType.FILES: DetailsRun,
+        CommandType.STORED: DetailsRun,
+        LOOK_UP: LookUpRun,
+    }
+)
+
+
+def run_of(services: LaneServices, line: LaneSession, command: Command, may_take_next: Callable[[], bool]) -> Run:
+    """The run for this command."""
+    return EXCHANGES[command.type](services, line, command, may_take_next=may_take_next)

@@ -1,0 +1,187 @@
+"""The run of a look-up: one query for all that is sought on the lane with one account, and what follows from it.
+
+Guarantees that what is settled here is settled by compare-and-set, for a person or a late reply may have been quicker;
+a look-up that dies is made again by the lane's next holder. It has no events of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from typing_extensions import override
+
+from contracts.envelope import loads
+from contracts.failures import FailureCode
+from worker.crashpoints import crashpoint
+from worker.errors import LeaseLost, NotResolvable, Permanent
+from worker.flows import look_up
+from worker.flows.announce import events_of
+from worker.flows.evidence.replies import plain_code
+from worker.flows.evidence.verdicts import Subject, Texts
+from worker.flows.looks import LookOutcome
+from worker.flows.vocabulary import AskPage, BoundRead, Effect, EndLookUp, Input, ReadBound, Settle
+from worker.lanes.lane_session import LaneSession
+from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
+from worker.lanes.runs.query import Asking
+from worker.lanes.runs.rivals import read_rivals
+from worker.lanes.services import LaneServices
+from worker.records import Command, CommandState, Settlement
+
+MOST_SUBJECTS = 500
+"""Sought by one look-up; the next one takes the rest."""
+CONDITION = {"queryType": 0}
+"""What was issued. All other filters are ours (trap 58)."""
+
+
+class LookUpRun(Asking):
+    """The journal's own command `look_up`."""
+
+    name: ClassVar[str] = "look_up"
+
+    def __init__(
+        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
+    ) -> None:
+        super().__init__(services, line, command, may_take_next=may_take_next)
+        self._state = look_up.LookUpState()
+        self._subjects: tuple[Subject, ...] = ()
+        self._login: Access | None = None
+
+    @override
+    def _decide(self, given: Input) -> look_up.Next:
+        situation = look_up.Situation(
+            state=self._state,
+            command=self._command,
+            subjects=self._subjects,
+            company="" if self._login is None else self._login.login.company_code,
+            timing=self._services.timing,
+            looks=self._services.looks,
+            rules=self._services.look_ups,
+            now=self._services.clock.now(),
+            chance=self._services.chance(),
+        )
+        decision = look_up.decide(situation, given)
+        self._state = decision.state
+        return decision
+
+    @override
+    async def _first_input(self) -> Input:
+        journal = self._services.journal
+        sought = await self._insist(lambda: journal.sought(self._command, MOST_SUBJECTS))
+        self._subjects = tuple(map(Subject.read, sought))
+        return await self._beginning(self._find_login(sought))
+
+    def _find_login(self, sought: Sequence[Command]) -> CredentialFault | None:
+        """The newest login of the account that can be had: an older one may have another password."""
+        fault = CredentialFault("nothing is sought")
+        for command in reversed(sought):
+            try:
+                access = self._read_access(command)
+            except Permanent as error:
+                fault = CredentialFault(str(error))
+                self._log.warning("look_up_without_login", reason=str(error), sought=command.id)
+            else:
+                self._login = access
+                return None
+        return fault
+
+    def _read_access(self, command: Command) -> Access:
+        """A credential may name another account by now: the invoices that this one lists prove nothing, unless it is
+        of the seller's own company."""
+        access = access_by(read_login(loads(command.data), command, self._services.credentials), is_query=True)
+        is_sellers = plain_code(access.login.company_code) == plain_code(command.seller or "")
+        if access.account != self._command.account and not is_sellers:
+            raise Permanent(FailureCode.CREDENTIAL_MISSING, "the credential names another account by now")
+        return access
+
+    @override
+    def _access(self) -> Access:
+        if self._login is None:
+            raise AssertionError("a look-up without a login never gets this far")
+        return self._login
+
+    @override
+    async def _perform(self, effect: Effect) -> Input | None:
+        match effect:
+            case AskPage():
+                return await self._ask_page(effect, CONDITION, look_up.PAGE_SIZE)
+            case ReadBound():
+                return await self._read_bound(effect)
+            case Settle():
+                await self._settle(effect)
+            case EndLookUp():
+                await self._end(effect)
+            case _:
+                return await super()._perform(effect)
+        return None
+
+    async def _read_bound(self, asked: ReadBound) -> BoundRead:
+        """The rivals first: one whose number is bound meanwhile is a rival, or its invoice is taken, or both."""
+        rivals, are_all = await self._rivals(asked.since) if asked.numbers else ((), True)
+        numbers = await self._insist(lambda: self._services.journal.bound(asked.numbers))
+        return BoundRead(numbers, rivals, are_all)
+
+    async def _rivals(self, since: datetime) -> tuple[tuple[Command, ...], bool]:
+        async def read(seller: str, behind: tuple[datetime, int], limit: int) -> Sequence[Command]:
+            return await self._insist(lambda: self._services.journal.rivals(seller, behind, limit))
+
+        rivals, are_all = await read_rivals(read, self._subjects, since, Texts.of(self._state.candidates))
+        if not are_all:
+            self._log.warning("look_up_with_too_many_rivals", rivals=len(rivals))
+        return rivals, are_all
+
+    async def _settle(self, move: Settle) -> None:
+        command, now = move.command, self._services.clock.now()
+        settlement = Settlement(
+            command=command,
+            expected=frozenset({command.state}),
+            to=move.to,
+            at=now,
+            events=events_of(command, move.announcements, worker=self._services.settings.source, at=now),
+            invoice_number=move.invoice_number,
+            sought_at=move.sought_at,
+            has_looked=True,
+            findings=move.findings,
+        )
+        verdict = _verdict(move)
+        crashpoint(f"look_up.{verdict}_next")
+        try:
+            settled = await self._insist(lambda: self._services.journal.settle(settlement))
+        except NotResolvable:
+            # Bound to another command since it was asked: the next look sees that.
+            settled, verdict = False, LookOutcome.BOUND
+        crashpoint(f"look_up.{verdict}_recorded")
+        self._services.hooks.looked_up(verdict)
+        if not settled:
+            return
+        if settlement.events:
+            self._services.committed()
+        if move.to is not command.state:
+            code = str(move.announcements[-1].data.get("code", ""))
+            self._services.hooks.settled(command.type, move.to, code)
+        self._log.info(
+            "looked_up", command_id=command.id, command_source=command.source, verdict=verdict, state=move.to
+        )
+
+    async def _end(self, end: EndLookUp) -> None:
+        journal = self._services.journal
+        if end.not_before is not None:
+            self._services.hooks.looked_up(LookOutcome.PUT_OFF)
+            self._log.warning("look_up_put_off", sought=len(self._subjects), until=end.not_before.isoformat())
+        crashpoint("look_up.end_next")
+        ended = await self._insist(
+            lambda: journal.end_look_up(self._command, self._line.lease, not_before=end.not_before)
+        )
+        crashpoint("look_up.ended")
+        if not ended:
+            raise LeaseLost("the lane has another holder")
+
+
+def _verdict(move: Settle) -> LookOutcome:
+    """In one word, for the metric's label."""
+    if move.invoice_number is not None:
+        return LookOutcome.FOUND
+    if move.to is CommandState.FAILED:
+        return LookOutcome.ABSENT
+    if not move.announcements:
+        return LookOutcome.AGAIN
+    return LookOutcome.UNCONFIRMED if move.to is CommandState.COMPLETED else LookOutcome.PERSON

@@ -1,0 +1,121 @@
+"""A journaled command as its run needs it: how to log in, what to submit or to ask.
+
+Knows the shape that admission gave the data; knows nothing of the wire.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from pydantic import SecretStr
+
+from contracts.failures import FailureCode
+from worker import secrecy
+from worker.errors import Permanent
+from worker.ports import Credentials, LoginFields, Submission
+from worker.records import Command
+
+LOGIN_PASSWORD = "/login/password"  # noqa: S105  JSON Pointers, not passwords
+SELLER_PASSWORD = "/invoice/sellerLoginPassword"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Access:
+    """What a session is opened for. One may serve another command only where this is equal."""
+
+    login: LoginFields
+    is_query: bool = False
+
+    @property
+    def account(self) -> str:
+        """A digest that names the tax-bureau account without telling who it is."""
+        return hashlib.sha256(f"{self.login.company_code}\0{self.login.phone}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Order:
+    """One invoice to issue."""
+
+    access: Access
+    submission: Submission
+
+    @property
+    def invoice(self) -> dict[str, Any]:
+        """The invoice in the vendor's words, as it will be submitted."""
+        return self.submission.invoice
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query or download, with the command's data."""
+
+    access: Access
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialFault:
+    """The command cannot be carried out as it stands."""
+
+    message: str
+
+
+def access_by(login: LoginFields, *, is_query: bool = False) -> Access:
+    """Access by this login, whose password is masked wherever it would show, as long as the access lives."""
+    access = Access(login, is_query)
+    secrecy.guard(access, [login.password.get_secret_value()])
+    return access
+
+
+def read_order(command: Command, credentials: Credentials) -> Order:
+    """Raises `Permanent(credential_missing)` where the named credential, or the command's own, cannot be had."""
+    # Admission wrote it with decimals as text: there is no fraction that a fast parser could round.
+    data = orjson.loads(command.data)
+    login = replace(read_login(data, command, credentials), company_name=None)
+    invoice = dict(data["invoice"])
+    account = invoice.pop("sellerLoginAccount", None) or login.phone
+    own_password = command.secrets.get(SELLER_PASSWORD)
+    password = SecretStr(own_password) if own_password else login.password
+    order = Order(access_by(login), Submission(invoice, account, password))
+    secrecy.guard(order, [password.get_secret_value()])
+    return order
+
+
+def read_question(command: Command, credentials: Credentials) -> Question:
+    """Raises as `read_order`."""
+    data = orjson.loads(command.data)
+    return Question(access_by(read_login(data, command, credentials), is_query=True), data)
+
+
+def try_order(command: Command, credentials: Credentials) -> Order | CredentialFault:
+    """The order, or what is wrong with its credential."""
+    try:
+        return read_order(command, credentials)
+    except Permanent as fault:
+        return CredentialFault(str(fault))
+
+
+def try_question(command: Command, credentials: Credentials) -> Question | CredentialFault:
+    """The question, or what is wrong with its credential."""
+    try:
+        return read_question(command, credentials)
+    except Permanent as fault:
+        return CredentialFault(str(fault))
+
+
+def read_login(data: dict[str, Any], command: Command, credentials: Credentials) -> LoginFields:
+    """The login of a command with these data. Raises as `read_order`."""
+    if data.get("credential"):
+        return credentials.load(data["credential"])
+    login = data["login"]
+    if LOGIN_PASSWORD not in command.secrets:
+        raise Permanent(FailureCode.CREDENTIAL_MISSING, "the journal no longer has the command's password")
+    return LoginFields(
+        company_code=login["companyCode"],
+        phone=login["phone"],
+        password=SecretStr(command.secrets[LOGIN_PASSWORD]),
+        area=login["area"],
+        role=login["role"],
+        company_name=login.get("companyName"),
+    )

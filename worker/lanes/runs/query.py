@@ -1,0 +1,216 @@
+"""The exchanges on the query side of the gateway: pages and downloads.
+
+Nothing that they send is irreversible; each is sent under a lease that still runs all the same, for a lane has one
+session over all replicas.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+from contracts.envelope import loads
+from contracts.events import Outcome
+from worker.flows import download, query
+from worker.flows.invoices import identity_of
+from worker.flows.query_progress import MOST_MISSING, QueryProgress
+from worker.flows.query_state import Next, QueryState, QueryWish, Situation
+from worker.flows.vocabulary import (
+    AskPage,
+    Details,
+    DetailsFetched,
+    Effect,
+    FetchDetails,
+    FetchLate,
+    Input,
+    ListMissing,
+    MayGoOn,
+    MissingListed,
+    Overtaken,
+    PageRead,
+    Record,
+    RetryDownload,
+    SeeWhoIsNext,
+)
+from worker.lanes.lane_session import LaneSession
+from worker.lanes.runs.order import Access, CredentialFault, Question, try_question
+from worker.lanes.runs.run import Run
+from worker.lanes.services import LaneServices
+from worker.ports import PageShown, QueryEvent, QueryOrder, SessionEvent
+from worker.records import Command
+
+LATE_BATCH = 100
+"""Invoices whose late files are looked up and told at once."""
+PAGES_IN_A_ROW = 20
+"""Pages of one query while other lanes wait for a place."""
+
+
+class Asking(Run):
+    """What all of them send alike."""
+
+    async def _ask_page(self, asked: AskPage, condition: Mapping[str, Any], page_size: int) -> Input | None:
+        self._check_lease()
+        days = {"startInvoiceDate": asked.start.isoformat(), "endInvoiceDate": asked.end.isoformat()}
+        order = QueryOrder(self._access().login, {**condition, **days}, page_size, asked.page_number)
+        return await self._send(self._line.query_session.query(order), "page_asked")
+
+    async def _retry_download(self, date: str) -> Input | None:
+        self._check_lease()
+        return await self._send(self._line.query_session.retry_download(date), "download_asked")
+
+    @override
+    async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
+        if isinstance(event, PageShown):
+            return await self._page_read(event)
+        return event  # type: ignore[return-value]  # the flow knows every event of a query session
+
+    async def _page_read(self, page: PageShown) -> PageRead:
+        return PageRead(page)
+
+
+class _Questioning(Asking):
+    """A command that brings its own login."""
+
+    def __init__(
+        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
+    ) -> None:
+        super().__init__(services, line, command, may_take_next=may_take_next)
+        question = try_question(command, services.credentials)
+        self._fault = question if isinstance(question, CredentialFault) else None
+        self._question = None if isinstance(question, CredentialFault) else question
+
+    @override
+    async def _first_input(self) -> Input:
+        return await self._beginning(self._fault)
+
+    @override
+    def _access(self) -> Access:
+        return self._asked().access
+
+    def _asked(self) -> Question:
+        if self._question is None:
+            raise AssertionError("a command without a login never gets this far")
+        return self._question
+
+
+class QueryRun(_Questioning):
+    """`invoice.query`."""
+
+    name: ClassVar[str] = "query"
+
+    def __init__(
+        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
+    ) -> None:
+        super().__init__(services, line, command, may_take_next=may_take_next)
+        self._wish = QueryWish.read(loads(command.data))
+        self._state = QueryState(QueryProgress.read(command.progress, self._wish.first_page))
+        self._pages = 0
+
+    @override
+    def _decide(self, given: Input) -> Next:
+        situation = Situation(
+            state=self._state,
+            command=self._command,
+            wish=self._wish,
+            timing=self._services.timing,
+            rules=self._services.queries,
+            now=self._services.clock.now(),
+            chance=self._services.chance(),
+        )
+        decision = query.decide(situation, given)
+        self._state = decision.state
+        return decision
+
+    @override
+    async def _page_read(self, page: PageShown) -> PageRead:
+        names = tuple(dict.fromkeys(identity_of(invoice) for invoice in page.invoices))
+        fresh = await self._insist(lambda: self._services.journal.unseen(self._command, names))
+        return PageRead(page, fresh)
+
+    @override
+    async def _perform(self, effect: Effect) -> Input | None:
+        match effect:
+            case AskPage():
+                return await self._ask_page(effect, self._wish.condition, self._wish.page_size)
+            case RetryDownload(date):
+                return await self._retry_download(date)
+            case SeeWhoIsNext():
+                return await self._look_around()
+            case FetchLate(after):
+                return await self._fetch_late(after)
+            case ListMissing():
+                journal = self._services.journal
+                files, missing = await self._insist(lambda: journal.tally(self._command, MOST_MISSING))
+                return MissingListed(tuple(missing), files)
+            case _:
+                return await super()._perform(effect)
+
+    async def _look_around(self) -> Input:
+        """A page is done: does anything go before the next?"""
+        self._pages += 1
+        services = self._services
+        self.has_had_its_turn = services.is_contended and self._pages >= PAGES_IN_A_ROW
+        if services.is_draining or self.has_had_its_turn:
+            return Overtaken()
+        now = services.clock.now()
+        return (
+            Overtaken() if await self._insist(lambda: services.journal.has_earlier(self._command, now)) else MayGoOn()
+        )
+
+    async def _fetch_late(self, after: str) -> Input:
+        journal = self._services.journal
+        rows = await self._insist(lambda: journal.lacking(self._command, after, LATE_BATCH))
+        if not rows:
+            return DetailsFetched(Details())
+        ids = tuple(row.invoice_id for row in rows)
+        return await self._fetch(FetchDetails(files_of=ids, types=self._wish.types), tuple(rows))
+
+    @override
+    def _recorded(self, record: Record) -> None:
+        pages = [told.data for told in record.announcements if told.outcome is Outcome.PAGE]
+        if not pages or record.findings is None:
+            return
+        invoices, files = sum(len(page["invoices"]) for page in pages), len(record.findings.files)
+        self._services.hooks.page_found(invoices, files)
+        self._log.info(
+            "page_told",
+            page=pages[0]["pageNumber"],
+            of=pages[0]["totalPage"],
+            invoices=invoices,
+            files=files,
+            is_late=pages[0]["late"],
+        )
+
+
+class DownloadRun(_Questioning):
+    """`invoice.download`."""
+
+    name: ClassVar[str] = "download"
+
+    def __init__(
+        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
+    ) -> None:
+        super().__init__(services, line, command, may_take_next=may_take_next)
+        self._state = download.DownloadState()
+        self._date: str = loads(command.data)["date"]
+
+    @override
+    def _decide(self, given: Input) -> download.Next:
+        situation = download.Situation(
+            state=self._state,
+            command=self._command,
+            date=self._date,
+            timing=self._services.timing,
+            rules=self._services.queries,
+            now=self._services.clock.now(),
+            chance=self._services.chance(),
+        )
+        decision = download.decide(situation, given)
+        self._state = decision.state
+        return decision
+
+    @override
+    async def _perform(self, effect: Effect) -> Input | None:
+        if isinstance(effect, RetryDownload):
+            return await self._retry_download(effect.date)
+        return await super()._perform(effect)

@@ -1,0 +1,353 @@
+"""Carries out one command on its lane: asks the flow what to do, does it, and tells the flow what came of it.
+
+Guarantees that every effect of a decision begins only after the one before it is done, so a record is durable
+before the act it announces. What flows share is here; each flow's own acts are in its own exchange. Knows nothing of
+which lane comes next.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, ClassVar, TypeVar
+
+import structlog
+
+from contracts.envelope import dumps
+from worker.crashpoints import crashpoint
+from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient
+from worker.flows.announce import events_of
+from worker.flows.table import Decision, FlowState
+from worker.flows.vocabulary import (
+    Begin,
+    CloseSession,
+    Connect,
+    Connected,
+    ConnectFailed,
+    ConnectionLost,
+    CountLogin,
+    DetailsFailed,
+    DetailsFetched,
+    Draining,
+    Effect,
+    FetchDetails,
+    Input,
+    KeepStray,
+    Record,
+    TimedOut,
+)
+from worker.lanes.lane_session import Interruption, LaneSession
+from worker.lanes.runs.fetching import fetch
+from worker.lanes.runs.order import Access, CredentialFault
+from worker.lanes.services import LaneServices
+from worker.ports import Disconnected, FrameIgnored, QueryEvent, SessionEvent
+from worker.records import FINAL, PROGRESSING, UNSETTLED, Command, CommandState, FoundRow, Step
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Run(ABC):
+    """One command from its lane's claim to its end, or to its return to the queue."""
+
+    name: ClassVar[str]
+    """Begins the names of the flow's crash points."""
+
+    def __init__(
+        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
+    ) -> None:
+        self._services = services
+        self._line = line
+        self._command = command
+        self._may_take_next = may_take_next
+        """Asked when the command ends: the lane's next command is then taken in the same transaction."""
+        self._has_ended = False
+        self._timer_at: float | None = None
+        self._began_at = services.clock.monotonic()
+        self._had_refusals = False
+        self._next: Command | None = None
+        self._answer_was_lost = False
+        self.has_looked_for_next = False
+        """The lane has no other due command, but for what woke the line since."""
+        self.has_had_its_turn = False
+        """Other lanes wait, and this command took long enough: nothing more is taken on this one."""
+        self._log = log.bind(command_id=command.id, command_source=command.source)
+
+    async def run(self) -> Command | None:
+        """The lane's next command, if there is one. Raises `LeaseLost` when the lane is no longer ours."""
+        given = await self._first_input()
+        while True:
+            decision = self._decide(given)
+            self._has_ended = decision.state.has_ended
+            if decision.timer is not None:
+                self._timer_at = asyncio.get_running_loop().time() + decision.timer.total_seconds()
+            answer = await self._perform_all(decision.effects)
+            if self._has_ended:
+                return self._next
+            given = answer or await self._next_input()
+
+    # ---- what each flow says for itself --------------------------------------------------------------
+
+    @abstractmethod
+    def _decide(self, given: Input) -> Decision[FlowState]:
+        """Ask the flow, and keep the state it comes to."""
+
+    @abstractmethod
+    async def _first_input(self) -> Input:
+        """What the flow is told first."""
+
+    @abstractmethod
+    def _access(self) -> Access:
+        """What a session is opened for."""
+
+    async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
+        """What an event of the session means to the flow; None where it means nothing."""
+        self._services.hooks.frame_ignored("unexpected")
+        self._log.warning("event_unexpected", event_kind=type(event).__name__)
+        return None
+
+    async def _perform(self, effect: Effect) -> Input | None:
+        """An act of this flow alone."""
+        raise AssertionError(f"{type(self).__name__} does not know how to {type(effect).__name__}")
+
+    # ---- what the flow is told ---------------------------------------------------------------------
+
+    async def _beginning(self, fault: CredentialFault | None) -> Begin:
+        """The usual first input of a flow that logs in."""
+        if fault is not None:
+            return Begin(session_is_open=False, credential_fault=fault.message)
+        access = self._access()
+        if await self._line.serves(access):
+            return Begin(session_is_open=True)
+        account = await self._insist(lambda: self._services.journal.account(access.account))
+        self._had_refusals = account.refusals > 0
+        return Begin(session_is_open=False, suspended_until=account.suspended_until)
+
+    async def _next_input(self) -> Input:
+        """The next thing that matters: an answer, the end of the connection or of the phase's time, or the drain."""
+        while True:
+            try:
+                event = await self._line.listen(self._timer_at)
+            except TimeoutError:
+                return TimedOut()
+            except Interruption as interruption:
+                return self._interrupted(interruption)
+            match event:
+                case FrameIgnored(reason, body):
+                    self._services.hooks.frame_ignored(reason)
+                    self._log.warning("frame_ignored", reason=reason)
+                    if body is not None:
+                        await self._keep(reason, body)
+                case Disconnected(reason):
+                    return ConnectionLost(reason)
+                case None:
+                    raise AssertionError("an exchange is never woken")
+                case _:
+                    told = await self._hear(event)
+                    if told is not None:
+                        return told
+
+    def _interrupted(self, interruption: Interruption) -> Input:
+        if interruption.lease_is_lost:
+            raise LeaseLost("the lease ended during the exchange")
+        return Draining()
+
+    # ---- what the flow wants done ------------------------------------------------------------------
+
+    async def _perform_all(self, effects: tuple[Effect, ...]) -> Input | None:
+        """Effects in order; the first that has an answer for the flow ends the row."""
+        for effect in effects:
+            answer = await self._perform_one(effect)
+            if answer is not None:
+                return answer
+        return None
+
+    async def _perform_one(self, effect: Effect) -> Input | None:
+        match effect:
+            case Record():
+                await self._record(effect)
+            case Connect():
+                return await self._connect()
+            case CloseSession():
+                await self._line.hang_up()
+            case CountLogin(accepted):
+                await self._count_login(accepted=accepted)
+            case KeepStray(reason, content):
+                self._services.hooks.frame_ignored(reason)
+                self._log.warning("reply_fits_nothing", reason=reason)
+                await self._keep(reason, dumps(content))
+            case FetchDetails():
+                return await self._fetch(effect)
+            case _:
+                return await self._perform(effect)
+        return None
+
+    async def _fetch(self, wanted: FetchDetails, lacking: tuple[FoundRow, ...] = ()) -> Input:
+        try:
+            details = await self._line.during(fetch(self._services.details, wanted))
+        except Interruption as interruption:
+            return self._interrupted(interruption)
+        except Permanent as fault:
+            return DetailsFailed(str(fault), code=fault.code)
+        except Transient as fault:
+            self._log.warning("details_unavailable", reason=str(fault))
+            return DetailsFailed(str(fault), retry_after=fault.retry_after)
+        crashpoint(f"{self.name}.details_fetched")
+        return DetailsFetched(details, lacking)
+
+    async def _connect(self) -> Input:
+        gate = self._services.gate
+        try:
+            await self._line.connect(self._access())
+        except Interruption as interruption:
+            return self._interrupted(interruption)
+        except Permanent as fault:
+            gate.succeeded()
+            return ConnectFailed(str(fault), code=fault.code)
+        except Transient as fault:
+            gate.failed(self._services.clock.monotonic(), self._services.chance())
+            self._log.warning("gateway_unreachable", reason=str(fault))
+            return ConnectFailed(str(fault), retry_after=fault.retry_after)
+        gate.succeeded()
+        crashpoint(f"{self.name}.connected")
+        return Connected()
+
+    async def _send(self, act: Awaitable[None], crash_point: str) -> Input | None:
+        """Send what may be sent again. Nothing is sent once the lease is at its end."""
+        try:
+            await act
+        except Transient as fault:
+            return ConnectionLost(str(fault))
+        crashpoint(f"{self.name}.{crash_point}")
+        return None
+
+    async def _count_login(self, *, accepted: bool) -> None:
+        if accepted and not self._had_refusals:
+            return
+        if not accepted:
+            self._services.hooks.login_refused()
+        self._had_refusals = not accepted
+        services, name = self._services, self._access().account
+        account = await self._insist(
+            lambda: services.journal.count_login(
+                name,
+                accepted=accepted,
+                now=services.clock.now(),
+                threshold=services.settings.login_failures,
+                suspend=services.suspension,
+            )
+        )
+        crashpoint("login.counted")
+        if account.suspended_until is not None and not accepted:
+            self._log.error("account_suspended", refusals=account.refusals, until=account.suspended_until.isoformat())
+
+    async def _keep(self, reason: str, body: bytes) -> None:
+        """Evidence for a person: worth a try, not worth the run."""
+        try:
+            await self._services.journal.keep_stray(
+                self._line.lane, self._command.key, reason, body, self._services.clock.now()
+            )
+        except JournalUnavailable as fault:
+            self._log.warning("stray_not_kept", reason=str(fault))
+        crashpoint("stray.kept")
+
+    # ---- durable steps -----------------------------------------------------------------------------
+
+    async def _record(self, record: Record) -> None:
+        now = self._services.clock.now()
+        step = self._step(record)
+        crashpoint(f"{self.name}.{record.to}_next")
+        await self._write(step)
+        crashpoint(f"{self.name}.{record.to}_recorded")
+        if not self._has_ended:  # else nobody asks any more
+            self._command = replace(
+                self._command,
+                state=record.to,
+                last_sequence=self._command.last_sequence + len(step.events),
+                submitted_at=now if record.to is CommandState.SUBMITTING else self._command.submitted_at,
+                attempts=1 if record.progress is not None and record.to in PROGRESSING else self._command.attempts,
+                deadline_at=record.deadline_at or self._command.deadline_at,
+            )
+        if record.to in UNSETTLED:
+            self._line.may_have_unsettled = True
+        self._recorded(record)
+        if step.events:
+            self._services.committed()
+        self._report(record)
+        if self._answer_was_lost:
+            raise LeaseLost("the store's answer was lost; the lane is claimed anew")
+
+    def _step(self, record: Record) -> Step:
+        now, command = self._services.clock.now(), self._command
+        return Step(
+            command=command,
+            lease=self._line.lease,
+            expected=frozenset({command.state}),
+            to=record.to,
+            at=now,
+            events=events_of(command, record.announcements, worker=self._services.settings.source, at=now),
+            due_at=record.due_at,
+            progress=record.progress,
+            deadline_at=record.deadline_at,
+            sought_at=record.sought_at,
+            findings=record.findings,
+        )
+
+    def _recorded(self, record: Record) -> None:  # noqa: B027  most flows have nothing to do then
+        """A step is durable."""
+
+    async def _write(self, step: Step) -> None:
+        """Raises `LeaseLost` if somebody else has the lane. A second try that finds the step done is no loss: the first
+        one's commit may have gone through although its answer did not. It may also have begun the lane's next
+        command; only a new claim shows that."""
+        journal, ends = self._services.journal, self._has_ended
+        tries = 0
+
+        async def write() -> bool:
+            nonlocal tries
+            tries += 1
+            if ends and not self.has_had_its_turn and self._may_take_next():
+                self._line.heed_wake()
+                written, self._next = await journal.record_and_next(step)
+                self.has_looked_for_next = written
+                return written
+            return await journal.record(step)
+
+        is_written = await self._insist(write)
+        if not is_written and tries == 1:
+            self._log.warning("step_fenced", step=step.to)
+            raise LeaseLost("the lane has another holder")
+        self._answer_was_lost = ends and not is_written
+
+    async def _insist(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Until the store answers. What is known by now (an invoice issued!) must not die with this worker because a
+        database restarts. The session does go with the lease; writes are fenced by the epoch."""
+        while True:
+            try:
+                return await act()
+            except JournalUnavailable as fault:
+                self._log.warning("journal_unavailable", reason=str(fault))
+            if not self._services.lease.is_safe(self._services.clock.monotonic()):
+                await self._line.hang_up()
+            await asyncio.sleep(self._services.settings.poll_seconds)
+
+    def _report(self, record: Record) -> None:
+        """One line per command at its end, and one when it goes back, is checked or falls into doubt."""
+        if record.to in FINAL | UNSETTLED | {CommandState.WAITING}:
+            said: dict[str, Any] = record.announcements[-1].data if record.announcements else {}
+            code = str(said.get("code", ""))
+            if record.to is not CommandState.WAITING:
+                self._services.hooks.settled(self._command.type, record.to, code)
+            why = {name: said[name] for name in ("code", "stage", "reason") if said.get(name)}
+            self._log.info(
+                "command_put_back" if record.to is CommandState.WAITING else "command_settled",
+                state=record.to,
+                **why,
+                attempts=self._command.attempts,
+                seconds=round(self._services.clock.monotonic() - self._began_at, 3),
+            )
+
+    def _check_lease(self) -> None:
+        if not self._services.lease.is_safe(self._services.clock.monotonic()):
+            raise LeaseLost("the lease is at its end")

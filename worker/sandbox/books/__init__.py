@@ -1,0 +1,1 @@
+"""What the sandbox has issued and received: the ledger and its archive. Pure."""
