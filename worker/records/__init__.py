@@ -17,13 +17,26 @@ from worker.records.commands import (
     own_lane,
 )
 from worker.records.events import Copy, Event, EventRecord, LooseEvent, OutboxRow, Route, UndeliverableReply
-from worker.records.invoices import FileRow, Findings, FoundRow, Stored, StoredFilter
+from worker.records.invoices import (
+    LONGEST_NUMBER_CHARS,
+    Dated,
+    FileRow,
+    Findings,
+    FoundRow,
+    IssuedReply,
+    Line,
+    ListedInvoice,
+    Stored,
+    StoredFilter,
+    SubmittedInvoice,
+)
 from worker.records.operation import AccountState, Backlog, Pruned, Resealing, Space
 from worker.records.states import ACTIVE, FINAL, MAY_HAVE_INVOICE, PROGRESSING, SUBMITTED, UNSETTLED, CommandState
 
 __all__ = [
     "ACTIVE",
     "FINAL",
+    "LONGEST_NUMBER_CHARS",
     "LOOK_UP",
     "MAY_HAVE_INVOICE",
     "OWN_LANE_MARK",
@@ -37,13 +50,17 @@ __all__ = [
     "Command",
     "CommandState",
     "Copy",
+    "Dated",
     "Event",
     "EventRecord",
     "FileRow",
     "Findings",
     "Following",
     "FoundRow",
+    "IssuedReply",
     "LaneLease",
+    "Line",
+    "ListedInvoice",
     "LooseEvent",
     "NewCommand",
     "OutboxRow",
@@ -55,6 +72,7 @@ __all__ = [
     "Step",
     "Stored",
     "StoredFilter",
+    "SubmittedInvoice",
     "UndeliverableReply",
     "own_lane",
 ]

@@ -1,10 +1,184 @@
-"""Invoices that look-ups bring, with their items and where their files are, as they are stored."""
+"""Invoices: as they were submitted, as the gateway's result echoes them, as its list shows them, as they are stored.
+
+In the three that are compared (`SubmittedInvoice`, `IssuedReply`, `ListedInvoice`) None means "not told": the other
+side said nothing, which neither confirms nor contradicts. Nobody else reads an invoice by the vendor's words.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
 
 from worker.records.states import CommandState
+
+LONGEST_NUMBER_CHARS: Final = 64
+"""Three times as long as an invoice's number is; what is longer is none, and would break an index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """A date as it may be read: without an offset in Beijing's time or UTC, without a time of day the whole day."""
+
+    shown: datetime
+    """As events tell it, and by which invoices are put in order: Beijing's reading."""
+    earliest: datetime
+    """The first moment that it can mean, under any reading."""
+    latest: datetime
+    """The last one."""
+
+    @classmethod
+    def exactly(cls, moment: datetime) -> "Dated":
+        """A moment that has one reading only."""
+        return cls(moment, moment, moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of goods, as it was sent or as it is echoed. None: not told."""
+
+    name: str | None = None
+    quantity: Decimal | None = None
+    spec: str | None = None
+    unit: str | None = None
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedInvoice:
+    """What `invoice_info` carried, from the journaled command. Nothing is "not told": what was left out was sent as
+    ""."""
+
+    seller_id: str
+    seller_name: str
+    buyer_id: str
+    """"" where the buyer has none: then the name is what identifies it."""
+    buyer_name: str
+    buyer_type: int
+    """0 a company, 1 a person."""
+    buyer_invoice_type: int
+    """0 普票, 1 专票."""
+    remark: str
+    prints_bank: bool
+    """The gateway was asked to show bank data, which it may print into the remark."""
+    lines: tuple[Line, ...]
+    expected_total: Decimal | None = None
+    """价税合计 as the caller expects it; None where it named none."""
+
+    @property
+    def total(self) -> Decimal:
+        """Sum of quantity times price; whether tax is in it, nobody says (trap 28)."""
+        return sum((line.quantity * line.price for line in self.lines if line.quantity and line.price), Decimal(0))
+
+    @property
+    def is_person(self) -> bool:
+        """Whether the buyer is a natural person."""
+        return self.buyer_type == 1
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> "SubmittedInvoice":
+        """From the data of a journaled `invoice.issue`. Raises `KeyError` where it is none: data that were forgotten
+        could otherwise claim anything."""
+        sent = data["invoice"]
+        expected = data.get("expectedTotal")
+        return cls(
+            seller_id=sent["sellerIndentification"],
+            seller_name=sent["sellerName"],
+            buyer_id=sent.get("buyerIndentification") or "",
+            buyer_name=sent["buyerName"],
+            buyer_type=int(sent["buyerType"]),
+            buyer_invoice_type=int(sent["buyerInvoiceType"]),
+            remark=sent.get("remark") or "",
+            prints_bank=bool(sent.get("buyerBankShow") or sent.get("sellerBankShow")),
+            lines=tuple(map(_sent_line, sent["invoiceItems"])),
+            expected_total=None if expected is None else Decimal(str(expected)),
+        )
+
+
+def _sent_line(line: Mapping[str, Any]) -> Line:
+    return Line(
+        name=line["name"],
+        quantity=Decimal(str(line["quantity"])),
+        spec=line.get("spec") or "",
+        unit=line.get("unit") or "",
+        price=Decimal(str(line["unitPrice"])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedReply:
+    """What the gateway's result (`invoice_pdf`) echoes of an invoice. None: not told, nor is an empty text, but for the
+    remark, where "" says that there is none."""
+
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """As `completed` shows it (`contracts.events.IssuedInvoice`): typed, without the seller's account and password."""
+    seller_id: str | None = None
+    seller_name: str | None = None
+    buyer_id: str | None = None
+    buyer_name: str | None = None
+    buyer_type: int | None = None
+    """0 a company, 1 a person."""
+    buyer_invoice_type: int | None = None
+    """0 普票, 1 专票."""
+    remark: str | None = None
+    lines: tuple[Line, ...] | None = None
+    """None where no lines are told."""
+    number: str | None = None
+    """The invoice's number, where a gateway tells it; the manual's result does not."""
+    is_draft: bool = False
+    """A draft is no invoice."""
+    invoice_url: str | None = None
+    """Where the PDF is, fit to be opened; None where none is told or it cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedInvoice:
+    """One invoice of the gateway's list (`query_invoice`). None: not told, as is an empty text."""
+
+    gateway_id: str
+    """The gateway's id of the row: its items and files hang on it. It may change at every query (trap 63)."""
+    number: str | None = None
+    """The invoice's number; None where none is told, or what is told is longer than any number."""
+    seller_id: str | None = None
+    seller_name: str | None = None
+    buyer_id: str | None = None
+    buyer_name: str | None = None
+    note: str | None = None
+    dated: Dated | None = None
+    total: Decimal | None = None
+    """With tax (价税合计), as told; see `with_tax`."""
+    total_without_tax: Decimal | None = None
+    total_tax: Decimal | None = None
+    is_positive: bool | None = None
+    """False for a red one; by its sign where the list does not say (trap 68)."""
+    status: str | None = None
+    """正常, 已红冲-全额, 已作废, …: as it came."""
+    invoice_type: str | None = None
+    """数电票（普通发票）, …: as it came."""
+    query_type: int | None = None
+    """0 issued, 1 received, as the row says (trap 66: it need not be right)."""
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """As events show it: `contracts.invoices.FoundInvoice` without items and files."""
+
+    @property
+    def identity(self) -> str:
+        """What names the invoice: its number; without one `id:` and the gateway's id."""
+        return self.number or f"id:{self.gateway_id}"
+
+    @property
+    def with_tax(self) -> Decimal | None:
+        """The total with tax; where it is left out, amount and tax make it."""
+        if self.total is not None:
+            return self.total
+        if self.total_without_tax is None or self.total_tax is None:
+            return None
+        return self.total_without_tax + self.total_tax
+
+    @property
+    def is_special(self) -> bool | None:
+        """Whether it is a 专票; None where its type does not say."""
+        kind = self.invoice_type or ""
+        return None if ("专用" in kind or "专票" in kind) is ("普通" in kind or "普票" in kind) else "专" in kind
 
 
 @dataclass(frozen=True, slots=True)
