@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,7 +60,7 @@ async def depth(url: str, queue: str) -> int:
 
 
 async def take(url: str, queue: str, count: int, seconds: float = LONG_SECONDS) -> list[AbstractIncomingMessage]:
-    """Get and acknowledge just so many messages, waiting for them."""
+    """Get and acknowledge just so many messages, waiting for them. Only where none may rightly come twice."""
     taken: list[AbstractIncomingMessage] = []
     async with broker_channel(url) as channel, asyncio.timeout(seconds):
         source = await channel.get_queue(queue, ensure=False)
@@ -71,6 +71,32 @@ async def take(url: str, queue: str, count: int, seconds: float = LONG_SECONDS) 
             else:
                 taken.append(message)
     return taken
+
+
+async def take_each(
+    url: str,
+    queue: str,
+    wanted: Iterable[str],
+    seconds: float = LONG_SECONDS,
+    told_by: Callable[[AbstractIncomingMessage], str] = lambda message: message.message_id or "",
+) -> list[AbstractIncomingMessage]:
+    """Get and acknowledge messages until every wanted one has come, and return each once, as it first came. For all
+    that is promised at least once: a count would take a repeat for one that is missing. `told_by` tells them apart."""
+    missing = set(wanted)
+    taken: dict[str, AbstractIncomingMessage] = {}
+    try:
+        async with broker_channel(url) as channel, asyncio.timeout(seconds):
+            source = await channel.get_queue(queue, ensure=False)
+            while missing:
+                message = await source.get(fail=False, no_ack=True)
+                if message is None:
+                    await asyncio.sleep(0.05)
+                    continue
+                taken.setdefault(told_by(message), message)
+                missing.discard(told_by(message))
+    except TimeoutError:
+        raise AssertionError(f"{len(missing)} did not come to {queue}, such as {sorted(missing)[:5]}") from None
+    return list(taken.values())
 
 
 async def publish_command(

@@ -19,6 +19,7 @@ from tests.integration.messaging import (
     publish_command,
     running,
     take,
+    take_each,
     until,
     until_async,
 )
@@ -123,7 +124,8 @@ async def test_dead_letters_with_the_same_id_are_all_buried(amqp_url: str, amqp_
     async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
         for n in range(20):
             await publish_command(channel, amqp_prefix, "same", b"%d" % n)
-        dead = await take(amqp_url, part.topology.dead_queue, 20)
+        bodies = [str(n) for n in range(20)]
+        dead = await take_each(amqp_url, part.topology.dead_queue, bodies, told_by=lambda one: one.body.decode())
     assert sorted(int(message.body) for message in dead) == list(range(20))
 
 

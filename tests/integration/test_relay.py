@@ -10,7 +10,7 @@ from pamqp.common import FieldTable
 
 from contracts.envelope import CLOUDEVENTS_JSON
 from tests.fakes import FakeOutboxJournal
-from tests.integration.messaging import broker_channel, outbox_row, running, take, until
+from tests.integration.messaging import broker_channel, outbox_row, running, take, take_each, until
 from worker.amqp.topology import Topology
 from worker.clock import SystemClock
 from worker.outbox.publisher import Publisher
@@ -61,8 +61,8 @@ async def test_events_arrive_on_both_ways_in_order(amqp_url: str, amqp_prefix: s
             part.journal.add(fresh(2 * n + 1, Copy.TOPIC, TYPE, **changes))
         part.relay.wake()
         await until(lambda: len(part.journal) == 0)
-        replies = await take(amqp_url, reply_queue, 200)
-        topic = await take(amqp_url, part.topology.unrouted_queue, 200)
+        replies = await take_each(amqp_url, reply_queue, [f"e{n:03}:r" for n in range(200)])
+        topic = await take_each(amqp_url, part.topology.unrouted_queue, [f"e{n:03}:t" for n in range(200)])
     for messages, ending in ((replies, "r"), (topic, "t")):
         assert sorted(m.message_id or "" for m in messages) == [f"e{n:03}:{ending}" for n in range(200)]
         for command in range(40):
@@ -77,7 +77,7 @@ async def test_an_event_carries_what_the_contract_says(amqp_url: str, amqp_prefi
         row = fresh(1, Copy.REPLY, reply_queue, correlation_id="mine", traceparent=trace)
         part.journal.add(row, fresh(2, Copy.REPLY, reply_queue, correlation_id="数" * 200))
         await until(lambda: len(part.journal) == 0)
-        first, second = await take(amqp_url, reply_queue, 2)
+        first, second = await take_each(amqp_url, reply_queue, ["event-1:r", "event-2:r"])
     assert first.body == row.body
     assert (first.content_type, first.delivery_mode, first.type) == (CLOUDEVENTS_JSON, 2, TYPE)
     assert (first.correlation_id, first.app_id, first.headers) == ("mine", "fapiao-worker", {"traceparent": trace})
@@ -122,8 +122,8 @@ async def test_a_row_that_closes_the_channel_is_parked_and_its_neighbours_go(
         assert part.journal.postponements[0][1] > timedelta(minutes=9)
         part.journal.add(fresh(200, Copy.REPLY, reply_queue))
         await until(lambda: 200 in part.journal.forgotten)
-    arrived = {message.message_id for message in await take(amqp_url, reply_queue, 100)}
-    assert arrived >= {row.message_id for row in rows}
+    wanted = {row.message_id for row in rows} | {"event-200:r"}
+    assert {message.message_id for message in await take_each(amqp_url, reply_queue, wanted)} == wanted
 
 
 async def test_a_deleted_exchange_is_declared_again(amqp_url: str, amqp_prefix: str) -> None:
@@ -133,7 +133,9 @@ async def test_a_deleted_exchange_is_declared_again(amqp_url: str, amqp_prefix: 
             await channel.exchange_delete(part.topology.events_exchange)
         part.journal.add(*(fresh(n, Copy.TOPIC, TYPE) for n in range(10)))
         await until(lambda: len(part.journal) == 0, 20)
-        assert len(await take(amqp_url, part.topology.unrouted_queue, 10)) == 10
+        wanted = {f"event-{n}:t" for n in range(10)}
+        arrived = await take_each(amqp_url, part.topology.unrouted_queue, wanted)
+        assert {message.message_id for message in arrived} == wanted
 
 
 async def test_a_full_reply_queue_refuses_and_is_tried_again(amqp_url: str, amqp_prefix: str) -> None:

@@ -1,6 +1,7 @@
 """Floods: giant messages, ten thousand mutated ones, one tenant's thousands, replies to nowhere. Memory stays bounded,
 nothing is lost, and everybody else is served meanwhile."""
 
+import asyncio
 import json
 import signal
 from collections import Counter
@@ -66,7 +67,9 @@ async def test_giant_messages_do_not_fill_the_memory(new_stack: Callable[..., St
 
         print(f"giant messages: {before:.0f} MiB before, {grown:.0f} MiB more at the peak")
         assert grown < 100
-        assert await count_dead(stack) == 32
+        async with asyncio.timeout(60):  # the answer goes out beside the dead letter, which may come twice
+            while await count_dead(stack) < len(giants):
+                await stack.pause(0.2)
 
 
 class Endings:
