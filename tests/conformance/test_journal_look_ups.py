@@ -27,7 +27,7 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_builders import brought as bringing
 from tests.conformance.journal_stores import Store
-from worker.journal.look_ups import LOOK_UP_PATIENCE
+from worker.journal.rows import LOOK_UP_PATIENCE
 from worker.ports import Journal
 from worker.records import LOOK_UP, Claim, Command, CommandState, LaneLease
 

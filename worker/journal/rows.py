@@ -35,6 +35,10 @@ TOPIC = ""
 """The `destination` of topic copies on disk: one stream per command, whatever the events' types."""
 
 
+LOOK_UP_PATIENCE = timedelta(minutes=2)
+"""A look-up that has waited for so long goes before its lane's other work: a busy lane must not starve it."""
+
+
 class Row(Protocol):
     """What both drivers hand out."""
 
@@ -220,3 +224,16 @@ def found(row: AnyRow | None, key: int) -> AnyRow:
     if row is None:
         raise NotFound(f"there is no command with key {key}")
     return row
+
+
+def first_of(commands: Sequence[Row], limit: int) -> list[int]:
+    """The keys of as many of these commands as have `limit` events between them, at least one: what is forgotten at
+    once. A query may have hundreds of events, and a transaction must stay short."""
+    chosen: list[int] = []
+    events = 0
+    for row in commands:
+        if chosen and events + row["last_sequence"] > limit:
+            break
+        chosen.append(row["key"])
+        events += row["last_sequence"]
+    return chosen

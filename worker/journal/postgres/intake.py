@@ -1,6 +1,6 @@
 """What intake asks of the PostgreSQL journal: batches of commands, and answers.
 
-Each function runs inside one transaction. A batch is entered in rounds: a round looks up what is there already and
+A batch is entered in rounds: a round looks up what is there already and
 enters the rest with one statement; what another worker entered meanwhile, or what repeats something of the same
 batch, goes into the next round. Nearly always one round is enough.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker.journal.postgres.events import Queued, copies_of, copies_of_answer, insert_copies, insert_events
 from worker.journal.postgres.statements import Statements, columns
+from worker.journal.postgres.store import PostgresStore, without_transaction
 from worker.journal.rows import is_final, order_of, priority, to_event
 from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand
 
@@ -22,6 +23,24 @@ Identity = tuple[str, str]
 Order = tuple[str, str]
 Numbered = tuple[int, NewCommand]
 _ROUNDS = 50
+
+
+class PostgresIntake(PostgresStore):
+    """See `IntakeJournal`."""
+
+    async def admit(
+        self, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
+    ) -> Sequence[Admission]:
+        """See `IntakeJournal.admit`."""
+        admissions = await self._transact(lambda statements: _admit(_Batch(statements, worker, waiting_max), commands))
+        if Admission.ACCEPTED in admissions or Admission.FOLLOWING in admissions:
+            self._hints.send()
+        return admissions
+
+    @without_transaction
+    async def answer(self, statements: Statements, events: Sequence[LooseEvent], *, worker: str) -> None:
+        """See `IntakeJournal.answer`."""
+        await insert_copies(statements, [copy for event in events for copy in copies_of_answer(event)], worker)
 
 
 @dataclass(slots=True)
@@ -38,11 +57,7 @@ class _Batch:
     """Lanes that got work, with its tenant."""
 
 
-async def admit(
-    statements: Statements, commands: Sequence[NewCommand], worker: str, waiting_max: int | None
-) -> list[Admission]:
-    """See `IntakeJournal.admit`."""
-    batch = _Batch(statements, worker, waiting_max)
+async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admission]:
     pending: list[Numbered] = list(enumerate(commands))
     for _ in range(max(_ROUNDS, len(commands) + 1)):
         if not pending:
@@ -201,8 +216,3 @@ async def _offer_lanes(batch: _Batch, now: datetime | None) -> None:
     delayed = [row["lane"] for row in rows if row["is_delayed"]]
     if delayed:
         await batch.statements.run("refresh_lanes", delayed, now)
-
-
-async def answer(statements: Statements, events: Sequence[LooseEvent], worker: str) -> None:
-    """See `IntakeJournal.answer`."""
-    await insert_copies(statements, [copy for event in events for copy in copies_of_answer(event)], worker)

@@ -1,6 +1,6 @@
 """Leases and claims on PostgreSQL: who may run what next, among any number of workers.
 
-Each function runs inside one transaction. Leases run by the server's clock; work is due by the caller's. Whoever
+Leases run by the server's clock; work is due by the caller's. Whoever
 changes a lane locks its row before looking at its commands.
 """
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from worker.journal.postgres import look_ups
 from worker.journal.postgres.outbox import adopt
 from worker.journal.postgres.statements import Statements
+from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
 from worker.records import Claim, Command, CommandState, LaneLease
 
 if TYPE_CHECKING:
@@ -23,36 +24,97 @@ FROZEN_AFTER = timedelta(seconds=15)
 """As the pool's time-out for idle transactions, which does not see a worker frozen in the middle of a statement."""
 
 
-async def register(statements: Statements, worker: str, lease: timedelta, now: datetime) -> None:
-    """See `LaneJournal.register`. What an earlier worker of this name held is free."""
-    await _free_lanes(statements, [worker], now, _ALL)
-    await statements.run("register_worker", worker, lease)
+class PostgresLanes(PostgresStore):
+    """Who may run what next: see `LaneJournal`."""
 
+    @one_transaction
+    async def register(self, statements: Statements, worker: str, lease: timedelta) -> None:
+        """See `LaneJournal.register`. What an earlier worker of this name held is free."""
+        await _free_lanes(statements, [worker], self._clock.now(), _ALL)
+        await statements.run("register_worker", worker, lease)
+        self._worker = worker
 
-async def renew(statements: Statements, worker: str, lease: timedelta) -> bool:
-    """See `LaneJournal.renew`."""
-    return await statements.one("renew_worker", worker, lease) is not None
+    @without_transaction
+    async def renew(self, statements: Statements, worker: str, lease: timedelta) -> bool:
+        """See `LaneJournal.renew`."""
+        return await statements.one("renew_worker", worker, lease) is not None
 
+    async def retire(self, worker: str) -> None:
+        """See `LaneJournal.retire`. Its unpublished events go to whoever reaps next."""
+        await self._retire(worker)
+        self._hints.send()
 
-async def retire(statements: Statements, worker: str, now: datetime) -> None:
-    """See `LaneJournal.retire`. Its unpublished events go to whoever reaps next."""
-    await statements.run("retire_worker", worker)
-    await _free_lanes(statements, [worker], now, _ALL)
+    @one_transaction
+    async def _retire(self, statements: Statements, worker: str) -> None:
+        await statements.run("retire_worker", worker)
+        await _free_lanes(statements, [worker], self._clock.now(), _ALL)
 
+    @one_transaction
+    async def reap(self, statements: Statements, worker: str, now: datetime, limit: int = 200) -> int:
+        """See `LaneJournal.reap`. Any holder or owner without a lease counts as dead, whoever it was."""
+        await statements.run("expire_workers")
+        dead = [row["id"] for row in await statements.all("dead_holders")]
+        if dead:
+            await statements.run("end_frozen_sessions", FROZEN_AFTER)
+        moved = await _free_lanes(statements, dead, now, limit) if dead else 0
+        delayed = await statements.all("lock_delayed_lanes", now, max(limit - moved, 0))
+        if delayed:
+            await statements.run("refresh_lanes", [row["lane"] for row in delayed], now)
+        moved += len(delayed)
+        moved += await look_ups.enter(statements, now, max(limit - moved, 0))
+        return moved + await adopt(statements, worker, max(limit - moved, 0))
 
-async def reap(statements: Statements, worker: str, now: datetime, limit: int) -> int:
-    """See `LaneJournal.reap`. Any holder or owner without a lease counts as dead, whoever it was."""
-    await statements.run("expire_workers")
-    dead = [row["id"] for row in await statements.all("dead_holders")]
-    if dead:
-        await statements.run("end_frozen_sessions", FROZEN_AFTER)
-    moved = await _free_lanes(statements, dead, now, limit) if dead else 0
-    delayed = await statements.all("lock_delayed_lanes", now, max(limit - moved, 0))
-    if delayed:
-        await statements.run("refresh_lanes", [row["lane"] for row in delayed], now)
-    moved += len(delayed)
-    moved += await look_ups.enter(statements, now, max(limit - moved, 0))
-    return moved + await adopt(statements, worker, max(limit - moved, 0))
+    @one_transaction
+    async def claim(self, statements: Statements, worker: str, limit: int, now: datetime) -> list[Claim]:
+        """See `LaneJournal.claim`. A worker without a running lease gets nothing."""
+        claims: list[Claim] = []
+        while len(claims) < limit:
+            taken = await statements.all("take_lanes", worker, limit - len(claims))
+            if not taken:
+                break
+            in_turn = sorted(taken, key=lambda row: (row["turn"], row["lane"]))
+            leases = {row["lane"]: LaneLease(row["lane"], worker, row["epoch"]) for row in in_turn}
+            commands = await _begin(statements, leases, now)
+            empty = [lane for lane in leases if lane not in commands]
+            if empty:
+                await statements.run("refresh_lanes", empty, now)
+            claims += [Claim(lease, commands[lane]) for lane, lease in leases.items() if lane in commands]
+        return claims
+
+    @without_transaction
+    async def held(self, statements: Statements, worker: str) -> list[LaneLease]:
+        """See `LaneJournal.held`."""
+        return [LaneLease(row["lane"], worker, row["epoch"]) for row in await statements.all("leases_of", worker)]
+
+    @without_transaction
+    async def wanted(self, statements: Statements, worker: str) -> list[str]:
+        """See `LaneJournal.wanted`."""
+        return [row["lane"] for row in await statements.all("wanted_lanes", worker)]
+
+    @without_transaction
+    async def ready_lanes(self, statements: Statements, limit: int) -> int:
+        """See `LaneJournal.ready_lanes`."""
+        row = await statements.one("count_ready_lanes", limit)
+        return 0 if row is None else int(row["ready"])
+
+    @one_transaction
+    async def next_command(self, statements: Statements, lease: LaneLease, now: datetime) -> Command | None:
+        """See `LaneJournal.next_command`. Nothing while a command of the lane is unfinished."""
+        row = await statements.one("lock_lane", lease.lane)
+        if row is None or not is_held_by(row, lease):
+            return None
+        if row["is_wanted"]:
+            await statements.run("clear_wanted", lease.lane)
+        if await statements.one("has_unfinished", lease.lane) is not None:
+            return None
+        return await take_next(statements, lease, now)
+
+    @one_transaction
+    async def release(self, statements: Statements, lease: LaneLease, now: datetime) -> None:
+        """See `LaneJournal.release`. A lease that is no longer the lane's changes nothing."""
+        row = await statements.one("lock_lane", lease.lane)
+        if row is not None and is_held_by(row, lease):
+            await statements.run("refresh_lanes", [lease.lane], now)
 
 
 async def _free_lanes(statements: Statements, holders: Sequence[str], now: datetime, limit: int) -> int:
@@ -60,23 +122,6 @@ async def _free_lanes(statements: Statements, holders: Sequence[str], now: datet
     if rows:
         await statements.run("refresh_lanes", [row["lane"] for row in rows], now)
     return len(rows)
-
-
-async def claim(statements: Statements, worker: str, limit: int, now: datetime) -> list[Claim]:
-    """See `LaneJournal.claim`. A worker without a running lease gets nothing."""
-    claims: list[Claim] = []
-    while len(claims) < limit:
-        taken = await statements.all("take_lanes", worker, limit - len(claims))
-        if not taken:
-            break
-        in_turn = sorted(taken, key=lambda row: (row["turn"], row["lane"]))
-        leases = {row["lane"]: LaneLease(row["lane"], worker, row["epoch"]) for row in in_turn}
-        commands = await _begin(statements, leases, now)
-        empty = [lane for lane in leases if lane not in commands]
-        if empty:
-            await statements.run("refresh_lanes", empty, now)
-        claims += [Claim(lease, commands[lane]) for lane, lease in leases.items() if lane in commands]
-    return claims
 
 
 async def _begin(statements: Statements, leases: dict[str, LaneLease], now: datetime) -> dict[str, Command]:
@@ -104,47 +149,12 @@ async def _take_heads(statements: Statements, leases: Sequence[LaneLease], now: 
     return begun
 
 
-async def next_command(statements: Statements, lease: LaneLease, now: datetime) -> Command | None:
-    """See `LaneJournal.next_command`. Nothing while a command of the lane is unfinished."""
-    row = await statements.one("lock_lane", lease.lane)
-    if row is None or not is_held_by(row, lease):
-        return None
-    if row["is_wanted"]:
-        await statements.run("clear_wanted", lease.lane)
-    if await statements.one("has_unfinished", lease.lane) is not None:
-        return None
-    return await take_next(statements, lease, now)
-
-
 async def take_next(statements: Statements, lease: LaneLease, now: datetime) -> Command | None:
     """The head of a lane whose row is locked, that this lease holds and where nothing runs; None if it is not due."""
     rows = await _take_heads(statements, [lease], now)
     return statements.command(rows[0]) if rows else None
 
 
-async def release(statements: Statements, lease: LaneLease, now: datetime) -> None:
-    """See `LaneJournal.release`. A lease that is no longer the lane's changes nothing."""
-    row = await statements.one("lock_lane", lease.lane)
-    if row is not None and is_held_by(row, lease):
-        await statements.run("refresh_lanes", [lease.lane], now)
-
-
 def is_held_by(row: "Record", lease: LaneLease) -> bool:
     """Whether the lane is still this lease's."""
     return bool(row["holder"] == lease.worker and row["epoch"] == lease.epoch)
-
-
-async def held(statements: Statements, worker: str) -> list[LaneLease]:
-    """See `LaneJournal.held`."""
-    return [LaneLease(row["lane"], worker, row["epoch"]) for row in await statements.all("leases_of", worker)]
-
-
-async def wanted(statements: Statements, worker: str) -> list[str]:
-    """See `LaneJournal.wanted`."""
-    return [row["lane"] for row in await statements.all("wanted_lanes", worker)]
-
-
-async def ready_lanes(statements: Statements, limit: int) -> int:
-    """See `LaneJournal.ready_lanes`."""
-    row = await statements.one("count_ready_lanes", limit)
-    return 0 if row is None else int(row["ready"])

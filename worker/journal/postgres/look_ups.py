@@ -6,10 +6,49 @@ Any number of workers may enter them at once: a lane that another one has locked
 from collections.abc import Sequence
 from datetime import datetime
 
-from worker.journal.look_ups import LOOK_UP_PATIENCE
 from worker.journal.postgres.statements import Statements, columns
-from worker.journal.rows import to_command
+from worker.journal.postgres.store import PostgresStore, without_transaction
+from worker.journal.rows import LOOK_UP_PATIENCE, to_command
 from worker.records import Command, LaneLease
+
+
+class PostgresLookUps(PostgresStore):
+    """What look-ups ask: see `LaneJournal`."""
+
+    @without_transaction
+    async def has_earlier(self, statements: Statements, command: Command, now: datetime) -> bool:
+        """See `LaneJournal.has_earlier`."""
+        return await statements.one("has_earlier", command.lane, command.key, now) is not None
+
+    @without_transaction
+    async def sought(self, statements: Statements, look_up: Command, limit: int) -> list[Command]:
+        """See `LaneJournal.sought`."""
+        rows = await statements.all("sought_commands", look_up.lane, look_up.account, limit)
+        return [statements.command(row) for row in rows]
+
+    @without_transaction
+    async def unsettled(self, statements: Statements, lane: str) -> list[Command]:
+        """See `LaneJournal.unsettled`."""
+        return [to_command(row, {}) for row in await statements.all("unsettled_commands", lane)]
+
+    @without_transaction
+    async def rivals(
+        self, statements: Statements, seller: str, since: tuple[datetime, int], limit: int
+    ) -> list[Command]:
+        """See `LaneJournal.rivals`."""
+        return [to_command(row, {}) for row in await statements.all("rival_commands", seller, *since, limit)]
+
+    @without_transaction
+    async def bound(self, statements: Statements, numbers: Sequence[str]) -> frozenset[str]:
+        """See `LaneJournal.bound`."""
+        return frozenset(row["invoice_number"] for row in await statements.all("bound_numbers", list(numbers)))
+
+    @without_transaction
+    async def end_look_up(
+        self, statements: Statements, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None
+    ) -> bool:
+        """See `LaneJournal.end_look_up`."""
+        return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None
 
 
 async def enter(statements: Statements, now: datetime, limit: int) -> int:
@@ -29,34 +68,3 @@ async def enter(statements: Statements, now: datetime, limit: int) -> int:
         "refresh_lanes", [row["lane"] for row in rows if row["holder"] is None and not row["is_ready"]], now
     )
     return len(entered) + len(lifted)
-
-
-async def sought(statements: Statements, look_up: Command, limit: int) -> list[Command]:
-    """See `LaneJournal.sought`."""
-    rows = await statements.all("sought_commands", look_up.lane, look_up.account, limit)
-    return [statements.command(row) for row in rows]
-
-
-async def end(statements: Statements, look_up: Command, lease: LaneLease, not_before: datetime | None) -> bool:
-    """See `LaneJournal.end_look_up`."""
-    return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None
-
-
-async def unsettled(statements: Statements, lane: str) -> list[Command]:
-    """See `LaneJournal.unsettled`."""
-    return [to_command(row, {}) for row in await statements.all("unsettled_commands", lane)]
-
-
-async def has_earlier(statements: Statements, command: Command, now: datetime) -> bool:
-    """See `LaneJournal.has_earlier`."""
-    return await statements.one("has_earlier", command.lane, command.key, now) is not None
-
-
-async def rivals(statements: Statements, seller: str, since: tuple[datetime, int], limit: int) -> list[Command]:
-    """See `LaneJournal.rivals`."""
-    return [to_command(row, {}) for row in await statements.all("rival_commands", seller, *since, limit)]
-
-
-async def bound(statements: Statements, numbers: Sequence[str]) -> frozenset[str]:
-    """See `LaneJournal.bound`."""
-    return frozenset(row["invoice_number"] for row in await statements.all("bound_numbers", list(numbers)))

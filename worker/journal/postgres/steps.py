@@ -13,19 +13,84 @@ from worker.errors import NotResolvable
 from worker.journal.postgres.invoices import keep
 from worker.journal.postgres.lanes import is_held_by, take_next
 from worker.journal.postgres.statements import Statements, columns
+from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
 from worker.journal.rows import changes_lane, copies_for, found, frees_twins, is_final, to_event
 from worker.records import ACTIVE, AccountState, Command, CommandState, Following, LaneLease, Settlement, Step
 
 _NUMBER_INDEX = "one_command_per_invoice"
 
 
-def stands_alone(step: Step) -> bool:
+class PostgresSteps(PostgresStore):
+    """Moves of commands, accounts and strays: see `LaneJournal`."""
+
+    async def record(self, step: Step) -> bool:
+        """See `LaneJournal.record`."""
+        run = self._run if _stands_alone(step) else self._transact
+        return await run(lambda statements: _record(statements, step))
+
+    @one_transaction
+    async def record_and_next(self, statements: Statements, step: Step) -> tuple[bool, Command | None]:
+        """See `LaneJournal.record_and_next`."""
+        # The lane before the command, as a claim does: otherwise the two could wait for each other.
+        row = await statements.one("lock_lane", step.lease.lane)
+        if not await _record(statements, step):
+            return False, None
+        if row is None or step.to in ACTIVE or not is_held_by(row, step.lease):
+            return True, None
+        if row["is_wanted"]:
+            await statements.run("clear_wanted", step.lease.lane)
+        return True, await take_next(statements, step.lease, step.at)
+
+    async def settle(self, settlement: Settlement) -> bool:
+        """See `LaneJournal.settle`."""
+        settled = await self._transact(lambda statements: _settle(statements, settlement, self._worker))
+        if settled:
+            self._hints.send()
+        return settled
+
+    @without_transaction
+    async def overdue(self, statements: Statements, now: datetime, limit: int = 100) -> list[Command]:
+        """See `LaneJournal.overdue`."""
+        return [statements.command(row) for row in await statements.all("overdue_commands", now, limit)]
+
+    @without_transaction
+    async def followers(self, statements: Statements, limit: int = 100) -> Sequence[Following]:
+        """See `LaneJournal.followers`."""
+        rows = await statements.all("ended_followings", limit)
+        return [await _following(statements, row["follower"], row["first"]) for row in rows]
+
+    @without_transaction
+    async def account(self, statements: Statements, account: str) -> AccountState:
+        """See `LaneJournal.account`."""
+        row = await statements.one("read_account", account)
+        return AccountState() if row is None else AccountState(row["refusals"], row["suspended_until"])
+
+    @without_transaction
+    async def count_login(  # noqa: PLR0913
+        self, statements: Statements, account: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
+    ) -> AccountState:
+        """See `LaneJournal.count_login`."""
+        if accepted:
+            await statements.run("accept_login", account)
+            return AccountState()
+        row = found(await statements.one("refuse_login", account, threshold, now + suspend), 0)
+        return AccountState(row["refusals"], row["suspended_until"])
+
+    @without_transaction
+    async def keep_stray(  # noqa: PLR0913, PLR0917
+        self, statements: Statements, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime
+    ) -> None:
+        """See `LaneJournal.keep_stray`."""
+        await statements.run("insert_stray", lane, command_key, reason, body, at)
+
+
+def _stands_alone(step: Step) -> bool:
     """Whether this step concerns its command only, so that it needs no transaction around its one statement."""
     return step.findings is None and not frees_twins(step)
 
 
-async def record(statements: Statements, step: Step) -> bool:
-    """See `LaneJournal.record`. Inside a transaction unless it `stands_alone`."""
+async def _record(statements: Statements, step: Step) -> bool:
+    """Inside a transaction unless the step `_stands_alone`."""
     if frees_twins(step):
         await statements.one("lock_lane", step.lease.lane)
     if not await _move(statements, step, step.lease, owner=step.lease.worker):
@@ -36,21 +101,7 @@ async def record(statements: Statements, step: Step) -> bool:
     return True
 
 
-async def record_and_next(statements: Statements, step: Step) -> tuple[bool, Command | None]:
-    """See `LaneJournal.record_and_next`."""
-    # The lane before the command, as a claim does: otherwise the two could wait for each other.
-    row = await statements.one("lock_lane", step.lease.lane)
-    if not await record(statements, step):
-        return False, None
-    if row is None or step.to in ACTIVE or not is_held_by(row, step.lease):
-        return True, None
-    if row["is_wanted"]:
-        await statements.run("clear_wanted", step.lease.lane)
-    return True, await take_next(statements, step.lease, step.at)
-
-
-async def settle(statements: Statements, settlement: Settlement, owner: str | None) -> bool:
-    """See `LaneJournal.settle`."""
+async def _settle(statements: Statements, settlement: Settlement, owner: str | None) -> bool:
     command = settlement.command
     if command.lane is not None and (frees_twins(settlement) or changes_lane(settlement)):
         await statements.one("lock_lane", command.lane)
@@ -118,44 +169,9 @@ async def _look_again(statements: Statements, lane: str | None, now: datetime) -
         await statements.run("refresh_lanes", [lane], now)
 
 
-async def overdue(statements: Statements, now: datetime, limit: int) -> list[Command]:
-    """See `LaneJournal.overdue`."""
-    return [statements.command(row) for row in await statements.all("overdue_commands", now, limit)]
-
-
-async def followers(statements: Statements, limit: int) -> Sequence[Following]:
-    """See `LaneJournal.followers`."""
-    rows = await statements.all("ended_followings", limit)
-    return [await _following(statements, row["follower"], row["first"]) for row in rows]
-
-
 async def _following(statements: Statements, follower: int, first: int) -> Following:
     return Following(
         follower=statements.command(found(await statements.one("read_command", follower), follower)),
         first=statements.command(found(await statements.one("read_command", first), first)),
         final=to_event(found(await statements.one("final_event", first), first)),
     )
-
-
-async def account(statements: Statements, identifier: str) -> AccountState:
-    """See `LaneJournal.account`."""
-    row = await statements.one("read_account", identifier)
-    return AccountState() if row is None else AccountState(row["refusals"], row["suspended_until"])
-
-
-async def count_login(  # noqa: PLR0913
-    statements: Statements, identifier: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
-) -> AccountState:
-    """See `LaneJournal.count_login`."""
-    if accepted:
-        await statements.run("accept_login", identifier)
-        return AccountState()
-    row = found(await statements.one("refuse_login", identifier, threshold, now + suspend), 0)
-    return AccountState(row["refusals"], row["suspended_until"])
-
-
-async def keep_stray(  # noqa: PLR0913
-    statements: Statements, *, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime
-) -> None:
-    """See `LaneJournal.keep_stray`."""
-    await statements.run("insert_stray", lane, command_key, reason, body, at)

@@ -1,7 +1,4 @@
-"""What intake asks of the SQLite journal: batches of commands, and answers.
-
-Each function is one operation inside the writer's transaction.
-"""
+"""What intake asks of the SQLite journal: batches of commands, and answers."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -11,7 +8,25 @@ from worker.journal.rows import is_final, micros, micros_or_none, order_of, prio
 from worker.journal.sqlite.events import insert_answers, insert_copies, insert_events
 from worker.journal.sqlite.readiness import offer
 from worker.journal.sqlite.statements import Statements
+from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand
+
+
+class SqliteIntake(SqliteStore):
+    """See `IntakeJournal`."""
+
+    @one_transaction
+    def admit(
+        self, statements: Statements, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
+    ) -> list[Admission]:
+        """See `IntakeJournal.admit`."""
+        batch = _Batch(waiting_max)
+        return [_admit_one(statements, batch, command) for command in commands]
+
+    @one_transaction
+    def answer(self, statements: Statements, events: Sequence[LooseEvent], *, worker: str) -> None:
+        """See `IntakeJournal.answer`."""
+        insert_answers(statements, events)
 
 
 @dataclass(slots=True)
@@ -23,12 +38,6 @@ class _Batch:
     """Tenant to waiting commands, counted up to one above the limit."""
     offered: set[str] = field(default_factory=set)
     """Lanes that need not be looked at again."""
-
-
-def admit(statements: Statements, commands: Sequence[NewCommand], waiting_max: int | None) -> list[Admission]:
-    """See `IntakeJournal.admit`."""
-    batch = _Batch(waiting_max)
-    return [_admit_one(statements, batch, command) for command in commands]
 
 
 def _admit_one(statements: Statements, batch: _Batch, command: NewCommand) -> Admission:
@@ -131,8 +140,3 @@ def _repeat(statements: Statements, batch: _Batch, command: NewCommand, same: sq
         copies = [(Copy.REPLY, reply_to)]
         insert_copies(statements, same["key"], command, event, copies=copies, at=command.received_at)
     return Admission.REPEATED
-
-
-def answer(statements: Statements, events: Sequence[LooseEvent]) -> None:
-    """See `IntakeJournal.answer`."""
-    insert_answers(statements, events)

@@ -1,7 +1,4 @@
-"""What look-ups brought, on SQLite: kept with the step that tells of it, read by commands and people.
-
-Each function is one operation, or a part of one, inside the writer's transaction.
-"""
+"""What look-ups brought, on SQLite: kept with the step that tells of it, read by commands and people."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +8,61 @@ from typing import Any
 from worker.journal.invoice_rows import brought_by, distinct_files, distinct_invoices, to_found_row, to_stored
 from worker.journal.rows import found, micros, micros_or_none
 from worker.journal.sqlite.statements import Statements
+from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import Command, Findings, FoundRow, Stored, StoredFilter
+
+
+class SqliteInvoices(SqliteStore):
+    """What was brought of invoices: see `LaneJournal`."""
+
+    @one_transaction
+    def unseen(self, statements: Statements, command: Command, identities: Sequence[str]) -> frozenset[str]:
+        """See `LaneJournal.unseen`."""
+        rows = statements.all("seen_identities", key=command.key, identities=json.dumps(list(identities)))
+        return frozenset(identities) - {row["identity"] for row in rows}
+
+    @one_transaction
+    def lacking(self, statements: Statements, command: Command, after: str, limit: int) -> list[FoundRow]:
+        """See `LaneJournal.lacking`."""
+        return _lacking(statements, command, after, limit)
+
+    @one_transaction
+    def tally(self, statements: Statements, command: Command, limit: int) -> tuple[int, list[str]]:
+        """See `LaneJournal.tally`."""
+        files = found(statements.one("count_files", key=command.key), command.key)["number"]
+        return files, [row.invoice_id for row in _lacking(statements, command, "", limit)]
+
+    @one_transaction
+    def brought(self, statements: Statements, source: str, invoice_ids: Sequence[str]) -> frozenset[str]:
+        """See `LaneJournal.brought`."""
+        rows = statements.all("brought_ids", source=source, invoice_ids=json.dumps(list(invoice_ids)))
+        return frozenset(row["invoice_id"] for row in rows)
+
+    @one_transaction
+    def stored(self, statements: Statements, wanted: StoredFilter) -> tuple[int, list[Stored]]:
+        """See `LaneJournal.stored`."""
+        row = statements.one(
+            "find_stored",
+            user_id=wanted.user_id,
+            source=wanted.source,
+            command_key=wanted.command_key,
+            number=wanted.number,
+            invoice_ids=json.dumps(wanted.invoice_ids) if wanted.invoice_ids else None,
+            buyer=wanted.buyer,
+            since=micros_or_none(wanted.since),
+            until=micros_or_none(wanted.until),
+            limit=wanted.limit,
+            offset=wanted.offset,
+        )
+        page = found(row, 0)
+        rows = statements.all("read_stored", keys=page["keys"], source=wanted.source)
+        files = statements.all("files_of", invoice_ids=json.dumps(sorted({row["invoice_id"] for row in rows})))
+        return page["found"], to_stored(rows, files)
+
+
+def _lacking(statements: Statements, command: Command, after: str, limit: int) -> list[FoundRow]:
+    rows = statements.all("lacking_invoices", key=command.key, after=after, limit=limit)
+    return [to_found_row(row, lacks_files=True) for row in rows]
 
 
 def keep(statements: Statements, command: Command, findings: Findings | None, at: datetime) -> None:
@@ -54,48 +105,3 @@ def _values(row: FoundRow, user_id: str | None, command_key: int | None, at: int
         "command_key": command_key,
         "lacks_files": row.lacks_files,
     }
-
-
-def unseen(statements: Statements, command: Command, identities: Sequence[str]) -> frozenset[str]:
-    """See `LaneJournal.unseen`."""
-    rows = statements.all("seen_identities", key=command.key, identities=json.dumps(list(identities)))
-    return frozenset(identities) - {row["identity"] for row in rows}
-
-
-def lacking(statements: Statements, command: Command, after: str, limit: int) -> list[FoundRow]:
-    """See `LaneJournal.lacking`."""
-    rows = statements.all("lacking_invoices", key=command.key, after=after, limit=limit)
-    return [to_found_row(row, lacks_files=True) for row in rows]
-
-
-def tally(statements: Statements, command: Command, limit: int) -> tuple[int, list[str]]:
-    """See `LaneJournal.tally`."""
-    files = found(statements.one("count_files", key=command.key), command.key)["number"]
-    return files, [row.invoice_id for row in lacking(statements, command, "", limit)]
-
-
-def brought(statements: Statements, source: str, invoice_ids: Sequence[str]) -> frozenset[str]:
-    """See `LaneJournal.brought`."""
-    rows = statements.all("brought_ids", source=source, invoice_ids=json.dumps(list(invoice_ids)))
-    return frozenset(row["invoice_id"] for row in rows)
-
-
-def stored(statements: Statements, wanted: StoredFilter) -> tuple[int, list[Stored]]:
-    """See `LaneJournal.stored`."""
-    row = statements.one(
-        "find_stored",
-        user_id=wanted.user_id,
-        source=wanted.source,
-        command_key=wanted.command_key,
-        number=wanted.number,
-        invoice_ids=json.dumps(wanted.invoice_ids) if wanted.invoice_ids else None,
-        buyer=wanted.buyer,
-        since=micros_or_none(wanted.since),
-        until=micros_or_none(wanted.until),
-        limit=wanted.limit,
-        offset=wanted.offset,
-    )
-    page = found(row, 0)
-    rows = statements.all("read_stored", keys=page["keys"], source=wanted.source)
-    files = statements.all("files_of", invoice_ids=json.dumps(sorted({row["invoice_id"] for row in rows})))
-    return page["found"], to_stored(rows, files)

@@ -1,18 +1,62 @@
-"""Look-ups on SQLite: entered where something sought is due, gone when done.
-
-Each function is one operation, or a part of one, inside the writer's transaction.
-"""
+"""Look-ups on SQLite: entered where something sought is due, gone when done."""
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
-from worker.journal.look_ups import LOOK_UP_PATIENCE
-from worker.journal.rows import to_command
+from worker.journal.rows import LOOK_UP_PATIENCE, micros, to_command
 from worker.journal.sqlite.readiness import look_again
 from worker.journal.sqlite.statements import Statements
+from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import Command, LaneLease
 
 _PATIENCE = int(LOOK_UP_PATIENCE.total_seconds() * 1_000_000)
+
+
+class SqliteLookUps(SqliteStore):
+    """What look-ups ask: see `LaneJournal`."""
+
+    @one_transaction
+    def sought(self, statements: Statements, look_up: Command, limit: int) -> list[Command]:
+        """See `LaneJournal.sought`."""
+        rows = statements.all("sought_commands", lane=look_up.lane, account=look_up.account, limit=limit)
+        return [statements.command(row) for row in rows]
+
+    @one_transaction
+    def unsettled(self, statements: Statements, lane: str) -> list[Command]:
+        """See `LaneJournal.unsettled`."""
+        return [to_command(row, {}) for row in statements.all("unsettled_commands", lane=lane)]
+
+    @one_transaction
+    def has_earlier(self, statements: Statements, command: Command, now: datetime) -> bool:
+        """See `LaneJournal.has_earlier`."""
+        return statements.one("has_earlier", lane=command.lane, key=command.key, now=micros(now)) is not None
+
+    @one_transaction
+    def rivals(self, statements: Statements, seller: str, since: tuple[datetime, int], limit: int) -> list[Command]:
+        """See `LaneJournal.rivals`."""
+        moment, after = since
+        rows = statements.all("rival_commands", seller=seller, since=micros(moment), after=after, limit=limit)
+        return [to_command(row, {}) for row in rows]
+
+    @one_transaction
+    def bound(self, statements: Statements, numbers: Sequence[str]) -> frozenset[str]:
+        """See `LaneJournal.bound`."""
+        rows = statements.all("bound_numbers", numbers=json.dumps(list(numbers)))
+        return frozenset(row["invoice_number"] for row in rows)
+
+    @one_transaction
+    def end_look_up(
+        self, statements: Statements, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None
+    ) -> bool:
+        """See `LaneJournal.end_look_up`."""
+        if statements.one("is_own_look_up", key=look_up.key, epoch=lease.epoch) is None:
+            return False
+        statements.run("forget_payload", key=look_up.key)
+        statements.run("forget_command", key=look_up.key)
+        if not_before is not None:
+            statements.run("put_off", lane=look_up.lane, account=look_up.account, not_before=micros(not_before))
+        return True
 
 
 def enter(statements: Statements, now: int, limit: int) -> int:
@@ -27,42 +71,3 @@ def enter(statements: Statements, now: int, limit: int) -> int:
         statements.run("lift_look_up", key=row["key"])
         look_again(statements, row["lane"], now)
     return len(due) + len(late)
-
-
-def sought(statements: Statements, look_up: Command, limit: int) -> list[Command]:
-    """See `LaneJournal.sought`."""
-    rows = statements.all("sought_commands", lane=look_up.lane, account=look_up.account, limit=limit)
-    return [statements.command(row) for row in rows]
-
-
-def end(statements: Statements, look_up: Command, lease: LaneLease, not_before: int | None) -> bool:
-    """See `LaneJournal.end_look_up`."""
-    if statements.one("is_own_look_up", key=look_up.key, epoch=lease.epoch) is None:
-        return False
-    statements.run("forget_payload", key=look_up.key)
-    statements.run("forget_command", key=look_up.key)
-    if not_before is not None:
-        statements.run("put_off", lane=look_up.lane, account=look_up.account, not_before=not_before)
-    return True
-
-
-def unsettled(statements: Statements, lane: str) -> list[Command]:
-    """See `LaneJournal.unsettled`."""
-    return [to_command(row, {}) for row in statements.all("unsettled_commands", lane=lane)]
-
-
-def has_earlier(statements: Statements, command: Command, now: int) -> bool:
-    """See `LaneJournal.has_earlier`."""
-    return statements.one("has_earlier", lane=command.lane, key=command.key, now=now) is not None
-
-
-def rivals(statements: Statements, seller: str, since: tuple[int, int], limit: int) -> list[Command]:
-    """See `LaneJournal.rivals`."""
-    rows = statements.all("rival_commands", seller=seller, since=since[0], after=since[1], limit=limit)
-    return [to_command(row, {}) for row in rows]
-
-
-def bound(statements: Statements, numbers: Sequence[str]) -> frozenset[str]:
-    """See `LaneJournal.bound`."""
-    rows = statements.all("bound_numbers", numbers=json.dumps(list(numbers)))
-    return frozenset(row["invoice_number"] for row in rows)

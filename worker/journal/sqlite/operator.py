@@ -1,8 +1,6 @@
-"""What the command line and the metrics ask of the SQLite journal.
+"""What the command line and the metrics ask of the SQLite journal. Most of it only reads."""
 
-Each function is one operation inside the writer's transaction; most of them only read.
-"""
-
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,79 +17,119 @@ from worker.journal.rows import (
 )
 from worker.journal.sqlite.events import insert_copies
 from worker.journal.sqlite.statements import Statements
-from worker.records import Backlog, Command, CommandState, EventRecord, UndeliverableReply
+from worker.journal.sqlite.store import SqliteStore, one_transaction
+from worker.records import Backlog, Command, CommandState, EventRecord, Space, UndeliverableReply
 
 COUNT_MAX = 10_000
 
 
-def ping(statements: Statements) -> None:
-    """See `OperatorJournal.ping`."""
-    statements.one("ping")
+class SqliteOperator(SqliteStore):
+    """See `OperatorJournal`."""
 
+    @one_transaction
+    def ping(self, statements: Statements) -> None:
+        """See `OperatorJournal.ping`."""
+        statements.one("ping")
 
-def used_bytes(statements: Statements) -> int:
-    """What is in use of the file; pages that were freed are used again."""
-    row = statements.one("used_bytes")
-    return 0 if row is None else int(row["used"])
+    @one_transaction
+    def space(self, statements: Statements) -> Space:
+        """See `SpaciousJournal.space`. Pages of the file that were freed are used again, so they are not counted."""
+        return Space(_number(statements.one("used_bytes")), shutil.disk_usage(self._path.parent).free)
 
+    @one_transaction
+    def find(self, statements: Statements, command_id: str, source: str | None = None) -> list[Command]:
+        """See `OperatorJournal.find`."""
+        if source is None:
+            rows = statements.all("find_by_id", id=command_id)
+        else:
+            rows = statements.all("find_by_identity", id=command_id, source=source)
+        return [to_command(row, {}) for row in rows]
 
-def find(statements: Statements, command_id: str, source: str | None) -> list[Command]:
-    """See `OperatorJournal.find`."""
-    if source is None:
-        rows = statements.all("find_by_id", id=command_id)
-    else:
-        rows = statements.all("find_by_identity", id=command_id, source=source)
-    return [to_command(row, {}) for row in rows]
+    @one_transaction
+    def find_order(self, statements: Statements, source: str, seller: str, order_no: str) -> Command | None:
+        """See `LaneJournal.find_order`."""
+        row = statements.one("find_tenants_order", source=source, seller=seller, order_no=order_no)
+        return None if row is None else to_command(row, {})
 
+    @one_transaction
+    def events_of(self, statements: Statements, key: int) -> list[EventRecord]:
+        """See `OperatorJournal.events_of`."""
+        return to_event_records(statements.all("events_of", key=key), statements.all("copies_of", key=key))
 
-def events_of(statements: Statements, key: int) -> list[EventRecord]:
-    """See `OperatorJournal.events_of`."""
-    return to_event_records(statements.all("events_of", key=key), statements.all("copies_of", key=key))
+    @one_transaction
+    def commands(self, statements: Statements, states: Sequence[CommandState], limit: int = 100) -> list[Command]:
+        """See `OperatorJournal.commands`."""
+        if not states:
+            rows = statements.all("list_commands", limit=limit)
+        else:
+            rows = [row for state in set(states) for row in statements.all("list_in_state", state=state, limit=limit)]
+            rows.sort(key=lambda row: int(row["key"]), reverse=True)
+        return [to_command(row, {}) for row in rows[:limit]]
 
+    @one_transaction
+    def unconfirmed(self, statements: Statements, limit: int = 100) -> list[Command]:
+        """See `OperatorJournal.unconfirmed`."""
+        return [to_command(row, {}) for row in statements.all("list_unconfirmed", limit=limit)]
 
-def commands(statements: Statements, states: Sequence[CommandState], limit: int) -> list[Command]:
-    """See `OperatorJournal.commands`."""
-    if not states:
-        rows = statements.all("list_commands", limit=limit)
-    else:
-        rows = [row for state in set(states) for row in statements.all("list_in_state", state=state, limit=limit)]
-        rows.sort(key=lambda row: int(row["key"]), reverse=True)
-    return [to_command(row, {}) for row in rows[:limit]]
+    @one_transaction
+    def backlog(self, statements: Statements, now: datetime) -> Backlog:
+        """See `OperatorJournal.backlog`."""
+        outbox = statements.one("outbox_depth", limit=COUNT_MAX)
+        assert outbox is not None  # noqa: S101  an aggregate
+        oldest = statements.one("oldest_waiting")
+        return Backlog(
+            waiting=_number(statements.one("count_waiting_all", limit=COUNT_MAX)),
+            oldest_waiting_at=None if oldest is None else at_or_none(oldest["received_at"]),
+            in_doubt=_in_state(statements, CommandState.IN_DOUBT),
+            held=_in_state(statements, CommandState.HELD),
+            outbox=outbox["pending"],
+            oldest_outbox_at=at_or_none(outbox["oldest_at"]),
+            undeliverable=outbox["undeliverable"],
+            suspended_accounts=_number(statements.one("count_suspended", now=micros(now), limit=COUNT_MAX)),
+            sought=_number(statements.one("count_sought", limit=COUNT_MAX)),
+            unconfirmed=_number(statements.one("count_unconfirmed", limit=COUNT_MAX)),
+            overdue=_number(statements.one("count_overdue", now=micros(now), limit=COUNT_MAX)),
+            oldest_submitted_at=_time(statements.one("oldest_submitted")),
+            oldest_in_doubt_at=_time(statements.one("oldest_in_doubt")),
+            needs_person=_number(statements.one("count_needing_person", limit=COUNT_MAX)),
+            outbox_due_at=_time(statements.one("outbox_due_since", now=micros(now))),
+        )
 
+    @one_transaction
+    def replay(self, statements: Statements, key: int, now: datetime) -> int:
+        """See `OperatorJournal.replay`. A copy that is still to be published is not queued twice."""
+        command = to_command(found(statements.one("read_command", key=key), key), {})
+        pending = {
+            (row["sequence"], row["copy"], row["destination"])
+            for row in statements.all("copies_of", key=key)
+            if not row["is_undeliverable"]
+        }
+        queued = 0
+        for row in statements.all("events_of", key=key):
+            event = to_event(row)
+            copies = [copy for copy in copies_for(command.route) if (event.sequence, *copy) not in pending]
+            insert_copies(statements, key, command, event, copies=copies, at=now)
+            queued += len(copies)
+        return queued
 
-def unconfirmed(statements: Statements, limit: int) -> list[Command]:
-    """See `OperatorJournal.unconfirmed`."""
-    return [to_command(row, {}) for row in statements.all("list_unconfirmed", limit=limit)]
+    @one_transaction
+    def undeliverable_replies(self, statements: Statements, limit: int = 100) -> list[UndeliverableReply]:
+        """See `OperatorJournal.undeliverable_replies`."""
+        return [to_undeliverable(row) for row in statements.all("undeliverable_rows", limit=limit)]
 
+    @one_transaction
+    def resend_replies(self, statements: Statements, seqs: Sequence[int], now: datetime) -> int:
+        """See `OperatorJournal.resend_replies`."""
+        if not seqs:
+            return statements.run("resend_all_rows", now=micros(now))
+        return statements.run_each("resend_row", [{"seq": seq, "now": micros(now)} for seq in seqs])
 
-def find_order(statements: Statements, source: str, seller: str, order_no: str) -> Command | None:
-    """See `LaneJournal.find_order`."""
-    row = statements.one("find_tenants_order", source=source, seller=seller, order_no=order_no)
-    return None if row is None else to_command(row, {})
-
-
-def backlog(statements: Statements, now: datetime) -> Backlog:
-    """See `OperatorJournal.backlog`."""
-    outbox = statements.one("outbox_depth", limit=COUNT_MAX)
-    assert outbox is not None  # noqa: S101  an aggregate
-    oldest = statements.one("oldest_waiting")
-    return Backlog(
-        waiting=_number(statements.one("count_waiting_all", limit=COUNT_MAX)),
-        oldest_waiting_at=None if oldest is None else at_or_none(oldest["received_at"]),
-        in_doubt=_in_state(statements, CommandState.IN_DOUBT),
-        held=_in_state(statements, CommandState.HELD),
-        outbox=outbox["pending"],
-        oldest_outbox_at=at_or_none(outbox["oldest_at"]),
-        undeliverable=outbox["undeliverable"],
-        suspended_accounts=_number(statements.one("count_suspended", now=micros(now), limit=COUNT_MAX)),
-        sought=_number(statements.one("count_sought", limit=COUNT_MAX)),
-        unconfirmed=_number(statements.one("count_unconfirmed", limit=COUNT_MAX)),
-        overdue=_number(statements.one("count_overdue", now=micros(now), limit=COUNT_MAX)),
-        oldest_submitted_at=_time(statements.one("oldest_submitted")),
-        oldest_in_doubt_at=_time(statements.one("oldest_in_doubt")),
-        needs_person=_number(statements.one("count_needing_person", limit=COUNT_MAX)),
-        outbox_due_at=_time(statements.one("outbox_due_since", now=micros(now))),
-    )
+    @one_transaction
+    def discard_replies(self, statements: Statements, seqs: Sequence[int]) -> int:
+        """See `OperatorJournal.discard_replies`."""
+        if not seqs:
+            return statements.run("discard_all_rows")
+        return statements.run_each("discard_row", [{"seq": seq} for seq in seqs])
 
 
 def _time(row: sqlite3.Row | None) -> datetime | None:
@@ -104,39 +142,3 @@ def _in_state(statements: Statements, state: CommandState) -> int:
 
 def _number(row: sqlite3.Row | None) -> int:
     return int(found(row, 0)["number"])
-
-
-def replay(statements: Statements, key: int, now: datetime) -> int:
-    """See `OperatorJournal.replay`. A copy that is still to be published is not queued twice."""
-    command = to_command(found(statements.one("read_command", key=key), key), {})
-    pending = {
-        (row["sequence"], row["copy"], row["destination"])
-        for row in statements.all("copies_of", key=key)
-        if not row["is_undeliverable"]
-    }
-    queued = 0
-    for row in statements.all("events_of", key=key):
-        event = to_event(row)
-        copies = [copy for copy in copies_for(command.route) if (event.sequence, *copy) not in pending]
-        insert_copies(statements, key, command, event, copies=copies, at=now)
-        queued += len(copies)
-    return queued
-
-
-def undeliverable_replies(statements: Statements, limit: int) -> list[UndeliverableReply]:
-    """See `OperatorJournal.undeliverable_replies`."""
-    return [to_undeliverable(row) for row in statements.all("undeliverable_rows", limit=limit)]
-
-
-def resend_replies(statements: Statements, seqs: Sequence[int], now: datetime) -> int:
-    """See `OperatorJournal.resend_replies`."""
-    if not seqs:
-        return statements.run("resend_all_rows", now=micros(now))
-    return statements.run_each("resend_row", [{"seq": seq, "now": micros(now)} for seq in seqs])
-
-
-def discard_replies(statements: Statements, seqs: Sequence[int]) -> int:
-    """See `OperatorJournal.discard_replies`."""
-    if not seqs:
-        return statements.run("discard_all_rows")
-    return statements.run_each("discard_row", [{"seq": seq} for seq in seqs])

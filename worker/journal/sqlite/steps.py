@@ -1,7 +1,4 @@
-"""Moves of commands on SQLite: steps under a lease, settlements without one, accounts and strays.
-
-Each function is one operation inside the writer's transaction.
-"""
+"""Moves of commands on SQLite: steps under a lease, settlements without one, accounts and strays."""
 
 from datetime import datetime, timedelta
 
@@ -21,11 +18,93 @@ from worker.journal.sqlite.invoices import keep
 from worker.journal.sqlite.lanes import look_for_next
 from worker.journal.sqlite.readiness import free_twins, look_again
 from worker.journal.sqlite.statements import Statements
+from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import ACTIVE, AccountState, Command, CommandState, Following, Settlement, Step
 
 
-def record(statements: Statements, step: Step, clock: int) -> bool:
-    """See `LaneJournal.record`."""
+class SqliteSteps(SqliteStore):
+    """Moves of commands, accounts and strays: see `LaneJournal`."""
+
+    @one_transaction
+    def record(self, statements: Statements, step: Step) -> bool:
+        """See `LaneJournal.record`."""
+        return _record(statements, step, self._monotonic())
+
+    @one_transaction
+    def record_and_next(self, statements: Statements, step: Step) -> tuple[bool, Command | None]:
+        """See `LaneJournal.record_and_next`."""
+        if not _record(statements, step, self._monotonic()):
+            return False, None
+        is_over = step.to not in ACTIVE
+        return True, look_for_next(statements, step.lease, micros(step.at)) if is_over else None
+
+    @one_transaction
+    def settle(self, statements: Statements, settlement: Settlement) -> bool:
+        """See `LaneJournal.settle`."""
+        command = settlement.command
+        _check_number(statements, settlement)
+        moved = statements.run(
+            "settle_command",
+            key=command.key,
+            expected=_listed(settlement.expected),
+            to=settlement.to,
+            last_sequence=max((event.sequence for event in settlement.events), default=0),
+            is_final=is_final(settlement.to),
+            at=micros(settlement.at),
+            known_sequence=command.last_sequence,
+            invoice_number=settlement.invoice_number,
+            sought_at=micros_or_none(settlement.sought_at),
+            has_looked=settlement.has_looked,
+        )
+        if not moved:
+            return False
+        insert_events(statements, command.key, command, settlement.events, at=settlement.at)
+        keep(statements, command, settlement.findings, settlement.at)
+        _free_twins(statements, settlement)
+        if changes_lane(settlement):
+            look_again(statements, command.lane, micros(settlement.at))
+        return True
+
+    @one_transaction
+    def overdue(self, statements: Statements, now: datetime, limit: int = 100) -> list[Command]:
+        """See `LaneJournal.overdue`."""
+        return [statements.command(row) for row in statements.all("overdue_commands", now=micros(now), limit=limit)]
+
+    @one_transaction
+    def followers(self, statements: Statements, limit: int = 100) -> list[Following]:
+        """See `LaneJournal.followers`."""
+        return [
+            _following(statements, row["follower"], row["first"])
+            for row in statements.all("ended_followings", limit=limit)
+        ]
+
+    @one_transaction
+    def account(self, statements: Statements, account: str) -> AccountState:
+        """See `LaneJournal.account`."""
+        row = statements.one("read_account", account=account)
+        return AccountState() if row is None else AccountState(row["refusals"], at_or_none(row["suspended_until"]))
+
+    @one_transaction
+    def count_login(  # noqa: PLR0913
+        self, statements: Statements, account: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
+    ) -> AccountState:
+        """See `LaneJournal.count_login`."""
+        if accepted:
+            statements.run("accept_login", account=account)
+            return AccountState()
+        row = statements.one("refuse_login", account=account, threshold=threshold, until=micros(now + suspend))
+        assert row is not None  # noqa: S101  RETURNING
+        return AccountState(row["refusals"], at_or_none(row["suspended_until"]))
+
+    @one_transaction
+    def keep_stray(  # noqa: PLR0913, PLR0917
+        self, statements: Statements, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime
+    ) -> None:
+        """See `LaneJournal.keep_stray`."""
+        statements.run("insert_stray", lane=lane, key=command_key, reason=reason, body=body, at=micros(at))
+
+
+def _record(statements: Statements, step: Step, clock: int) -> bool:
     if not _move(statements, step, clock):
         return False
     insert_events(statements, step.command.key, step.command, step.events, at=step.at)
@@ -82,41 +161,6 @@ def _free_twins(statements: Statements, move: Step | Settlement) -> None:
         free_twins(statements, move.command.lane, move.command.fingerprint, micros(move.at))
 
 
-def record_and_next(statements: Statements, step: Step, clock: int) -> tuple[bool, Command | None]:
-    """See `LaneJournal.record_and_next`."""
-    if not record(statements, step, clock):
-        return False, None
-    is_over = step.to not in ACTIVE
-    return True, look_for_next(statements, step.lease, micros(step.at)) if is_over else None
-
-
-def settle(statements: Statements, settlement: Settlement) -> bool:
-    """See `LaneJournal.settle`."""
-    command = settlement.command
-    _check_number(statements, settlement)
-    moved = statements.run(
-        "settle_command",
-        key=command.key,
-        expected=_listed(settlement.expected),
-        to=settlement.to,
-        last_sequence=max((event.sequence for event in settlement.events), default=0),
-        is_final=is_final(settlement.to),
-        at=micros(settlement.at),
-        known_sequence=command.last_sequence,
-        invoice_number=settlement.invoice_number,
-        sought_at=micros_or_none(settlement.sought_at),
-        has_looked=settlement.has_looked,
-    )
-    if not moved:
-        return False
-    insert_events(statements, command.key, command, settlement.events, at=settlement.at)
-    keep(statements, command, settlement.findings, settlement.at)
-    _free_twins(statements, settlement)
-    if changes_lane(settlement):
-        look_again(statements, command.lane, micros(settlement.at))
-    return True
-
-
 def _check_number(statements: Statements, settlement: Settlement) -> None:
     if settlement.invoice_number is None:
         return
@@ -125,46 +169,9 @@ def _check_number(statements: Statements, settlement: Settlement) -> None:
         raise NotResolvable("this invoice number is bound to another command")
 
 
-def overdue(statements: Statements, now: int, limit: int) -> list[Command]:
-    """See `LaneJournal.overdue`."""
-    return [statements.command(row) for row in statements.all("overdue_commands", now=now, limit=limit)]
-
-
-def followers(statements: Statements, limit: int) -> list[Following]:
-    """See `LaneJournal.followers`."""
-    return [
-        _following(statements, row["follower"], row["first"]) for row in statements.all("ended_followings", limit=limit)
-    ]
-
-
 def _following(statements: Statements, follower: int, first: int) -> Following:
     return Following(
         follower=statements.command(found(statements.one("read_command", key=follower), follower)),
         first=statements.command(found(statements.one("read_command", key=first), first)),
         final=to_event(found(statements.one("final_event", key=first), first)),
     )
-
-
-def account(statements: Statements, identifier: str) -> AccountState:
-    """See `LaneJournal.account`."""
-    row = statements.one("read_account", account=identifier)
-    return AccountState() if row is None else AccountState(row["refusals"], at_or_none(row["suspended_until"]))
-
-
-def count_login(  # noqa: PLR0913
-    statements: Statements, identifier: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
-) -> AccountState:
-    """See `LaneJournal.count_login`."""
-    if accepted:
-        statements.run("accept_login", account=identifier)
-        return AccountState()
-    row = statements.one("refuse_login", account=identifier, threshold=threshold, until=micros(now + suspend))
-    assert row is not None  # noqa: S101  RETURNING
-    return AccountState(row["refusals"], at_or_none(row["suspended_until"]))
-
-
-def keep_stray(  # noqa: PLR0913
-    statements: Statements, *, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime
-) -> None:
-    """See `LaneJournal.keep_stray`."""
-    statements.run("insert_stray", lane=lane, key=command_key, reason=reason, body=body, at=micros(at))

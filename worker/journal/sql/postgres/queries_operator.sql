@@ -4,7 +4,7 @@
 SELECT 1 AS alive;
 
 -- name: used_bytes
-SELECT pg_database_size(current_database()) AS used;
+SELECT pg_database_size(current_database()) AS number;
 
 -- name: sealing_keys
 SELECT DISTINCT substring(secrets FROM 2 FOR 4) AS key_id FROM command

@@ -4,7 +4,7 @@
 SELECT 1 AS alive FROM command LIMIT 1;
 
 -- name: used_bytes
-SELECT (count.page_count - free.freelist_count) * size.page_size AS used
+SELECT (count.page_count - free.freelist_count) * size.page_size AS number
 FROM pragma_page_count() AS count, pragma_freelist_count() AS free, pragma_page_size() AS size;
 
 -- name: sealing_keys

@@ -1,0 +1,68 @@
+"""What every part of the PostgreSQL journal stands on: one call, one short transaction."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from pydantic import SecretStr
+
+from worker.clock import Clock
+from worker.errors import ConfigurationError
+from worker.journal.postgres.hints import Hints
+from worker.journal.postgres.pool import Connections
+from worker.journal.postgres.statements import Statements
+from worker.journal.sealing import Sealer, parse_keys
+
+Result = TypeVar("Result")
+Part = TypeVar("Part", bound="PostgresStore")
+Asked = ParamSpec("Asked")
+
+
+class PostgresStore:
+    """The server's connections, its hints and the keys. Each part of the journal adds its methods to this."""
+
+    def __init__(self, dsn: str, *, keys: Sequence[SecretStr], clock: Clock, pool_size: int = 8) -> None:
+        """`keys` as in `FAPIAO_JOURNAL_KEYS`. Raises `ConfigurationError` without any: a key made up by one replica
+        would be unknown to the others."""
+        if not keys:
+            raise ConfigurationError(
+                "set FAPIAO_JOURNAL_KEYS: with PostgreSQL every replica needs the same keys. Make one with: "
+                'python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
+            )
+        self._sealer = Sealer(parse_keys(keys))
+        self._connections = Connections(dsn, self._sealer, pool_size)
+        self._hints = Hints(self._connections)
+        self._clock = clock
+        self._worker: str | None = None
+        """The worker that registered here, by whom events without a lease are published."""
+
+    async def _transact(self, operation: Callable[[Statements], Awaitable[Result]]) -> Result:
+        return await self._connections.transact(operation)
+
+    async def _run(self, operation: Callable[[Statements], Awaitable[Result]]) -> Result:
+        return await self._connections.run(operation)
+
+
+def one_transaction(
+    method: Callable[Concatenate[Part, Statements, Asked], Awaitable[Result]],
+) -> Callable[Concatenate[Part, Asked], Coroutine[Any, Any, Result]]:
+    """A method of a part, as the caller sees it: all its statements in one transaction, durable when it returns."""
+
+    @wraps(method)
+    async def call(self: Part, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Result:
+        return await self._transact(lambda statements: method(self, statements, *args, **kwargs))
+
+    return call
+
+
+def without_transaction(
+    method: Callable[Concatenate[Part, Statements, Asked], Awaitable[Result]],
+) -> Callable[Concatenate[Part, Asked], Coroutine[Any, Any, Result]]:
+    """The same for a method of a single statement, or one that only reads: each statement is durable by itself, and
+    a round trip to begin and to commit is saved."""
+
+    @wraps(method)
+    async def call(self: Part, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Result:
+        return await self._run(lambda statements: method(self, statements, *args, **kwargs))
+
+    return call
