@@ -20,8 +20,8 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from deploy.provisioning import CannotProvisionError
-from deploy.provisioning.processes import LOOPBACK, Guard, free_port, wait_until
-from deploy.provisioning.rabbitmq import speaks_amqp
+from worker.servers.processes import LOOPBACK, Guard, free_port, wait_until
+from worker.servers.rabbitmq import speaks_amqp
 
 START_SECONDS = 120.0
 LARGEST_MESSAGE_BYTES = 128 * 1024 * 1024

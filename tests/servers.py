@@ -10,9 +10,10 @@ import os
 from collections.abc import Mapping
 from typing import Protocol
 
-from deploy.provisioning import choice, containers
+from deploy.provisioning import choice
 from deploy.provisioning.packages import Say
-from deploy.provisioning.rabbitmq import BrokerControl
+from worker.servers import containers
+from worker.servers.rabbitmq import BrokerControl
 
 AMQP_URL, AMQP_CONTROL, DATABASE_URL = "TEST_AMQP_URL", "TEST_AMQP_CONTROL", "TEST_DATABASE_URL"
 

@@ -20,7 +20,8 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from deploy.provisioning import CannotProvisionError, containers, environment  # noqa: E402 - the path is set just above
+from deploy.provisioning import CannotProvisionError, environment  # noqa: E402 - the path is set just above
+from worker.servers import containers  # noqa: E402
 
 PARTS_WITHOUT_SERVERS = {"unit", "golden", "model"}
 BIN = ROOT / ".venv" / "bin"

@@ -1,10 +1,10 @@
 """Puts on a machine what the two commands of a newcomer need: Python packages, RabbitMQ, PostgreSQL.
 
-Standard library only, because it runs before any package is installed. It guarantees that every server it starts is
-private (own ports on loopback, own directory, own node name), ends with the process that started it, however that
-process ends, and leaves no file and no process behind. It knows nothing of the worker.
+Standard library only, because it runs before any package is installed; so is `worker.servers`, which starts the
+private servers. It guarantees that every server it starts ends with the process that started it and leaves no file and
+no process behind. It knows nothing of the rest of the worker.
 """
 
+from worker.servers import CannotProvisionError
 
-class CannotProvisionError(Exception):
-    """Something needed is missing and cannot be had here. The message is one sentence that says what to do."""
+__all__ = ["CannotProvisionError"]

@@ -10,8 +10,9 @@ import os
 from collections.abc import Mapping
 from typing import Protocol
 
-from deploy.provisioning import CannotProvisionError, containers, packages, postgres, rabbitmq
+from deploy.provisioning import CannotProvisionError, packages, postgres
 from deploy.provisioning.packages import Say
+from worker.servers import containers, rabbitmq
 
 
 class Way(enum.Enum):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.provisioning import CannotProvisionError
-from deploy.provisioning.processes import LOOPBACK, Guard, end, free_port, wait_until
+from worker.servers.processes import LOOPBACK, Guard, end, free_port, wait_until
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from deploy.provisioning import CannotProvisionError, choice, environment
-from deploy.provisioning.processes import Guard
+from worker.servers.processes import Guard
 
 ROOT = Path(__file__).resolve().parents[2]
 HELP = """\

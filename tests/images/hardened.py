@@ -9,9 +9,9 @@ import json
 from types import TracebackType
 from typing import Any, Self
 
-from deploy.provisioning.processes import Guard
 from tests.images.conftest import docker
 from tests.scenarios.stack import Stack
+from worker.servers.processes import Guard
 
 CONFINED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "host")
 STORE = "/var/lib/fapiao"

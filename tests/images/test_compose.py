@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from deploy.provisioning.processes import LOOPBACK, Guard, free_port, wait_until
 from tests.images.conftest import ROOT, docker
+from worker.servers.processes import LOOPBACK, Guard, free_port, wait_until
 
 # One process: all tests share one project, which takes half a minute to start.
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.xdist_group("compose")]

@@ -5,8 +5,8 @@ import os
 
 import aio_pika
 
-from deploy.provisioning.containers import RABBITMQ_IMAGE, ContainerRabbit
 from tests.images.conftest import docker
+from worker.servers.containers import RABBITMQ_IMAGE, ContainerRabbit
 
 
 async def test_it_takes_connections_and_leaves_no_container() -> None:

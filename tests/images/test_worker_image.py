@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from deploy.provisioning.processes import free_port
 from tests.images.conftest import ROOT, docker
 from tests.images.hardened import CONFINED, STORE, HardenedWorker
 from tests.scenarios.stack import Stack
 from worker.sandbox.server import SandboxOptions
+from worker.servers.processes import free_port
 
 pytestmark = pytest.mark.timeout(1200)  # the first build downloads everything
 SQLITE = f"sqlite:///{STORE}/fapiao.db"

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.provisioning import choice, rabbitmq
-from deploy.provisioning.rabbitmq import PrivateRabbit
+from deploy.provisioning import choice
 from tests.scenarios.chaos_fleet import Fleet, WatchedSandbox
 from tests.scenarios.chaos_run import GATEWAY, SETTINGS, Run, Weather
 from tests.scenarios.chaos_stacks import ChaosStack
+from worker.servers import rabbitmq
+from worker.servers.rabbitmq import PrivateRabbit
 
 pytestmark = [pytest.mark.timeout(420), pytest.mark.xdist_group("cluster")]
 

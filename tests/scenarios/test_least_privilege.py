@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from deploy.provisioning.rabbitmq import BrokerControl
 from tests.scenarios.stack import ROOT, Stack, make_order
 from worker.amqp.permissions import RIGHTS, needs, patterns
 from worker.amqp.topology import Topology
 from worker.journal.postgres.grants import GRANTS
+from worker.servers.rabbitmq import BrokerControl
 
 pytestmark = pytest.mark.timeout(240)
 SCRIPT = ROOT / "deploy" / "permissions" / "rabbitmq"

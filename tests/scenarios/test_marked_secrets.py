@@ -16,10 +16,10 @@ import asyncpg
 import httpx
 import pytest
 
-from deploy.provisioning.rabbitmq import BrokerControl
 from tests.scenarios.stack import JOURNAL_KEY, Stack, make_order
 from worker.sandbox.faults import FAULTS
 from worker.sandbox.server import SandboxOptions
+from worker.servers.rabbitmq import BrokerControl
 
 pytestmark = pytest.mark.timeout(480)
 

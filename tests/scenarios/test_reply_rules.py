@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import aio_pika
 import pytest
 
-from deploy.provisioning.rabbitmq import BrokerControl
 from tests.scenarios.stack import Stack, make_order
+from worker.servers.rabbitmq import BrokerControl
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from deploy.provisioning import CannotProvisionError
-from deploy.provisioning.processes import LOOPBACK, Guard, end, free_port, wait_until
+from worker.servers import CannotProvisionError
+from worker.servers.processes import LOOPBACK, Guard, end, free_port, wait_until
 
 START_SECONDS = 90.0
 STOP_SECONDS = 40.0

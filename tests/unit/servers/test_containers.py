@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.provisioning import CannotProvisionError, containers
-from deploy.provisioning.containers import ContainerRabbit
+from worker.servers import CannotProvisionError, containers
+from worker.servers.containers import ContainerRabbit
 
 
 def _fake_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Path:

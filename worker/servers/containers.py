@@ -7,9 +7,9 @@ import shutil
 import subprocess
 from typing import Self
 
-from deploy.provisioning import CannotProvisionError
-from deploy.provisioning.processes import LOOPBACK, Guard, free_port, wait_until
-from deploy.provisioning.rabbitmq import speaks_amqp
+from worker.servers import CannotProvisionError
+from worker.servers.processes import LOOPBACK, Guard, free_port, wait_until
+from worker.servers.rabbitmq import speaks_amqp
 
 RABBITMQ_IMAGE = "rabbitmq:4"
 START_SECONDS = 300.0  # the first time, the image is downloaded

@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.provisioning.processes import HIGHEST_PORT, LOWEST_PORT, Guard, free_port, wait_until
+from worker.servers.processes import HIGHEST_PORT, LOWEST_PORT, Guard, free_port, wait_until
 
 OWNER = """
 import subprocess, sys, time
-from deploy.provisioning.processes import Guard
+from worker.servers.processes import Guard
 guard = Guard("test")
 child = subprocess.Popen(["sleep", "600"], start_new_session=True)
 guard.watch("group", child.pid)
@@ -30,7 +30,7 @@ def _gone(pid: int) -> bool:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_what_a_guard_holds_is_gone_after_its_owner_is(how: signal.Signals) -> None:
     """Even SIGKILL, which no handler sees, leaves neither a process nor a directory."""
-    root = Path(__file__).parents[4]
+    root = Path(__file__).parents[3]
     owner = subprocess.Popen([sys.executable, "-c", OWNER], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert owner.stdout is not None
     directory, pid = owner.stdout.readline().split()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.provisioning import rabbitmq
-from deploy.provisioning.rabbitmq import BrokerControl, PrivateRabbit
+from worker.servers import rabbitmq
+from worker.servers.rabbitmq import BrokerControl, PrivateRabbit
 
 
 def test_debians_own_scripts_are_preferred_to_its_wrapper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
