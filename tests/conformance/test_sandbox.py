@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -375,3 +376,18 @@ async def test_an_address_may_have_a_prefix_and_needs_a_user_id() -> None:
         for path in ("/invoice", "/web/invoice"):
             with pytest.raises(InvalidStatus):
                 await connect(f"{sandbox.url}{path}", compression=None)
+
+
+async def test_the_vendor_writes_it_another_way_where_it_was_told_to() -> None:
+    """By a magic value of the order's own, and by a behaviour that was set over HTTP."""
+    behaviour = {"result": [["sellerName", "append", "（杭州）"]], "logins": ["没有权限", "1"]}
+    async with Sandbox(SandboxOptions(qr="never")) as sandbox:
+        address = f"/_sandbox/behaviour/set?userId=u-1&behaviour={quote(json.dumps(behaviour))}"
+        assert (await get(sandbox, address)).status_code == 200
+        assert (await get(sandbox, "/_sandbox/behaviour/set?userId=u-1&behaviour={}x")).status_code == 400
+        async with client(sandbox, "u-1") as speaker:
+            assert (await speaker.log_in())["data"] == "没有权限"
+            assert (await speaker.log_in())["data"] == "1"
+            await speaker.say("invoice_info", order(remark="SO-1#fault=echo_suffixed"))
+            told = (await speaker.hear())["data"]
+        assert (told["buyerName"], told["sellerName"]) == ("甲公司（个人）", "乙公司（杭州）")

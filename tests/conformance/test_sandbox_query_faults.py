@@ -54,6 +54,17 @@ SHAPES: dict[str, Any] = {
     "rows_dates_text": lambda _, data: members(data, "invoiceDate")[0][:11] == "2024-12-17 ",
     "rows_dates_day": lambda _, data: members(data, "invoiceDate")[0] == "2024-12-17",
     "rows_dates_iso": lambda _, data: members(data, "invoiceDate")[0][-6:] == "+08:00",
+    "rows_dates_array": lambda _, data: members(data, "invoiceDate")[0][:3] == [2024, 12, 17],
+    "rows_dates_array_nanos": lambda _, data: len(members(data, "invoiceDate")[0]) == 7,
+    "rows_dates_fraction": lambda _, data: len(members(data, "invoiceDate")[0]) == len("2024-12-17T00:00:00.123456789"),
+    "rows_dates_slashes": lambda _, data: members(data, "invoiceDate")[0][:11] == "2024/12/17 ",
+    "rows_dates_chinese": lambda _, data: members(data, "invoiceDate")[0] == "2024年12月17日",
+    "rows_dates_english": lambda _, data: members(data, "invoiceDate")[0][:13] == "Dec 17, 2024 ",
+    "rows_dates_java": lambda _, data: members(data, "invoiceDate")[0][:11] == "Tue Dec 17 ",
+    "rows_money_separated": lambda _, data: all("." in told for told in members(data, "totalPriceAndTax")),
+    "rows_money_marked": lambda _, data: (
+        members(data, "totalTax")[0][:: len(members(data, "totalTax")[0]) - 1] == "￥元"
+    ),
     "rows_money_text": lambda _, data: isinstance(members(data, "totalTax")[0], str),
     "rows_money_noisy": lambda _, data: len(str(members(data, "totalTax")[0])) > 10,
     "rows_totals_disagree": lambda _, data: all(
@@ -88,6 +99,7 @@ COURSES: dict[str, list[str]] = {
     "query_twice": ["page", "page", "1"],
     "query_binary": ["page", "1"],
     "login_refused": ["login 0"],
+    "login_reason": ["login 账号或密码错误,您还有2次机会"],
     "login_silent": [],
     "login_slow=0.05": ["page", "1"],
     "login_dropped": ["cut"],
@@ -276,6 +288,7 @@ FILE_ANSWERS: dict[str, Any] = {
     "files_types_missing": lambda a: [row["type"] for row in a.json()["data"]] == ["pdf"],
     "files_foreign": lambda a: len({row["invoiceBasicInfoId"] for row in a.json()["data"]}) == 2,
     "files_urls_relative": lambda a: all(row["url"].startswith("/files/2433") for row in a.json()["data"]),
+    "files_urls_spaced": lambda a: all(" 电子发票" in row["url"] for row in a.json()["data"]),
     "files_types_odd": lambda a: [row["type"] for row in a.json()["data"]] == ["PDF", ".OFD", "XML"],
 }
 

@@ -5,6 +5,7 @@ serves this port reads no request bodies. Nothing here is protected: the sandbox
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from contracts.gateway import dumps
+from worker.sandbox.alterations import Behaviour
 from worker.sandbox.answers import Answer
 from worker.sandbox.books.ledger import Invoice
 from worker.sandbox.details import LOOK_UP_COUNTS
@@ -200,6 +202,17 @@ def _clear_faults(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
     return {"armed": []}
 
 
+def _set_behaviour(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    sandbox.behaviours.set(asked["userId"], Behaviour.read(json.loads(asked["behaviour"])))
+    return {"set": asked["userId"]}
+
+
+def _clear_behaviours(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
+    del asked
+    sandbox.behaviours.clear()
+    return {"cleared": True}
+
+
 def _scans(sandbox: "Sandbox", asked: Mapping[str, str]) -> Any:
     only = asked.get("userId")
     return [
@@ -236,6 +249,8 @@ _ASKS: Mapping[str, Callable[["Sandbox", Mapping[str, str]], Any]] = {
     "faults": _faults,
     "faults/set": _set_fault,
     "faults/clear": _clear_faults,
+    "behaviour/set": _set_behaviour,
+    "behaviour/clear": _clear_behaviours,
     "scans": _scans,
     "scans/confirm": _confirm_scans,
     "drop": _drop,

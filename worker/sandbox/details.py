@@ -7,12 +7,14 @@ and counted. The faults of these calls can only be armed from outside: there is 
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from contracts.gateway import dumps
 from contracts.gateway_query import FILE_PATH, ITEM_PATH
+from worker.sandbox.alterations import altered
 from worker.sandbox.answers import Answer
 from worker.sandbox.books.rows import FILE_TYPES, Row, bent_rows, file_rows, item_rows
 from worker.sandbox.faults import Asked
@@ -109,7 +111,8 @@ def _rows_of(sandbox: "Sandbox", ids: list[int], types: list[str]) -> list[Row]:
         if before[identity] < sandbox.options.files_not_ready:
             before[identity] += 1
             continue
-        rows += file_rows(invoice, types, sandbox.file_url)
+        changes, at = sandbox.behaviours.of(invoice.user_id).files, datetime.fromisoformat(invoice.issued_at)
+        rows += [altered(told, changes, at) for told in file_rows(invoice, types, sandbox.file_url)]
     return rows
 
 

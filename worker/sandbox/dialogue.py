@@ -5,11 +5,13 @@ Pure: a script is a value. ``exchange`` performs it. Steps happen in order, and 
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE
+from worker.sandbox.alterations import Behaviour
 from worker.sandbox.faults import Asked
 
-QrForm = Literal["data_uri", "bare_base64", "text"]
+QrForm = Literal["data_uri", "bare_base64", "text", "svg"]
 OTHER_RESULT_GAP_SECONDS: Final = 0.05
 """Long enough for a client to read one frame before the next, so that order is seen and not luck."""
 QR_GAP_SECONDS: Final = 0.2
@@ -54,6 +56,14 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Say:
+    """Send this data under this type word, whatever it is."""
+
+    type_word: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
 class SendResult:
     """Send the result of this invoice (``whose`` = ``own``) or a made-up one."""
 
@@ -72,13 +82,28 @@ class Cut:
     """Cut the socket that the order came on, without a closing handshake."""
 
 
-Step = Pause | ShowQr | AwaitScan | FailQr | Issue | Refuse | SendResult | SendGarbage | Cut
+Step = Pause | ShowQr | AwaitScan | FailQr | Issue | Refuse | Say | SendResult | SendGarbage | Cut
+
+
+LOGIN_REASON: Final = "账号或密码错误,您还有2次机会"
+QR_REASON: Final = "当前账号已在其他设备登录,请重新登录"
+ISSUE_REASON: Final = "开票失败:授信额度不足,本次开票金额:398.00;剩余可用额度:0.00"
+
+
+def as_told(behaviour: Behaviour) -> tuple[Step, ...] | None:
+    """The steps of an exchange whose frames were laid down from outside; None: as usual."""
+    if behaviour.frames is None:
+        return None
+    steps: list[Step] = [Issue()] if behaviour.is_issued else []
+    for saying in behaviour.frames:
+        steps += [Pause(saying.seconds), Say(saying.type_word, saying.data)]
+    return tuple(steps)
 
 
 def script(asked: Asked, *, qr: bool, issue_delay_seconds: float = 0.0) -> tuple[Step, ...]:
     """Lay out the steps of one exchange. ``qr`` says whether a scan is needed when no fault has a say."""
     steps = list(_scan(asked, qr=qr))
-    if "qr_never_scanned" in asked or (steps and isinstance(steps[-1], FailQr)):
+    if "qr_never_scanned" in asked or (steps and isinstance(steps[-1], FailQr | Say)):
         return tuple(steps)
     delay = issue_delay_seconds + asked.get("slow", 0.0)
     if delay:
@@ -87,15 +112,14 @@ def script(asked: Asked, *, qr: bool, issue_delay_seconds: float = 0.0) -> tuple
     return tuple(_listed(step, asked) for step in steps)
 
 
+_FORMS: Final[dict[str, QrForm]] = {"qr_bare_base64": "bare_base64", "qr_text": "text", "qr_svg": "svg"}
+
+
 def _scan(asked: Asked, *, qr: bool) -> tuple[Step, ...]:
-    form: QrForm = "data_uri"
-    if "qr_bare_base64" in asked:
-        form = "bare_base64"
-    elif "qr_text" in asked:
-        form = "text"
+    form: QrForm = next((form for name, form in _FORMS.items() if name in asked), "data_uri")
     show = ShowQr(form)
-    if "qr_unavailable" in asked:
-        return (FailQr(),)
+    if asked.keys() & {"qr_unavailable", "qr_reason"}:
+        return (Say(INVOICE_QRCODE, QR_REASON) if "qr_reason" in asked else FailQr(),)
     if "qr_failed" in asked:
         return (ShowQr(form, works=False), Pause(QR_GAP_SECONDS), FailQr())
     if "qr_failed_then_new" in asked:
@@ -120,6 +144,8 @@ _ENDINGS: Final[dict[str, tuple[Step, ...]]] = {
     "refused": (Refuse(),),
     "dropped_before_result": (Cut(),),
     "other_invoice": (SendResult("other_invoice"),),
+    "refused_with_reason": (Say(INVOICE_PDF, ISSUE_REASON),),
+    "refused_with_code": (Say(INVOICE_PDF, {"code": 500, "msg": ISSUE_REASON}),),
     "refused_but_issued": (Issue(), Refuse()),
     "silent_after_issuing": (Issue(),),
     "dropped_after_issuing": (Issue(), Cut()),

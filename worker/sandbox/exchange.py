@@ -8,9 +8,11 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE
+from worker.sandbox.alterations import Behaviours, altered, asked_changes
 from worker.sandbox.books.ledger import Invoice, Ledger
 from worker.sandbox.dialogue import (
     AwaitScan,
@@ -19,6 +21,7 @@ from worker.sandbox.dialogue import (
     Issue,
     Pause,
     Refuse,
+    Say,
     SendGarbage,
     SendResult,
     ShowQr,
@@ -96,6 +99,7 @@ class House:
 
     vendor: Vendor
     ledger: Ledger
+    behaviours: Behaviours
     scans: ScanDesk
     wire: Wire
     scan_url: Callable[[str], str]
@@ -141,6 +145,8 @@ class Exchange:
                 )
             case Refuse():
                 await self._say_status(INVOICE_PDF)
+            case Say(type_word, data):
+                await self._send(type_word, data)
             case SendResult(whose):
                 await self._send_result(whose)
             case SendGarbage(mebibytes):
@@ -172,8 +178,15 @@ class Exchange:
             number = self.invoice.number
         as_draft = whose == "own" and self.invoice is not None and self.invoice.is_draft
         url = self.house.file_url(number)
-        type_word, data = bent_result(result(order, user_id=user_id, url=url, as_draft=as_draft), self.asked)
+        told = result(order, user_id=user_id, url=url, as_draft=as_draft)
+        if whose == "own":
+            changes = (*asked_changes(self.asked, "echo"), *self.house.behaviours.of(self.user_id).result)
+            told = altered(told, changes, self._issued_at())
+        type_word, data = bent_result(told, self.asked)
         await self._send(type_word, data, user_id)
+
+    def _issued_at(self) -> datetime:
+        return datetime.fromisoformat(self.invoice.issued_at) if self.invoice is not None else self.house.ledger.now()
 
     async def _send(self, type_word: str, data: Any, send_to: str | None = None) -> None:
         text = frame(type_word, send_to or self.user_id, data, self.asked)

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from worker.sandbox.alterations import REWRITINGS, REWRITTEN
+
 Phase = Literal["handshake", "login", "invoice", "query", "download", "items", "files"]
 ANY_USER: Final = "*"
 MAGIC_VALUE: Final = re.compile(r"#fault=([a-z0-9_]+)(?:=([0-9]+(?:\.[0-9]+)?))?")
@@ -45,6 +47,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "login_refused": Fault(_LOGIN, 'login is answered with "0"'),
     "login_silent": Fault(_LOGIN, "login is never answered"),
     "login_slow": Fault(_LOGIN, "login is answered after so many seconds", 5.0),
+    "login_reason": Fault(_LOGIN, "login is answered with a sentence that says why it is refused"),
     "login_dropped": Fault(_LOGIN, "the socket is cut instead of an answer to login"),
     "no_qr": Fault(_INVOICE, "no scan is asked for, whatever the options say"),
     "qr_unavailable": Fault(_INVOICE, '`invoice_qrcode` "0" instead of a QR; not issued'),
@@ -54,7 +57,11 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "two_qrs": Fault(_INVOICE, "a second QR supersedes the first; only the second works"),
     "qr_bare_base64": Fault(_INVOICE, "the QR is base64 without `data:image/png;base64,`"),
     "qr_text": Fault(_INVOICE, "the QR's text is sent, not an image"),
+    "qr_svg": Fault(_INVOICE, "the QR is an SVG, not a PNG"),
+    "qr_reason": Fault(_INVOICE, "`invoice_qrcode` carries a sentence instead of a QR; not issued"),
     "refused": Fault(_INVOICE, '`invoice_pdf` "0"; not issued'),
+    "refused_with_reason": Fault(_INVOICE, "`invoice_pdf` carries a sentence that says why; not issued"),
+    "refused_with_code": Fault(_INVOICE, "`invoice_pdf` carries an object with `code` and `msg`; not issued"),
     "refused_but_issued": Fault(_INVOICE, '`invoice_pdf` "0", although it was issued'),
     "slow": Fault(_INVOICE, "issuing takes so many seconds longer", 5.0),
     "silent": Fault(_INVOICE, "no answer; not issued"),
@@ -87,6 +94,11 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "extra_fields": Fault(_INVOICE, "members come back that the manual does not know"),
     "listed_late": Fault(_INVOICE, "queries tell of the invoice only so many seconds after it was issued", 2.0),
     "never_listed": Fault(_INVOICE, "queries never tell of the invoice"),
+    **{
+        f"{part}_{name}": Fault(_INVOICE, f"{REWRITTEN[part]} {rewriting.effect}")
+        for name, rewriting in REWRITINGS.items()
+        for part in rewriting.parts
+    },
     "query_refused": Fault(_QUERY, '`query_invoice` "0" instead of the page'),
     "query_silent": Fault(_QUERY, "no page and no notice"),
     "query_slow": Fault(_QUERY, "the page comes after so many seconds", 5.0),
@@ -125,6 +137,15 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "rows_dates_text": Fault(_QUERY, "`invoiceDate` is `yyyy-MM-dd HH:mm:ss`"),
     "rows_dates_day": Fault(_QUERY, "`invoiceDate` is `yyyy-MM-dd`"),
     "rows_dates_iso": Fault(_QUERY, "`invoiceDate` is ISO with offset"),
+    "rows_dates_array": Fault(_QUERY, "`invoiceDate` is a list: year, month, day, hour, minute, second"),
+    "rows_dates_array_nanos": Fault(_QUERY, "`invoiceDate` is such a list with nanoseconds behind"),
+    "rows_dates_fraction": Fault(_QUERY, "`invoiceDate` is ISO with a fraction and without offset"),
+    "rows_dates_slashes": Fault(_QUERY, "`invoiceDate` is `yyyy/MM/dd HH:mm:ss`"),
+    "rows_dates_chinese": Fault(_QUERY, "`invoiceDate` is `yyyy年MM月dd日`"),
+    "rows_dates_english": Fault(_QUERY, "`invoiceDate` is like `Nov 29, 2026 3:24:35 PM`"),
+    "rows_dates_java": Fault(_QUERY, "`invoiceDate` is like `Sun Nov 29 15:24:35 CST 2026`"),
+    "rows_money_separated": Fault(_QUERY, "amounts are text with thousands separators"),
+    "rows_money_marked": Fault(_QUERY, "amounts are text with ￥ before, 元 behind and separators"),
     "rows_money_text": Fault(_MONEY, "amounts are text"),
     "rows_money_noisy": Fault(_MONEY, "amounts have the last digits of a sum of binary floats"),
     "rows_totals_disagree": Fault(_MONEY, "`totalPriceAndTax` is one yuan more than amount and tax"),
@@ -160,6 +181,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "files_types_missing": Fault(_FILES, "only the first type that was asked for is there"),
     "files_foreign": Fault(_FILES, "another invoice's files are among the rows"),
     "files_urls_relative": Fault(_FILES, "`url` has no host"),
+    "files_urls_spaced": Fault(_FILES, "`url` has a space and Chinese in it"),
     "files_types_odd": Fault(_FILES, "`type` is in capitals, every second one with a dot before it"),
 }
 

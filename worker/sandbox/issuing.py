@@ -4,17 +4,20 @@ Guaranteed: a submission is in the ledger before anything else is done with it.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts.gateway import INVOICE_INFO, INVOICE_PDF, LOGIN
-from worker.sandbox.dialogue import AwaitScan, Pause, script
+from worker.sandbox.dialogue import LOGIN_REASON, AwaitScan, Pause, as_told, script
 from worker.sandbox.exchange import Exchange
-from worker.sandbox.faults import asked_by_password, asked_in
+from worker.sandbox.faults import Asked, asked_by_password, asked_in
 from worker.sandbox.replies import frame, status
 from worker.sandbox.vendor import invoice_violations, login_violations
 
 if TYPE_CHECKING:
     from worker.sandbox.server import Sandbox
+
+_ACCEPTED: Final = ("1", 1)
+"""How the vendor says that a login holds; `True` is 1."""
 
 
 async def hear(sandbox: "Sandbox", user_id: str, socket: int, told: Any) -> None:
@@ -41,9 +44,15 @@ async def _log_in(sandbox: "Sandbox", user_id: str, socket: int, data: Any) -> N
         return
     if "login_silent" in asked:
         return
-    accepted = not violations and "login_refused" not in asked
-    sandbox.vendor.logged_in(user_id, socket, accepted=accepted)
-    await sandbox.send(user_id, frame(LOGIN, user_id, status(accepted, asked), asked))
+    (told,) = sandbox.behaviours.take_login(user_id) or (_login_answer(asked, is_sound=not violations),)
+    sandbox.vendor.logged_in(user_id, socket, accepted=told in _ACCEPTED)
+    await sandbox.send(user_id, frame(LOGIN, user_id, told, asked))
+
+
+def _login_answer(asked: Asked, *, is_sound: bool) -> Any:
+    if "login_reason" in asked:
+        return LOGIN_REASON
+    return status(is_sound and "login_refused" not in asked, asked)
 
 
 async def _take_order(sandbox: "Sandbox", user_id: str, socket: int, order: Any) -> None:
@@ -58,7 +67,7 @@ async def _take_order(sandbox: "Sandbox", user_id: str, socket: int, order: Any)
         return
     asked = sandbox.faults.take(user_id, "invoice") | asked_in(order["buyerName"], order["remark"])
     exchange = Exchange(sandbox.house, user_id, socket, order, asked)
-    steps = script(
+    steps = as_told(sandbox.behaviours.of(user_id)) or script(
         asked,
         qr=_wants_scan(sandbox, order),
         issue_delay_seconds=sandbox.options.issue_delay_seconds,

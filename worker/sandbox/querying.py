@@ -7,12 +7,15 @@ of the ``userId``, whichever endpoint it is on. A query under way goes on withou
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from contracts.gateway import LOGIN, QUERY_INVOICE, QUERY_INVOICE_DOWNLOAD_ZIP
+from worker.sandbox.alterations import altered, asked_changes
 from worker.sandbox.books.books import Selection, Wanted, wanted
 from worker.sandbox.books.ledger import Invoice
-from worker.sandbox.books.rows import bent_page, bent_rows, moment_text, paging, row
+from worker.sandbox.books.rows import Row, bent_page, bent_rows, moment_text, paging, row
+from worker.sandbox.dialogue import LOGIN_REASON
 from worker.sandbox.downloads import ALWAYS
 from worker.sandbox.faults import Asked, asked_by_password, asked_in
 from worker.sandbox.replies import frame, status
@@ -113,9 +116,9 @@ class Inquiry:
             return False
         if asked.keys() & {"query_silent", "login_silent"}:
             return False
-        if "login_refused" in asked:
+        if asked.keys() & {"login_refused", "login_reason"}:
             self.sandbox.vendor.of(self.user_id).login_refusals += 1
-            await self._say(LOGIN, status(False, asked))
+            await self._say(LOGIN, LOGIN_REASON if "login_reason" in asked else status(False, asked))
             return False
         if "query_refused" in asked:
             await self._say(QUERY_INVOICE, status(False, asked))
@@ -158,13 +161,20 @@ class Inquiry:
         return max(0, min(total // 2, per_page * -(-total // self.size)) - per_page * (self.number - 1))
 
     async def _say_page(self, invoices: Sequence[Invoice], total: int, send_to: str) -> None:
-        rows = [row(invoice, self.what.query_type, send_to) for invoice in invoices]
+        rows = [self._row(invoice, send_to) for invoice in invoices]
         if "rows_foreign" in self.asked:
             strangers = self.sandbox.books.strangers(_MIXED_IN)
             rows += [row(stranger, self.what.query_type, send_to) for stranger in strangers]
         told = paging(total, self.number, self.size, self.asked)
         type_word, data = bent_page(bent_rows(rows, self.asked), told, self.asked)
         await self._say(type_word, data, send_to)
+
+    def _row(self, invoice: Invoice, send_to: str) -> Row:
+        """The invoice as whoever ordered it made the vendor write it."""
+        asked = asked_in(invoice.order["buyerName"], invoice.order["remark"])
+        changes = (*asked_changes(asked, "listed"), *self.sandbox.behaviours.of(invoice.user_id).row)
+        told = row(invoice, self.what.query_type, send_to)
+        return altered(told, changes, datetime.fromisoformat(invoice.issued_at)) if changes else told
 
     async def _notify(self) -> None:
         options, asked = self.sandbox.options, self.asked

@@ -27,6 +27,7 @@ from websockets.protocol import State
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.clock import Clock, SystemClock
 from worker.sandbox import issuing, querying
+from worker.sandbox.alterations import Behaviours
 from worker.sandbox.answers import Answer
 from worker.sandbox.books.archive import Archive
 from worker.sandbox.books.books import Books, Wanted
@@ -70,6 +71,7 @@ class Sandbox:
         self.vendor = Vendor(naive_unregister=self.options.naive_unregister)
         self.ledger = Ledger(self.options.ledger_path, self._clock)
         self.faults = FaultBook()
+        self.behaviours = Behaviours()
         self.journal: deque[tuple[str, str, int, str, str]] = deque(maxlen=_KEPT_JOURNAL)
         self.scans = ScanDesk(
             self.vendor,
@@ -87,7 +89,7 @@ class Sandbox:
         self.downloads = Downloads()
         self.lookups = LookUps()
         self.queries: deque[AskedPage] = deque(maxlen=_KEPT_JOURNAL)
-        self.house = House(self.vendor, self.ledger, self.scans, self, self.scan_url, self.file_url)
+        self.house = House(self.vendor, self.ledger, self.behaviours, self.scans, self, self.scan_url, self.file_url)
         self._switchboard = Switchboard(self._respond, _is_endpoint, self.options.keep_alive_seconds)
         self._server: Server | None = None
         self._numbers = count(1)
@@ -186,6 +188,7 @@ class Sandbox:
             task.cancel()
         self.ledger.clear()
         self.faults.clear()
+        self.behaviours.clear()
         self.journal.clear()
         self.queries.clear()
         self.downloads.forget()

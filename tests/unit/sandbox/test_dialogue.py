@@ -4,17 +4,22 @@ import itertools
 
 import pytest
 
+from worker.sandbox.alterations import Behaviour, Saying
 from worker.sandbox.dialogue import (
+    ISSUE_REASON,
+    QR_REASON,
     AwaitScan,
     Cut,
     FailQr,
     Issue,
     Pause,
     Refuse,
+    Say,
     SendGarbage,
     SendResult,
     ShowQr,
     Step,
+    as_told,
     script,
 )
 from worker.sandbox.faults import FAULTS
@@ -63,3 +68,15 @@ def test_no_pair_of_faults_issues_twice() -> None:
     for pair in itertools.combinations(FAULTS, 2):
         issued = [step for step in script(asked(*pair), qr=True) if isinstance(step, Issue)]
         assert len(issued) <= 1, pair
+
+
+def test_frames_laid_down_from_outside_come_instead_of_the_usual_ones() -> None:
+    told = (Saying(0.2, "invoice_pdf", "没有额度"),)
+    assert as_told(Behaviour(frames=told)) == (Pause(0.2), Say("invoice_pdf", "没有额度"))
+    assert as_told(Behaviour(frames=told, is_issued=True)) == (Issue(), Pause(0.2), Say("invoice_pdf", "没有额度"))
+    assert as_told(Behaviour()) is None
+
+
+def test_a_reason_comes_where_a_qr_or_a_result_should_be_and_nothing_is_issued() -> None:
+    assert script({"qr_reason": 0.0}, qr=True) == (Say("invoice_qrcode", QR_REASON),)
+    assert script({"refused_with_reason": 0.0}, qr=False) == (Say("invoice_pdf", ISSUE_REASON),)

@@ -95,7 +95,7 @@ class Ledger:
         given = order if isinstance(order, dict) else {}
         entry = Submission(
             sequence=len(self.submissions) + 1,
-            received_at=self._now().isoformat(),
+            received_at=self.now().isoformat(),
             user_id=user_id,
             remark=str(given.get("remark", "")),
             buyer_name=str(given.get("buyerName", "")),
@@ -118,7 +118,7 @@ class Ledger:
 
         Queries tell of it after so many seconds, or never (``None``).
         """
-        now = self._now()
+        now = self.now()
         self._last = max(self._last + 1, int(now.timestamp() * 1000) * 100 % 10**15)
         entry = Invoice(
             number=ledger_number(f"{now:%y}", self._last),
@@ -150,7 +150,7 @@ class Ledger:
 
     def listed(self, company: str, query_type: int) -> Sequence[Invoice]:
         """What a company issued (0) or received (1) as queries tell it by now, newest first; from any ``userId``."""
-        now = self._now()
+        now = self.now()
         parties = self._by_buyer if query_type else self._by_seller
         return [invoice for invoice in reversed(parties.get(company, ())) if invoice.is_listed(now)]
 
@@ -173,7 +173,8 @@ class Ledger:
         self._by_seller: defaultdict[str, list[Invoice]] = defaultdict(list)
         self._by_buyer: defaultdict[str, list[Invoice]] = defaultdict(list)
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """The clock's time, in Beijing's offset."""
         return self._clock.now().astimezone(CHINA)
 
     def _enter_submission(self, entry: Submission) -> None:
