@@ -14,14 +14,21 @@ from typing import Any
 
 import aio_pika
 import asyncpg
+import hypothesis
 import pytest
 
 from tests import servers
+from tests.examples import IS_FAST, MOST_WHEN_FAST
 
 QUEUES = ("issue", "query", "dead", "unrouted")
 EXCHANGES = ("commands", "events", "unrouted", "dead")
 # Only where a Docker engine is: `tests/run --docker` sets this and says when it is left out.
 collect_ignore = [] if os.environ.get("TEST_DOCKER") else ["images"]
+
+
+hypothesis.settings.register_profile("fast", max_examples=MOST_WHEN_FAST)
+if IS_FAST:
+    hypothesis.settings.load_profile("fast")
 
 
 def pytest_report_header() -> list[str]:

@@ -24,6 +24,8 @@ from deploy.provisioning import CannotProvisionError, environment  # noqa: E402 
 from worker.servers import containers  # noqa: E402
 
 PARTS_WITHOUT_SERVERS = {"unit", "golden", "model"}
+TIERS = {"fast": ["checks", "unit", "golden"], "near": ["checks", "unit", "golden", "model", "conformance"]}
+"""What a name stands for: `fast` for every save, `near` before every push. Property tests try fewer examples there."""
 BIN = ROOT / ".venv" / "bin"
 CHECKS = (
     ("ruff check", [BIN / "ruff", "check", "--quiet"]),
@@ -63,6 +65,9 @@ def main(arguments: list[str]) -> int:
         if arguments[:1] == ["chaos"]:
             return chaos(arguments[1:])
         check_docker(parts, docker=docker)
+        if parts and parts[0] in TIERS:
+            os.environ["TEST_HYPOTHESIS_PROFILE"] = "fast"  # conftest.py loads it
+            parts = TIERS[parts[0]]
         return run(parts, extra)
     except CannotProvisionError as error:
         say(f"tests/run: {error}")
@@ -77,6 +82,8 @@ def split(arguments: list[str]) -> tuple[list[str], list[str], bool]:
     docker = arguments[:1] == ["--docker"]
     parts: list[str] = []
     rest = arguments[1:] if docker else list(arguments)
+    if rest and rest[0] in TIERS:
+        parts.append(rest.pop(0))
     while rest and not rest[0].startswith("-") and (rest[0] == "checks" or (ROOT / "tests" / rest[0]).exists()):
         parts.append(rest.pop(0))
     if rest and rest[0] == "--":
@@ -100,17 +107,18 @@ def run(parts: list[str], extra: list[str]) -> int:
     """Check, start servers meanwhile, test, and report. Returns the exit code."""
     tested = [part for part in parts if part != "checks"]
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(3))
         levels = {part.partition("/")[0] for part in tested}
         needs_servers = not parts or bool(levels - PARTS_WITHOUT_SERVERS)
         starting = _start_servers(pool, stack) if needs_servers else []
-        if not parts or "checks" in parts:
-            for name, command in CHECKS:
-                _check(name, [str(word) for word in command])
+        # Beside the tests, in threads of their own: each check is one process, and a failed one stops nothing.
+        checking = pool.submit(_check_all) if not parts or "checks" in parts else None
         passed = failed = skipped = 0
         if tested or not parts:
             address = _addresses(starting)
             passed, failed, skipped = _test(tested, extra, address)
+        if checking is not None:
+            checking.result()
     for name, seconds, well in phases:
         say(f"  {name:<14} {seconds:6.1f} s  {'' if well else 'FAILED'}")
     failed_checks = sum(not well for name, _, well in phases if name != "tests")
@@ -145,6 +153,11 @@ def _start_servers(
 
 def _addresses(starting: "list[concurrent.futures.Future[dict[str, str]]]") -> dict[str, str]:
     return {key: value for future in starting for key, value in future.result().items()}
+
+
+def _check_all() -> None:
+    for name, command in CHECKS:
+        _check(name, [str(word) for word in command])
 
 
 def _check(name: str, command: list[str]) -> None:

@@ -15,11 +15,26 @@ ENDS = ("completed", "failed", "rejected")
 
 
 @dataclass(frozen=True)
+class Names:
+    """What the messages of one life are called, so that a way can be gone many times on one stack."""
+
+    life: int = 0
+
+    def user(self, name: str) -> str:
+        """A `userId`, and so a lane and an account, of this life alone."""
+        return f"user-{name}-{self.life}"
+
+    def of(self, name: str) -> str:
+        """A command id or an order number of this life alone."""
+        return f"{name}-{self.life}"
+
+
+@dataclass(frozen=True)
 class Way:
     """What is published, and the crash points on the way."""
 
     name: str
-    publish: Callable[[Stack], Awaitable[Sequence[str]]]
+    publish: Callable[[Stack, "Names"], Awaitable[Sequence[str]]]
     """Returns the ids of the commands."""
     points: tuple[str, ...]
     ends: tuple[str, ...] = ENDS
@@ -30,63 +45,64 @@ class Way:
     """The worker is told to stop once the commands are under way."""
 
 
-async def issue(stack: Stack) -> list[str]:
+async def issue(stack: Stack, names: Names) -> list[str]:
     """A scan, a repeat of an order, a doubt, a retry, a refused login, a stray, bad input."""
-    stack.sandbox.faults.arm("handshake_503", user_id="user-retry", times=1)
+    stack.sandbox.faults.arm("handshake_503", user_id=names.user("retry"), times=1)
     orders = [
-        await stack.publish_order("user-1", orderNo="N-1"),
-        await stack.publish_order("user-1"),
-        await stack.publish_order("user-2", orderNo="N-1"),
-        await stack.publish_order("user-3", fault="other_invoice_first"),
-        await stack.publish_order("user-4", fault="dropped_after_issuing"),
-        await stack.publish_order("user-5", password="refuse-login"),
-        await stack.publish_order("user-retry"),
+        await stack.publish_order(names.user("1"), orderNo=names.of("N")),
+        await stack.publish_order(names.user("1")),
+        await stack.publish_order(names.user("2"), orderNo=names.of("N")),
+        await stack.publish_order(names.user("3"), fault="other_invoice_first"),
+        await stack.publish_order(names.user("4"), fault="dropped_after_issuing"),
+        await stack.publish_order(names.user("5"), password="refuse-login"),
+        await stack.publish_order(names.user("retry")),
     ]
-    await stack.publish("bad", b"not json")
-    return [*orders, "bad"]
+    await stack.publish(bad := names.of("bad"), b"not json")
+    return [*orders, bad]
 
 
-async def look(stack: Stack) -> list[str]:
+async def look(stack: Stack, names: Names) -> list[str]:
     """A number that is found, a refusal that is true, a doubt that is settled, one that is never listed, and one that a
     person must decide."""
-    by_hand = make_order("twice", "user-5", fault="dropped_after_issuing")
-    stack.sandbox.ledger.issue("by-hand", by_hand["invoice"] | {"buyerBankShow": 0, "sellerBankShow": 0})
+    by_hand = make_order(names.of("twice"), names.user("5"), fault="dropped_after_issuing")
+    stack.sandbox.ledger.issue(names.of("by-hand"), by_hand["invoice"] | {"buyerBankShow": 0, "sellerBankShow": 0})
     orders = [
-        await stack.publish_order("user-1"),
-        await stack.publish_order("user-2", fault="refused"),
-        await stack.publish_order("user-3", fault="dropped_after_issuing"),
-        await stack.publish_order("user-4", fault="never_listed"),
+        await stack.publish_order(names.user("1")),
+        await stack.publish_order(names.user("2"), fault="refused"),
+        await stack.publish_order(names.user("3"), fault="dropped_after_issuing"),
+        await stack.publish_order(names.user("4"), fault="never_listed"),
     ]
-    await stack.publish("twice", by_hand)
+    await stack.publish(names.of("twice"), by_hand)
     return orders
 
 
-async def ask(stack: Stack) -> list[str]:
+async def ask(stack: Stack, names: Names) -> list[str]:
     """Two pages with a download that fails once, files that are late, an issue that overtakes, and all that needs no
     session."""
-    stack.sandbox.faults.arm("download_fails", user_id="user-1", times=1)
+    stack.sandbox.faults.arm("download_fails", user_id=names.user("1"), times=1)
     days = {"startInvoiceDate": "2024-01-01", "endInvoiceDate": "2024-12-31"}
-    await stack.publish("query", make_query("user-1", condition=days), type="invoice.query")
-    order = await stack.publish_order("user-1", command_id="overtaking")
-    login = make_query("user-2")
-    download = {"userId": "user-2", "login": login["login"], "date": "2024-04-12 10:10:10"}
-    await stack.publish("download", download, type="invoice.download")
-    await stack.publish("items", {"invoiceBasicInfoId": "1"}, type="invoice.items")
-    await stack.publish("files", {"invoiceIdList": ["1"]}, type="invoice.files")
-    await stack.publish("stored", {"commandId": order}, type="invoice.stored")
-    return [order, "query", "download", "items", "files", "stored"]
+    ids = {name: names.of(name) for name in ("query", "download", "items", "files", "stored")}
+    await stack.publish(ids["query"], make_query(names.user("1"), condition=days), type="invoice.query")
+    order = await stack.publish_order(names.user("1"), command_id=names.of("overtaking"))
+    login = make_query(names.user("2"))
+    download = {"userId": names.user("2"), "login": login["login"], "date": "2024-04-12 10:10:10"}
+    await stack.publish(ids["download"], download, type="invoice.download")
+    await stack.publish(ids["items"], {"invoiceBasicInfoId": "1"}, type="invoice.items")
+    await stack.publish(ids["files"], {"invoiceIdList": ["1"]}, type="invoice.files")
+    await stack.publish(ids["stored"], {"commandId": order}, type="invoice.stored")
+    return [order, *ids.values()]
 
 
-async def answer_late(stack: Stack) -> list[str]:
+async def answer_late(stack: Stack, names: Names) -> list[str]:
     """The result of the first order comes while the second one waits for its scan."""
-    first = await stack.publish_order("user-1", fault="result_late=4")
-    second = await stack.publish_order("user-1", fault="qr_never_scanned")
+    first = await stack.publish_order(names.user("1"), fault="result_late=4")
+    second = await stack.publish_order(names.user("1"), fault="qr_never_scanned")
     return [first, second]
 
 
-async def scan(stack: Stack) -> list[str]:
+async def scan(stack: Stack, names: Names) -> list[str]:
     """Scans that take longer than the drain."""
-    return [await stack.publish_order(f"user-{number}", fault="qr_never_scanned") for number in range(2)]
+    return [await stack.publish_order(names.user(str(number)), fault="qr_never_scanned") for number in range(2)]
 
 
 QUICK_DOUBT = {"FAPIAO_RECONCILE_SCHEDULE": "0.5s,0.5s", "FAPIAO_LEASE_SECONDS": "3"}
@@ -214,7 +230,7 @@ WAYS = (
     ),
 )
 
-POINTS: tuple[tuple[Way, str], ...] = tuple((way, point) for way in WAYS for point in way.points)
+POINTS = frozenset(point for way in WAYS for point in way.points)
 
 
 def stack_of(way: Way, new_stack: Callable[..., Stack]) -> Stack:

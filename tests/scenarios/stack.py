@@ -24,6 +24,7 @@ import httpx
 from aio_pika.abc import AbstractChannel, AbstractRobustConnection
 
 from contracts.commands import CommandType
+from tests.scenarios.schemas import violations_of
 from worker.clock import SystemClock
 from worker.journal import open_journal
 from worker.ports import Journal
@@ -160,6 +161,8 @@ class Stack:
     workers: list[WorkerProcess] = field(default_factory=list)
     events: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     messages: list[aio_pika.abc.AbstractIncomingMessage] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    """Where an event that came is not what its published schema says."""
 
     async def __aenter__(self) -> Self:
         self.sandbox = self.sandbox_type(self.options)
@@ -177,6 +180,7 @@ class Stack:
         self.end_workers(show=error is not None)
         await self.connection.close()
         await self.sandbox.stop()
+        assert error is not None or not self.violations, self.violations
 
     def end_workers(self, *, show: bool) -> None:
         """Kill those that run, and print what the last ones said, if wanted."""
@@ -189,6 +193,7 @@ class Stack:
     async def _take(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         event = json.loads(message.body)
         self.messages.append(message)
+        self.violations += violations_of(event)
         self.events[event["subject"]].append(event)
 
     async def prepare(self) -> None:

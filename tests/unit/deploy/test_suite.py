@@ -15,6 +15,7 @@ from tests import suite
         ("", ([], [], False)),
         ("unit checks", (["unit", "checks"], [], False)),
         ("integration -- -k restart -x", (["integration"], ["-k", "restart", "-x"], False)),
+        ("fast -- -x", (["fast"], ["-x"], False)),
         ("--docker", ([], [], True)),
         ("--docker integration scenarios -- -x", (["integration", "scenarios"], ["-x"], True)),
     ],

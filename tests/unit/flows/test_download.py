@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from contracts.events import Outcome
 from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_command
+from tests.examples import examples
 from tests.unit.flows.tables import EXAMPLES, FAILED_DATE, PUT_BACK, RULES, TIMING, Expected, record_of, said_of, seen
 from worker.flows.download import TRANSITIONS, DownloadState, Next, Phase, Situation, decide
 from worker.flows.table import Decision
@@ -151,7 +152,7 @@ inputs: st.SearchStrategy[Input] = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(inputs, max_size=30))
 def test_no_sequence_of_inputs_breaks_a_promise(steps: list[Input]) -> None:
     """One end, nothing after it, and never more questions than tries."""

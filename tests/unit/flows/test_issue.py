@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command, make_invoice, make_result
+from tests.examples import examples
 from worker.flows.issue import MAX_QRS, TRANSITIONS, IssueState, Next, Phase, Situation, decide
 from worker.flows.table import Decision, Timing
 from worker.flows.vocabulary import (
@@ -443,7 +444,7 @@ runs = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(runs)
 def test_no_sequence_of_inputs_breaks_a_promise(run: Run) -> None:
     """Submitted once at most, right after its record, never again before it, and nothing once it has ended."""
@@ -486,7 +487,7 @@ def _check_codes(run: Run) -> None:
     assert len(shown) <= MAX_QRS
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.tuples(inputs, st.floats(min_value=0, max_value=60)), max_size=20))
 def test_submitted_command_that_is_found_again_is_never_submitted_again(steps: list[tuple[Input, float]]) -> None:
     run = play(Phase.TAKEN, [(Recovered(), 0.0), *steps])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import MOMENT, make_command, make_found, make_invoice, make_page
+from tests.examples import examples
 from tests.lane_fakes import make_file
 from tests.unit.flows.submissions import issued, listed, make_submitted, subject
 from tests.unit.flows.tables import EXAMPLES, FAILED_DATE, TIMING, Expected, read, seen
@@ -485,7 +486,7 @@ inputs: st.SearchStrategy[Input] = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.sampled_from([P.TAKEN, P.CONNECTING, P.ASKED, P.BOUND]), st.lists(inputs, max_size=40))
 def test_no_sequence_of_inputs_breaks_a_promise(start: Phase, steps: list[Input]) -> None:
     """Nothing is ever submitted or recorded, each submission is moved once at most, and only with the end of the look;

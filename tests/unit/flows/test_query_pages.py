@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from contracts.envelope import dumps
 from contracts.events import QueryPage
 from tests.builders import MOMENT, make_condition, make_found, make_page, make_question
+from tests.examples import examples
 from tests.unit.flows.query_driver import Driven
 from tests.unit.flows.tables import RULES
 from worker.flows.query_progress import MOST_MISSING, QueryProgress, Stage, is_last_page, spans_of
@@ -299,7 +300,7 @@ def test_without_progress_a_query_begins_at_its_first_page() -> None:
     assert QueryProgress.read(None, 7) == QueryProgress(page=7)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.integers(0, 9),
     st.integers(1, 3),

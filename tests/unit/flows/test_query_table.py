@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from contracts.events import Outcome
 from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_found, make_page, make_query, make_question
+from tests.examples import examples
 from tests.unit.flows.tables import EXAMPLES, PUT_BACK, RULES, TIMING, Expected, failed, read, record_of, seen
 from worker.flows.query import TRANSITIONS, decide
 from worker.flows.query_progress import QueryProgress
@@ -170,7 +171,7 @@ runs = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(runs)
 def test_no_sequence_of_inputs_breaks_a_promise(run: Run) -> None:
     """A page is told in the step that remembers it, progress never goes back, and nothing follows an end."""
@@ -207,7 +208,7 @@ def _check_progress(run: Run) -> None:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(runs)
 def test_final_event_is_told_once_and_alone(run: Run) -> None:
     told = [record for record in run.records if record.to in FINAL]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.envelope import loads
+from tests.examples import examples
 from tests.unit.intake.messages import RECEIVED_AT, RULES, cloud_event, order, plain
 from tests.unit.intake.verdicts import check
 from worker.intake import fingerprints
@@ -94,7 +95,7 @@ def test_arbitrary_envelopes_get_one_verdict(attributes: dict[str, Any]) -> None
     check(cloud_event(attributes))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(bent_orders())
 def test_orders_bent_anywhere_get_one_verdict(data: dict[str, Any]) -> None:
     """Whatever is wrong with an order."""
@@ -112,7 +113,7 @@ def test_zeros_that_carry_nothing_change_no_content(number: str, zeros: int) -> 
     assert len(hashes) == 1
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(bent_orders(), st.booleans(), st.sampled_from(PARTS))
 def test_no_secret_leaves_by_a_side_door(data: dict[str, Any], structured: bool, where: str) -> None:
     """Not in data, events, reasons or reprs, whatever else is wrong with the order; nor where it does not belong."""
@@ -133,7 +134,7 @@ def test_no_secret_leaves_by_a_side_door(data: dict[str, Any], structured: bool,
     assert not [text for text in shown if CANARY in text]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
 def test_no_password_is_among_the_inputs_of_a_hash(one: str, other: str) -> None:
     """Another password is the same content."""

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import MOMENT, make_found, make_invoice
+from tests.examples import examples
 from tests.unit.flows.submissions import SKEW, found_of, issued, judge, listed, subject
 from worker.flows.conditions import BEIJING
 from worker.flows.evidence.verdicts import Found, Nothing, Several, Texts, could_be
@@ -115,7 +116,7 @@ rows = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(orders, st.lists(rows, max_size=4))
 def test_only_who_could_not_claim_any_is_left_out(order: dict[str, Any], invoices: list[dict[str, Any]]) -> None:
     rival = subject(2, invoice=order)
@@ -124,7 +125,7 @@ def test_only_who_could_not_claim_any_is_left_out(order: dict[str, Any], invoice
         assert Texts.of(invoices).may_be_of(rival)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(orders, min_size=1, max_size=4), st.lists(rows, max_size=4), st.integers(1, 3))
 def test_rivals_only_take_away(sent: list[dict[str, Any]], invoices: list[dict[str, Any]], split: int) -> None:
     """Whoever is found among rivals, would be found if they were sought here too: to the same invoice."""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import MOMENT, make_found, make_invoice
+from tests.examples import examples
 from tests.unit.flows.submissions import SKEW, found_of, issued, judge, kind_of, listed, subject
 from worker.flows.evidence import verdicts as evidence
 from worker.flows.evidence.verdicts import Found, Nothing, Several, Subject, could_be
@@ -129,7 +130,7 @@ invoices = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(subjects, invoices, st.sets(st.integers(1, 8), max_size=2), st.randoms(use_true_random=False))
 def test_no_list_makes_evidence_guess(
     sent: list[Subject], rows: list[dict[str, Any]], taken: set[int], chance: random.Random
@@ -160,7 +161,7 @@ def _check_verdict(sent: Subject, verdict: evidence.Verdict, rows: list[dict[str
             assert len(several) > 1 or verdict.is_contested or verdict.is_but_for_total
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(subjects, invoices)
 def test_lone_submission_with_a_lone_candidate_is_found(sent: list[Subject], rows: list[dict[str, Any]]) -> None:
     rows = list({identity_of(row): row for row in rows}.values())
