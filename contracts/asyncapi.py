@@ -15,7 +15,7 @@ from contracts.envelope import CLOUDEVENTS_JSON, PLAIN_JSON
 from contracts.events import EVENTS
 from contracts.schema_files import component_name, components, event_models
 
-CONTRACT_VERSION: Final = "1.1.0"
+CONTRACT_VERSION: Final = "1.2.0"
 """Grows in the middle when something is added. Nothing is ever taken away, so the first number stays."""
 
 Document = dict[str, Any]

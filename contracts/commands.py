@@ -10,7 +10,7 @@ configuration (lengths, characters, fractional quantities) is checked in `contra
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, StrictBool
 
 from contracts.members import SAME_AS, Amount, Closed, Flag, Lines, Moment, Password, TaxId, Text, WithLogin
 from contracts.queries import LookUpFiles, LookUpItems, QueryInvoices, ReadStored, RetryDownload
@@ -83,12 +83,19 @@ class IssueInvoice(WithLogin):
 
     invoice: Invoice
     orderNo: Text | None = Field(  # noqa: N815
-        default=None, min_length=1, max_length=200, description="unique per seller for ever"
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="your order's number, unique per source and seller: while a command that may have an invoice has "
+        "it, another one with the same content repeats its events, and one with other content is rejected",
     )
     expectedTotal: Amount | None = Field(  # noqa: N815
         default=None, gt=0, description="价税合计 the caller expects"
     )
     deadline: Moment | None = Field(default=None, description="RFC 3339; after it nothing is submitted any more")
+    allowDuplicate: StrictBool | None = Field(  # noqa: N815
+        default=None, description="true: issue it although the same order came under another id a moment ago"
+    )
 
 
 AnyCommand = IssueInvoice | QueryInvoices | RetryDownload | LookUpItems | LookUpFiles | ReadStored

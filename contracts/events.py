@@ -43,6 +43,15 @@ class CommandWarning(Open):
     code: str
     message: str
     path: str | None = Field(default=None, description="JSON Pointer into the command's data")
+    commandId: str | None = Field(  # noqa: N815
+        default=None, description="duplicate_suspected: the earlier command of the same source"
+    )
+
+
+class Repeats(Open):
+    """Which command of the same source this one repeats."""
+
+    commandId: str  # noqa: N815
 
 
 class EventData(Open):
@@ -53,6 +62,11 @@ class EventData(Open):
     userId: str | None = Field(default=None, description="where the command has one")  # noqa: N815
     orderNo: str | None = Field(default=None, description="where the command gave one")  # noqa: N815
     warnings: list[CommandWarning] | None = Field(default=None, description="where there are any")
+    repeats: Repeats | None = Field(
+        default=None,
+        description="where the command named the orderNo of an earlier one: it issued nothing, and this event tells "
+        "what became of that one",
+    )
 
 
 class FieldError(Open):
@@ -67,6 +81,9 @@ class Rejected(EventData):
 
     code: RejectionCode
     errors: list[FieldError]
+    firstCommandId: str | None = Field(  # noqa: N815
+        default=None, description="order_reused, duplicate: the command of the same source that came first"
+    )
 
 
 class QrRequired(EventData):
@@ -165,7 +182,7 @@ class Failed(EventData):
     stage: str
     message: str
     retryable: bool = Field(
-        description="whether the same order may be sent again under a new id and, where it had one, a new orderNo"
+        description="whether the same order may be sent again as it is, under a new id, with its own orderNo"
     )
     attempts: int
 

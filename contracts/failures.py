@@ -42,6 +42,8 @@ class FailureCode(StrEnum):
     """The command's deadline passed before anything was submitted."""
     HTTP_ERROR = "http_error"
     """A look-up over HTTP was answered with what repeating it cannot help: a status, a code, or no list."""
+    CANCELLED = "cancelled"
+    """A person cancelled it before anything was submitted."""
 
 
 class RejectionCode(StrEnum):
@@ -59,6 +61,12 @@ class RejectionCode(StrEnum):
     REPLY_TO_REFUSED = "reply_to_refused"
     BUSY = "busy"
     """The tenant has too many waiting commands: send again later, under the same id."""
+    ORDER_REUSED = "order_reused"
+    """An earlier command of the same source has this `orderNo`, with other content; `firstCommandId` names it."""
+    ORDER_TAKEN = "order_taken"
+    """Another source has this `orderNo` of the seller, where numbers are one over all sources."""
+    DUPLICATE = "duplicate"
+    """The same order came under another id a moment ago; `firstCommandId` names it. Answers this message only."""
 
 
 class Stage(StrEnum):
@@ -88,5 +96,9 @@ RETRYABLE = frozenset(
         FailureCode.DOWNLOAD_FAILED,
     }
 )
-"""Failures after which the same order may be sent again, under a new id: nothing was submitted. An `orderNo` stays with
-the first command that named it, so the new one needs another, or none."""
+"""Failures after which the same order may be sent again as it is, under a new id and with its own `orderNo`: nothing was
+submitted."""
+
+KEEPS_ORDER = frozenset({FailureCode.SAVED_AS_DRAFT})
+"""Failures that leave an `orderNo` with the command that named it: something of the order is at the tax bureau. After
+any other no invoice exists, and the number is free."""

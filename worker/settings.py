@@ -262,6 +262,19 @@ class Settings(BaseSettings):
         description="Waiting commands per tenant above which new ones are rejected with busy; none = no limit.",
     )
 
+    # Orders
+    order_scope: Literal["source", "seller"] = Field(
+        "source",
+        description="Whose an orderNo is: source = each source has numbers of its own; seller = one over all sources "
+        "of a seller, and what another source has is rejected with order_taken. The same on all replicas.",
+    )
+    duplicates: Literal["warn", "reject", "off"] = Field(
+        "warn",
+        description="What becomes of an order without orderNo that came under another id a moment ago: a warning, a "
+        "rejection (unless it has allowDuplicate), or nothing.",
+    )
+    duplicate_window_seconds: Seconds = Field(600, description="How long that moment is.")
+
     # Invoices
     fractional_quantity: bool = Field(False, description="Accept quantities that are not whole.")
     max_items: int = Field(2000, ge=1, description="Lines of an invoice (count).")
