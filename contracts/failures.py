@@ -96,8 +96,8 @@ RETRYABLE = frozenset(
         FailureCode.DOWNLOAD_FAILED,
     }
 )
-"""Failures after which the same order may be sent again as it is, under a new id and with its own `orderNo`: nothing was
-submitted."""
+"""Failures after which the same order may be sent again as it is, under a new id and with its own `orderNo`: nothing
+was submitted."""
 
 KEEPS_ORDER = frozenset({FailureCode.SAVED_AS_DRAFT})
 """Failures that leave an `orderNo` with the command that named it: something of the order is at the tax bureau. After
