@@ -7,7 +7,6 @@ PURE. Neither digest has a secret among its inputs, but for a body that could no
 import hashlib
 import json
 import re
-import unicodedata
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from contracts.commands import COMMANDS, Invoice, InvoiceItem
 from contracts.gateway import plain_number
 from contracts.members import SAME_AS, Login
 from contracts.queries import Condition, Page
+from worker.texts import folded, folded_code, folded_name, folded_remark
 
 DEEPEST_NESTING: Final = 32
 """Levels of objects and lists in a command; the deepest known one needs four."""
@@ -61,23 +61,24 @@ def body_hash(body: bytes) -> str:
 def fingerprint(invoice: Invoice) -> str:
     """SHA-256 in hex of what a reply of the gateway echoes: buyer, seller, items, remark.
 
-    Coarser than the comparison of replies: width, spaces and letter case make no difference.
+    Texts are taken as `worker.texts` compares them. Versions may fold differently, so equal fingerprints say that two
+    orders cannot be told apart, and different ones say nothing: evidence compares the orders themselves.
     """
     echoed = [
-        _plain(invoice.buyerName),
-        invoice.buyerIndentification,
-        invoice.sellerIndentification,
+        folded_name(invoice.buyerName, is_person=invoice.buyerType == 1),
+        folded_code(invoice.buyerIndentification),
+        folded_code(invoice.sellerIndentification),
         [
             (
-                _plain(item.name),
+                folded(item.name),
                 plain_number(item.quantity),
-                _plain(item.spec),
-                _plain(item.unit),
+                folded(item.spec),
+                folded(item.unit),
                 plain_number(item.unitPrice),
             )
             for item in invoice.invoiceItems
         ],
-        _plain(invoice.remark),
+        folded_remark(invoice.remark),
     ]
     return hashlib.sha256(_canonical_json(echoed)).hexdigest()
 
@@ -128,11 +129,3 @@ def _decimal_text(value: str) -> str:
 def _is_secret(name: str) -> bool:
     """Whether a member is left out: the two passwords, and whatever looks like a misspelt one."""
     return name not in _OPEN_MEMBERS and (name in _SECRETS or _SOUNDS_SECRET.search(name) is not None)
-
-
-def _plain(text: str) -> str:
-    if not text:
-        return text
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return "".join(text.split()).casefold()

@@ -1,0 +1,188 @@
+"""Texts compared as people compare them: by kinds of rewriting, not by the texts that were seen."""
+
+import html
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.texts import Likeness, code_likeness, folded, folded_remark, likeness, name_likeness, remark_likeness
+
+SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
+
+ORDINARY = st.text(st.sampled_from("订单号杭州示例科技有限公司ABCxyz0123456789:;,-_()/&· ·é《》“”'\n"), max_size=30)
+"""Of what names and remarks are made of."""
+
+
+def full_width(text: str) -> str:
+    return "".join(chr(ord(each) + 0xFEE0) if "!" <= each <= "~" else each for each in text)
+
+
+UNSEEN: dict[str, Callable[[str], str]] = {
+    "full width": full_width,
+    "upper case": str.upper,
+    "lower case": str.lower,
+    "no blanks": lambda text: "".join(text.split()),
+    "blanks doubled": lambda text: text.replace(" ", "  "),
+    "tabs": lambda text: text.replace(" ", "\t"),
+    "no-break spaces": lambda text: text.replace(" ", "\u00a0"),
+    "ideographic spaces": lambda text: text.replace(" ", "\u3000"),
+    "line feeds as CR LF": lambda text: text.replace("\n", "\r\n"),
+    "line feeds as breaks": lambda text: text.replace("\n", "<br/>"),
+    "line feeds as escaped breaks": lambda text: text.replace("\n", "&lt;br&gt;"),
+    "escaped": html.escape,
+    "escaped twice": lambda text: html.escape(html.escape(text)),
+    "escaped by number": lambda text: "".join(f"&#{ord(each)};" if ord(each) > 127 else each for each in text),
+    "escaped by hexadecimal number": lambda text: "".join(f"&#x{ord(each):x};" for each in text),
+    "decomposed": lambda text: unicodedata.normalize("NFD", text),
+    "composed": lambda text: unicodedata.normalize("NFC", text),
+    "a mark at its beginning": lambda text: "\ufeff" + text,
+    "zero-width spaces": "\u200b".join,
+    "soft hyphens": "\u00ad".join,
+    "direction marks": lambda text: f"\u202d{text}\u202c",
+    "other dots": lambda text: text.replace("·", "•"),
+    "katakana dots": lambda text: text.replace("·", "\u30fb"),
+    "full stops": lambda text: text.replace("·", "."),
+    "other dashes": lambda text: text.replace("-", "—"),
+    "minus signs": lambda text: text.replace("-", "−"),
+    "other brackets": lambda text: text.replace("(", "〔").replace(")", "〕"),
+    "square brackets": lambda text: text.replace("(", "[").replace(")", "]"),
+    "corner quotes": lambda text: text.replace("“", "「").replace("”", "」"),
+    "straight quotes": lambda text: text.replace("“", '"').replace("”", '"'),
+    "presentation forms": lambda text: text.replace("(", "\ufe35").replace(")", "\ufe36").replace(",", "\ufe10"),
+    "ideographic commas": lambda text: text.replace(",", "、"),
+}
+
+
+@pytest.mark.parametrize("rewriting", UNSEEN)
+@given(text=ORDINARY)
+def test_what_people_do_not_see_or_mind_makes_no_difference(rewriting: str, text: str) -> None:
+    rewritten = UNSEEN[rewriting](text)
+    assert folded(rewritten) == folded(text)
+    assert likeness(text, rewritten) is SAME
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_comparing_never_fails(ours: str, theirs: str) -> None:
+    for told in (
+        likeness(ours, theirs),
+        name_likeness(ours, theirs, is_person=True),
+        remark_likeness(ours, theirs, prints_bank=False),
+        code_likeness(ours, theirs),
+    ):
+        assert told in Likeness
+
+
+@given(st.text(max_size=40))
+def test_a_text_is_the_same_as_itself(text: str) -> None:
+    assert likeness(text, text) is SAME
+
+
+@pytest.mark.parametrize("private", range(0xE815, 0xE865))
+def test_private_use_characters_of_gbk_are_the_characters_that_they_stand_for(private: int) -> None:
+    """Held against what Python knows of GB 18030-2000; where that has the private use area itself, by the standard of
+    2005 it has a character all the same."""
+    trail = private - 0xE815 + 0x50
+    known = bytes([0xFE, trail if trail < 0x7F else trail + 1]).decode("gb18030")
+    assert folded(chr(private)) != chr(private)
+    if not "\ue000" <= known <= "\uf8ff":
+        assert folded(chr(private)) == folded(known)
+
+
+@pytest.mark.parametrize(("private", "usual"), [("\ue7c7", "ḿ"), ("\ue5e5", ""), ("\ue81e", "龴"), ("\ue76c", "€")])
+def test_other_private_use_characters_of_gbk(private: str, usual: str) -> None:
+    assert folded(private) == folded(usual)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"),
+    [
+        ("订单SO-4001 🎉 谢谢惠顾", "订单SO-4001 ", AKIN),
+        ("订单SO-4001 🎉 谢谢惠顾", "订单SO-4001 ?? 谢谢惠顾", AKIN),
+        ("订单SO-4001 🎉 谢谢惠顾", "订单SO-4001  谢谢惠顾", AKIN),
+        ("订单SO-4001 🎉 谢谢惠顾", "订单SO-4001 \ufffd", AKIN),
+        ("上海𬭚光科技有限公司", "上海?光科技有限公司", AKIN),
+        ("上海𬭚光科技有限公司", "上海□光科技有限公司", AKIN),
+        ("上海𬭚光科技有限公司", "上海光科技有限公司", AKIN),
+        ("杭州示例科技有限公司滨江分公司", "杭州示例科技有限公司滨", AKIN),
+        ("杭州示例科技有限公司滨江分公司", "杭州示例科技有限公司…", AKIN),
+        ("杭州示例科技有限公司滨江分公司", "杭州示例科技...", AKIN),
+        ("杭州示例科技有限公司", "杭州****有限公司", AKIN),
+        ("张晓明", "张*明", AKIN),
+        ("张晓明", "张**", AKIN),
+        ("张晓明", "李*明", DIFFERENT),
+        ("张晓明", "***", UNTOLD),
+        ("张晓明", "张晓民", DIFFERENT),
+        ("Café Müller", "Cafe Muller", AKIN),
+        ("Café Müller", "Caf? M?ller", AKIN),
+        ("合同—甲", "合同?甲", AKIN),
+        ("谢谢惠顾。", "谢谢惠顾", AKIN),
+        ("订单 1", "订单 12", UNCLEAR),
+        ("SO-3001", "SO-3001-2", UNCLEAR),
+        ("SO-300123", "SO-3001", UNCLEAR),
+        ("SO-1-2", "SO-12", DIFFERENT),
+        ("订单1", "订单2", DIFFERENT),
+        ("杭州示例科技有限公司", "杭州样本科技有限公司", DIFFERENT),
+    ],
+)
+def test_what_a_register_cannot_take_leaves_texts_akin(ours: str, theirs: str, told: Likeness) -> None:
+    assert likeness(ours, theirs) is told
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "prints_bank", "told"),
+    [
+        ("订单号:SO-1", "订单号:SO-1\n收款人:李四 复核人:王五", False, AKIN),
+        ("订单号:SO-1", "订单号:SO-1 销方开户银行:招商银行 账号:98765", False, AKIN),
+        ("订单号:SO-1", "订单号:SO-1 销方开户银行:招商银行 账号:98765", True, SAME),
+        ("订单号:SO-1", "订单号:SO-12 销方开户银行:招商银行", True, UNCLEAR),
+        ("谢谢惠顾", "谢谢惠顾 订单 8", False, UNCLEAR),
+        ("谢谢惠顾", "谢谢惠顾!!", False, AKIN),
+        ("", "收款人:李四", False, AKIN),
+        ("", "订单8", False, UNCLEAR),
+        ("", "销方开户银行:招商银行", True, SAME),
+        ("", "null", False, SAME),
+        ("null", "", False, SAME),
+        ("订单号:SO-1", "null", False, UNTOLD),
+        ("订单号:SO-1", "", False, UNTOLD),
+        ("订单号:SO-1", "订单号:SO-2", False, DIFFERENT),
+    ],
+)
+def test_more_may_be_printed_beside_a_remark(ours: str, theirs: str, prints_bank: bool, told: Likeness) -> None:
+    assert remark_likeness(ours, theirs, prints_bank=prints_bank) is told
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"),
+    [
+        ("91330701MA2DFB848M", "9133 0701-ma2dfb848m", SAME),
+        ("91330701MA2DFB848M", "９１３３0701MA2DFB848M\u202c", SAME),
+        ("91330701MA2DFB848M", "9133****848M", AKIN),
+        ("91330701MA2DFB848M", "91330701MA2D**********", AKIN),
+        ("91330701MA2DFB848M", "9133****848L", DIFFERENT),
+        ("91330701MA2DFB848M", "******************", UNTOLD),
+        ("91330701MA2DFB848M", "91330701MA2DFB8", AKIN),
+        ("91330701MA2DFB848M", "91330701MA2DFB848L", DIFFERENT),
+        ("", "91330701MA2DFB848M", DIFFERENT),
+    ],
+)
+def test_a_tax_id_is_the_same_masked_or_another(ours: str, theirs: str, told: Likeness) -> None:
+    assert code_likeness(ours, theirs) is told
+
+
+@pytest.mark.parametrize("suffix", ["（个人）", "(个人)", "（個人）", " (个人) "])
+def test_the_suffix_of_a_natural_person_makes_no_difference(suffix: str) -> None:
+    assert name_likeness("张晓明", "张晓明" + suffix, is_person=True) is SAME
+    assert name_likeness("张晓明", "张晓明" + suffix, is_person=False) is AKIN
+
+
+def test_a_buyer_called_person_keeps_its_name() -> None:
+    assert name_likeness("个人", "个人（个人）", is_person=True) is SAME
+    assert name_likeness("张晓明", "（个人）", is_person=True) is not SAME
+
+
+@pytest.mark.parametrize("word", ["null", "NULL", " null ", "undefined"])
+def test_a_remark_that_a_program_left_empty_is_none(word: str) -> None:
+    assert folded_remark(word) == ""

@@ -1,0 +1,273 @@
+"""Texts compared as people compare them: what only a machine tells apart is the same. PURE.
+
+The one place for it: replies, listed invoices and the intake's fingerprint all use `folded`. What is sent is never
+changed here.
+
+A comparison has five answers (`Likeness`). Only `SAME` is proof and only `DIFFERENT` is contradiction; what lies
+between was cut, masked, put into another character set or printed beside something, and says so.
+"""
+
+import html
+import re
+import unicodedata
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+
+class Likeness(StrEnum):
+    """How the text that came is related to the one that was sent."""
+
+    SAME = "same"
+    AKIN = "akin"
+    """One holds the other, or characters that no register takes are gone, replaced or masked."""
+    UNCLEAR = "unclear"
+    """One holds the other, but what is left over could be part of a number: `SO-1` in `SO-12`."""
+    DIFFERENT = "different"
+    UNTOLD = "untold"
+
+
+# ---- folding -------------------------------------------------------------------------------------------
+
+_BREAKS: Final = re.compile(r"<\s*/?\s*(?:br|p|div)\s*/?\s*>", re.IGNORECASE)
+_MAX_UNESCAPINGS: Final = 4
+"""`&amp;amp;amp;` has been seen twice escaped; nobody escapes for ever."""
+_ALIKE: Final = {
+    ".": "·•・･‧∙⋅●᛫⸱⸳ꞏ˙。｡﹒．",
+    "'": "‘’‚‛′‵´`ʹʻʼˈ＇｀",
+    '"': "“”„‟″‶〃〝〞〟「」『』﹁﹂﹃﹄＂",
+    "<": "《〈‹«⟨⟪〈≪",
+    ">": "》〉›»⟩⟫〉≫",
+    "-": "‐‑‒–—―−﹘﹣－─━⸺⸻⁃˗ー",
+    "~": "～〜∼˜∽",
+    "(": "（[［{｛【〔〖〘〚﹝﹙❨",
+    ")": "）]］}｝】〕〗〙〛﹞﹚❩",
+    ",": "，、､﹑﹐",
+    "x": "×✕✖⨯",
+    "*": "＊∗⁎✱",
+    "/": "／⁄∕",
+}
+_GBK_1: Final = "\u2e81\U00020087\U00020089\U000200cc\u2e84\u3473\u3447\u2e88\u2e8b\u9fb4\u359e\u361a\u360e\u2e8c\u2e97"
+_GBK_2: Final = "\u396e\u3918\u9fb5\u39cf\u39df\u3a73\u39d0\u9fb6\u9fb7\u3b4e\u3c6e\u3ce0\u2ea7\U000215d7\u9fb8\u2eaa"
+_GBK_3: Final = "\u4056\u415f\u2eae\u4337\u2eb3\u2eb6\u2eb7\U0002298f\u43b1\u43ac\u2ebb\u43dd\u44d6\u4661\u464c\u9fb9"
+_GBK_4: Final = "\u4723\u4729\u477c\u478d\u2eca\u4947\u497a\u497d\u4982\u4983\u4985\u4986\u499f\u499b\u49b7\u49b6"
+_GBK_5: Final = (
+    "\u9fba\U000241fe\u4ca3\u4c9f\u4ca0\u4ca1\u4c77\u4ca2\u4d13\u4d14\u4d15\u4d16\u4d17\u4d18\u4d19\u4dae\u9fbb"
+)
+_PRIVATE_USE: Final = {
+    # GBK's rows FE50 to FEA0, which Windows and GB 18030-2000 have in the private use area.
+    **dict(enumerate(_GBK_1 + _GBK_2 + _GBK_3 + _GBK_4 + _GBK_5, start=0xE815)),
+    # Vertical punctuation of A6D9 to A6F3, as what it stands for.
+    0xE78D: ",", 0xE78E: ".", 0xE78F: ",", 0xE790: ":", 0xE791: ";", 0xE792: "!", 0xE793: "?",
+    0xE794: "(", 0xE795: ")", 0xE796: "...",
+    0xE5E5: " ", 0xE76C: "€", 0xE7C7: "\u1e3f", 0xE7C8: "\u01f9",
+    0xE7E7: "\u303e", **{0xE7E8 + place: chr(0x2FF0 + place) for place in range(12)},
+    **{0xE766 + place: chr(0x2170 + place) for place in range(6)},
+}  # fmt: skip
+"""What GBK keeps in the private use area, by GB 18030-2005 (the standard's own table)."""
+_BEFORE: Final = str.maketrans(_PRIVATE_USE) | {ord(each): usual for usual, all_ in _ALIKE.items() for each in all_}
+_INVISIBLE_LETTERS: Final = frozenset("\u034f\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800")
+"""Not of the category Cf, and seen by nobody either."""
+_UNUSUAL: Final = re.compile(r"[^\x20-\x7e\u4e00-\u9fff]")
+_RUNS_OF_DASHES: Final = re.compile(r"-{2,}")
+_ORDINARY: Final = re.compile(r"[0-9A-Za-z_:/+,()\-.*\u4e00-\u9fa5]*", re.ASCII)
+"""Texts of nothing but these need no closer look."""
+
+
+def folded(text: str) -> str:
+    """The text without what people do not see or do not mind: width, case, blanks, line feeds, invisible characters,
+    HTML escapes, and which of several dots, quotes, dashes or brackets it is."""
+    if _ORDINARY.fullmatch(text):
+        return _RUNS_OF_DASHES.sub("-", text.casefold())
+    return spaced(text).replace(" ", "")
+
+
+def spaced(text: str) -> str:
+    """The same with one space wherever blanks were: where words end can be seen."""
+    if "&" in text or "<" in text or "＆" in text or "＜" in text:
+        text = _unescaped(text)
+    text = unicodedata.normalize("NFKC", text.translate(_BEFORE)).casefold()
+    text = unicodedata.normalize("NFKC", text).translate(_BEFORE)
+    text = _UNUSUAL.sub(lambda found: "" if _is_invisible(found[0]) else found[0], text)
+    return " ".join(_RUNS_OF_DASHES.sub("-", text).split())
+
+
+def _unescaped(text: str) -> str:
+    """Also what was escaped twice, and what is written in full width."""
+    for _ in range(_MAX_UNESCAPINGS):
+        once = html.unescape(unicodedata.normalize("NFKC", text))
+        if once == text:
+            break
+        text = once
+    return _BREAKS.sub(" ", text)
+
+
+@lru_cache(maxsize=4096)
+def _is_invisible(each: str) -> bool:
+    if each.isspace():
+        return False
+    is_selector = "\ufe00" <= each <= "\ufe0f" or "\U000e0100" <= each <= "\U000e01ef"
+    return is_selector or each in _INVISIBLE_LETTERS or unicodedata.category(each) in {"Cf", "Cc"}
+
+
+_PERSON_SUFFIX: Final = re.compile(r"(?<=.)\((?:个人|個人|自然人)\)$")
+_NO_REMARK: Final = frozenset({"null", "undefined", "(null)", "nil"})
+
+
+def folded_name(name: str, *, is_person: bool) -> str:
+    """A party's name as it compares: the bureau prints （个人） behind a natural person's."""
+    text = folded(name)
+    return _PERSON_SUFFIX.sub("", text) if is_person else text
+
+
+def folded_code(code: str) -> str:
+    """A tax id or a number as it compares: hyphens do not count either."""
+    return folded(code).replace("-", "").upper()
+
+
+def folded_remark(remark: str) -> str:
+    """A remark as it compares: `null` is none."""
+    text = folded(remark)
+    return "" if text in _NO_REMARK else text
+
+
+# ---- comparing -----------------------------------------------------------------------------------------
+
+_MASKS: Final = re.compile(r"\*+|\.{3,}")
+_CUT_MARKS: Final = ".?\ufffd□▯■ -"
+_LABELS: Final = re.compile(
+    r"收款人|复核人?|开票人|销方|销售方|购方|购买方|开户行?|银行|账号|帐号|户名|地址|电话|付款|备注|地点|项目名称"
+)
+"""Beginnings of what bureaus print beside a remark."""
+_SHORT: Final = 2
+
+
+def likeness(ours: str, theirs: str) -> Likeness:
+    """Compare what was sent with what came."""
+    sent, came = folded(ours), folded(theirs)
+    if sent == came:
+        return Likeness.SAME
+    if not came.strip("*.?□■\ufffd"):
+        return Likeness.UNTOLD
+    return _closely(ours, theirs, sent, came)
+
+
+def name_likeness(ours: str, theirs: str, *, is_person: bool) -> Likeness:
+    """The same for a party's name."""
+    if folded_name(ours, is_person=is_person) == folded_name(theirs, is_person=is_person):
+        return Likeness.SAME
+    return likeness(ours, theirs)
+
+
+def code_likeness(ours: str, theirs: str) -> Likeness:
+    """The same for a tax id: masked or cut it is akin, in all else it is the same or another."""
+    sent, came = folded_code(ours), folded_code(theirs)
+    if sent == came:
+        return Likeness.SAME
+    if not came.strip("*X"):
+        return Likeness.UNTOLD
+    if "*" in came and sent:
+        return Likeness.AKIN if _fits_mask(came, sent) else Likeness.DIFFERENT
+    is_cut = len(came) >= _LONG_ENOUGH and (
+        sent.startswith(came) or (came.startswith(sent) and len(sent) >= _LONG_ENOUGH)
+    )
+    return Likeness.AKIN if is_cut else Likeness.DIFFERENT
+
+
+_LONG_ENOUGH: Final = 10
+"""Of a tax id, to say whose it is: the area and the half of the organisation's own code."""
+
+
+def remark_likeness(ours: str, theirs: str, *, prints_bank: bool) -> Likeness:
+    """The same for a remark. The bureau prints more beside it: no difference where bank data were to be shown."""
+    sent, came = folded_remark(ours), folded_remark(theirs)
+    if sent == came:
+        return Likeness.SAME
+    if not came.strip("*.?□■\ufffd"):
+        return Likeness.UNTOLD
+    close = _closely(ours, theirs, sent, came) if sent else Likeness.AKIN
+    beside = came.replace(sent, "", 1) if sent in came else ""
+    if not beside or close is Likeness.DIFFERENT:
+        return close
+    if prints_bank and close is Likeness.AKIN:
+        return Likeness.SAME
+    could_name_an_order = not sent or any(each.isdigit() for each in beside)
+    return Likeness.UNCLEAR if could_name_an_order and not _LABELS.search(beside) else close
+
+
+def _closely(ours: str, theirs: str, sent: str, came: str) -> Likeness:
+    if _MASKS.search(came) and _fits_mask(came, sent):
+        return Likeness.AKIN
+    if not sent or not came:
+        return Likeness.DIFFERENT
+    pairs = [(bones(ours, accents=accents), bones(theirs, accents=accents)) for accents in (True, False)]
+    if any(one == other and len(one) >= _SHORT for one, other in pairs):
+        return Likeness.AKIN
+    held = [_held(one, other) for one, other in pairs]
+    return Likeness.AKIN if Likeness.AKIN in held else held[0]
+
+
+def _fits_mask(masked: str, text: str) -> bool:
+    """Whether the text could stand behind the mask; some of it must be seen."""
+    seen = _MASKS.split(masked)
+    if not "".join(seen):
+        return False
+    pattern = ".+?".join(map(re.escape, seen))
+    return re.fullmatch(pattern, text, re.DOTALL) is not None
+
+
+def bones(text: str, *, accents: bool = True) -> str:
+    """What any register takes of a text: letters and digits of GB 2312, the rest gone; `|` where something between two
+    Latin letters or digits is gone, for `1-2` is not `12`. Accents are taken off, or their letters left out."""
+    parts: list[str] = []
+    gap = False
+    for each in unicodedata.normalize("NFC", spaced(text)):
+        base = _base(each, accents=accents)
+        if base is None:
+            gap = True
+            continue
+        if gap and parts and parts[-1][-1].isascii() and base[0].isascii():
+            parts.append("|")
+        parts.append(base)
+        gap = False
+    return "".join(parts)
+
+
+@lru_cache(maxsize=16384)
+def _base(each: str, *, accents: bool) -> str | None:
+    """The letter as every register has it; None where it is none, or one that got lost."""
+    if each.isascii():
+        return each if each.isalnum() else None
+    plain = "".join(one for one in unicodedata.normalize("NFD", each) if not unicodedata.combining(one))
+    if plain.isascii() and plain.isalnum():
+        return plain if accents else None
+    if not each.isalnum():
+        return None
+    try:
+        each.encode("gb2312")
+    except UnicodeEncodeError:
+        return None
+    return each
+
+
+def _held(one: str, other: str) -> Likeness:
+    """Whether one stands in the other, and whether as words of its own."""
+    short, long = sorted((one, other), key=len)
+    if not short or (len(short) < _SHORT and short.isascii()):
+        return Likeness.DIFFERENT
+    if (at := long.find(short)) < 0:
+        return Likeness.DIFFERENT
+    while at >= 0:
+        before, behind = long[:at], long[at + len(short) :]
+        if not _goes_on(short[-1], behind) and not _goes_on(short[0], before[::-1]):
+            return Likeness.AKIN
+        at = long.find(short, at + 1)
+    return Likeness.UNCLEAR
+
+
+_A_NUMBER_GOES_ON: Final = re.compile(r"[0-9a-z]|\|(?:[0-9]|[0-9a-z]{1,2}(?![0-9a-z]))", re.ASCII)
+
+
+def _goes_on(edge: str, beside: str) -> bool:
+    """Whether a number or word that ends at this edge goes on beside it: `SO-1` in `SO-12`, and in `SO-1-2`."""
+    return edge.isascii() and edge.isalnum() and _A_NUMBER_GOES_ON.match(beside) is not None
