@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import contracts, dead, demo, invoices, prune, records, replies, send, serve, settings
+from worker.cli import contracts, dead, demo, example, invoices, prune, records, replies, send, serve, settings
+from worker.cli.dev import command as dev
 from worker.cli.doctor import command as doctor
 from worker.cli.terminal import say
 
@@ -36,8 +37,10 @@ def _root(
 
 
 app.command()(serve.run)
+app.command()(dev.dev)
 app.command()(demo.demo)
 app.command()(serve.sandbox)
+app.command()(example.example)
 app.command()(send.send)
 app.command()(records.status)
 app.command("list")(records.list_)

@@ -78,6 +78,12 @@ class Broker:
         self._channel.closing.add_done_callback(lambda _: bodies.put_nowait(None))
         return name, bodies
 
+    async def overhear(self) -> "asyncio.Queue[bytes | None]":
+        """Every event of every command from now on, as it is published; None once the broker is lost."""
+        name, bodies = await self.listen()
+        await ask(self._channel.queue_bind(name, self._topology.events_exchange, routing_key="#"))
+        return bodies
+
     async def publish(self, order: Order, reply_to: str | None) -> None:
         """Publish a command: persistent, mandatory, confirmed. Raises `Stop` where nobody takes it."""
         properties = Basic.Properties(

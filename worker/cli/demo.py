@@ -5,15 +5,13 @@ what it declared, also when interrupted, unless `--keep` asks it to stay.
 """
 
 import asyncio
-import signal
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from uuid import uuid4
 
 import typer
 
-from contracts.envelope import dumps, loads
+from contracts.envelope import dumps
 from worker.cli import story
+from worker.cli.example import fresh_example
 from worker.cli.invoices import show_files
 from worker.cli.orders import Order, read_order
 from worker.cli.send import TIMED_OUT, Watch
@@ -51,10 +49,11 @@ def demo(
 
     async def work() -> int:
         from worker.cli.demo_stage import Stage
+        from worker.cli.parts import stop_once_on_a_signal
 
         settings = load_settings()
         quiet_logs(settings)
-        _stop_once_on_a_signal()
+        stop_once_on_a_signal()
         try:
             async with Stage(settings, auto_scan) as stage:
                 code = await _play(stage, timeout)
@@ -68,21 +67,6 @@ def demo(
     with explained():
         code = asyncio.run(work())
     raise typer.Exit(code)
-
-
-def _stop_once_on_a_signal() -> None:
-    """Cancel this task at the first signal. Further ones change nothing: they would cut the clearing up short, and
-    sandbox and worker would stay behind. SIGHUP is the terminal's window being closed."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    seen: list[int] = []
-
-    def stop(number: int) -> None:
-        if not seen and task is not None:
-            task.cancel()
-        seen.append(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop, number)
 
 
 async def _play(stage: "Stage", timeout_seconds: float) -> int:
@@ -150,29 +134,12 @@ async def _watch(
 def example_order() -> Order:
     """The order of `contracts/examples` under a fresh id and order number, so that the sample itself is left to the
     user: a second command for one order number gets the first one's outcome."""
-    command = _example("invoice.issue.json")
-    command["data"]["orderNo"] = command["id"]
-    return read_order(dumps(command))
+    return read_order(dumps(fresh_example("invoice.issue", "demo")))
 
 
 def example_query() -> Order:
     """The query of `contracts/examples` under a fresh id, for yesterday and today in Beijing."""
-    from worker.clock import SystemClock
-    from worker.flows.conditions import BEIJING
-
-    command, today = _example("invoice.query.json"), SystemClock().now().astimezone(BEIJING).date()
-    command["data"]["condition"] |= {
-        "startInvoiceDate": (today - timedelta(days=1)).isoformat(),
-        "endInvoiceDate": today.isoformat(),
-    }
-    return read_order(dumps(command))
-
-
-def _example(name: str) -> dict[str, Any]:
-    from importlib.resources import files
-
-    command: dict[str, Any] = loads((files("contracts") / "examples" / name).read_bytes())
-    return {**command, "id": f"demo-{uuid4().hex[:8]}"}
+    return read_order(dumps(fresh_example("invoice.query", "demo")))
 
 
 def _who_scans(auto_scan_seconds: float | None) -> str:

@@ -6,30 +6,25 @@ Guarantees: `async with Stage(…)` leaves no process, file, queue or exchange b
 import asyncio
 import base64
 import contextlib
-import os
 import secrets
 import shutil
-import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from pydantic import SecretStr
 
 from worker.amqp.connections import Address
 from worker.amqp.topology import Topology
+from worker.cli.parts import Parts, answers, free_port, get, is_free
 from worker.cli.terminal import Stop
 from worker.errors import WorkerError
 from worker.ops.control import RemoteOperations, socket_path
 from worker.settings import Settings
 
-_START_SECONDS: Final = 30.0
-_STOP_SECONDS: Final = 10.0
 _SANDBOX_PORT: Final = 8090
 
 
@@ -39,11 +34,11 @@ class Stage:
     def __init__(self, settings: Settings, auto_scan_seconds: float | None) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="fapiao-demo-"))
         self.auto_scan_seconds = auto_scan_seconds
-        self._processes: list[asyncio.subprocess.Process] = []
+        self._parts = Parts(self._directory)
         self.database = self._directory / "fapiao.db"
-        sandbox_port = _SANDBOX_PORT if _is_free(_SANDBOX_PORT) else _free_port()
+        sandbox_port = _SANDBOX_PORT if is_free(_SANDBOX_PORT) else free_port()
         self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
-        health_port = _free_port()
+        health_port = free_port()
         self.health_url = f"http://127.0.0.1:{health_port}"
         self.settings = settings.model_copy(
             update={
@@ -71,8 +66,7 @@ class Stage:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in reversed(self._processes):
-            await _end(process)
+        await self._parts.end()
         await self._delete_objects()
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -99,19 +93,11 @@ class Stage:
 
     async def until_one_ends(self) -> None:
         """Wait for the first part to end."""
-        waits = [asyncio.create_task(process.wait()) for process in self._processes]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await self._parts.until_one_ends()
 
-    def last_words(self, name: str = "*") -> str:
-        """The end of a part's log, or of all."""
-        lines: list[str] = []
-        for log in sorted(self._directory.glob(f"{name}.log")):
-            lines += [f"{log.stem}: {line}" for line in log.read_text(errors="replace").splitlines()[-2:]]
-        return "Its last words: " + " | ".join(lines) if lines else "It said nothing."
+    def last_words(self) -> str:
+        """The ends of the logs."""
+        return self._parts.last_words()
 
     async def _ask_broker(self) -> None:
         """Whether it is there at all: a worker would wait for it in patience."""
@@ -124,8 +110,8 @@ class Stage:
         arguments = ["sandbox", "--port", str(urlsplit(self.sandbox_url).port)]
         if self.auto_scan_seconds is not None:
             arguments += ["--auto-scan", str(self.auto_scan_seconds)]
-        await self._start("sandbox", arguments, {})
-        await self._until("sandbox", lambda: _answers(f"{self.sandbox_url}/"))
+        await self._parts.start("sandbox", arguments, {})
+        await self._parts.until("sandbox", lambda: answers(f"{self.sandbox_url}/"))
 
     async def _start_worker(self) -> None:
         settings = self.settings
@@ -145,35 +131,8 @@ class Stage:
             "FAPIAO_CONFIRM_DELAY_SECONDS": "1",
             "FAPIAO_CONFIRM_SCHEDULE": "1s,3s,10s",
         }
-        await self._start("worker", ["run"], environment)
-        await self._until("worker", lambda: _answers(f"{self.health_url}/readyz"))
-
-    async def _start(self, name: str, arguments: list[str], environment: dict[str, str]) -> None:
-        with (self._directory / f"{name}.log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "worker",
-                *arguments,
-                env={**os.environ, **environment},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # Ctrl-C goes to the demo alone, which ends its parts in order.
-                start_new_session=True,
-            )
-        self._processes.append(process)
-
-    async def _until(self, name: str, is_up: Callable[[], Awaitable[bool]]) -> None:
-        process = self._processes[-1]
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                while not await is_up():
-                    if process.returncode is not None:
-                        raise Stop(f"The {name} did not start. {self.last_words(name)}")
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            raise Stop(f"The {name} was not ready after {_START_SECONDS:g} s. {self.last_words(name)}") from None
+        await self._parts.start("worker", ["run"], environment)
+        await self._parts.until("worker", lambda: answers(f"{self.health_url}/readyz"))
 
     async def _delete_objects(self) -> None:
         from worker.cli.broker import answered, opened
@@ -193,50 +152,9 @@ async def fetch_pdf(url: Any) -> int:
     if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
         raise Stop("The event names no PDF.")
     try:
-        body = await asyncio.to_thread(_get, url)
+        body = await asyncio.to_thread(get, url)
     except OSError as error:
         raise Stop(f"Cannot fetch {url}: {error}.") from error
     if not body.startswith(b"%PDF"):
         raise Stop(f"What {url} returns is no PDF.")
     return len(body)
-
-
-async def _answers(url: str) -> bool:
-    try:
-        await asyncio.to_thread(_get, url)
-    except OSError:
-        return False
-    return True
-
-
-def _get(url: str) -> bytes:
-    with urlopen(Request(url), timeout=10) as answer:  # noqa: S310  the scheme is checked, or our own
-        return bytes(answer.read())
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

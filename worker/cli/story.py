@@ -42,6 +42,15 @@ def tell(event: dict[str, Any], *, is_past: bool = False) -> None:
         _show_qr(data, str(data.get("commandId", "command")))
 
 
+def tell_briefly(event: dict[str, Any]) -> None:
+    """One line, and for a QR its link: for who watches many commands at once."""
+    outcome, data = outcome_of(event), event.get("data") or {}
+    said = _words_for(str(event.get("type")), outcome)(data)[0]
+    say(f"{_clock(event.get('time'))}  {outcome:<12} {said}", style=_STYLES.get(outcome))
+    if outcome == "qr_required" and data.get("content"):
+        say(f"{'':22}{data['content']}")
+
+
 def outcome_of(event: dict[str, Any]) -> str:
     """The last part of the event's type."""
     return str(event.get("type", "")).rpartition(".")[2]

@@ -87,8 +87,21 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def load_settings() -> Settings:
-    """The settings, checked. Raises `ConfigurationError` that names each variable at fault, never its value."""
+def load_settings(*, beside_dev: bool = True) -> Settings:
+    """The settings, checked. Raises `ConfigurationError` that names each variable at fault, never its value.
+
+    Where a `fapiao-worker dev` runs in this folder, and nothing else is asked for, they point at that one.
+    """
+    settings = _checked_settings()
+    if not beside_dev:
+        return settings
+    from worker.cli.dev.home import beside
+
+    found = beside(settings)
+    return settings.model_copy(update=found) if found else settings
+
+
+def _checked_settings() -> Settings:
     secrets = os.environ.get("FAPIAO_SECRETS_DIR")
     if secrets and not Path(secrets).is_dir():
         raise ConfigurationError(f"FAPIAO_SECRETS_DIR names {secrets}, which is no directory.")

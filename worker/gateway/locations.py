@@ -17,7 +17,7 @@ _UNFIT: Final = re.compile(r"[\s\x00-\x20\x7f-\x9f\"'<>\\^`{|}\u200b-\u200f\u202
 def location(told: str) -> str | None:
     """The address, without the quotes and spaces that may surround it; None where it is none that may be opened."""
     bare = unwrapped(told)
-    if not 0 < len(bare) <= MAX_CHARS or _UNFIT.search(bare):
+    if not 0 < len(bare) <= MAX_CHARS or _UNFIT.search(bare) or not bare.isprintable():
         return None
     try:
         parts = urlsplit(bare)

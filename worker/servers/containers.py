@@ -29,10 +29,10 @@ def engine_answers() -> bool:
 class ContainerRabbit:
     """A broker in a container; `close` removes it."""
 
-    def __init__(self, image: str = RABBITMQ_IMAGE) -> None:
+    def __init__(self, image: str = RABBITMQ_IMAGE, port: int | None = None) -> None:
         self._guard = Guard("rabbitmq")
         self._image = image
-        self._port = free_port()
+        self._port = port or free_port()
         self._name = self._guard.directory.name
 
     def start(self) -> Self:

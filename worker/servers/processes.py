@@ -46,12 +46,19 @@ def wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes] | No
 class Guard:
     """A directory and process groups that end when this process does."""
 
-    def __init__(self, purpose: str) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix=f"fapiao-{purpose}-"))
+    def __init__(self, purpose: str, *, home: Path | None = None, inherited: tuple[int, ...] = ()) -> None:
+        """With `home`, work in that directory and leave it there. `inherited` are file descriptors that stay open until
+        all that is held has ended: a lock, say."""
+        self.directory = home or Path(tempfile.mkdtemp(prefix=f"fapiao-{purpose}-"))
         self._process = subprocess.Popen(
-            [sys.executable, "-S", str(GUARD)], stdin=subprocess.PIPE, start_new_session=True, text=True
+            [sys.executable, "-S", str(GUARD)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+            pass_fds=inherited,
         )
-        self._tell(f"directory {self.directory}")
+        if home is None:
+            self._tell(f"directory {self.directory}")
 
     def watch(self, kind: str, name: object) -> None:
         """Hold a `process`, a `group` (by number) or a `container` (by name)."""

@@ -95,10 +95,22 @@ class BrokerControl:
 class PrivateRabbit:
     """A broker that belongs to this process. `start` it, `kill` it, `restart` it; `close` removes all of it."""
 
-    def __init__(self, scripts: Path, beside: "PrivateRabbit | None" = None) -> None:
-        """With `beside`, a node that joins that one's cluster at its first start; that one runs by then."""
-        self._guard = Guard("rabbitmq")
+    def __init__(
+        self,
+        scripts: Path,
+        beside: "PrivateRabbit | None" = None,
+        *,
+        home: Path | None = None,
+        port: int | None = None,
+        inherited: tuple[int, ...] = (),
+    ) -> None:
+        """With `beside`, a node that joins that one's cluster at its first start; that one runs by then. With `home`,
+        one that keeps its data there and goes on with them. `inherited`: see `Guard`."""
+        if home is not None:
+            home.mkdir(exist_ok=True)
+        self._guard = Guard("rabbitmq", home=home, inherited=inherited)
         self._beside = beside
+        self._port = port or free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
         self.control = self._lay_out(scripts)
@@ -202,8 +214,8 @@ class PrivateRabbit:
     def _lay_out(self, scripts: Path) -> BrokerControl:
         home = self._guard.directory
         for folder in ("data", "log", "conf.d"):
-            (home / folder).mkdir()
-        port = free_port()
+            (home / folder).mkdir(exist_ok=True)
+        port = self._port
         environment = _node_environment(home)
         configuration = CONFIGURATION.format(host=LOOPBACK, port=port)
         if self._beside is not None:

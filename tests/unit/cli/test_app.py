@@ -11,9 +11,9 @@ import worker
 from .conftest import Run
 
 COMMANDS = [
-    ["run"], ["demo"], ["sandbox"], ["send"], ["status"], ["list"], ["resolve"], ["replay"], ["invoices"], ["files"],
-    ["prune"], ["dead", "list"], ["dead", "replay"], ["replies", "list"], ["replies", "resend"],
-    ["replies", "discard"], ["db", "upgrade"], ["contracts", "export"], ["settings"], ["doctor"],
+    ["run"], ["dev"], ["demo"], ["sandbox"], ["example"], ["send"], ["status"], ["list"], ["resolve"], ["replay"],
+    ["invoices"], ["files"], ["prune"], ["dead", "list"], ["dead", "replay"], ["replies", "list"],
+    ["replies", "resend"], ["replies", "discard"], ["db", "upgrade"], ["contracts", "export"], ["settings"], ["doctor"],
 ]  # fmt: skip
 
 

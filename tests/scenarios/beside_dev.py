@@ -1,0 +1,98 @@
+"""`fapiao-worker dev` in an empty folder, as somebody runs it beside a program of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+START_SECONDS = 90.0
+END_SECONDS = 60.0
+
+
+class Dev:
+    """One `dev` process. Entering waits until it has printed how to go on; leaving ends it."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self._output = folder / "dev.out"
+        self._options = options
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with self._output.open("wb") as sink:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "worker", "dev", *self._options],
+                cwd=self.folder,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while "Ctrl-C ends" not in self.said:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.end(signal.SIGKILL)
+                raise AssertionError(f"dev did not come up: {self.said}")
+            time.sleep(0.1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(signal.SIGTERM)
+
+    @property
+    def said(self) -> str:
+        """All it printed so far."""
+        return self._output.read_text(errors="replace")
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What it wrote down of itself."""
+        note: dict[str, Any] = json.loads((self.folder / ".fapiao" / "dev.json").read_text())
+        return note
+
+    def descendants(self) -> list[psutil.Process]:
+        """Every process that it started, down to the broker's own."""
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, how: signal.Signals) -> int:
+        """End it with this signal; its exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(END_SECONDS)
+
+    def call(self, *words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run `fapiao-worker …` in the same folder."""
+        return self.run([sys.executable, "-m", "worker", *words], seconds=seconds)
+
+    def run(
+        self, command: Sequence[str], variables: Mapping[str, str] | None = None, *, seconds: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any program in the same folder."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment() | dict(variables or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+
+def environment() -> dict[str, str]:
+    """Ours without settings of the worker."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FAPIAO_")}

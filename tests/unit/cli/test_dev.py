@@ -1,0 +1,136 @@
+"""`dev`: its folder, its settings, and whose broker it takes."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from worker.cli.dev.broker import DevBroker, obtained
+from worker.cli.dev.home import Home, beside
+from worker.cli.dev.stage import SHORT, DevStage
+from worker.cli.parts import free_port, free_port_from
+from worker.cli.terminal import Stop, load_settings
+from worker.servers import containers, rabbitmq
+from worker.settings import Settings
+
+from .conftest import Run
+
+OURS = DevBroker("amqp://guest:guest@127.0.0.1:5672/%2f", "started", is_ours=True)
+THEIRS = DevBroker("amqp://shop:pass-word@broker:5672/v", "FAPIAO_AMQP_URL", is_ours=False)
+
+
+def test_one_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
+    """The second is told where the first one's parts are."""
+    with Home(tmp_path).locked():
+        Home(tmp_path).tell({"broker": "amqp://127.0.0.1:5673/%2f", "sandbox": "http://s", "worker": "http://w"})
+        with pytest.raises(Stop, match=r"runs here already .*5673.*http://s"), Home(tmp_path).locked():
+            pass
+    with Home(tmp_path).locked():
+        pass
+
+
+def test_nobody_else_reads_its_folder_and_git_ignores_it(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with home.locked():
+        home.tell({})
+        key = home.journal_key()
+    assert home.directory.stat().st_mode & 0o077 == 0
+    assert (home.directory / "journal.key").stat().st_mode & 0o077 == 0
+    assert (home.directory / ".gitignore").read_text() == "*\n"
+    assert home.journal_key() == key, "made once"
+
+
+def test_other_commands_find_it_while_it_runs(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    note = {"broker": OURS.label, "prefix": "fapiao", "database": "sqlite:////d/f.db", "amqpUrl": OURS.url}
+    with home.locked():
+        home.tell(note)
+        found = load_settings()
+    assert found.amqp_urls == [OURS.url]
+    assert found.database_url.get_secret_value() == "sqlite:////d/f.db"
+    assert load_settings().database_url.get_secret_value() == "sqlite:///fapiao.db", "nobody runs any more"
+
+
+@pytest.mark.parametrize("asked", [{"prefix": "p"}, {"database_url": "sqlite:///x.db"}, {"amqp_url": "amqp://h/"}])
+def test_whoever_asks_for_something_else_gets_that(asked: dict[str, str], tmp_path: Path) -> None:
+    """Never half of one and half of the other."""
+    home = Home(tmp_path)
+    with home.locked():
+        home.tell({"broker": OURS.label, "prefix": "fapiao", "database": "sqlite:////d/f.db", "amqpUrl": OURS.url})
+        assert beside(Settings(_env_file=None, **asked)) is None  # type: ignore[arg-type]  # one member each
+
+
+def test_a_password_of_somebody_elses_broker_is_shown_and_written_nowhere(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    settings = Settings(_env_file=None, amqp_url=THEIRS.url)
+    with home.locked():
+        stage = DevStage(settings, home, THEIRS, None)
+        home.tell(stage._note())
+        said = "\n".join(stage.described())
+        assert "pass-word" not in said + (home.directory / "dev.json").read_text()
+        found = beside(settings)
+    assert found is not None, "whoever names the same broker meets the same dev"
+    assert set(found) == {"prefix", "database_url"}
+
+
+def test_waits_are_short_unless_something_else_is_set(tmp_path: Path) -> None:
+    """And whatever else is set, the gateway is the sandbox."""
+    home = Home(tmp_path)
+    with home.locked():
+        settings = Settings(_env_file=None, confirm_schedule="1h", gateway_url="wss://real.example")
+        environment = DevStage(settings, home, OURS, None).environment()
+    assert environment["FAPIAO_CONFIRM_DELAY_SECONDS"] == SHORT["confirm_delay_seconds"]
+    assert "FAPIAO_CONFIRM_SCHEDULE" not in environment
+    assert environment["FAPIAO_GATEWAY_URL"].startswith("ws://127.0.0.1:")
+    assert environment["FAPIAO_GATEWAY_HTTP_URL"].startswith("http://127.0.0.1:")
+    assert set(SHORT) <= Settings.model_fields.keys()
+
+
+def test_a_broker_that_is_named_goes_first(tmp_path: Path) -> None:
+    with obtained(Settings(_env_file=None, amqp_url=THEIRS.url), Home(tmp_path)) as found:
+        assert found == THEIRS
+        assert found.shown == "amqp://broker:5672/v"
+
+
+def test_without_any_broker_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(rabbitmq, "installed", lambda: None)
+    monkeypatch.setattr(rabbitmq, "speaks_amqp", lambda _port: False)
+    monkeypatch.setattr(containers, "engine_answers", lambda: False)
+
+    result = run("dev")
+
+    assert result.exit_code == 2
+    assert "install rabbitmq-server" in result.stderr
+    assert Home(tmp_path).running() is None
+
+
+def test_one_that_runs_at_the_usual_address_is_taken_before_a_container(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rabbitmq, "installed", lambda: None)
+    monkeypatch.setattr(rabbitmq, "speaks_amqp", lambda port: port == 5672)
+    with obtained(Settings(_env_file=None), Home(tmp_path)) as found:
+        assert (found.url, found.is_ours) == ("amqp://guest:guest@127.0.0.1:5672/%2f", False)
+
+
+def test_a_taken_port_is_passed_over() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port()))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port_from(port) > port
+
+
+def test_a_note_that_is_none_is_no_dev(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert home.running() is None
+    with home.locked():
+        for text in ("[]", "{", "null"):
+            (home.directory / "dev.json").write_text(text)
+            assert home.running() is None
+        home.tell({"broker": "b"})
+        assert json.loads((home.directory / "dev.json").read_text())["pid"] == os.getpid()
+        assert home.last_broker() is None

@@ -1,0 +1,165 @@
+"""What `dev` runs beside the broker: sandbox and worker, with waits cut to seconds, and their addresses."""
+
+import asyncio
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from contracts.envelope import loads
+from worker.cli import story
+from worker.cli.dev.broker import DevBroker
+from worker.cli.dev.home import FOLDER, Home
+from worker.cli.parts import Parts, answers, free_port_from
+from worker.cli.terminal import note, say
+from worker.errors import WorkerError
+from worker.settings import Settings
+
+SANDBOX_PORT: Final = 8090
+WORKER_PORT: Final = 8080
+_AGAIN_SECONDS: Final = 1.0
+
+SHORT: Final = {
+    "answer_timeout_seconds": "5",
+    "confirm_delay_seconds": "1",
+    "confirm_schedule": "1s,3s,10s",
+    "download_timeout_seconds": "10",
+    "drain_seconds": "0",
+    "files_schedule": "1s,2s,5s",
+    "login_suspend_seconds": "10",
+    "login_timeout_seconds": "5",
+    "query_timeout_seconds": "10",
+    "reconcile_schedule": "2s,3s,5s,10s",
+    "refusal_schedule": "1s,2s",
+    "result_timeout_seconds": "10",
+    "retry_max_seconds": "2",
+}
+"""What takes minutes or hours elsewhere, as settings; one that is set outside stays as it is."""
+
+
+class DevStage:
+    """The running parts, and where they are."""
+
+    def __init__(self, settings: Settings, home: Home, broker: DevBroker, auto_scan_seconds: float | None) -> None:
+        self._home = home
+        self._broker = broker
+        self._auto_scan_seconds = auto_scan_seconds
+        self._parts = Parts(home.directory, inherited=home.held)
+        self.sandbox_url = f"http://127.0.0.1:{free_port_from(SANDBOX_PORT)}"
+        self.worker_port = free_port_from(WORKER_PORT)
+        self._set_outside = settings.model_fields_set
+        self.settings = settings.model_copy(
+            update={
+                "amqp_url": settings.amqp_url if not broker.is_ours else SecretStr(broker.url),
+                "database_url": SecretStr(f"sqlite:///{home.database}"),
+            }
+        )
+
+    async def __aenter__(self) -> Self:
+        """Start sandbox and worker. Raises `Stop` with the last words of the one that does not come up."""
+        try:
+            await self._start_sandbox()
+            await self._start_worker()
+        except BaseException:
+            await self._parts.end()
+            raise
+        self._home.tell(self._note())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._home.untell()
+        await self._parts.end()
+
+    def described(self) -> list[str]:
+        """What runs, where, and how to go on."""
+        prefix = self.settings.prefix
+        return [
+            "Fapiao Worker, for development: nothing issued here is a tax invoice.",
+            f"  broker    {self._broker.shown}   ({self._broker.how})",
+            f"  publish   to exchange {prefix}.commands, routing key invoice.issue",
+            f"  events    on exchange {prefix}.events (topic), and in the queue that reply_to names",
+            f"  sandbox   {self.sandbox_url}   (stands in for the tax gateway)",
+            f"  worker    http://127.0.0.1:{self.worker_port}/readyz",
+            f"  scans     {self._who_scans()}",
+            f"  data      {FOLDER}/ (journal, books, logs)",
+            "",
+            "In another terminal, in this folder:",
+            "  fapiao-worker example > order.json     a sample order, with an id of its own",
+            "  fapiao-worker send order.json          publish it, see its events",
+            "  fapiao-worker list                     commands;  status ID  shows one",
+            "",
+            "Ctrl-C ends all of it; the data stay.",
+            "",
+        ]
+
+    async def show_events(self) -> None:
+        """A line for each event of any command, as it comes, until cancelled."""
+        from worker.cli.broker import broker
+
+        while True:
+            try:
+                async with broker(self.settings) as connection:
+                    bodies = await connection.overhear()
+                    while (body := await bodies.get()) is not None:
+                        event = loads(body)
+                        say(f"{event.get('data', {}).get('commandSource')} {event.get('subject')}", style="faint")
+                        story.tell_briefly(event)
+            except WorkerError as error:
+                note(f"The events cannot be shown just now: {error}")
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def until_one_ends(self) -> None:
+        """Wait for the first part to end."""
+        await self._parts.until_one_ends()
+
+    def last_words(self) -> str:
+        """The ends of the logs."""
+        return self._parts.last_words("[sw]*")
+
+    async def _start_sandbox(self) -> None:
+        port = str(urlsplit(self.sandbox_url).port)
+        arguments = ["sandbox", "--port", port, "--ledger", str(self._home.directory / "ledger.jsonl")]
+        if self._auto_scan_seconds is not None:
+            arguments += ["--auto-scan", str(self._auto_scan_seconds)]
+        await self._parts.start("sandbox", arguments, {})
+        await self._parts.until("sandbox", lambda: answers(f"{self.sandbox_url}/"))
+
+    async def _start_worker(self) -> None:
+        await self._parts.start("worker", ["run"], self.environment())
+        await self._parts.until("worker", lambda: answers(f"http://127.0.0.1:{self.worker_port}/readyz"))
+
+    def environment(self) -> dict[str, str]:
+        """The worker's variables: what makes it this stage's, and short waits where nothing else was asked for."""
+        short = {f"FAPIAO_{name.upper()}": value for name, value in SHORT.items() if name not in self._set_outside}
+        return short | {
+            "FAPIAO_AMQP_URL": self.settings.amqp_url.get_secret_value(),
+            "FAPIAO_PREFIX": self.settings.prefix,
+            "FAPIAO_DATABASE_URL": self.settings.database_url.get_secret_value(),
+            "FAPIAO_JOURNAL_KEYS": self._home.journal_key(),
+            "FAPIAO_GATEWAY_URL": "ws" + self.sandbox_url.removeprefix("http"),
+            "FAPIAO_GATEWAY_HTTP_URL": self.sandbox_url,
+            "FAPIAO_GATEWAY_HEADERS": "{}",
+            "FAPIAO_HTTP_HOST": "127.0.0.1",
+            "FAPIAO_HTTP_PORT": str(self.worker_port),
+            "FAPIAO_DECLARE": "true",
+            "FAPIAO_LOG_FORMAT": "json",
+        }
+
+    def _note(self) -> dict[str, str]:
+        told = {
+            "broker": self._broker.label,
+            "prefix": self.settings.prefix,
+            "database": self.settings.database_url.get_secret_value(),
+            "sandbox": self.sandbox_url,
+            "worker": f"http://127.0.0.1:{self.worker_port}",
+        }
+        # Somebody else's broker may have a password of its own, which is written nowhere.
+        return told | ({"amqpUrl": self._broker.url} if self._broker.is_ours else {})
+
+    def _who_scans(self) -> str:
+        if self._auto_scan_seconds is None:
+            return "by you: open the link of an order, and confirm (--auto-scan 2: by themselves)"
+        return f"confirm themselves after {self._auto_scan_seconds:g} s"
