@@ -54,7 +54,7 @@ class FakeIntakeJournal:
 
 
 class FakeOutboxJournal:
-    """Rows until they are published, the first of each command and destination first."""
+    """Rows until they are published, in order; none behind one of its stream that is not due."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -72,12 +72,23 @@ class FakeOutboxJournal:
     def __len__(self) -> int:
         return len(self._rows)
 
+    async def due_heads(self, worker: str, now: datetime, limit: int) -> Sequence[OutboxRow]:
+        heads: dict[tuple[int, Copy, str], OutboxRow] = {}
+        for row in await self.due(worker, now, len(self._rows)):
+            heads.setdefault((row.command_key, row.copy, row.destination), row)
+        return list(heads.values())[:limit]
+
     async def due(self, worker: str, now: datetime, limit: int) -> Sequence[OutboxRow]:
         self._check()
-        heads: dict[tuple[int, Copy, str], OutboxRow] = {}
+        blocked: set[tuple[int, Copy, str]] = set()
+        due: list[OutboxRow] = []
         for row in self._rows.values():
-            heads.setdefault((row.command_key, row.copy, row.destination), row)
-        return [row for row in heads.values() if self._due_at.get(row.seq, now) <= now][:limit]
+            stream = (row.command_key, row.copy, row.destination)
+            if self._due_at.get(row.seq, now) > now:
+                blocked.add(stream)
+            elif stream not in blocked:
+                due.append(row)
+        return due[:limit]
 
     async def published(self, seqs: Sequence[int]) -> None:
         self._check()

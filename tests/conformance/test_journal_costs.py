@@ -93,6 +93,17 @@ async def test_a_claim_costs_the_same_with_twenty_times_the_backlog(journal: Sql
     assert many <= few * 1.2
 
 
+async def test_a_window_of_one_commands_backlog_costs_the_same_however_long_it_is(journal: SqliteJournal) -> None:
+    meter, costs = Meter(journal), []
+    for number, length in enumerate((500, 5000)):
+        claim = await begin(journal, new(f"q{number}", lane=f"u{number}", type="invoice.query"))
+        for first in range(1, length, 100):
+            assert await journal.record(step(claim, CommandState.RUNNING, *["page"] * 100, first=first))
+        costs.append(await meter.steps(lambda: journal.due("w1", NOW, 256)))
+        await journal._run(lambda s: s.connection.execute("DELETE FROM outbox"))
+    assert costs[1] <= costs[0] * 1.2
+
+
 async def test_looking_for_what_is_sought_costs_by_lanes_not_by_commands(journal: SqliteJournal) -> None:
     """Whatever a lane's account has waiting to be found, due or not, it is one probe."""
     meter = Meter(journal)

@@ -17,6 +17,7 @@ from tests.conformance.journal_builders import (
     rejected,
     settlement,
     step,
+    submit,
 )
 from tests.conformance.journal_stores import Store
 from worker.errors import NotFound
@@ -24,6 +25,7 @@ from worker.ports import Journal
 from worker.records import CommandState, Copy, OutboxRow, Route
 
 SUBMITTING = frozenset({CommandState.SUBMITTING})
+SCANNING = frozenset({CommandState.SCANNING})
 
 
 async def fail_with(journal: Journal, command_id: str, *outcomes: str, lane: str = "u1", worker: str = "w1") -> None:
@@ -83,16 +85,44 @@ async def test_oldest_first_and_no_more_than_asked_for(journal: Journal) -> None
     assert [row.command_id for row in rows] == ["c0", "c0", "c1", "c1", "c2"]
 
 
-async def test_an_event_waits_for_the_one_before_it_at_the_same_destination(journal: Journal) -> None:
+async def test_an_event_comes_behind_the_one_before_it_at_the_same_destination(journal: Journal) -> None:
     await fail_with(journal, "a", "qr_required", "failed")
     first = await outbox(journal)
-    assert [row.event_type for row in first] == ["invoice.issue.qr_required"] * 2
+    for copy in Copy:
+        stream = [row for row in first if row.copy is copy]
+        assert [row.event_type for row in stream] == ["invoice.issue.qr_required", "invoice.issue.failed"]
+        assert [row.seq for row in stream] == sorted(row.seq for row in stream)
     await journal.published([row.seq for row in first if row.copy is Copy.TOPIC])
-    second = await outbox(journal)
-    assert {(row.copy, row.event_type) for row in second} == {
-        (Copy.REPLY, "invoice.issue.qr_required"),
-        (Copy.TOPIC, "invoice.issue.failed"),
-    }
+    assert [row.event_type for row in replies(await outbox(journal))] == [row.event_type for row in replies(first)]
+
+
+async def test_a_limit_cuts_a_command_off_behind_not_before(journal: Journal) -> None:
+    await fail_with(journal, "a", "qr_required", "in_doubt", "failed")
+    rows = await outbox(journal, limit=3)
+    whole = await outbox(journal)
+    assert rows == whole[:3]
+    for copy in Copy:
+        some, every = ([row.seq for row in given if row.copy is copy] for given in (rows, whole))
+        assert some == every[: len(some)]
+
+
+async def test_a_clock_that_was_set_back_does_not_let_a_later_event_overtake(store: Store, journal: Journal) -> None:
+    """Its time is before that of the events that it follows; a limit must not cut these off and leave it."""
+    await fail_with(journal, "a", "qr_required", "in_doubt", "failed")
+    last = replies(await outbox(journal))[-1]
+    for copy in Copy:
+        _, _, failed = (row.seq for row in await outbox(journal) if row.copy is copy)
+        await store.write(f"UPDATE outbox SET due_at = {_earlier(store)} WHERE seq = {failed}")  # noqa: S608
+    assert last.seq not in {row.seq for row in await outbox(journal, limit=2)}
+    order = []
+    while rows := replies(await outbox(journal, limit=2)) or await outbox(journal, limit=2):
+        order += [row.event_type.rpartition(".")[2] for row in replies(rows)]
+        await journal.published([row.seq for row in rows])
+    assert order == ["qr_required", "in_doubt", "failed"]
+
+
+def _earlier(store: Store) -> str:
+    return "due_at - 60000000" if store.name == "sqlite" else "due_at - interval '1 minute'"
 
 
 async def test_commands_do_not_wait_for_each_other(journal: Journal) -> None:
@@ -113,7 +143,7 @@ async def test_a_postponed_row_comes_back_at_its_time_with_an_attempt_counted(jo
 
 async def test_rows_behind_a_postponed_one_wait_with_it_and_keep_their_order(journal: Journal) -> None:
     await fail_with(journal, "a", "qr_required", "in_doubt", "failed")
-    (reply,) = replies(await outbox(journal))
+    reply, *_ = replies(await outbox(journal))
     await journal.postpone([(reply.seq, NOW + SECOND)])
     assert [row.event_type for row in replies(await publish_all(journal))] == []
     order = []
@@ -135,7 +165,7 @@ async def test_many_postponed_rows_hide_nothing_that_is_due(journal: Journal) ->
 class TestUndeliverable:
     async def test_it_is_set_aside_and_in_nobodys_way(self, journal: Journal) -> None:
         await fail_with(journal, "a", "qr_required", "failed")
-        (reply,) = replies(await outbox(journal))
+        reply, _ = replies(await outbox(journal))
         await journal.undeliverable([reply.seq])
         assert [row.event_type for row in replies(await outbox(journal))] == ["invoice.issue.failed"]
         (aside,) = await journal.undeliverable_replies()
@@ -251,3 +281,22 @@ class TestAdoption:
         waiting = frozenset({CommandState.WAITING})
         assert await command_line.settle(settlement(command, CommandState.FAILED, "failed", expected=waiting))
         assert len(await outbox(journal)) == 2
+
+    async def test_an_event_waits_for_an_earlier_one_that_another_worker_has_to_publish(self, store: Store) -> None:
+        if store.name == "sqlite":
+            pytest.skip("one process publishes everything")
+        first = await store.open_with_worker("first")
+        claim = await begin(first, new("a"), "first")
+        await submit(first, claim)
+        assert await first.record(step(claim, CommandState.SCANNING, "qr_required", expected=SUBMITTING))
+        await store.expire("first")
+        second = await store.open_with_worker("second")
+        await store.write("UPDATE lane SET holder = NULL, is_ready = true")
+        (taken,) = await second.claim("second", 1, NOW)
+        assert await second.record(step(taken, CommandState.IN_DOUBT, "in_doubt", first=2, expected=SCANNING))
+        assert await outbox(second, "second") == []
+        await second.reap("second", NOW)
+        assert [row.event_type.rpartition(".")[2] for row in replies(await outbox(second, "second"))] == [
+            "qr_required",
+            "in_doubt",
+        ]

@@ -174,6 +174,17 @@ def to_outbox_row(row: Row) -> OutboxRow:
     )
 
 
+def streams_of(rows: Sequence[OutboxRow]) -> list[tuple[int, str, int, int]]:
+    """The streams that these rows are of: command's key, stored destination, last row, how many. Answers that are no
+    command's own have none."""
+    streams: dict[tuple[int, str], list[int]] = {}
+    for row in rows:
+        if row.command_key:
+            where = TOPIC if row.copy is Copy.TOPIC else row.destination
+            streams.setdefault((row.command_key, where), []).append(row.seq)
+    return [(key, where, max(seqs), len(seqs)) for (key, where), seqs in streams.items()]
+
+
 def to_undeliverable(row: Row) -> UndeliverableReply:
     """A reply set aside; an answer that belongs to no command tells its source in its body."""
     source = row["command_source"]

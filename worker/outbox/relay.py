@@ -7,7 +7,7 @@ person; neither it nor a slow queue holds up other rows. Knows nothing of AMQP b
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,12 +28,20 @@ WINDOW = 256
 """Rows in flight at once (count)."""
 PATIENCE_SECONDS = 2.0
 """How long a round waits for its slowest confirm; what is later than that is waited for beside the next rounds."""
+TURN_SECONDS = 0.5
+"""How long a round follows its streams before it looks for others."""
+FEW = 4
+"""A window is filled by a few streams where they are less than one in so many of its rows."""
 JOURNAL_PAUSE_MAX_SECONDS = 10.0
 MISSING_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 """Between tries of a reply whose queue is missing; the last one repeats."""
 REFUSED_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60))
 UNSENDABLE_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (10, 60, 360))
 """For a row over which the broker closes the channel: parked, with an alarm in the log each time."""
+
+
+Stream = tuple[int, Copy, str]
+"""What keeps its order: a command's key, the copy, its destination."""
 
 
 class EventPublisher(Protocol):
@@ -102,6 +110,7 @@ class Relay:
         self._round = asyncio.Lock()
         self._flying: dict[int, OutboxRow] = {}
         self._unmarked = _Sorted([], [], [])
+        self._asks_for_heads = False
 
     def wake(self) -> None:
         """There may be rows. Cheap; may be called for nothing."""
@@ -150,15 +159,37 @@ class Relay:
             return await self._mark()
 
     async def _publish_due(self) -> None:
+        """Wave after wave: the first row of each stream, then the next one where that was confirmed. So a backlog of
+        one command costs the journal one question for many rows, and its order never hangs on the broker's."""
+        waves = _in_streams(await self._ask_for_due(), self._flying.values())
+        began, published = self._clock.monotonic(), 0
+        while waves:
+            firsts = [rows.popleft() for rows in waves]
+            verdicts = await self._publisher.publish(firsts, PATIENCE_SECONDS)
+            self._sort((row, verdicts[row.seq]) for row in firsts)
+            published += len(firsts)
+            if self._clock.monotonic() - began >= TURN_SECONDS:
+                break  # others may have come meanwhile: what is left of these streams is asked for again
+            waves = [
+                rows
+                for rows, first in zip(waves, firsts, strict=True)
+                if rows and verdicts[first.seq] is Verdict.CONFIRMED
+            ]
+        if published:
+            self._hooks.observe_round(published, self._clock.monotonic() - began)
+
+    async def _ask_for_due(self) -> Sequence[OutboxRow]:
+        """A window of what is due. Where a few streams fill it, the first row of every stream comes next, and so in
+        turns: a backlog of one command must keep nobody waiting."""
         limit = WINDOW + len(self._flying)
-        due = await self._journal.due(self._worker, self._clock.now(), limit)
-        rows = [row for row in due if row.seq not in self._flying]
-        if not rows:
-            return
-        began = self._clock.monotonic()
-        verdicts = await self._publisher.publish(rows, PATIENCE_SECONDS)
-        self._hooks.observe_round(len(rows), self._clock.monotonic() - began)
-        self._sort((row, verdicts[row.seq]) for row in rows)
+        ask = self._journal.due_heads if self._asks_for_heads else self._journal.due
+        rows = await ask(self._worker, self._clock.now(), limit)
+        streams = {_stream(row) for row in rows}
+        if self._asks_for_heads:
+            self._asks_for_heads = len(streams) * FEW >= limit
+        else:
+            self._asks_for_heads = len(rows) == limit and len(streams) * FEW < limit
+        return rows
 
     def _sort_late(self, late: Mapping[int, Verdict]) -> None:
         self._sort((self._flying.pop(seq), verdict) for seq, verdict in late.items() if seq in self._flying)
@@ -223,3 +254,18 @@ class Relay:
 
 def _nth(delays: Sequence[timedelta], attempts: int) -> timedelta:
     return delays[min(max(attempts, 0), len(delays) - 1)]
+
+
+def _in_streams(rows: Iterable[OutboxRow], flying: Iterable[OutboxRow]) -> list[deque[OutboxRow]]:
+    """One command's rows for one destination, each in its order; none of a stream that has a row in flight."""
+    blocked = {_stream(row) for row in flying}
+    streams: dict[Stream, deque[OutboxRow]] = {}
+    for row in sorted(rows, key=lambda row: row.seq):
+        if (stream := _stream(row)) not in blocked:
+            streams.setdefault(stream, deque()).append(row)
+    return list(streams.values())
+
+
+def _stream(row: OutboxRow) -> Stream:
+    """An answer that is no command's own event is a stream of its own; the topic is one, whatever the events' types."""
+    return row.command_key or -row.seq, row.copy, "" if row.copy is Copy.TOPIC else row.destination

@@ -212,8 +212,14 @@ class OutboxJournal(Protocol):
     """What the relay asks."""
 
     async def due(self, worker: str, now: datetime, limit: int) -> Sequence[OutboxRow]:
-        """Rows of this worker (or of nobody) that are due and that no earlier row of the same command and
-        destination goes before, oldest first. The same row is returned again until it is marked."""
+        """Rows of this worker (or of nobody) that are due, oldest first. Rows of one stream (one command's, for one
+        destination) come in their order and without a gap from the stream's first one on; none of them behind one that
+        is not due, or that another worker has to publish. The same row is returned again until it is marked."""
+        ...
+
+    async def due_heads(self, worker: str, now: datetime, limit: int) -> Sequence[OutboxRow]:
+        """The same, but of each stream its first row only: what a backlog of one command would hide. Costs by the
+        number of rows that are due."""
         ...
 
     async def published(self, seqs: Sequence[int]) -> None:

@@ -260,3 +260,43 @@ async def test_a_drain_sends_what_can_go_now() -> None:
 
     assert await part.relay.drain(10)
     assert len(part.journal) == 1
+
+
+@in_virtual_time
+async def test_a_backlog_of_one_command_goes_out_in_order_many_rows_a_round() -> None:
+    """One question to the journal for a window of rows: its cost must not grow with what waits behind."""
+    part = bench()
+    part.journal.add(*(reply(n, command_key=1) for n in range(1, 501)))
+    rounds = 0
+    while await part.relay.run_once():
+        rounds += 1
+
+    assert rounds < 30
+    assert part.publisher.rounds == [[n] for n in range(1, 501)], "none before its predecessor is confirmed"
+
+
+@in_virtual_time
+async def test_a_long_stream_keeps_nobody_waiting() -> None:
+    """A thousand events of one command at 10 ms each take their time; what comes meanwhile goes out within a second."""
+    part = bench()
+    part.journal.add(*(reply(n, command_key=1) for n in range(1, 1001)))
+    async with at_work(part):
+        await asyncio.sleep(0.5)
+        part.journal.add(topic(2000))
+        await asyncio.sleep(1)
+        assert 2000 in part.journal.forgotten
+        assert len(part.journal) > 500
+
+
+@in_virtual_time
+async def test_behind_a_row_whose_confirm_is_late_nothing_of_its_stream_goes_out() -> None:
+    part = bench()
+    part.publisher.verdicts["slow"] = Verdict.PENDING
+    part.journal.add(*(reply(n, "slow", command_key=1) for n in range(1, 4)))
+    async with at_work(part):
+        await asyncio.sleep(10)
+        assert part.publisher.rounds == [[1]]
+        part.publisher.verdicts.clear()
+        part.publisher.late = {1: Verdict.CONFIRMED}
+        await asyncio.sleep(60)
+    assert part.journal.forgotten == [1, 2, 3]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.journal.rows import to_outbox_row
+from worker.journal.rows import streams_of, to_outbox_row
 from worker.records import OutboxRow
 
 
@@ -15,7 +15,15 @@ class PostgresOutbox(PostgresStore):
     @without_transaction
     async def due(self, statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
         """See `OutboxJournal.due`."""
-        return [to_outbox_row(row) for row in await statements.all("due_rows", worker, now, limit)]
+        rows = [to_outbox_row(row) for row in await statements.all("due_rows", worker, now, limit)]
+        if len(rows) == limit and await _has_gap(statements, rows):
+            return await _heads(statements, worker, now, limit)
+        return rows
+
+    @without_transaction
+    async def due_heads(self, statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
+        """See `OutboxJournal.due_heads`."""
+        return await _heads(statements, worker, now, limit)
 
     @without_transaction
     async def published(self, statements: Statements, seqs: Sequence[int]) -> None:
@@ -33,6 +41,17 @@ class PostgresOutbox(PostgresStore):
     async def undeliverable(self, statements: Statements, seqs: Sequence[int]) -> None:
         """See `OutboxJournal.undeliverable`."""
         await statements.run("set_undeliverable", list(seqs))
+
+
+async def _heads(statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
+    return [to_outbox_row(row) for row in await statements.all("due_heads", worker, now, limit)]
+
+
+async def _has_gap(statements: Statements, rows: Sequence[OutboxRow]) -> bool:
+    """Whether the limit cut off what goes before one of these rows: where two workers' clocks differ, or one was set
+    back, a stream's times are out of its order."""
+    row = await statements.one("has_gap", *columns(streams_of(rows), 4))
+    return row is not None and bool(row["has_gap"])
 
 
 async def adopt(statements: Statements, worker: str, limit: int) -> int:

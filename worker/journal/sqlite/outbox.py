@@ -1,9 +1,10 @@
 """What the relay asks of the SQLite journal."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from worker.journal.rows import micros, to_outbox_row
+from worker.journal.rows import micros, streams_of, to_outbox_row
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import OutboxRow
@@ -14,8 +15,16 @@ class SqliteOutbox(SqliteStore):
 
     @one_transaction
     def due(self, statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
-        """See `OutboxJournal.due`. Every row is the one process's own."""
-        return [to_outbox_row(row) for row in statements.all("due_rows", now=micros(now), limit=limit)]
+        """See `OutboxJournal.due`."""
+        rows = [to_outbox_row(row) for row in statements.all("due_rows", now=micros(now), limit=limit)]
+        if len(rows) == limit and _has_gap(statements, rows):
+            return _heads(statements, now, limit)
+        return rows
+
+    @one_transaction
+    def due_heads(self, statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
+        """See `OutboxJournal.due_heads`."""
+        return _heads(statements, now, limit)
 
     @one_transaction
     def published(self, statements: Statements, seqs: Sequence[int]) -> None:
@@ -33,3 +42,14 @@ class SqliteOutbox(SqliteStore):
     def undeliverable(self, statements: Statements, seqs: Sequence[int]) -> None:
         """See `OutboxJournal.undeliverable`."""
         statements.run_each("set_undeliverable", [{"seq": seq} for seq in seqs])
+
+
+def _heads(statements: Statements, now: datetime, limit: int) -> list[OutboxRow]:
+    return [to_outbox_row(row) for row in statements.all("due_heads", now=micros(now), limit=limit)]
+
+
+def _has_gap(statements: Statements, rows: Sequence[OutboxRow]) -> bool:
+    """Whether the limit cut off what goes before one of these rows: a clock that was set back puts a stream's times out
+    of its order."""
+    row = statements.one("has_gap", streams=json.dumps(streams_of(rows)))
+    return row is not None and bool(row["has_gap"])
