@@ -21,6 +21,7 @@ from tests.conformance.journal_builders import (
     step,
 )
 from tests.conformance.journal_stores import KEY, PostgresStore
+from tests.scenarios.proxy import proxied
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError, JournalUnavailable, SchemaOutdated
 from worker.journal import open_journal
@@ -216,3 +217,55 @@ async def test_a_worker_frozen_in_the_middle_of_a_statement_does_not_keep_its_lo
 
     assert claims[0].command.id == "c-1"
     frozen.terminate()
+
+
+async def test_a_worker_that_registers_again_waits_for_its_lanes_that_others_look_at(store: PostgresStore) -> None:
+    """It is alive again afterwards: a lane that it passed over would be held by it for ever, and served by nobody."""
+    journal = await store.open_with_worker("w1")
+    await begin(journal, new("a", lane="u1"))
+    blocker = await asyncpg.connect(store.url)
+    await blocker.execute("BEGIN")
+    await blocker.execute("SELECT 1 FROM lane WHERE lane = 'u1' FOR UPDATE")
+    registering = asyncio.create_task(journal.register("w1", LEASE))
+    await asyncio.sleep(0.3)
+    assert not registering.done()
+    await blocker.close()
+    await asyncio.wait_for(registering, 5)
+    assert await journal.held("w1") == []
+    assert await journal.ready_lanes(10) == 1
+
+
+async def test_registering_again_beside_a_busy_intake_leaves_no_lane_behind(store: PostgresStore) -> None:
+    """As at the moment when a database comes back."""
+    journal = await store.open_with_worker("w1")
+    beside = await store.open()
+    lanes_of = [f"u{number}" for number in range(50)]
+
+    async def take_in(first: int) -> None:
+        await admit(beside, *(new(f"c{first}-{lane}", lane=lane) for lane in lanes_of), worker="w2")
+
+    for turn in range(15):
+        await take_in(turn * 10)
+        assert await journal.claim("w1", 50, NOW)
+        await asyncio.gather(*(take_in(turn * 10 + more) for more in (1, 2, 3)), journal.register("w1", LEASE))
+        assert await journal.held("w1") == []
+
+
+async def test_a_slow_server_does_not_cost_the_lease(store: PostgresStore) -> None:
+    """Renewing does not stand behind what lanes ask: it has a connection of its own."""
+    async with proxied(store.url) as (proxy, address):
+        journal = _journal(address)
+        await journal.upgrade()
+        await journal.open()
+        await journal.register("w1", LEASE)
+        proxy.delay_seconds = 0.1
+        asked = [asyncio.create_task(journal.account(f"digest {number}")) for number in range(60)]
+        await asyncio.sleep(0.1)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        assert await journal.renew("w1", LEASE)
+        took = loop.time() - began
+        assert sum(task.done() for task in asked) < 30, "the server was not slow enough to tell"
+        assert took < 1.5
+        await asyncio.gather(*asked)
+        await journal.close()

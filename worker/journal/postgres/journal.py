@@ -60,6 +60,7 @@ class PostgresJournal(
         """Send the last hint, wait for what runs, then let go."""
         self._is_open = False
         await self._hints.close()
+        await self._lease.close()
         await self._connections.close()
 
     async def upgrade(self) -> Sequence[str]:

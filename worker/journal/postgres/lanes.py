@@ -27,27 +27,24 @@ FROZEN_AFTER = timedelta(seconds=15)
 class PostgresLanes(PostgresStore):
     """Who may run what next: see `LaneJournal`."""
 
-    @one_transaction
-    async def register(self, statements: Statements, worker: str, lease: timedelta) -> None:
+    async def register(self, worker: str, lease: timedelta) -> None:
         """See `LaneJournal.register`. What an earlier worker of this name held is free."""
-        await _free_lanes(statements, [worker], self._clock.now(), _ALL)
-        await statements.run("register_worker", worker, lease)
+        now = self._clock.now()
+        await self._lease.open()
+        await self._lease.transact(lambda statements: _register(statements, worker, lease, now))
         self._worker = worker
 
-    @without_transaction
-    async def renew(self, statements: Statements, worker: str, lease: timedelta) -> bool:
+    async def renew(self, worker: str, lease: timedelta) -> bool:
         """See `LaneJournal.renew`."""
-        return await statements.one("renew_worker", worker, lease) is not None
+        await self._lease.open()
+        return await self._lease.run(lambda statements: _renew(statements, worker, lease))
 
     async def retire(self, worker: str) -> None:
         """See `LaneJournal.retire`. Its unpublished events go to whoever reaps next."""
-        await self._retire(worker)
+        now = self._clock.now()
+        await self._lease.open()
+        await self._lease.transact(lambda statements: _retire(statements, worker, now))
         self._hints.send()
-
-    @one_transaction
-    async def _retire(self, statements: Statements, worker: str) -> None:
-        await statements.run("retire_worker", worker)
-        await _free_lanes(statements, [worker], self._clock.now(), _ALL)
 
     @one_transaction
     async def reap(self, statements: Statements, worker: str, now: datetime, limit: int = 200) -> int:
@@ -115,6 +112,22 @@ class PostgresLanes(PostgresStore):
         row = await statements.one("lock_lane", lease.lane)
         if row is not None and is_held_by(row, lease):
             await statements.run("refresh_lanes", [lease.lane], now)
+
+
+async def _register(statements: Statements, worker: str, lease: timedelta, now: datetime) -> None:
+    held = [row["lane"] for row in await statements.all("lock_own_lanes", worker)]
+    if held:
+        await statements.run("refresh_lanes", held, now)
+    await statements.run("register_worker", worker, lease)
+
+
+async def _renew(statements: Statements, worker: str, lease: timedelta) -> bool:
+    return await statements.one("renew_worker", worker, lease) is not None
+
+
+async def _retire(statements: Statements, worker: str, now: datetime) -> None:
+    await statements.run("retire_worker", worker)
+    await _free_lanes(statements, [worker], now, _ALL)
 
 
 async def _free_lanes(statements: Statements, holders: Sequence[str], now: datetime, limit: int) -> int:

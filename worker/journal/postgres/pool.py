@@ -84,7 +84,9 @@ class Connections:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
-        """Connect. Raises `ConfigurationError` or `JournalUnavailable`."""
+        """Connect, unless that was done. Raises `ConfigurationError` or `JournalUnavailable`."""
+        if self._pool is not None:
+            return
         try:
             pool = asyncpg.create_pool(
                 self._dsn,

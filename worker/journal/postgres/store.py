@@ -31,6 +31,9 @@ class PostgresStore:
             )
         self._sealer = Sealer(parse_keys(keys))
         self._connections = Connections(dsn, self._sealer, pool_size)
+        self._lease = Connections(dsn, self._sealer, 1)
+        """For the worker's lease alone: behind everything that lanes ask of a slow server it would run out, and with it
+        every session end. Opened when a worker registers, so that tools do without."""
         self._hints = Hints(self._connections)
         self._clock = clock
         self._worker: str | None = None

@@ -39,6 +39,11 @@ WHERE datname = current_database() AND usename = current_user AND application_na
 -- name: lock_held_lanes
 SELECT lane FROM lane WHERE holder = ANY($1::text[]) ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED;
 
+-- name: lock_own_lanes
+-- Waits for whoever has one of them locked: the worker is alive again afterwards, and a lane that was passed over here
+-- would be held by it for ever without being served.
+SELECT lane FROM lane WHERE holder = $1 ORDER BY lane FOR UPDATE;
+
 -- name: lock_delayed_lanes
 SELECT lane FROM lane WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED;
 
