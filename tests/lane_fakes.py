@@ -24,9 +24,12 @@ from worker.ports import Disconnected, LoginAnswered, LoginFields, QueryEvent, Q
 from worker.records import (
     ACTIVE,
     FINAL,
+    OWN_LANE_MARK,
     PROGRESSING,
+    SUBMITTED,
     AccountState,
     Claim,
+    ClaimBounds,
     Command,
     CommandState,
     Event,
@@ -142,17 +145,27 @@ class FakeLaneJournal(FakeFindings):
             lane.holder = None
         return len(dead) + self.enter_look_ups(now)
 
-    async def claim(self, worker: str, limit: int, now: datetime) -> Sequence[Claim]:
+    async def claim(
+        self, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None
+    ) -> Sequence[Claim]:
         self._enter("claim")
         assert limit > 0
         claims: list[Claim] = []
+        taken, connecting = Counter[str](), 0
         for name, lane in self.lanes.items():
             if lane.holder is None and len(claims) < limit and self._is_alive(worker):
+                tenant, connects = self._needs(name)
+                if within and (
+                    within.room_of(tenant) <= taken[tenant] or (connects and within.connecting <= connecting)
+                ):
+                    continue
                 lease = LaneLease(name, worker, lane.epoch + 1)
                 command = self._unfinished(lease) or self._take(lease, now)
                 if command is not None:
                     lane.holder, lane.epoch, lane.is_wanted = worker, lease.epoch, False
-                    claims.append(Claim(lease, command))
+                    taken[tenant] += 1
+                    connecting += connects
+                    claims.append(Claim(lease, command, tenant))
         await self._leave("claim")
         return claims
 
@@ -164,10 +177,14 @@ class FakeLaneJournal(FakeFindings):
         self._enter("wanted")
         return [name for name, lane in self.lanes.items() if lane.holder == worker and lane.is_wanted]
 
-    async def ready_lanes(self, limit: int) -> int:
+    async def ready_lanes(self, limit: int, tenant: str | None = None) -> int:
         self._enter("ready_lanes")
         now = self.clock.now()
-        ready = [name for name, lane in self.lanes.items() if lane.holder is None and self._has_work(name, now)]
+        ready = [
+            name
+            for name, lane in self.lanes.items()
+            if lane.holder is None and self._has_work(name, now) and tenant in {None, self._needs(name)[0]}
+        ]
         return min(limit, len(ready))
 
     async def next_command(self, lease: LaneLease, now: datetime) -> Command | None:
@@ -286,6 +303,13 @@ class FakeLaneJournal(FakeFindings):
         head = self._head(lane)
         is_due = head is not None and self.due_at.get(head.key, now) <= now
         return is_due or any(c.lane == lane and c.state in ACTIVE for c in self.commands.values())
+
+    def _needs(self, lane: str) -> tuple[str, bool]:
+        """Whose turn it is on this lane, and whether what comes next needs a session."""
+        active = [c for c in self.commands.values() if c.lane == lane and c.state in ACTIVE]
+        first = active[0] if active else self._head(lane)
+        is_submitted = bool(active) and active[0].state in SUBMITTED
+        return "" if first is None else first.source, not (lane.startswith(OWN_LANE_MARK) or is_submitted)
 
     def _unfinished(self, lease: LaneLease) -> Command | None:
         for command in self.commands.values():

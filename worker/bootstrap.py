@@ -192,7 +192,8 @@ class _Worker:
         ask = self._metrics.ask
         ask("consuming", lambda: self._consumer.is_consuming)
         ask("publishing", lambda: self._publisher.is_connected)
-        ask("gateway_gate_open", lambda: self._services.gate.is_open)
+        ask("gateway_gate_open", lambda: self._services.breaker.is_open)
+        ask("details_gate_open", lambda: self._services.details_breaker.is_open)
         ask("lanes_limit", lambda: self._settings.max_lanes)
         self._health.require("the broker: not consuming", lambda: self._consumer.is_consuming)
         self._health.require("the journal is full", lambda: not self._space.is_short)

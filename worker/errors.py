@@ -21,6 +21,10 @@ class Transient(WorkerError):
         self.retry_after = retry_after
 
 
+class Unreachable(Transient):
+    """As `Transient`, and nobody else could have done it then either: refused, no route, no name, no trust."""
+
+
 class Permanent(WorkerError):
     """Repeating the act cannot help."""
 

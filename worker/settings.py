@@ -254,6 +254,9 @@ class Settings(BaseSettings):
 
     # Lanes
     max_lanes: int = Field(1000, ge=1, description="Lanes served at once by this process (count).")
+    tenant_lanes: int | None = Field(
+        None, ge=1, description="Of these, lanes of any one tenant (count); none = half of them, rounded up."
+    )
     lease_seconds: Seconds = Field(60, description="How long this worker's right to its lanes lasts without renewal.")
     poll_seconds: Seconds = Field(1, description="How often due work is looked for without a hint.")
     tenant_waiting_max: int | None = Field(
@@ -360,6 +363,11 @@ class Settings(BaseSettings):
     def amqp_urls(self) -> list[str]:
         """The brokers, in the order given."""
         return [url.strip() for url in self.amqp_url.get_secret_value().split(",") if url.strip()]
+
+    @property
+    def places_of_a_tenant(self) -> int:
+        """Lanes of one tenant that may be served at once."""
+        return self.tenant_lanes or (self.max_lanes + 1) // 2
 
     @property
     def lease(self) -> timedelta:

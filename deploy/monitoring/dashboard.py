@@ -62,6 +62,7 @@ NUMBERS = (
     Number("Undeliverable", f"max(fapiao_undeliverable_replies{HERE})", "fapiao-worker replies list."),
     Number("Accounts resting", f"max(fapiao_suspended_accounts{HERE})", "After refused logins."),
     Number("Gateway open", f"max(fapiao_gateway_gate_open{HERE})", "0: only probes.", is_good_above_zero=True),
+    Number("Details open", f"max(fapiao_details_gate_open{HERE})", "Items, files.", is_good_above_zero=True),
     Number("Journal up", f"min(fapiao_journal_up{HERE})", "Whether it answered all.", is_good_above_zero=True),
 )
 

@@ -67,6 +67,7 @@ def started(
             "FAPIAO_DRAIN_SECONDS": "1",
             "FAPIAO_LOG_FORMAT": "json",
             "FAPIAO_MAX_LANES": str(lanes),
+            "FAPIAO_TENANT_LANES": str(lanes),
             "FAPIAO_PREFETCH": str(lanes if name == "bare" else 200),
             "FAPIAO_DATABASE_URL": f"sqlite:///{folder}/journal.db",
             "BARE_QUEUE": f"{prefix}.bare",

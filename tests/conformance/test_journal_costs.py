@@ -29,7 +29,7 @@ from tests.conformance.journal_stores import PostgresStore, SqliteStore
 from worker.journal import migrations, queries
 from worker.journal.postgres.pool import _SESSION
 from worker.journal.sqlite import SqliteJournal
-from worker.records import SUBMITTED, CommandState
+from worker.records import SUBMITTED, ClaimBounds, CommandState
 
 GRAIN = 10
 """SQLite counts its steps in tens."""
@@ -170,7 +170,7 @@ def _plans_of_sqlite() -> dict[str, list[str]]:
 def test_no_statement_of_sqlite_walks_through_a_table() -> None:
     """But through small ones, and where a person asks for a list of everything, newest first."""
     walks = re.compile(r"^SCAN (?!CONSTANT|\()(\w+)(?! VIRTUAL)( LEFT-JOIN)?$")
-    own = {"holders", "pair", "n", "s", "h", "wanted", "g"}  # results of the statement's own parts
+    own = {"holders", "pair", "n", "s", "h", "wanted", "g", "tenants"}  # results of the statement's own parts
     found = {
         (name, walk[1])
         for name, plan in _plans_of_sqlite().items()
@@ -222,3 +222,14 @@ async def _listen_to(journal: Any, asked: list[str]) -> None:
     for connection in connections:
         connection.add_query_logger(lambda record: asked.append(record.query))
     await asyncio.gather(*(pool.release(connection) for connection in connections))
+
+
+async def test_a_claim_within_bounds_costs_by_tenants_not_by_lanes(journal: SqliteJournal) -> None:
+    """A tenant that may have no more has its lanes passed over at once, however many wait at the front."""
+    meter, within = Meter(journal), ClaimBounds(connecting=20, of_tenant=500, left={"heavy": 0})
+    await admit(journal, *(new(f"l{n}", source="light", lane=f"l{n}") for n in range(60)))
+    await admit(journal, *(new(f"h{n}", source="heavy", lane=f"h{n}") for n in range(100)))
+    few = await meter.steps(lambda: journal.claim("w1", 20, NOW, within=within))
+    await admit(journal, *(new(f"g{n}", source="heavy", lane=f"g{n}") for n in range(10_000)))
+    many = await meter.steps(lambda: journal.claim("w1", 20, NOW, within=within))
+    assert many <= few * 1.2

@@ -108,7 +108,9 @@ async def test_an_old_schema_is_refused_with_the_command_that_helps(new_stack: C
 
 async def test_two_thousand_scans_wait_at_once(new_stack: Callable[..., Stack]) -> None:
     """And a tenant that needs no scan is served meanwhile."""
-    async with new_stack(options=SandboxOptions(qr="auto"), settings={"FAPIAO_MAX_LANES": "2100"}) as stack:
+    async with new_stack(
+        options=SandboxOptions(qr="auto"), settings={"FAPIAO_MAX_LANES": "2100", "FAPIAO_TENANT_LANES": "2100"}
+    ) as stack:
         if stack.database_url.startswith("postgres"):
             return  # the store makes no difference to a parked scan; once is enough for the time it takes
         await stack.prepare()

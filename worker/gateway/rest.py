@@ -19,7 +19,7 @@ import httpx
 import structlog
 
 from contracts.failures import FailureCode
-from worker.errors import Permanent, Transient
+from worker.errors import Permanent, Transient, Unreachable
 from worker.gateway import rest_codec
 from worker.gateway.measuring import Observe, Operation, observe_nothing
 from worker.gateway.retry_after import retry_after
@@ -176,7 +176,7 @@ def classify(exc: Exception) -> Transient:
             reason = getattr(untrusted, "verify_message", "no reason given")
             what = f"showed a certificate that is not trusted: {reason}"
         case httpx.ConnectError():
-            what = "cannot be reached for a look-up"
+            return Unreachable("the gateway cannot be reached for a look-up")
         case _:
             what = f"broke off a look-up ({type(exc).__name__})"
     return Transient(f"the gateway {what}")

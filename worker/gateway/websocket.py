@@ -20,7 +20,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 
 from contracts.failures import FailureCode
-from worker.errors import Permanent, Transient
+from worker.errors import Permanent, Transient, Unreachable
 from worker.gateway.retry_after import retry_after
 
 __all__ = [
@@ -89,14 +89,16 @@ async def open_socket(
 
 def classify(exc: Exception) -> Transient | Permanent:
     """What a failed opening means. Nothing was sent yet, so all but a refused identity may be tried again; a bad
-    certificate too, for certificates are repaired while commands wait."""
+    certificate too, for certificates are repaired while commands wait. `Unreachable` where it cannot be one user's own
+    trouble."""
     if isinstance(exc, InvalidStatus):
         status = exc.response.status_code
         message = f"the gateway answered the handshake with {status}"
         if status in _REFUSED_IDENTITY:
             return Permanent(_REFUSED_IDENTITY[status], message)
         return Transient(message, retry_after=_wait_asked_for(exc.response))
-    return Transient(_what_failed(exc))
+    may_be_this_users = isinstance(exc, TimeoutError | ConnectionResetError) or not isinstance(exc, OSError)
+    return Transient(_what_failed(exc)) if may_be_this_users else Unreachable(_what_failed(exc))
 
 
 def _what_failed(exc: Exception) -> str:

@@ -13,7 +13,6 @@ from worker.errors import NotFound
 from worker.records import (
     FINAL,
     LOOK_UP,
-    OWN_LANE_MARK,
     UNSETTLED,
     Command,
     CommandState,
@@ -96,11 +95,6 @@ def frees_twins(move: Step | Settlement) -> bool:
 def changes_lane(settlement: Settlement) -> bool:
     """Whether what a lane has to do may be another after this settlement; what frees twins is not asked here."""
     return not settlement.expected <= UNSETTLED | FINAL | {CommandState.FOLLOWING}
-
-
-def is_own_lane(lane: str) -> bool:
-    """Whether this lane is one command's own, to be forgotten with its end."""
-    return lane.startswith(OWN_LANE_MARK)
 
 
 def order_of(command: NewCommand) -> tuple[str | None, str | None]:

@@ -1,12 +1,17 @@
 """Who may knock at a gateway that does not answer: few, and seldom.
 
-Pure: moments come in as monotonic seconds, chances in [0, 1]. Knows nothing of lanes or sockets.
+What concerns one user closes nothing for the others: a refused identity counts for nothing, and what may be one user's
+own trouble (no answer in time, a server error, a connection that is dropped in the handshake) counts only where it
+meets several of them in a row. Pure: moments come in as monotonic seconds, chances in [0, 1]. Knows nothing of lanes
+or sockets.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 OPENS_AFTER = 3
-"""Connection failures in a row, over all lanes, after which only probes go on."""
+"""Failures in a row of the kind that everybody would meet, after which only probes go on."""
+SEVERAL = 5
+"""Different users that failed in a row, after which it is taken to concern everybody."""
 
 
 @dataclass(slots=True)
@@ -16,16 +21,23 @@ class GatewayBreaker:
     probes: int
     shortest_seconds: float = 0.5
     longest_seconds: float = 15.0
+    longest_seconds_unsure: float = 2.0
+    """Between probes where the failures may be some users' own: the others must not wait for long."""
     failures: int = 0
+    """In a row, of the kind that everybody would meet."""
+    _unsure: int = 0
+    """The same of the other kind."""
+    _users: set[str] = field(default_factory=set)
+    """Who met one of those."""
     _next_probe_at: float = 0.0
 
     @property
     def is_open(self) -> bool:
         """Whether everybody may connect."""
-        return self.failures < OPENS_AFTER
+        return self.failures < OPENS_AFTER and len(self._users) < SEVERAL
 
     def may_begin(self, wished: int, at: float) -> int:
-        """How many lanes that have no session yet may begin now."""
+        """How many that have no session yet may begin now."""
         if self.is_open:
             return wished
         return min(wished, self.probes) if at >= self._next_probe_at else 0
@@ -35,21 +47,30 @@ class GatewayBreaker:
         return 0.0 if self.is_open else max(0.0, self._next_probe_at - at)
 
     def succeeded(self) -> None:
-        """A connection stands: everybody may connect again."""
-        self.failures = 0
+        """A connection stands, or an identity was refused, which only somebody who is there can do: everybody may
+        connect again."""
+        self.failures = self._unsure = 0
+        self._users.clear()
 
     def probed(self, at: float) -> None:
         """Probes were let through: no more of them until they have had time to fail."""
         if not self.is_open:
             self._next_probe_at = max(self._next_probe_at, at + self._span)
 
-    def failed(self, at: float, chance: float) -> None:
-        """A connection could not be made for a reason that concerns all."""
-        self.failures += 1
+    def failed(self, user: str, at: float, chance: float, *, concerns_all: bool) -> None:
+        """No connection for this user. `concerns_all` where nobody else could have had one at that moment."""
+        if concerns_all:
+            self.failures += 1
+        else:
+            self._unsure += 1
+            if len(self._users) < SEVERAL:
+                self._users.add(user)
         if not self.is_open:
             self._next_probe_at = at + self._span * (0.5 + chance / 2)
 
     @property
     def _span(self) -> float:
-        doublings: int = 2 ** min(self.failures - OPENS_AFTER, 10)
-        return min(self.longest_seconds, self.shortest_seconds * doublings)
+        is_sure = self.failures >= OPENS_AFTER
+        row = self.failures - OPENS_AFTER if is_sure else self._unsure - SEVERAL
+        doublings: int = 2 ** min(max(row, 0), 10)
+        return min(self.longest_seconds if is_sure else self.longest_seconds_unsure, self.shortest_seconds * doublings)

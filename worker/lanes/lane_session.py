@@ -28,9 +28,11 @@ class Interruption(Exception):
 class LaneSession:
     """One lane's session, or none."""
 
-    def __init__(self, services: LaneServices, lease: LaneLease) -> None:
+    def __init__(self, services: LaneServices, lease: LaneLease, tenant: str = "") -> None:
         self._services = services
         self.lease = lease
+        self.tenant = tenant
+        """Whose place the lane takes: that of the command it runs, for two tenants may share a `userId`."""
         self._issuing: GatewaySession | None = None
         self._asking: QuerySession | None = None
         self._access: Access | None = None
@@ -46,6 +48,11 @@ class LaneSession:
     def lane(self) -> str:
         """The gateway's user id."""
         return self.lease.lane
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether other lanes wait for this one's place: it should be given up soon."""
+        return self._services.is_contended or self.tenant in self._services.places.crowded
 
     @property
     def _session(self) -> GatewaySession | QuerySession | None:

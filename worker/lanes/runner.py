@@ -34,7 +34,7 @@ class LaneRunner:
         self._services = services
         self._claim = claim
         self._served = 0
-        self.line = LaneSession(services, claim.lease)
+        self.line = LaneSession(services, claim.lease, claim.tenant or claim.command.source)
 
     async def serve(self) -> None:
         """Returns when the lane is given up. A bug is logged, and costs this lane a pause."""
@@ -61,6 +61,7 @@ class LaneRunner:
     async def _serve_one(self, command: Command) -> tuple[Command | None, bool]:
         """The lane's next command, and whether the journal was asked for it."""
         self._served += 1
+        self._count_as(command.source)
         await self._hear_leftovers()
         run = run_of(self._services, self.line, command, self._may_go_on)
         following = await run.run()
@@ -68,11 +69,18 @@ class LaneRunner:
             self._served = QUANTUM
         return following, run.has_looked_for_next
 
+    def _count_as(self, tenant: str) -> None:
+        """A look-up is no tenant's: the lane stays whose it was."""
+        if tenant and tenant != self.line.tenant:
+            self._services.places.leave(self.line.tenant)
+            self._services.places.take(tenant)
+            self.line.tenant = tenant
+
     def _may_go_on(self) -> bool:
         services = self._services
-        has_had_its_turn = services.is_contended and self._served >= QUANTUM
-        # Where the gateway is down, only the gate lets lanes through.
-        may_connect = services.gate.is_open or self.line.is_connected
+        has_had_its_turn = self.line.is_contended and self._served >= QUANTUM
+        # Where the gateway is away, the breaker lets lanes through at their claim.
+        may_connect = services.breaker.is_open or self.line.is_connected
         return may_connect and not (services.is_draining or has_had_its_turn or self.line.interruption)
 
     async def _next(self, *, has_looked: bool) -> Command | None:
@@ -87,7 +95,7 @@ class LaneRunner:
                 if command is not None:
                     return command
             has_looked = False
-            if not self.line.is_connected or self._services.is_contended:
+            if not self.line.is_connected or self.line.is_contended:
                 return None
             if not await self._idle(idle_until):
                 return None
@@ -97,7 +105,7 @@ class LaneRunner:
         """Over sooner where the lane is to be given up anyway."""
         until = asyncio.get_running_loop().time() + seconds
         try:
-            while self._may_go_on() and not self._services.is_contended:
+            while self._may_go_on() and not self.line.is_contended:
                 if not await self.line.rest(until):
                     return
         except Interruption:

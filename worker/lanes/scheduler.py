@@ -15,7 +15,7 @@ from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.lanes.runner import LaneRunner
 from worker.lanes.services import LaneServices
-from worker.records import Claim, LaneLease
+from worker.records import SUBMITTED, Claim, ClaimBounds, LaneLease, is_own_lane
 
 log = structlog.get_logger(__name__)
 
@@ -120,26 +120,36 @@ class Scheduler:
         services = self._services
         if services.is_draining or not services.lease.is_safe(services.clock.monotonic()):
             return 0
+        await self._give_back_unknown()
         free = services.settings.max_lanes - len(self._lanes)
         await self._look_for_contention(free)
-        wished = services.gate.may_begin(min(free, CLAIM_BATCH), services.clock.monotonic())
+        wished = min(free, CLAIM_BATCH)
         if wished <= 0:
             return 0
-        await self._give_back_unknown()
         term = self._term
         self._may_hold_unknown = True  # until the answer is here, the store may have given what we know nothing of
-        claims = await services.journal.claim(self._worker, wished, services.clock.now())
+        within = self._bounds(wished)
+        claims = await services.journal.claim(self._worker, wished, services.clock.now(), within=within)
         if self._came_too_late(term):
             await self._give_back([claim.lease for claim in claims])
             return 0
         self._may_hold_unknown = False
-        if claims:
-            services.gate.probed(services.clock.monotonic())
+        if any(_connects(claim) for claim in claims):
+            services.breaker.probed(services.clock.monotonic())
         for claim in claims:
             self._begin(claim)
         if claims:
             self._report()
         return len(claims)
+
+    def _bounds(self, wished: int) -> ClaimBounds:
+        """Where the gateway is away, few lanes try it; what needs no connection does not wait for them."""
+        services = self._services
+        return ClaimBounds(
+            connecting=services.breaker.may_begin(wished, services.clock.monotonic()),
+            of_tenant=services.places.of_tenant,
+            left=services.places.left(),
+        )
 
     def _came_too_late(self, term: int) -> bool:
         return self._services.is_draining or term != self._term
@@ -158,16 +168,21 @@ class Scheduler:
             await self._services.journal.release(lease, self._services.clock.now())
 
     async def _look_for_contention(self, free: int) -> None:
+        """For the places of all, and for those that one tenant may have: its idle lanes make room for its others."""
         services = self._services
-        is_contended = free <= 0 and await services.journal.ready_lanes(1) > 0
-        if is_contended and not services.is_contended:
-            for runner, _ in self._lanes.values():
+        was_contended, crowded_before = services.is_contended, services.places.crowded
+        services.is_contended = free <= 0 and await services.journal.ready_lanes(1) > 0
+        full = services.places.full()
+        services.places.crowded = frozenset([one for one in full if await services.journal.ready_lanes(1, one) > 0])
+        is_new = services.is_contended and not was_contended
+        crowded = services.places.crowded - crowded_before
+        for runner, _ in self._lanes.values() if is_new or crowded else ():
+            if is_new or runner.line.tenant in crowded:
                 runner.line.wake()
-        services.is_contended = is_contended
 
     async def _wait_for_work(self) -> None:
         services = self._services
-        probe_in = services.gate.seconds_closed(services.clock.monotonic())
+        probe_in = services.breaker.seconds_closed(services.clock.monotonic())
         pause = probe_in if 0 < probe_in < services.settings.poll_seconds else services.settings.poll_seconds
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
@@ -197,11 +212,14 @@ class Scheduler:
         task = asyncio.create_task(runner.serve(), name="lane")
         self._lanes[lane] = runner, task
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._ended(lane, done))
+        self._services.places.take(runner.line.tenant)
+        task.add_done_callback(lambda done: self._ended(runner, done))
 
-    def _ended(self, lane: str, task: asyncio.Task[None]) -> None:
+    def _ended(self, runner: LaneRunner, task: asyncio.Task[None]) -> None:
+        lane = runner.line.lane
         if lane in self._lanes and self._lanes[lane][1] is task:
             del self._lanes[lane]
+        self._services.places.leave(runner.line.tenant)
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.error("lane_died", exc_info=fault)
@@ -286,3 +304,8 @@ class Scheduler:
     def _closing_time(self) -> timedelta:
         """What an interrupted lane may take: the closing handshake, the pause after it, and its release."""
         return timedelta(seconds=self._services.settings.close_timeout_seconds + 5)
+
+
+def _connects(claim: Claim) -> bool:
+    """Whether what it begins with needs a session with the gateway."""
+    return not is_own_lane(claim.lease.lane) and claim.command.state not in SUBMITTED

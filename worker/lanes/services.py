@@ -13,6 +13,7 @@ from worker.flows.table import Timing
 from worker.lanes.addresses import InvoiceAddresses
 from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.lease import LeaseWatch
+from worker.lanes.places import Places
 from worker.ports import Credentials, Gateway, InvoiceDetails, LaneJournal
 from worker.settings import Settings
 
@@ -63,7 +64,11 @@ class LaneServices:
     is_draining: bool = False
     addresses: InvoiceAddresses = field(default_factory=InvoiceAddresses)
     lease: LeaseWatch = field(init=False)
-    gate: GatewayBreaker = field(init=False)
+    places: Places = field(init=False)
+    breaker: GatewayBreaker = field(init=False)
+    """Of the gateway's sockets."""
+    details_breaker: GatewayBreaker = field(init=False)
+    """Of its HTTP look-ups: either may be away without the other."""
     timing: Timing = field(init=False)
     queries: QueryRules = field(init=False)
     looks: Schedules = field(init=False)
@@ -74,7 +79,9 @@ class LaneServices:
         settings = self.settings
         self.lease = LeaseWatch(settings.lease_seconds)
         self.suspension = timedelta(seconds=settings.login_suspend_seconds)
-        self.gate = GatewayBreaker(settings.gateway_probes)
+        self.places = Places(settings.places_of_a_tenant)
+        self.breaker = GatewayBreaker(settings.gateway_probes)
+        self.details_breaker = GatewayBreaker(settings.gateway_probes)
         self.timing = Timing(
             login=timedelta(seconds=settings.login_timeout_seconds),
             answer=timedelta(seconds=settings.answer_timeout_seconds),

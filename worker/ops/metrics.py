@@ -137,6 +137,7 @@ class Metrics:
             "consuming": gauge("consuming", "Whether commands can come in from the broker."),
             "publishing": gauge("publishing", "Whether events can go out to the broker."),
             "gateway_gate_open": gauge("gateway_gate_open", "0 while only probes may connect to the gateway."),
+            "details_gate_open": gauge("details_gate_open", "0 while only probes may ask the gateway over HTTP."),
         }
         self._lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the last scrape.")
 
@@ -202,8 +203,8 @@ class Metrics:
         self._child(self._latency, _known(operation, _OPERATIONS)).observe(seconds)
 
     def ask(self, name: str, condition: Callable[[], float]) -> None:
-        """Show a part's condition as it is at each scrape: `lanes_limit`, `consuming`, `publishing` or
-        `gateway_gate_open`."""
+        """Show a part's condition as it is at each scrape: `lanes_limit`, `consuming`, `publishing`,
+        `gateway_gate_open` or `details_gate_open`."""
         self._asked[name].set_function(condition)
 
     # ---- hooks: outbox and service ----------------------------------------------------------------------

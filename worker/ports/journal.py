@@ -13,6 +13,7 @@ from worker.records import (
     Admission,
     Backlog,
     Claim,
+    ClaimBounds,
     Command,
     CommandState,
     EventRecord,
@@ -83,8 +84,12 @@ class LaneJournal(Protocol):
         `LOOK_UP_PATIENCE`. Returns how many rows moved."""
         ...
 
-    async def claim(self, worker: str, limit: int, now: datetime) -> Sequence[Claim]:
-        """Lease up to `limit` ready lanes, fair among tenants, then least recently served first."""
+    async def claim(
+        self, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None
+    ) -> Sequence[Claim]:
+        """Lease up to `limit` ready lanes, fair among tenants, then least recently served first. Where `within` binds,
+        lanes whose next work needs no gateway (a command of its own, what an earlier holder had submitted) go first.
+        """
         ...
 
     async def held(self, worker: str) -> Sequence[LaneLease]:
@@ -95,8 +100,8 @@ class LaneJournal(Protocol):
         """Lanes held by this worker that got work from elsewhere since they last looked."""
         ...
 
-    async def ready_lanes(self, limit: int) -> int:
-        """How many lanes wait for a worker, counted up to `limit`."""
+    async def ready_lanes(self, limit: int, tenant: str | None = None) -> int:
+        """How many lanes (of this tenant) wait for a worker, counted up to `limit`."""
         ...
 
     async def record(self, step: Step) -> bool:

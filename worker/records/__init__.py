@@ -8,12 +8,14 @@ from worker.records.commands import (
     OWN_LANE_MARK,
     Admission,
     Claim,
+    ClaimBounds,
     Command,
     Following,
     LaneLease,
     NewCommand,
     Settlement,
     Step,
+    is_own_lane,
     own_lane,
 )
 from worker.records.events import Copy, Event, EventRecord, LooseEvent, OutboxRow, Route, UndeliverableReply
@@ -47,6 +49,7 @@ __all__ = [
     "Admission",
     "Backlog",
     "Claim",
+    "ClaimBounds",
     "Command",
     "CommandState",
     "Copy",
@@ -74,5 +77,6 @@ __all__ = [
     "StoredFilter",
     "SubmittedInvoice",
     "UndeliverableReply",
+    "is_own_lane",
     "own_lane",
 ]

@@ -27,9 +27,14 @@ def own_lane(source: str, command_id: str) -> str:
     return f"{OWN_LANE_MARK}{source}{OWN_LANE_MARK}{command_id}"
 
 
+def is_own_lane(lane: str) -> bool:
+    """Whether this lane is one command's own, to be forgotten with its end."""
+    return lane.startswith(OWN_LANE_MARK)
+
+
 def _user_of(lane: str | None) -> str | None:
     """A lane of a command's own is nobody's."""
-    return None if lane is None or lane.startswith(OWN_LANE_MARK) else lane
+    return None if lane is None or is_own_lane(lane) else lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,28 @@ class Claim:
 
     lease: LaneLease
     command: Command
+    tenant: str = ""
+    """Whose turn it was: what the lane counts as until it runs another tenant's command."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimBounds:
+    """What a claim must keep to beside its limit."""
+
+    connecting: int
+    """Lanes whose next work needs a session with the gateway (count)."""
+    of_tenant: int
+    """Lanes of any one tenant (count)."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """What is left of that to tenants that hold lanes already."""
+
+    def room_of(self, tenant: str) -> int:
+        """How many more lanes this tenant may get."""
+        return self.left.get(tenant, self.of_tenant)
+
+    def bind(self, limit: int) -> bool:
+        """Whether a claim of so many lanes could break one of them."""
+        return min(self.connecting, self.of_tenant, *self.left.values()) < limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.failures import FailureCode
-from worker.errors import Permanent, Transient
+from worker.errors import Permanent, Transient, Unreachable
 from worker.gateway.rest import classify, refusal
 from worker.settings import Settings
 
@@ -30,7 +30,7 @@ from worker.settings import Settings
 def test_without_an_answer_a_look_up_may_be_repeated(exc: Exception, says: str) -> None:
     error = classify(exc)
 
-    assert type(error) is Transient
+    assert type(error) is (Unreachable if isinstance(exc, httpx.ConnectError) else Transient)
     assert says in str(error)
     assert "secret" not in str(error)
 

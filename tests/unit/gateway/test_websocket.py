@@ -1,6 +1,7 @@
 """What failures of a socket mean: two tables."""
 
 import logging
+import socket
 import ssl
 from datetime import timedelta
 
@@ -19,7 +20,7 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from contracts.failures import FailureCode
-from worker.errors import Permanent, Transient
+from worker.errors import Permanent, Transient, Unreachable
 from worker.gateway.websocket import classify, closing_reason
 
 
@@ -62,6 +63,27 @@ def test_trap_6_all_else_before_the_handshake_may_be_tried_again(exc: Exception)
 
     assert isinstance(error, Transient)
     assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("exc", "is_everybodys"),
+    [
+        (ConnectionRefusedError(111, "refused"), True),
+        (socket.gaierror(-2, "no such name"), True),
+        (OSError(113, "no route"), True),
+        (ssl.SSLCertVerificationError("untrusted"), True),
+        (TimeoutError(), False),
+        (ConnectionResetError(104, "reset"), False),
+        (InvalidMessage("no HTTP"), False),
+        (EOFError(), False),
+        (answered(503), False),
+        (answered(429), False),
+    ],
+    ids=repr,
+)
+def test_only_what_anybody_would_have_met_is_called_unreachable(exc: Exception, is_everybodys: bool) -> None:
+    """A gateway may drop, delay or refuse the handshakes of one user."""
+    assert isinstance(classify(exc), Unreachable) is is_everybodys
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 import pytest
 
-from worker.lanes.breaker import OPENS_AFTER, GatewayBreaker
+from worker.lanes.breaker import OPENS_AFTER, SEVERAL, GatewayBreaker
 
 
 def closed(*, failures: int = OPENS_AFTER, chance: float = 1.0) -> GatewayBreaker:
     gate = GatewayBreaker(probes=2)
     for _ in range(failures):
-        gate.failed(0.0, chance)
+        gate.failed("u", 0.0, chance, concerns_all=True)
     return gate
 
 
@@ -19,8 +19,8 @@ def test_open_gate_lets_all_through() -> None:
 def test_single_failures_do_not_close_it() -> None:
     gate = GatewayBreaker(probes=2)
     for _ in range(10):
-        gate.failed(0.0, 1.0)
-        gate.failed(0.0, 1.0)
+        gate.failed("u", 0.0, 1.0, concerns_all=True)
+        gate.failed("v", 0.0, 1.0, concerns_all=True)
         gate.succeeded()
 
     assert gate.is_open
@@ -71,3 +71,41 @@ def test_first_success_opens_it_for_all() -> None:
 
     assert gate.is_open
     assert gate.may_begin(64, 0.0) == 64
+
+
+# ---- what may be some users' own trouble ---------------------------------------------------------------
+
+
+def meets(gate: GatewayBreaker, *users: str, at: float = 0.0) -> GatewayBreaker:
+    for user in users:
+        gate.failed(user, at, 1.0, concerns_all=False)
+    return gate
+
+
+def test_one_user_whose_handshakes_are_dropped_closes_it_for_nobody() -> None:
+    gate = meets(GatewayBreaker(probes=2), *["bad"] * 1000)
+
+    assert gate.is_open
+    assert gate.may_begin(64, 0.0) == 64
+
+
+def test_several_users_that_meet_the_same_close_it() -> None:
+    gate = meets(GatewayBreaker(probes=2), *map(str, range(SEVERAL)))
+
+    assert not gate.is_open
+    assert gate.may_begin(64, 0.0) == 0
+
+
+def test_few_users_in_trouble_close_nothing_while_others_connect() -> None:
+    gate = GatewayBreaker(probes=2)
+    for _ in range(100):
+        meets(gate, *map(str, range(SEVERAL - 1)))
+        assert gate.is_open
+        gate.succeeded()
+
+
+def test_where_it_may_be_some_users_own_trouble_the_others_wait_two_seconds_at_most() -> None:
+    gate = meets(GatewayBreaker(probes=2), *(str(number % 50) for number in range(10_000)))
+
+    assert 0 < gate.seconds_closed(0.0) <= 2
+    assert gate.may_begin(64, 2.0) == 2

@@ -11,7 +11,7 @@ from contracts.failures import FailureCode
 from tests.builders import make_command, make_data, make_invoice, make_login, make_result
 from tests.lane_fakes import After, Script, Stage
 from tests.virtual_time import in_virtual_time
-from worker.errors import InDoubt, Permanent, Transient
+from worker.errors import InDoubt, Permanent, Unreachable
 from worker.lanes.runner import QUANTUM, LaneRunner
 from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrShown
 from worker.records import Command, CommandState
@@ -231,8 +231,8 @@ async def test_lane_without_a_session_is_given_up_at_once() -> None:
 @in_virtual_time
 async def test_lane_whose_gateway_is_down_takes_nothing_more() -> None:
     """Or each lane would run through its backlog, one connection per command, past the gate."""
-    stage = Stage(scripts=[Script(refuses=Transient("refused"))], chance=lambda: 0.0)
-    stage.services.gate.failures = 2
+    stage = Stage(scripts=[Script(refuses=Unreachable("refused"))], chance=lambda: 0.0)
+    stage.services.breaker.failures = 2
     runner = await begin(stage, *(waiting(key) for key in range(1, 50)))
 
     await runner.serve()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.builders import make_command, make_result
 from tests.lane_fakes import After, FakeLane, Script, Stage
 from tests.virtual_time import in_virtual_time
-from worker.errors import Transient
+from worker.errors import Unreachable
 from worker.lanes.scheduler import CLAIM_BATCH, Scheduler
 from worker.records import Command, CommandState
 
@@ -48,7 +49,7 @@ def now() -> float:
 
 @in_virtual_time
 async def test_lanes_run_side_by_side_up_to_the_limit() -> None:
-    stage = stage_of(SCANS_FOR_EVER, max_lanes=100)
+    stage = stage_of(SCANS_FOR_EVER, max_lanes=100, tenant_lanes=100)
     stage.journal.add(*(waiting(key) for key in range(150)))
 
     async with running(stage) as scheduler:
@@ -61,7 +62,7 @@ async def test_lanes_run_side_by_side_up_to_the_limit() -> None:
 
 @in_virtual_time
 async def test_thousand_parked_scans_cost_nobody_else_anything() -> None:
-    stage = stage_of(SCANS_FOR_EVER, max_lanes=1001)
+    stage = stage_of(SCANS_FOR_EVER, max_lanes=1001, tenant_lanes=1001)
     stage.journal.add(*(waiting(key) for key in range(1000)))
 
     async with running(stage) as scheduler:
@@ -169,8 +170,8 @@ async def test_work_from_another_replica_reaches_an_idle_lane_though_the_schedul
 
 @in_virtual_time
 async def test_gateway_that_refuses_connections_is_probed_by_few() -> None:
-    stage = stage_of(Script(refuses=Transient("refused"), connect_seconds=10), gateway_probes=2, retry_max_seconds=1)
-    stage.services.gate.failures = 9
+    stage = stage_of(Script(refuses=Unreachable("refused"), connect_seconds=10), gateway_probes=2, retry_max_seconds=1)
+    stage.services.breaker.failures = 9
     stage.journal.add(*(waiting(key) for key in range(500)))
 
     async with running(stage) as scheduler:
@@ -185,7 +186,7 @@ async def test_gateway_that_refuses_connections_is_probed_by_few() -> None:
 
 @in_virtual_time
 async def test_gateway_that_comes_back_is_used_by_all() -> None:
-    stage = stage_of(Script(refuses=Transient("refused")), retry_max_seconds=2)
+    stage = stage_of(Script(refuses=Unreachable("refused")), retry_max_seconds=2)
     stage.journal.add(*(waiting(key) for key in range(200)))
 
     async with running(stage):
@@ -387,7 +388,7 @@ async def test_lanes_of_a_claim_whose_answer_was_lost_are_given_back_and_claimed
 
 @in_virtual_time
 async def test_drain_waits_for_what_ends_in_time_and_hands_over_the_rest() -> None:
-    stage = stage_of(max_lanes=2)
+    stage = stage_of(max_lanes=2, tenant_lanes=2)
     stage.gateway.scripts = [Script(submissions=[[After(10, make_result())]]), SCANS_FOR_EVER]
     stage.journal.add(waiting(1), waiting(2))
 
@@ -459,3 +460,73 @@ async def test_claim_that_is_answered_during_the_drain_is_given_back() -> None:
 
         assert stage.gateway.connections == 0
         assert stage.journal.lanes["user-1"] == FakeLane(holder=None, epoch=1)
+
+
+# ---- places, by tenant ---------------------------------------------------------------------------------
+
+
+def of(tenant: str, key: int, lane: str | None = None) -> Command:
+    return replace(waiting(key, lane), source=tenant, id=f"{tenant}-{key}")
+
+
+@in_virtual_time
+async def test_parked_scans_of_one_tenant_leave_places_to_the_others() -> None:
+    """On the default settings: two thousand users whose phones lie in a drawer, then one of somebody else."""
+    stage = Stage(scripts=[SCANS_FOR_EVER])
+    stage.journal.add(*(of("heavy", key) for key in range(2000)))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(2)
+        assert scheduler.active == 500
+        stage.gateway.scripts.append(ISSUES)
+        stage.journal.add(of("light", 5000))
+        scheduler.wake()
+        await asyncio.sleep(0.01)
+
+        assert stage.journal.state_of(5000) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_idle_sessions_of_a_crowded_tenant_make_room_for_its_other_lanes() -> None:
+    stage = stage_of(max_lanes=10, tenant_lanes=2, session_idle_seconds=30, poll_seconds=1)
+    stage.journal.add(of("erp", 1), of("erp", 2), of("other", 3))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(5)
+        assert scheduler.active == 3
+        stage.journal.add(of("erp", 4))
+        await asyncio.sleep(1.5)
+
+        assert stage.journal.state_of(4) is S.COMPLETED
+        assert any(session.user_id == "user-3" for session in stage.gateway.open_sessions), "others keep theirs"
+
+
+@in_virtual_time
+async def test_lane_that_two_tenants_share_counts_as_the_one_whose_command_it_runs() -> None:
+    stage = stage_of(max_lanes=10, tenant_lanes=1)
+    stage.gateway.scripts = [Script(submissions=[[make_result()], []])]
+    stage.journal.add(of("a", 1, "shared"), of("b", 2, "shared"))
+
+    async with running(stage):
+        await asyncio.sleep(1)
+        assert stage.journal.state_of(2) is S.SUBMITTING
+        assert dict(stage.services.places.left()) == {"b": 0}
+        stage.gateway.scripts = [ISSUES]
+        stage.journal.add(of("a", 3))
+        await asyncio.sleep(1.5)
+
+        assert stage.journal.state_of(3) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_lanes_of_a_lost_claim_are_given_back_though_no_place_is_free() -> None:
+    stage = stage_of(SCANS_FOR_EVER, max_lanes=1, poll_seconds=1)
+    stage.journal.add(waiting(1))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1)
+        scheduler._may_hold_unknown = True
+        stage.journal.lanes["user-9"] = FakeLane(holder="w-1", epoch=1)
+        await asyncio.sleep(3)
+
+        assert stage.journal.lanes["user-9"].holder is None

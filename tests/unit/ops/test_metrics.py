@@ -170,7 +170,7 @@ def test_conditions_are_asked_at_each_scrape() -> None:
     assert "fapiao_gateway_gate_open 1.0" in _text(metrics)
 
     for _ in range(OPENS_AFTER):
-        gate.failed(0.0, 0.5)
+        gate.failed("u", 0.0, 0.5, concerns_all=True)
 
     assert "fapiao_gateway_gate_open 0.0" in _text(metrics)
     assert "fapiao_lanes_limit 1000.0" in _text(metrics)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from worker.journal.postgres import look_ups
 from worker.journal.postgres.outbox import adopt
+from worker.journal.postgres.picking import Picking
 from worker.journal.postgres.statements import Statements
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.records import Claim, Command, CommandState, LaneLease
+from worker.records import Claim, ClaimBounds, Command, CommandState, LaneLease
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -62,20 +63,26 @@ class PostgresLanes(PostgresStore):
         return moved + await adopt(statements, worker, max(limit - moved, 0))
 
     @one_transaction
-    async def claim(self, statements: Statements, worker: str, limit: int, now: datetime) -> list[Claim]:
+    async def claim(
+        self, statements: Statements, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None
+    ) -> list[Claim]:
         """See `LaneJournal.claim`. A worker without a running lease gets nothing."""
         claims: list[Claim] = []
+        picking = Picking(statements, worker, limit, within)
         while len(claims) < limit:
-            taken = await statements.all("take_lanes", worker, limit - len(claims))
+            taken = await picking.take(limit - len(claims))
             if not taken:
                 break
             in_turn = sorted(taken, key=lambda row: (row["turn"], row["lane"]))
             leases = {row["lane"]: LaneLease(row["lane"], worker, row["epoch"]) for row in in_turn}
+            tenants = {row["lane"]: row["tenant"] for row in taken}
             commands = await _begin(statements, leases, now)
             empty = [lane for lane in leases if lane not in commands]
             if empty:
                 await statements.run("refresh_lanes", empty, now)
-            claims += [Claim(lease, commands[lane]) for lane, lease in leases.items() if lane in commands]
+            claims += [
+                Claim(lease, commands[lane], tenants[lane]) for lane, lease in leases.items() if lane in commands
+            ]
         return claims
 
     @without_transaction
@@ -89,9 +96,12 @@ class PostgresLanes(PostgresStore):
         return [row["lane"] for row in await statements.all("wanted_lanes", worker)]
 
     @without_transaction
-    async def ready_lanes(self, statements: Statements, limit: int) -> int:
+    async def ready_lanes(self, statements: Statements, limit: int, tenant: str | None = None) -> int:
         """See `LaneJournal.ready_lanes`."""
-        row = await statements.one("count_ready_lanes", limit)
+        if tenant is None:
+            row = await statements.one("count_ready_lanes", limit)
+        else:
+            row = await statements.one("count_ready_lanes_of", tenant, limit)
         return 0 if row is None else int(row["ready"])
 
     @one_transaction

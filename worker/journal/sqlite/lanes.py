@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from worker.journal.rows import micros
 from worker.journal.sqlite import look_ups
+from worker.journal.sqlite.picking import Picking
 from worker.journal.sqlite.readiness import refresh
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
-from worker.records import Claim, Command, LaneLease
+from worker.records import Claim, ClaimBounds, Command, LaneLease
 
 TWINS_MAX = 50
 """Commands set to `held` in one look, so that a long row of them does not hold the transaction."""
@@ -51,14 +52,17 @@ class SqliteLanes(SqliteStore):
         return moved + look_ups.enter(statements, moment, max(limit - moved, 0))
 
     @one_transaction
-    def claim(self, statements: Statements, worker: str, limit: int, now: datetime) -> list[Claim]:
+    def claim(
+        self, statements: Statements, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None
+    ) -> list[Claim]:
         """See `LaneJournal.claim`. A worker without a running lease gets nothing."""
         claims: list[Claim] = []
+        picking = Picking(statements, limit, within)
         moment = micros(now)
         if statements.one("is_alive", worker=worker, clock=self._monotonic()) is None:
             return claims
         while len(claims) < limit:
-            ready = statements.all("pick_lanes", limit=limit - len(claims))
+            ready = picking.next(limit - len(claims))
             for row in ready:
                 lease = LaneLease(row["lane"], worker, row["epoch"] + 1)
                 statements.run("take_lane", lane=lease.lane, worker=worker, epoch=lease.epoch)
@@ -66,7 +70,7 @@ class SqliteLanes(SqliteStore):
                 if command is None:
                     refresh(statements, lease.lane, moment)
                 else:
-                    claims.append(Claim(lease, command))
+                    claims.append(Claim(lease, command, row["tenant"]))
             if not ready:
                 break
         return claims
@@ -82,9 +86,12 @@ class SqliteLanes(SqliteStore):
         return [row["lane"] for row in statements.all("wanted_lanes", worker=worker)]
 
     @one_transaction
-    def ready_lanes(self, statements: Statements, limit: int) -> int:
+    def ready_lanes(self, statements: Statements, limit: int, tenant: str | None = None) -> int:
         """See `LaneJournal.ready_lanes`."""
-        row = statements.one("count_ready_lanes", limit=limit)
+        if tenant is None:
+            row = statements.one("count_ready_lanes", limit=limit)
+        else:
+            row = statements.one("count_ready_lanes_of", tenant=tenant, limit=limit)
         return 0 if row is None else int(row["ready"])
 
     @one_transaction

@@ -2,25 +2,26 @@
 
 A lane that nobody holds is ready if it has unfinished work or a head that is due, delayed until its head is due, else
 idle. The head is the waiting command that goes first: issue before query, oldest first; look-ups go last, or first once
-they have waited too long. A lane of one command only is forgotten when it is idle.
+they have waited too long. A lane of one command only is forgotten when it is idle. A ready lane `connects` if its next
+work needs a session with the gateway.
 """
 
-from worker.journal.rows import is_own_lane
 from worker.journal.sqlite.statements import Statements
+from worker.records import is_own_lane
 
 
 def offer(statements: Statements, lane: str, tenant: str, now: int) -> bool:
     """A command came to this lane. True if another command now need not tell it again: it is ready or wanted."""
     row = statements.one("read_lane", lane=lane)
     if row is None:
-        statements.run("insert_lane", lane=lane, tenant=tenant)
+        statements.run("insert_lane", lane=lane, tenant=tenant, connects=not is_own_lane(lane))
     elif row["holder"] is not None:
         statements.run("set_wanted", lane=lane)
     elif row["due_at"] is not None:
         # The newcomer may go before the head that the lane waits for, or behind it.
         return refresh(statements, lane, now)
     elif not row["is_ready"]:
-        statements.run("set_ready", lane=lane, tenant=tenant)
+        statements.run("set_ready", lane=lane, tenant=tenant, connects=not is_own_lane(lane))
     return True
 
 
@@ -37,7 +38,8 @@ def refresh(statements: Statements, lane: str, now: int) -> bool:
     if unfinished is None and head["due_at"] is not None and head["due_at"] > now:
         statements.run("set_unready", lane=lane, due_at=head["due_at"])
         return False
-    statements.run("set_ready", lane=lane, tenant=head["tenant"])
+    needs_none = is_own_lane(lane) or (unfinished is not None and unfinished["is_submitted"])
+    statements.run("set_ready", lane=lane, tenant=head["tenant"], connects=not needs_none)
     return True
 
 

@@ -149,7 +149,7 @@ class QueryRun(_Questioning):
         """A page is done: does anything go before the next?"""
         self._pages += 1
         services = self._services
-        self.has_had_its_turn = services.is_contended and self._pages >= PAGES_IN_A_ROW
+        self.has_had_its_turn = self._line.is_contended and self._pages >= PAGES_IN_A_ROW
         if services.is_draining or self.has_had_its_turn:
             return Overtaken()
         now = services.clock.now()

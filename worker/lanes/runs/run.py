@@ -9,13 +9,14 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
 import structlog
 
 from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
-from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient
+from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient, Unreachable
 from worker.flows.announce import events_of
 from worker.flows.table import Decision, FlowState
 from worker.flows.vocabulary import (
@@ -36,6 +37,7 @@ from worker.flows.vocabulary import (
     Record,
     TimedOut,
 )
+from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.lane_session import Interruption, LaneSession
 from worker.lanes.runs.fetching import fetch
 from worker.lanes.runs.order import Access, CredentialFault
@@ -184,34 +186,47 @@ class Run(ABC):
         return None
 
     async def _fetch(self, wanted: FetchDetails, lacking: tuple[FoundRow, ...] = ()) -> Input:
+        breaker, at = self._services.details_breaker, self._services.clock.monotonic()
+        asks_nothing = not (wanted.items_of or wanted.files_of)
+        if not asks_nothing and not breaker.may_begin(1, at):
+            message = "The gateway's HTTP look-ups do not answer anybody; this one waits for those that try."
+            return DetailsFailed(message, retry_after=timedelta(seconds=breaker.seconds_closed(at)))
+        breaker.probed(at)
         try:
             details = await self._line.during(fetch(self._services.details, wanted))
         except Interruption as interruption:
             return self._interrupted(interruption)
         except Permanent as fault:
+            breaker.succeeded()
             return DetailsFailed(str(fault), code=fault.code)
         except Transient as fault:
+            self._count_failure(breaker, fault)
             self._log.warning("details_unavailable", reason=str(fault))
             return DetailsFailed(str(fault), retry_after=fault.retry_after)
+        breaker.succeeded()
         crashpoint(f"{self.name}.details_fetched")
         return DetailsFetched(details, lacking)
 
     async def _connect(self) -> Input:
-        gate = self._services.gate
+        breaker = self._services.breaker
         try:
             await self._line.connect(self._access())
         except Interruption as interruption:
             return self._interrupted(interruption)
         except Permanent as fault:
-            gate.succeeded()
+            breaker.succeeded()
             return ConnectFailed(str(fault), code=fault.code)
         except Transient as fault:
-            gate.failed(self._services.clock.monotonic(), self._services.chance())
+            self._count_failure(breaker, fault)
             self._log.warning("gateway_unreachable", reason=str(fault))
             return ConnectFailed(str(fault), retry_after=fault.retry_after)
-        gate.succeeded()
+        breaker.succeeded()
         crashpoint(f"{self.name}.connected")
         return Connected()
+
+    def _count_failure(self, breaker: GatewayBreaker, fault: Transient) -> None:
+        at, chance = self._services.clock.monotonic(), self._services.chance()
+        breaker.failed(self._line.lane, at, chance, concerns_all=isinstance(fault, Unreachable))
 
     async def _send(self, act: Awaitable[None], crash_point: str) -> Input | None:
         """Send what may be sent again. Nothing is sent once the lease is at its end."""

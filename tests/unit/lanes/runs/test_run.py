@@ -12,7 +12,7 @@ from contracts.failures import FailureCode
 from tests.builders import make_command, make_data, make_invoice, make_result
 from tests.lane_fakes import After, Answer, Script, Stage
 from tests.virtual_time import EPOCH, in_virtual_time
-from worker.errors import InDoubt, LeaseLost, Permanent, Transient
+from worker.errors import InDoubt, LeaseLost, Permanent, Transient, Unreachable
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.issue import IssueRun
 from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrRefused, QrShown, ResultRefused
@@ -414,26 +414,26 @@ async def test_missing_credential_fails_without_a_connection() -> None:
 
 @in_virtual_time
 async def test_refused_connection_puts_the_command_back_and_counts_for_the_gate() -> None:
-    played = Played(script=Script(refuses=Transient("refused", retry_after=timedelta(seconds=9))))
+    played = Played(script=Script(refuses=Unreachable("refused", retry_after=timedelta(seconds=9))))
 
     assert await played.run() is None
 
     assert played.journal.state_of(1) is S.WAITING
     assert played.journal.due_at[1] == EPOCH + timedelta(seconds=9)
-    assert played.stage.services.gate.failures == 1
+    assert played.stage.services.breaker.failures == 1
     assert not played.journal.events[1]
 
 
 @in_virtual_time
 async def test_refused_handshake_fails_at_once_and_shows_that_the_gateway_answers() -> None:
     played = Played(script=Script(refuses=Permanent(FailureCode.GATEWAY_FORBIDDEN, "403")))
-    played.stage.services.gate.failures = 9
+    played.stage.services.breaker.failures = 9
 
     await played.run()
 
     assert played.failure["code"] == FailureCode.GATEWAY_FORBIDDEN
     assert played.gateway.connections == 1
-    assert played.stage.services.gate.is_open
+    assert played.stage.services.breaker.is_open
 
 
 @pytest.mark.parametrize(

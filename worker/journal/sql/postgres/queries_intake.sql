@@ -77,13 +77,14 @@ WITH clock AS (
     SELECT t.tenant, coalesce((SELECT max(turn) FROM lane WHERE lane.tenant = t.tenant) + 1, 0) AS turn
     FROM (SELECT DISTINCT tenant FROM given) AS t
 )
-INSERT INTO lane AS l (lane, tenant, turn, is_ready)
-SELECT g.lane, g.tenant, greatest(clock.turn, t.turn) + g.place, true
+INSERT INTO lane AS l (lane, tenant, turn, is_ready, connects)
+SELECT g.lane, g.tenant, greatest(clock.turn, t.turn) + g.place, true, NOT starts_with(g.lane, chr(31))
 FROM given g JOIN tenants t USING (tenant) CROSS JOIN clock
 ORDER BY g.lane
 ON CONFLICT (lane) DO UPDATE SET
     is_wanted = l.holder IS NOT NULL,
     is_ready = l.holder IS NULL AND l.due_at IS NULL,
+    connects = excluded.connects,
     tenant = CASE WHEN l.holder IS NULL AND l.due_at IS NULL THEN excluded.tenant ELSE l.tenant END,
     turn = CASE WHEN l.holder IS NULL AND l.due_at IS NULL THEN excluded.turn ELSE l.turn END
 WHERE NOT l.is_ready AND NOT l.is_wanted

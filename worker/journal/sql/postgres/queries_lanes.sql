@@ -52,19 +52,20 @@ SELECT lane, is_ready, is_wanted, holder, epoch FROM lane WHERE lane = $1 FOR UP
 
 -- name: refresh_lanes
 -- A look-up is no tenant's: a lane that has nothing else keeps the tenant that it had. A lane of one command only is
--- forgotten when it is idle.
+-- forgotten when it is idle. What was submitted needs no connection to be told as in doubt.
 WITH clock AS (
     SELECT coalesce((SELECT min(turn) FROM lane WHERE is_ready), (SELECT max(turn) FROM lane), 0) AS turn
 ), seen AS (
-    SELECT g.lane, a.source AS unfinished, h.source AS head, h.due_at
+    SELECT g.lane, a.source AS unfinished, a.state AS stands, h.source AS head, h.due_at
     FROM unnest($1::text[]) AS g (lane)
-    LEFT JOIN LATERAL (SELECT source FROM command c WHERE c.lane = g.lane
+    LEFT JOIN LATERAL (SELECT source, state FROM command c WHERE c.lane = g.lane
                        AND c.state IN ('running', 'submitting', 'scanning') LIMIT 1) AS a ON true
     LEFT JOIN LATERAL (SELECT source, due_at FROM command c WHERE c.lane = g.lane AND c.state = 'waiting'
                        ORDER BY c.priority, c.key LIMIT 1) AS h ON true
 ), judged AS (
     SELECT s.lane, coalesce(nullif(coalesce(s.unfinished, s.head), ''), l.tenant) AS tenant, s.due_at,
            s.unfinished IS NOT NULL OR (s.head IS NOT NULL AND (s.due_at IS NULL OR s.due_at <= $2)) AS is_ready,
+           NOT (starts_with(s.lane, chr(31)) OR coalesce(s.stands <> 'running', false)) AS connects,
            s.unfinished IS NULL AND s.head IS NULL AND starts_with(s.lane, chr(31)) AS is_over
     FROM seen s JOIN lane l ON l.lane = s.lane
 ), gone AS (
@@ -73,7 +74,7 @@ WITH clock AS (
     SELECT t.tenant, coalesce((SELECT max(turn) FROM lane WHERE lane.tenant = t.tenant) + 1, 0) AS turn
     FROM (SELECT DISTINCT tenant FROM judged WHERE is_ready) AS t
 ), ranked AS (
-    SELECT j.lane, j.tenant, j.due_at, j.is_ready,
+    SELECT j.lane, j.tenant, j.due_at, j.is_ready, j.connects,
            greatest(clock.turn, t.turn) + row_number() OVER (PARTITION BY j.is_ready, j.tenant ORDER BY j.lane) - 1
                AS turn
     FROM judged j CROSS JOIN clock LEFT JOIN tenants t ON t.tenant = j.tenant
@@ -83,6 +84,7 @@ UPDATE lane SET
     holder = NULL,
     is_wanted = false,
     is_ready = r.is_ready,
+    connects = r.connects,
     due_at = CASE WHEN r.is_ready THEN NULL ELSE r.due_at END,
     tenant = CASE WHEN r.is_ready THEN r.tenant ELSE lane.tenant END,
     turn = CASE WHEN r.is_ready THEN r.turn ELSE lane.turn END
@@ -103,6 +105,12 @@ SELECT lane FROM lane WHERE holder = $1 AND is_wanted;
 -- name: count_ready_lanes
 SELECT count(*) AS ready FROM (SELECT 1 FROM lane WHERE is_ready LIMIT $1) AS r;
 
+-- name: count_ready_lanes_of
+-- By kind and tenant, for no index has the tenant alone.
+SELECT count(*) AS ready FROM (
+    SELECT 1 FROM lane WHERE is_ready AND connects IN (true, false) AND tenant = $1 LIMIT $2
+) AS r;
+
 -- name: take_lanes
 WITH picked AS (
     SELECT lane, turn FROM lane WHERE is_ready ORDER BY turn, lane LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -110,7 +118,33 @@ WITH picked AS (
 UPDATE lane SET is_ready = false, is_wanted = false, due_at = NULL, holder = $1, epoch = lane.epoch + 1
 FROM picked WHERE lane.lane = picked.lane
   AND EXISTS (SELECT 1 FROM worker WHERE id = $1 AND leased_until > clock_timestamp())
-RETURNING lane.lane, lane.epoch, picked.turn;
+RETURNING lane.lane, lane.epoch, lane.tenant, picked.turn;
+
+-- name: take_lanes_of_kind
+-- The same for one kind, and at most so many of each tenant: $4 of those named in $5, with what is left to them in $6.
+-- A probe per tenant that has such lanes ready, however many each has.
+WITH RECURSIVE tenants (tenant) AS (
+    SELECT min(tenant) FROM lane WHERE is_ready AND connects = $3::boolean
+    UNION ALL
+    SELECT (SELECT min(l.tenant) FROM lane l WHERE l.is_ready AND l.connects = $3::boolean AND l.tenant > t.tenant)
+    FROM tenants t WHERE t.tenant IS NOT NULL
+), room AS (
+    SELECT t.tenant, greatest(least($2::integer, coalesce(g.room, $4::integer)), 0) AS room
+    FROM tenants t LEFT JOIN unnest($5::text[], $6::integer[]) AS g (tenant, room) ON g.tenant = t.tenant
+    WHERE t.tenant IS NOT NULL
+), offered AS (
+    SELECT o.lane FROM room CROSS JOIN LATERAL (
+        SELECT l.lane FROM lane l WHERE l.is_ready AND l.connects = $3::boolean AND l.tenant = room.tenant
+        ORDER BY l.turn, l.lane LIMIT room.room
+    ) AS o
+), picked AS (
+    SELECT lane, turn FROM lane WHERE is_ready AND lane = ANY (ARRAY(SELECT lane FROM offered))
+    ORDER BY turn, lane LIMIT $2::integer FOR UPDATE SKIP LOCKED
+)
+UPDATE lane SET is_ready = false, is_wanted = false, due_at = NULL, holder = $1, epoch = lane.epoch + 1
+FROM picked WHERE lane.lane = picked.lane
+  AND EXISTS (SELECT 1 FROM worker WHERE id = $1 AND leased_until > clock_timestamp())
+RETURNING lane.lane, lane.epoch, lane.tenant, picked.turn;
 
 -- name: resume_commands
 UPDATE command c SET epoch = g.epoch

@@ -42,14 +42,15 @@ SELECT holder, epoch, is_wanted,
 FROM lane WHERE lane = :lane;
 
 -- name: insert_lane
-INSERT INTO lane (lane, tenant, is_ready, turn)
-VALUES (:lane, :tenant, 1, max(
+INSERT INTO lane (lane, tenant, is_ready, connects, turn)
+VALUES (:lane, :tenant, 1, :connects, max(
     coalesce((SELECT min(turn) FROM lane WHERE is_ready = 1), (SELECT max(turn) FROM lane), 0),
     coalesce((SELECT max(turn) FROM lane WHERE tenant = :tenant) + 1, 0)
 ));
 
 -- name: set_ready
-UPDATE lane SET is_ready = 1, is_wanted = 0, holder = NULL, due_at = NULL, tenant = :tenant, turn = max(
+UPDATE lane SET is_ready = 1, is_wanted = 0, holder = NULL, due_at = NULL, tenant = :tenant, connects = :connects,
+    turn = max(
     coalesce((SELECT min(turn) FROM lane WHERE is_ready = 1), (SELECT max(turn) FROM lane), 0),
     coalesce((SELECT max(turn) FROM lane WHERE tenant = :tenant) + 1, 0)
 )
@@ -77,8 +78,29 @@ SELECT lane FROM lane WHERE holder = :worker AND is_wanted = 1;
 -- name: count_ready_lanes
 SELECT count(*) AS ready FROM (SELECT 1 FROM lane WHERE is_ready = 1 LIMIT :limit);
 
+-- name: count_ready_lanes_of
+-- By kind and tenant, for no index has the tenant alone.
+SELECT count(*) AS ready FROM (
+    SELECT 1 FROM lane WHERE is_ready = 1 AND connects IN (0, 1) AND tenant = :tenant LIMIT :limit
+);
+
 -- name: pick_lanes
-SELECT lane, epoch FROM lane WHERE is_ready = 1 ORDER BY turn, lane LIMIT :limit;
+SELECT lane, epoch, tenant FROM lane WHERE is_ready = 1 ORDER BY turn, lane LIMIT :limit;
+
+-- name: ready_tenants
+-- A probe per tenant that has such lanes ready, however many each has.
+WITH RECURSIVE tenants (tenant) AS (
+    SELECT min(tenant) FROM lane INDEXED BY lane_ready_kind WHERE is_ready = 1 AND connects = :connects
+    UNION ALL
+    SELECT (SELECT min(l.tenant) FROM lane l INDEXED BY lane_ready_kind
+            WHERE l.is_ready = 1 AND l.connects = :connects AND l.tenant > tenants.tenant)
+    FROM tenants WHERE tenants.tenant IS NOT NULL
+)
+SELECT tenant FROM tenants WHERE tenant IS NOT NULL;
+
+-- name: pick_lanes_of
+SELECT lane, epoch, tenant, turn FROM lane INDEXED BY lane_ready_kind
+WHERE is_ready = 1 AND connects = :connects AND tenant = :tenant ORDER BY turn, lane LIMIT :limit;
 
 -- name: take_lane
 UPDATE lane SET is_ready = 0, is_wanted = 0, due_at = NULL, holder = :worker, epoch = :epoch WHERE lane = :lane;
@@ -88,8 +110,10 @@ SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = :lane AND (c.state = 'running' OR c.state = 'submitting' OR c.state = 'scanning');
 
 -- name: lane_active_tenant
--- A look-up is no tenant's: a lane that has nothing else keeps the tenant that it had.
-SELECT CASE source WHEN '' THEN (SELECT tenant FROM lane WHERE lane.lane = c.lane) ELSE source END AS tenant
+-- A look-up is no tenant's: a lane that has nothing else keeps the tenant that it had. What was submitted needs no
+-- connection to be told as in doubt.
+SELECT CASE source WHEN '' THEN (SELECT tenant FROM lane WHERE lane.lane = c.lane) ELSE source END AS tenant,
+       state <> 'running' AS is_submitted
 FROM command c WHERE lane = :lane AND (state = 'running' OR state = 'submitting' OR state = 'scanning');
 
 -- name: lane_head
