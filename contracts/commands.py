@@ -15,6 +15,9 @@ from pydantic import AliasChoices, Field, StrictBool
 from contracts.members import SAME_AS, Amount, Closed, Flag, Lines, Moment, Password, TaxId, Text, WithLogin
 from contracts.queries import LookUpFiles, LookUpItems, QueryInvoices, ReadStored, RetryDownload
 
+MOST_DISCOUNTS = 2000
+"""As many as an invoice may have lines, by default."""
+
 
 class CommandType(StrEnum):
     """The commands this version runs."""
@@ -25,6 +28,7 @@ class CommandType(StrEnum):
     ITEMS = "invoice.items"
     FILES = "invoice.files"
     STORED = "invoice.stored"
+    CHECK = "invoice.check"
 
 
 class InvoiceItem(Closed):
@@ -78,10 +82,22 @@ class Invoice(Closed):
         return sum((item.quantity * item.unitPrice for item in self.invoiceItems), Decimal(0))
 
 
+class Discount(Closed):
+    """An amount that is taken off one line, by folding it into the line's unit price."""
+
+    line: int = Field(ge=1, strict=True, description="which line of invoiceItems, from 1")
+    amount: Amount = Field(gt=0, description="what is taken off, read like unitPrice: with or without tax")
+
+
 class IssueInvoice(WithLogin):
     """`invoice.issue`: issue one invoice. Exactly one of `login` and `credential` is given."""
 
     invoice: Invoice
+    discounts: list[Discount] = Field(
+        default_factory=list,
+        max_length=MOST_DISCOUNTS,
+        description="folded into the unit prices of their lines; the events tell what became of them",
+    )
     orderNo: Text | None = Field(  # noqa: N815
         default=None,
         min_length=1,
@@ -98,6 +114,10 @@ class IssueInvoice(WithLogin):
     )
 
 
+class CheckInvoice(IssueInvoice):
+    """`invoice.check`: what would become of an `invoice.issue` with these data. Nothing is sent to the gateway."""
+
+
 AnyCommand = IssueInvoice | QueryInvoices | RetryDownload | LookUpItems | LookUpFiles | ReadStored
 
 COMMANDS: dict[CommandType, type[AnyCommand]] = {
@@ -107,5 +127,6 @@ COMMANDS: dict[CommandType, type[AnyCommand]] = {
     CommandType.ITEMS: LookUpItems,
     CommandType.FILES: LookUpFiles,
     CommandType.STORED: ReadStored,
+    CommandType.CHECK: CheckInvoice,
 }
 """Command type to the model of its data."""

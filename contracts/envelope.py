@@ -22,7 +22,7 @@ SPEC_VERSION = "1.0"
 MAX_NAME_CHARS = 200
 """Longest id, source, order number and user id."""
 
-_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _OUT_OF_RANGE = "a number is out of range"
 _LARGEST_EXPONENT = 400
 """Beyond a binary float's range no partner means a number, and writing it out plainly would take the memory."""
@@ -90,16 +90,26 @@ def loads(body: bytes | str) -> Any:
     """JSON with exact decimals. Raises `ValueError`, and nothing else, for what is not strict JSON in UTF-8: NaN,
     duplicate members, a byte order mark, half a surrogate pair and absurd nesting included."""
     text = body if isinstance(body, str) else body.decode()
+    value = parse(text)
+    if may_hold_halves(text):
+        # A lone surrogate is no text: it could be neither stored nor published. Raises UnicodeError.
+        dumps(value)
+    return value
+
+
+def parse(text: str) -> Any:
+    """As `loads`, but halves of surrogate pairs pass, for whoever wants to say where they stand."""
     try:
-        value = _DECODER.decode(text)
-        if _HALF_A_PAIR.search(text):
-            # An escaped lone surrogate is no text: it could be neither stored nor published. Raises UnicodeError.
-            dumps(value)
+        return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except ArithmeticError:
         raise ValueError(_OUT_OF_RANGE) from None
-    return value
+
+
+def may_hold_halves(text: str) -> bool:
+    """Whether there may be half of a surrogate pair in it, escaped or not. False is certain."""
+    return _HALF_A_PAIR.search(text) is not None
 
 
 def build_event(  # noqa: PLR0913  an envelope has that many attributes

@@ -41,8 +41,8 @@ class CommandWarning(Open):
     model_config = ConfigDict(extra="allow", frozen=True, title="Warning")
 
     code: str
+    path: str = Field(description="JSON Pointer into the command's data; empty for the whole message")
     message: str
-    path: str | None = Field(default=None, description="JSON Pointer into the command's data")
     commandId: str | None = Field(  # noqa: N815
         default=None, description="duplicate_suspected: the earlier command of the same source"
     )
@@ -52,6 +52,17 @@ class Repeats(Open):
     """Which command of the same source this one repeats."""
 
     commandId: str  # noqa: N815
+
+
+class DiscountFolded(Open):
+    """What became of a line's discounts: its unit price holds them, and the line comes to less by exactly their sum."""
+
+    line: int = Field(description="from 1")
+    amount: Decimal = Field(description="the sum of the line's discounts")
+    unitPriceBefore: Decimal  # noqa: N815
+    unitPrice: Decimal = Field(description="as it is sent")  # noqa: N815
+    lineAmountBefore: Decimal  # noqa: N815
+    lineAmount: Decimal  # noqa: N815
 
 
 class EventData(Open):
@@ -66,6 +77,9 @@ class EventData(Open):
         default=None,
         description="where the command named the orderNo of an earlier one: it issued nothing, and this event tells "
         "what became of that one",
+    )
+    discountsFolded: list[DiscountFolded] | None = Field(  # noqa: N815
+        default=None, description="where the command gave discounts"
     )
 
 
@@ -257,6 +271,61 @@ class StoredCompleted(EventData):
     )
 
 
+class ItemToSend(Open):
+    """One line, as the gateway would get it."""
+
+    name: str
+    quantity: Decimal
+    spec: str
+    unit: str
+    unitPrice: Decimal  # noqa: N815
+
+
+class InvoiceToSend(Open):
+    """The data of `invoice_info` (manual: 开票), as the gateway would get them. Passwords are masked."""
+
+    buyerName: str  # noqa: N815
+    buyerIndentification: str  # noqa: N815
+    buyerAddress: str  # noqa: N815
+    buyerPhone: str  # noqa: N815
+    buyerEmail: str  # noqa: N815
+    buyerBank: str  # noqa: N815
+    buyerBankAccount: str  # noqa: N815
+    buyerInvoiceType: int  # noqa: N815
+    buyerType: int  # noqa: N815
+    buyerBankShow: int  # noqa: N815
+    invoiceItems: list[ItemToSend]  # noqa: N815
+    remark: str
+    sellerName: str  # noqa: N815
+    sellerIndentification: str  # noqa: N815
+    sellerBank: str  # noqa: N815
+    sellerBankAccount: str  # noqa: N815
+    sellerBankShow: int  # noqa: N815
+    sellerLoginAccount: str  # noqa: N815
+    sellerLoginPassword: str  # noqa: N815
+
+
+class CheckedTotal(Open):
+    """The invoice's total under one reading of its prices, with one tax rate for all lines."""
+
+    pricesIncludeTax: bool  # noqa: N815
+    taxRate: Decimal = Field(description="as a fraction: 0.13 is 13%")  # noqa: N815
+    totalAmount: Decimal  # noqa: N815
+    totalTax: Decimal  # noqa: N815
+    totalPriceAndTax: Decimal  # noqa: N815
+    expectedTotalMatches: bool | None = None  # noqa: N815
+
+
+class Checked(EventData):
+    """What would become of an `invoice.issue` with these data. Nothing was sent."""
+
+    accepted: bool
+    errors: list[FieldError]
+    invoice: InvoiceToSend | None = None
+    linesTotal: Decimal | None = None  # noqa: N815
+    totals: list[CheckedTotal]
+
+
 _EVERY: dict[Outcome, type[EventData]] = {Outcome.REJECTED: Rejected, Outcome.FAILED: Failed}
 
 EVENTS: dict[CommandType, dict[Outcome, type[EventData]]] = {
@@ -274,5 +343,6 @@ EVENTS: dict[CommandType, dict[Outcome, type[EventData]]] = {
     CommandType.ITEMS: {Outcome.COMPLETED: ItemsCompleted, **_EVERY},
     CommandType.FILES: {Outcome.COMPLETED: FilesCompleted, **_EVERY},
     CommandType.STORED: {Outcome.COMPLETED: StoredCompleted, **_EVERY},
+    CommandType.CHECK: {Outcome.COMPLETED: Checked, **_EVERY},
 }
 """Command type to the outcomes that it may have, each with the model of its data."""

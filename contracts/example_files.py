@@ -10,7 +10,7 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any, Final
 
-from contracts import example_issues, example_queries
+from contracts import example_checks, example_issues, example_queries
 from contracts.commands import COMMANDS, CommandType
 from contracts.envelope import SPEC_VERSION, build_event
 from contracts.events import EVENTS, Outcome
@@ -22,7 +22,11 @@ __all__ = ["UNKNOWN_TYPE_REJECTED", "commands", "events", "frames"]
 
 UNKNOWN_TYPE_REJECTED: Final = f"command.{Outcome.REJECTED}"
 _SOURCE: Final = "/shop"
-_SAMPLES: Final[Mapping[CommandType, Sample]] = {CommandType.ISSUE: example_issues.SAMPLE, **example_queries.SAMPLES}
+_SAMPLES: Final[Mapping[CommandType, Sample]] = {
+    CommandType.ISSUE: example_issues.SAMPLE,
+    **example_queries.SAMPLES,
+    CommandType.CHECK: example_checks.SAMPLE,
+}
 
 
 def commands() -> dict[str, dict[str, Any]]:

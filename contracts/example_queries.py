@@ -190,7 +190,7 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
         "ITEMS-20260401-0001",
         {"invoiceBasicInfoId": INVOICE_ID},
         {
-            Outcome.REJECTED: _rejected("/invoiceBasicInfoId", _ID_RULE),
+            Outcome.REJECTED: _rejected("/invoiceBasicInfoId", f"{_ID_RULE}; text of 3 characters came"),
             Outcome.COMPLETED: (1, {"items": [*ITEMS]}),
             Outcome.FAILED: _failed(FailureCode.HTTP_ERROR, Stage.DETAILS, "the gateway answered with status 404"),
         },
@@ -199,7 +199,9 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
         "FILES-20260401-0001",
         {"invoiceIdList": [INVOICE_ID], "typeList": ["pdf", "ofd", "xml"]},
         {
-            Outcome.REJECTED: _rejected("/typeList/0", "must be one of 'pdf', 'ofd' or 'xml'"),
+            Outcome.REJECTED: _rejected(
+                "/typeList/0", "must be one of 'pdf', 'ofd' or 'xml'; text of 3 characters came"
+            ),
             Outcome.COMPLETED: (1, {"files": [*FILES], "missingFiles": []}),
             Outcome.FAILED: _failed(
                 FailureCode.GATEWAY_UNAVAILABLE, Stage.DETAILS, "the gateway did not answer before the deadline"

@@ -1,11 +1,14 @@
 """What is wrong with a command, in words for the people who sent it: where, and what to do.
 
-Turns a validation error into JSON Pointers with the vendor's names and sentences that never repeat a value, for
-the value may be a password in the wrong place. Knows nothing of codes, queues or limits.
+Turns a validation error into JSON Pointers with the vendor's names and sentences that say what is wanted and what came:
+its kind and length, never its value, for that may be a password in the wrong place. Knows nothing of codes, queues or
+limits.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -13,12 +16,11 @@ from pydantic import ValidationError
 from contracts.commands import COMMANDS, Invoice, InvoiceItem
 from contracts.events import FieldError
 from contracts.members import CREDENTIAL_NAME, SAME_AS, Login
+from contracts.pointers import pointer, shortened
 from contracts.queries import INVOICE_NUMBER, Condition, Page
 
 MOST_ERRORS: Final = 50
 """Faults told of one message; the rest is counted."""
-_LONGEST_STEP_CHARS: Final = 64
-_CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160), *range(55296, 57344)), "�")
 _MEMBERS: Final = sorted(
     {
         name
@@ -55,33 +57,61 @@ _PATTERNS: Final[Mapping[str, str]] = {
     CREDENTIAL_NAME: "must be letters, digits, '.', '_' and '-', beginning with a letter or digit",
     INVOICE_NUMBER: "must be 8 to 20 digits",
 }
+_SECRETS: Final = frozenset({"password", "sellerLoginPassword"})
+_NO_VALUE: Final = frozenset({"missing", "extra_forbidden"})
+"""Faults of a member's name: what its value is does not matter."""
+_KINDS: Final[tuple[tuple[Any, str], ...]] = (
+    (type(None), "null"),
+    (bool, "true or false"),
+    ((int, float, Decimal), "a number"),
+    (dict, "an object"),
+)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NO_CONTROLS: Final = "must not hold control characters such as tabs or line breaks"
+_NEGATIVE_PRICE: Final = (
+    "must be 0 or more: a line cannot take something off. Put what is to be taken off into discounts, beside invoice: "
+    '[{"line": 1, "amount": "10.00"}] folds it into the price of that line'
+)
 _TIME: Final = "must be a time as RFC 3339 text with an offset, such as 2026-01-31T12:00:00+08:00"
 _DAY: Final = "must be a day, such as 2026-01-31"
 
 
-def pointer(steps: Iterable[str | int]) -> str:
-    """A JSON Pointer (RFC 6901). Member names are the sender's own, so long ones are cut and controls replaced."""
-    return "".join("/" + _step(step) for step in steps)
-
-
 def explain(error: ValidationError) -> list[FieldError]:
     """One sentence per fault, at most `MOST_ERRORS`, in the order of the schema."""
-    faults = error.errors(include_url=False, include_input=False)
-    told = [FieldError(path=pointer(fault["loc"]), message=_sentence(fault)) for fault in faults[:MOST_ERRORS]]
-    if len(faults) > MOST_ERRORS:
-        told.append(FieldError(path="", message=f"and {len(faults) - MOST_ERRORS} more faults"))
-    return told
+    faults = error.errors(include_url=False)
+    return at_most([FieldError(path=pointer(fault["loc"]), message=sentence(fault)) for fault in faults])
 
 
-def _step(step: str | int) -> str:
-    text = str(step).translate(_CONTROLS)
-    if len(text) > _LONGEST_STEP_CHARS:
-        text = text[:_LONGEST_STEP_CHARS] + "…"
-    return text.replace("~", "~0").replace("/", "~1")
+def at_most(errors: list[FieldError]) -> list[FieldError]:
+    """The first `MOST_ERRORS` faults; the rest is counted, for an event must stay a message that everybody takes."""
+    if len(errors) <= MOST_ERRORS:
+        return errors
+    return [*errors[:MOST_ERRORS], FieldError(path="", message=f"and {len(errors) - MOST_ERRORS} more faults")]
 
 
-def _sentence(fault: Mapping[str, Any]) -> str:
+def sentence(fault: Mapping[str, Any]) -> str:
+    """What is wanted, and what came instead."""
+    wanted, given = _wanted(fault), fault.get("input")
+    if fault["type"] in _NO_VALUE or (isinstance(given, dict) and fault["type"] == "value_error"):
+        return wanted
+    if kind_of(given) == "empty text" and fault["type"].endswith("too_short"):
+        return wanted
+    step = fault["loc"][-1] if fault["loc"] else ""
+    return f"{wanted}; {kind_of(given, is_secret=step in _SECRETS)} came"
+
+
+def kind_of(value: Any, *, is_secret: bool = False) -> str:
+    """What it is, in words that tell nothing of its content."""
+    if isinstance(value, str):
+        if not value.strip():
+            return "empty text"
+        return "text" if is_secret else f"text of {len(value)} characters"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), "something else")
+
+
+def _wanted(fault: Mapping[str, Any]) -> str:
     kind, context = fault["type"], fault.get("ctx", {})
     if kind == "value_error":
         # Only our own validators raise it, and they name no values.
@@ -89,19 +119,30 @@ def _sentence(fault: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return _unknown_member(str(fault["loc"][-1]))
     if kind == "string_pattern_mismatch":
-        return _PATTERNS.get(context["pattern"], _NO_CONTROLS)
+        return _PATTERNS.get(context["pattern"]) or _no_controls(fault.get("input"))
+    if kind == "greater_than_equal" and fault["loc"][-1:] == ("unitPrice",):
+        return _NEGATIVE_PRICE
+    return _SENTENCES.get(kind, _by_beginning(kind)).format_map(context)
+
+
+def _by_beginning(kind: str) -> str:
     if kind.startswith(("datetime", "timezone")):
         return _TIME
-    if kind.startswith("date_"):
-        return _DAY
-    sentence = _SENTENCES.get(kind)
-    return sentence.format_map(context) if sentence else "is not valid"
+    return _DAY if kind.startswith("date_") else "is not valid"
+
+
+def _no_controls(text: Any) -> str:
+    found = _CONTROL.search(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        return _NO_CONTROLS
+    what = "a line feed" if found[0] == "\n" else "one"
+    return f"{_NO_CONTROLS} ({what} is at character {found.start() + 1})"
 
 
 def _unknown_member(name: str) -> str:
     if name in _RIGHT_SPELLINGS:
-        return f"is given twice: send either {name} or {_RIGHT_SPELLINGS[name]}"
-    close = difflib.get_close_matches(name[:_LONGEST_STEP_CHARS], _MEMBERS, n=1, cutoff=0.75)
+        return f"is given twice: send either {name} or {_RIGHT_SPELLINGS[name]}, or the same in both"
+    close = difflib.get_close_matches(shortened(name), _MEMBERS, n=1, cutoff=0.75)
     if close and close[0] == name:
         return "does not belong here; move it to where the schema has it"
     hint = f"did you mean {close[0]}?" if close else "check the spelling, or leave it out"

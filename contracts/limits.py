@@ -1,12 +1,13 @@
 """What an invoice may look like beyond its shape: lengths, characters, lines, decimals, and who needs a tax id.
 
-Errors stop a command; warnings travel with it. The numbers are settings, for the vendor's document names none:
-the defaults are what other gateways of the tax bureau are known to accept. No message repeats a value.
+Errors stop a command; warnings travel with it. The numbers are settings, for the vendor's document names none: the
+defaults are those of the tax bureau's own template for many invoices at once. A message says what is wanted, how much
+came, and which setting decides; it never repeats a value.
 """
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -14,15 +15,22 @@ from contracts.commands import AnyCommand, Invoice, InvoiceItem, IssueInvoice
 from contracts.events import CommandWarning, FieldError
 from contracts.gateway import plain_number
 from contracts.members import Login, WithLogin
-from contracts.taxpayer import AREA_WORDS, ROLE_NAMES, area_of, check_digit_fits
+from contracts.taxpayer import AREA_WORDS, ROLE_NAMES, area_of, check_digit_fits, is_citizen_id
 
 LARGE_FRAME_BYTES: Final = 7000
 """Above this an `invoice_info` may not fit the 8192 that a common server reads by default (trap 12)."""
 USUAL_TAX_ID_PATTERN: Final = r"[0-9A-Z]{15,20}"
-_CENT: Final = Decimal("0.01")
+MOST_WARNINGS: Final = 50
+"""Warnings of one code told of one command: two thousand gifts make no event of a megabyte."""
+CENT: Final = Decimal("0.01")
+EXACT: Final = Context(prec=200, rounding=ROUND_HALF_UP)
+"""Enough digits for any two numbers that a model lets pass: a product must neither be rounded nor refused."""
 _COMPANY: Final = "/login/companyCode"
+_BUYER: Final = "/invoice/buyerIndentification"
+_SELLER: Final = "/invoice/sellerIndentification"
 _TYPO: Final = "the check digit of this tax id does not fit; look for a typo"
-_NO_BRACKETS: Final = "must not hold < or >"
+_FOREIGN_ID: Final = re.compile(r"[0-9A-Z./&+*_]+", re.ASCII)
+_ITEMS: Final = "/invoice/invoiceItems"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +42,46 @@ class InvoiceLimits:
     max_decimal_places: int = 8
     max_number_chars: int = 16
     tax_id_pattern: str = USUAL_TAX_ID_PATTERN
+    tax_id_max_chars: int = 26
     remark_max_chars: int = 230
-    item_name_max_chars: int = 90
+    item_name_max_chars: int = 100
     spec_max_chars: int = 40
     unit_max_chars: int = 20
-    email_max_chars: int = 50
-    name_max_gbk_bytes: int = 100
-    contact_max_gbk_bytes: int = 100
+    email_max_chars: int = 72
+    name_max_chars: int = 100
+    address_max_chars: int = 100
+    phone_max_chars: int = 100
+    bank_max_chars: int = 100
+    bank_account_max_chars: int = 100
 
 
 Findings = tuple[list[FieldError], list[CommandWarning]]
+
+_LENGTHS: Final = (
+    ("buyerName", "name_max_chars"),
+    ("sellerName", "name_max_chars"),
+    ("buyerAddress", "address_max_chars"),
+    ("buyerPhone", "phone_max_chars"),
+    ("buyerEmail", "email_max_chars"),
+    ("buyerBank", "bank_max_chars"),
+    ("sellerBank", "bank_max_chars"),
+    ("buyerBankAccount", "bank_account_max_chars"),
+    ("sellerBankAccount", "bank_account_max_chars"),
+    ("remark", "remark_max_chars"),
+)
+_ITEM_LENGTHS: Final = (("name", "item_name_max_chars"), ("spec", "spec_max_chars"), ("unit", "unit_max_chars"))
 
 
 def check_invoice(invoice: Invoice, limits: InvoiceLimits) -> Findings:
     """Errors and warnings of one invoice; paths begin with `/invoice`."""
     errors: list[FieldError] = []
-    _check_names(invoice, limits, errors)
-    _check_tax_ids(invoice, limits, errors)
-    _check_lengths(invoice, limits, errors)
-    _check_items(invoice, limits, errors)
-    warnings = [
-        _warning("check_digit", _TYPO, f"/invoice/{member}")
-        for member, tax_id in (
-            ("buyerIndentification", invoice.buyerIndentification),
-            ("sellerIndentification", invoice.sellerIndentification),
-        )
-        if not check_digit_fits(tax_id)
-    ]
+    warnings: list[CommandWarning] = []
+    for member, limit in _LENGTHS:
+        _chars(f"/invoice/{member}", getattr(invoice, member), limits, limit, errors)
+    _check_names(invoice, errors, warnings)
+    _check_seller(invoice.sellerIndentification, limits, errors, warnings)
+    _check_buyer(invoice, limits, errors, warnings)
+    _check_items(invoice, limits, errors, warnings)
     return errors, warnings
 
 
@@ -112,6 +133,29 @@ def check_login(login: Login) -> list[CommandWarning]:
     return warnings
 
 
+def named(limit: str) -> str:
+    """The environment variable that sets a limit."""
+    return f"FAPIAO_{limit.upper()}"
+
+
+def line_amount(item: InvoiceItem) -> Decimal:
+    """What a line comes to, to the cent, as its prices are read."""
+    return EXACT.quantize(EXACT.multiply(item.quantity, item.unitPrice), CENT)
+
+
+def number_fault(value: Decimal, limits: InvoiceLimits) -> str | None:
+    """Why a quantity or price cannot be written where the bureau wants it; None where it can."""
+    text = plain_number(value)
+    if len(text) > limits.max_number_chars:
+        most, setting = limits.max_number_chars, named("max_number_chars")
+        return f"must be at most {most} characters long, the point included ({setting}); it has {len(text)}"
+    places = len(text.partition(".")[2])
+    if places > limits.max_decimal_places:
+        most, setting = limits.max_decimal_places, named("max_decimal_places")
+        return f"must have at most {most} decimal places ({setting}); it has {places}"
+    return None
+
+
 def _check_company_code(login: Login) -> list[CommandWarning]:
     if check_digit_fits(login.companyCode):
         return []
@@ -126,101 +170,115 @@ def _area_warning(area: str, expected: str) -> CommandWarning:
     return _warning("area_mismatch", message, "/login/area")
 
 
-def _check_names(invoice: Invoice, limits: InvoiceLimits, errors: list[FieldError]) -> None:
-    for member, name in (("buyerName", invoice.buyerName), ("sellerName", invoice.sellerName)):
-        if "<" in name or ">" in name:
-            errors.append(_error(f"/invoice/{member}", _NO_BRACKETS))
-        _gbk_bytes(f"/invoice/{member}", name, limits.name_max_gbk_bytes, errors)
+def _check_names(invoice: Invoice, errors: list[FieldError], warnings: list[CommandWarning]) -> None:
+    _no_brackets("/invoice/buyerName", invoice.buyerName, errors)
+    _no_brackets("/invoice/sellerName", invoice.sellerName, errors)
+    if invoice.buyerType == 1 and len(invoice.buyerName) == 1:
+        message = "has one character, and the tax bureau is known to refuse a person's name of one: a scan for nothing"
+        warnings.append(_warning("name_unusual", message, "/invoice/buyerName"))
 
 
-def _check_tax_ids(invoice: Invoice, limits: InvoiceLimits, errors: list[FieldError]) -> None:
-    pattern = _compiled(limits.tax_id_pattern)
-    message = "must be 15 to 20 letters and digits"
-    if limits.tax_id_pattern != USUAL_TAX_ID_PATTERN:
-        message = "does not look like a tax id (FAPIAO_TAX_ID_PATTERN)"
-    if not pattern.fullmatch(invoice.sellerIndentification):
-        errors.append(_error("/invoice/sellerIndentification", message))
-    buyer, path = invoice.buyerIndentification, "/invoice/buyerIndentification"
-    if buyer and not pattern.fullmatch(buyer):
-        errors.append(_error(path, message))
-    if invoice.buyerInvoiceType == 1:
-        if invoice.buyerType == 1:
-            errors.append(_error("/invoice/buyerType", "must be 0: a natural person gets no special invoice (专票)"))
-        if not buyer:
-            errors.append(_error(path, "is required for a special invoice (专票)"))
-    elif invoice.buyerType == 0 and not buyer:
-        errors.append(_error(path, "is required where the buyer is a company; for a person set buyerType to 1"))
+def _check_seller(tax_id: str, limits: InvoiceLimits, errors: list[FieldError], warnings: list[CommandWarning]) -> None:
+    if not _compiled(limits.tax_id_pattern).fullmatch(tax_id):
+        errors.append(_error(_SELLER, f"must be {_tax_id_form(limits)}; it has {len(tax_id)} characters"))
+    elif not check_digit_fits(tax_id):
+        warnings.append(_warning("check_digit", _TYPO, _SELLER))
 
 
-def _check_lengths(invoice: Invoice, limits: InvoiceLimits, errors: list[FieldError]) -> None:
-    _chars("/invoice/remark", invoice.remark, limits.remark_max_chars, errors)
-    _chars("/invoice/buyerEmail", invoice.buyerEmail, limits.email_max_chars, errors)
-    most = limits.contact_max_gbk_bytes
-    together = (
-        ("/invoice/buyerAddress", "buyerPhone", invoice.buyerAddress + invoice.buyerPhone),
-        ("/invoice/buyerBank", "buyerBankAccount", invoice.buyerBank + invoice.buyerBankAccount),
-        ("/invoice/sellerBank", "sellerBankAccount", invoice.sellerBank + invoice.sellerBankAccount),
-    )
-    for path, other, text in together:
-        if _gbk_length(text, most) > most:
-            errors.append(_error(path, f"must be at most {most} bytes in GBK together with {other}"))
+def _check_buyer(
+    invoice: Invoice, limits: InvoiceLimits, errors: list[FieldError], warnings: list[CommandWarning]
+) -> None:
+    is_special, is_person = invoice.buyerInvoiceType == 1, invoice.buyerType == 1
+    if is_special and is_person:
+        message = "must be 0: a natural person gets no special invoice (专票, buyerInvoiceType 1)"
+        errors.append(_error("/invoice/buyerType", message))
+    tax_id = invoice.buyerIndentification
+    if tax_id:
+        _check_buyer_id(tax_id, limits, errors, warnings)
+    elif is_special:
+        message = "is required for a special invoice (专票); an ordinary one (buyerInvoiceType 0) can do without"
+        errors.append(_error(_BUYER, message))
+    elif not is_person:
+        message = "is not given; right only for a company that has none (a foreign firm, an authority)"
+        warnings.append(_warning("tax_id_unusual", message, _BUYER))
 
 
-def _check_items(invoice: Invoice, limits: InvoiceLimits, errors: list[FieldError]) -> None:
+def _check_buyer_id(
+    tax_id: str, limits: InvoiceLimits, errors: list[FieldError], warnings: list[CommandWarning]
+) -> None:
+    """A buyer may be foreign, or a person with a passport: what is no Chinese tax id passes with a warning."""
+    if _compiled(limits.tax_id_pattern).fullmatch(tax_id):
+        if not check_digit_fits(tax_id) and not is_citizen_id(tax_id):
+            warnings.append(_warning("check_digit", _TYPO, _BUYER))
+        return
+    _chars(_BUYER, tax_id, limits, "tax_id_max_chars", errors)
+    if not _FOREIGN_ID.fullmatch(tax_id):
+        message = "must be letters, digits and the marks . / & + * _, as tax ids and passports have them"
+        errors.append(_error(_BUYER, f"{message}; another character came"))
+    message = f"is not {_tax_id_form(limits)}; right only for a foreign buyer, or a person's passport. Sent as it is"
+    warnings.append(_warning("tax_id_unusual", message, _BUYER))
+
+
+def _tax_id_form(limits: InvoiceLimits) -> str:
+    if limits.tax_id_pattern == USUAL_TAX_ID_PATTERN:
+        return f"15 to 20 letters and digits ({named('tax_id_pattern')})"
+    return f"a tax id as {named('tax_id_pattern')} wants it"
+
+
+def _check_items(
+    invoice: Invoice, limits: InvoiceLimits, errors: list[FieldError], warnings: list[CommandWarning]
+) -> None:
     items = invoice.invoiceItems
     if len(items) > limits.max_items:
-        errors.append(_error("/invoice/invoiceItems", f"must be at most {limits.max_items} lines"))
+        setting = named("max_items")
+        errors.append(_error(_ITEMS, f"must be at most {limits.max_items} lines ({setting}); it has {len(items)}"))
         return
     for index, item in enumerate(items):
-        _check_item(item, f"/invoice/invoiceItems/{index}", limits, errors)
+        _check_item(item, f"{_ITEMS}/{index}", limits, errors)
+        if line_amount(item) == 0:
+            message = "comes to 0.00, and the tax bureau is known to refuse such a line: a scan for nothing"
+            warnings.append(_warning("line_without_amount", message, f"{_ITEMS}/{index}"))
     if not invoice.total > 0:
-        errors.append(_error("/invoice/invoiceItems", "must come to more than zero in total"))
+        errors.append(_error(_ITEMS, "must come to more than zero in total"))
 
 
 def _check_item(item: InvoiceItem, path: str, limits: InvoiceLimits, errors: list[FieldError]) -> None:
-    if "<" in item.name or ">" in item.name:
-        errors.append(_error(f"{path}/name", _NO_BRACKETS))
-    _chars(f"{path}/name", item.name, limits.item_name_max_chars, errors)
-    _chars(f"{path}/spec", item.spec, limits.spec_max_chars, errors)
-    _chars(f"{path}/unit", item.unit, limits.unit_max_chars, errors)
-    _number(f"{path}/quantity", item.quantity, limits, errors)
-    _number(f"{path}/unitPrice", item.unitPrice, limits, errors)
+    _no_brackets(f"{path}/name", item.name, errors)
+    for member, limit in _ITEM_LENGTHS:
+        _chars(f"{path}/{member}", getattr(item, member), limits, limit, errors)
+    for member, value in (("quantity", item.quantity), ("unitPrice", item.unitPrice)):
+        fault = number_fault(value, limits)
+        if fault is not None:
+            errors.append(_error(f"{path}/{member}", fault))
     if not limits.fractional_quantity and item.quantity != item.quantity.to_integral_value():
-        errors.append(_error(f"{path}/quantity", "must be whole (the worker can be set to accept fractions)"))
+        message = f"must be whole, for the manual says integer ({named('fractional_quantity')} lets fractions pass)"
+        errors.append(_error(f"{path}/quantity", f"{message}; a fraction came"))
 
 
 def _check_expected_total(
     expected: Decimal, total: Decimal, errors: list[FieldError], warnings: list[CommandWarning]
 ) -> None:
-    if len(plain_number(expected).partition(".")[2]) > 2:
-        errors.append(_error("/expectedTotal", "must have at most 2 decimal places"))
-    elif expected < total - _CENT:
+    places = len(plain_number(expected).partition(".")[2])
+    if places > 2:
+        errors.append(_error("/expectedTotal", f"must have at most 2 decimal places; it has {places}"))
+    elif expected < total - CENT:
         message = "is less than the sum of the lines, and tax can only add to it"
         warnings.append(_warning("expected_total", message, "/expectedTotal"))
 
 
-def _number(path: str, value: Decimal, limits: InvoiceLimits, errors: list[FieldError]) -> None:
-    text = plain_number(value)
-    if len(text) > limits.max_number_chars:
-        errors.append(_error(path, f"must be at most {limits.max_number_chars} characters long, the point included"))
-    elif len(text.partition(".")[2]) > limits.max_decimal_places:
-        errors.append(_error(path, f"must have at most {limits.max_decimal_places} decimal places"))
-
-
-def _chars(path: str, text: str, most: int, errors: list[FieldError]) -> None:
+def _chars(path: str, text: str, limits: InvoiceLimits, limit: str, errors: list[FieldError]) -> None:
+    most: int = getattr(limits, limit)
     if len(text) > most:
-        errors.append(_error(path, f"must be at most {most} characters long"))
+        errors.append(_error(path, f"must be at most {most} characters long ({named(limit)}); it has {len(text)}"))
 
 
-def _gbk_bytes(path: str, text: str, most: int, errors: list[FieldError]) -> None:
-    if _gbk_length(text, most) > most:
-        errors.append(_error(path, f"must be at most {most} bytes long in GBK (a Chinese character counts 2)"))
-
-
-def _gbk_length(text: str, most: int) -> int:
-    """Bytes in GB18030, GBK's superset; only an upper bound where even that is within `most`."""
-    upper_bound = 4 * len(text)
-    return upper_bound if upper_bound <= most else len(text.encode("gb18030", errors="replace"))
+def _no_brackets(path: str, text: str, errors: list[FieldError]) -> None:
+    for mark in "<>":
+        if mark in text:
+            place = text.index(mark) + 1
+            message = f"must not hold < or >, which the tax bureau refuses in names (one is at character {place})"
+            errors.append(_error(path, message))
+            return
 
 
 @lru_cache(maxsize=8)
@@ -232,5 +290,5 @@ def _error(path: str, message: str) -> FieldError:
     return FieldError(path=path, message=message)
 
 
-def _warning(code: str, message: str, path: str | None) -> CommandWarning:
+def _warning(code: str, message: str, path: str) -> CommandWarning:
     return CommandWarning(code=code, message=message, path=path)

@@ -25,7 +25,8 @@ from pydantic import (
 from contracts.taxpayer import area_word, normalise_tax_id, role_name
 
 NO_CONTROLS = r"^[^\u0000-\u001f\u007f-\u009f]*$"
-"""Text of one line: a control character would break a form, an invoice or a log line."""
+"""Text of one line: a control character would break a form, an invoice or a log line. What a shop's program puts there
+without meaning it (tabs, carriage returns) is gone before a model sees it: `contracts.tidying`."""
 NO_CONTROLS_BUT_LINE_FEED = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
 CREDENTIAL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 SAME_AS = {

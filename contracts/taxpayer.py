@@ -5,6 +5,7 @@ uses exactly these words for areas and roles is not confirmed, so nothing here r
 `contracts.limits` for what does.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,6 +14,10 @@ from typing import Final
 _USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 _USCC_VALUE: Final = {character: value for value, character in enumerate(_USCC_ALPHABET)}
+_CITIZEN_ID: Final = re.compile(
+    r"[1-9][0-9]{5}(18|19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9X]", re.ASCII
+)
+_CITIZEN_CHECKS: Final = "10X98765432"
 _INNER_MARKS: Final = str.maketrans("", "", " -\u2010\u2011\u2013")
 
 AREAS: Final[Mapping[str, tuple[str, str]]] = {
@@ -92,6 +97,14 @@ def check_digit_fits(tax_id: str) -> bool:
     Older payer numbers of another length have none and always fit.
     """
     return len(tax_id) != 18 or _check_character_fits(tax_id)
+
+
+def is_citizen_id(tax_id: str) -> bool:
+    """Whether it is a citizen's id (GB 11643-1999) of 18 characters that carries the right check character."""
+    if _CITIZEN_ID.fullmatch(tax_id) is None:
+        return False
+    total = sum(int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(tax_id[:17]))
+    return tax_id[17] == _CITIZEN_CHECKS[total % 11]
 
 
 @lru_cache(maxsize=4096)

@@ -283,16 +283,21 @@ class Settings(BaseSettings):
     max_items: int = Field(2000, ge=1, description="Lines of an invoice (count).")
     max_decimal_places: int = Field(8, ge=0, description="Decimal places of quantities and unit prices (count).")
     max_number_chars: int = Field(16, ge=1, description="Longest quantity or unit price, written out (characters).")
-    tax_id_pattern: str = Field(r"[0-9A-Z]{15,20}", description="What a tax id must look like after normalisation.")
+    tax_id_pattern: str = Field(
+        r"[0-9A-Z]{15,20}",
+        description="What a Chinese tax id looks like after normalisation; a buyer's other one passes with a warning.",
+    )
+    tax_id_max_chars: int = Field(26, ge=1, description="Longest foreign tax id of a buyer (characters).")
     remark_max_chars: int = Field(230, ge=0, description="Longest remark (characters).")
-    item_name_max_chars: int = Field(90, ge=1, description="Longest name of goods (characters).")
+    item_name_max_chars: int = Field(100, ge=1, description="Longest name of goods (characters).")
     spec_max_chars: int = Field(40, ge=0, description="Longest specification of goods (characters).")
     unit_max_chars: int = Field(20, ge=0, description="Longest unit of goods (characters).")
-    email_max_chars: int = Field(50, ge=0, description="Longest e-mail address of a buyer (characters).")
-    name_max_gbk_bytes: int = Field(100, ge=1, description="Longest buyer or seller name (GBK bytes).")
-    contact_max_gbk_bytes: int = Field(
-        100, ge=0, description="Longest address with phone, and bank with account (GBK bytes)."
-    )
+    email_max_chars: int = Field(72, ge=0, description="Longest e-mail address of a buyer (characters).")
+    name_max_chars: int = Field(100, ge=1, description="Longest buyer or seller name (characters).")
+    address_max_chars: int = Field(100, ge=0, description="Longest address of a buyer (characters).")
+    phone_max_chars: int = Field(100, ge=0, description="Longest phone number of a buyer (characters).")
+    bank_max_chars: int = Field(100, ge=0, description="Longest name of a bank (characters).")
+    bank_account_max_chars: int = Field(100, ge=0, description="Longest bank account (characters).")
 
     # Operation
     http_host: str = Field("0.0.0.0", description="Address of /livez, /readyz and /metrics.")  # noqa: S104  probes come from outside the pod

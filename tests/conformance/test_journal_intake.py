@@ -111,6 +111,25 @@ async def test_a_rejected_command_answers_and_never_runs(journal: Journal) -> No
     }
 
 
+async def test_a_command_that_is_over_as_it_comes_in_answers_and_never_runs(journal: Journal) -> None:
+    """A check: its one event is published, a repeat gets it again, and no lane hears of it."""
+    over = replace(
+        new("a", data=b"{}"),
+        type="invoice.check",
+        lane=None,
+        state=CommandState.COMPLETED,
+        events=(Event(1, "event-a", "invoice.check.completed", b"{}"),),
+    )
+
+    assert await admit(journal, over) == [Admission.ACCEPTED]
+    assert await admit(journal, replace(over, route=Route("again", "c"))) == [Admission.REPEATED]
+
+    assert await state_of(journal, "a") is CommandState.COMPLETED
+    assert [(row.copy, row.destination) for row in await outbox(journal) if row.destination == "again"] == [
+        (Copy.REPLY, "again")
+    ]
+
+
 async def test_a_rejected_command_lays_no_claim_to_its_order_number(journal: Journal) -> None:
     await admit(journal, rejected("r", seller="s", order_no="SO-1"))
     assert await admit(journal, new("a", seller="s", order_no="SO-1")) == [Admission.ACCEPTED]

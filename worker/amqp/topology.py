@@ -22,7 +22,14 @@ DECLARE_SECONDS: Final = 60.0
 
 ISSUE: Final = "invoice.issue"
 """Routing key of the command that `<prefix>.issue` takes."""
-LOOKUPS: Final = ("invoice.query", "invoice.download", "invoice.items", "invoice.files", "invoice.stored")
+LOOKUPS: Final = (
+    "invoice.query",
+    "invoice.download",
+    "invoice.items",
+    "invoice.files",
+    "invoice.stored",
+    "invoice.check",
+)
 """Routing keys of the commands that `<prefix>.query` takes."""
 
 

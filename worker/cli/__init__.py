@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import contracts, dead, demo, example, invoices, prune, records, replies, send, serve, settings
+from worker.cli import check, contracts, dead, demo, example, invoices, prune, records, replies, send, serve, settings
 from worker.cli.dev import command as dev
 from worker.cli.doctor import command as doctor
 from worker.cli.terminal import say
@@ -42,6 +42,7 @@ app.command()(demo.demo)
 app.command()(serve.sandbox)
 app.command()(example.example)
 app.command()(send.send)
+app.command()(check.check)
 app.command()(records.status)
 app.command("list")(records.list_)
 app.command()(records.resolve)

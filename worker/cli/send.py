@@ -29,7 +29,8 @@ def send(  # noqa: PLR0913, PLR0917  one parameter per option
     type_: Annotated[
         str | None,
         typer.Option(
-            "--type", help="Command type, for bare data: invoice.issue, .query, .download, .items, .files or .stored."
+            "--type",
+            help="Command type, for bare data: invoice.issue, .query, .download, .items, .files, .stored or .check.",
         ),
     ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Command id, instead of the file's.")] = None,
@@ -52,7 +53,7 @@ def send(  # noqa: PLR0913, PLR0917  one parameter per option
     async def work() -> int:
         settings = load_settings()
         quiet_logs(settings)
-        order = read_order(_read(file), Wishes(id=id_, source=source, type=type_, new_id=new_id))
+        order = read_order(read_file(file), Wishes(id=id_, source=source, type=type_, new_id=new_id))
         watch = Watch(as_json=as_json, until_confirmed=wait_confirmed)
         return await _send(settings, order, watch, timeout if wait else None)
 
@@ -158,7 +159,8 @@ def _check_reply_to(settings: Settings, reply_to: str, user_id: str | None) -> N
         )
 
 
-def _read(file: str) -> bytes:
+def read_file(file: str) -> bytes:
+    """A file's bytes, or stdin's. Raises `Stop`."""
     if file == "-":
         return sys.stdin.buffer.read()
     try:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from worker.cli import story_checks as checks
 from worker.cli import story_queries as queries
 from worker.cli.terminal import draw_qr, is_terminal, say
 
@@ -125,6 +126,7 @@ _WORDS_OF_TYPE = {
     "invoice.items.completed": queries.items_completed,
     "invoice.files.completed": queries.files_completed,
     "invoice.stored.completed": queries.stored_completed,
+    "invoice.check.completed": checks.completed,
 }
 
 

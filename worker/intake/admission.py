@@ -12,20 +12,20 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import Any, Final
 
-from pydantic import ValidationError
-
+from contracts.checking import invoice_to_send, lines_total, totals
 from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
-from contracts.envelope import build_event, dumps
-from contracts.events import CommandWarning, FieldError, Outcome, Rejected
-from contracts.explain import MOST_ERRORS, explain
+from contracts.envelope import build_event, dumps, loads
+from contracts.events import Checked, CommandWarning, DiscountFolded, EventData, FieldError, Outcome, Rejected
+from contracts.explain import at_most
 from contracts.failures import RejectionCode
-from contracts.limits import LARGE_FRAME_BYTES, InvoiceLimits, check_command
+from contracts.judging import Verdict, judge, told
+from contracts.limits import LARGE_FRAME_BYTES, InvoiceLimits
 from contracts.members import WithLogin
 from worker.errors import ConfigurationError
 from worker.intake.fingerprints import fingerprint
-from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, read
+from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, joined, read
 from worker.intake.reply_rules import ReplyPattern
-from worker.records import CommandState, Event, LooseEvent, NewCommand, Route, own_lane
+from worker.records import DISCOUNTS_FOLDED, CommandState, Event, LooseEvent, NewCommand, Route, own_lane
 from worker.settings import Settings
 
 __all__ = [
@@ -36,12 +36,17 @@ __all__ = [
     "admit",
     "answer_busy",
     "answer_reused",
+    "examine",
 ]
 
 UNKNOWN_TYPE: Final = "command"
 """What a message of no known type is called: its event is `command.rejected`."""
 
-_SECRETS: Final[Mapping[str, Any]] = {"login": {"password"}, "invoice": {"sellerLoginPassword"}}
+_NOT_JOURNALED: Final[Mapping[str, Any]] = {
+    "discounts": True,
+    "login": {"password"},
+    "invoice": {"sellerLoginPassword"},
+}
 _LONGEST_REASON_CHARS: Final = 500
 _LONGEST_QUEUE_NAME_BYTES: Final = 255
 _LONGEST_TRACESTATE_CHARS: Final = 512
@@ -107,6 +112,20 @@ def admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
         return Admitted(None, DeadLetter(RejectionCode.MALFORMED, reason))
 
 
+def examine(incoming: Incoming, rules: AdmissionRules) -> Event:
+    """What `invoice.check` would answer to this message, whatever command it is: its `completed`, or why it could not
+    even be read. Nothing comes of it. Raises `ValueError` where it has no id."""
+    reading = read(incoming, rules.max_body_bytes)
+    if reading.id is None:
+        raise ValueError("a message without an id cannot be answered")
+    message = _Message(incoming, reading, reading.id, Route(None, reading.id), rules)
+    fault = reading.fault or _type_fault(reading)
+    verdict = _verdict(reading, rules)
+    command = _checked(message, verdict) if fault is None else _rejected(message, fault).command
+    assert command is not None  # noqa: S101  both have one
+    return command.events[0]
+
+
 def answer_reused(command: NewCommand, rules: AdmissionRules) -> LooseEvent:
     """The answer to a message whose id came before with other content; the same message gets the same event."""
     about = f"id_reused\n{command.content_hash}\n{command.route.reply_to or ''}"
@@ -138,18 +157,27 @@ def _admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
         return Admitted(None, _dead_letter(reading.fault or _fault(RejectionCode.ID_MISSING, "/id", "is required")))
     route, route_fault = _route(incoming, reading.id, rules)
     message = _Message(incoming, reading, reading.id, route, rules)
-    fault = reading.fault or _type_fault(reading) or route_fault
-    if fault is not None:
-        return _rejected(message, fault)
-    try:
-        command = COMMANDS[CommandType(str(reading.type))].model_validate(reading.data)
-    except ValidationError as error:
-        return _rejected(message, Fault(RejectionCode.INVALID, tuple(explain(error))))
-    errors, warnings = check_command(command, rules.limits)
-    if errors:
-        return _rejected(message, Fault(RejectionCode.INVALID, tuple(errors[: MOST_ERRORS + 1])))
-    accepted = _accepted(message, command, warnings)
-    return Admitted(_issue(accepted, command, warnings) if isinstance(command, IssueInvoice) else accepted, None)
+    faults = [fault for fault in (reading.fault, _type_fault(reading), route_fault) if fault is not None]
+    verdict = _verdict(reading, rules)
+    if not faults and reading.type is CommandType.CHECK:
+        return Admitted(_checked(message, verdict), None)
+    if verdict.errors:
+        faults.append(Fault(RejectionCode.INVALID, tuple(verdict.errors)))
+    if faults:
+        whole = joined(*faults)
+        return _rejected(message, Fault(whole.code, tuple(at_most([*whole.errors]))))
+    assert verdict.command is not None  # noqa: S101  there is one where nothing is wrong
+    if isinstance(verdict.command, IssueInvoice):
+        return Admitted(_issue(message, verdict, verdict.command), None)
+    return Admitted(_accepted(message, verdict.command, verdict.warnings), None)
+
+
+def _verdict(reading: Reading, rules: AdmissionRules) -> Verdict:
+    """On the data, where they can be read at all and it is known what they are: then a message with a fault in its
+    envelope is told those of its data as well."""
+    if reading.type is None or not (reading.data or reading.fault is None):
+        return Verdict(None)
+    return judge(reading.type, reading.data, rules.limits)
 
 
 def _accepted(message: _Message, command: AnyCommand, warnings: list[CommandWarning]) -> NewCommand:
@@ -164,13 +192,15 @@ def _accepted(message: _Message, command: AnyCommand, warnings: list[CommandWarn
         received_at=received_at,
         lane=command.userId if isinstance(command, WithLogin) else own_lane(reading.source, message.id),
         deadline_at=received_at + message.rules.deadline,
-        data=command.model_dump_json(exclude=_SECRETS, exclude_none=True).encode(),
+        data=command.model_dump_json(exclude=_NOT_JOURNALED, exclude_none=True).encode(),
         secrets=_secrets(command),
-        warnings=dumps(warnings) if warnings else b"[]",
+        warnings=_told(warnings),
     )
 
 
-def _issue(accepted: NewCommand, issue: IssueInvoice, warnings: list[CommandWarning]) -> NewCommand:
+def _issue(message: _Message, verdict: Verdict, issue: IssueInvoice) -> NewCommand:
+    warnings = [*verdict.warnings]
+    accepted = _accepted(message, issue, warnings)
     deadline_at = issue.deadline or accepted.deadline_at
     if deadline_at is not None and deadline_at <= accepted.received_at:
         warnings.append(_warning("deadline_passed", "had passed when the command came in", "/deadline"))
@@ -183,8 +213,47 @@ def _issue(accepted: NewCommand, issue: IssueInvoice, warnings: list[CommandWarn
         order_no=issue.orderNo,
         fingerprint=fingerprint(issue.invoice),
         deadline_at=deadline_at,
-        warnings=dumps(warnings) if warnings else b"[]",
+        data=_with_discounts(accepted.data, verdict.discounts_folded),
+        warnings=_told(warnings),
     )
+
+
+def _checked(message: _Message, verdict: Verdict) -> NewCommand:
+    """The answer to a check: it is over before it is journaled, and what is wrong with the order is its outcome."""
+    command = verdict.command
+    warnings = told(verdict.warnings)
+    if isinstance(command, IssueInvoice):
+        warnings = [CommandWarning.model_validate(each) for each in loads(_issue(message, verdict, command).warnings)]
+    user_id, order_no = _names(message.reading)
+    data = Checked(
+        commandId=message.id,
+        commandSource=message.reading.source,
+        userId=user_id,
+        orderNo=order_no,
+        warnings=warnings or None,
+        discountsFolded=verdict.discounts_folded or None,
+        accepted=command is not None,
+        errors=verdict.errors,
+        invoice=invoice_to_send(command) if isinstance(command, IssueInvoice) else None,
+        linesTotal=lines_total(command) if isinstance(command, IssueInvoice) else None,
+        totals=totals(command) if isinstance(command, IssueInvoice) else [],
+    )
+    return _answered(message, CommandType.CHECK, Outcome.COMPLETED, CommandState.COMPLETED, data)
+
+
+def _names(reading: Reading) -> tuple[str | None, str | None]:
+    """The user and the order that a message names, where an answer can name them."""
+    user_id, order_no = reading.data.get("userId"), reading.data.get("orderNo")
+    return user_id if is_name(user_id) else None, order_no if is_name(order_no) else None
+
+
+def _told(warnings: list[CommandWarning]) -> bytes:
+    return dumps(told(warnings)) if warnings else b"[]"
+
+
+def _with_discounts(data: bytes, folded: list[DiscountFolded]) -> bytes:
+    """The data with what became of the discounts, for every event tells it."""
+    return data if not folded else b"%b,%b}" % (data[:-1], dumps({DISCOUNTS_FOLDED: folded})[1:-1])
 
 
 def _secrets(command: AnyCommand) -> dict[str, str]:
@@ -198,18 +267,25 @@ def _secrets(command: AnyCommand) -> dict[str, str]:
 
 def _rejected(message: _Message, fault: Fault) -> Admitted:
     """A command that only answers: it has no lane, seller or order number, so it stands in nobody's way."""
-    reading = message.reading
-    command_type = str(reading.type or UNKNOWN_TYPE)
-    event_type = f"{command_type}.{Outcome.REJECTED}"
-    user_id, order_no = reading.data.get("userId"), reading.data.get("orderNo")
+    user_id, order_no = _names(message.reading)
     data = Rejected(
         commandId=message.id,
-        commandSource=reading.source,
-        userId=user_id if is_name(user_id) else None,
-        orderNo=order_no if is_name(order_no) else None,
+        commandSource=message.reading.source,
+        userId=user_id,
+        orderNo=order_no,
         code=fault.code,
         errors=list(fault.errors),
     )
+    command_type = str(message.reading.type or UNKNOWN_TYPE)
+    command = _answered(message, command_type, Outcome.REJECTED, CommandState.REJECTED, data)
+    return Admitted(command, _dead_letter(fault))
+
+
+def _answered(
+    message: _Message, command_type: str, outcome: Outcome, state: CommandState, data: EventData
+) -> NewCommand:
+    """A command that ends as it comes in, with its one event."""
+    reading, event_type = message.reading, f"{command_type}.{outcome}"
     event_id, body = build_event(
         worker=message.rules.worker,
         command_source=reading.source,
@@ -219,17 +295,16 @@ def _rejected(message: _Message, fault: Fault) -> Admitted:
         time=message.incoming.received_at,
         data=data.model_dump(exclude_none=True),
     )
-    command = NewCommand(
+    return NewCommand(
         source=reading.source,
         id=message.id,
         type=command_type,
         content_hash=reading.content_hash,
         route=message.route,
         received_at=message.incoming.received_at,
-        state=CommandState.REJECTED,
+        state=state,
         events=(Event(1, event_id, event_type, body),),
     )
-    return Admitted(command, _dead_letter(fault))
 
 
 def _loose(

@@ -380,5 +380,6 @@ class Consumer:
             self._hooks.on_accepted(lanes)
         if Admission.FOLLOWING in results:
             self._hooks.on_followers()
-        if any(result not in {Admission.ACCEPTED, Admission.FOLLOWING} for result in results):
+        answered = any(result not in {Admission.ACCEPTED, Admission.FOLLOWING} for result in results)
+        if answered or any(command.events for command in commands):
             self._hooks.on_events()

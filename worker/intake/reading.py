@@ -7,14 +7,15 @@ nothing of what the data mean.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from contracts.commands import CommandType
-from contracts.envelope import CLOUDEVENTS_JSON, MAX_NAME_CHARS, PLAIN_JSON, SPEC_VERSION, loads
+from contracts.envelope import CLOUDEVENTS_JSON, MAX_NAME_CHARS, PLAIN_JSON, SPEC_VERSION, may_hold_halves, parse
 from contracts.events import FieldError
 from contracts.failures import RejectionCode
+from contracts.tidying import halves
 from worker.intake.fingerprints import body_hash, content_hash
 
 DEFAULT_SOURCE: Final = "amqp"
@@ -67,16 +68,46 @@ def read(incoming: Incoming, max_body_bytes: int) -> Reading:
     """Read the envelope. Where a fault is reported, the rest is as much as could be read."""
     if len(incoming.body) > max_body_bytes:
         return _from_properties(incoming, _fault(RejectionCode.TOO_LARGE, f"must be at most {max_body_bytes} bytes"))
+    text, not_text = _text(incoming.body)
     try:
-        value = loads(incoming.body)
+        value = parse(text)
+        if not isinstance(value, dict):
+            return _from_properties(incoming, not_text or _malformed("must be a JSON object"))
+        is_structured = _is_structured(incoming, value)
+        reading = _structured(incoming, value) if is_structured else _plain(incoming, value)
     except ValueError as error:
-        return _from_properties(incoming, _malformed(_syntax(error)))
-    if not isinstance(value, dict):
-        return _from_properties(incoming, _malformed("must be a JSON object"))
+        return _from_properties(incoming, not_text or _malformed(_syntax(error)))
+    if not_text is not None:
+        return replace(reading, data={}, fault=not_text)
+    if may_hold_halves(text) and (found := _halves(value, reading, is_structured=is_structured)):
+        return replace(reading, fault=joined(Fault(RejectionCode.MALFORMED, found), reading.fault))
+    return reading
+
+
+def joined(first: Fault, *others: Fault | None) -> Fault:
+    """All faults of a message, under the code of the first."""
+    errors = [error for fault in (first, *others) if fault is not None for error in fault.errors]
+    return Fault(first.code, tuple(dict.fromkeys(errors)))
+
+
+def _text(body: bytes) -> tuple[str, Fault | None]:
+    """The body as text; where it is none, as much of it as names its sender, and what is wrong with it."""
     try:
-        return _structured(incoming, value) if _is_structured(incoming, value) else _plain(incoming, value)
-    except ValueError as error:
-        return _from_properties(incoming, _malformed(_syntax(error)))
+        return body.decode(), None
+    except UnicodeDecodeError as error:
+        try:
+            # Halves of pairs that a program encoded one by one: told where they stand, like those that are escaped.
+            return body.decode(errors="surrogatepass"), None
+        except UnicodeDecodeError:
+            return body.decode(errors="surrogateescape"), _malformed(_syntax(error))
+
+
+def _halves(value: dict[str, Any], reading: Reading, *, is_structured: bool) -> tuple[FieldError, ...]:
+    """Half of an emoji anywhere: in the envelope, or in the data, whose paths begin at the data."""
+    if not is_structured:
+        return tuple(halves(value))
+    around = {name: inner for name, inner in value.items() if name != "data" or not reading.data}
+    return (*halves(around), *halves(reading.data))
 
 
 def is_name(value: object) -> bool:
@@ -115,7 +146,7 @@ def _structured(incoming: Incoming, value: dict[str, Any]) -> Reading:
         id=identifier if is_name(identifier) else _property_id(incoming),
         source=source if isinstance(source, str) and is_name(source) else _property_source(incoming),
         type=_TYPES.get(given_type) if isinstance(given_type, str) else None,
-        content_hash=content_hash(str(given_type), data) if isinstance(data, dict) else body_hash(incoming.body),
+        content_hash=_hash(incoming, str(given_type), data) if isinstance(data, dict) else body_hash(incoming.body),
         data=data if isinstance(data, dict) else {},
         fault=_first(faults),
     )
@@ -138,7 +169,7 @@ def _plain(incoming: Incoming, data: dict[str, Any]) -> Reading:
         id=_property_id(incoming),
         source=_property_source(incoming),
         type=_TYPES.get(given_type),
-        content_hash=content_hash(given_type, data),
+        content_hash=_hash(incoming, given_type, data),
         data=data,
         fault=_first(faults),
     )
@@ -155,6 +186,14 @@ def _from_properties(incoming: Incoming, fault: Fault) -> Reading:
     )
 
 
+def _hash(incoming: Incoming, given_type: str, data: dict[str, Any]) -> str:
+    try:
+        return content_hash(given_type, data)
+    except UnicodeError:
+        # Half of an emoji has no bytes to be hashed.
+        return body_hash(incoming.body)
+
+
 def _property_id(incoming: Incoming) -> str | None:
     return incoming.message_id if is_name(incoming.message_id) else None
 
@@ -169,8 +208,6 @@ def _syntax(error: ValueError) -> str:
         return f"is not JSON: look at line {error.lineno}, column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
         return f"is not UTF-8: look at byte {error.start}"
-    if isinstance(error, UnicodeError):
-        return "holds half of a surrogate pair, which is no text"
     return f"cannot be read as a command: {error}"
 
 

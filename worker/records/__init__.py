@@ -4,6 +4,7 @@ Knows nothing of SQL, AMQP or the gateway. Times are aware UTC `datetime`s, bodi
 """
 
 from worker.records.commands import (
+    DISCOUNTS_FOLDED,
     LOOK_UP,
     OWN_LANE_MARK,
     Admission,
@@ -37,6 +38,7 @@ from worker.records.states import ACTIVE, FINAL, MAY_HAVE_INVOICE, PROGRESSING, 
 
 __all__ = [
     "ACTIVE",
+    "DISCOUNTS_FOLDED",
     "FINAL",
     "LONGEST_NUMBER_CHARS",
     "LOOK_UP",

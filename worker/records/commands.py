@@ -9,6 +9,8 @@ from worker.records.events import Event, Route
 from worker.records.invoices import Findings
 from worker.records.states import CommandState
 
+DISCOUNTS_FOLDED = "discountsFolded"
+"""The member of an order's data, and of its events, that tells what became of its discounts."""
 LOOK_UP = "look_up"
 
 

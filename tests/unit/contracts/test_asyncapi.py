@@ -19,7 +19,7 @@ from worker.amqp.topology import Topology
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = document()
 OPERATIONS = DOCUMENT["operations"]
-QUERIES = {"query", "download", "items", "files", "stored"}
+QUERIES = {"query", "download", "items", "files", "stored", "check"}
 
 
 def look_up(reference: str) -> Any:

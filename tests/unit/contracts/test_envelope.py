@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from contracts.envelope import CommandEnvelope, EventEnvelope, build_event, dumps, event_id, loads, timestamp
-from contracts.events import CommandWarning
+from contracts.invoices import InvoiceFile
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
 
@@ -76,7 +76,9 @@ def test_decimals_and_times_are_written_as_text() -> None:
 
 
 def test_models_are_written_without_what_is_absent() -> None:
-    assert dumps(CommandWarning(code="c", message="m")) == b'{"code":"c","message":"m"}'
+    assert dumps(InvoiceFile(invoiceBasicInfoId="1", type="pdf", url="u")) == (
+        b'{"invoiceBasicInfoId":"1","type":"pdf","url":"u"}'
+    )
 
 
 @pytest.mark.parametrize("value", [10**30, {"a": 2**64}])

@@ -207,10 +207,13 @@ def test_an_event_example_names_a_user_and_an_order_where_the_command_has_them(n
     data = example_files.events()[name]["data"]
     command_type = ".".join(name.split(".")[:2])
 
-    assert ("userId" in data) == (command_type in {"invoice.issue", "invoice.query", "invoice.download"})
+    assert ("userId" in data) == (
+        command_type in {"invoice.issue", "invoice.query", "invoice.download", "invoice.check"}
+    )
     assert ("orderNo" in data) == (command_type == "invoice.issue")
 
 
 def test_no_event_example_holds_a_password() -> None:
-    """Events never do."""
-    assert "password" not in json.dumps(example_files.events()).lower()
+    """Events never do; what would be sent is shown with the password masked."""
+    told = json.dumps(example_files.events()).replace('"sellerLoginPassword": "***"', "")
+    assert "password" not in told.lower()

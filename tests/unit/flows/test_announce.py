@@ -76,3 +76,14 @@ def test_failure_says_whether_the_order_may_be_sent_again() -> None:
             "retryable": code in RETRYABLE,
             "attempts": 2,
         }
+
+
+def test_every_event_tells_what_became_of_the_discounts() -> None:
+    """From the command's data; a remark that looks like it is no member."""
+    folded = b'"discountsFolded":[{"line":1,"amount":"10.00"}]'
+    remark = b'{"invoice":{"remark":"\\"discountsFolded\\":[]"}}'
+
+    assert what_every_event_says(make_command(data=b"{%b}" % folded))["discountsFolded"] == [
+        {"line": 1, "amount": "10.00"}
+    ]
+    assert "discountsFolded" not in what_every_event_says(make_command(data=remark))

@@ -16,6 +16,7 @@ from worker.records import LOOK_UP, Command
 
 EXCHANGES: Final = MappingProxyType[str, type[Run]](
     {
+        # `invoice.check` is over before it is journaled, so no lane ever runs one.
         CommandType.ISSUE: IssueRun,
         CommandType.QUERY: QueryRun,
         CommandType.DOWNLOAD: DownloadRun,

@@ -1,0 +1,203 @@
+"""The whole verdict on a command's data: every fault at once, every warning, and what would be sent.
+
+Guarantees that a message with several faults is told all of them: where a member cannot be read, a harmless stand-in
+takes its place, and the rest is judged as if it were good. Nothing that is said depends on a stand-in. Pure.
+"""
+
+from collections import Counter
+from copy import deepcopy
+from dataclasses import dataclass, field
+from inspect import isclass
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
+from contracts.discounts import fold
+from contracts.events import CommandWarning, DiscountFolded, FieldError
+from contracts.explain import at_most, sentence
+from contracts.limits import MOST_WARNINGS, InvoiceLimits, check_command
+from contracts.members import SAME_AS
+from contracts.pointers import pointer
+from contracts.tidying import tidy
+
+_ROUNDS: Final = 4
+"""Rules of a whole object are looked at only once its members are good; nothing is nested deeper than this."""
+_STAND_INS: Final[dict[str, Any]] = {
+    "credential": "stand-in",
+    "commandId": "-",
+    "orderNo": "-",
+    "invoiceNumber": "1" * 8,
+    "startInvoiceDate": "0001-01-01",
+    "endInvoiceDate": "9999-12-31",
+    "queryType": 0,
+    "invoiceItems": [{"name": "-", "quantity": 1, "unitPrice": 1}],
+    "quantity": 1,
+    "unitPrice": 1,
+    "line": 1,
+    "amount": "0.01",
+    "buyerInvoiceType": 0,
+    "buyerType": 0,
+    "sellerIndentification": "1" * 15,
+    "login": {"companyCode": "1" * 15, "phone": "-", "password": "-", "area": "-", "role": "-"},
+}
+"""By name, for members that must be given, or that others lean on; what else need not be there is left out
+instead. None of them brings an error."""
+_VENDORS: Final = {right: vendors for vendors, right in SAME_AS.items()}
+_ANY_TEXT: Final = "-"
+
+Steps = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of the data. `command` is None exactly where there are errors."""
+
+    command: AnyCommand | None
+    errors: list[FieldError] = field(default_factory=list)
+    warnings: list[CommandWarning] = field(default_factory=list)
+    discounts_folded: list[DiscountFolded] = field(default_factory=list)
+
+
+def judge(command_type: CommandType, data: dict[str, Any], limits: InvoiceLimits) -> Verdict:
+    """Judge the data of a command of this type."""
+    model = COMMANDS[command_type]
+    tidied = tidy(model, data)
+    faults: list[FieldError] = []
+    command: AnyCommand | None
+    try:
+        command = model.model_validate(tidied.data)
+    except ValidationError as error:
+        command, faults = _mended(model, tidied.data, error)
+    errors, warnings, folded = _checked(command, limits)
+    if faults:
+        errors = faults + _independent(errors, faults)
+    if errors:
+        return Verdict(None, at_most(list(dict.fromkeys(errors))), tidied.warnings)
+    final, discounts = folded
+    return Verdict(final, [], [*tidied.warnings, *warnings], discounts)
+
+
+def told(warnings: list[CommandWarning]) -> list[CommandWarning]:
+    """Of each code the first `MOST_WARNINGS`; the rest of it is counted."""
+    counts = Counter(warning.code for warning in warnings)
+    if all(count <= MOST_WARNINGS for count in counts.values()):
+        return warnings
+    kept = [each for code in counts for each in [one for one in warnings if one.code == code][:MOST_WARNINGS]]
+    return kept + [
+        CommandWarning(code=code, path="", message=f"and {count - MOST_WARNINGS} more like this")
+        for code, count in counts.items()
+        if count > MOST_WARNINGS
+    ]
+
+
+def _checked(
+    command: AnyCommand | None, limits: InvoiceLimits
+) -> tuple[list[FieldError], list[CommandWarning], tuple[AnyCommand | None, list[DiscountFolded]]]:
+    if command is None:
+        return [], [], (None, [])
+    folded: list[DiscountFolded] = []
+    not_folded: list[FieldError] = []
+    if isinstance(command, IssueInvoice) and command.discounts:
+        command, folded, not_folded = fold(command, limits)
+    errors, warnings = check_command(command, limits)
+    return [*errors, *not_folded], warnings, (command, folded)
+
+
+def _mended(
+    model: type[BaseModel], data: dict[str, Any], error: ValidationError
+) -> tuple[AnyCommand | None, list[FieldError]]:
+    """The command with stand-ins for what could not be read, or None where that was not enough; and the faults."""
+    whole = deepcopy(data)
+    faults: list[FieldError] = []
+    for _ in range(_ROUNDS):
+        found = error.errors(include_url=False)
+        faults += _independent(
+            [FieldError(path=pointer(fault["loc"]), message=sentence(fault)) for fault in found], faults
+        )
+        for fault in found:
+            _stand_in(model, whole, fault["loc"], is_unknown=fault["type"] == "extra_forbidden")
+        try:
+            command: Any = model.model_validate(whole)
+        except ValidationError as again:
+            error = again
+        else:
+            return command, faults
+    return None, faults
+
+
+def _stand_in(model: type[BaseModel], whole: dict[str, Any], steps: Steps, *, is_unknown: bool) -> None:
+    """Put something harmless where the fault is; what need not be there is taken out."""
+    if not steps:
+        whole.pop("login", None)
+        whole["credential"] = "stand-in"
+        return
+    *way, last = steps
+    part: Any = whole
+    here: type[BaseModel] | None = model
+    for step in way:
+        try:
+            part = part[step]
+        except (KeyError, IndexError, TypeError):
+            return
+        here = _model_of(here, step) if isinstance(step, str) else here
+    if isinstance(part, list) and isinstance(last, int):
+        part[last] = _least(here) if here is not None else _harmless(str(way[-1]))
+    elif isinstance(part, dict):
+        _stand_in_for_member(here, part, _VENDORS.get(str(last), str(last)), str(last), is_unknown=is_unknown)
+
+
+def _stand_in_for_member(
+    model: type[BaseModel] | None, part: dict[str, Any], name: str, given: str, *, is_unknown: bool
+) -> None:
+    info = model.model_fields.get(name) if model is not None else None
+    inner = _model_of(model, name)
+    if is_unknown or info is None or not (info.is_required() or name in _STAND_INS):
+        part.pop(given, None)
+    elif name not in _STAND_INS and inner is not None:
+        part[given] = _least(inner)
+    else:
+        part[given] = _harmless(name)
+
+
+def _harmless(name: str) -> Any:
+    return deepcopy(_STAND_INS.get(name, _ANY_TEXT))
+
+
+def _least(model: type[BaseModel]) -> dict[str, Any]:
+    """The least object of a model."""
+    return {name: _harmless(name) for name, info in model.model_fields.items() if info.is_required()}
+
+
+def _model_of(model: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
+    """The model of what is in this member, or of each entry of its list."""
+    if model is None or name not in model.model_fields:
+        return None
+    return _within(model.model_fields[name].annotation)
+
+
+def _within(annotation: Any) -> type[BaseModel] | None:
+    if isclass(annotation) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        found = _within(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _independent(errors: list[FieldError], faults: list[FieldError]) -> list[FieldError]:
+    """Those that are not said of a stand-in: nothing at, above or below their path is one."""
+    stood_in = {fault.path for fault in faults if fault.path}
+    above = {upper for path in stood_in for upper in _uppers(path)}
+    return [
+        error
+        for error in errors
+        if error.path not in stood_in and error.path not in above and stood_in.isdisjoint(_uppers(error.path))
+    ]
+
+
+def _uppers(path: str) -> list[str]:
+    """Every path above this one, but for the whole message's."""
+    steps = path.split("/")
+    return ["/".join(steps[:length]) for length in range(2, len(steps))]
