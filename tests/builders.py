@@ -1,12 +1,15 @@
 """Values for tests, whole and valid by default: a test names only what it is about."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from contracts.envelope import dumps
+from worker.flows.invoices import as_listed
+from worker.gateway.codec import issued_reply
 from worker.ports import PageShown, ResultShown
-from worker.records import Command, CommandState, LaneLease, Route
+from worker.records import Command, CommandState, LaneLease, ListedInvoice, Route
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -95,8 +98,15 @@ def make_lease(**fields: Any) -> LaneLease:
 def make_result(invoice: dict[str, Any] | None = None, **fields: Any) -> ResultShown:
     """The gateway's answer to the default invoice, or to the one given."""
     echo = {name: value for name, value in (invoice or make_invoice()).items() if value != ""}
-    defaults: dict[str, Any] = {"invoice": echo, "invoice_url": "http://pdf.example/1.pdf", "is_draft": False}
-    return ResultShown(**{**defaults, **fields})
+    told = fields.pop("invoice", echo)
+    reply = issued_reply(told, fields.pop("invoice_url", "http://pdf.example/1.pdf"))
+    return ResultShown(replace(reply, **fields))
+
+
+def change_result(result: ResultShown, **fields: Any) -> ResultShown:
+    """The same answer with another `invoice`, `invoice_url` or `is_draft`."""
+    known = {"invoice_url": result.invoice_url, "is_draft": result.is_draft, "invoice": dict(result.invoice)}
+    return make_result(**{**known, **fields})
 
 
 def make_found(number: int = 1, **members: Any) -> dict[str, Any]:
@@ -117,9 +127,14 @@ def make_found(number: int = 1, **members: Any) -> dict[str, Any]:
     }
 
 
+def make_listed(number: int = 1, **members: Any) -> ListedInvoice:
+    """The same, typed."""
+    return as_listed(make_found(number, **members))
+
+
 def make_page(*invoices: dict[str, Any], **fields: Any) -> PageShown:
     """A page of a query; the last one unless it says otherwise."""
-    return PageShown(invoices, **{"has_next": False, **fields})
+    return PageShown(tuple(map(as_listed, invoices)), **{"has_next": False, **fields})
 
 
 def make_condition(**members: Any) -> dict[str, Any]:

@@ -49,7 +49,7 @@ async def ids_of(sandbox: Sandbox, count: int = 3) -> list[str]:
         await session.query(query_order(size=count))
         shown = await heard_of_query(session)
     assert isinstance(shown, PageShown)
-    return [found["id"] for found in shown.invoices]
+    return [found.gateway_id for found in shown.invoices]
 
 
 # ---- as the manual has it ----------------------------------------------------------------------------

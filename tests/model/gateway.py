@@ -21,6 +21,7 @@ from tests.model.simulation import Process, World
 from tests.model.store import MemoryJournal
 from worker.errors import InDoubt, Transient
 from worker.flows.conditions import BEIJING
+from worker.flows.invoices import as_listed
 from worker.ports import (
     Disconnected,
     FrameIgnored,
@@ -239,7 +240,7 @@ class ModelGateway:
             and sent.invoice["sellerIndentification"] == order.login.company_code
             and first <= sent.issued_at.astimezone(BEIJING).date().isoformat() <= last
         ]
-        return PageShown(tuple(listed), total=len(listed), current_page=1, total_page=1, has_next=False)
+        return PageShown(tuple(map(as_listed, listed)), total=len(listed), current_page=1, total_page=1, has_next=False)
 
     # ---- what becomes of a submission --------------------------------------------------------------
 

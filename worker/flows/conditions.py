@@ -9,29 +9,27 @@ from decimal import Decimal
 from typing import Any, Final
 
 from worker.flows.evidence.replies import plain, plain_code
+from worker.records import ListedInvoice
 
 BEIJING: Final = timezone(timedelta(hours=8))
 _ALIASES: Final = (("全电发票", "数电票"), ("电子发票", "数电票"), ("增值税专用发票", "专用发票"))
 """Names of the same type in exports of other years and other vendors."""
 
 
-def fits_condition(condition: Mapping[str, Any], invoice: Mapping[str, Any]) -> bool:
-    """`condition` as journaled, `invoice` as `contracts.invoices.FoundInvoice` has it. The echo of `queryType` counts
-    for nothing (trap 66)."""
+def fits_condition(condition: Mapping[str, Any], invoice: ListedInvoice) -> bool:
+    """`condition` as journaled, in the vendor's words. The echo of `queryType` counts for nothing (trap 66)."""
     return (
-        _fits_text(condition.get("invoiceSource"), invoice.get("invoiceSource"))
-        and _fits_type(condition.get("invoiceType"), invoice.get("invoiceType"))
-        and _fits_sign(condition.get("isInvoicePositive"), invoice)
-        and _fits_code(condition.get("countETicketNumbers"), invoice.get("countETicketNumbers"))
-        and all(_fits_code(condition.get(name), invoice.get(name)) for name in _PARTY_IDS)
-        and all(_fits_name(condition.get(name), invoice.get(name)) for name in _PARTY_NAMES)
+        _fits_text(condition.get("invoiceSource"), invoice.source)
+        and _fits_type(condition.get("invoiceType"), invoice.invoice_type)
+        and _fits_sign(condition.get("isInvoicePositive"), invoice.is_positive)
+        and _fits_code(condition.get("countETicketNumbers"), invoice.number)
+        and _fits_code(condition.get("buyerIdentificationNumber"), invoice.buyer_id)
+        and _fits_code(condition.get("sellerIdentificationNumber"), invoice.seller_id)
+        and _fits_name(condition.get("buyerName"), invoice.buyer_name)
+        and _fits_name(condition.get("sellerName"), invoice.seller_name)
         and _fits_value(condition, invoice)
         and _fits_days(condition, invoice)
     )
-
-
-_PARTY_IDS: Final = ("buyerIdentificationNumber", "sellerIdentificationNumber")
-_PARTY_NAMES: Final = ("buyerName", "sellerName")
 
 
 def is_positive(invoice: Mapping[str, Any]) -> bool | None:
@@ -58,8 +56,7 @@ def _type_name(text: str) -> str:
     return name
 
 
-def _fits_sign(wanted: bool | None, invoice: Mapping[str, Any]) -> bool:
-    told = is_positive(invoice)
+def _fits_sign(wanted: bool | None, told: bool | None) -> bool:
     return wanted is None or told is None or told is wanted
 
 
@@ -72,9 +69,9 @@ def _fits_name(wanted: str | None, told: str | None) -> bool:
     return not wanted or not told or plain(wanted) in plain(told)
 
 
-def _fits_value(condition: Mapping[str, Any], invoice: Mapping[str, Any]) -> bool:
+def _fits_value(condition: Mapping[str, Any], invoice: ListedInvoice) -> bool:
     """With tax or without, the manual does not say: either may lie between the bounds."""
-    values = [invoice[name] for name in ("totalAmount", "totalPriceAndTax") if invoice.get(name) is not None]
+    values = [value for value in (invoice.total_without_tax, invoice.with_tax) if value is not None]
     low, high = condition.get("startInvoiceValue"), condition.get("endInvoiceValue")
     return not values or any(
         (low is None or value >= Decimal(str(low))) and (high is None or value <= Decimal(str(high)))
@@ -82,10 +79,10 @@ def _fits_value(condition: Mapping[str, Any], invoice: Mapping[str, Any]) -> boo
     )
 
 
-def _fits_days(condition: Mapping[str, Any], invoice: Mapping[str, Any]) -> bool:
-    moment = invoice.get("invoiceDate")
-    if moment is None:
+def _fits_days(condition: Mapping[str, Any], invoice: ListedInvoice) -> bool:
+    """Beijing's days, under any reading of the date: one that may be of a day stays in."""
+    if invoice.dated is None:
         return True
-    day = moment.astimezone(BEIJING).date()
+    earliest, latest = (each.astimezone(BEIJING).date() for each in (invoice.dated.earliest, invoice.dated.latest))
     first, last = date.fromisoformat(condition["startInvoiceDate"]), date.fromisoformat(condition["endInvoiceDate"])
-    return bool(first <= day <= last)
+    return first <= latest and earliest <= last

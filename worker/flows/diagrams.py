@@ -25,7 +25,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import LoginAnswered, QrRefused, QrShown, ResultRefused, ResultShown
-from worker.records import Command, CommandState, Route
+from worker.records import Command, CommandState, IssuedReply, Route
 
 _INVOICE: dict[str, Any] = {"buyerName": "a buyer", "sellerIndentification": "A SELLER"}
 _SAMPLES: tuple[tuple[str, Input], ...] = (
@@ -40,8 +40,8 @@ _SAMPLES: tuple[tuple[str, Input], ...] = (
     ("login refused", LoginAnswered(accepted=False)),
     ("QR", QrShown(image=None, content="a code")),
     ("QR refused", QrRefused()),
-    ("result", ResultShown(invoice=_INVOICE, invoice_url=None, is_draft=False)),
-    ("draft", ResultShown(invoice=_INVOICE, invoice_url=None, is_draft=True)),
+    ("result", ResultShown(IssuedReply(told=_INVOICE))),
+    ("draft", ResultShown(IssuedReply(told=_INVOICE, is_draft=True))),
     ("result refused", ResultRefused()),
     ("connection lost", ConnectionLost("reset")),
     ("time over", TimedOut()),

@@ -6,43 +6,61 @@ from typing import Any
 from contracts.envelope import dumps, loads
 from contracts.gateway import plain_number
 from worker.flows.vocabulary import Details
-from worker.records import FileRow, Findings, FoundRow, Stored
-
-LONGEST_NUMBER_CHARS = 64
-"""Three times as long as a number is."""
-
-Invoice = Mapping[str, Any]
-"""As `contracts.invoices.FoundInvoice` has it."""
+from worker.records import LONGEST_NUMBER_CHARS, Dated, FileRow, Findings, FoundRow, ListedInvoice, Stored
 
 
-def identity_of(invoice: Invoice) -> str:
-    """What names the invoice: its number. The gateway's id may change at every query (trap 63)."""
-    return number_of(invoice) or f"id:{invoice['id']}"
-
-
-def number_of(invoice: Invoice) -> str | None:
-    """The invoice's number; what is longer than any number is none, and would break an index."""
-    number = invoice.get("countETicketNumbers")
-    return str(number) if number and len(number) <= LONGEST_NUMBER_CHARS else None
-
-
-def found_row(invoice: Invoice, query_type: int, *, lacks_files: bool = False) -> FoundRow:
+def found_row(invoice: ListedInvoice, query_type: int, *, lacks_files: bool = False) -> FoundRow:
     """The invoice as it is stored."""
-    total = invoice.get("totalPriceAndTax")
     return FoundRow(
-        identity=identity_of(invoice),
-        invoice_id=str(invoice["id"]),
-        number=number_of(invoice),
+        identity=invoice.identity,
+        invoice_id=invoice.gateway_id,
+        number=invoice.number,
         query_type=query_type,
-        invoice_date=invoice.get("invoiceDate"),
-        seller_id=invoice.get("sellerIdentificationNumber") or "",
-        seller_name=invoice.get("sellerName") or "",
-        buyer_id=invoice.get("buyerIdentificationNumber") or "",
-        buyer_name=invoice.get("buyerName") or "",
-        total=None if total is None else plain_number(total),
-        data=dumps({name: value for name, value in invoice.items() if name not in ("items", "files")}),
+        invoice_date=None if invoice.dated is None else invoice.dated.shown,
+        seller_id=invoice.seller_id or "",
+        seller_name=invoice.seller_name or "",
+        buyer_id=invoice.buyer_id or "",
+        buyer_name=invoice.buyer_name or "",
+        total=None if invoice.total is None else plain_number(invoice.total),
+        data=dumps(dict(invoice.told)),
         lacks_files=lacks_files,
     )
+
+
+def as_listed(told: Mapping[str, Any]) -> ListedInvoice:
+    """An invoice from what events show of it. For the evidence, as long as that is weighed on what is shown."""
+    dated, number = told.get("invoiceDate"), told.get("countETicketNumbers")
+    total = told.get("totalPriceAndTax")
+    is_positive = told.get("isInvoicePositive")
+    return ListedInvoice(
+        gateway_id=str(told["id"]),
+        number=number if number and len(number) <= LONGEST_NUMBER_CHARS else None,
+        seller_id=told.get("sellerIdentificationNumber") or None,
+        seller_name=told.get("sellerName") or None,
+        buyer_id=told.get("buyerIdentificationNumber") or None,
+        buyer_name=told.get("buyerName") or None,
+        note=told.get("note"),
+        dated=None if dated is None else Dated.exactly(dated),
+        total=total,
+        total_without_tax=told.get("totalAmount"),
+        total_tax=told.get("totalTax"),
+        is_positive=is_positive if is_positive is not None or total is None else total >= 0,
+        status=told.get("invoiceStatus"),
+        invoice_type=told.get("invoiceType"),
+        source=told.get("invoiceSource"),
+        query_type=told.get("queryType"),
+        told=told,
+    )
+
+
+def identity_of(told: Mapping[str, Any]) -> str:
+    """What names an invoice, of what events show of it."""
+    return as_listed(told).identity
+
+
+def number_of(told: Mapping[str, Any]) -> str | None:
+    """Its number, likewise."""
+    return as_listed(told).number
 
 
 def file_row(file: Mapping[str, Any]) -> FileRow:
@@ -51,7 +69,7 @@ def file_row(file: Mapping[str, Any]) -> FileRow:
 
 
 def findings_of(
-    invoices: Sequence[Invoice],
+    invoices: Sequence[ListedInvoice],
     details: Details,
     *,
     user_id: str | None,
@@ -63,7 +81,7 @@ def findings_of(
     return Findings(
         user_id=user_id,
         invoices=tuple(
-            found_row(invoice, query_type, lacks_files=not have.get(str(invoice["id"]), set()) >= set(types))
+            found_row(invoice, query_type, lacks_files=not have.get(invoice.gateway_id, set()) >= set(types))
             for invoice in invoices
         ),
         items={invoice_id: dumps(list(items)) for invoice_id, items in details.items.items() if items},
@@ -95,9 +113,9 @@ def lacking_ids(invoice_ids: Iterable[str], details: Details, types: Sequence[st
     return tuple(each for each in invoice_ids if not have.get(each, set()) >= set(types))
 
 
-def trusted(details: Details, invoices: Sequence[Invoice]) -> Details:
-    """Without items and files that carry another number than the invoice they claim to be of (trap 86)."""
-    numbers = {str(invoice["id"]): invoice.get("countETicketNumbers") for invoice in invoices}
+def trusted(details: Details, numbers: Mapping[str, str | None]) -> Details:
+    """Without items and files that carry another number than the invoice they claim to be of (trap 86); `numbers` by
+    the gateway's ids."""
 
     def is_own(invoice_id: str, told: Mapping[str, Any]) -> bool:
         ours, theirs = numbers.get(invoice_id), told.get("countETicketNumbers")
@@ -113,7 +131,7 @@ def with_files(details: Details, files: Iterable[dict[str, Any]]) -> Details:
     return Details(details.items, tuple(known.values()))
 
 
-def with_details(invoice: Invoice, details: Details, *, items: bool, files: bool) -> dict[str, Any]:
+def with_details(invoice: Mapping[str, Any], details: Details, *, items: bool, files: bool) -> dict[str, Any]:
     """The invoice with its items and files, as a page event tells it."""
     told = dict(invoice)
     if items:

@@ -17,7 +17,7 @@ from worker.flows.conditions import BEIJING
 from worker.flows.evidence.endings import endings
 from worker.flows.evidence.replies import plain_code
 from worker.flows.evidence.verdicts import Found, Subject, Verdict, buyer_of, could_be, verdicts
-from worker.flows.invoices import identity_of, lacking_ids, trusted, with_files
+from worker.flows.invoices import identity_of, lacking_ids, number_of, trusted, with_files
 from worker.flows.looks import Reading, Schedules, delay_after_nothing_seen
 from worker.flows.query_progress import digest_of, is_last_page
 from worker.flows.table import Decision, Table, Timing, follow
@@ -191,8 +191,8 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
     buyers = {buyer_of(subject.submitted) for subject in at.subjects}
     fitting = [
-        invoice
-        for invoice in page.invoices
+        dict(invoice)
+        for invoice in (each.told for each in page.invoices)
         if buyer_of(invoice) in buyers and any(could_be(subject, invoice, at.rules.skew) for subject in at.subjects)
     ]
     kept = {identity_of(invoice): invoice for invoice in (*was.candidates, *fitting)}
@@ -203,7 +203,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     state = replace(
         was,
         page=was.page + 1,
-        listed=was.listed | {identity_of(invoice) for invoice in page.invoices},
+        listed=was.listed | {invoice.identity for invoice in page.invoices},
         total=total,
         is_cut=was.is_cut or page.unreadable > 0 or (total is None and is_over and (is_repeated or not is_last)),
         last_page=digest_of(page),
@@ -279,7 +279,8 @@ def _lacking(state: LookUpState) -> tuple[str, ...]:
 
 def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
     was = at.state
-    state = replace(was, details=with_files(was.details, trusted(given.details, was.found).files))
+    numbers = {str(invoice["id"]): number_of(invoice) for invoice in was.found}
+    state = replace(was, details=with_files(was.details, trusted(given.details, numbers).files))
     if _lacking(state) and state.rounds <= len(at.rules.late_files):
         return Decision(replace(state, phase=Phase.LATE), timer=at.rules.late_files[state.rounds - 1])
     return _settle(replace(at, state=state))

@@ -15,7 +15,7 @@ from contracts.failures import FailureCode
 from contracts.failures import Stage as FailureStage
 from worker.flows.announce import Announcement
 from worker.flows.conditions import fits_condition
-from worker.flows.invoices import file_row, findings_of, identity_of, lacking_ids, parts_of, trusted, with_details
+from worker.flows.invoices import file_row, findings_of, lacking_ids, parts_of, trusted, with_details
 from worker.flows.query_progress import QueryProgress, Stage, digest_of, is_last_page
 from worker.flows.query_state import Next, Phase, QueryState, Situation
 from worker.flows.table import (
@@ -57,7 +57,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, QueryRefused
-from worker.records import CommandState, Findings
+from worker.records import CommandState, Findings, ListedInvoice
 
 
 def decide(situation: Situation, given: Input) -> Next:
@@ -117,11 +117,10 @@ def _page_overdue(at: Situation, _: TimedOut) -> Next:
 
 
 def _page_read(at: Situation, given: PageRead) -> Next:
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, ListedInvoice] = {}
     for invoice in given.page.invoices:
-        name = identity_of(invoice)
-        if name in given.fresh and fits_condition(at.wish.condition, invoice):
-            rows.setdefault(name, invoice)
+        if invoice.identity in given.fresh and fits_condition(at.wish.condition, invoice):
+            rows.setdefault(invoice.identity, invoice)
     state = replace(at.state, page=given.page, rows=tuple(rows.values()), came=len(given.fresh))
     accepted = CountLogin(accepted=True)
     if not at.wish.types or not given.page.invoices:
@@ -181,7 +180,7 @@ def _retry_or_fetch(at: Situation) -> Next:
 
 
 def _fetch(at: Situation) -> Next:
-    ids = tuple(str(row["id"]) for row in at.state.rows)
+    ids = tuple(row.gateway_id for row in at.state.rows)
     wanted = FetchDetails(
         items_of=ids if at.wish.items else (),
         files_of=ids if at.wish.types else (),
@@ -197,11 +196,11 @@ def _fetch(at: Situation) -> Next:
 def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
     """Tell the page, store it and remember that it is done: one step."""
     state, wish = at.state, at.wish
-    details = trusted(given.details, state.rows)
-    told = [with_details(row, details, items=wish.items, files=bool(wish.types)) for row in state.rows]
+    details = trusted(given.details, {row.gateway_id: row.number for row in state.rows})
+    told = [with_details(row.told, details, items=wish.items, files=bool(wish.types)) for row in state.rows]
     progress = _advanced(at, sum(map(len, details.items.values())))
     if wish.items:
-        progress = progress.miss_items([str(row["id"]) for row in state.rows if not details.items.get(str(row["id"]))])
+        progress = progress.miss_items([row.gateway_id for row in state.rows if not details.items.get(row.gateway_id)])
     record = Record(
         CommandState.RUNNING,
         tuple(_page_events(at, told, state.progress.page)),
@@ -296,10 +295,10 @@ def _late_fetched(at: Situation, given: DetailsFetched) -> Next:
     """Tell what came late; invoices that still lack a file are asked for again in the next round."""
     if not given.lacking:
         return Decision(replace(at.state, phase=Phase.CLOSING), (ListMissing(),))
-    invoices = [loads(row.data) for row in given.lacking]
-    details = trusted(given.details, invoices)
+    details = trusted(given.details, {row.invoice_id: row.number for row in given.lacking})
     lacking = lacking_ids([row.invoice_id for row in given.lacking], details, at.wish.types)
-    whole = [with_details(each, details, items=False, files=True) for each in invoices if each["id"] not in lacking]
+    ready = [loads(row.data) for row in given.lacking if row.invoice_id not in lacking]
+    whole = [with_details(each, details, items=False, files=True) for each in ready]
     progress = replace(at.state.progress, after=given.lacking[-1].identity)
     findings = Findings(
         user_id=at.command.user_id,

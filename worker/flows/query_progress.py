@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Any, Final
 
 from contracts.envelope import dumps, loads
-from worker.flows.invoices import identity_of
 from worker.ports import PageShown
 
 MOST_MISSING: Final = 1000
@@ -101,7 +100,7 @@ def spans_of(condition: Mapping[str, Any], span_days: int) -> list[tuple[date, d
 
 def digest_of(page: PageShown) -> str:
     """Tells whether two pages hold the same invoices; empty for an empty page."""
-    names = "\n".join(identity_of(invoice) for invoice in page.invoices)
+    names = "\n".join(invoice.identity for invoice in page.invoices)
     return sha256(names.encode()).hexdigest()[:32] if names else ""
 
 

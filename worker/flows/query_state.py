@@ -9,7 +9,7 @@ from typing import Any
 from worker.flows.query_progress import QueryProgress, spans_of
 from worker.flows.table import Decision, Timing
 from worker.ports import PageShown
-from worker.records import Command
+from worker.records import Command, ListedInvoice
 
 
 class Phase(StrEnum):
@@ -89,7 +89,7 @@ class QueryState:
     phase: Phase = Phase.TAKEN
     page: PageShown | None = None
     """The page that is being worked on."""
-    rows: tuple[dict[str, Any], ...] = ()
+    rows: tuple[ListedInvoice, ...] = ()
     """Its invoices that fit and were not told before."""
     came: int = 0
     """Its invoices that were not told before, whether they fit or not."""

@@ -24,6 +24,7 @@ class WebSocketGateway:
 
     def __init__(self, settings: Settings, *, observe: Observe = observe_nothing) -> None:
         self._url = settings.gateway_url
+        self._base_url = settings.gateway_http_base
         self._headers = {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
         self._limits = SocketLimits(
             open_timeout_seconds=settings.connect_timeout_seconds,
@@ -38,7 +39,7 @@ class WebSocketGateway:
 
     async def connect(self, user_id: str) -> InvoiceSocket:
         socket = await self._open(INVOICE_PATH, user_id, self._limits)
-        session = InvoiceSession(user_id, max_frame_bytes=self._limits.max_frame_bytes)
+        session = InvoiceSession(user_id, max_frame_bytes=self._limits.max_frame_bytes, base_url=self._base_url)
         return InvoiceSocket(socket, session, self._limits, self._scanner, self._observe)
 
     async def connect_query(self, user_id: str) -> QuerySocket:

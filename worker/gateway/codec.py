@@ -24,8 +24,9 @@ from contracts.gateway import (
 )
 from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor, is_secret_name
-from worker.gateway.values import decimal_of, flag_of, parsed, parsed_if_json, text_of
+from worker.gateway.values import amount_of, decimal_of, flag_of, parsed, parsed_if_json, text_of
 from worker.ports import LoginFields, ResultShown, Submission
+from worker.records import IssuedReply, Line
 
 
 class IgnoredReason(StrEnum):
@@ -203,7 +204,9 @@ def is_surely_result(data: Any) -> bool:
     return isinstance(data, dict) and any(name in data for name in _RESULT_ONLY_MEMBERS)
 
 
-def result_of(data: Mapping[str, Any], secrets: Collection[str], harmless: Collection[str]) -> ResultShown | None:
+def result_of(
+    data: Mapping[str, Any], secrets: Collection[str], harmless: Collection[str], base_url: str | None = None
+) -> ResultShown | None:
     """Type a result (manual: 开票结果响应) to the members of `contracts.events.IssuedInvoice`.
 
     The seller's account and password, and whatever else is named like a secret, are left out unread; values equal
@@ -233,10 +236,36 @@ def result_of(data: Mapping[str, Any], secrets: Collection[str], harmless: Colle
     if is_drafts not in _ABSENT and invoice.get("isDrafts") not in (0, 1):
         return None
     url = text_of(data.get("invoiceUrl"))
-    return ResultShown(
-        invoice=invoice,
-        invoice_url=location(redactor.text(url)) if url else None,
-        is_draft=invoice.get("isDrafts") == 1,
+    return ResultShown(issued_reply(invoice, location(redactor.text(url), base_url) if url else None))
+
+
+def issued_reply(told: Mapping[str, Any], invoice_url: str | None) -> IssuedReply:
+    """The echo by which a result is held against a submission; `told` has the members of
+    `contracts.events.IssuedInvoice`, typed."""
+    lines = tuple(_line(item) for item in told.get("invoiceItems") or ())
+    return IssuedReply(
+        told=told,
+        seller_id=told.get("sellerIndentification") or None,
+        seller_name=told.get("sellerName") or None,
+        buyer_id=told.get("buyerIndentification") or None,
+        buyer_name=told.get("buyerName") or None,
+        buyer_type=told.get("buyerType"),
+        buyer_invoice_type=told.get("buyerInvoiceType"),
+        remark=told.get("remark"),
+        lines=lines or None,
+        number=told.get("invoiceNumber") or None,
+        is_draft=told.get("isDrafts") == 1,
+        invoice_url=invoice_url,
+    )
+
+
+def _line(item: Mapping[str, Any]) -> Line:
+    return Line(
+        name=item.get("name"),
+        quantity=item.get("quantity"),
+        spec=item.get("spec"),
+        unit=item.get("unit"),
+        price=item.get("unitPrice"),
     )
 
 
@@ -259,7 +288,7 @@ def _item_of(line: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
     for sent_name, value in line.items():
         name = sent_name
         if name in _NUMBER_MEMBERS:
-            typed = decimal_of(value)
+            typed = amount_of(value)
         elif name in _ITEM_TEXT_MEMBERS:
             typed = _redacted_text(value, redactor)
         elif is_secret_name(name):

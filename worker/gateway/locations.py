@@ -1,30 +1,52 @@
-"""Addresses of files as the gateway tells them (traps 1, 50, 83): checked before anybody is told of them. Pure.
+"""Addresses of files as the gateway tells them (traps 1, 50, 83): one rule for results and look-ups. Pure.
 
-Guaranteed: what is passed on is an `http` or `https` address with a host, or a path on the gateway; of bounded length,
-without spaces, quotes, controls or a user and password in it. Whether anything is there, nobody has looked.
+Guaranteed: what is passed on is an `http` or `https` address with a host, without a user in it, or, where no base is
+known, a path on the gateway; in ASCII and of bounded length, blanks and Chinese percent-encoded. What holds controls,
+quotes, backslashes or invisible characters is none. Whether anything is there, nobody has looked.
 """
 
 import re
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Any, Final
+from unicodedata import category
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from worker.gateway.qr import unwrapped
 
-MAX_CHARS: Final = 2048
-_UNFIT: Final = re.compile(r"[\s\x00-\x20\x7f-\x9f\"'<>\\^`{|}\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+MAX_CHARS: Final = 4096
+_UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\"'<>\\^`{|}]")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Kinds of characters that nobody sees, and that may turn what is seen."""
+_KEPT: Final = "%!#$&()*+,/:;=?@[]~"
+"""What stands for itself in a path, a query or a fragment."""
+_STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def location(told: str) -> str | None:
-    """The address, without the quotes and spaces that may surround it; None where it is none that may be opened."""
-    bare = unwrapped(told)
-    if not 0 < len(bare) <= MAX_CHARS or _UNFIT.search(bare) or not bare.isprintable():
+def location(told: Any, base_url: str | None = None) -> str | None:
+    """The address, without the quotes and spaces that may surround it, resolved against the gateway's base where that
+    is known; None where it is none that may be opened."""
+    bare = unwrapped(told) if isinstance(told, str) else ""
+    if not 0 < len(bare) <= MAX_CHARS or _UNFIT.search(bare) or any(category(each) in _UNSEEN for each in bare):
         return None
     try:
-        parts = urlsplit(bare)
-        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        is_whole = base_url is None or bool(urlsplit(bare).scheme)
+        encoded = _encoded(bare if is_whole else urljoin(f"{str(base_url).rstrip('/')}/", bare))
     except ValueError:
         return None
-    if parts.scheme.lower() in {"http", "https"}:
-        return bare if has_host and "@" not in parts.netloc else None
-    is_path = not parts.scheme and not parts.netloc and bare.startswith("/") and not bare.startswith("//")
-    return bare if is_path else None
+    return encoded if encoded is not None and len(encoded) <= MAX_CHARS else None
+
+
+def _encoded(address: str) -> str | None:
+    parts = urlsplit(address)
+    path, query, fragment = (_quoted(part) for part in (parts.path, parts.query, parts.fragment))
+    if not parts.scheme and not parts.netloc:
+        return urlunsplit(("", "", path, query, fragment)) if path.startswith("/") else None
+    is_web = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+    if not is_web or parts.port == 0 or any(each.isspace() for each in parts.netloc):
+        return None
+    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
+    scheme = address[: len(parts.scheme)]  # as it came: `urlsplit` makes it small
+    return f"{scheme}:{urlunsplit(('', host, path, query, fragment))}"
+
+
+def _quoted(part: str) -> str:
+    return quote(_STRAY_PERCENT.sub("%25", part), safe=_KEPT)

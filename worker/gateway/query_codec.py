@@ -20,9 +20,10 @@ from contracts.gateway_query import (
     QueryInvoiceRequest,
     QueryPage,
 )
+from worker.gateway.dates import is_dated
 from worker.gateway.redaction import Redactor
-from worker.gateway.rows import invoice_of
-from worker.gateway.values import bool_of, count_of, decimal_of, flag_of, is_absent, is_dated, parsed_if_json, text_of
+from worker.gateway.rows import listed_invoice
+from worker.gateway.values import bool_of, count_of, decimal_of, flag_of, is_absent, parsed_if_json, text_of
 from worker.ports import PageShown, QueryOrder
 
 MAX_DATE_CHARS: Final = 200
@@ -193,7 +194,7 @@ def _page(rows: list[Any], paging: Mapping[str, Any]) -> Page:
 
 def page_shown(page: Page, redactor: Redactor) -> PageShown:
     """Type a page's rows. Those without an id that can be read are left out and counted."""
-    invoices = [invoice_of(row, redactor) for row in page.rows]
+    invoices = [listed_invoice(row, redactor) for row in page.rows]
     readable = tuple(invoice for invoice in invoices if invoice is not None)
     return PageShown(
         invoices=readable,

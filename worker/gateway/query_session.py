@@ -9,9 +9,10 @@ Not known here: time, sockets, which invoices were meant, and how many download 
 from contracts.gateway import INVOICE_PDF, LOGIN, QUERY_INVOICE, QUERY_INVOICE_DOWNLOAD_ZIP
 from worker.gateway import codec, query_codec
 from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
+from worker.gateway.dates import is_dated
 from worker.gateway.query_codec import Page
 from worker.gateway.redaction import Redactor, evidence
-from worker.gateway.values import is_dated, status_of
+from worker.gateway.values import status_of
 from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, QueryEvent, QueryOrder, QueryRefused
 
 

@@ -1,4 +1,5 @@
-"""Rows of the gateway's look-ups, typed to the members of `contracts.invoices`. Pure.
+"""Rows of the gateway's look-ups, typed: invoices as `ListedInvoice`, items and files to the members of
+`contracts.invoices`. Pure.
 
 Guaranteed: a member that says nothing is left out; one that the manual does not know, or that cannot be read as what
 the manual calls it, is kept aside in `extra`, without secrets and bounded in size; nothing raises.
@@ -9,27 +10,26 @@ import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
 
-from worker.gateway.qr import unwrapped
+from worker.gateway.dates import dated_of, moment_of
+from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor, is_secret_name
 from worker.gateway.values import (
+    amount_of,
     bool_of,
     code_of,
-    decimal_of,
     flag_of,
     id_of,
     is_absent,
-    moment_of,
     rate_of,
     text_of,
 )
+from worker.records import LONGEST_NUMBER_CHARS, ListedInvoice
 
 MAX_TEXT_CHARS: Final = 2000
 """Of one member, nine times the longest remark: what is beyond is cut, so that one row cannot fill an event."""
 MAX_EXTRA_BYTES: Final = 4096
 """Of what is kept aside in one row."""
-MAX_URL_CHARS: Final = 4096
 _TOLERANCE: Final = Decimal("0.01")
 
 Read = Callable[[Any, Redactor], Any]
@@ -51,7 +51,7 @@ def _unredacted(read: Callable[[Any], Any]) -> Read:
     return lambda value, _redactor: read(value)
 
 
-_id, _number, _moment = _unredacted(id_of), _unredacted(decimal_of), _unredacted(moment_of)
+_id, _amount, _moment = _unredacted(id_of), _unredacted(amount_of), _unredacted(moment_of)
 
 INVOICE_MEMBERS: Final[Mapping[str, Read]] = {
     "id": _id,
@@ -61,9 +61,9 @@ INVOICE_MEMBERS: Final[Mapping[str, Read]] = {
     "buyerIdentificationNumber": _code,
     "buyerName": _text,
     "invoiceDate": _moment,
-    "totalAmount": _number,
-    "totalTax": _number,
-    "totalPriceAndTax": _number,
+    "totalAmount": _amount,
+    "totalTax": _amount,
+    "totalPriceAndTax": _amount,
     "invoiceSource": _text,
     "invoiceType": _text,
     "invoiceStatus": _text,
@@ -84,28 +84,55 @@ ITEM_MEMBERS: Final[Mapping[str, Read]] = {
     "itemName": _text,
     "spec": _text,
     "unit": _text,
-    "quantity": _number,
-    "unitPrice": _number,
-    "amount": _number,
+    "quantity": _amount,
+    "unitPrice": _amount,
+    "amount": _amount,
     "taxRate": _text,
-    "tax": _number,
-    "totalPriceAndTax": _number,
+    "tax": _amount,
+    "totalPriceAndTax": _amount,
 }
 
 
-def invoice_of(row: Any, redactor: Redactor) -> dict[str, Any] | None:
+def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
     """One invoice of a page (manual: data项); None without an id, for `id` is what its items and files hang on."""
     if not isinstance(row, dict):
         return None
-    invoice = _typed(row, INVOICE_MEMBERS, redactor)
-    if "id" not in invoice:
+    told = _typed(row, INVOICE_MEMBERS, redactor)
+    if "id" not in told:
         return None
-    raw = _text(row.get("invoiceDate"), redactor)
-    if not is_absent(raw):
-        invoice["invoiceDateRaw"] = raw
-    if _totals_differ(invoice):
-        invoice["totalsDiffer"] = True
-    return invoice
+    raw = _raw_date(row.get("invoiceDate"), redactor)
+    if raw is not None:
+        told["invoiceDateRaw"] = raw
+    if _totals_differ(told):
+        told["totalsDiffer"] = True
+    number, total = told.get("countETicketNumbers"), told.get("totalPriceAndTax", told.get("totalAmount"))
+    return ListedInvoice(
+        gateway_id=told["id"],
+        number=number if number is not None and len(number) <= LONGEST_NUMBER_CHARS else None,
+        seller_id=told.get("sellerIdentificationNumber"),
+        seller_name=told.get("sellerName"),
+        buyer_id=told.get("buyerIdentificationNumber"),
+        buyer_name=told.get("buyerName"),
+        note=told.get("note"),
+        dated=dated_of(row.get("invoiceDate")),
+        total=told.get("totalPriceAndTax"),
+        total_without_tax=told.get("totalAmount"),
+        total_tax=told.get("totalTax"),
+        is_positive=told.get("isInvoicePositive", None if total is None else total >= 0),
+        status=told.get("invoiceStatus"),
+        invoice_type=told.get("invoiceType"),
+        source=told.get("invoiceSource"),
+        query_type=told.get("queryType"),
+        told=told,
+    )
+
+
+def _raw_date(value: Any, redactor: Redactor) -> str | None:
+    """The date as it came: a list or an object as its JSON."""
+    if isinstance(value, (list, dict)):
+        value = json.dumps(redactor.value(value), ensure_ascii=False, default=str)
+    raw = _text(value, redactor)
+    return None if is_absent(raw) else raw
 
 
 def item_of(row: Any) -> dict[str, Any] | None:
@@ -124,7 +151,7 @@ def file_of(row: Any, base_url: str) -> dict[str, Any] | None:
     if not isinstance(row, dict):
         return None
     invoice_id, kind = id_of(row.get("invoiceBasicInfoId")), file_type(row.get("type"))
-    url = absolute_url(row.get("url"), base_url)
+    url = location(row.get("url"), base_url)
     if invoice_id is None or not kind or url is None:
         return None
     number = code_of(row.get("countETicketNumbers"))
@@ -135,20 +162,6 @@ def file_of(row: Any, base_url: str) -> dict[str, Any] | None:
 def file_type(value: Any) -> str:
     """A file's type as everybody writes it (trap 88): lower case, no dot before it; "" if it is none."""
     return value.strip().lower().lstrip(".") if isinstance(value, str) else ""
-
-
-def absolute_url(value: Any, base_url: str) -> str | None:
-    """A file's address (traps 1, 83), without quotes around it and resolved against the gateway's base; None if it is
-    none that a browser would fetch."""
-    address = unwrapped(value) if isinstance(value, str) else ""
-    if not address or len(address) > MAX_URL_CHARS or not address.isprintable():
-        return None
-    try:
-        url = urljoin(base_url.rstrip("/") + "/", address)
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return url if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
 def _typed(row: dict[str, Any], members: Mapping[str, Read], redactor: Redactor) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from worker.gateway.redaction import sound_text
 
 MAX_PIXELS: Final = 4_000_000
 """Far beyond any QR; about 0.1 s of work. The size is read from the header, before anything is unpacked."""
-_KINDS: Final = ("PNG", "JPEG", "GIF")
+_KINDS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "ICO", "AVIF")
+"""Kinds that are unpacked; of others (SVG, HEIC) a person reads what they say."""
 
 
 class QrScanner:

@@ -47,8 +47,10 @@ class Phase(StrEnum):
 class InvoiceSession:
     """One `userId`'s dialogue: login once, then one submission after another."""
 
-    def __init__(self, user_id: str, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+    def __init__(self, user_id: str, *, max_frame_bytes: int = MAX_FRAME_BYTES, base_url: str | None = None) -> None:
+        """`base_url` is what addresses without a host are on."""
         self._user_id = user_id
+        self._base_url = base_url
         self._max_frame_bytes = max_frame_bytes
         self._phase = Phase.NEW
         self._secrets: set[str] = set()
@@ -145,7 +147,7 @@ class InvoiceSession:
     def _result(self, reply: Reply) -> SessionEvent:
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        result = codec.result_of(reply.data, self._secrets, self._submitted_texts)
+        result = codec.result_of(reply.data, self._secrets, self._submitted_texts, self._base_url)
         return self._ignored(IgnoredReason.UNREADABLE, reply) if result is None else result
 
     def _ignored(self, reason: IgnoredReason, reply: Reply) -> FrameIgnored:

@@ -8,17 +8,15 @@ Not known here: which member of which frame a value belongs to.
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+from unicodedata import normalize
 
 import orjson
 
 from contracts.gateway import plain_number
 from contracts.queries import LARGEST_ID
 
-BEIJING: Final = timezone(timedelta(hours=8))
-_EPOCH: Final = datetime(1970, 1, 1, 8, tzinfo=BEIJING)
 _MAX_DIGITS: Final = 40
 """Of a number: more is no money, and writing out a huge exponent would take the memory of the process."""
 _MAX_COUNT: Final = 10**9
@@ -27,18 +25,10 @@ _FLAG_WORDS: Final = {
     "1": 1, "true": 1, "yes": 1, "y": 1, "是": 1,
     "0": 0, "false": 0, "no": 0, "n": 0, "否": 0, "不是": 0,
 }  # fmt: skip
-_SECONDS_DIGITS: Final = 10
-_MILLISECONDS_DIGITS: Final = 13
-_DAY: Final = r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
-_DATED: Final = re.compile(_DAY, re.ASCII)
-_MOMENT: Final = re.compile(
-    _DAY + r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
-    re.ASCII | re.IGNORECASE,
-)
-_COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?", re.ASCII)
-_EARLIEST_YEAR: Final = 1990
-"""Earlier is a clock's zero or a placeholder, no invoice."""
 _UNRATED: Final = Decimal(1)
+_MONEY_MARKS: Final = re.compile(r"[¥元圆]|RMB|CNY|人民币", re.IGNORECASE)
+_SEPARATED: Final = re.compile(r"\d{1,3}(?:([,' ])\d{3})(?:\1\d{3})*(?:\.\d+)?", re.ASCII)
+_MINUSES: Final = str.maketrans(dict.fromkeys("‐‑‒–−\xad", "-"))
 
 
 def is_absent(value: Any) -> bool:
@@ -111,6 +101,25 @@ def decimal_of(value: Any) -> Decimal | None:
     return value if fits else None
 
 
+def amount_of(value: Any) -> Decimal | None:
+    """An amount, also as people and exports write it: ¥ before or 元 behind, thousands separators, full-width digits,
+    in parentheses or with the minus behind where it is negative. None from anything else: of `1,5` and `1.234,50`
+    nobody can tell whose comma it is."""
+    exact = decimal_of(value)
+    if exact is not None or not isinstance(value, str) or len(value) > _MAX_DIGITS:
+        return exact
+    text = " ".join(_MONEY_MARKS.sub(" ", normalize("NFKC", value).translate(_MINUSES)).split())
+    is_negative = False
+    if text.startswith("(") and text.endswith(")"):
+        is_negative, text = True, text[1:-1].strip()
+    elif text.startswith("-") or text.endswith("-"):
+        is_negative, text = True, text.strip("- ") if text.count("-") == 1 else ""
+    if (separated := _SEPARATED.fullmatch(text)) is not None:
+        text = text.replace(separated[1], "")
+    amount = decimal_of(text) if text[:1].isdigit() or text[:1] in (".", "+") else None
+    return -amount if is_negative and amount is not None else amount
+
+
 def id_of(value: Any) -> str | None:
     """An id as text, from an integer or digits (trap 62). A number with a fraction or an exponent went through a
     binary float and may have lost its last digits: None, as is 0, the placeholder of generated examples."""
@@ -139,52 +148,6 @@ def rate_of(value: Any) -> Decimal | None:
         return None
     rate = rate.scaleb(-2) if sign else rate
     return rate if rate < _UNRATED else None
-
-
-def moment_of(value: Any) -> datetime | None:
-    """A moment with Beijing's offset, from milliseconds, seconds, their digits, or text with or without a time of day
-    and an offset (trap 64). Without an offset it is Beijing's time; without a time of day, the day's beginning."""
-    text = (text_of(value) or "").strip()
-    try:
-        moment = _counted(text) if text.isascii() and text.isdigit() else _written(text)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment is not None and moment.year >= _EARLIEST_YEAR else None
-
-
-def is_dated(text: str) -> bool:
-    """Whether this text begins with a day, or is a moment in digits."""
-    return _DATED.match(text.lstrip()) is not None or moment_of(text) is not None
-
-
-def _counted(digits: str) -> datetime | None:
-    if len(digits) == _SECONDS_DIGITS:
-        return _EPOCH + timedelta(seconds=int(digits))
-    if len(digits) == _MILLISECONDS_DIGITS:
-        return _EPOCH + timedelta(milliseconds=int(digits))
-    parts = _COMPACT.fullmatch(digits)
-    return None if parts is None else _moment(*parts.groups(default="0"))
-
-
-def _written(text: str) -> datetime | None:
-    parts = _MOMENT.fullmatch(text)
-    if parts is None:
-        return None
-    *clock, fraction, offset = parts.groups()
-    moment = _moment(*(part or "0" for part in clock)).replace(microsecond=int((fraction or "")[:6].ljust(6, "0")))
-    return moment if offset is None else moment.replace(tzinfo=_zone(offset)).astimezone(BEIJING)
-
-
-def _moment(*parts: str) -> datetime:
-    year, month, day, hour, minute, second = map(int, parts)
-    return datetime(year, month, day, hour, minute, second, tzinfo=BEIJING)
-
-
-def _zone(offset: str) -> timezone:
-    if offset in "Zz":
-        return timezone(timedelta(0))
-    distance = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
-    return timezone(-distance if offset[0] == "-" else distance)
 
 
 # ---- JSON --------------------------------------------------------------------------------------------

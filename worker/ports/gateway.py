@@ -1,10 +1,12 @@
 """What the worker asks of the gateway, and in which words it answers. Methods raise the errors they name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import SecretStr
+
+from worker.records import IssuedReply, ListedInvoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,24 @@ class QrRefused:
 
 @dataclass(frozen=True, slots=True)
 class ResultShown:
-    """`invoice_pdf` with data: typed members as `contracts.events.IssuedInvoice` has them (plain JSON-able values,
-    decimals as `Decimal`), without account and password."""
+    """`invoice_pdf` with data."""
 
-    invoice: dict[str, Any]
-    invoice_url: str | None
-    is_draft: bool
+    reply: IssuedReply
+
+    @property
+    def invoice(self) -> Mapping[str, Any]:
+        """As `completed` shows it."""
+        return self.reply.told
+
+    @property
+    def invoice_url(self) -> str | None:
+        """Where the PDF is."""
+        return self.reply.invoice_url
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it was saved and not issued."""
+        return self.reply.is_draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +73,9 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class PageShown:
-    """A page of a query: its invoices as `contracts.invoices.FoundInvoice` has them, without items and files (plain
-    values: decimals as `Decimal`, times aware). What the page does not say is None."""
+    """A page of a query. What it does not say is None."""
 
-    invoices: tuple[dict[str, Any], ...]
+    invoices: tuple[ListedInvoice, ...]
     total: int | None = None
     current_page: int | None = None
     total_page: int | None = None

@@ -155,6 +155,8 @@ class ListedInvoice:
     """正常, 已红冲-全额, 已作废, …: as it came."""
     invoice_type: str | None = None
     """数电票（普通发票）, …: as it came."""
+    source: str | None = None
+    """电子发票服务平台, …: as it came."""
     query_type: int | None = None
     """0 issued, 1 received, as the row says (trap 66: it need not be right)."""
     told: Mapping[str, Any] = field(default_factory=dict)

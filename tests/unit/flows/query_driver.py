@@ -133,7 +133,7 @@ class Driven:
             case AskPage():
                 self.asked.append(effect)
                 page = self.answer(effect)
-                names = {identity_of(invoice) for invoice in page.invoices}
+                names = {invoice.identity for invoice in page.invoices}
                 return PageRead(page, frozenset(names - set(self.rows)))
             case RetryDownload(date):
                 self.retried.append(date)

@@ -8,7 +8,6 @@ from typing import Any
 from contracts.events import Outcome
 from contracts.failures import FailureCode
 from tests.builders import make_found, make_page, make_result
-from worker.flows.invoices import identity_of
 from worker.flows.query_state import QueryRules
 from worker.flows.table import Decision, Timing
 from worker.flows.vocabulary import (
@@ -72,7 +71,7 @@ FAILED_DATE = "2024-04-12 10:10:10"
 
 def read(page: PageShown) -> PageRead:
     """A page of which nothing came before."""
-    return PageRead(page, frozenset(map(identity_of, page.invoices)))
+    return PageRead(page, frozenset(each.identity for each in page.invoices))
 
 
 EXAMPLES: Mapping[type[Input], Input] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import make_condition, make_found
+from tests.builders import make_condition, make_found, make_listed
 from worker.flows.conditions import BEIJING, fits_condition, is_positive
 
 SECOND = timedelta(seconds=1)
@@ -45,12 +45,12 @@ STRANGE: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("condition", "members"), FITTING, ids=str)
 def test_invoice_fits(condition: dict[str, Any], members: dict[str, Any]) -> None:
-    assert fits_condition(make_condition(**condition), make_found(**members))
+    assert fits_condition(make_condition(**condition), make_listed(**members))
 
 
 @pytest.mark.parametrize(("condition", "members"), STRANGE, ids=str)
 def test_invoice_does_not_fit(condition: dict[str, Any], members: dict[str, Any]) -> None:
-    assert not fits_condition(make_condition(**condition), make_found(**members))
+    assert not fits_condition(make_condition(**condition), make_listed(**members))
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
@@ -66,13 +66,13 @@ def test_invoice_does_not_fit(condition: dict[str, Any], members: dict[str, Any]
     ids=str,
 )
 def test_what_an_invoice_does_not_say_neither_fits_nor_contradicts(condition: dict[str, Any], nothing: Any) -> None:
-    assert fits_condition(make_condition(**condition), make_found(1, **dict.fromkeys(condition, nothing)))
+    assert fits_condition(make_condition(**condition), make_listed(1, **dict.fromkeys(condition, nothing)))
 
 
 def test_invoice_that_says_no_amount_no_sign_and_no_date_stays_in() -> None:
     silent: dict[str, Any] = dict.fromkeys(["totalAmount", "totalPriceAndTax", "isInvoicePositive", "invoiceDate"])
 
-    assert fits_condition(make_condition(startInvoiceValue="1", isInvoicePositive=True), make_found(1, **silent))
+    assert fits_condition(make_condition(startInvoiceValue="1", isInvoicePositive=True), make_listed(1, **silent))
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_invoice_that_says_no_amount_no_sign_and_no_date_stays_in() -> None:
     ],
 )
 def test_days_are_beijings_and_both_are_included(moment: datetime, fits: bool) -> None:
-    assert fits_condition(make_condition(), make_found(invoiceDate=moment)) is fits
+    assert fits_condition(make_condition(), make_listed(invoiceDate=moment)) is fits
 
 
 @pytest.mark.parametrize("echo", [0, 1, None])
 def test_echo_of_the_query_type_counts_for_nothing(echo: Any) -> None:
-    assert fits_condition(make_condition(queryType=0), make_found(queryType=echo))
+    assert fits_condition(make_condition(queryType=0), make_listed(queryType=echo))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from contracts.envelope import dumps, loads
 from contracts.invoices import StoredInvoice
-from tests.builders import MOMENT, make_found
+from tests.builders import MOMENT, make_found, make_listed
 from tests.lane_fakes import make_file
 from worker.flows.invoices import (
+    as_listed,
     findings_of,
     found_row,
     identity_of,
@@ -22,9 +23,10 @@ from worker.flows.invoices import (
     with_details,
 )
 from worker.flows.vocabulary import Details
-from worker.records import CommandState, FileRow, Stored
+from worker.records import CommandState, FileRow, ListedInvoice, Stored
 
 FOUND = make_found()
+LISTED = make_listed()
 ID = FOUND["id"]
 
 
@@ -37,11 +39,11 @@ def test_invoice_without_a_number_is_named_by_its_id(nothing: Any) -> None:
     invoice = make_found(countETicketNumbers=nothing)
 
     assert identity_of(invoice) == f"id:{ID}"
-    assert found_row(invoice, 0).number is None
+    assert found_row(as_listed(invoice), 0).number is None
 
 
-def test_row_keeps_the_invoice_without_its_items_and_files() -> None:
-    row = found_row({**FOUND, "items": [1], "files": [2]}, 1)
+def test_row_keeps_what_is_told_of_the_invoice() -> None:
+    row = found_row(LISTED, 1)
 
     assert (row.query_type, row.invoice_id, row.total) == (1, ID, "226")
     assert set(loads(row.data)) == set(FOUND)
@@ -49,11 +51,11 @@ def test_row_keeps_the_invoice_without_its_items_and_files() -> None:
 
 @pytest.mark.parametrize(("total", "kept"), [(Decimal("1E+3"), "1000"), (Decimal("-0.10"), "-0.1"), (None, None)])
 def test_row_keeps_the_total_exactly(total: Any, kept: Any) -> None:
-    assert found_row(make_found(totalPriceAndTax=total), 0).total == kept
+    assert found_row(make_listed(totalPriceAndTax=total), 0).total == kept
 
 
 def test_row_of_an_invoice_that_says_nothing_is_whole() -> None:
-    row = found_row({"id": "7"}, 0)
+    row = found_row(ListedInvoice("7"), 0)
 
     assert (row.seller_id, row.buyer_name, row.invoice_date, row.total) == ("", "", None, None)
 
@@ -73,12 +75,12 @@ def test_invoice_that_lacks_a_wanted_file_is_marked(
 ) -> None:
     details = Details(files=tuple(make_file(ID, name) for name in have))
 
-    assert findings_of((FOUND,), details, user_id="1111", types=wanted).invoices[0].lacks_files is lacks
+    assert findings_of((LISTED,), details, user_id="1111", types=wanted).invoices[0].lacks_files is lacks
     assert lacking_ids([ID], details, wanted) == ((ID,) if lacks else ())
 
 
 def test_items_that_are_not_ready_replace_nothing() -> None:
-    findings = findings_of((FOUND,), Details({ID: (), "8": ({"itemName": "商品A"},)}), user_id="1111")
+    findings = findings_of((LISTED,), Details({ID: (), "8": ({"itemName": "商品A"},)}), user_id="1111")
 
     assert list(findings.items) == ["8"]
 
@@ -88,13 +90,13 @@ def test_file_without_a_number_is_trusted_and_one_of_another_is_not() -> None:
     strange = {**make_file(ID, "xml"), "countETicketNumbers": "1"}
     of_others = {**make_file("8", "xml"), "countETicketNumbers": "1"}
 
-    assert trusted(Details(files=(own, strange, of_others)), (FOUND,)).files == (own, of_others)
+    assert trusted(Details(files=(own, strange, of_others)), {ID: LISTED.number}).files == (own, of_others)
 
 
 def test_invoice_without_a_number_cannot_contradict_its_files() -> None:
     file = {**make_file(ID, "pdf"), "countETicketNumbers": "1"}
 
-    assert trusted(Details(files=(file,)), (make_found(countETicketNumbers=None),)).files == (file,)
+    assert trusted(Details(files=(file,)), {ID: None}).files == (file,)
 
 
 @pytest.mark.parametrize(("items", "files"), [(True, True), (True, False), (False, True), (False, False)])
@@ -121,7 +123,7 @@ def test_parts_keep_every_invoice_in_order_and_only_a_lone_one_is_too_large(note
 def test_what_is_stored_is_told_as_the_contract_has_it() -> None:
     file = FileRow(ID, "pdf", "https://files.example/1.pdf", FOUND["countETicketNumbers"])
     stored = Stored(
-        found_row(FOUND, 0), "1111", dumps([{"itemName": "a"}]), (file,), MOMENT, "a", CommandState.COMPLETED
+        found_row(LISTED, 0), "1111", dumps([{"itemName": "a"}]), (file,), MOMENT, "a", CommandState.COMPLETED
     )
 
     told = StoredInvoice.model_validate(stored_invoice(stored))

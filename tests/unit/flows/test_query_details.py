@@ -54,8 +54,8 @@ def step(state: QueryState, given: Input, **fields: Any) -> Next:
 
 
 def at(phase: Phase, progress: QueryProgress | None = None) -> QueryState:
-    found = make_found()
-    return QueryState(progress or QueryProgress(), phase, page=make_page(found), rows=(found,), came=1)
+    page = make_page(make_found())
+    return QueryState(progress or QueryProgress(), phase, page=page, rows=page.invoices, came=1)
 
 
 # ---- what is fetched -----------------------------------------------------------------------------------

@@ -63,8 +63,8 @@ def situation(state: QueryState | None = None, **fields: Any) -> Situation:
 
 def standing(phase: Phase) -> QueryState:
     """A query that works on its only page, or did."""
-    found = make_found()
-    return QueryState(QueryProgress(), phase, page=make_page(found), rows=(found,), came=1)
+    page = make_page(make_found())
+    return QueryState(QueryProgress(), phase, page=page, rows=page.invoices, came=1)
 
 
 ASK = Expected(P.ASKED, (AskPage,), timer=RULES.page)

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from contracts.failures import FailureCode
-from tests.builders import MOMENT, make_command, make_condition, make_found, make_page, make_question, make_result
+from tests.builders import (
+    MOMENT,
+    make_command,
+    make_condition,
+    make_found,
+    make_listed,
+    make_page,
+    make_question,
+    make_result,
+)
 from tests.lane_fakes import Script, make_file
 from tests.unit.flows.query_driver import Driven
 from tests.unit.flows.submissions import SKEW, issued, judge, kind_of, listed, subject
@@ -20,7 +29,7 @@ from tests.unit.lanes.playing import DONE, LONG_LEASE, Played, numbers, pages_of
 from tests.virtual_time import in_virtual_time
 from worker.flows.conditions import BEIJING, fits_condition, is_positive
 from worker.flows.evidence.verdicts import Found, Nothing, could_be
-from worker.flows.invoices import findings_of, found_row, identity_of
+from worker.flows.invoices import as_listed, findings_of, found_row, identity_of
 from worker.flows.look_up import FILE_TYPES
 from worker.flows.vocabulary import (
     AskPage,
@@ -84,15 +93,15 @@ def test_trap_56_filter_that_the_gateway_ignores_is_applied_again() -> None:
 def test_trap_56_counterparty_is_compared_on_its_own_side(query_type: int) -> None:
     side = {0: "buyerName", 1: "sellerName"}[query_type]
 
-    assert fits_condition(make_condition(queryType=query_type, **{side: FOUND[side]}), FOUND)
-    assert not fits_condition(make_condition(queryType=query_type, **{side: "nobody"}), FOUND)
+    assert fits_condition(make_condition(queryType=query_type, **{side: FOUND[side]}), as_listed(FOUND))
+    assert not fits_condition(make_condition(queryType=query_type, **{side: "nobody"}), as_listed(FOUND))
 
 
 def test_trap_57_number_names_the_invoice_and_its_absence_names_none() -> None:
     nameless = listed(1, countETicketNumbers=None)
 
     assert judge([subject()], [nameless]) == {1: Nothing()}
-    assert found_row(nameless, 0).number is None
+    assert found_row(as_listed(nameless), 0).number is None
 
 
 def test_trap_58_filters_with_unknown_values_are_ours_alone() -> None:
@@ -101,15 +110,15 @@ def test_trap_58_filters_with_unknown_values_are_ours_alone() -> None:
 
     assert [type(effect) for effect in decisions[0].effects] == [AskPage]
     assert not could_be(subject(), make_found(isInvoicePositive=False), SKEW)
-    assert fits_condition(make_condition(invoiceType="数电票(普通发票)"), make_found(invoiceType=None))
+    assert fits_condition(make_condition(invoiceType="数电票(普通发票)"), make_listed(invoiceType=None))
 
 
 def test_trap_59_amounts_are_compared_exactly() -> None:
     condition = make_condition(startInvoiceValue="0.1", endInvoiceValue="0.3")
-    exact = make_found(totalAmount=None, totalPriceAndTax=Decimal("0.1") + Decimal("0.2"))
+    exact = make_listed(totalAmount=None, totalPriceAndTax=Decimal("0.1") + Decimal("0.2"))
 
     assert fits_condition(condition, exact)
-    assert not fits_condition(condition, make_found(totalAmount=None, totalPriceAndTax=Decimal("0.300001")))
+    assert not fits_condition(condition, make_listed(totalAmount=None, totalPriceAndTax=Decimal("0.300001")))
 
 
 def test_trap_60_reconciliation_looks_from_the_day_before_in_beijing() -> None:
@@ -196,14 +205,16 @@ def test_trap_65_total_that_differs_by_a_cent_is_not_the_expected_one() -> None:
     told = judge([issued(expected_total="226.00")], [listed(1, totalPriceAndTax=Decimal("226.01"))])
 
     assert told[1] == Found(listed(1, totalPriceAndTax=Decimal("226.01")))
-    assert not fits_condition(make_condition(startInvoiceValue="226.02"), listed(1, totalPriceAndTax=Decimal("226.01")))
+    assert not fits_condition(
+        make_condition(startInvoiceValue="226.02"), make_listed(totalPriceAndTax=Decimal("226.01"))
+    )
 
 
 @pytest.mark.parametrize("echo", [0, 1, None])
 def test_trap_66_echo_of_the_query_type_decides_nothing(echo: Any) -> None:
-    assert fits_condition(make_condition(queryType=0), make_found(queryType=echo))
+    assert fits_condition(make_condition(queryType=0), make_listed(queryType=echo))
     assert could_be(subject(), make_found(queryType=echo), SKEW)
-    assert findings_of((make_found(queryType=echo),), Details(), user_id="1", query_type=0).invoices[0].query_type == 0
+    assert findings_of((make_listed(queryType=echo),), Details(), user_id="1", query_type=0).invoices[0].query_type == 0
 
 
 @pytest.mark.parametrize("nothing", [None, ""])

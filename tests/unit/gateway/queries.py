@@ -72,7 +72,7 @@ def invoice(**members: Any) -> dict[str, Any]:
     """The manual's row with these members, as a page tells it. `...` leaves one out."""
     row = {name: value for name, value in {**ROW, **members}.items() if value is not ...}
     [found] = shown({**PAGE, "data": [row]}).invoices
-    return found
+    return dict(found.told)
 
 
 def ignored(data: Any, type_word: Any = "query_invoice", dialogue: QueryDialogue | None = None) -> str:

@@ -1,11 +1,24 @@
 """What is a picture of a QR, and how it is written."""
 
 import base64
+import io
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
 from tests.unit.gateway.dialogue import data_uri, picture
-from worker.gateway.qr import MAX_IMAGE_BYTES, image_bytes, image_uri, is_oversized, looks_like_image, unwrapped
+from worker.gateway.qr import (
+    MAX_IMAGE_BYTES,
+    image_bytes,
+    image_uri,
+    is_oversized,
+    looks_like_image,
+    may_be_content,
+    unwrapped,
+)
 
 PNG = picture("hello")
 ENCODED = base64.b64encode(PNG).decode()
@@ -40,7 +53,6 @@ def test_the_kind_is_told_by_the_pictures_first_bytes(kind: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "data:image/svg+xml;base64,PHN2Zz4=",
         "data:image/png,raw",
         "data:",
         "data:image/png;base64,",
@@ -70,3 +82,70 @@ def test_the_size_is_bounded() -> None:
 
 def test_quotes_and_spaces_go_from_the_ends_only() -> None:
     assert unwrapped(" “http://a/b c“\n") == "http://a/b c"
+
+
+SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="200"><path d="M0 0h9v9z"/></svg>'
+
+
+def drawn(kind: str) -> bytes:
+    out = io.BytesIO()
+    Image.open(io.BytesIO(PNG)).convert("RGB").save(out, kind)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (drawn("WEBP"), "webp"),
+        (drawn("BMP"), "bmp"),
+        (drawn("TIFF"), "tiff"),
+        (drawn("ICO"), "x-icon"),
+        (drawn("AVIF"), "avif"),
+        (SVG, "svg+xml"),
+    ],
+    ids=["webp", "bmp", "tiff", "ico", "avif", "svg"],
+)
+def test_every_kind_of_picture_is_passed_on_as_it_is_with_or_without_its_prefix(content: bytes, kind: str) -> None:
+    encoded = base64.b64encode(content).decode()
+    for text in (encoded, f"data:image/{kind};base64,{encoded}", f"data:application/octet-stream;base64,{encoded}"):
+        assert looks_like_image(text)
+        assert image_uri(text) == f"data:image/{kind};base64,{encoded}"
+
+
+def test_an_svg_may_come_as_text() -> None:
+    for text in (SVG.decode(), f"data:image/svg+xml;utf8,{quote(SVG.decode())}"):
+        assert looks_like_image(text)
+        assert image_bytes(image_uri(text) or "") == SVG
+
+
+def test_a_picture_of_an_unknown_kind_is_one_by_the_gateways_word_alone() -> None:
+    encoded = base64.b64encode(b"x" * 200).decode()
+    assert image_uri(f"data:image/vnd.new;base64,{encoded}") == f"data:image/vnd.new;base64,{encoded}"
+    assert image_uri(f"data:image/png;base64,{encoded}") is None
+    assert image_uri(f"data:text/html;base64,{encoded}") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "may_be"),
+    [
+        ("https://login.example/scan?id=1&t=2", True),
+        ('{"qrcode_id":"1"}', True),
+        ("Qk" + "x" * 200, True),
+        ("请重新登录", False),
+        ("请 scan", False),
+        ("service unavailable", False),
+        ("a\tb", False),
+        ("", False),
+    ],
+)
+def test_a_qrs_content_has_no_blanks_and_no_chinese(text: str, may_be: bool) -> None:
+    assert may_be_content(text) is may_be
+    assert not looks_like_image(text)
+
+
+@given(st.text() | st.binary().map(lambda content: base64.b64encode(content).decode()))
+def test_whatever_is_told_is_a_bounded_picture_or_none(text: str) -> None:
+    looks_like_image(text)
+    uri = image_uri(text)
+
+    assert uri is None or (uri.startswith("data:image/") and len(image_bytes(uri)) <= MAX_IMAGE_BYTES)

@@ -13,8 +13,8 @@ from worker.gateway.rows import (
     MAX_EXTRA_BYTES,
     MAX_TEXT_CHARS,
     file_of,
-    invoice_of,
     item_of,
+    listed_invoice,
 )
 
 ADDED = {"invoiceDateRaw", "totalsDiffer", "extra", "items", "files", "taxRateValue"}
@@ -22,9 +22,9 @@ ADDED = {"invoiceDateRaw", "totalsDiffer", "extra", "items", "files", "taxRateVa
 
 
 def found(**members: Any) -> dict[str, Any]:
-    invoice = invoice_of({"id": 7, **members}, Redactor(["Geheim-4711"]))
+    invoice = listed_invoice({"id": 7, **members}, Redactor(["Geheim-4711"]))
     assert invoice is not None
-    return invoice
+    return dict(invoice.told)
 
 
 def test_the_members_are_the_manuals_and_the_contracts() -> None:
@@ -62,7 +62,7 @@ def test_members_named_like_secrets_are_left_out(name: str) -> None:
 
 @pytest.mark.parametrize("row", [None, 7, "x", [], {}, {"id": None}])
 def test_what_is_no_row_is_none(row: Any) -> None:
-    assert invoice_of(row, Redactor()) is None
+    assert listed_invoice(row, Redactor()) is None
     assert file_of(row, "http://gateway.test") is None
     assert item_of(row) is None
 

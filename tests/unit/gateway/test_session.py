@@ -76,6 +76,9 @@ def told_as_json(event: Any) -> Any:
             return [plain(inner) for inner in value]
         return str(value) if isinstance(value, Decimal) else value
 
+    if isinstance(event, ResultShown):
+        shown = {"invoice": event.invoice, "invoice_url": event.invoice_url, "is_draft": event.is_draft}
+        return {"ResultShown": plain(shown)}
     return {type(event).__name__: plain(dataclasses.asdict(event))}
 
 

@@ -29,6 +29,7 @@ from tests.unit.gateway.queries import (
 )
 from worker.errors import Permanent
 from worker.gateway.codec import IgnoredReason
+from worker.gateway.dates import BEIJING
 from worker.gateway.query_session import QueryDialogue
 from worker.gateway.rest_codec import (
     MAX_ADDRESS_CHARS,
@@ -40,7 +41,6 @@ from worker.gateway.rest_codec import (
     rows_of,
 )
 from worker.gateway.session import InvoiceSession
-from worker.gateway.values import BEIJING
 from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, PageShown, QueryRefused
 
 BASE = "http://gateway.test/prefix"
@@ -266,7 +266,7 @@ def test_trap_62_an_id_that_went_through_a_float_is_refused_and_its_row_counted(
     page = asked().receive_text(text)
 
     assert isinstance(page, PageShown)
-    assert [found["id"] for found in page.invoices] == ["123456789"]
+    assert [found.told["id"] for found in page.invoices] == ["123456789"]
     assert page.unreadable == 1
 
 
@@ -330,7 +330,7 @@ def test_trap_65_no_digit_of_money_is_lost() -> None:
     page = asked().receive_text(text)
 
     assert isinstance(page, PageShown)
-    assert page.invoices[0]["totalAmount"] == Decimal("12345678901234567.89")
+    assert page.invoices[0].told["totalAmount"] == Decimal("12345678901234567.89")
 
 
 @pytest.mark.parametrize(("total", "differs"), [(-500, None), (-500.01, None), (-499.99, None), (-500.02, True)])
@@ -608,7 +608,7 @@ def test_trap_82_quantities_and_money_of_items_are_exact() -> None:
         ("files/a.pdf", "http://gateway.test/prefix/files/a.pdf"),
         ("//cdn.test/a.pdf", "http://cdn.test/a.pdf"),
         ("“http://files.test/a.pdf“", "http://files.test/a.pdf"),
-        (" 'http://files.test/发票.pdf' ", "http://files.test/发票.pdf"),
+        (" 'http://files.test/发票.pdf' ", "http://files.test/%E5%8F%91%E7%A5%A8.pdf"),
     ],
 )
 def test_trap_83_addresses_are_absolute(url: str, absolute: str) -> None:
@@ -691,4 +691,4 @@ def test_trap_49_the_password_of_a_query_is_a_secret_wherever_it_is_echoed() -> 
     page = shown({**PAGE, "data": [row], "login": {"password": PASSWORD}})
 
     assert PASSWORD not in repr(page)
-    assert page.invoices[0]["extra"] == {"trace": {"t": ["***"]}}
+    assert page.invoices[0].told["extra"] == {"trace": {"t": ["***"]}}

@@ -7,7 +7,7 @@ from typing import Any
 from contracts.events import IssuedInvoice, IssuedItem, Outcome
 from worker.flows.announce import Announcement, failure
 from worker.flows.evidence.verdicts import Found, Nothing, Several, Subject, Verdict, total_matches
-from worker.flows.invoices import findings_of
+from worker.flows.invoices import as_listed, findings_of
 from worker.flows.looks import Absence, Reading, Schedules, extra_look, next_look
 from worker.flows.vocabulary import Details, Settle
 from worker.records import CommandState
@@ -54,7 +54,7 @@ def _found(subject: Subject, invoice: Mapping[str, Any], details: Details) -> Se
         to=CommandState.COMPLETED,
         announcements=tuple(told),
         invoice_number=number,
-        findings=findings_of((invoice,), Details(files=tuple(files)), user_id=subject.command.user_id),
+        findings=findings_of((as_listed(invoice),), Details(files=tuple(files)), user_id=subject.command.user_id),
     )
 
 

@@ -12,7 +12,6 @@ from typing_extensions import override
 from contracts.envelope import loads
 from contracts.events import Outcome
 from worker.flows import download, query
-from worker.flows.invoices import identity_of
 from worker.flows.query_progress import MOST_MISSING, QueryProgress
 from worker.flows.query_state import Next, QueryState, QueryWish, Situation
 from worker.flows.vocabulary import (
@@ -123,7 +122,7 @@ class QueryRun(_Questioning):
 
     @override
     async def _page_read(self, page: PageShown) -> PageRead:
-        names = tuple(dict.fromkeys(identity_of(invoice) for invoice in page.invoices))
+        names = tuple(dict.fromkeys(invoice.identity for invoice in page.invoices))
         fresh = await self._insist(lambda: self._services.journal.unseen(self._command, names))
         return PageRead(page, fresh)
 

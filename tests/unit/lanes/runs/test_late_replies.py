@@ -8,7 +8,7 @@ import pytest
 
 from contracts.envelope import loads
 from contracts.failures import FailureCode
-from tests.builders import make_command, make_data, make_invoice, make_result
+from tests.builders import change_result, make_command, make_data, make_invoice, make_result
 from tests.lane_fakes import After, Answer, Script
 from tests.unit.flows.submissions import make_submitted
 from tests.unit.lanes.playing import LONG_LEASE, Played, later, now
@@ -101,7 +101,7 @@ async def test_its_number_is_sought_by_the_whole_schedule_however_often_it_was_l
 
 @in_virtual_time
 async def test_late_draft_is_no_invoice() -> None:
-    played = issuing(replace(LATE, is_draft=True), RESULT)
+    played = issuing(change_result(LATE, is_draft=True), RESULT)
 
     await played.serve(doubtful(), waiting())
 
@@ -113,7 +113,7 @@ async def test_late_draft_is_no_invoice() -> None:
 async def test_result_that_could_be_of_both_is_kept_and_settles_neither() -> None:
     played = issuing(UNTOLD, After(5, RESULT))
     untold = {name: value for name, value in UNTOLD.invoice.items() if name != "remark"}
-    played.gateway.scripts[0].submissions = [[replace(UNTOLD, invoice=untold), After(5, RESULT)]]
+    played.gateway.scripts[0].submissions = [[change_result(UNTOLD, invoice=untold), After(5, RESULT)]]
 
     await played.serve(doubtful(), waiting())
 
@@ -126,7 +126,7 @@ async def test_result_that_could_be_of_both_is_kept_and_settles_neither() -> Non
 async def test_result_that_could_be_of_two_in_doubt_settles_neither() -> None:
     other = make_invoice(remark="3")
     untold = {name: value for name, value in LATE.invoice.items() if name != "remark"}
-    played = issuing(replace(LATE, invoice=untold), After(5, make_result(make_invoice(buyerName="D"))))
+    played = issuing(change_result(LATE, invoice=untold), After(5, make_result(make_invoice(buyerName="D"))))
     command = waiting(3, make_invoice(buyerName="D"))
 
     await played.serve(doubtful(1), doubtful(2, invoice=other), command)
@@ -161,7 +161,7 @@ async def test_late_result_does_not_prolong_the_wait() -> None:
 async def test_result_that_settled_one_before_settles_no_other() -> None:
     """It is said twice, and says too little: the second time it would fit another in doubt."""
     untold = {name: value for name, value in RESULT.invoice.items() if name != "remark"}
-    again = replace(RESULT, invoice=untold)
+    again = change_result(RESULT, invoice=untold)
     played = issuing(RESULT)
     await played.serve(waiting(2))
     played.gateway.scripts = [Script(submissions=[[again, After(5, make_result(make_invoice(buyerName="D")))]])]
@@ -193,7 +193,7 @@ async def test_late_result_said_twice_does_not_settle_the_twin_that_waited_for_i
 @in_virtual_time
 async def test_result_that_may_be_of_another_is_not_taken_while_nobody_can_tell() -> None:
     """The store does not say who is in doubt: that is waited for, for a result that fits both is neither's."""
-    untold = replace(UNTOLD, invoice={name: value for name, value in UNTOLD.invoice.items() if name != "remark"})
+    untold = change_result(UNTOLD, invoice={name: value for name, value in UNTOLD.invoice.items() if name != "remark"})
     played = issuing(After(1, untold), After(60, RESULT), poll_seconds=1)
     later(0.5, lambda: played.journal.down.add("unsettled"))
     later(20, played.journal.down.clear)
@@ -267,6 +267,6 @@ async def test_late_result_on_an_idle_session_is_kept_where_the_store_is_away() 
 async def test_repeated_result_on_an_idle_session_settles_no_other() -> None:
     untold = {name: value for name, value in RESULT.invoice.items() if name != "remark"}
 
-    played = await idle(replace(RESULT, invoice=untold))
+    played = await idle(change_result(RESULT, invoice=untold))
 
     assert played.journal.state_of(1) is S.IN_DOUBT

@@ -1,0 +1,66 @@
+"""Amounts as people and exports write them."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.gateway.values import amount_of
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        ("1,234.50", "1234.50"),
+        ("1,234,567", "1234567"),
+        ("￥1,234.50", "1234.50"),
+        ("¥ 12.00", "12.00"),
+        ("1,234.50元", "1234.50"),
+        ("1,234.50 圆", "1234.50"),
+        ("RMB 5", "5"),
+        ("人民币5元", "5"),
+        ("１２３４．５０", "1234.50"),
+        ("1 234 567.00", "1234567.00"),
+        ("1'234.5", "1234.5"),
+        ("(1,234.50)", "-1234.50"),
+        ("（1,234.50）", "-1234.50"),
+        ("1,234.50-", "-1234.50"),
+        ("－5", "-5"),
+        ("−5.5", "-5.5"),
+        ("-￥5.50", "-5.50"),
+        ("￥-5.50", "-5.50"),
+        ("+5", "5"),
+        (".5", "0.5"),
+        (12, "12"),
+        (Decimal("0.10"), "0.10"),
+    ],
+)
+def test_an_amount_is_read_however_it_is_written(value: Any, amount: str) -> None:
+    assert amount_of(value) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", " ", "-", "--", "元", "1,5", "1.234,50", "12,34,567", "1,2345", "1,234 567", "(5)-", "--5", "5--", "(5"),
+        *("about 3", "NaN", "Infinity", "1" * 42, True, None, [], {}, 1.5),
+    ],
+    ids=str,
+)
+def test_what_may_be_another_amount_is_none(value: Any) -> None:
+    assert amount_of(value) is None
+
+
+@given(st.decimals(min_value=-(10**12), max_value=10**12, places=2))
+def test_separators_change_nothing(amount: Decimal) -> None:
+    for text in (f"{amount:,}", f"￥{amount:,}", f"{amount:,}元", f"({-amount:,})" if amount < 0 else f"{amount}"):
+        assert amount_of(text) == amount
+
+
+@given(st.text(max_size=60) | st.text("0123456789,.-()（）￥¥元 '", max_size=30))
+def test_nothing_raises_and_what_is_read_is_bounded(text: str) -> None:
+    amount = amount_of(text)
+
+    assert amount is None or (amount.is_finite() and abs(amount.adjusted()) <= 41)

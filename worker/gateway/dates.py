@@ -1,0 +1,179 @@
+"""Dates as gateways and bureaus write them (trap 64): numbers, lists, ISO, Chinese, English. Pure.
+
+Guaranteed: nothing raises on a value of parsed JSON; what cannot be read is None; what may mean several moments says
+so. Without an offset it is Beijing's time or UTC, as Java servers write either; without a time of day it is some moment
+of the day. Day and month in figures alone, without the year in front, may be either and are not read.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, Final
+from unicodedata import normalize
+
+from worker.gateway.values import text_of
+from worker.records import Dated
+
+BEIJING: Final = timezone(timedelta(hours=8))
+_UTC: Final = timezone(timedelta(0))
+_EPOCH: Final = datetime(1970, 1, 1, 8, tzinfo=BEIJING)
+_EARLIEST_YEAR: Final = 1990
+"""Earlier is a clock's zero or a placeholder, no invoice."""
+_LATEST_YEAR: Final = 2200
+_LONGEST: Final = 80
+"""Of a date's text."""
+_LAST_OF_DAY: Final = timedelta(days=1) - timedelta(microseconds=1)
+_PER_SECOND: Final = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
+"""Digits of a moment since 1970 to how many of them make a second."""
+_LENGTHS: Final = (3, 5, 6, 7)
+"""Of a list: LocalDate, and LocalDateTime without seconds, with them, with nanoseconds."""
+
+_MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905  a list of words
+_ZONES: Final = {"z": _UTC, "utc": _UTC, "gmt": _UTC, "cst": BEIJING, "hkt": BEIJING, "北京时间": BEIJING}
+"""CST is China's here, not Chicago's."""
+_CLOCK: Final = (
+    r"(?:,?[ T]*(?P<half1>上午|下午|AM|PM)? *(?P<hour>\d{1,2})[:时点](?P<minute>\d{1,2})"
+    r"(?:[:分](?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,9}))?秒?|分)? *(?P<half2>AM|PM)?)?"
+)
+_ZONE: Final = (
+    r" *(?:(?P<zone>Z|UTC|GMT|CST|HKT|北京时间)|(?:UTC|GMT)?(?P<offset>[+-]\d{1,2}:?\d{2}))?(?: *\[[\w/]+\])?"
+)
+_MONTH: Final = r"(?P<name>[A-Z]{3,9})\.?"
+_WEEKDAY: Final = r"(?:[A-Z]{3,9},? +|(?:星期|周)[一二三四五六日天] *,? *)?"
+_FORMS: Final = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        r"(?P<year>\d{4})[-/.年] ?(?P<month>\d{1,2})[-/.月] ?(?P<day>\d{1,2})日?"
+        r"(?: *(?:星期|周)[一二三四五六日天])?" + _CLOCK + _ZONE,
+        _WEEKDAY + _MONTH + r" +(?P<day>\d{1,2}),? +(?P<year>\d{4})" + _CLOCK + _ZONE,
+        _WEEKDAY + r"(?P<day>\d{1,2})[ -]" + _MONTH + r"[ -,]+(?P<year>\d{4})" + _CLOCK + _ZONE,
+        r"[A-Z]{3} +" + _MONTH + r" +(?P<day>\d{1,2}) +(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})"
+        r" *(?:(?P<zone>[A-Z]{1,4})|(?:UTC|GMT)?(?P<offset>[+-]\d{2}:?\d{2}))? +(?P<year>\d{4})",
+    )
+)  # fmt: skip
+_BEGINS_WITH_DAY: Final = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
+_COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?")
+
+
+def dated_of(value: Any) -> Dated | None:
+    """When an invoice is dated, with all that it may mean; None where it is no date."""
+    try:
+        read = _read(value)
+    except (ValueError, OverflowError, ArithmeticError):
+        return None
+    if read is None:
+        return None
+    moment, is_exact = read
+    if not _EARLIEST_YEAR <= moment.year <= _LATEST_YEAR:
+        return None
+    latest = moment if is_exact else moment.replace(tzinfo=_UTC).astimezone(BEIJING)
+    is_day = (moment.hour, moment.minute, moment.second) == (0, 0, 0)
+    return Dated(moment, moment, latest + _LAST_OF_DAY if is_day else latest)
+
+
+def moment_of(value: Any) -> datetime | None:
+    """The moment with Beijing's offset. Without an offset it is Beijing's time; without a time of day, the day's
+    beginning."""
+    dated = dated_of(value)
+    return None if dated is None else dated.shown
+
+
+def is_dated(text: str) -> bool:
+    """Whether this text begins with a day, or is a moment."""
+    return _BEGINS_WITH_DAY.match(text.lstrip()) is not None or moment_of(text) is not None
+
+
+def _read(value: Any) -> tuple[datetime, bool] | None:
+    """The moment with Beijing's offset, and whether its own offset is told."""
+    if isinstance(value, list):
+        return _listed(value)
+    if isinstance(value, dict):
+        return _described(value)
+    told = text_of(value)
+    if told is None or len(told) > _LONGEST:
+        return None
+    text = " ".join(normalize("NFKC", told).split())
+    if not text.isascii() or not text.isdigit():
+        return _written(text)
+    return _counted(Decimal(text)) or _compact(text)
+
+
+def _listed(parts: Sequence[Any]) -> tuple[datetime, bool] | None:
+    """As Java writes its LocalDateTime where nobody asked for anything better."""
+    if len(parts) not in _LENGTHS or not all(type(part) is int for part in parts):
+        return None
+    year, month, day, hour, minute, second, nanoseconds = (*parts, 0, 0, 0, 0)[: _LENGTHS[-1]]
+    return _moment(year, month, day, hour, minute, second).replace(microsecond=nanoseconds // 1000), False
+
+
+def _described(parts: dict[str, Any]) -> tuple[datetime, bool] | None:
+    """As older Java libraries write a Date (`time`) or a LocalDateTime (`year`, `monthValue`, …)."""
+    if type(parts.get("time")) is int:
+        return _counted(Decimal(parts["time"]))
+    names = ("year", "monthValue", "dayOfMonth", "hour", "minute", "second")
+    told = [parts.get(name, 0) for name in names]
+    return _listed(told) if all(parts.get(name) for name in names[:3]) else None
+
+
+def _counted(number: Decimal) -> tuple[datetime, bool] | None:
+    if number <= 0 or number >= 10 ** max(_PER_SECOND):
+        return None
+    per_second = _PER_SECOND.get(len(str(int(number))))
+    if per_second is None:
+        return None
+    return _EPOCH + timedelta(microseconds=int(number * 10**6 / per_second)), True
+
+
+def _compact(digits: str) -> tuple[datetime, bool] | None:
+    parts = _COMPACT.fullmatch(digits)
+    return None if parts is None else (_moment(*map(int, parts.groups(default="0"))), False)
+
+
+def _written(text: str) -> tuple[datetime, bool] | None:
+    found = next((match for form in _FORMS if (match := form.fullmatch(text)) is not None), None)
+    if found is None:
+        return _in_figures(text)
+    told = {name: value for name, value in found.groupdict().items() if value is not None}
+    month = int(told["month"]) if "month" in told else _month(told["name"])
+    clock = (int(told.get(name, 0)) for name in ("minute", "second"))
+    moment = _moment(int(told["year"]), month, int(told["day"]), _hour(told), *clock)
+    moment = moment.replace(microsecond=int(told.get("fraction", "")[:6].ljust(6, "0")))
+    zone = _zone(told)
+    if zone is None and told.get("zone"):
+        return None
+    return (moment, False) if zone is None else (moment.replace(tzinfo=zone).astimezone(BEIJING), True)
+
+
+def _in_figures(text: str) -> tuple[datetime, bool] | None:
+    """A number of milliseconds may have become 1.764E12 on its way."""
+    if not text[:1].isdigit() or not text.isascii() or not set(text) <= set("0123456789.eE+"):
+        return None
+    return _counted(Decimal(text))
+
+
+def _month(name: str) -> int:
+    """Raises `ValueError` for what is none."""
+    return _MONTHS.index(name[:3].lower()) + 1
+
+
+def _hour(told: dict[str, str]) -> int:
+    hour, half = int(told.get("hour", 0)), (told.get("half1") or told.get("half2") or "").lower()
+    if half in {"pm", "下午"} and hour < 12:
+        return hour + 12
+    return 0 if half in {"am", "上午"} and hour == 12 else hour
+
+
+def _zone(told: dict[str, str]) -> timezone | None:
+    if "zone" in told:
+        return _ZONES.get(told["zone"].lower())
+    if "offset" not in told:
+        return None
+    sign, hours, minutes = told["offset"][0], told["offset"][1:].replace(":", "")[:-2], told["offset"][-2:]
+    distance = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-distance if sign == "-" else distance)
+
+
+def _moment(*parts: int) -> datetime:
+    year, month, day, hour, minute, second = parts
+    return datetime(year, month, day, hour, minute, second, tzinfo=BEIJING)
