@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from worker.clock import Clock
-from worker.errors import JournalUnavailable
+from worker.errors import JournalUnavailable, NotStorable
 from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand, OutboxRow
 
 
@@ -22,6 +22,8 @@ class FakeIntakeJournal:
         self.repeats = 0
         self.is_down = False
         self.poisonous: set[str] = set()
+        """Ids of commands that it cannot hold, for a reason of theirs."""
+        self.odd: set[str] = set()
         """Ids of commands that it fails over, for a reason of its own."""
         self.busy: set[str] = set()
         """Sources over their limit."""
@@ -32,7 +34,9 @@ class FakeIntakeJournal:
         if self.is_down:
             raise JournalUnavailable("the fake is down")
         if any(command.id in self.poisonous for command in commands):
-            raise ValueError("cannot hold this")
+            raise NotStorable("cannot hold this")
+        if any(command.id in self.odd for command in commands):
+            raise RuntimeError("XX000")
         self.batches.append(len(commands))
         return [self._admit(command) for command in commands]
 

@@ -21,7 +21,8 @@ from worker.gateway.client import WebSocketGateway
 from worker.gateway.credentials import CredentialDirectory
 from worker.gateway.rest import HttpInvoiceDetails
 from worker.intake.admission import AdmissionRules
-from worker.intake.consumer import Consumer, IntakeHooks
+from worker.intake.consumer import Consumer
+from worker.intake.journaling import IntakeHooks
 from worker.intake.space import SpaceLimits, SpaceWatch
 from worker.journal import open_journal
 from worker.lanes.housekeeping import Housekeeping
@@ -96,6 +97,7 @@ class _Worker:
             confirm_timeout_seconds=settings.confirm_timeout_seconds,
             declares=settings.declare,
             on_connected=self._wake_relay,
+            on_dead_depth=self._metrics.dead_queue_holds,
         )
 
     def _make_relay(self) -> Relay:
@@ -139,13 +141,13 @@ class _Worker:
             prefetch=settings.prefetch,
             bytes_max=settings.intake_max_bytes,
             declares=settings.declare,
-            waiting_max=settings.tenant_waiting_max,
             hooks=IntakeHooks(
                 on_accepted=self._scheduler.wake,
                 on_followers=self._housekeeping.wake,
                 on_events=self._relay.wake,
                 count_admission=self._metrics.admitted,
                 count_dead_letter=self._metrics.dead_lettered,
+                count_returned=self._metrics.returned,
             ),
         )
 

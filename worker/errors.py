@@ -45,6 +45,10 @@ class JournalUnavailable(Transient):
     """The database cannot be reached. Nothing of the transaction is durable."""
 
 
+class NotStorable(WorkerError):
+    """The journal cannot hold this: the same again fails likewise. Nothing of the transaction is durable."""
+
+
 class LeaseLost(WorkerError):
     """This worker's right to its lanes has ended; it must drop its sessions and start anew."""
 

@@ -196,6 +196,14 @@ ROWS: Mapping[str, Sequence[Graph]] = {
             {"{{code}}": f"sum by (code) (increase(fapiao_dead_letters_total{HERE}[$__rate_interval]))"},
             "Messages that were no command.",
         ),
+        Graph(
+            "Dead queue",
+            {
+                "held": f"max(fapiao_dead_queue_messages{HERE})",
+                "{{reason}}": f"sum by (reason) (increase(fapiao_commands_returned_total{HERE}[$__rate_interval]))",
+            },
+            "Messages that wait for a person, and commands that the broker itself had dead-lettered.",
+        ),
     ),
     "Processes": (
         Graph(

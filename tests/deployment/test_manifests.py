@@ -281,7 +281,7 @@ def test_the_workers_user_may_do_its_work_and_no_more() -> None:
 
     assert matching("configure") == set()
     assert matching("write") == {topology.events_exchange, topology.dead_exchange, "amq.default"}
-    assert matching("read") == {topology.issue_queue, topology.query_queue}
+    assert matching("read") == {*topology.command_queues, topology.returned_queue}
     assert _config("overlays/operators")["FAPIAO_DECLARE"] == "false"
 
 

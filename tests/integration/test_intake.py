@@ -27,7 +27,8 @@ from tests.integration.raw_frames import raw_command
 from worker.amqp.topology import Topology
 from worker.clock import SystemClock
 from worker.intake.admission import AdmissionRules
-from worker.intake.consumer import Consumer, IntakeHooks
+from worker.intake.consumer import Consumer
+from worker.intake.journaling import IntakeHooks
 from worker.outbox.publisher import Publisher
 
 

@@ -19,7 +19,8 @@ from tests.model.store import MemoryJournal, StoreFaults, StoreLink, TrueClock
 from worker.amqp.confirms import Verdict
 from worker.amqp.topology import Topology
 from worker.intake.admission import AdmissionRules
-from worker.intake.consumer import Consumer, IntakeHooks
+from worker.intake.consumer import Consumer
+from worker.intake.journaling import IntakeHooks
 from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
 from worker.lanes.services import LaneServices

@@ -7,6 +7,7 @@ that the fewest acknowledgements are sent that cover just what was done. Does no
 import bisect
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -26,6 +27,8 @@ class Delivery:
     routing_key: str
     body: bytes
     properties: Properties
+    queue: str = ""
+    """Where it was consumed."""
 
 
 class Acknowledging(Protocol):
@@ -106,10 +109,10 @@ class Consumption:
         """Start a consumer for each queue. Raises `BrokerLost`."""
         self._wanted = len(queues)
         for queue in queues:
-            answer = await ask(self._channel.basic_consume(queue, self._receive))
+            answer = await ask(self._channel.basic_consume(queue, partial(self._receive, queue)))
             self._consumer_tags.append(answer.consumer_tag or "")
 
-    async def _receive(self, message: DeliveredMessage) -> None:
+    async def _receive(self, queue: str, message: DeliveredMessage) -> None:
         """A task of the channel: cancelled with it, so nothing is waited for here."""
         tag = message.delivery_tag or 0
         self._book.delivered(tag)
@@ -121,6 +124,7 @@ class Consumption:
                 routing_key=message.routing_key or "",
                 body=message.body,
                 properties=properties_of(message.header.properties),
+                queue=queue,
             )
         )
 

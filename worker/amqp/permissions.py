@@ -32,7 +32,7 @@ def needs(topology: Topology, *, declares: bool) -> frozenset[Need]:
         Need("write", "exchange", DEFAULT_EXCHANGE),
         Need("write", "exchange", topology.events_exchange),
         Need("write", "exchange", topology.dead_exchange),
-        *(Need("read", "queue", queue) for queue in topology.command_queues),
+        *(Need("read", "queue", queue) for queue in (*topology.command_queues, topology.returned_queue)),
     }
     return frozenset(found | _to_declare(topology)) if declares else frozenset(found)
 

@@ -1,21 +1,33 @@
 """The worker's exchanges, queues and bindings as data, and one call that declares them.
 
-Guarantees durable objects whose arguments never depend on settings: a redeclaration with other arguments would
-close the channel, so what an operator may want to change (delivery limit, lengths, TTLs of the command queues) is
-left to policies. Does not know who publishes or consumes.
+Guarantees durable objects whose arguments never depend on settings: what an operator may want to change (delivery
+limit, lengths, TTLs of the command queues) is left to policies. An object that was declared otherwise is used as it is,
+as long as it can serve. Does not know who publishes or consumes.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+import structlog
 from aiormq.abc import AbstractChannel
+from aiormq.exceptions import (
+    AMQPChannelError,
+    ChannelAccessRefused,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+)
 
 from worker.amqp.connections import Link, ask
+from worker.errors import BrokerLost
 
-UNROUTED_MAX_MESSAGES: Final = 100_000
-UNROUTED_TTL_MILLISECONDS: Final = 7 * 24 * 60 * 60 * 1000
+log = structlog.get_logger()
+
+COPIES_MAX_MESSAGES: Final = 100_000
+COPIES_TTL_MILLISECONDS: Final = 7 * 24 * 60 * 60 * 1000
+"""Bounds of the queues that perhaps nobody reads: unrouted events, and copies of dead letters."""
 
 DECLARE_SECONDS: Final = 60.0
 """Choosing leaders for new quorum queues takes a busy cluster a while."""
@@ -91,9 +103,17 @@ class Topology:
         return f"{self.prefix}.dead"
 
     @property
+    def returned_queue(self) -> str:
+        """Copies of what went to the dead queue: the worker takes from here what the broker itself has dead-lettered,
+        for nobody was told of it."""
+        return f"{self.prefix}.returned"
+
+    @property
     def own_queues(self) -> frozenset[str]:
         """Queues no `reply_to` may name: an answer there would be taken for a command, or for somebody's evidence."""
-        return frozenset({self.issue_queue, self.query_queue, self.unrouted_queue, self.dead_queue})
+        return frozenset(
+            {self.issue_queue, self.query_queue, self.unrouted_queue, self.dead_queue, self.returned_queue}
+        )
 
     @property
     def command_queues(self) -> tuple[str, ...]:
@@ -113,10 +133,11 @@ class Topology:
     @property
     def queues(self) -> tuple[Queue, ...]:
         quorum = {"x-queue-type": "quorum"}
-        bounded = {"x-max-length": UNROUTED_MAX_MESSAGES, "x-message-ttl": UNROUTED_TTL_MILLISECONDS}
+        bounded = {"x-max-length": COPIES_MAX_MESSAGES, "x-message-ttl": COPIES_TTL_MILLISECONDS}
         return (
             Queue(self.dead_queue, self.dead_exchange, ("",), quorum),
             Queue(self.unrouted_queue, self.unrouted_exchange, ("",), quorum | bounded),
+            Queue(self.returned_queue, self.dead_exchange, ("",), quorum | bounded),
             Queue(self.issue_queue, self.commands_exchange, (ISSUE,), quorum | self._dead_lettering),
             Queue(self.query_queue, self.commands_exchange, LOOKUPS, quorum | self._dead_lettering),
         )
@@ -131,21 +152,97 @@ class Topology:
         }
 
 
-async def declare_over(link: Link, topology: Topology) -> None:
-    """Declare everything on a channel of its own; harmless for what is there. The broker refuses an object that is
-    there with other arguments: then the link is of no use. Raises `BrokerLost`."""
-    channel = await link.open_channel(confirms=False)
-    await ask(declare(channel, topology), DECLARE_SECONDS)
-    await ask(channel.close())
+async def declare_over(link: Link, topology: Topology) -> frozenset[str]:
+    """Declare everything; harmless for what is there. An object that is there with other arguments is used as it is,
+    with a warning, unless it could not serve: then the link is of no use. Returns the names of those that differ.
+    Raises `BrokerLost`."""
+    async with asyncio.timeout(DECLARE_SECONDS):
+        declaring = _Declaring(link)
+        for exchange in topology.exchanges:
+            await declaring.exchange(exchange)
+        for queue in topology.queues:
+            await declaring.queue(queue, is_needed=queue.name in topology.command_queues)
+        await declaring.close()
+        return frozenset(declaring.differing)
 
 
-async def declare(channel: AbstractChannel, topology: Topology) -> None:
-    """Declare everything, in an order in which nothing names what is not there yet."""
-    for exchange in topology.exchanges:
-        await channel.exchange_declare(
-            exchange.name, exchange_type=exchange.kind, durable=True, arguments=dict(exchange.arguments)
+class _Declaring:
+    """A channel to declare on, opened anew when the broker closes it over a difference."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._channel: AbstractChannel | None = None
+        self.differing: set[str] = set()
+
+    async def exchange(self, exchange: Exchange) -> None:
+        channel = await self._open()
+        arguments = dict(exchange.arguments)
+        await self._unless_different(
+            channel.exchange_declare(exchange.name, exchange_type=exchange.kind, durable=True, arguments=arguments),
+            exchange.name,
+            is_needed=True,
         )
-    for queue in topology.queues:
-        await channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments))
+
+    async def queue(self, queue: Queue, *, is_needed: bool) -> None:
+        channel = await self._open()
+        await self._unless_different(
+            channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments)),
+            queue.name,
+            is_needed=is_needed,
+        )
+        channel = await self._open()
         for routing_key in queue.routing_keys:
-            await channel.queue_bind(queue.name, queue.exchange, routing_key)
+            await ask(channel.queue_bind(queue.name, queue.exchange, routing_key))
+
+    async def close(self) -> None:
+        if self._channel is not None:
+            await ask(self._channel.close())
+
+    async def _open(self) -> AbstractChannel:
+        if self._channel is None or self._channel.is_closed:
+            self._channel = await self._link.open_channel(confirms=False)
+        return self._channel
+
+    async def _unless_different(self, declared: Awaitable[object], name: str, *, is_needed: bool) -> None:
+        try:
+            await ask(declared, DECLARE_SECONDS)
+        except BrokerLost as error:
+            refusal = error.__cause__
+            if not isinstance(refusal, ChannelPreconditionFailed) or (is_needed and not can_serve(str(refusal))):
+                raise
+            self._channel = None
+            self.differing.add(name)
+            log.warning("topology_differs", object=name, reason=str(refusal), advice="it is used as it is; see doctor")
+
+
+def can_serve(refusal: str) -> bool:
+    """Whether an object that is there with another argument, as the broker's refusal names it, does the worker's work
+    all the same. One that forgets its messages, or routes them elsewhere, does not."""
+    return not any(f"inequivalent arg '{vital}'" in refusal for vital in _VITAL)
+
+
+_VITAL: Final = ("type", "durable", "auto_delete", "internal")
+
+
+async def queues_to_consume(link: Link, topology: Topology) -> tuple[str, ...]:
+    """The queues of commands, and the one of returned commands where it is there for us. Raises `BrokerLost`."""
+    channel = await link.open_channel(confirms=False)
+    try:
+        # A consumer with such a priority is never made: the broker looks at the queue and at our right to it first.
+        await ask(channel.basic_consume(topology.returned_queue, _ignore, arguments={"x-priority": "none"}))
+    except BrokerLost as error:
+        if not isinstance(error.__cause__, AMQPChannelError):
+            raise
+        if isinstance(error.__cause__, ChannelNotFoundEntity | ChannelAccessRefused):
+            log.warning(
+                "returned_commands_unseen",
+                queue=topology.returned_queue,
+                reason=str(error.__cause__),
+                advice="declare the queue, or allow to read it: what expires in the broker is told to nobody else",
+            )
+            return topology.command_queues
+    return (*topology.command_queues, topology.returned_queue)
+
+
+async def _ignore(_: object) -> None:
+    """No message comes."""

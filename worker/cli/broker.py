@@ -5,10 +5,10 @@ show a password. Opens its own connection, declares nothing but a private reply 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
@@ -20,7 +20,9 @@ from worker.amqp.connections import Address, Link, ask, open_link
 from worker.amqp.topology import Topology
 from worker.cli.orders import Order
 from worker.cli.terminal import USAGE, Stop
+from worker.clock import SystemClock
 from worker.errors import BrokerLost
+from worker.intake.reading import Incoming, Reading, read
 from worker.intake.reply_rules import ReplyPattern
 from worker.settings import Settings
 from worker.tls import broker_tls
@@ -28,6 +30,7 @@ from worker.tls import broker_tls
 T = TypeVar("T")
 
 _PERSISTENT: Final = 2
+_LARGEST_READ_BYTES: Final = 16 * 1024 * 1024
 _LEFT_MILLISECONDS: Final = 60 * 60 * 1000
 _OUR_HEADERS: Final = ("x-fapiao-", "x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-")
 """Headers that dead-lettering added; a message that is sent again goes without them."""
@@ -209,13 +212,47 @@ def _dead_letter(message: DeliveredMessage) -> DeadLetter:
     death = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
     keys = death.get("routing-keys")
     original = str(keys[0]) if isinstance(keys, list) and keys else ""
+    routing_key = original or message.routing_key or properties.message_type or ""
+    told = _told_by(message, routing_key)
     return DeadLetter(
         tag=message.delivery_tag or 0,
         code=str(headers.get("x-fapiao-code") or death.get("reason") or ""),
-        reason=str(headers.get("x-fapiao-reason") or ""),
-        type=properties.message_type or "",
-        id=properties.message_id or "",
-        source=properties.app_id or "",
-        routing_key=original or message.routing_key or properties.message_type or "",
+        reason=str(headers.get("x-fapiao-reason") or _last_words(death)),
+        type=str(told.type or properties.message_type or ""),
+        id=told.id or properties.message_id or "",
+        source=told.source if told.id else properties.app_id or "",
+        routing_key=routing_key,
         size_bytes=len(message.body),
     )
+
+
+def _told_by(message: DeliveredMessage, routing_key: str) -> Reading:
+    """What the message says of itself, in whichever form: a CloudEvent's id is in its body."""
+    given = message.header.properties
+    incoming = Incoming(
+        body=message.body,
+        content_type=given.content_type,
+        message_id=given.message_id,
+        type=given.message_type,
+        routing_key=routing_key,
+        app_id=given.app_id,
+        reply_to=None,
+        correlation_id=None,
+        user_id=None,
+        headers=given.headers or {},
+        received_at=SystemClock().now(),
+    )
+    return read(incoming, _LARGEST_READ_BYTES)
+
+
+def _last_words(death: Mapping[str, Any]) -> str:
+    """Why the broker dead-lettered it itself; a worker's reason stands in a header of its own."""
+    if not death:
+        return ""
+    words = {
+        "expired": "its expiration was over before a worker took it from",
+        "delivery_limit": "it was delivered too often, and no worker lived to take it, from",
+        "maxlen": "it was dropped from the full queue",
+        "rejected": "it was rejected from",
+    }
+    return f"{words.get(str(death.get('reason')), 'the broker took it out of')} {death.get('queue')}"

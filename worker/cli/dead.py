@@ -1,4 +1,4 @@
-"""`dead list|replay`: messages that were no command, in the queue `<prefix>.dead`."""
+"""`dead list|replay`: messages that were no command, or died in the broker, in the queue `<prefix>.dead`."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ import typer
 from worker.cli.records import AsJson, Limit
 from worker.cli.terminal import load_settings, quiet_logs, run, say, say_json, table
 
-app = typer.Typer(no_args_is_help=True, help="Messages that were no command.")
+app = typer.Typer(no_args_is_help=True, help="Messages that were no command, or that the broker itself dead-lettered.")
 
 
 @app.command("list")

@@ -36,7 +36,9 @@ __all__ = [
     "admit",
     "answer_busy",
     "answer_reused",
+    "answer_unstorable",
     "examine",
+    "unstorable",
 ]
 
 UNKNOWN_TYPE: Final = "command"
@@ -82,6 +84,8 @@ class AdmissionRules:
     reply_to_pattern: ReplyPattern = field(default_factory=lambda: ReplyPattern(".*"))
     max_body_bytes: int = 1024 * 1024
     deadline: timedelta = timedelta(seconds=1800)
+    waiting_max: int | None = None
+    """Waiting commands of a tenant above which new ones are refused as `busy` (count)."""
 
     @classmethod
     def from_settings(cls, settings: Settings, own_queues: Collection[str]) -> "AdmissionRules":
@@ -100,6 +104,7 @@ class AdmissionRules:
             reply_to_pattern=pattern,
             max_body_bytes=settings.max_body_bytes,
             deadline=timedelta(seconds=settings.deadline_seconds),
+            waiting_max=settings.tenant_waiting_max,
         )
 
 
@@ -140,6 +145,20 @@ def answer_busy(command: NewCommand, rules: AdmissionRules) -> LooseEvent:
     return _loose(command, rules, RejectionCode.BUSY, about, FieldError(path="", message=message))
 
 
+_UNSTORABLE: Final = "the journal cannot hold this command: a value in it fits into no column"
+
+
+def unstorable() -> DeadLetter:
+    """For a command that the journal cannot hold, though it looks like one."""
+    return DeadLetter(RejectionCode.INVALID, _UNSTORABLE)
+
+
+def answer_unstorable(command: NewCommand, rules: AdmissionRules) -> LooseEvent:
+    """The answer to such a command; the same message gets the same event."""
+    about = f"unstorable\n{command.content_hash}\n{command.route.reply_to or ''}"
+    return _loose(command, rules, RejectionCode.INVALID, about, FieldError(path="", message=_UNSTORABLE))
+
+
 @dataclass(frozen=True, slots=True)
 class _Message:
     """One message with a readable id, on its way to a verdict."""
@@ -168,8 +187,17 @@ def _admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
         return _rejected(message, Fault(whole.code, tuple(at_most([*whole.errors]))))
     assert verdict.command is not None  # noqa: S101  there is one where nothing is wrong
     if isinstance(verdict.command, IssueInvoice):
-        return Admitted(_issue(message, verdict, verdict.command), None)
-    return Admitted(_accepted(message, verdict.command, verdict.warnings), None)
+        accepted = _issue(message, verdict, verdict.command)
+    else:
+        accepted = _accepted(message, verdict.command, verdict.warnings)
+    return Admitted(_expired(accepted) if incoming.has_expired else accepted, None)
+
+
+def _expired(command: NewCommand) -> NewCommand:
+    """Its expiration ended in the broker's queue: that is a deadline of the caller's, which has passed."""
+    passed = _warning("deadline_passed", "had expired in the broker's queue before a worker took it", "")
+    warnings = [CommandWarning.model_validate(each) for each in loads(command.warnings)]
+    return replace(command, deadline_at=command.received_at, warnings=_told([*warnings, passed]))
 
 
 def _verdict(reading: Reading, rules: AdmissionRules) -> Verdict:

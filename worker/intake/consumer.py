@@ -9,24 +9,24 @@ the consumer is cancelled. Knows nothing of lanes and runs no command.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
-from contracts.failures import RejectionCode
 from worker import secrecy
 from worker.amqp.connections import Link, SupervisedConnection, backoff_seconds
+from worker.amqp.deaths import EXPIRED, death_in
 from worker.amqp.deliveries import Acknowledging, Consumption, Delivery
 from worker.amqp.room import Room
-from worker.amqp.topology import Topology, declare_over
+from worker.amqp.topology import Topology, declare_over, queues_to_consume
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import BrokerLost, JournalUnavailable
-from worker.intake.admission import AdmissionRules, Admitted, DeadLetter, Incoming, admit, answer_busy, answer_reused
-from worker.intake.dead_lettering import Dead, DeadLettering, DeadLetters
+from worker.intake.admission import AdmissionRules, Admitted, Incoming, admit
+from worker.intake.dead_lettering import CODE_HEADER, Dead, DeadLettering, DeadLetters
+from worker.intake.journaling import IntakeHooks, Journaling, Judged
 from worker.ports import IntakeJournal
-from worker.records import Admission, LooseEvent, NewCommand
 from worker.tls import MakeContext
 
 log = structlog.get_logger()
@@ -44,32 +44,9 @@ HOLD_SECONDS = 20 * 60.0
 """Held deliveries go back by closing the connection, before the broker's 30 minutes for an acknowledgement are over."""
 
 
-def _ignore(*_: object) -> None:
-    """For hooks nobody wants."""
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeHooks:
-    """Whom intake tells; all are called on the event loop and must be quick."""
-
-    on_accepted: Callable[[Collection[str]], None] = _ignore
-    """Lanes that got a command."""
-    on_followers: Callable[[], None] = _ignore
-    """A command follows another one of the same order."""
-    on_events: Callable[[], None] = _ignore
-    """The outbox may have rows."""
-    count_admission: Callable[[str, str], None] = _ignore
-    """Command type, and what became of it (`Admission` in small letters)."""
-    count_dead_letter: Callable[[str], None] = _ignore
-    """Rejection code."""
-    observe_batch: Callable[[int, float], None] = _ignore
-    """Commands in a transaction, and how long it took (seconds)."""
-
-
 @dataclass(slots=True, eq=False, weakref_slot=True)
-class _Received:
-    delivery: Delivery
-    admitted: Admitted
+class _Received(Judged):
+    delivery: Delivery = field(kw_only=True)
 
 
 class Consumer:
@@ -90,23 +67,24 @@ class Consumer:
         prefetch: int = 200,
         bytes_max: int = 64 * 1024 * 1024,
         declares: bool = True,
-        waiting_max: int | None = None,
         hooks: IntakeHooks | None = None,
         admit: Callable[[Incoming, AdmissionRules], Admitted] = admit,
     ) -> None:
         self._topology = topology
         self._rules = rules
-        self._journal = journal
-        self._worker = worker
         self._clock = clock
         self._prefetch = prefetch
         self._room = Room(bytes_max)
         self._declares = declares
-        self._waiting_max = waiting_max
         self._hooks = hooks or IntakeHooks()
+        self._journaling = Journaling(journal, self._hooks, rules, worker, clock)
         self._admit = admit
         self._buffer: deque[Delivery] = deque()
         self._held: list[_Received] = []
+        self._odd: list[_Received] = []
+        """The journal failed over each of them alone; they are tried again, beside the others."""
+        self._odd_due = 0.0
+        self._queues: tuple[str, ...] = topology.command_queues
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._journal_works = asyncio.Event()
@@ -141,7 +119,7 @@ class Consumer:
     @property
     def unsettled(self) -> int:
         """Deliveries that are here and not journaled or buried yet (count)."""
-        return len(self._buffer) + len(self._held) + len(self._burials)
+        return len(self._buffer) + len(self._held) + len(self._odd) + len(self._burials)
 
     async def run(self) -> None:
         """Consume until cancelled. What is not acknowledged by then is delivered again."""
@@ -178,14 +156,16 @@ class Consumer:
         if self._stopping:
             await link.lost()
         if self._declares:
-            await declare_over(link, self._topology)
+            differing = await declare_over(link, self._topology)
+            self._burials.may_leave_to_broker(not differing.intersection(self._topology.command_queues))
         while self._buffer:  # of an epoch that is over: they come again
             self._let_go(self._buffer.popleft())
         try:
             # Known before it consumes: a delivery that is journaled meanwhile must find whom to acknowledge it to.
             consumption = await Consumption.open(link, self._prefetch, self.receive, self._room)
             self._consumption = consumption
-            await consumption.consume(self._topology.command_queues)
+            self._queues = await queues_to_consume(link, self._topology)
+            await consumption.consume(self._queues)
             await link.lost()
         finally:
             self._consumption = None
@@ -230,7 +210,7 @@ class Consumer:
     async def _resume_consuming(self) -> None:
         if self._consumption is not None and not self._consumption.is_consuming and self._may_consume:
             with contextlib.suppress(BrokerLost):
-                await self._consumption.consume(self._topology.command_queues)
+                await self._consumption.consume(self._queues)
 
     # ---- the journal's side -----------------------------------------------------------------------
 
@@ -257,7 +237,9 @@ class Consumer:
         """Wait for a delivery, and a moment for others to share its transaction."""
         if self._held:
             return
-        await self._arrived.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._odd_due if self._odd else None):
+                await self._arrived.wait()
         if len(self._buffer) < BATCH:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LINGER_SECONDS):
@@ -275,19 +257,22 @@ class Consumer:
     async def run_once(self) -> int:
         """Journal what has arrived, in one transaction, and acknowledge it. Returns how many deliveries it were.
         Raises `JournalUnavailable`; then they are held for the next time."""
+        self._held += self._take_odd()
         self._held += [self._examine(delivery) for delivery in self._take(BATCH_MAX - len(self._held))]
         batch = self._held
         if not batch:
             return 0
         crashpoint("intake.received")
-        await self._journal_batch(batch)
+        failed = await self._journaling.take(batch)
         self._held = []
         crashpoint("intake.committed")
         living = []
         for received in batch:
             letter = received.admitted.dead_letter
-            if letter is None:
-                living.append(received.delivery)
+            if received in failed:
+                self._put_aside(received)
+            elif letter is None or received.delivery.queue == self._topology.returned_queue:
+                living.append(received.delivery)  # what came back from the dead queue has its copy there already
                 self._let_go(received.delivery)
             else:
                 self._burials.add(Dead(received.delivery, letter))
@@ -295,6 +280,20 @@ class Consumer:
             await self.acknowledge(living)
         crashpoint("intake.acked")
         return len(batch)
+
+    def _put_aside(self, received: _Received) -> None:
+        self._odd.append(received)
+        self._odd_due = asyncio.get_running_loop().time() + backoff_seconds(received.failures, 1.0)
+
+    def _take_odd(self) -> list[_Received]:
+        """Those put aside, when it is time; what a later epoch brings again is let go."""
+        if not self._odd or asyncio.get_running_loop().time() < self._odd_due:
+            return []
+        odd, self._odd = self._odd, []
+        for received in odd:
+            if not self.is_current(received.delivery):
+                self._let_go(received.delivery)
+        return [received for received in odd if self.is_current(received.delivery)]
 
     def _take(self, limit: int) -> list[Delivery]:
         taken = [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
@@ -306,6 +305,13 @@ class Consumer:
 
     def _examine(self, delivery: Delivery) -> _Received:
         given = delivery.properties
+        death = None
+        if delivery.queue == self._topology.returned_queue:
+            headers = given.headers or {}
+            death = None if CODE_HEADER in headers else death_in(headers, self._topology.command_queues)
+            if death is None:  # buried by a worker, which has told whom it could: or none of our queues' matter
+                return _Received(Admitted(None, None), delivery=delivery)
+            self._hooks.count_returned(death.reason)
         incoming = Incoming(
             body=delivery.body,
             content_type=given.content_type,
@@ -318,68 +324,11 @@ class Consumer:
             user_id=given.user_id,
             headers=given.headers or {},
             received_at=self._clock.now(),
+            has_expired=death is not None and death.reason == EXPIRED,
         )
-        received = _Received(delivery, self._admit(incoming, self._rules))
+        received = _Received(self._admit(incoming, self._rules), delivery=delivery)
         if received.admitted.command is not None:
             secrecy.guard(received, received.admitted.command.secrets.values())
+            if death is not None:
+                log.warning("command_returned", command_id=received.admitted.command.id, reason=death.reason)
         return received
-
-    async def _journal_batch(self, batch: Sequence[_Received]) -> None:
-        """All in one transaction; where that fails for no reason of the store's, each in its own."""
-        try:
-            await self._commit([received.admitted.command for received in batch])
-        except JournalUnavailable:
-            raise
-        except Exception:
-            log.exception("intake_batch_failed", commands=len(batch))
-            await self._journal_singly(batch)
-
-    async def _journal_singly(self, batch: Sequence[_Received]) -> None:
-        """Find the commands that the journal cannot take, so that they hold up no other; but only if it takes any,
-        else the fault is the store's."""
-        failed: list[_Received] = []
-        for received in batch:
-            try:
-                await self._commit([received.admitted.command])
-            except JournalUnavailable:
-                raise
-            except Exception:
-                log.exception("command_not_journaled")
-                failed.append(received)
-        if len(failed) == len(batch):
-            raise JournalUnavailable("the journal takes none of the commands")
-        for received in failed:
-            letter = DeadLetter(RejectionCode.MALFORMED, "the journal could not take this command")
-            received.admitted = Admitted(command=None, dead_letter=letter)
-
-    async def _commit(self, candidates: Sequence[NewCommand | None]) -> None:
-        commands = [command for command in candidates if command is not None]
-        if not commands:
-            return
-        began = self._clock.monotonic()
-        results = await self._journal.admit(commands, worker=self._worker, waiting_max=self._waiting_max)
-        answers = list(filter(None, map(self._answer, commands, results)))
-        if answers:
-            await self._journal.answer(answers, worker=self._worker)
-        self._hooks.observe_batch(len(commands), self._clock.monotonic() - began)
-        self._tell(commands, results)
-
-    def _answer(self, command: NewCommand, result: Admission) -> LooseEvent | None:
-        if result is Admission.REUSED:
-            return answer_reused(command, self._rules)
-        if result is Admission.BUSY:
-            return answer_busy(command, self._rules)
-        return None
-
-    def _tell(self, commands: Sequence[NewCommand], results: Sequence[Admission]) -> None:
-        for command, result in zip(commands, results, strict=True):
-            self._hooks.count_admission(command.type, str(result))
-            if result is not Admission.ACCEPTED:
-                log.info("command_not_accepted", command_id=command.id, source=command.source, outcome=str(result))
-        if lanes := {c.lane for c, r in zip(commands, results, strict=True) if r is Admission.ACCEPTED and c.lane}:
-            self._hooks.on_accepted(lanes)
-        if Admission.FOLLOWING in results:
-            self._hooks.on_followers()
-        answered = any(result not in {Admission.ACCEPTED, Admission.FOLLOWING} for result in results)
-        if answered or any(command.events for command in commands):
-            self._hooks.on_events()

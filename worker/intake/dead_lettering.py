@@ -110,6 +110,10 @@ class DeadLettering:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def may_leave_to_broker(self, may: bool) -> None:
+        """Whether the queues are as declared: one without dead-lettering would drop what is left to the broker."""
+        self._broker_may_dead_letter = may
+
     def add(self, dead: Dead) -> None:
         """Bury this one; its delivery is acknowledged when that is durable."""
         self._waiting.append(dead)

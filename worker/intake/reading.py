@@ -40,6 +40,8 @@ class Incoming:
     user_id: str | None
     headers: Mapping[str, Any] = field(repr=False)
     received_at: datetime
+    has_expired: bool = False
+    """Whether the broker took it out of its queue because its time to live was over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from contracts.commands import CommandType
 from contracts.events import Outcome
 from contracts.failures import FailureCode, RejectionCode
 from worker.amqp.confirms import Verdict
+from worker.amqp.deaths import REASONS
 from worker.clock import Clock
 from worker.flows.looks import LookOutcome
 from worker.gateway.codec import IgnoredReason
@@ -91,13 +92,16 @@ class Metrics:
         self._files_found = counter("files_found_total", "File addresses that queries stored.")
         self._look_ups = counter("look_ups_total", "Schedules for the invoice of a command.", "verdict")
         self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
+        self._returned = counter("commands_returned_total", "Commands that the broker had dead-lettered.", "reason")
         # From the start: a counter that appears with its first event rises from nothing, and `increase` sees no rise.
         for code in RejectionCode:
             self._dead_letters.labels(code)
+        for reason in REASONS:
+            self._returned.labels(reason)
         for outcome in LookOutcome:
             self._look_ups.labels(outcome)
-        for reason in (*IgnoredReason, *_STRAYS):
-            self._frames_ignored.labels(reason)
+        for ignored in (*IgnoredReason, *_STRAYS):
+            self._frames_ignored.labels(ignored)
         for copy in _COPIES.values():
             for published in Verdict:
                 self._published.labels(copy, published)
@@ -128,6 +132,7 @@ class Metrics:
         self._outbox = gauge("outbox_depth", "Event copies the broker has not confirmed.")
         self._oldest_outbox = gauge("outbox_oldest_age_seconds", "Age of the oldest such copy.")
         self._outbox_overdue = gauge("outbox_overdue_seconds", "How long the first copy could have gone and has not.")
+        self._dead_queue = gauge("dead_queue_messages", "Messages in the dead queue, for a person to look at.")
         self._undeliverable = gauge("undeliverable_replies", "Replies set aside; see fapiao-worker replies.")
         self._suspended = gauge("suspended_accounts", "Accounts resting after refused logins.")
         self._journal_up = gauge("journal_up", "Whether the journal answered the last backlog query.")
@@ -157,6 +162,14 @@ class Metrics:
     def dead_lettered(self, code: str) -> None:
         """A message that was no command went to the dead queue."""
         self._dead_letters.labels(_known(code, _CODES)).inc()
+
+    def returned(self, reason: str) -> None:
+        """A command was taken that the broker had dead-lettered, for this reason of its own."""
+        self._returned.labels(_known(reason, frozenset(REASONS))).inc()
+
+    def dead_queue_holds(self, messages: int) -> None:
+        """How many messages are in the dead queue."""
+        self._dead_queue.set(messages)
 
     # ---- hooks: lanes and the gateway -------------------------------------------------------------------
 

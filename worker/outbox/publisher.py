@@ -16,6 +16,7 @@ from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNot
 from contracts.envelope import CLOUDEVENTS_JSON
 from worker.amqp.confirms import Batch, ConfirmChannel, Confirming, Verdict
 from worker.amqp.connections import Connect, Link, SupervisedConnection, open_link
+from worker.amqp.depth import watch_depth
 from worker.amqp.topology import Topology, declare_over
 from worker.amqp.wire import MAX_SHORT_BYTES, Outgoing, Properties
 from worker.errors import BrokerLost
@@ -133,6 +134,7 @@ class Publisher:
         confirm_timeout_seconds: float = 30.0,
         declares: bool = True,
         on_connected: Callable[[], None] = lambda: None,
+        on_dead_depth: Callable[[int], None] | None = None,
         connect: Connect = open_link,
         open_channel: OpenChannel = open_confirming,
     ) -> None:
@@ -140,6 +142,7 @@ class Publisher:
         self._confirm_timeout_seconds = confirm_timeout_seconds
         self._declares = declares
         self._on_connected = on_connected
+        self._on_dead_depth = on_dead_depth
         self._open_channel = open_channel
         self._roads: dict[Copy, PublishingChannel] = {}
         self._dead_road: PublishingChannel | None = None
@@ -169,6 +172,8 @@ class Publisher:
             self._roads = {copy: PublishingChannel(link, self._open_channel) for copy in Copy}
             self._dead_road = PublishingChannel(link, self._open_channel)
             self._on_connected()
+            if self._on_dead_depth is not None:
+                await watch_depth(link, self._topology.dead_queue, self._on_dead_depth)
             await link.lost()
         finally:
             self._roads, self._dead_road = {}, None

@@ -19,6 +19,7 @@ def test_the_names_begin_with_the_prefix() -> None:
         "fapiao.query",
         "fapiao.dead",
         "fapiao.unrouted",
+        "fapiao.returned",
     }
 
 
@@ -62,5 +63,5 @@ def test_own_queues_are_all_queues() -> None:
     """No reply may ever go there."""
     topology = Topology("p")
 
-    assert topology.own_queues == {"p.issue", "p.query", "p.dead", "p.unrouted"}
+    assert topology.own_queues == {"p.issue", "p.query", "p.dead", "p.unrouted", "p.returned"}
     assert set(topology.command_queues) <= topology.own_queues

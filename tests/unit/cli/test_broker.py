@@ -146,7 +146,7 @@ async def test_dead_letters_tell_who_buried_them_and_why() -> None:
 
     assert [(letter.tag, letter.code, letter.reason, letter.id, letter.routing_key) for letter in letters] == [
         (1, "invalid", "no", "a", "invoice.issue"),
-        (2, "rejected", "", "", "invoice.issue"),
+        (2, "rejected", "it was rejected from q", "", "invoice.issue"),
     ]
     assert channel.acknowledged == []
 

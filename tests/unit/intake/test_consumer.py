@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +19,8 @@ from worker.amqp.wire import Outgoing, Properties
 from worker.errors import BrokerLost, JournalUnavailable
 from worker.intake import consumer as module
 from worker.intake.admission import AdmissionRules, Admitted, DeadLetter, Incoming
-from worker.intake.consumer import BATCH, LINGER_SECONDS, Consumer, IntakeHooks
+from worker.intake.consumer import BATCH, LINGER_SECONDS, Consumer
+from worker.intake.journaling import TRIES_TOGETHER, IntakeHooks
 from worker.records import NewCommand, Route
 
 TOPOLOGY = Topology("fapiao")
@@ -264,7 +266,7 @@ async def test_reused_and_busy_are_answered_before_the_acknowledgement() -> None
 
 @in_virtual_time
 async def test_a_command_the_journal_cannot_take_holds_up_no_other() -> None:
-    """The others are journaled; it goes to the dead letters, for a person to look at."""
+    """The others are journaled; it is answered, and goes to the dead letters for a person to look at."""
     part = bench()
     part.journal.poisonous.add("c2")
     async with at_work(part):
@@ -273,19 +275,101 @@ async def test_a_command_the_journal_cannot_take_holds_up_no_other() -> None:
     assert {name for _, name in part.journal.commands} == {"c1", "c3"}
     assert [message.body for message in part.dead.published] == [b"c2"]
     assert len(part.channel.book) == 0
+    (answer,) = part.journal.answers
+    assert (answer.command_id, answer.event.type) == ("c2", "invoice.issue.rejected")
+    assert json.loads(answer.event.body)["data"]["code"] == "invalid"
+    assert "invoice.issue rejected" in part.calls
+
+
+@in_virtual_time
+async def test_a_fault_of_the_store_over_one_command_buries_it_never() -> None:
+    """SQLSTATE XX000 and its like: the others go on, it is tried again until the store takes it."""
+    part = bench()
+    part.journal.odd.add("c2")
+    async with at_work(part):
+        part.deliver("c1", "c2", "c3")
+        await asyncio.sleep(60)
+        part.deliver("c4")
+        await asyncio.sleep(1)
+        assert {name for _, name in part.journal.commands} == {"c1", "c3", "c4"}
+        assert (len(part.channel.book), part.consumer.unsettled) == (1, 1)
+        part.journal.odd.clear()
+        await asyncio.sleep(60)
+    assert ("shop", "c2") in part.journal.commands
+    assert part.dead.published == []
+    assert (len(part.channel.book), part.consumer.unsettled) == (0, 0)
+
+
+@in_virtual_time
+async def test_commands_that_fail_for_ever_hold_up_no_other() -> None:
+    """All of a batch fail, as in a broken index: after some tries those behind them have their turn."""
+    part = bench()
+    part.journal.odd |= {"c1", "c2"}
+    async with at_work(part):
+        part.deliver("c1", "c2")
+        await asyncio.sleep(2.0**TRIES_TOGETHER)
+        part.deliver("c3")
+        await asyncio.sleep(1)
+        assert set(part.journal.commands) == {("shop", "c3")}
+    assert part.dead.published == []
+
+
+@in_virtual_time
+async def test_what_is_put_aside_is_let_go_when_it_comes_again() -> None:
+    """With its connection goes the right to acknowledge it."""
+    part = bench()
+    part.journal.odd.add("c1")
+    async with at_work(part):
+        part.deliver("c1")
+        await asyncio.sleep(1)
+        part.channel.epoch = 2
+        await asyncio.sleep(60)
+        assert (part.consumer.unsettled, part.consumer._room.held) == (0, 0)
+
+
+def returned(body: str, reason: str, queue: str = "fapiao.issue", **headers: object) -> Delivery:
+    """What the broker has dead-lettered itself."""
+    death = {"x-death": [{"reason": reason, "queue": queue, "count": 1}]}
+    return Delivery(1, 1, False, "invoice.issue", body.encode(), Properties(headers=death | headers), "fapiao.returned")
+
+
+@in_virtual_time
+@pytest.mark.parametrize(
+    ("delivery", "is_taken"),
+    [
+        (returned("c1", "expired"), True),
+        (returned("c1", "delivery_limit"), True),
+        (returned("c1", "expired", "another.queue"), False),
+        (returned("c1", "rejected", **{"x-fapiao-code": "malformed"}), False),
+        (Delivery(1, 1, False, "invoice.issue", b"c1", Properties(), "fapiao.returned"), False),
+        (returned("dead", "expired"), False),
+    ],
+)
+async def test_what_the_broker_dead_lettered_is_taken_and_what_a_worker_buried_is_not(
+    delivery: Delivery, is_taken: bool
+) -> None:
+    """Nothing of it is buried a second time: the dead queue has its copy."""
+    part = bench()
+    async with at_work(part):
+        part.channel.book.delivered(1)
+        part.consumer.receive(delivery)
+        await asyncio.sleep(1)
+    assert (len(part.journal.commands) == 1) is is_taken
+    assert part.dead.published == []
+    assert (len(part.channel.book), part.consumer._room.held) == (0, 0)
 
 
 @in_virtual_time
 async def test_a_journal_that_takes_nothing_buries_nothing() -> None:
     """Then the fault is the store's, and the commands are innocent."""
     part = bench()
-    part.journal.poisonous |= {"c1", "c2"}
+    part.journal.odd |= {"c1", "c2"}
     part.deliver("c1", "c2")
 
     with pytest.raises(JournalUnavailable):
         await part.consumer.run_once()
     assert part.consumer.unsettled == 2
-    part.journal.poisonous.clear()
+    part.journal.odd.clear()
     assert await part.consumer.run_once() == 2
     assert part.dead.published == []
 

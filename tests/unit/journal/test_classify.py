@@ -5,10 +5,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from asyncpg.exceptions._base import DataError as ClientDataError
 
-from worker.errors import ConfigurationError, JournalUnavailable, Transient
+from worker.errors import ConfigurationError, JournalUnavailable, NotStorable, Transient
 from worker.journal.postgres.pool import classify as classify_postgres
+from worker.journal.postgres.pool import not_storable
 from worker.journal.sqlite.writer import classify as classify_sqlite
+from worker.journal.sqlite.writer import not_storable as not_storable_in_sqlite
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,33 @@ def test_postgres(error: Exception, meaning: type[Exception]) -> None:
     meant = classify_postgres(error)
     assert isinstance(meant, meaning)
     assert str(meant)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_own"),
+    [
+        (asyncpg.CharacterNotInRepertoireError("22021"), True),
+        (asyncpg.NotNullViolationError("23502"), True),
+        (ClientDataError("a number too large"), True),
+        (asyncpg.InternalServerError("XX000"), False),
+        (asyncpg.DataCorruptedError("XX001"), False),
+        (asyncpg.RaiseError("P0001"), False),
+        (asyncpg.InterfaceError("connection is closed"), False),
+        (ValueError(), False),
+    ],
+)
+def test_only_an_error_of_the_values_says_that_they_cannot_be_stored(error: Exception, is_own: bool) -> None:
+    with pytest.raises(NotStorable if is_own else type(error)), not_storable():
+        raise error
+    assert not is_own or classify_postgres(error) is error
+
+
+def test_sqlite_tells_values_that_it_cannot_store() -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE t (x TEXT NOT NULL) STRICT")
+    for value in (None, 2**70, "half \ud800", b"no text"):
+        with pytest.raises(NotStorable), not_storable_in_sqlite():
+            connection.execute("INSERT INTO t VALUES (?)", (value,))
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ def test_every_hook_is_counted_under_its_labels() -> None:
     metrics.published("r", "confirmed")
     metrics.published("t", "returned")
     metrics.dead_lettered("malformed")
+    metrics.returned("expired")
+    metrics.dead_queue_holds(7)
     metrics.frame_ignored("not_json")
     metrics.login_refused()
     metrics.submitted()
@@ -77,6 +79,8 @@ def test_every_hook_is_counted_under_its_labels() -> None:
         'fapiao_events_published_total{copy="reply",verdict="confirmed"} 1.0',
         'fapiao_events_published_total{copy="topic",verdict="returned"} 1.0',
         'fapiao_dead_letters_total{code="malformed"} 1.0',
+        'fapiao_commands_returned_total{reason="expired"} 1.0',
+        "fapiao_dead_queue_messages 7.0",
         'fapiao_frames_ignored_total{reason="not_json"} 1.0',
         "fapiao_login_refusals_total 1.0",
         "fapiao_submissions_total 1.0",

@@ -14,7 +14,7 @@ from aiormq.exceptions import (
 )
 
 from worker.amqp.connections import Address, Link
-from worker.amqp.topology import Queue, Topology
+from worker.amqp.topology import Queue, Topology, can_serve
 from worker.cli.broker import answered, opened
 from worker.cli.doctor.findings import Finding, fail, ok, warn
 from worker.cli.doctor.permissions import check_permissions
@@ -67,12 +67,11 @@ async def _queue(link: Link, queue: Queue, *, is_declared: bool) -> Finding:
     counts = f"{there.message_count} waiting, {there.consumer_count} consumers"
     try:
         await answered(channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments)))
-    except ChannelPreconditionFailed:
-        return fail(
-            "queue",
-            f"{queue.name} was declared with other arguments ({counts})",
-            "drain and delete it, then restart the worker; or use another FAPIAO_PREFIX",
-        )
+    except ChannelPreconditionFailed as error:
+        difference = str(error).partition("inequivalent ")[2] or str(error)
+        says = f"{queue.name} was declared with other arguments ({counts}): {difference}"
+        fix = "drain and delete it, then restart the worker; or use another FAPIAO_PREFIX"
+        return warn("queue", f"{says}; used as it is", fix) if can_serve(str(error)) else fail("queue", says, fix)
     except ChannelAccessRefused:
         return ok("queue", f"{queue.name}: {counts}; arguments not compared (no permission to configure)")
     return await _bindings(link, queue, counts) if is_declared else ok("queue", f"{queue.name}: {counts}")
@@ -99,5 +98,6 @@ async def _dead(link: Link, topology: Topology) -> list[Finding]:
     except AMQPChannelError:
         return []
     if there.message_count:
-        return [warn("dead", f"{there.message_count} messages that were no command", "fapiao-worker dead list")]
+        says = f"{there.message_count} messages: no commands, or such as the broker dead-lettered (expired, for one)"
+        return [warn("dead", says, "fapiao-worker dead list says why, and whose they are")]
     return []

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from worker.journal.guarding import guarded_by
 from worker.journal.postgres.events import Queued, copies_of, copies_of_answer, insert_copies, insert_events
+from worker.journal.postgres.pool import not_storable
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, without_transaction
 from worker.journal.rows import is_final, order_of, priority, to_event
@@ -28,6 +30,7 @@ _ROUNDS = 50
 class PostgresIntake(PostgresStore):
     """See `IntakeJournal`."""
 
+    @guarded_by(not_storable)
     async def admit(
         self, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
     ) -> Sequence[Admission]:
@@ -37,6 +40,7 @@ class PostgresIntake(PostgresStore):
             self._hints.send()
         return admissions
 
+    @guarded_by(not_storable)
     @without_transaction
     async def answer(self, statements: Statements, events: Sequence[LooseEvent], *, worker: str) -> None:
         """See `IntakeJournal.answer`."""

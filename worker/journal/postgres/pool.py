@@ -6,14 +6,15 @@ breaks during a commit, its outcome is unknown: operations are such that doing t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import asyncpg
 import structlog
 
-from worker.errors import ConfigurationError, JournalUnavailable
+from worker.errors import ConfigurationError, JournalUnavailable, NotStorable
 from worker.journal.postgres.statements import Statements
 from worker.journal.sealing import Sealer
 
@@ -65,8 +66,35 @@ _MISCONFIGURED = (
 )
 
 
+_NOT_STORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""SQLSTATE classes 22 and 23: what was given does not fit, wherever it is tried again."""
+
+
+def is_not_storable(error: Exception) -> bool:
+    """Whether an error is about the values of a statement, and about nothing else."""
+    return isinstance(error, _NOT_STORABLE) or _is_of_driver(error)
+
+
+@contextmanager
+def not_storable() -> Iterator[None]:
+    """Tell an error of the values by a type of its own: `NotStorable`, which repeats none of them."""
+    try:
+        yield
+    except Exception as error:
+        if is_not_storable(error):
+            raise NotStorable(f"PostgreSQL: {type(error).__name__}") from error
+        raise
+
+
+def _is_of_driver(error: Exception) -> bool:
+    """The driver's own word for a value that it cannot encode; it is a kind of `InterfaceError`."""
+    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+
+
 def classify(error: Exception) -> Exception:
     """What an error of the driver means to the worker; the error itself, if it is a fault of the code."""
+    if _is_of_driver(error):
+        return error
     if isinstance(error, _MISCONFIGURED):
         return ConfigurationError(f"PostgreSQL refuses FAPIAO_DATABASE_URL: {error}")
     if isinstance(error, _UNAVAILABLE):

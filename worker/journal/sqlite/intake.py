@@ -4,17 +4,20 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from worker.journal.guarding import guarded_by
 from worker.journal.rows import is_final, micros, micros_or_none, order_of, priority, to_event
 from worker.journal.sqlite.events import insert_answers, insert_copies, insert_events
 from worker.journal.sqlite.readiness import offer
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
+from worker.journal.sqlite.writer import not_storable
 from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand
 
 
 class SqliteIntake(SqliteStore):
     """See `IntakeJournal`."""
 
+    @guarded_by(not_storable)
     @one_transaction
     def admit(
         self, statements: Statements, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
@@ -23,6 +26,7 @@ class SqliteIntake(SqliteStore):
         batch = _Batch(waiting_max)
         return [_admit_one(statements, batch, command) for command in commands]
 
+    @guarded_by(not_storable)
     @one_transaction
     def answer(self, statements: Statements, events: Sequence[LooseEvent], *, worker: str) -> None:
         """See `IntakeJournal.answer`."""

@@ -12,13 +12,14 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
-from worker.errors import ConfigurationError, JournalUnavailable
+from worker.errors import ConfigurationError, JournalUnavailable, NotStorable
 from worker.journal.sqlite.statements import Statements
 
 log = structlog.get_logger()
@@ -174,6 +175,18 @@ def _roll_back(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
         log.warning("journal_rollback_failed", error=str(error))
+
+
+_NOT_STORABLE = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
+
+
+@contextmanager
+def not_storable() -> Iterator[None]:
+    """Tell an error of the values by a type of its own: `NotStorable`, which repeats none of them."""
+    try:
+        yield
+    except _NOT_STORABLE as error:
+        raise NotStorable(f"SQLite: {type(error).__name__}") from error
 
 
 def classify(error: BaseException) -> BaseException:

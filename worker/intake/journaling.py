@@ -1,0 +1,145 @@
+"""A batch of messages into the journal, so that one which it cannot hold is in nobody's way.
+
+Guarantees that only an error that is the command's own refuses a command, and that its sender is told; whatever else
+goes wrong is tried again. Knows nothing of the broker.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from worker.clock import Clock
+from worker.errors import JournalUnavailable, NotStorable
+from worker.intake.admission import AdmissionRules, Admitted, answer_busy, answer_reused, answer_unstorable, unstorable
+from worker.ports import IntakeJournal
+from worker.records import Admission, LooseEvent, NewCommand
+
+log = structlog.get_logger()
+
+TRIES_TOGETHER: Final = 8
+"""While all of a batch fail, and one of them not so often yet, the fault is taken for the store's (count)."""
+
+
+def _ignore(*_: object) -> None:
+    """For hooks nobody wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeHooks:
+    """Whom intake tells; all are called on the event loop and must be quick."""
+
+    on_accepted: Callable[[Collection[str]], None] = _ignore
+    """Lanes that got a command."""
+    on_followers: Callable[[], None] = _ignore
+    """A command follows another one of the same order."""
+    on_events: Callable[[], None] = _ignore
+    """The outbox may have rows."""
+    count_admission: Callable[[str, str], None] = _ignore
+    """Command type, and what became of it (`Admission` in small letters)."""
+    count_dead_letter: Callable[[str], None] = _ignore
+    """Rejection code."""
+    count_returned: Callable[[str], None] = _ignore
+    """Why the broker had dead-lettered a command that is taken after all."""
+    observe_batch: Callable[[int, float], None] = _ignore
+    """Commands in a transaction, and how long it took (seconds)."""
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class Judged:
+    """A message that was admitted, on its way into the journal."""
+
+    admitted: Admitted
+    failures: int = 0
+    """How often the journal failed over it alone, for no reason of its own."""
+
+
+class Journaling:
+    """Writes batches. Each call is one transaction, if nothing is odd."""
+
+    def __init__(
+        self, journal: IntakeJournal, hooks: IntakeHooks, rules: AdmissionRules, worker: str, clock: Clock
+    ) -> None:
+        self._journal = journal
+        self._hooks = hooks
+        self._rules = rules
+        self._worker = worker
+        self._clock = clock
+
+    async def take(self, batch: Sequence[Judged]) -> set[Judged]:
+        """Journal them all; returns those that failed for a reason that is neither theirs nor the whole store's, to be
+        tried again later. One that the journal cannot hold is made a dead letter, and answered. Raises
+        `JournalUnavailable`: then all are to be tried again."""
+        try:
+            await self._commit([judged.admitted.command for judged in batch])
+        except JournalUnavailable:
+            raise
+        except Exception as error:
+            log.warning("intake_batch_failed", commands=len(batch), error=type(error).__name__)
+            return await self._take_singly(batch)
+        return set()
+
+    async def _take_singly(self, batch: Sequence[Judged]) -> set[Judged]:
+        failed: set[Judged] = set()
+        for judged in batch:
+            try:
+                await self._commit([judged.admitted.command])
+            except JournalUnavailable:
+                raise
+            except NotStorable as error:
+                await self._refuse(judged, error)
+            except Exception:
+                command = judged.admitted.command
+                judged.failures += 1
+                log.exception("command_not_journaled", command_id=command and command.id, failures=judged.failures)
+                failed.add(judged)
+        if len(failed) == len(batch) > 1 and min(judged.failures for judged in failed) < TRIES_TOGETHER:
+            raise JournalUnavailable("the journal takes none of the commands")
+        return failed
+
+    async def _refuse(self, judged: Judged, error: NotStorable) -> None:
+        """It has an id that an answer can name, so it is not buried in silence."""
+        command = judged.admitted.command
+        assert command is not None  # noqa: S101  the journal was asked to hold it
+        log.warning("command_not_storable", command_id=command.id, source=command.source, reason=str(error))
+        judged.admitted = Admitted(command=None, dead_letter=unstorable())
+        try:
+            await self._journal.answer([answer_unstorable(command, self._rules)], worker=self._worker)
+        except NotStorable:
+            log.warning("refusal_not_storable", command_id=command.id)  # not even where the answer should go
+        else:
+            self._hooks.on_events()
+        self._hooks.count_admission(command.type, str(Admission.REJECTED))
+
+    async def _commit(self, candidates: Sequence[NewCommand | None]) -> None:
+        commands = [command for command in candidates if command is not None]
+        if not commands:
+            return
+        began = self._clock.monotonic()
+        results = await self._journal.admit(commands, worker=self._worker, waiting_max=self._rules.waiting_max)
+        answers = list(filter(None, map(self._answer, commands, results)))
+        if answers:
+            await self._journal.answer(answers, worker=self._worker)
+        self._hooks.observe_batch(len(commands), self._clock.monotonic() - began)
+        self._tell(commands, results)
+
+    def _answer(self, command: NewCommand, result: Admission) -> LooseEvent | None:
+        if result is Admission.REUSED:
+            return answer_reused(command, self._rules)
+        if result is Admission.BUSY:
+            return answer_busy(command, self._rules)
+        return None
+
+    def _tell(self, commands: Sequence[NewCommand], results: Sequence[Admission]) -> None:
+        for command, result in zip(commands, results, strict=True):
+            self._hooks.count_admission(command.type, str(result))
+            if result is not Admission.ACCEPTED:
+                log.info("command_not_accepted", command_id=command.id, source=command.source, outcome=str(result))
+        if lanes := {c.lane for c, r in zip(commands, results, strict=True) if r is Admission.ACCEPTED and c.lane}:
+            self._hooks.on_accepted(lanes)
+        if Admission.FOLLOWING in results:
+            self._hooks.on_followers()
+        answered = any(result not in {Admission.ACCEPTED, Admission.FOLLOWING} for result in results)
+        if answered or any(command.events for command in commands):
+            self._hooks.on_events()
