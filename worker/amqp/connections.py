@@ -182,6 +182,8 @@ Connect = Callable[[Address, str, int, int], contextlib.AbstractAsyncContextMana
 @contextlib.asynccontextmanager
 async def open_link(address: Address, name: str, heartbeat_seconds: int, epoch: int) -> AsyncIterator[Link]:
     """Connect, and close in bounded time whatever happens. Raises `BrokerLost`."""
+    _quieten_libraries()
+    read_what_there_is()
     connection = Connection(
         make_url(address.url, heartbeat=heartbeat_seconds),
         ssl_context=address.context,
@@ -229,8 +231,6 @@ class SupervisedConnection:
         self._link: Link | None = None
         self.epoch = 0
         """Grows with each attempt; 0 before the first."""
-        _quieten_libraries()
-        read_what_there_is()
 
     @property
     def is_connected(self) -> bool:

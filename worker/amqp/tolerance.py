@@ -11,6 +11,8 @@ from typing import Any
 
 from pamqp import commands, decode
 
+from worker.amqp.tables import ReceivedHeaders, encoded
+
 UNDECODABLE_HEADERS = "x-fapiao-undecodable-headers"
 """Stands for a table that cannot be read; its value is the table's bytes as they came."""
 
@@ -32,7 +34,10 @@ def _unmarshal(properties: Any, flags: int, data: bytes) -> None:
             setattr(properties, name, value)
             data = data[consumed:]
     if isinstance(properties.timestamp, int):
-        properties.headers = {**(properties.headers or {}), TIMESTAMP_HEADER: str(properties.timestamp)}
+        told = {TIMESTAMP_HEADER: str(properties.timestamp)}
+        given = properties.headers
+        raw = given.raw if isinstance(given, ReceivedHeaders) else b""
+        properties.headers = ReceivedHeaders({**(given or {}), **told}, raw + encoded(told))
         properties.timestamp = None
 
 
@@ -47,12 +52,13 @@ def _octet(data: bytes) -> tuple[int, int]:
 
 def _table(data: bytes) -> tuple[int, Any]:
     end = 4 + int.from_bytes(data[:4], "big")
-    if end == 4:
+    raw = data[4:end]
+    if not raw:
         return end, {}
     try:
-        return end, decode.field_table(data)[1]
+        return end, ReceivedHeaders(decode.field_table(data)[1], raw)
     except _UNREADABLE:
-        return end, {UNDECODABLE_HEADERS: bytearray(data[4:end])}
+        return end, ReceivedHeaders({UNDECODABLE_HEADERS: bytearray(raw)}, raw)
 
 
 def _timestamp(data: bytes) -> tuple[int, Any]:

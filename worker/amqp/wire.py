@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from pamqp import commands, encode
 
+from worker.amqp.tables import RawHeaders, ReceivedHeaders
+
 _FRAME = Struct(">BHI")
 _CONTENT = Struct(">HHQH")
 _LONGLONG = Struct(">Q")
@@ -131,6 +133,8 @@ def _moment(value: datetime) -> bytes:
 
 
 def _table(table: Mapping[str, Any]) -> bytes:
+    if isinstance(table, RawHeaders | ReceivedHeaders):
+        return len(table.raw).to_bytes(4, "big") + table.raw
     return encode.field_table(dict(table))
 
 

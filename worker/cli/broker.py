@@ -5,7 +5,7 @@ show a password. Opens its own connection, declares nothing but a private reply 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -16,8 +16,11 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity, DeliveryError, PublishError
 from pamqp.commands import Basic
 
-from worker.amqp.connections import Address, Link, ask, open_link
+from worker.amqp.confirms import ConfirmChannel, Confirming, Verdict
+from worker.amqp.connections import ANSWER_SECONDS, Address, Link, ask, open_link
+from worker.amqp.tables import changed
 from worker.amqp.topology import Topology
+from worker.amqp.wire import Outgoing, properties_of
 from worker.cli.orders import Order
 from worker.cli.terminal import USAGE, Stop
 from worker.clock import SystemClock
@@ -52,11 +55,23 @@ class DeadLetter:
     size_bytes: int
 
 
+async def _open_confirming(link: Link) -> Confirming:
+    return ConfirmChannel(await link.open_channel(confirms=True), link.frame_max)
+
+
 class Broker:
     """One open connection."""
 
-    def __init__(self, link: Link, channel: AbstractChannel, settings: Settings) -> None:
+    def __init__(
+        self,
+        link: Link,
+        channel: AbstractChannel,
+        settings: Settings,
+        open_confirming: Callable[[Link], Awaitable[Confirming]] = _open_confirming,
+    ) -> None:
         self._link = link
+        self._open_confirming = open_confirming
+        self._confirming: Confirming | None = None
         self._channel = channel
         self._topology = Topology(settings.prefix)
         self.user_id = _user_id(settings)
@@ -122,27 +137,38 @@ class Broker:
 
     async def send_again(self, letter: DeadLetter, message: DeliveredMessage) -> None:
         """Publish a dead letter to the commands exchange as it was, then take it off the dead queue. In this order,
-        or a crash in between would lose it. Raises `Stop`."""
-        properties = message.header.properties
-        headers = properties.headers or {}
-        properties.headers = {
-            name: value
-            for name, value in headers.items()
-            if not name.startswith(_OUR_HEADERS) and name not in _ROUTING_HEADERS
-        } or None
-        properties.delivery_mode = _PERSISTENT
-        properties.user_id = None  # the broker closes the channel of whoever sends another's
-        properties.expiration = None
-        await self._publish(bytes(message.body), letter.routing_key, properties)
+        or a crash in between would lose it. Raises `Stop` where it is not taken; then it stays."""
+        given = properties_of(message.header.properties)
+        properties = given._replace(
+            headers=changed(given.headers, _of_the_sender, {}) or None,
+            delivery_mode=_PERSISTENT,
+            user_id=None,  # the broker closes the channel of whoever sends another's
+            expiration=None,
+        )
+        outgoing = Outgoing(self._topology.commands_exchange, letter.routing_key, bytes(message.body), properties)
+        await self._send_confirmed(outgoing)
         await ask(self._channel.basic_ack(letter.tag))
+
+    async def _send_confirmed(self, outgoing: Outgoing) -> None:
+        if self._confirming is None or not self._confirming.is_open:
+            self._confirming = await self._open_confirming(self._link)
+        batch = await self._confirming.send([outgoing])
+        if not await batch.wait(ANSWER_SECONDS):
+            raise BrokerLost("the broker did not confirm in time")
+        verdict, ended_by = batch.verdicts[0], batch.ended_by
+        if verdict is Verdict.RETURNED or isinstance(ended_by, ChannelNotFoundEntity):
+            raise Stop(_nobody_takes(outgoing.exchange, outgoing.routing_key), USAGE)
+        if isinstance(ended_by, ChannelAccessRefused):
+            raise Stop(f"The broker's user may not write to exchange {outgoing.exchange}.", USAGE)
+        if verdict is Verdict.REFUSED:
+            raise Stop(_is_full(outgoing.exchange))
+        if verdict is Verdict.UNSENDABLE or isinstance(ended_by, AMQPChannelError):
+            raise Stop("The broker does not take it as it is.")
+        if verdict is not Verdict.CONFIRMED:
+            raise BrokerLost("it was lost before the broker confirmed")
 
     async def _publish(self, body: bytes, routing_key: str, properties: Basic.Properties) -> None:
         exchange = self._topology.commands_exchange
-        nobody = Stop(
-            f"Nothing takes {routing_key!r} at exchange {exchange}: no worker has declared its queues there, or there "
-            "is no such command. Start one with `fapiao-worker run`; look at FAPIAO_AMQP_URL and FAPIAO_PREFIX.",
-            USAGE,
-        )
         try:
             await answered(
                 self._channel.basic_publish(
@@ -150,11 +176,27 @@ class Broker:
                 )
             )
         except (PublishError, ChannelNotFoundEntity):
-            raise nobody from None
+            raise Stop(_nobody_takes(exchange, routing_key), USAGE) from None
         except DeliveryError:
-            raise Stop(f"The broker refused the message: the queue behind {exchange} is full. Send it later.") from None
+            raise Stop(_is_full(exchange)) from None
         except ChannelAccessRefused:
             raise Stop(f"The broker's user may not write to exchange {exchange}.", USAGE) from None
+
+
+def _nobody_takes(exchange: str, routing_key: str) -> str:
+    return (
+        f"Nothing takes {routing_key!r} at exchange {exchange}: no worker has declared its queues there, or there "
+        "is no such command. Start one with `fapiao-worker run`; look at FAPIAO_AMQP_URL and FAPIAO_PREFIX."
+    )
+
+
+def _is_full(exchange: str) -> str:
+    return f"The broker refused the message: the queue behind {exchange} is full. Send it later."
+
+
+def _of_the_sender(header: str) -> str | None:
+    """The header as it is, or None for one that dead-lettering added or that the broker would route by."""
+    return None if header.startswith(_OUR_HEADERS) or header in _ROUTING_HEADERS else header
 
 
 def _user_id(settings: Settings) -> str | None:
@@ -232,6 +274,7 @@ def _told_by(message: DeliveredMessage, routing_key: str) -> Reading:
     incoming = Incoming(
         body=message.body,
         content_type=given.content_type,
+        content_encoding=given.content_encoding,
         message_id=given.message_id,
         type=given.message_type,
         routing_key=routing_key,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli.records import AsJson, Limit
-from worker.cli.terminal import load_settings, quiet_logs, run, say, say_json, table
+from worker.cli.terminal import FAILED, Stop, load_settings, note, quiet_logs, run, say, say_json, table
 
 app = typer.Typer(no_args_is_help=True, help="Messages that were no command, or that the broker itself dead-lettered.")
 
@@ -48,24 +48,33 @@ def replay(
 ) -> None:
     """Publish dead letters to the commands exchange again, as they came, oldest first.
 
-    Useful after an upgrade that understands them. One that is still no command comes back.
+    Useful after an upgrade that understands them. One that is still no command comes back. One that the broker does not
+    take is named and stays, and those behind it are sent; exit code 1 then.
     """
 
-    async def work() -> int:
+    async def work() -> tuple[int, list[dict[str, Any]]]:
         settings = load_settings()
         quiet_logs(settings)
         from worker.cli.broker import broker
 
-        replayed = 0
+        replayed, left = 0, []
         async with broker(settings) as connection:
             async for letter, message in connection.dead_letters(limit):
-                if code is None or letter.code == code:
+                if code is not None and letter.code != code:
+                    continue
+                try:
                     await connection.send_again(letter, message)
                     replayed += 1
-        return replayed
+                except Stop as reason:
+                    left.append({"id": letter.id, "source": letter.source, "code": letter.code, "why": str(reason)})
+        return replayed, left
 
-    count = run(work())
+    count, left = run(work())
     if as_json:
-        say_json({"replayed": count})
+        say_json({"replayed": count, "left": left})
     else:
         say(f"{count} sent again.")
+    for letter in left:
+        note(f"left where it is: {letter['id'] or '(no id)'} of {letter['source'] or '(no source)'}: {letter['why']}")
+    if left:
+        raise typer.Exit(FAILED)

@@ -22,6 +22,14 @@ from contracts.judging import Verdict, judge, told
 from contracts.limits import LARGE_FRAME_BYTES, InvoiceLimits
 from contracts.members import WithLogin
 from worker.errors import ConfigurationError
+from worker.intake.answers import (
+    UNKNOWN_TYPE,
+    UNSTORABLE,
+    answer_busy,
+    answer_nameless,
+    answer_reused,
+    answer_unstorable,
+)
 from worker.intake.fingerprints import fingerprint
 from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, joined, read
 from worker.intake.reply_rules import ReplyPattern
@@ -40,9 +48,6 @@ __all__ = [
     "examine",
     "unstorable",
 ]
-
-UNKNOWN_TYPE: Final = "command"
-"""What a message of no known type is called: its event is `command.rejected`."""
 
 _NOT_JOURNALED: Final[Mapping[str, Any]] = {
     "discounts": True,
@@ -70,6 +75,8 @@ class Admitted:
 
     command: NewCommand | None
     dead_letter: DeadLetter | None
+    answer: LooseEvent | None = None
+    """For a message without an id that names where an answer should go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,32 +138,9 @@ def examine(incoming: Incoming, rules: AdmissionRules) -> Event:
     return command.events[0]
 
 
-def answer_reused(command: NewCommand, rules: AdmissionRules) -> LooseEvent:
-    """The answer to a message whose id came before with other content; the same message gets the same event."""
-    about = f"id_reused\n{command.content_hash}\n{command.route.reply_to or ''}"
-    message = "this source has used this id with other content; give the new order an id of its own"
-    return _loose(command, rules, RejectionCode.ID_REUSED, about, FieldError(path="/id", message=message))
-
-
-def answer_busy(command: NewCommand, rules: AdmissionRules) -> LooseEvent:
-    """The answer to a tenant over its limit. Each message gets an event of its own, for the next may be accepted."""
-    about = f"busy\n{command.received_at.isoformat()}"
-    message = "this source has too many waiting commands; send this one again later, under the same id"
-    return _loose(command, rules, RejectionCode.BUSY, about, FieldError(path="", message=message))
-
-
-_UNSTORABLE: Final = "the journal cannot hold this command: a value in it fits into no column"
-
-
 def unstorable() -> DeadLetter:
     """For a command that the journal cannot hold, though it looks like one."""
-    return DeadLetter(RejectionCode.INVALID, _UNSTORABLE)
-
-
-def answer_unstorable(command: NewCommand, rules: AdmissionRules) -> LooseEvent:
-    """The answer to such a command; the same message gets the same event."""
-    about = f"unstorable\n{command.content_hash}\n{command.route.reply_to or ''}"
-    return _loose(command, rules, RejectionCode.INVALID, about, FieldError(path="", message=_UNSTORABLE))
+    return DeadLetter(RejectionCode.INVALID, UNSTORABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +157,7 @@ class _Message:
 def _admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
     reading = read(incoming, rules.max_body_bytes)
     if reading.id is None:
-        return Admitted(None, _dead_letter(reading.fault or _fault(RejectionCode.ID_MISSING, "/id", "is required")))
+        return _nameless(incoming, reading, rules)
     route, route_fault = _route(incoming, reading.id, rules)
     message = _Message(incoming, reading, reading.id, route, rules)
     faults = [fault for fault in (reading.fault, _type_fault(reading), route_fault) if fault is not None]
@@ -206,6 +190,20 @@ def _verdict(reading: Reading, rules: AdmissionRules) -> Verdict:
     if reading.type is None or not (reading.data or reading.fault is None):
         return Verdict(None)
     return judge(reading.type, reading.data, rules.limits)
+
+
+def _nameless(incoming: Incoming, reading: Reading, rules: AdmissionRules) -> Admitted:
+    """It can be no command, and nobody knows what to call it. Whoever names a queue for answers is told all the same,
+    under a name made of its bytes: the same message gets the same answer."""
+    fault = reading.fault or _fault(RejectionCode.ID_MISSING, "/id", "is required")
+    about = "\n".join((reading.source, incoming.correlation_id or "", incoming.reply_to or ""))
+    name = f"unnamed-{hashlib.sha256(about.encode(errors='replace') + incoming.body).hexdigest()[:24]}"
+    route, refusal = _route(incoming, name, rules)
+    if route.reply_to is None or refusal is not None:
+        return Admitted(None, _dead_letter(fault))
+    return Admitted(
+        None, _dead_letter(fault), answer_nameless(reading, fault, name, route, incoming.received_at, rules)
+    )
 
 
 def _accepted(message: _Message, command: AnyCommand, warnings: list[CommandWarning]) -> NewCommand:
@@ -333,31 +331,6 @@ def _answered(
         state=state,
         events=(Event(1, event_id, event_type, body),),
     )
-
-
-def _loose(
-    command: NewCommand, rules: AdmissionRules, code: RejectionCode, about: str, error: FieldError
-) -> LooseEvent:
-    event_type = f"{command.type}.{Outcome.REJECTED}"
-    data = Rejected(
-        commandId=command.id,
-        commandSource=command.source,
-        userId=command.user_id,
-        orderNo=command.order_no,
-        code=code,
-        errors=[error],
-    )
-    event_id, body = build_event(
-        worker=rules.worker,
-        command_source=command.source,
-        command_id=command.id,
-        event_type=event_type,
-        sequence=0,
-        identity=hashlib.sha256(about.encode()).hexdigest(),
-        time=command.received_at,
-        data=data.model_dump(exclude_none=True),
-    )
-    return LooseEvent(Event(0, event_id, event_type, body), command.id, command.route, command.received_at)
 
 
 def _route(incoming: Incoming, identifier: str, rules: AdmissionRules) -> tuple[Route, Fault | None]:

@@ -315,6 +315,7 @@ class Consumer:
         incoming = Incoming(
             body=delivery.body,
             content_type=given.content_type,
+            content_encoding=given.content_encoding,
             message_id=given.message_id,
             type=given.type,
             routing_key=delivery.routing_key,

@@ -1,10 +1,10 @@
 """Messages that are no command at all, on their way to `<prefix>.dead`.
 
-Guarantees: body and given properties arrive untouched, the reason beside them, and the delivery is acknowledged only
-after the broker has confirmed the copy; a crash between the two leaves a second copy. What cannot be kept where it is
-moves to headers: `user_id`, for the broker closes the channel of whoever sends another's; `expiration`, for the copy
-would vanish; `CC` and `BCC`, for the broker would send copies where their sender may not. One message that cannot be
-sent is in nobody's way. Does not know what was wrong with a message.
+Guarantees: body, headers and given properties arrive untouched, the reason beside them, and the delivery is
+acknowledged only after the broker has confirmed the copy; a crash between the two leaves a second copy. What cannot be
+kept where it is moves to headers: `user_id`, for the broker closes the channel of whoever sends another's;
+`expiration`, for the copy would vanish; `CC` and `BCC`, for the broker would send copies where their sender may not.
+One message that cannot be sent is in nobody's way. Does not know what was wrong with a message.
 """
 
 import asyncio
@@ -12,13 +12,14 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
 from worker.amqp.confirms import Verdict
 from worker.amqp.connections import backoff_seconds
 from worker.amqp.deliveries import Delivery
+from worker.amqp.tables import changed
 from worker.amqp.wire import Outgoing
 from worker.crashpoints import crashpoint
 from worker.errors import BrokerLost
@@ -69,15 +70,12 @@ class Dead:
 def dead_letter_of(dead: Dead, exchange: str) -> Outgoing:
     """The copy that goes to the dead-letter exchange, under the routing key it came with."""
     given = dead.delivery.properties
-    headers: dict[str, Any] = {
-        **{ROUTING_HEADERS.get(name, name): value for name, value in (given.headers or {}).items()},
-        CODE_HEADER: str(dead.letter.code),
-        REASON_HEADER: dead.letter.reason,
-    }
+    added = {CODE_HEADER: str(dead.letter.code), REASON_HEADER: dead.letter.reason}
     if given.user_id is not None:
-        headers[USER_ID_HEADER] = given.user_id
+        added[USER_ID_HEADER] = given.user_id
     if given.expiration is not None:
-        headers[EXPIRATION_HEADER] = given.expiration
+        added[EXPIRATION_HEADER] = given.expiration
+    headers = changed(given.headers, lambda name: ROUTING_HEADERS.get(name, name), added)
     properties = given._replace(headers=headers, user_id=None, expiration=None)
     return Outgoing(exchange, dead.delivery.routing_key, dead.delivery.body, properties)
 

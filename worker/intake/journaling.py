@@ -72,7 +72,7 @@ class Journaling:
         tried again later. One that the journal cannot hold is made a dead letter, and answered. Raises
         `JournalUnavailable`: then all are to be tried again."""
         try:
-            await self._commit([judged.admitted.command for judged in batch])
+            await self._commit(batch)
         except JournalUnavailable:
             raise
         except Exception as error:
@@ -84,7 +84,7 @@ class Journaling:
         failed: set[Judged] = set()
         for judged in batch:
             try:
-                await self._commit([judged.admitted.command])
+                await self._commit([judged])
             except JournalUnavailable:
                 raise
             except NotStorable as error:
@@ -101,7 +101,10 @@ class Journaling:
     async def _refuse(self, judged: Judged, error: NotStorable) -> None:
         """It has an id that an answer can name, so it is not buried in silence."""
         command = judged.admitted.command
-        assert command is not None  # noqa: S101  the journal was asked to hold it
+        if command is None:  # its answer alone: the dead letter says the rest
+            log.warning("refusal_not_storable", reason=str(error))
+            judged.admitted = Admitted(None, judged.admitted.dead_letter)
+            return
         log.warning("command_not_storable", command_id=command.id, source=command.source, reason=str(error))
         judged.admitted = Admitted(command=None, dead_letter=unstorable())
         try:
@@ -112,17 +115,21 @@ class Journaling:
             self._hooks.on_events()
         self._hooks.count_admission(command.type, str(Admission.REJECTED))
 
-    async def _commit(self, candidates: Sequence[NewCommand | None]) -> None:
-        commands = [command for command in candidates if command is not None]
-        if not commands:
-            return
+    async def _commit(self, batch: Sequence[Judged]) -> None:
+        commands = [judged.admitted.command for judged in batch if judged.admitted.command is not None]
+        answers = [judged.admitted.answer for judged in batch if judged.admitted.answer is not None]
         began = self._clock.monotonic()
-        results = await self._journal.admit(commands, worker=self._worker, waiting_max=self._rules.waiting_max)
-        answers = list(filter(None, map(self._answer, commands, results)))
+        results: Sequence[Admission] = ()
+        if commands:
+            results = await self._journal.admit(commands, worker=self._worker, waiting_max=self._rules.waiting_max)
+            answers += filter(None, map(self._answer, commands, results))
         if answers:
             await self._journal.answer(answers, worker=self._worker)
-        self._hooks.observe_batch(len(commands), self._clock.monotonic() - began)
-        self._tell(commands, results)
+        if any(judged.admitted.answer is not None for judged in batch):
+            self._hooks.on_events()
+        if commands:
+            self._hooks.observe_batch(len(commands), self._clock.monotonic() - began)
+            self._tell(commands, results)
 
     def _answer(self, command: NewCommand, result: Admission) -> LooseEvent | None:
         if result is Admission.REUSED:

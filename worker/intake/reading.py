@@ -17,11 +17,14 @@ from contracts.events import FieldError
 from contracts.failures import RejectionCode
 from contracts.tidying import halves
 from worker.intake.fingerprints import body_hash, content_hash
+from worker.intake.unpacking import NotUnpacked, TooLargeUnpacked, unpacked
 
 DEFAULT_SOURCE: Final = "amqp"
 """The tenant of a message that names none."""
 _TYPES: Final = {str(member): member for member in CommandType}
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_PREFIXES: Final = ("cloudEvents_", "cloudEvents:")
+"""What the names of attributes begin with in CloudEvents' binding to AMQP, which knows both."""
 _NAME_RULE: Final = f"must be text of 1 to {MAX_NAME_CHARS} characters without control characters"
 
 
@@ -40,6 +43,7 @@ class Incoming:
     user_id: str | None
     headers: Mapping[str, Any] = field(repr=False)
     received_at: datetime
+    content_encoding: str | None = None
     has_expired: bool = False
     """Whether the broker took it out of its queue because its time to live was over."""
 
@@ -68,15 +72,26 @@ class Reading:
 
 def read(incoming: Incoming, max_body_bytes: int) -> Reading:
     """Read the envelope. Where a fault is reported, the rest is as much as could be read."""
+    bound = f"must be at most {max_body_bytes} bytes"
     if len(incoming.body) > max_body_bytes:
-        return _from_properties(incoming, _fault(RejectionCode.TOO_LARGE, f"must be at most {max_body_bytes} bytes"))
-    text, not_text = _text(incoming.body)
+        return _from_properties(incoming, _fault(RejectionCode.TOO_LARGE, bound))
+    try:
+        body = unpacked(incoming.body, incoming.content_encoding, max_body_bytes)
+    except TooLargeUnpacked:
+        return _from_properties(incoming, _fault(RejectionCode.TOO_LARGE, f"{bound} when it is unpacked"))
+    except NotUnpacked as error:
+        return _from_properties(incoming, _malformed(str(error)))
+    return _read_text(incoming, body)
+
+
+def _read_text(incoming: Incoming, body: bytes) -> Reading:
+    text, not_text = _text(body)
     try:
         value = parse(text)
         if not isinstance(value, dict):
             return _from_properties(incoming, not_text or _malformed("must be a JSON object"))
         is_structured = _is_structured(incoming, value)
-        reading = _structured(incoming, value) if is_structured else _plain(incoming, value)
+        reading = _event(incoming, value) if is_structured else _by_properties(incoming, value)
     except ValueError as error:
         return _from_properties(incoming, not_text or _malformed(_syntax(error)))
     if not_text is not None:
@@ -84,6 +99,12 @@ def read(incoming: Incoming, max_body_bytes: int) -> Reading:
     if may_hold_halves(text) and (found := _halves(value, reading, is_structured=is_structured)):
         return replace(reading, fault=joined(Fault(RejectionCode.MALFORMED, found), reading.fault))
     return reading
+
+
+def _by_properties(incoming: Incoming, value: dict[str, Any]) -> Reading:
+    """The body is the data; headers make it an event, or else the properties say the rest."""
+    attributes = _attributes(incoming)
+    return _event(incoming, {**attributes, "data": value}) if attributes else _plain(incoming, value)
 
 
 def joined(first: Fault, *others: Fault | None) -> Fault:
@@ -129,8 +150,9 @@ def _is_structured(incoming: Incoming, value: dict[str, Any]) -> bool:
     return media_type != PLAIN_JSON and "specversion" in value
 
 
-def _structured(incoming: Incoming, value: dict[str, Any]) -> Reading:
-    """A CloudEvent. Attributes that cannot be read are taken from the properties, so that an answer finds its way."""
+def _event(incoming: Incoming, value: dict[str, Any]) -> Reading:
+    """A CloudEvent, by its body or by its headers. Attributes that cannot be read are taken from the properties, so
+    that an answer finds its way."""
     identifier, source, given_type, data = (value.get(name) for name in ("id", "source", "type", "data"))
     faults: list[tuple[RejectionCode, str, str]] = []
     if not is_name(identifier):
@@ -182,7 +204,7 @@ def _from_properties(incoming: Incoming, fault: Fault) -> Reading:
     return Reading(
         id=_property_id(incoming),
         source=_property_source(incoming),
-        type=_TYPES.get(incoming.type or incoming.routing_key),
+        type=_TYPES.get(_attributes(incoming).get("type") or incoming.type or incoming.routing_key),
         content_hash=body_hash(incoming.body),
         fault=fault,
     )
@@ -197,15 +219,32 @@ def _hash(incoming: Incoming, given_type: str, data: dict[str, Any]) -> str:
 
 
 def _property_id(incoming: Incoming) -> str | None:
-    return incoming.message_id if is_name(incoming.message_id) else None
+    given = _attributes(incoming).get("id") or incoming.message_id
+    return given if is_name(given) else None
 
 
 def _property_source(incoming: Incoming) -> str:
-    return incoming.app_id if incoming.app_id and is_name(incoming.app_id) else DEFAULT_SOURCE
+    given = _attributes(incoming).get("source") or incoming.app_id
+    return given if given and is_name(given) else DEFAULT_SOURCE
+
+
+def _attributes(incoming: Incoming) -> dict[str, str]:
+    """A CloudEvent's attributes where they stand in headers (binary mode); empty where there is no such event."""
+    found: dict[str, str] = {}
+    for name in ("specversion", "id", "source", "type"):
+        for prefix in _PREFIXES:
+            value = incoming.headers.get(f"{prefix}{name}")
+            if isinstance(value, bytes | bytearray):
+                value = value.decode(errors="replace")
+            if isinstance(value, str):
+                found.setdefault(name, value)
+    return found if "specversion" in found or "id" in found else {}
 
 
 def _syntax(error: ValueError) -> str:
     """What is wrong with the bytes, without repeating any of them."""
+    if isinstance(error, NotUnpacked):
+        return str(error)
     if isinstance(error, json.JSONDecodeError):
         return f"is not JSON: look at line {error.lineno}, column {error.colno}"
     if isinstance(error, UnicodeDecodeError):

@@ -1,5 +1,5 @@
-"""Events on the wire: one connection that only publishes, with a channel for replies, one for the topic and one for
-dead letters.
+"""Events on the wire: one connection that only publishes, with a channel for replies, one for the topic, one for
+dead letters, and one for queues that refused.
 
 Guarantees a verdict for each row that is the broker's own about that row. A channel that the broker closes over one bad
 message takes its neighbours with it; they are sent again one by one, so that the bad one is found and the others go on.
@@ -146,6 +146,8 @@ class Publisher:
         self._open_channel = open_channel
         self._roads: dict[Copy, PublishingChannel] = {}
         self._dead_road: PublishingChannel | None = None
+        self._aside: PublishingChannel | None = None
+        self._declining: set[str] = set()
         self._suspects: dict[int, int] = {}
         self._late: dict[int, Verdict] = {}
         self._connection = SupervisedConnection(
@@ -171,12 +173,13 @@ class Publisher:
         try:
             self._roads = {copy: PublishingChannel(link, self._open_channel) for copy in Copy}
             self._dead_road = PublishingChannel(link, self._open_channel)
+            self._aside = PublishingChannel(link, self._open_channel)
             self._on_connected()
             if self._on_dead_depth is not None:
                 await watch_depth(link, self._topology.dead_queue, self._on_dead_depth)
             await link.lost()
         finally:
-            self._roads, self._dead_road = {}, None
+            self._roads, self._dead_road, self._aside = {}, None, None
 
     # ---- events -----------------------------------------------------------------------------------
 
@@ -186,9 +189,12 @@ class Publisher:
         roads = dict(self._roads)
         if not roads:
             return {row.seq: Verdict.LOST for row in rows}
-        parts = [
-            self._publish_on(roads[copy], [row for row in rows if row.copy is copy], patience_seconds) for copy in Copy
-        ]
+        aside = self._aside or roads[Copy.REPLY]
+        by_road: dict[int, tuple[PublishingChannel, list[OutboxRow]]] = {}
+        for row in rows:
+            road = aside if row.destination in self._declining else roads[row.copy]
+            by_road.setdefault(id(road), (road, []))[1].append(row)
+        parts = [self._publish_on(road, some, patience_seconds) for road, some in by_road.values()]
         verdicts: dict[int, Verdict] = {}
         for part in await asyncio.gather(*parts):
             verdicts |= part
@@ -196,7 +202,7 @@ class Publisher:
 
     async def take_late(self) -> dict[int, Verdict]:
         """Verdicts that came after `publish` had returned, by `seq`; each is told once."""
-        for road in self._roads.values():
+        for road in (*self._roads.values(), *([self._aside] if self._aside else [])):
             await road.expire_slow()
         late, self._late = self._late, {}
         return late
@@ -221,8 +227,17 @@ class Publisher:
             batch.report_late(lambda index, verdict: self._late.__setitem__(rows[index].seq, verdict))
             road.await_late(batch, self._confirm_timeout_seconds - patience_seconds)
         await road.heed(batch)
+        self._remember(rows, batch)
         judged = zip(rows, batch.verdicts, strict=True)
         return {row.seq: self._judge(row, verdict, batch, len(rows) == 1) for row, verdict in judged}
+
+    def _remember(self, rows: Sequence[OutboxRow], batch: Batch) -> None:
+        """Destinations that refuse have a channel to themselves, for each refusal ends it: the others keep theirs."""
+        for row, verdict in zip(rows, batch.verdicts, strict=True):
+            if verdict is Verdict.REFUSED and len(self._declining) < SUSPECTS_MAX:
+                self._declining.add(row.destination)
+            elif verdict in {Verdict.CONFIRMED, Verdict.RETURNED}:
+                self._declining.discard(row.destination)
 
     def _judge(self, row: OutboxRow, verdict: Verdict, batch: Batch, alone: bool) -> Verdict:
         """Tell a row that ends channels from the rows that were only beside it."""

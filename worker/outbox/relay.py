@@ -1,8 +1,8 @@
 """The outbox on its way out: committed events, published with confirms, in order per command and destination.
 
 Guarantees that a row is forgotten only after the broker has confirmed it; a crash in between repeats it under the same
-id. A reply whose queue is missing is tried again with growing delays until its time is over, then set aside for a
-person; neither it nor a slow queue holds up other rows. Knows nothing of AMQP but the verdicts.
+id. A reply whose queue is missing or full is tried again with growing delays until its time is over, then set aside for
+a person; neither it nor a slow queue holds up other rows. Knows nothing of AMQP but the verdicts.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ FEW = 4
 JOURNAL_PAUSE_MAX_SECONDS = 10.0
 MISSING_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 """Between tries of a reply whose queue is missing; the last one repeats."""
-REFUSED_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60))
+REFUSED_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60, 60, 60, 300))
 UNSENDABLE_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (10, 60, 360))
 """For a row over which the broker closes the channel: parked, with an alarm in the log each time."""
 
@@ -221,10 +221,8 @@ class Relay:
             match verdict:
                 case Verdict.CONFIRMED:
                     self._unmarked.confirmed.append(row.seq)
-                case Verdict.RETURNED:
-                    self._sort_returned(row, now)
-                case Verdict.REFUSED:
-                    self._postpone(row, now + _nth(REFUSED_DELAYS, row.attempts))
+                case Verdict.RETURNED | Verdict.REFUSED:
+                    self._sort_declined(row, verdict, now)
                 case Verdict.UNSENDABLE:
                     log.error("event_unsendable", command_id=row.command_id, event_id=row.event_id, copy=str(row.copy))
                     self._postpone(row, now + _nth(UNSENDABLE_DELAYS, row.attempts))
@@ -236,15 +234,28 @@ class Relay:
         for (copy, verdict_name), number in counted.items():
             self._hooks.count_verdict(copy, verdict_name, number)
 
-    def _sort_returned(self, row: OutboxRow, now: datetime) -> None:
+    def _sort_declined(self, row: OutboxRow, verdict: Verdict, now: datetime) -> None:
+        """Nobody took it: no queue is there, or the queue is full. A reply is tried until its time is over."""
+        is_refused = verdict is Verdict.REFUSED
         left = row.created_at + self._reply_ttl - now
+        delay = _nth(REFUSED_DELAYS if is_refused else MISSING_DELAYS, row.attempts)
         if row.copy is Copy.TOPIC:
-            log.error("event_unroutable", command_id=row.command_id, event_id=row.event_id)
-            self._postpone(row, now + _nth(MISSING_DELAYS, row.attempts))
+            said = "event_refused" if is_refused else "event_unroutable"
+            log.error(said, command_id=row.command_id, event_id=row.event_id, attempts=row.attempts)
+            self._postpone(row, now + delay)
         elif left > timedelta(0):
-            self._postpone(row, now + min(left, _nth(MISSING_DELAYS, row.attempts)))
+            if is_refused:
+                log.warning("reply_refused", command_id=row.command_id, queue=row.destination, attempts=row.attempts)
+            self._postpone(row, now + min(left, delay))
         else:
-            log.warning("reply_undeliverable", command_id=row.command_id, event_id=row.event_id, attempts=row.attempts)
+            log.warning(
+                "reply_undeliverable",
+                command_id=row.command_id,
+                event_id=row.event_id,
+                queue=row.destination,
+                attempts=row.attempts,
+                reason="its queue is full" if is_refused else "its queue is missing",
+            )
             self._unmarked.undeliverable.append(row.seq)
             self._hooks.count_undeliverable(1)
 

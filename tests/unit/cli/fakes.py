@@ -6,6 +6,7 @@ from typing import Any
 
 from worker.cli.broker import DeadLetter
 from worker.cli.orders import Order
+from worker.cli.terminal import Stop
 
 
 class FakeBroker:
@@ -21,6 +22,8 @@ class FakeBroker:
         self.unreachable: Exception | None = None
         self.letters: list[DeadLetter] = []
         self.sent_again: list[int] = []
+        self.stuck: set[int] = set()
+        """Dead letters that the broker does not take."""
 
     async def listen(self, *, outlives: bool = False) -> "tuple[str, asyncio.Queue[bytes | None]]":
         self.leaves_queues.append(outlives)
@@ -41,6 +44,8 @@ class FakeBroker:
     async def send_again(self, letter: DeadLetter, _message: Any) -> None:
         if self.refusal is not None:
             raise self.refusal
+        if letter.tag in self.stuck:
+            raise Stop("not as it is")
         self.sent_again.append(letter.tag)
 
 

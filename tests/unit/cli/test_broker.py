@@ -1,6 +1,7 @@
 """The command line's own connection to the broker, over a channel that answers as told."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -14,7 +15,9 @@ from aiormq.exceptions import (
 from pamqp.commands import Basic, Queue
 from pamqp.header import ContentHeader
 
+from worker.amqp.confirms import Batch, Verdict
 from worker.amqp.connections import Link
+from worker.amqp.wire import Outgoing
 from worker.cli.broker import Broker, opened
 from worker.cli.orders import Order
 from worker.cli.terminal import Stop
@@ -58,9 +61,34 @@ class FakeChannel:
         self.acknowledged.append(tag)
 
 
-def _broker(channel: FakeChannel) -> Broker:
+class FakeConfirming:
+    """Gives one verdict to whatever is sent."""
+
+    is_open = True
+
+    def __init__(self, verdict: Verdict = Verdict.CONFIRMED, ended_by: Exception | None = None) -> None:
+        self.verdict = verdict
+        self.ended_by = ended_by
+        self.sent: list[Outgoing] = []
+
+    async def send(self, messages: Sequence[Outgoing]) -> Batch:
+        self.sent += messages
+        batch = Batch(len(messages))
+        batch.ended_by = self.ended_by
+        for index in range(len(messages)):
+            batch.settle(index, self.verdict)
+        return batch
+
+    async def close(self) -> None: ...
+
+
+def _broker(channel: FakeChannel, confirming: FakeConfirming | None = None) -> Broker:
     settings = Settings(_env_file=None, prefix="pre")
-    return Broker(cast("Link", None), cast("AbstractChannel", channel), settings)
+
+    async def open_confirming(_: Link) -> FakeConfirming:
+        return confirming or FakeConfirming()
+
+    return Broker(cast("Link", None), cast("AbstractChannel", channel), settings, open_confirming)
 
 
 def _message(tag: int, headers: dict[str, Any], **properties: Any) -> DeliveredMessage:
@@ -160,25 +188,35 @@ async def test_no_more_are_looked_at_than_asked_for() -> None:
 async def test_a_dead_letter_goes_back_as_it_came_and_is_let_go_only_then() -> None:
     headers = {"x-fapiao-code": "invalid", "x-death": [DEATH], "x-first-death-queue": "q", "traceparent": "t"}
     channel = FakeChannel(_message(4, headers, message_id="a", reply_to="answers", user_id="somebody"))
-    broker = _broker(channel)
+    confirming = FakeConfirming()
+    broker = _broker(channel, confirming)
 
     async for letter, message in broker.dead_letters(1):
         await broker.send_again(letter, message)
 
-    ((body, given),) = channel.published
-    assert (body, given["routing_key"], given["exchange"]) == (b"given", "invoice.issue", "pre.commands")
-    assert given["properties"].headers == {"traceparent": "t"}
-    assert (given["properties"].message_id, given["properties"].reply_to) == ("a", "answers")
-    assert given["properties"].user_id is None
+    (sent,) = confirming.sent
+    assert (sent.body, sent.routing_key, sent.exchange) == (b"given", "invoice.issue", "pre.commands")
+    assert sent.properties.headers == {"traceparent": "t"}
+    assert (sent.properties.message_id, sent.properties.reply_to) == ("a", "answers")
+    assert sent.properties.user_id is None
     assert channel.acknowledged == [4]
 
 
-async def test_a_dead_letter_that_nobody_takes_stays() -> None:
+@pytest.mark.parametrize(
+    ("verdict", "ended_by", "says"),
+    [
+        (Verdict.RETURNED, None, "Nothing takes"),
+        (Verdict.LOST, ChannelNotFoundEntity("none"), "Nothing takes"),
+        (Verdict.LOST, ChannelAccessRefused("no"), "may not write"),
+        (Verdict.REFUSED, None, "is full"),
+        (Verdict.UNSENDABLE, None, "as it is"),
+    ],
+)
+async def test_a_dead_letter_that_nobody_takes_stays(verdict: Verdict, ended_by: Exception | None, says: str) -> None:
     channel = FakeChannel(_message(4, {}))
-    broker = _broker(channel)
+    broker = _broker(channel, FakeConfirming(verdict, ended_by))
     async for letter, message in broker.dead_letters(1):
-        channel.fault = _returned()
-        with pytest.raises(Stop):
+        with pytest.raises(Stop, match=says):
             await broker.send_again(letter, message)
 
     assert channel.acknowledged == []

@@ -25,7 +25,17 @@ def test_they_are_sent_again_all_or_by_code(run: Run, broker: FakeBroker) -> Non
 
     assert run("dead", "replay", "--code", "invalid").stdout == "2 sent again.\n"
     assert broker.sent_again == [1, 3]
-    assert json.loads(run("dead", "replay", "--json").stdout) == {"replayed": 3}
+    assert json.loads(run("dead", "replay", "--json").stdout) == {"replayed": 3, "left": []}
+
+
+def test_one_that_is_not_taken_is_named_and_those_behind_it_are_sent(run: Run, broker: FakeBroker) -> None:
+    broker.letters = [dead_letter(1), dead_letter(2), dead_letter(3)]
+    broker.stuck = {2}
+
+    done = run("dead", "replay")
+
+    assert (done.exit_code, broker.sent_again) == (1, [1, 3])
+    assert "cmd-2 of erp: not as it is" in done.stderr
 
 
 def test_the_price_of_looking_is_in_the_help(run: Run) -> None:

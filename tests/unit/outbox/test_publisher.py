@@ -214,6 +214,24 @@ async def test_a_channel_that_refuses_is_left_for_another_one() -> None:
 
 
 @in_virtual_time
+async def test_a_queue_that_goes_on_refusing_takes_nobody_elses_channel_away() -> None:
+    """It has one to itself until it takes something again."""
+    broker = FakeBroker(refuses={"a"})
+    async with publishing(broker) as publisher:
+        await publisher.publish(rows_to("a", "b"), 2)
+        for _ in range(3):
+            assert await publisher.publish(rows_to("a", "b"), 2) == {0: Verdict.REFUSED, 1: Verdict.CONFIRMED}
+        kept = [channel for channel in broker.channels if channel.is_open]
+        assert len(kept) == 1
+        broker.refuses.clear()
+        assert await publisher.publish(rows_to("a", "b"), 2) == {0: Verdict.CONFIRMED, 1: Verdict.CONFIRMED}
+        before = len(broker.channels)
+        await publisher.publish(rows_to("a", "b"), 2)
+        assert len(broker.channels) == before
+        assert kept[0].is_open
+
+
+@in_virtual_time
 async def test_a_channel_that_refuses_is_kept_while_something_is_in_flight_on_it() -> None:
     """To leave it would lose that, and send it twice."""
     broker = FakeBroker(refuses={"a"}, silent={"b"})

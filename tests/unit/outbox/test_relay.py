@@ -126,6 +126,20 @@ async def test_a_refused_row_backs_off() -> None:
 
 
 @in_virtual_time
+async def test_a_reply_to_a_queue_that_stays_full_is_set_aside_when_its_time_is_over() -> None:
+    """As to one that is missing; the topic's copy is tried for ever, for it is nobody's own queue."""
+    part = bench(poll_seconds=60)
+    part.publisher.verdicts |= {"full": Verdict.REFUSED, topic(2).destination: Verdict.REFUSED}
+    part.journal.add(reply(1, "full"), topic(2))
+    async with at_work(part):
+        await asyncio.sleep(timedelta(days=1).total_seconds() - 100)
+        assert part.journal.aside == []
+        await asyncio.sleep(500)
+        assert part.journal.aside == [1]
+    assert part.journal.forgotten == []
+
+
+@in_virtual_time
 async def test_a_row_that_ends_channels_is_parked_for_long() -> None:
     """It is kept, tried hours apart, and the log says so each time."""
     part = bench(poll_seconds=60)

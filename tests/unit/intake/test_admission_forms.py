@@ -1,0 +1,131 @@
+"""Forms in which a message may come: packed, with a mark before it, as an event by its headers, without a name."""
+
+import gzip
+import json
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts.envelope import loads
+from contracts.events import Rejected
+from contracts.failures import RejectionCode
+from tests.unit.intake.messages import RULES, cloud_event, order, plain
+from tests.unit.intake.verdicts import accepted, rejected
+from worker.intake.admission import Incoming, admit
+from worker.intake.reading import DEFAULT_SOURCE
+from worker.records import LooseEvent
+
+BODY = json.dumps(order()).encode()
+RAW_DEFLATE = zlib.compressobj(wbits=-15)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        (None, b"\xef\xbb\xbf" + BODY),
+        ("utf-8", BODY),
+        ("UTF-8", BODY),
+        ("", BODY),
+        ("gzip", gzip.compress(BODY)),
+        ("GZIP", gzip.compress(b"\xef\xbb\xbf" + BODY)),
+        ("deflate", zlib.compress(BODY)),
+        ("deflate", RAW_DEFLATE.compress(BODY) + RAW_DEFLATE.flush()),
+    ],
+)
+def test_a_body_is_the_same_command_however_it_comes(encoding: str | None, body: bytes) -> None:
+    """A byte order mark as .NET writes it, and what the property says."""
+    assert accepted(plain(body, content_encoding=encoding)).content_hash == accepted(plain(BODY)).content_hash
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "says"),
+    [
+        ("br", BODY, "content_encoding must be absent, utf-8, gzip or deflate"),
+        ("gzip", BODY, "content_encoding"),
+        ("gzip", gzip.compress(BODY)[:-9], "not the whole of it"),
+        ("gzip", gzip.compress(BODY) * 2, "not the whole of it"),
+        ("deflate", b"", "content_encoding"),
+        (None, gzip.compress(BODY), "say so by the property content_encoding"),
+        (None, BODY.decode().encode("utf-16"), "UTF-16"),
+        ("gbk", BODY, "content_encoding"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_refused_by_the_name_of_the_property(
+    encoding: str | None, body: bytes, says: str
+) -> None:
+    _, data = rejected(plain(body, content_encoding=encoding), RejectionCode.MALFORMED)
+
+    assert says in data["errors"][0]["message"]
+
+
+def test_what_is_too_large_unpacked_is_never_unpacked_whole() -> None:
+    bomb = gzip.compress(b" " * (RULES.max_body_bytes * 50))
+
+    _, data = rejected(plain(bomb, content_encoding="gzip"), RejectionCode.TOO_LARGE)
+
+    assert "unpacked" in data["errors"][0]["message"]
+
+
+def binary(prefix: str, attributes: dict[str, Any] | None = None, **properties: Any) -> Incoming:
+    """A CloudEvent in AMQP's binary mode."""
+    event = {"specversion": "1.0", "id": "order-1", "source": "/erp", "type": "invoice.issue"} | (attributes or {})
+    headers = {f"{prefix}{name}": value for name, value in event.items() if value is not ...}
+    absent: dict[str, Any] = {"message_id": None, "type": None, "app_id": None, "headers": headers}
+    return plain(**(absent | properties))
+
+
+@pytest.mark.parametrize("prefix", ["cloudEvents_", "cloudEvents:"])
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", None])
+def test_an_event_by_its_headers_is_the_same_command(prefix: str, content_type: str | None) -> None:
+    assert accepted(binary(prefix, content_type=content_type)) == accepted(cloud_event())
+
+
+def test_an_event_by_its_headers_is_told_what_is_wrong_with_it() -> None:
+    command, data = rejected(binary("cloudEvents_", {"specversion": ...}), RejectionCode.MALFORMED)
+    assert (command.id, command.source, data["errors"][0]["path"]) == ("order-1", "/erp", "/specversion")
+
+    command, _ = rejected(replace(binary("cloudEvents:"), body=b"no json"), RejectionCode.MALFORMED)
+    assert (command.id, command.source, command.type) == ("order-1", "/erp", "invoice.issue")
+
+    command, _ = rejected(binary("cloudEvents:", {"id": ...}, message_id="m"), RejectionCode.ID_MISSING)
+    assert command.id == "m"
+
+
+def answer_of(incoming: Incoming, code: RejectionCode) -> LooseEvent | None:
+    verdict = admit(incoming, RULES)
+    assert verdict.command is None
+    assert verdict.dead_letter is not None
+    assert verdict.dead_letter.code is code
+    return verdict.answer
+
+
+@pytest.mark.parametrize(
+    ("incoming", "code"),
+    [
+        (plain(message_id=None, correlation_id="mine"), RejectionCode.ID_MISSING),
+        (cloud_event({"id": ...}, correlation_id="mine"), RejectionCode.ID_MISSING),
+        (plain(b"no json", message_id=None, correlation_id="mine"), RejectionCode.MALFORMED),
+        (plain(b" " * (RULES.max_body_bytes + 1), message_id="", correlation_id="mine"), RejectionCode.TOO_LARGE),
+    ],
+)
+def test_who_names_a_queue_for_answers_is_told_even_without_an_id(incoming: Incoming, code: RejectionCode) -> None:
+    """Under the correlation id; the same message again gets the same event."""
+    answer = answer_of(incoming, code)
+
+    assert answer is not None
+    assert answer == answer_of(incoming, code)
+    assert (answer.route.reply_to, answer.route.correlation_id) == ("erp.replies", "mine")
+    event = loads(answer.event.body)
+    assert event["type"].endswith(".rejected")
+    told = Rejected.model_validate(event["data"])
+    assert (told.code, told.commandId[:8]) == (code, "unnamed-")
+
+
+def test_nobody_is_answered_without_an_id_where_no_answer_may_go() -> None:
+    assert answer_of(plain(message_id=None, reply_to=None), RejectionCode.ID_MISSING) is None
+    assert answer_of(plain(message_id=None, reply_to="fapiao.dead"), RejectionCode.ID_MISSING) is None
+    nobody = answer_of(plain(message_id=None, app_id=None), RejectionCode.ID_MISSING)
+    assert nobody is not None
+    assert loads(nobody.event.body)["data"]["commandSource"] == DEFAULT_SOURCE
