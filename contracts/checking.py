@@ -7,8 +7,9 @@ told, for each usual tax rate; which one holds, the first real invoice shows (`e
 from decimal import Decimal
 from typing import Final
 
-from contracts.commands import Invoice, IssueInvoice
+from contracts.commands import Invoice, InvoiceItem, IssueInvoice
 from contracts.events import CheckedTotal, InvoiceToSend, ItemToSend
+from contracts.gateway import plain_number
 from contracts.limits import CENT, EXACT, line_amount
 
 MASKED: Final = "***"
@@ -23,9 +24,15 @@ def invoice_to_send(command: IssueInvoice) -> InvoiceToSend:
     invoice = command.invoice
     account = invoice.sellerLoginAccount or (command.login.phone if command.login is not None else OF_THE_CREDENTIAL)
     members = {name: getattr(invoice, name) for name in Invoice.model_fields if name != "invoiceItems"}
-    items = [ItemToSend.model_validate(item.model_dump()) for item in invoice.invoiceItems]
+    items = [_item(item) for item in invoice.invoiceItems]
     secrets = {"sellerLoginAccount": account, "sellerLoginPassword": MASKED}
     return InvoiceToSend.model_validate({**members, **secrets, "invoiceItems": items})
+
+
+def _item(item: InvoiceItem) -> ItemToSend:
+    """Numbers as they are sent: without zeros that carry nothing."""
+    quantity, price = (Decimal(plain_number(number)) for number in (item.quantity, item.unitPrice))
+    return ItemToSend(name=item.name, quantity=quantity, spec=item.spec, unit=item.unit, unitPrice=price)
 
 
 def lines_total(command: IssueInvoice) -> Decimal:

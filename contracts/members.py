@@ -143,7 +143,7 @@ class WithLogin(Closed):
         json_schema_extra={
             "oneOf": [
                 {"required": ["login"], "properties": {"login": {"type": "object"}}},
-                {"required": ["credential"], "properties": {"credential": {"type": "string"}}},
+                {"required": ["credential"], "properties": {"credential": {"type": "string", "minLength": 1}}},
             ]
         }
     )

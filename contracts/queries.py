@@ -96,7 +96,7 @@ def _only(query_type: int, absent: str) -> dict[str, Any]:
 
 def _named_by(*names: str) -> dict[str, Any]:
     """For the schema: these members are there, as texts."""
-    return {"required": [*names], "properties": {name: {"type": "string"} for name in names}}
+    return {"required": [*names], "properties": {name: {"type": "string", "minLength": 1} for name in names}}
 
 
 InvoiceId = Annotated[
@@ -225,7 +225,7 @@ class ReadStored(Closed):
         json_schema_extra={
             "oneOf": [_named_by("commandId"), _named_by("orderNo"), _named_by("invoiceNumber")],
             "anyOf": [
-                {"properties": {name: {"type": "null"} for name in ("orderNo", _SELLER, SAME_AS[_SELLER])}},
+                {"properties": {name: {"enum": [None, ""]} for name in ("orderNo", _SELLER, SAME_AS[_SELLER])}},
                 _named_by("orderNo", _SELLER),
                 _named_by("orderNo", SAME_AS[_SELLER]),
             ],

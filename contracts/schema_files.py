@@ -4,7 +4,9 @@ Commands are closed, events open: an event's reader must ignore what it does not
 included. Every schema stands alone. Knows nothing of files or of AMQP.
 """
 
+import re
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -15,12 +17,24 @@ from contracts.commands import COMMANDS
 from contracts.envelope import CommandEnvelope, EventEnvelope
 from contracts.events import EVENTS, EventData, Rejected
 from contracts.example_files import UNKNOWN_TYPE_REJECTED
-from contracts.members import SAME_AS
+from contracts.members import NO_CONTROLS, NO_CONTROLS_BUT_LINE_FEED, SAME_AS
+from contracts.tidying import UNTOUCHED
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 JSON_NUMBER_PATTERN: Final = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"
 
+_DAY_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
 Schema = dict[str, Any]
+
+_TIDIED_PATTERNS: Final = {
+    NO_CONTROLS: NO_CONTROLS.replace(r"\u0000-\u001f", r"\u0000-\u0008\u000a-\u001f"),
+    NO_CONTROLS_BUT_LINE_FEED: NO_CONTROLS_BUT_LINE_FEED.replace(
+        r"\u0000-\u0009\u000b-\u001f", r"\u0000-\u0008\u000b\u000c\u000e-\u001f"
+    ),
+}
+"""A pattern that a text must match once it is tidied, to the one that what may be sent must match: tabs go, and in
+texts of several lines carriage returns."""
 
 
 class ItemsAnswer(gateway_query.HttpAnswer):
@@ -73,13 +87,52 @@ def schemas() -> dict[str, Schema]:
     return found
 
 
+def bundle() -> Schema:
+    """All commands and events in one file, each part once, under `$defs`: for generators of code, which would make five
+    classes of a part that stands in five files. Rules that span several members are left to the single files, for
+    generators take them for further types."""
+    parts = parts_by_name("#/$defs/{model}")
+    for part in _parts(parts):
+        if "properties" in part:
+            for rule in ("allOf", "anyOf", "oneOf"):
+                part.pop(rule, None)
+        _simplify(part)
+    return _published(
+        "bundle",
+        {
+            "title": "FapiaoWorker",
+            "description": "Every command and event of Fapiao Worker as a definition of its own: the messages as "
+            "CloudEvents (InvoiceIssue, InvoiceIssueCompleted, …) and their data (IssueInvoice, Completed, …).",
+            "$defs": parts,
+        },
+    )
+
+
+def _simplify(part: Schema) -> None:
+    """Where generators would make a type that nobody can use of it: a password that is written back as asterisks, a day
+    that needs a library, a type for the one value ""."""
+    if part.get("format") == "password":
+        del part["format"]
+    if part.get("format") == "date":
+        del part["format"]
+        part["pattern"] = _DAY_PATTERN
+    if "anyOf" in part:
+        part["anyOf"] = [choice for choice in part["anyOf"] if choice.keys() != {"enum"}] or part["anyOf"]
+        if _is_decimal(part):
+            part["anyOf"][1]["pattern"] = f"^$|{JSON_NUMBER_PATTERN}"
+
+
 def components() -> dict[str, Schema]:
-    """The same for AsyncAPI: one name space, each part once, references to `#/components/schemas`."""
+    """The same for AsyncAPI: references to `#/components/schemas`."""
+    return parts_by_name("#/components/schemas/{model}")
+
+
+def parts_by_name(template: str) -> dict[str, Schema]:
+    """All commands and events and what they are made of, each part once; `template` says how one is referred to."""
     commands: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in COMMANDS.values()]
     events: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         (model, "serialization") for model in dict.fromkeys(event_models().values())
     ]
-    template = "#/components/schemas/{model}"
     _, generated = models_json_schema([*commands, *events], ref_template=template)
     parts = {name: _refined(part) for name, part in generated["$defs"].items()}
     data_names = {str(command): model.__name__ for command, model in COMMANDS.items()}
@@ -122,11 +175,10 @@ def _refined(schema: Schema) -> Schema:
         for member in properties.values():
             # "Buyername" helps nobody.
             member.pop("title", None)
-        for vendors, right in SAME_AS.items():
-            if vendors in properties and part.get("additionalProperties") is False:
-                _accept_both_spellings(part, vendors, right)
         if _is_decimal(part):
             _decimal(part)
+        if part.get("additionalProperties") is False and properties:
+            _accept_what_is_tidied(part)
         if part.get("title") in {"FailureCode", "RejectionCode"}:
             known = part.pop("enum")
             part.pop("type")
@@ -157,14 +209,60 @@ def _with_numbers(schema: Schema) -> Schema:
     return schema
 
 
-def _accept_both_spellings(part: Schema, vendors: str, right: str) -> None:
+def _accept_what_is_tidied(part: Schema) -> None:
+    """What a command may hold because `contracts.tidying` makes it good: tabs, null and "" for what may be absent, and
+    both spellings of a name."""
     properties = part["properties"]
-    properties[right] = {**properties[vendors], "description": f"the right spelling of {vendors}; send one of the two"}
-    either: Schema = {"not": {"required": [vendors, right]}}
+    required = part.get("required", [])
+    for name, member in properties.items():
+        if name not in UNTOUCHED:
+            _accept_blanks(member)
+        if name not in required:
+            _accept_nothing(member)
+    for vendors, right in SAME_AS.items():
+        if vendors in properties:
+            _accept_both_spellings(part, vendors, right)
+
+
+def _accept_blanks(member: Schema) -> None:
+    for choice in (member, *member.get("anyOf", ())):
+        if choice.get("pattern") in _TIDIED_PATTERNS:
+            choice["pattern"] = _TIDIED_PATTERNS[choice["pattern"]]
+
+
+def _accept_nothing(member: Schema) -> None:
+    """Null, and for a text the empty one."""
+    choices = member.get("anyOf", [member])
+    for choice in choices:
+        if choice.get("type") == "string" and choice.get("format") in {None, "password"} and "enum" not in choice:
+            choice.pop("minLength", None)
+            pattern = choice.get("pattern", "^$")
+            if re.search(pattern, "") is None:
+                choice["pattern"] = f"^$|{pattern}"
+    if {"type": "null"} in choices:
+        return
+    if "anyOf" in member:
+        choices.append({"type": "null"})
+    elif "$ref" in member:
+        member["anyOf"] = [{"$ref": member.pop("$ref")}, {"type": "null"}]
+    else:
+        member["type"] = [member["type"], "null"]
+        if "enum" in member:
+            member["enum"] = [*member["enum"], None]
+
+
+def _accept_both_spellings(part: Schema, vendors: str, right: str) -> None:
+    """Programs that were generated from the schema write both; which values are the same, a schema cannot say."""
+    properties = part["properties"]
+    properties[right] = {**deepcopy(properties[vendors])}
     if vendors in part.get("required", ()):
         part["required"] = [name for name in part["required"] if name != vendors]
-        either = {"oneOf": [{"required": [vendors]}, {"required": [right]}]}
-    part.setdefault("allOf", []).append(either)
+        given = {"type": "string", "minLength": 1}
+        part.setdefault("allOf", []).append(
+            {"anyOf": [{"required": [name], "properties": {name: given}} for name in (vendors, right)]}
+        )
+        for name in (vendors, right):
+            _accept_nothing(properties[name])
 
 
 def _parts(value: Any) -> Iterator[Schema]:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from deploy.provisioning import CannotProvisionError, environment  # noqa: E402 - the path is set just above
 from worker.servers import containers  # noqa: E402
 
-PARTS_WITHOUT_SERVERS = {"unit", "golden", "model"}
+PARTS_WITHOUT_SERVERS = {"unit", "golden", "model", "generated"}
 TIERS = {"fast": ["checks", "unit", "golden"], "near": ["checks", "unit", "golden", "model", "conformance"]}
 """What a name stands for: `fast` for every save, `near` before every push. Property tests try fewer examples there."""
 BIN = ROOT / ".venv" / "bin"
