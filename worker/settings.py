@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-Seconds = Annotated[float, Field(gt=0)]
+LONGEST_SECONDS = 1_000_000_000
+"""Thirty years: more could not be added to a date."""
+Seconds = Annotated[float, Field(gt=0, le=LONGEST_SECONDS)]
+Pause = Annotated[float, Field(ge=0, le=LONGEST_SECONDS)]
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -26,7 +29,10 @@ def _delays(value: Any) -> Any:
         number, unit = part[:-1], part[-1]
         if unit not in UNIT_SECONDS or not number.replace(".", "", 1).isdigit():
             raise ValueError("must be delays such as 30s,2m,6h (s, m, h, d)")
-        delays.append(timedelta(seconds=float(number) * UNIT_SECONDS[unit]))
+        seconds = float(number) * UNIT_SECONDS[unit]
+        if seconds > LONGEST_SECONDS:
+            raise ValueError("must be delays of thirty years at most")
+        delays.append(timedelta(seconds=seconds))
     return tuple(delays)
 
 
@@ -132,7 +138,7 @@ class Settings(BaseSettings):
         False,
         description="Allow ws:// and http:// to a gateway on another machine, passwords in clear; warns each minute.",
     )
-    gateway_ping_seconds: float = Field(20, ge=0, description="WebSocket keep-alive; 0 turns it off.")
+    gateway_ping_seconds: Pause = Field(20, description="WebSocket keep-alive; 0 turns it off.")
     max_frame_bytes: int = Field(
         1024 * 1024,
         ge=8192,
@@ -145,9 +151,8 @@ class Settings(BaseSettings):
     )
     connect_timeout_seconds: Seconds = Field(15, description="TCP, TLS and WebSocket handshake together.")
     close_timeout_seconds: Seconds = Field(5, description="How long the closing handshake may take.")
-    reconnect_pause_seconds: float = Field(
+    reconnect_pause_seconds: Pause = Field(
         0.2,
-        ge=0,
         description="Pause after closing a session before its lane is given on, so that the gateway has forgotten it.",
     )
     login_timeout_seconds: Seconds = Field(60, description="From the login frame to its answer.")
@@ -156,8 +161,8 @@ class Settings(BaseSettings):
     result_timeout_seconds: Seconds = Field(
         120, description="How long a result may come after the scan's time is over."
     )
-    refusal_grace_seconds: float = Field(
-        5, ge=0, description="After a failed QR: how long a new one or a result may still come."
+    refusal_grace_seconds: Pause = Field(
+        5, description="After a failed QR: how long a new one or a result may still come."
     )
     query_timeout_seconds: Seconds = Field(120, description="From asking for a page to its answer.")
     query_max_pages: int = Field(10_000, ge=1, description="Pages of one query (count): a cap for a gateway gone mad.")
@@ -168,9 +173,8 @@ class Settings(BaseSettings):
         256 * 1024, ge=4096, description="A page event beyond this is split into several (bytes)."
     )
     download_timeout_seconds: Seconds = Field(180, description="From a page, or a retry, to its download notice.")
-    download_grace_seconds: float = Field(
+    download_grace_seconds: Pause = Field(
         5,
-        ge=0,
         description="The same, once a page of this query had no notice within the time above, and in a look-up.",
     )
     download_attempts: int = Field(5, ge=1, description="Retries of a failed download (count).")
@@ -193,8 +197,8 @@ class Settings(BaseSettings):
     known_invoices_only: bool = Field(
         False, description="Look up items and files only of invoices that the same source issued or queried before."
     )
-    session_idle_seconds: float = Field(
-        30, ge=0, description="How long a lane keeps its session without work; 0 closes at once."
+    session_idle_seconds: Pause = Field(
+        30, description="How long a lane keeps its session without work; 0 closes at once."
     )
     retry_min_seconds: Seconds = Field(1, description="First delay after a transport failure before the submission.")
     retry_max_seconds: Seconds = Field(
@@ -224,8 +228,8 @@ class Settings(BaseSettings):
         _delays("15s,60s"),
         description="Schedules for an invoice that was refused, before that is reported: delays.",
     )
-    clock_skew_seconds: float = Field(
-        300, ge=0, description="How much earlier than its submission an invoice may be dated, for clocks differ."
+    clock_skew_seconds: Pause = Field(
+        300, description="How much earlier than its submission an invoice may be dated, for clocks differ."
     )
 
     # Store
@@ -310,9 +314,7 @@ class Settings(BaseSettings):
     core_dumps: bool = Field(
         False, description="Let the system write a core file if the worker crashes; it would hold passwords."
     )
-    drain_seconds: float = Field(
-        30, ge=0, description="After SIGTERM: how long scans may go on before they are handed over."
-    )
+    drain_seconds: Pause = Field(30, description="After SIGTERM: how long scans may go on before they are handed over.")
 
     @field_validator("journal_keys", mode="before")
     @classmethod

@@ -47,3 +47,11 @@ def test_each_insecure_switch_is_named_in_what_is_said_each_minute() -> None:
 
     for name in ("GATEWAY_URL", "GATEWAY_HTTP_URL", "GATEWAY_INSECURE", "AMQP_INSECURE"):
         assert f"FAPIAO_{name}" in said
+
+
+@pytest.mark.parametrize(
+    "values", [{"deadline_seconds": 1e300}, {"clock_skew_seconds": 1e12}, {"files_schedule": "9" * 400 + "d"}]
+)
+def test_a_time_that_no_date_can_be_added_to_is_refused_at_the_start(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(_env_file=None, **values)

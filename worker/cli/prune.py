@@ -14,6 +14,7 @@ from worker.settings import UNIT_SECONDS
 _MOST_ROUNDS: Final = 10_000
 """Each is a short transaction, so that a running worker hardly notices."""
 _AGE: Final = re.compile(r"([0-9]{1,6})([smhd])")
+_LONGEST_AGE_SECONDS: Final = 1000 * 365 * 86_400
 _WORDS: Final = {
     "commands": "commands with their events",
     "payloads": "issues' data and earlier events; who sent what, how it ended and its number stay",
@@ -73,4 +74,7 @@ def age_of(text: str) -> timedelta:
     found = _AGE.fullmatch(text.strip())
     if found is None:
         raise Stop("An age is a number with a unit: 400d, 36h, 90m or 30s.", USAGE)
-    return timedelta(seconds=int(found[1]) * UNIT_SECONDS[found[2]])
+    seconds = int(found[1]) * UNIT_SECONDS[found[2]]
+    if seconds > _LONGEST_AGE_SECONDS:
+        raise Stop("An age is at most a thousand years.", USAGE)
+    return timedelta(seconds=seconds)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
@@ -88,14 +88,11 @@ class QueryProgress:
 
 
 def spans_of(condition: Mapping[str, Any], span_days: int) -> list[tuple[date, date]]:
-    """The days in parts of at most `span_days`, for a gateway may refuse a longer span (trap 60)."""
-    first, last = date.fromisoformat(condition["startInvoiceDate"]), date.fromisoformat(condition["endInvoiceDate"])
-    spans = []
-    while first <= last:
-        end = min(last, first + timedelta(days=span_days - 1))
-        spans.append((first, end))
-        first = end + timedelta(days=1)
-    return spans
+    """The days in parts of at most `span_days`, for a gateway may refuse a longer span (trap 60). By their numbers, for
+    no day can be added to the calendar's last one, and callers do ask until then."""
+    first, last = (date.fromisoformat(condition[name]).toordinal() for name in ("startInvoiceDate", "endInvoiceDate"))
+    starts = range(first, last + 1, span_days)
+    return [(date.fromordinal(start), date.fromordinal(min(last, start + span_days - 1))) for start in starts]
 
 
 def digest_of(page: PageShown) -> str:

@@ -66,10 +66,12 @@ def _day(text: str | None, option: str) -> date | None:
     if text is None:
         return None
     try:
-        if _DAY.fullmatch(text):
-            return date.fromisoformat(text)
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
-        pass
+        day = None
+    # Midnight in Beijing, and the day after, must be moments that every store can hold.
+    if day is not None and date.min < day < date.max:
+        return day
     raise BadRequest(f"--{option} is a day, such as 2026-01-31.")
 
 

@@ -47,7 +47,9 @@ def test_a_dry_run_only_counts(run: Run, journal: FakeOperatorJournal) -> None:
     assert "Would be forgotten" in run("prune", "--older-than", "400d", "--dry-run").stdout
 
 
-@pytest.mark.parametrize("words", [[], ["--older-than", "400"], ["--older-than", "-1d"], ["--older-than", "1y"]])
+@pytest.mark.parametrize(
+    "words", [[], ["--older-than", "400"], ["--older-than", "-1d"], ["--older-than", "1y"], ["--older-than", "999999d"]]
+)
 def test_without_an_age_nothing_is_forgotten(run: Run, journal: FakeOperatorJournal, words: list[str]) -> None:
     assert run("prune", *words).exit_code == 2
     assert journal.pruned_before == []

@@ -142,6 +142,14 @@ def test_spans_cover_each_day_once_in_order(first: date, days: int, span_days: i
     assert all((end - start).days < span_days for start, end in spans)
 
 
+@pytest.mark.parametrize(("first", "last"), [("0001-01-01", "0001-01-03"), ("9999-12-28", "9999-12-31")])
+def test_days_at_the_edge_of_the_calendar_are_asked_for(first: str, last: str) -> None:
+    condition = make_condition(startInvoiceDate=first, endInvoiceDate=last)
+
+    assert [one.isoformat() for one in spans_of(condition, 10_000)[0]] == [first, last]
+    assert spans_of(condition, 2)[-1][1].isoformat() == last
+
+
 def spanned(span_days: int = 2) -> Driven:
     """Five days in three spans, each of them with two pages of its own invoices."""
     condition = make_condition(startInvoiceDate="2026-01-01", endInvoiceDate="2026-01-05")

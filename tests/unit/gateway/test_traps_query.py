@@ -310,7 +310,7 @@ def test_trap_64_a_day_begins_at_midnight_in_beijing(date: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "date", ["yesterday", "2024-13-45", 0, 17, "0001-01-01 00:00:00", "9" * 14, "2024-04-09 25:00:00"]
+    "date", ["yesterday", "2024-13-45", 0, 17, "0001-01-01 00:00:00", "9" * 14, "2024-04-09 25:00:00", "9999-12-31"]
 )
 def test_trap_64_a_date_that_cannot_be_read_is_told_as_it_came(date: Any) -> None:
     found = invoice(invoiceDate=date)

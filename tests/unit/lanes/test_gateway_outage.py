@@ -10,7 +10,16 @@ from typing import Any
 from contracts.commands import CommandType
 from contracts.envelope import dumps, loads
 from contracts.failures import FailureCode
-from tests.builders import make_command, make_data, make_found, make_invoice, make_page, make_result
+from tests.builders import (
+    make_command,
+    make_condition,
+    make_data,
+    make_found,
+    make_invoice,
+    make_page,
+    make_question,
+    make_result,
+)
 from tests.lane_fakes import After, FakeSession, Script, Stage
 from tests.unit.lanes.runs.test_look_up import LOOKING
 from tests.virtual_time import EPOCH, in_virtual_time
@@ -18,7 +27,7 @@ from worker.errors import Permanent, Transient, Unreachable
 from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
-from worker.ports import Disconnected
+from worker.ports import Disconnected, DownloadTold
 from worker.records import Command, CommandState, own_lane
 
 S = CommandState
@@ -190,3 +199,23 @@ async def test_http_that_is_away_holds_up_no_order_and_is_asked_by_few() -> None
             stage.details.lay_out(f"{key}", items=1)
         await asyncio.sleep(120)
         assert Counter(stage.journal.state_of(key) for key in range(100)) == {S.COMPLETED: 100}
+
+
+@in_virtual_time
+async def test_query_until_the_end_of_the_calendar_holds_up_nothing_behind_it() -> None:
+    stage = Stage(
+        scripts=[Script(pages=[[make_page(), DownloadTold(True)]]), BACK], settings={"reconnect_pause_seconds": 0}
+    )
+    edge = make_condition(startInvoiceDate="9999-01-01", endInvoiceDate="9999-12-31")
+    data = dumps(make_question(condition=edge, files=[]))
+    query = waiting(1, user=1, type=CommandType.QUERY, data=data, fingerprint=None)
+
+    async with at_work(stage):
+        stage.journal.add(query)
+        await asyncio.sleep(1)
+        stage.journal.add(waiting(2, user=1))
+        await asyncio.sleep(60)
+
+    assert stage.journal.outcomes_of(1)[-1] == "completed"
+    assert stage.journal.state_of(2) is S.COMPLETED
+    assert stage.gateway.connections == 2

@@ -34,6 +34,8 @@ def test_what_is_not_wished_for_filters_nothing() -> None:
         ({"since": "20260301"}, "--since is a day"),
         ({"since": "2026-02-30"}, "--since is a day"),
         ({"until": "tomorrow"}, "--until is a day"),
+        ({"until": "9999-12-31"}, "--until is a day"),
+        ({"since": "0001-01-01"}, "--since is a day"),
         ({"since": "2026-03-02", "until": "2026-03-01"}, "first day is after the last"),
     ],
 )
