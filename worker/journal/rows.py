@@ -34,6 +34,10 @@ TOPIC = ""
 """The `destination` of topic copies on disk: one stream per command, whatever the events' types."""
 
 
+LANE_PATIENCE = timedelta(minutes=2)
+"""Where issues follow one another, a lane begins something else after so long, if that has waited for as long."""
+LANE_SLICE = timedelta(seconds=30)
+"""How long that may go on before an issue that waits goes first again."""
 LOOK_UP_PATIENCE = timedelta(minutes=2)
 """A look-up that has waited for so long goes before its lane's other work: a busy lane must not starve it."""
 
@@ -137,6 +141,7 @@ def to_command(
         sought_at=at_or_none(row["sought_at"]),
         look_ups=row["look_ups"],
         progress=row["progress"],
+        breaks=row["breaks"],
         data=row["data"],
         secrets=secrets,
         warnings=row["warnings"],

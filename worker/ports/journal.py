@@ -119,8 +119,13 @@ class LaneJournal(Protocol):
         ...
 
     async def next_command(self, lease: LaneLease, now: datetime) -> Command | None:
-        """Take the lane's next due command: issue before query, oldest first. A command that could not be told
-        from one in doubt on this lane is set to `held` and passed over."""
+        """Take the lane's next due command: issue before query, oldest first; but a query that has waited for
+        `LANE_PATIENCE` where nothing but issues was begun for as long goes first, for `LANE_SLICE`. A command that
+        could not be told from one in doubt on this lane is set to `held` and passed over."""
+        ...
+
+    async def count_break(self, command: Command, lease: LaneLease) -> int:
+        """A run of this command ended in a way that nobody expects: how often that was so by now; 0 if fenced."""
         ...
 
     async def release(self, lease: LaneLease, now: datetime) -> None:
@@ -271,6 +276,10 @@ class OperatorJournal(Protocol):
         """Forget what ended before that time, at most `limit` rows of each kind; all of them with `dry_run`, which only
         counts. Writes. Kept for ever: who sent which issue with what content, its final event, its order number and its
         invoice's number, for a repeat must stay known. Kept: what has not ended, is sought, or is not published yet."""
+        ...
+
+    async def broken(self, limit: int = 100) -> Sequence[Command]:
+        """Commands whose run broke at least once, newest first, without their secrets."""
         ...
 
     async def backlog(self, now: datetime) -> Backlog:

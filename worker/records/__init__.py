@@ -17,6 +17,7 @@ from worker.records.commands import (
     Settlement,
     Step,
     is_own_lane,
+    lane_apart,
     own_lane,
 )
 from worker.records.events import Copy, Event, EventRecord, LooseEvent, OutboxRow, Route, UndeliverableReply
@@ -80,5 +81,6 @@ __all__ = [
     "SubmittedInvoice",
     "UndeliverableReply",
     "is_own_lane",
+    "lane_apart",
     "own_lane",
 ]

@@ -29,14 +29,22 @@ def own_lane(source: str, command_id: str) -> str:
     return f"{OWN_LANE_MARK}{source}{OWN_LANE_MARK}{command_id}"
 
 
+def lane_apart(command: "Command") -> str:
+    """The lane of a command that needs its user's session no more: as `own_lane`, and it still says whose it is."""
+    return f"{OWN_LANE_MARK}{OWN_LANE_MARK}{command.user_id or ''}{own_lane(command.source, command.id)}"
+
+
 def is_own_lane(lane: str) -> bool:
     """Whether this lane is one command's own, to be forgotten with its end."""
     return lane.startswith(OWN_LANE_MARK)
 
 
 def _user_of(lane: str | None) -> str | None:
-    """A lane of a command's own is nobody's."""
-    return None if lane is None or is_own_lane(lane) else lane
+    """A lane of a command's own is nobody's, unless the command left its user's lane for it."""
+    if lane is None or not is_own_lane(lane):
+        return lane
+    whose = lane.removeprefix(OWN_LANE_MARK)
+    return whose[1:].partition(OWN_LANE_MARK)[0] or None if whose.startswith(OWN_LANE_MARK) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,8 @@ class Command:
     that search is whole."""
     progress: bytes | None = None
     """How far a query has come: the flow's own JSON."""
+    breaks: int = 0
+    """How often its run broke in a way that nobody expects."""
     data: bytes = b"{}"
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: bytes = b"[]"
@@ -195,6 +205,10 @@ class Step:
     account: str | None = None
     """The account that submitted it; None leaves what is there."""
     findings: Findings | None = None
+    to_lane: str | None = None
+    """For `waiting`: it goes on on this lane, which is its own."""
+    goes_last: bool = False
+    """For `waiting`: whatever else its lane has goes before it from now on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from worker.journal.postgres.outbox import adopt
 from worker.journal.postgres.picking import Picking
 from worker.journal.postgres.statements import Statements
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
+from worker.journal.rows import LANE_PATIENCE
 from worker.records import Claim, ClaimBounds, Command, CommandState, LaneLease
 
 if TYPE_CHECKING:
@@ -116,6 +117,12 @@ class PostgresLanes(PostgresStore):
             return None
         return await take_next(statements, lease, now)
 
+    @without_transaction
+    async def count_break(self, statements: Statements, command: Command, lease: LaneLease) -> int:
+        """See `LaneJournal.count_break`."""
+        row = await statements.one("count_break", command.key, lease.epoch)
+        return 0 if row is None else int(row["breaks"])
+
     @one_transaction
     async def release(self, statements: Statements, lease: LaneLease, now: datetime) -> None:
         """See `LaneJournal.release`. A lease that is no longer the lane's changes nothing."""
@@ -164,7 +171,7 @@ async def _take_heads(statements: Statements, leases: Sequence[LaneLease], now: 
     for _ in range(TWINS_MAX):
         if not open_lanes:
             break
-        rows = await statements.all("take_heads", list(open_lanes), list(open_lanes.values()), now)
+        rows = await statements.all("take_heads", list(open_lanes), list(open_lanes.values()), now, now - LANE_PATIENCE)
         begun += [row for row in rows if row["state"] == CommandState.RUNNING]
         # Where a head was set aside, the one behind it is looked at; everywhere else there is no more to see.
         aside = {row["lane"] for row in rows if row["state"] == CommandState.HELD}

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, without_transaction
-from worker.journal.rows import LOOK_UP_PATIENCE, to_command
+from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, to_command
 from worker.records import Command, LaneLease
 
 
@@ -18,7 +18,7 @@ class PostgresLookUps(PostgresStore):
     @without_transaction
     async def has_earlier(self, statements: Statements, command: Command, now: datetime) -> bool:
         """See `LaneJournal.has_earlier`."""
-        return await statements.one("has_earlier", command.lane, command.key, now) is not None
+        return await statements.one("has_earlier", command.lane, command.key, now, now - LANE_SLICE) is not None
 
     @without_transaction
     async def sought(self, statements: Statements, look_up: Command, limit: int) -> list[Command]:

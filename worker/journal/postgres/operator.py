@@ -65,6 +65,11 @@ class PostgresOperator(PostgresStore):
         return [to_command(row, {}) for row in await statements.all("list_unconfirmed", limit)]
 
     @without_transaction
+    async def broken(self, statements: Statements, limit: int = 100) -> list[Command]:
+        """See `OperatorJournal.broken`."""
+        return [to_command(row, {}) for row in await statements.all("list_broken", limit)]
+
+    @without_transaction
     async def backlog(self, statements: Statements, now: datetime) -> Backlog:
         """See `OperatorJournal.backlog`."""
         outbox = found(await statements.one("outbox_depth", COUNT_MAX), 0)

@@ -86,7 +86,8 @@ class PostgresSteps(PostgresStore):
 
 def _stands_alone(step: Step) -> bool:
     """Whether this step concerns its command only, so that it needs no transaction around its one statement."""
-    return step.findings is None and not frees_twins(step)
+    is_plain = step.to_lane is None and not step.goes_last
+    return is_plain and step.findings is None and not frees_twins(step)
 
 
 async def _record(statements: Statements, step: Step) -> bool:
@@ -98,6 +99,11 @@ async def _record(statements: Statements, step: Step) -> bool:
     await keep(statements, step.command, step.findings, step.at)
     if frees_twins(step):
         await _free_twins(statements, step.command, step.at)
+    if step.goes_last:
+        await statements.run("put_last", step.command.key)
+    if step.to_lane is not None:
+        due_at, epoch = step.due_at or step.at, step.lease.epoch
+        await statements.run("move_to_lane", step.command.key, step.to_lane, step.command.source, due_at, epoch)
     return True
 
 

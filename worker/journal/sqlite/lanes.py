@@ -6,14 +6,15 @@ Leases run by the machine's monotonic clock, in microseconds; work is due by the
 import sqlite3
 from datetime import datetime, timedelta
 
-from worker.journal.rows import micros
+from worker.journal.rows import LANE_PATIENCE, micros
 from worker.journal.sqlite import look_ups
 from worker.journal.sqlite.picking import Picking
 from worker.journal.sqlite.readiness import refresh
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
-from worker.records import Claim, ClaimBounds, Command, LaneLease
+from worker.records import Claim, ClaimBounds, Command, LaneLease, is_own_lane
 
+_PATIENCE = int(LANE_PATIENCE.total_seconds() * 1_000_000)
 TWINS_MAX = 50
 """Commands set to `held` in one look, so that a long row of them does not hold the transaction."""
 
@@ -102,6 +103,12 @@ class SqliteLanes(SqliteStore):
         return look_for_next(statements, lease, micros(now))
 
     @one_transaction
+    def count_break(self, statements: Statements, command: Command, lease: LaneLease) -> int:
+        """See `LaneJournal.count_break`."""
+        row = statements.one("count_break", key=command.key, epoch=lease.epoch)
+        return 0 if row is None else int(row["breaks"])
+
+    @one_transaction
     def release(self, statements: Statements, lease: LaneLease, now: datetime) -> None:
         """See `LaneJournal.release`. A lease that is no longer the lane's changes nothing."""
         if _is_held_by(statements.one("read_lane", lane=lease.lane), lease):
@@ -131,6 +138,19 @@ def _unfinished(statements: Statements, lease: LaneLease) -> Command | None:
     return statements.command_under(row, lease.epoch)
 
 
+def _let_before(statements: Statements, lease: LaneLease, head: sqlite3.Row, now: int) -> sqlite3.Row:
+    """What is begun in the head's stead, so that a lane of issues runs its queries too."""
+    if head["priority"] == 0:
+        waiting = statements.one("lane_passed_over", lane=lease.lane, cutoff=now - _PATIENCE)
+        if waiting is None:
+            return head
+        statements.run("lift_command", key=waiting["key"])
+        head = waiting
+    if not is_own_lane(lease.lane):
+        statements.run("lane_asks", lane=lease.lane, now=now)
+    return head
+
+
 def _take_next(statements: Statements, lease: LaneLease, now: int) -> Command | None:
     """The head of a lane that this lease holds and where nothing runs; None if there is none or it is not due."""
     for _ in range(TWINS_MAX):
@@ -140,6 +160,7 @@ def _take_next(statements: Statements, lease: LaneLease, now: int) -> Command | 
         if head["has_twin"]:
             statements.run("hold_command", key=head["key"])
             continue
+        head = _let_before(statements, lease, head, now)
         # Built from what was read: RETURNING would cost more than this second statement.
         statements.run("take_command", key=head["key"], epoch=lease.epoch)
         return statements.command_begun(head, lease.epoch)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from worker.journal.rows import LOOK_UP_PATIENCE, micros, to_command
+from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, micros, to_command
 from worker.journal.sqlite.readiness import look_again
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
@@ -30,7 +30,9 @@ class SqliteLookUps(SqliteStore):
     @one_transaction
     def has_earlier(self, statements: Statements, command: Command, now: datetime) -> bool:
         """See `LaneJournal.has_earlier`."""
-        return statements.one("has_earlier", lane=command.lane, key=command.key, now=micros(now)) is not None
+        over = micros(now - LANE_SLICE)
+        row = statements.one("has_earlier", lane=command.lane, key=command.key, now=micros(now), slice_over=over)
+        return row is not None
 
     @one_transaction
     def rivals(self, statements: Statements, seller: str, since: tuple[datetime, int], limit: int) -> list[Command]:

@@ -110,7 +110,22 @@ def _record(statements: Statements, step: Step, clock: int) -> bool:
     insert_events(statements, step.command.key, step.command, step.events, at=step.at)
     keep(statements, step.command, step.findings, step.at)
     _free_twins(statements, step)
+    if step.goes_last:
+        statements.run("put_last", key=step.command.key)
+    if step.to_lane is not None:
+        _move_to_lane(statements, step, step.to_lane)
     return True
+
+
+def _move_to_lane(statements: Statements, step: Step, lane: str) -> None:
+    statements.run("move_to_lane", key=step.command.key, lane=lane)
+    statements.run(
+        "insert_delayed_lane",
+        lane=lane,
+        tenant=step.command.source,
+        due_at=micros(step.due_at or step.at),
+        epoch=step.lease.epoch,
+    )
 
 
 def _move(statements: Statements, step: Step, clock: int) -> bool:

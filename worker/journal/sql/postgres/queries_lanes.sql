@@ -157,19 +157,37 @@ SELECT 1 FROM command WHERE lane = $1 AND state IN ('running', 'submitting', 'sc
 
 -- name: take_heads
 -- A head that could not be told from a command that is left to evidence is set aside as `held`; its lane must be looked
--- at again.
-WITH head AS (
-    SELECT h.key, g.epoch, (
-        SELECT 1 FROM command d
-        WHERE d.state IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
-    ) IS NOT NULL AS has_twin
+-- at again. The oldest query of a lane that has begun nothing but issues since the cutoff ($4), and that has waited since
+-- then, goes before the head.
+WITH first AS (
+    SELECT h.key, h.priority, h.fingerprint, g.lane, g.epoch
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
-    CROSS JOIN LATERAL (SELECT c.key, c.due_at, c.fingerprint FROM command c
+    CROSS JOIN LATERAL (SELECT c.key, c.priority, c.due_at, c.fingerprint FROM command c
                         WHERE c.lane = g.lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1) AS h
     WHERE h.due_at IS NULL OR h.due_at <= $3
+), judged AS (
+    SELECT f.*, (
+        SELECT 1 FROM command d
+        WHERE d.state IN ('checking', 'in_doubt') AND d.lane = f.lane AND d.fingerprint = f.fingerprint LIMIT 1
+    ) IS NOT NULL AS has_twin
+    FROM first f
+), head AS (
+    SELECT coalesce(q.key, j.key) AS key, j.lane, j.epoch, j.has_twin, q.key IS NOT NULL AS is_let_before,
+           q.key IS NOT NULL OR j.priority <> 0 AS asks
+    FROM judged j LEFT JOIN LATERAL (
+        SELECT o.key FROM (SELECT c.key, c.due_at, c.received_at FROM command c
+                           WHERE c.lane = j.lane AND c.state = 'waiting' AND c.priority = 1
+                           ORDER BY c.priority, c.key LIMIT 1) AS o
+        WHERE coalesce(o.due_at, o.received_at) <= $4
+          AND (SELECT l.asked_at IS NULL OR l.asked_at <= $4 FROM lane l WHERE l.lane = j.lane)
+    ) AS q ON j.priority = 0 AND NOT j.has_twin
+), asking AS (
+    UPDATE lane SET asked_at = $3 FROM head
+    WHERE lane.lane = head.lane AND head.asks AND NOT starts_with(head.lane, chr(31))
 )
 UPDATE command c SET
     state = CASE WHEN head.has_twin THEN 'held' ELSE 'running' END,
+    priority = CASE WHEN head.is_let_before THEN -1 ELSE c.priority END,
     epoch = head.epoch,
     attempts = c.attempts + CASE WHEN head.has_twin THEN 0 ELSE 1 END,
     due_at = NULL
@@ -177,13 +195,28 @@ FROM head JOIN payload p ON p.key = head.key
 WHERE c.key = head.key AND c.state = 'waiting'
 RETURNING c.*, p.data, p.warnings;
 
+-- name: count_break
+UPDATE command SET breaks = breaks + 1 WHERE key = $1 AND epoch = $2 RETURNING breaks;
+
+-- name: put_last
+UPDATE command SET priority = 9 WHERE key = $1;
+
+-- name: move_to_lane
+-- The lane's epoch goes on from the command's, so that whoever held the lane before is fenced.
+WITH moved AS (
+    UPDATE command SET lane = $2::text WHERE key = $1
+)
+INSERT INTO lane (lane, tenant, is_ready, connects, due_at, epoch, turn)
+VALUES ($2::text, $3, false, false, $4::timestamptz, $5::bigint, coalesce((SELECT max(turn) FROM lane), 0))
+ON CONFLICT (lane) DO NOTHING;
+
 -- name: free_twins
 UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = $1 AND fingerprint = $2 RETURNING key;
 
 -- name: move_command
 -- One durable move with its events and their copies, in one statement. `submitting` is the compare-and-set that an
 -- invoice hangs on: the lease must still run, and the lane be this worker's own. Settlements give no epoch, but the
--- sequence that they read. A look-up that waits again goes behind the lane's other work again. A step whose events are
+-- sequence that they read. What waits again goes behind what it was let before. A step whose events are
 -- there already was written before, and its answer was lost.
 WITH moved AS (
     UPDATE command SET
@@ -201,7 +234,8 @@ WITH moved AS (
         deadline_at = coalesce($23::timestamptz, deadline_at),
         look_ups = CASE WHEN $2::text = 'completed' AND state <> 'completed' AND $20::timestamptz IS NOT NULL THEN 0
                         ELSE look_ups + $24::integer END,
-        priority = CASE WHEN $2::text = 'waiting' AND type = 'look_up' THEN 2 ELSE priority END
+        priority = CASE WHEN $2::text <> 'waiting' THEN priority WHEN type = 'look_up' THEN 2
+                        WHEN priority = -1 THEN 1 ELSE priority END
     WHERE key = $1::bigint AND state = ANY ($8::text[]) AND ($9::bigint IS NULL OR epoch = $9::bigint)
       AND ($4::integer = 0 OR last_sequence < $4::integer)
       AND ($19::integer IS NULL OR last_sequence = $19::integer)

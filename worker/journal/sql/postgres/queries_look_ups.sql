@@ -73,10 +73,12 @@ SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = $1 AND c.state IN ('checking', 'in_doubt') ORDER BY c.key;
 
 -- name: has_earlier
--- The head alone: while it is not due, what is behind it waits too.
+-- The head alone: while it is not due, what is behind it waits too. What was let before issues has its time.
 SELECT 1 FROM (SELECT priority, due_at FROM command WHERE lane = $1 AND state = 'waiting'
                ORDER BY priority, key LIMIT 1) AS h
-WHERE h.priority < (SELECT priority FROM command WHERE key = $2) AND (h.due_at IS NULL OR h.due_at <= $3);
+JOIN command c ON c.key = $2 JOIN lane l ON l.lane = $1
+WHERE (h.priority < c.priority OR (h.priority = 0 AND c.priority < 0 AND l.asked_at <= $4))
+  AND (h.due_at IS NULL OR h.due_at <= $3);
 
 -- name: rival_commands
 SELECT c.*, p.data, p.warnings

@@ -46,6 +46,10 @@ WHERE c.type <> 'look_up' ORDER BY c.key DESC LIMIT $1;
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.state = $1 AND c.type <> 'look_up' ORDER BY c.key DESC LIMIT $2;
 
+-- name: list_broken
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.breaks > 0 ORDER BY c.key DESC LIMIT $1;
+
 -- name: list_unconfirmed
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.type = 'invoice.issue' AND c.state = 'completed' AND c.invoice_number IS NULL AND c.sought_at IS NULL

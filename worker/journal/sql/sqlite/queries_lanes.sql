@@ -124,6 +124,15 @@ SELECT c.*, p.data, p.warnings, c.fingerprint IS NOT NULL AND EXISTS (
 FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = :lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1;
 
+-- name: lane_passed_over
+-- The oldest query of a lane that has begun nothing but issues since the cutoff, if it has waited since then.
+SELECT c.*, p.data, p.warnings, 0 AS has_twin
+FROM (SELECT key FROM command WHERE lane = :lane AND state = 'waiting' AND priority = 1
+      ORDER BY priority, key LIMIT 1) AS h
+JOIN command c ON c.key = h.key JOIN payload p ON p.key = c.key
+WHERE coalesce(c.due_at, c.received_at) <= :cutoff
+  AND (SELECT asked_at IS NULL OR asked_at <= :cutoff FROM lane WHERE lane.lane = :lane);
+
 -- name: lane_head_due
 SELECT CASE source WHEN '' THEN (SELECT tenant FROM lane WHERE lane.lane = c.lane) ELSE source END AS tenant, due_at
 FROM command c WHERE lane = :lane AND state = 'waiting' ORDER BY priority, key LIMIT 1;
@@ -135,6 +144,27 @@ UPDATE command SET epoch = :epoch WHERE key = :key;
 UPDATE command SET state = 'running', epoch = :epoch, attempts = attempts + 1, due_at = NULL
 WHERE key = :key AND state = 'waiting';
 
+-- name: lift_command
+UPDATE command SET priority = -1 WHERE key = :key;
+
+-- name: lane_asks
+UPDATE lane SET asked_at = :now WHERE lane = :lane;
+
+-- name: count_break
+UPDATE command SET breaks = breaks + 1 WHERE key = :key AND epoch = :epoch RETURNING breaks;
+
+-- name: put_last
+UPDATE command SET priority = 9 WHERE key = :key;
+
+-- name: move_to_lane
+UPDATE command SET lane = :lane WHERE key = :key;
+
+-- name: insert_delayed_lane
+-- Its epoch goes on from the command's, so that whoever held the lane before is fenced.
+INSERT INTO lane (lane, tenant, is_ready, connects, due_at, epoch, turn)
+VALUES (:lane, :tenant, 0, 0, :due_at, :epoch, coalesce((SELECT max(turn) FROM lane), 0))
+ON CONFLICT (lane) DO NOTHING;
+
 -- name: hold_command
 UPDATE command SET state = 'held', due_at = NULL WHERE key = :key AND state = 'waiting';
 
@@ -142,7 +172,7 @@ UPDATE command SET state = 'held', due_at = NULL WHERE key = :key AND state = 'w
 UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = :lane AND fingerprint = :fingerprint;
 
 -- name: record_step
--- A look-up that waits again goes behind the lane's other work again. A step whose events are there already was written
+-- What waits again goes behind what it was let before. A step whose events are there already was written
 -- before, and its answer was lost.
 UPDATE command SET
     state = :to,
@@ -155,7 +185,8 @@ UPDATE command SET
     attempts = CASE WHEN :progress IS NOT NULL AND (:to = 'running' OR :to = 'waiting') THEN 1 ELSE attempts END,
     progress = CASE WHEN :is_final THEN NULL ELSE coalesce(:progress, progress) END,
     deadline_at = coalesce(:deadline_at, deadline_at),
-    priority = CASE WHEN :to = 'waiting' AND type = 'look_up' THEN 2 ELSE priority END
+    priority = CASE WHEN :to <> 'waiting' THEN priority WHEN type = 'look_up' THEN 2
+                    WHEN priority = -1 THEN 1 ELSE priority END
 WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
   AND (:last_sequence = 0 OR last_sequence < :last_sequence);
 

@@ -48,6 +48,10 @@ WHERE c.type = 'invoice.issue' AND c.state = 'completed' AND c.invoice_number IS
   AND c.look_ups > 0
 ORDER BY c.key DESC LIMIT :limit;
 
+-- name: list_broken
+SELECT c.*, p.data, p.warnings FROM command c INDEXED BY command_broken JOIN payload p ON p.key = c.key
+WHERE c.breaks > 0 ORDER BY c.key DESC LIMIT :limit;
+
 -- name: find_tenants_order
 -- The order's first command may be another tenant's; then this tenant's follows it.
 SELECT c.*, p.data, p.warnings
