@@ -44,6 +44,8 @@ class FailureCode(StrEnum):
     """A look-up over HTTP was answered with what repeating it cannot help: a status, a code, or no list."""
     CANCELLED = "cancelled"
     """A person cancelled it before anything was submitted."""
+    INTERNAL_ERROR = "internal_error"
+    """The worker met a fault of its own three times while it carried it out. Nothing was submitted."""
 
 
 class RejectionCode(StrEnum):
@@ -94,6 +96,7 @@ RETRYABLE = frozenset(
         FailureCode.GATEWAY_TIMEOUT,
         FailureCode.DEADLINE_EXCEEDED,
         FailureCode.DOWNLOAD_FAILED,
+        FailureCode.INTERNAL_ERROR,
     }
 )
 """Failures after which the same order may be sent again as it is, under a new id and with its own `orderNo`: nothing

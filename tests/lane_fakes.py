@@ -83,6 +83,8 @@ class FakeLaneJournal(FakeFindings):
         """Methods whose next call commits and then raises."""
         self.broken: set[str] = set()
         """Methods whose next call raises something that nobody expects."""
+        self.last: set[int] = set()
+        """Commands that wait behind all else on their lane."""
         self.delays: dict[str, float] = {}
         """Methods to seconds that they take, counted after the commit."""
 
@@ -195,6 +197,14 @@ class FakeLaneJournal(FakeFindings):
         is_busy = any(c.lane == lease.lane and c.state in ACTIVE for c in self.commands.values())
         return None if is_busy else self._take(lease, now)
 
+    async def count_break(self, command: Command, lease: LaneLease) -> int:
+        self._enter("count_break")
+        kept = self.commands[command.key]
+        if kept.epoch != lease.epoch:
+            return 0
+        self.commands[command.key] = replace(kept, breaks=kept.breaks + 1)
+        return kept.breaks + 1
+
     async def release(self, lease: LaneLease, now: datetime) -> None:
         self._enter("release")
         self.acts.append(f"release {lease.lane}")
@@ -297,7 +307,7 @@ class FakeLaneJournal(FakeFindings):
 
     def _head(self, lane: str) -> Command | None:
         waiting = [c for c in self.commands.values() if c.lane == lane and c.state is CommandState.WAITING]
-        return min(waiting, key=rank, default=None)
+        return min(waiting, key=lambda c: (c.key in self.last, *rank(c)), default=None)
 
     def _has_work(self, lane: str, now: datetime) -> bool:
         head = self._head(lane)
@@ -352,6 +362,11 @@ class FakeLaneJournal(FakeFindings):
         self.keep(command, step.findings, step.at)
         if step.due_at is not None:
             self.due_at[command.key] = step.due_at
+        if step.goes_last:
+            self.last.add(command.key)
+        if step.to_lane is not None:
+            self.commands[command.key] = replace(self.commands[command.key], lane=step.to_lane)
+            self.lanes.setdefault(step.to_lane, FakeLane(epoch=step.lease.epoch))
         self.events.setdefault(command.key, []).extend(step.events)
         return True
 
@@ -573,9 +588,13 @@ class RecordingHooks:
         self.leases_lost = 0
         self.pages: list[tuple[int, int]] = []
         self.verdicts: list[str] = []
+        self.breaks: list[tuple[str, str]] = []
 
     def page_found(self, invoices: int, files: int) -> None:
         self.pages.append((invoices, files))
+
+    def broke(self, command_type: str, outcome: str) -> None:
+        self.breaks.append((command_type, outcome))
 
     def looked_up(self, verdict: str) -> None:
         self.verdicts.append(verdict)

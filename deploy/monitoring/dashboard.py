@@ -113,6 +113,11 @@ ROWS: Mapping[str, Sequence[Graph]] = {
             "ops",
         ),
         Graph(
+            "Runs that broke",
+            {"{{type}} {{outcome}}": f"sum by (type, outcome) (increase(fapiao_breaks_total{HERE}[$__rate_interval]))"},
+            "Faults of the worker's own, which should not be: fapiao-worker list --state broken.",
+        ),
+        Graph(
             "Sought, never found",
             {
                 "sought": f"max(fapiao_commands_sought{HERE})",

@@ -11,6 +11,7 @@ WRITES = {
     "admit",
     "answer",
     "claim",
+    "count_break",
     "count_login",
     "end_look_up",
     "keep_stray",

@@ -31,7 +31,9 @@ def list_(
     state: Annotated[
         list[str] | None,
         typer.Option(
-            "--state", help="Only these; may be repeated. unconfirmed: issued, and no look-up found the number."
+            "--state",
+            help="Only these; may be repeated. unconfirmed: issued, and no look-up found the number. "
+            "broken: the worker met a fault of its own.",
         ),
     ] = None,
     limit: Limit = 100,

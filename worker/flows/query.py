@@ -325,6 +325,7 @@ def _missing_listed(at: Situation, given: MissingListed) -> Next:
             due_at=due_at,
             progress=later.journaled(),
             deadline_at=due_at + at.rules.deadline,
+            goes_apart=True,
         )
         return end(at, record)
     data = {

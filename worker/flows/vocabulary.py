@@ -198,6 +198,10 @@ class Record:
     progress: bytes | None = None
     deadline_at: datetime | None = None
     findings: Findings | None = None
+    goes_apart: bool = False
+    """For `waiting`: it needs its user's session no more, so it goes on on a lane of its own."""
+    goes_last: bool = False
+    """For `waiting`: behind all else on its lane."""
 
 
 @dataclass(frozen=True, slots=True)

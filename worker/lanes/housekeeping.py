@@ -4,7 +4,7 @@ Each round is bounded; what is left over is done in the next one. Knows nothing 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -62,11 +62,25 @@ class Housekeeping:
         if freed:
             crashpoint("housekeeping.reaped")
             self._lanes_freed()
-        late = [await self._fail_overdue(command) for command in await journal.overdue(now)]
-        followed = [await self._answer_follower(following) for following in await journal.followers()]
+        late = [await self._guarded(command, self._fail_overdue(command)) for command in await journal.overdue(now)]
+        followed = [
+            await self._guarded(following.follower, self._answer_follower(following))
+            for following in await journal.followers()
+        ]
         if sum(late) + sum(followed):
             self._services.committed()
         return freed + sum(late) + sum(followed)
+
+    async def _guarded(self, command: Command, act: Awaitable[bool]) -> bool:
+        """One that breaks holds up none of the others."""
+        try:
+            return await act
+        except JournalUnavailable:
+            raise
+        except Exception:
+            self._services.hooks.broke(command.type, "again")
+            log.exception("housekeeping_broke", command_id=command.id, command_source=command.source)
+            return False
 
     async def _fail_overdue(self, command: Command) -> bool:
         code, stage, message = deadline_exceeded()

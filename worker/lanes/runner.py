@@ -12,12 +12,14 @@ import structlog
 from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost
+from worker.lanes.breakage import Breakage
 from worker.lanes.lane_session import Interruption, LaneSession
-from worker.lanes.runs.kinds import run_of
+from worker.lanes.runs.kinds import EXCHANGES, run_of
 from worker.lanes.runs.late_replies import LateReplies
+from worker.lanes.runs.run import Run
 from worker.lanes.services import LaneServices
 from worker.ports import Disconnected, DownloadTold, FrameIgnored, QueryEvent, ResultShown, SessionEvent
-from worker.records import Claim, Command
+from worker.records import SUBMITTED, Claim, Command
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +36,15 @@ class LaneRunner:
         self._services = services
         self._claim = claim
         self._served = 0
+        self._in_hand: Command | None = None
+        """The command that is being carried out, as it was when it was begun."""
+        self._run: Run | None = None
+        self._breakage = Breakage(services, claim.lease)
         self.line = LaneSession(services, claim.lease, claim.tenant or claim.command.source)
 
     async def serve(self) -> None:
-        """Returns when the lane is given up. A bug is logged, and costs this lane a pause."""
+        """Returns when the lane is given up. A bug is logged, counted against the command in hand, and costs this lane
+        a pause."""
         crashpoint("lane.claimed")
         command: Command | None = self._claim.command
         try:
@@ -52,7 +59,8 @@ class LaneRunner:
         except Exception:
             log.exception("lane_broke", epoch=self._claim.lease.epoch)
             await self.line.hang_up()
-            await self._rest(BROKEN_PAUSE_SECONDS)
+            if not await self._set_aside():
+                await self._rest(BROKEN_PAUSE_SECONDS)
         finally:
             await self.line.hang_up()
             crashpoint("lane.hung_up")
@@ -61,13 +69,28 @@ class LaneRunner:
     async def _serve_one(self, command: Command) -> tuple[Command | None, bool]:
         """The lane's next command, and whether the journal was asked for it."""
         self._served += 1
+        self._in_hand = command
         self._count_as(command.source)
         await self._hear_leftovers()
-        run = run_of(self._services, self.line, command, self._may_go_on)
+        if command.type not in EXCHANGES and command.state not in SUBMITTED:
+            await self._breakage.put_behind(command)
+            self._in_hand = None
+            return None, False
+        run = self._run = run_of(self._services, self.line, command, self._may_go_on)
         following = await run.run()
+        self._in_hand = self._run = None
         if run.has_had_its_turn:
             self._served = QUANTUM
         return following, run.has_looked_for_next
+
+    async def _set_aside(self) -> bool:
+        """Whether the lane is rid of what broke it. Not of what was submitted just now: a run that finds it again may
+        find out."""
+        if self._in_hand is None:
+            return False
+        now = self._in_hand if self._run is None else self._run.command
+        is_found_again = now.state not in SUBMITTED or self._in_hand.state in SUBMITTED
+        return await self._breakage.count(now, may_set_aside=is_found_again)
 
     def _count_as(self, tenant: str) -> None:
         """A look-up is no tenant's: the lane stays whose it was."""

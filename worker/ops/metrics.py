@@ -33,7 +33,7 @@ from worker.clock import Clock
 from worker.flows.looks import LookOutcome
 from worker.gateway.codec import IgnoredReason
 from worker.gateway.measuring import Operation
-from worker.records import Admission, Backlog
+from worker.records import LOOK_UP, Admission, Backlog
 
 log = structlog.get_logger()
 
@@ -51,6 +51,8 @@ _COPIES: Final = {"r": "reply", "t": "topic"}
 _OUTCOMES: Final = frozenset({*Outcome, *Admission})
 _OPERATIONS: Final = frozenset(get_args(Operation))
 _LOOK_OUTCOMES: Final = frozenset(LookOutcome)
+_RUNS: Final = frozenset({*CommandType, LOOK_UP})
+_BREAK_OUTCOMES: Final = ("again", "set_aside", "unknown_type")
 
 
 def product_version() -> str:
@@ -91,6 +93,7 @@ class Metrics:
         self._invoices_found = counter("invoices_found_total", "Invoices that queries told.")
         self._files_found = counter("files_found_total", "File addresses that queries stored.")
         self._look_ups = counter("look_ups_total", "Schedules for the invoice of a command.", "verdict")
+        self._breaks = counter("breaks_total", "Runs that broke in a way that nobody expects.", "type", "outcome")
         self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
         self._returned = counter("commands_returned_total", "Commands that the broker had dead-lettered.", "reason")
         # From the start: a counter that appears with its first event rises from nothing, and `increase` sees no rise.
@@ -102,6 +105,9 @@ class Metrics:
             self._look_ups.labels(outcome)
         for ignored in (*IgnoredReason, *_STRAYS):
             self._frames_ignored.labels(ignored)
+        for command_type in (*sorted(_RUNS), _OTHER):
+            for broke in _BREAK_OUTCOMES:
+                self._breaks.labels(command_type, broke)
         for copy in _COPIES.values():
             for published in Verdict:
                 self._published.labels(copy, published)
@@ -200,6 +206,10 @@ class Metrics:
         """The invoice of a command was looked for: found, again (later), absent, unconfirmed, person, or bound (to
         another meanwhile)."""
         self._child(self._look_ups, _known(verdict, _LOOK_OUTCOMES)).inc()
+
+    def broke(self, command_type: str, outcome: str) -> None:
+        """A run met a fault of the worker's own: again (later), set_aside, or unknown_type (of another version)."""
+        self._child(self._breaks, _known(command_type, _RUNS), outcome).inc()
 
     def lease_lost(self) -> None:
         """This worker's right to its lanes ran out."""

@@ -31,6 +31,8 @@ log = structlog.get_logger()
 LIST_MAX: Final = 10_000
 UNCONFIRMED: Final = "unconfirmed"
 """No state of a command, but asked for like one: issued, and no look-up found the number."""
+BROKEN: Final = "broken"
+"""Likewise: its run met a fault of the worker's own at least once."""
 
 
 class AmbiguousCommand(WorkerError):
@@ -52,15 +54,15 @@ class Operations:
         return {**describe_command(command), "events": [describe_event(record) for record in events]}
 
     async def commands(self, states: Sequence[str] = (), limit: int = 100) -> list[dict[str, Any]]:
-        """Commands in any of these states (all, if none is named), newest first. `unconfirmed` counts as one. Raises
-        `BadRequest`."""
-        real, limit = _states([name for name in states if name != UNCONFIRMED]), _limit(limit)
+        """Commands in any of these states (all, if none is named), newest first. `unconfirmed` and `broken` count as
+        such. Raises `BadRequest`."""
+        asked_apart = {UNCONFIRMED: self._journal.unconfirmed, BROKEN: self._journal.broken}
+        real, limit = _states([name for name in states if name not in asked_apart]), _limit(limit)
         found = list(await self._journal.commands(real, limit)) if real or not states else []
-        if UNCONFIRMED in states:
-            known = {command.key for command in found}
-            found += [each for each in await self._journal.unconfirmed(limit) if each.key not in known]
-        found.sort(key=lambda command: command.key, reverse=True)
-        return [describe_command(command) for command in found[:limit]]
+        for name in asked_apart.keys() & set(states):
+            found += await asked_apart[name](limit)
+        newest_first = sorted({command.key: command for command in found}.items(), reverse=True)
+        return [describe_command(command) for _, command in newest_first[:limit]]
 
     async def invoices(
         self, wanted: Mapping[str, str | None] | None = None, limit: int = 100, offset: int = 0
@@ -182,6 +184,7 @@ def describe_command(command: Command) -> dict[str, Any]:
         "invoiceNumber": command.invoice_number,
         "attempts": command.attempts,
         "lookUps": command.look_ups,
+        "breaks": command.breaks,
         "soughtAt": _moment(command.sought_at),
         "receivedAt": timestamp(command.received_at),
         "deadline": _moment(command.deadline_at),
@@ -241,7 +244,7 @@ def _states(names: Sequence[str]) -> list[CommandState]:
     try:
         return [CommandState(name) for name in names]
     except ValueError as error:
-        raise BadRequest(f"A state is one of {', '.join([*CommandState, UNCONFIRMED])}.") from error
+        raise BadRequest(f"A state is one of {', '.join([*CommandState, UNCONFIRMED, BROKEN])}.") from error
 
 
 def _time(text: str) -> datetime:

@@ -4,7 +4,7 @@ from contracts.failures import RETRYABLE, FailureCode, RejectionCode
 
 FAILURES = """login_refused login_suspended qr_failed qr_expired issue_refused not_issued saved_as_draft query_refused
 download_failed gateway_unauthorized gateway_forbidden gateway_unavailable gateway_timeout protocol_error
-credential_missing deadline_exceeded http_error cancelled"""
+credential_missing deadline_exceeded http_error cancelled internal_error"""
 REJECTIONS = """malformed unknown_type invalid too_large id_missing id_reused reply_to_refused busy order_reused
 order_taken duplicate"""
 

@@ -136,6 +136,9 @@ class FakeOperatorJournal:
     async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
         return [c for c in self.held if not states or c.state in states][:limit]
 
+    async def broken(self, limit: int = 100) -> Sequence[Command]:
+        return [c for c in self.held if c.breaks][:limit]
+
     async def unconfirmed(self, limit: int = 100) -> Sequence[Command]:
         return self.lost_numbers[:limit]
 

@@ -43,7 +43,7 @@ from worker.lanes.runs.fetching import fetch
 from worker.lanes.runs.order import Access, CredentialFault
 from worker.lanes.services import LaneServices
 from worker.ports import Disconnected, FrameIgnored, QueryEvent, SessionEvent
-from worker.records import FINAL, PROGRESSING, UNSETTLED, Command, CommandState, FoundRow, Step
+from worker.records import FINAL, PROGRESSING, UNSETTLED, Command, CommandState, FoundRow, Step, is_own_lane, lane_apart
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +88,11 @@ class Run(ABC):
             if self._has_ended:
                 return self._next
             given = answer or await self._next_input()
+
+    @property
+    def command(self) -> Command:
+        """As the journal has it by now, as far as this run knows."""
+        return self._command
 
     # ---- what each flow says for itself --------------------------------------------------------------
 
@@ -307,6 +312,8 @@ class Run(ABC):
             deadline_at=record.deadline_at,
             sought_at=record.sought_at,
             findings=record.findings,
+            to_lane=lane_apart(command) if record.goes_apart and not is_own_lane(self._line.lane) else None,
+            goes_last=record.goes_last,
         )
 
     def _recorded(self, record: Record) -> None:  # noqa: B027  most flows have nothing to do then

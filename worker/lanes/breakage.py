@@ -1,0 +1,81 @@
+"""A bound for what nobody expects: a command whose run breaks again and again is set aside, and its lane goes on.
+
+Breaks are counted in the journal, so that they survive restarts and count over replicas.
+"""
+
+import structlog
+
+from worker.crashpoints import crashpoint
+from worker.errors import JournalUnavailable
+from worker.flows.announce import events_of
+from worker.flows.breakage import LOOKED_AT_AGAIN_AFTER, MOST_BREAKS, put_behind, set_aside
+from worker.flows.vocabulary import Record
+from worker.lanes.services import LaneServices
+from worker.records import LOOK_UP, Command, LaneLease, Step
+
+log = structlog.get_logger(__name__)
+
+
+class Breakage:
+    """Of one lane."""
+
+    def __init__(self, services: LaneServices, lease: LaneLease) -> None:
+        self._services = services
+        self._lease = lease
+
+    async def count(self, command: Command, *, may_set_aside: bool) -> bool:
+        """A run of this command broke. Whether the lane is rid of it by now; never raises what the store raises, for
+        then it is counted next time."""
+        said = log.bind(command_id=command.id, command_source=command.source, command_type=command.type)
+        try:
+            crashpoint("breakage.count_next")
+            breaks = await self._services.journal.count_break(command, self._lease)
+            crashpoint("breakage.counted")
+            is_over = may_set_aside and breaks >= MOST_BREAKS and await self._set_aside(command)
+        except JournalUnavailable as fault:
+            said.warning("break_not_counted", reason=str(fault))
+            return False
+        except Exception:
+            # What is in the row cannot even be told of: it stays, and the lane rests between the tries.
+            said.exception("break_not_settled")
+            is_over = False
+        else:
+            self._services.hooks.broke(command.type, "set_aside" if is_over else "again")
+            said.error("command_broke", breaks=breaks, is_set_aside=is_over)
+        return is_over
+
+    async def put_behind(self, command: Command) -> None:
+        """Its type is of another version. Raises `JournalUnavailable`."""
+        log.error("command_of_unknown_type", command_id=command.id, command_type=command.type)
+        self._services.hooks.broke(command.type, "unknown_type")
+        await self._record(command, put_behind(self._services.clock.now()))
+
+    async def _set_aside(self, command: Command) -> bool:
+        if command.type == LOOK_UP:
+            not_before = self._services.clock.now() + LOOKED_AT_AGAIN_AFTER
+            crashpoint("breakage.put_off_next")
+            is_over = await self._services.journal.end_look_up(command, self._lease, not_before=not_before)
+            crashpoint("breakage.put_off_recorded")
+            return is_over
+        return await self._record(command, set_aside(command))
+
+    async def _record(self, command: Command, record: Record) -> bool:
+        now = self._services.clock.now()
+        step = Step(
+            command=command,
+            lease=self._lease,
+            expected=frozenset({command.state}),
+            to=record.to,
+            at=now,
+            events=events_of(command, record.announcements, worker=self._services.settings.source, at=now),
+            due_at=record.due_at,
+            goes_last=record.goes_last,
+        )
+        crashpoint(f"breakage.{record.to}_next")
+        is_written = await self._services.journal.record(step)
+        crashpoint(f"breakage.{record.to}_recorded")
+        if is_written and step.events:
+            self._services.committed()
+            code = str(record.announcements[-1].data.get("code", ""))
+            self._services.hooks.settled(command.type, record.to, code)
+        return is_written
