@@ -179,6 +179,9 @@ class Unconfirmed(EventData):
     lookUps: int = Field(description="how often was looked")  # noqa: N815
 
 
+_GATEWAY_MESSAGE = "why the gateway refused, in its own words, where it said so; at most 500 characters, numbers masked"
+
+
 class InDoubt(EventData):
     """It was submitted and nobody knows yet what became of it. Never answer this with a second order."""
 
@@ -187,6 +190,7 @@ class InDoubt(EventData):
     candidates: list[dict[str, Any]]
     needsPerson: bool  # noqa: N815
     nextLookAt: datetime | None  # noqa: N815
+    gatewayMessage: str | None = Field(default=None, description=_GATEWAY_MESSAGE)  # noqa: N815
 
 
 class Failed(EventData):
@@ -199,6 +203,7 @@ class Failed(EventData):
         description="whether the same order may be sent again as it is, under a new id, with its own orderNo"
     )
     attempts: int
+    gatewayMessage: str | None = Field(default=None, description=_GATEWAY_MESSAGE)  # noqa: N815
 
 
 class Download(Open):

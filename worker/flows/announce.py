@@ -22,8 +22,10 @@ class Announcement:
     data: dict[str, Any]
 
 
-def failure(code: FailureCode, stage: Stage, message: str, attempts: int) -> Announcement:
-    """The final `failed`."""
+def failure(
+    code: FailureCode, stage: Stage, message: str, attempts: int, gateway_message: str | None = None
+) -> Announcement:
+    """The final `failed`; with the gateway's own words, where it said why."""
     data = {
         "code": code,
         "stage": stage,
@@ -31,7 +33,12 @@ def failure(code: FailureCode, stage: Stage, message: str, attempts: int) -> Ann
         "retryable": code in RETRYABLE,
         "attempts": attempts,
     }
-    return Announcement(Outcome.FAILED, data)
+    return Announcement(Outcome.FAILED, data | in_its_words(gateway_message))
+
+
+def in_its_words(gateway_message: str | None) -> dict[str, Any]:
+    """What an event says of the reason that the gateway gave."""
+    return {} if gateway_message is None else {"gatewayMessage": gateway_message}
 
 
 def events_of(

@@ -13,11 +13,10 @@ from typing import Any
 
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
-from worker.flows.announce import Announcement
+from worker.flows.announce import Announcement, in_its_words
 from worker.flows.evidence.replies import fits
 from worker.flows.looks import EXPIRED, NO_SCHEDULES, NOT_ISSUED, Absence, Schedules, next_look
 from worker.flows.table import (
-    LOGIN_REFUSED,
     Decision,
     Table,
     Timing,
@@ -29,6 +28,7 @@ from worker.flows.table import (
     failed,
     follow,
     is_overdue,
+    login_refused,
     obstacle,
     put_back,
 )
@@ -82,6 +82,8 @@ class IssueState:
 
     phase: Phase = Phase.TAKEN
     qr_attempt: int = 0
+    refused: QrRefused | ResultRefused | None = None
+    """The last refusal that did not end it."""
 
     @property
     def has_ended(self) -> bool:
@@ -90,7 +92,7 @@ class IssueState:
 
     def moved(self, phase: Phase) -> "IssueState":
         """The same in another phase."""
-        return IssueState(phase, self.qr_attempt)
+        return replace(self, phase=phase)
 
     def ended(self) -> "IssueState":
         """The same at its end."""
@@ -139,8 +141,7 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
     if given.accepted:
         decision = _submit(at)
         return replace(decision, effects=(CountLogin(accepted=True), *decision.effects))
-    refused = fail(at, *LOGIN_REFUSED)
-    return replace(refused, effects=(CountLogin(accepted=False), *refused.effects))
+    return login_refused(at, given)
 
 
 def _login_lost(at: Situation, given: ConnectionLost) -> Next:
@@ -185,19 +186,27 @@ def _qr_shown(at: Situation, given: QrShown) -> Next:
         "expiresAt": at.now + at.timing.scan,
     }
     return Decision(
-        replace(at.state, phase=Phase.SCANNING, qr_attempt=attempt),
+        replace(at.state, phase=Phase.SCANNING, qr_attempt=attempt, refused=None),
         (Record(CommandState.SCANNING, (Announcement(Outcome.QR_REQUIRED, data),)),),
         at.timing.scan,
     )
 
 
-def _qr_refused(at: Situation, _: QrRefused) -> Next:
-    return Decision(at.state.moved(Phase.QR_REFUSED), timer=at.timing.refusal_grace)
+def _qr_refused(at: Situation, given: QrRefused) -> Next:
+    if given.may_be_anothers:
+        return _noted(at, given)
+    return Decision(replace(at.state, phase=Phase.QR_REFUSED, refused=given), timer=at.timing.refusal_grace)
 
 
-def _qr_final(at: Situation, _: TimedOut | ResultRefused) -> Next:
-    message = "The gateway could not get a QR, or the scan was refused."
-    return _check(at, Absence(FailureCode.QR_FAILED, Stage.SCAN, message))
+def _qr_final(at: Situation, given: TimedOut | ResultRefused) -> Next:
+    told = given.reason if isinstance(given, ResultRefused) else None
+    return _check(at, QrRefused(told or (None if at.state.refused is None else at.state.refused.reason)))
+
+
+def _noted(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
+    """It may be the late answer to another order of the lane, and this one may yet be scanned and issued. What comes
+    shows it; if nothing does, the refusal was this one's."""
+    return Decision(replace(at.state, refused=refusal))
 
 
 def _result_shown(at: Situation, given: ResultShown) -> Next:
@@ -212,21 +221,34 @@ def _result_shown(at: Situation, given: ResultShown) -> Next:
     return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),), sought_at=sought_at))
 
 
-def _result_refused(at: Situation, _: ResultRefused) -> Next:
-    message = "The gateway refused the invoice and does not say why."
-    return _check(at, Absence(FailureCode.ISSUE_REFUSED, Stage.RESULT, message))
+def _result_refused(at: Situation, given: ResultRefused) -> Next:
+    return _noted(at, given) if given.may_be_anothers else _check(at, given)
 
 
-def _check(at: Situation, absence: Absence) -> Next:
+def _check(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
     """A refusal is the gateway's word and no proof (trap 46): what was issued is looked through before it is told."""
+    absence = _refused_so(refusal)
     sought_at = next_look(at.looks.refusal, 0, at.now)
     if sought_at is None:
-        return fail(at, absence.code, absence.stage, absence.message)
+        return fail(at, absence.code, absence.stage, absence.message, absence.gateway_message)
+    if refusal.may_be_anothers:
+        submitted_at = at.command.submitted_at or at.now
+        absence = replace(absence, not_before=submitted_at + at.timing.longest_answer)
     record = Record(CommandState.CHECKING, sought_at=sought_at, progress=absence.journaled())
     return end(at, record, CloseSession())
 
 
+def _refused_so(refusal: QrRefused | ResultRefused) -> Absence:
+    why = "and does not say why." if refusal.reason is None else "and says why (gatewayMessage)."
+    if isinstance(refusal, QrRefused):
+        message = f"The gateway could not get a QR, or the scan was refused, {why}"
+        return Absence(FailureCode.QR_FAILED, Stage.SCAN, message, refusal.reason)
+    return Absence(FailureCode.ISSUE_REFUSED, Stage.RESULT, f"The gateway refused the invoice {why}", refusal.reason)
+
+
 def _unanswered(at: Situation, _: TimedOut) -> Next:
+    if at.state.refused is not None:
+        return _check(at, at.state.refused)
     return _doubt(at, "No answer came in time after the submission.")
 
 
@@ -235,6 +257,8 @@ def _scan_over(at: Situation, _: TimedOut) -> Next:
 
 
 def _never_scanned(at: Situation, _: TimedOut) -> Next:
+    if at.state.refused is not None:
+        return _check(at, at.state.refused)
     return _doubt(at, "The QR was not scanned in time, or its result never came.", EXPIRED)
 
 
@@ -249,12 +273,15 @@ def _hand_over(at: Situation, _: Draining) -> Next:
 
 def _doubt(at: Situation, reason: str, absence: Absence = NOT_ISSUED) -> Next:
     sought_at = next_look(at.looks.doubt, 0, at.now)
+    if at.state.refused is not None and not at.state.refused.may_be_anothers:
+        absence = replace(absence, gateway_message=at.state.refused.reason)
     data: dict[str, Any] = {
         "reason": reason,
         "submittedAt": at.command.submitted_at,
         "candidates": [],
         "needsPerson": sought_at is None,
         "nextLookAt": sought_at,
+        **in_its_words(absence.gateway_message),
     }
     told = (Announcement(Outcome.IN_DOUBT, data),)
     record = Record(CommandState.IN_DOUBT, told, sought_at=sought_at, progress=absence.journaled())

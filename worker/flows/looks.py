@@ -3,7 +3,7 @@
 Pure. Each kind of search has a schedule of delays, each from the look before; an empty one means that nobody looks.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -80,10 +80,14 @@ class Absence:
     code: FailureCode
     stage: Stage
     message: str
+    gateway_message: str | None = None
+    """Why, in the gateway's own words."""
+    not_before: datetime | None = None
+    """Absence proves nothing until then, whatever the schedule says: until the order's own answer cannot come."""
 
     def journaled(self) -> bytes:
         """As it is kept in the command's progress."""
-        return dumps({"code": self.code, "stage": self.stage, "message": self.message})
+        return dumps({name: value for name, value in asdict(self).items() if value is not None})
 
     @classmethod
     def read(cls, progress: bytes | None) -> "Absence":
@@ -91,7 +95,14 @@ class Absence:
         if progress is None:
             return NOT_ISSUED
         kept = loads(progress)
-        return cls(FailureCode(kept["code"]), Stage(kept["stage"]), kept["message"])
+        not_before = kept.get("not_before")
+        return cls(
+            FailureCode(kept["code"]),
+            Stage(kept["stage"]),
+            kept["message"],
+            kept.get("gateway_message"),
+            None if not_before is None else datetime.fromisoformat(not_before),
+        )
 
 
 NOT_ISSUED = Absence(

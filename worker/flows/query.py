@@ -19,7 +19,6 @@ from worker.flows.invoices import file_row, findings_of, lacking_ids, parts_of, 
 from worker.flows.query_progress import QueryProgress, Stage, digest_of, is_last_page
 from worker.flows.query_state import Next, Phase, QueryState, Situation
 from worker.flows.table import (
-    LOGIN_REFUSED,
     Decision,
     Table,
     again,
@@ -29,6 +28,7 @@ from worker.flows.table import (
     fail,
     follow,
     is_overdue,
+    login_refused,
     obstacle,
     put_back,
 )
@@ -92,13 +92,14 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
     """The request carries a login, so its status may come by itself before the page (trap 54)."""
     if given.accepted:
         return Decision(at.state, (CountLogin(accepted=True),))
-    refused = fail(at, *LOGIN_REFUSED)
-    return replace(refused, effects=(CountLogin(accepted=False), *refused.effects))
+    return login_refused(at, given)
 
 
-def _refused(at: Situation, _: QueryRefused) -> Next:
+def _refused(at: Situation, given: QueryRefused) -> Next:
     message = "The gateway refused the query and does not say why: a wrong password or condition, or the portal down."
-    return fail(at, FailureCode.QUERY_REFUSED, FailureStage.QUERY, message)
+    if given.reason is not None:
+        message = "The gateway refused the query, and says why (gatewayMessage)."
+    return fail(at, FailureCode.QUERY_REFUSED, FailureStage.QUERY, message, given.reason)
 
 
 def _lost(at: Situation, given: ConnectionLost) -> Next:

@@ -4,14 +4,15 @@ Pure, as the flows are. Knows a flow's state only as something that can end.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import failure
 from worker.flows.backoff import full_jitter
-from worker.flows.vocabulary import Begin, CloseSession, ConnectFailed, Draining, Effect, Input, Record
+from worker.flows.vocabulary import Begin, CloseSession, ConnectFailed, CountLogin, Draining, Effect, Input, Record
+from worker.ports import LoginAnswered
 from worker.records import Command, CommandState
 
 
@@ -53,6 +54,11 @@ class Timing:
     retry_min: timedelta
     retry_max: timedelta
     login_attempts: int
+
+    @property
+    def longest_answer(self) -> timedelta:
+        """From a submission until no answer to it can come any more."""
+        return self.answer + self.scan + self.result
 
 
 class At(Protocol[S_co]):
@@ -108,11 +114,13 @@ def deadline_exceeded() -> tuple[FailureCode, Stage, str]:
     return FailureCode.DEADLINE_EXCEEDED, Stage.QUEUED, message
 
 
-LOGIN_REFUSED = (
-    FailureCode.LOGIN_REFUSED,
-    Stage.LOGIN,
-    "The gateway refused the login and does not say why: a wrong password, an SMS code, or the portal down.",
-)
+def login_refused(at: At[S], given: LoginAnswered) -> Decision[S]:
+    """Not tried again: the portal locks accounts. Counted, so that one that is refused again and again rests."""
+    message = "The gateway refused the login and does not say why: a wrong password, an SMS code, or the portal down."
+    if given.reason is not None:
+        message = "The gateway refused the login, and says why (gatewayMessage)."
+    refused = fail(at, FailureCode.LOGIN_REFUSED, Stage.LOGIN, message, given.reason)
+    return replace(refused, effects=(CountLogin(accepted=False), *refused.effects))
 
 
 def connect_failed(at: At[S], given: ConnectFailed) -> Decision[S]:
@@ -141,14 +149,15 @@ def retry_delay(at: At[S], not_before: timedelta | None = None) -> timedelta:
     return max(delay, not_before or timedelta(0))
 
 
-def failed(at: At[S], code: FailureCode, stage: Stage, message: str) -> Record:
+def failed(at: At[S], code: FailureCode, stage: Stage, message: str, gateway_message: str | None = None) -> Record:
     """The record of a failure."""
-    return Record(CommandState.FAILED, (failure(code, stage, message, at.command.attempts),))
+    told = failure(code, stage, message, at.command.attempts, gateway_message)
+    return Record(CommandState.FAILED, (told,))
 
 
-def fail(at: At[S], code: FailureCode, stage: Stage, message: str) -> Decision[S]:
+def fail(at: At[S], code: FailureCode, stage: Stage, message: str, gateway_message: str | None = None) -> Decision[S]:
     """The session goes too: a command that failed leaves nothing open that a late frame could come through."""
-    return end(at, failed(at, code, stage, message), CloseSession())
+    return end(at, failed(at, code, stage, message, gateway_message), CloseSession())
 
 
 def end(at: At[S], *effects: Effect) -> Decision[S]:

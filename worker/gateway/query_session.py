@@ -12,6 +12,7 @@ from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.dates import is_dated
 from worker.gateway.query_codec import Page
 from worker.gateway.redaction import Redactor, evidence
+from worker.gateway.refusals import login_reason, refusal_of
 from worker.gateway.values import status_of
 from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, QueryEvent, QueryOrder, QueryRefused
 
@@ -99,9 +100,10 @@ class QueryDialogue:
         if self._is_login_told:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply) if accepted else self._query_answer(reply)
         self._is_login_told = True
-        if not accepted:
-            self._asked_page = None
-        return LoginAnswered(accepted)
+        if accepted:
+            return LoginAnswered(accepted=True)
+        self._asked_page = None
+        return LoginAnswered(accepted=False, reason=login_reason(reply.data, reply.sent_data, self._redactor))
 
     def _query_answer(self, reply: Reply) -> QueryEvent:
         """A refusal; or the notice of a download, which the manual's table gives this type too (trap 16)."""
@@ -110,10 +112,11 @@ class QueryDialogue:
             if status is True and self._awaits_notices:
                 return DownloadTold(ok=True)
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        if status is not False:
+        refusal = refusal_of(reply.data, reply.sent_data, self._redactor) if reply.has_data else None
+        if refusal is None:
             return self._ignored(IgnoredReason.NO_DATA, reply)
         self._asked_page = None
-        return QueryRefused()
+        return QueryRefused(refusal.reason)
 
     def _ignored(self, reason: IgnoredReason, reply: Reply) -> FrameIgnored:
         """Keep as evidence what may tell of an issued invoice (a late result, for the gateway sends by `userId` alone)

@@ -62,6 +62,12 @@ class Redactor:
         coincide, and a number of which a part is masked would name nothing."""
         return self._masked(code, self._contained_in_codes)
 
+    def sentence(self, text: str) -> str:
+        """Mask the passwords wherever they stand in a text that somebody wrote for people, short ones too."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return self.text(text)
+
     def value(self, value: Any, depth: int = 0) -> Any:
         """Redact parsed JSON. Members named like secrets are left out, too deep ones masked."""
         match value:

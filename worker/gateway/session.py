@@ -15,6 +15,7 @@ from worker.gateway import codec, qr
 from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.query_codec import is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
+from worker.gateway.refusals import Refusal, login_reason, refusal_of
 from worker.gateway.values import status_of
 from worker.ports import (
     FrameIgnored,
@@ -111,19 +112,22 @@ class InvoiceSession:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
         accepted = reply.has_data and status_of(reply.data) is True
         self._phase = Phase.LOGGED_IN if accepted else Phase.NEW
-        return LoginAnswered(accepted)
+        return LoginAnswered(accepted, None if accepted else login_reason(reply.data, reply.sent_data, self._masking()))
 
     def _qr_answer(self, reply: Reply) -> SessionEvent:
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        status = status_of(reply.data)
-        if status is False and reply.has_data:
-            return QrRefused()
         # A QR's own text may be JSON, and then unwrapping has taken it apart.
-        text = reply.data if isinstance(reply.data, str) else reply.sent_data
-        if status is None and isinstance(text, str) and text.strip():
-            return self._qr(reply, text)
-        return self._ignored(IgnoredReason.NO_DATA, reply)
+        for text in (reply.data, reply.sent_data):
+            if isinstance(text, str) and status_of(text) is None and qr.may_be_content(text):
+                return self._qr(reply, text)
+        refusal = refusal_of(reply.data, reply.sent_data, self._masking()) if reply.has_data else None
+        if refusal is None and isinstance(reply.data, (dict, list)):
+            refusal = Refusal()
+        return self._ignored(IgnoredReason.NO_DATA, reply) if refusal is None else QrRefused(refusal.reason)
+
+    def _masking(self) -> Redactor:
+        return Redactor(self._secrets)
 
     def _qr(self, reply: Reply, text: str) -> SessionEvent:
         if self._phase is not Phase.SUBMITTED:
@@ -131,7 +135,7 @@ class InvoiceSession:
         if qr.is_oversized(text):
             return FrameIgnored(IgnoredReason.OVERSIZED)
         if not qr.looks_like_image(text):
-            return QrShown(image=None, content=Redactor(self._secrets).text(text.strip()))
+            return QrShown(image=None, content=self._masking().text(text.strip()))
         image = qr.image_uri(text)
         return FrameIgnored(IgnoredReason.UNREADABLE) if image is None else QrShown(image=image, content=None)
 
@@ -140,9 +144,8 @@ class InvoiceSession:
             return self._result(reply)
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        if reply.has_data and status_of(reply.data) is False:
-            return ResultRefused()
-        return self._ignored(IgnoredReason.NO_DATA, reply)
+        refusal = refusal_of(reply.data, reply.sent_data, self._masking()) if reply.has_data else None
+        return self._ignored(IgnoredReason.NO_DATA, reply) if refusal is None else ResultRefused(refusal.reason)
 
     def _result(self, reply: Reply) -> SessionEvent:
         if self._phase is not Phase.SUBMITTED:

@@ -11,9 +11,11 @@ from worker.records import IssuedReply, ListedInvoice
 
 @dataclass(frozen=True, slots=True)
 class LoginAnswered:
-    """The login's answer. The gateway never says why it refuses."""
+    """The login's answer."""
 
     accepted: bool
+    reason: str | None = None
+    """Why it is refused, in the gateway's words, where it says so; masked and bounded, as every reason here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,12 @@ class QrShown:
 
 @dataclass(frozen=True, slots=True)
 class QrRefused:
-    """`invoice_qrcode` "0": no code, or the scan failed. A new code or a result may still follow."""
+    """`invoice_qrcode` without a code: there is none, or the scan failed. A new code or a result may still follow."""
+
+    reason: str | None = None
+    may_be_anothers: bool = False
+    """Another order of the lane still lacks its answer, and this may be it: the gateway says not what it refuses. Not
+    known to the session: whoever serves the lane says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,11 @@ class ResultShown:
 
 @dataclass(frozen=True, slots=True)
 class ResultRefused:
-    """`invoice_pdf` "0": not proof that nothing was issued."""
+    """`invoice_pdf` without an invoice: not proof that nothing was issued."""
+
+    reason: str | None = None
+    may_be_anothers: bool = False
+    """As in `QrRefused`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,9 @@ class PageShown:
 
 @dataclass(frozen=True, slots=True)
 class QueryRefused:
-    """`query_invoice` "0". The gateway never says why."""
+    """`query_invoice` without a page."""
+
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

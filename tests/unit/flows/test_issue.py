@@ -14,6 +14,7 @@ from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command, make_invoice, make_result
 from tests.examples import examples
 from worker.flows.issue import MAX_QRS, TRANSITIONS, IssueState, Next, Phase, Situation, decide
+from worker.flows.looks import Absence, Schedules
 from worker.flows.table import Decision, Timing
 from worker.flows.vocabulary import (
     Begin,
@@ -60,6 +61,7 @@ EXAMPLES: dict[type[Input], Input] = {
     ResultShown: make_result(),
     ResultRefused: ResultRefused(),
 }
+LOOKS = Schedules(doubt=(timedelta(seconds=30),), refusal=(timedelta(seconds=15), timedelta(seconds=60)))
 AFTER_SUBMISSION = {Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE, Phase.QR_REFUSED}
 
 
@@ -509,3 +511,76 @@ def test_every_input_of_the_vocabulary_is_tried() -> None:
     """An input that the flow heeds must be among the examples."""
     assert set(EXAMPLES) == {kind for _, kind in TRANSITIONS}
     assert {CommandState.SUBMITTING, CommandState.SCANNING} == SUBMITTED
+
+
+# ---- refusals ----------------------------------------------------------------------------------------------
+
+
+def checking(decision: Next) -> tuple[Record, Absence]:
+    (record, _) = decision.effects
+    assert isinstance(record, Record)
+    assert record.to is CommandState.CHECKING
+    return record, Absence.read(record.progress)
+
+
+@pytest.mark.parametrize("phase", [Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE])
+def test_a_refusal_is_checked_and_keeps_the_gateways_words(phase: Phase) -> None:
+    record, absence = checking(decide(situation(phase, looks=LOOKS), ResultRefused("授信额度不足")))
+
+    assert record.sought_at == MOMENT + timedelta(seconds=15)
+    assert (absence.code, absence.gateway_message) == (FailureCode.ISSUE_REFUSED, "授信额度不足")
+    assert absence.not_before is None
+
+
+def test_a_refused_scan_keeps_the_gateways_words_until_its_grace_is_over() -> None:
+    refused = decide(situation(Phase.SUBMITTED, looks=LOOKS), QrRefused("请重新登录"))
+    at = situation(looks=LOOKS)
+
+    _, absence = checking(decide(replace(at, state=refused.state), TimedOut()))
+
+    assert refused.timer == TIMING.refusal_grace
+    assert (absence.code, absence.gateway_message) == (FailureCode.QR_FAILED, "请重新登录")
+
+
+def test_a_connection_lost_after_a_refused_scan_tells_the_doubt_why() -> None:
+    refused = decide(situation(Phase.SUBMITTED, looks=LOOKS), QrRefused("请重新登录"))
+
+    decision = decide(replace(situation(looks=LOOKS), state=refused.state), ConnectionLost("reset"))
+
+    (record, _) = decision.effects
+    assert isinstance(record, Record)
+    assert record.announcements[0].data["gatewayMessage"] == "请重新登录"
+
+
+@pytest.mark.parametrize("refusal", [ResultRefused("额度不足", True), QrRefused("额度不足", True)], ids=type)
+def test_a_refusal_that_may_be_anothers_is_this_ones_where_nothing_else_comes(
+    refusal: ResultRefused | QrRefused,
+) -> None:
+    """And its absence proves nothing before its own answer could not come any more."""
+    noted = decide(situation(Phase.SUBMITTED, looks=LOOKS), refusal)
+    assert (noted.state.phase, noted.effects, noted.timer) == (Phase.SUBMITTED, (), None)
+
+    _, absence = checking(decide(replace(situation(looks=LOOKS), state=noted.state), TimedOut()))
+
+    assert absence.gateway_message == "额度不足"
+    assert absence.not_before == MOMENT + timedelta(seconds=120 + 300 + 121)
+
+
+def test_a_refusal_that_may_be_anothers_is_forgotten_where_this_ones_qr_comes() -> None:
+    noted = decide(situation(Phase.SUBMITTED, looks=LOOKS), ResultRefused("额度不足", may_be_anothers=True))
+    shown = decide(replace(situation(looks=LOOKS), state=noted.state), EXAMPLES[QrShown])
+    overdue = decide(replace(situation(looks=LOOKS), state=shown.state), TimedOut())
+
+    (record, _) = decide(replace(situation(looks=LOOKS), state=overdue.state), TimedOut()).effects
+
+    assert isinstance(record, Record)
+    assert record.to is CommandState.IN_DOUBT
+
+
+def test_a_refused_login_tells_the_gateways_words() -> None:
+    decision = decide(situation(Phase.LOGGING_IN), LoginAnswered(accepted=False, reason="还有2次机会"))
+
+    record = decision.effects[1]
+    assert isinstance(record, Record)
+    assert record.announcements[0].data["gatewayMessage"] == "还有2次机会"
+    assert "gatewayMessage" in record.announcements[0].data["message"]

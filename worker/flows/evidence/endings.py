@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.events import IssuedInvoice, IssuedItem, Outcome
-from worker.flows.announce import Announcement, failure
+from worker.flows.announce import Announcement, failure, in_its_words
 from worker.flows.evidence.verdicts import Found, Nothing, Several, Subject, Verdict, total_matches
 from worker.flows.invoices import as_listed, findings_of
 from worker.flows.looks import Absence, Reading, Schedules, extra_look, next_look
@@ -88,8 +88,10 @@ def _sought_again(
     subject: Subject, schedule: tuple[timedelta, ...], verdict: Nothing | Several, reading: Reading, now: datetime
 ) -> Settle:
     command = subject.command
-    look_ups = command.look_ups + 1
+    look_ups, absence = command.look_ups + 1, Absence.read(command.progress)
     sought_at = next_look(schedule, look_ups, now)
+    if sought_at is None and absence.not_before is not None and now < absence.not_before:
+        sought_at = absence.not_before
     if sought_at is None and reading is Reading.CUT and isinstance(verdict, Nothing):
         sought_at = extra_look(schedule, look_ups, now)
     is_open = isinstance(verdict, Nothing) or verdict.is_contested
@@ -97,8 +99,7 @@ def _sought_again(
         return Settle(command, command.state, sought_at=sought_at)
     if isinstance(verdict, Several) or reading is not Reading.WHOLE:
         return _for_a_person(subject, verdict)
-    absence = Absence.read(command.progress)
-    told = failure(absence.code, absence.stage, absence.message, command.attempts)
+    told = failure(absence.code, absence.stage, absence.message, command.attempts, absence.gateway_message)
     return Settle(command, CommandState.FAILED, (told,))
 
 
@@ -111,6 +112,7 @@ def _for_a_person(subject: Subject, verdict: Nothing | Several) -> Settle:
         "candidates": [_candidate(invoice) for invoice in candidates[:MOST_CANDIDATES]],
         "needsPerson": True,
         "nextLookAt": None,
+        **in_its_words(Absence.read(subject.command.progress).gateway_message),
     }
     return Settle(subject.command, CommandState.IN_DOUBT, (Announcement(Outcome.IN_DOUBT, data),))
 

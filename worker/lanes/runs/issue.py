@@ -89,7 +89,7 @@ class IssueRun(Run):
         if isinstance(event, ResultRefused | QrRefused) and await self._insist(self._late.lack_an_answer):
             self._services.hooks.frame_ignored("refusal_of_several")
             self._log.warning("refusal_of_several")
-            return None
+            return replace(event, may_be_anothers=True)
         return event  # type: ignore[return-value]  # the flow knows every event of an issue session
 
     async def _stray(self, shown: ResultShown, close: Closeness) -> str | None:

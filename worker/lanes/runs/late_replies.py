@@ -40,13 +40,17 @@ class LateReplies:
         return [command for command in unsettled if fits(loads(command.data)["invoice"], shown.invoice)]
 
     async def lack_an_answer(self) -> bool:
-        """Whether a command of the lane is in doubt and looked for, so that a refusal could be its late one: it says
-        nothing of what it refuses. One that is being checked has had its answer. Raises `JournalUnavailable`."""
+        """Whether a command of the lane is in doubt and may yet be answered, so that a refusal could be its late one:
+        it says not what it refuses. One that is being checked has had its answer. Raises `JournalUnavailable`."""
         if not self._line.may_have_unsettled:
             return False
         unsettled = await self._services.journal.unsettled(self._line.lane)
         self._line.may_have_unsettled = bool(unsettled)
-        return any(each.state is CommandState.IN_DOUBT and each.sought_at is not None for each in unsettled)
+        since = self._services.clock.now() - self._services.timing.longest_answer
+        return any(
+            each.state is CommandState.IN_DOUBT and (each.submitted_at or each.received_at) >= since
+            for each in unsettled
+        )
 
     async def settle(self, shown: ResultShown) -> bool:
         """Whether it spoke of exactly one unsettled command, which is settled by it now. Not where the store does not

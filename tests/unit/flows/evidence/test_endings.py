@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -57,8 +58,9 @@ def settle(
     reading: Reading = Reading.WHOLE,
     details: Details | None = None,
     looks: Schedules = LOOKS,
+    now: datetime = NOW,
 ) -> Settle:
-    (move,) = endings(sought, verdict, details or Details(), looks=looks, reading=reading, now=NOW)
+    (move,) = endings(sought, verdict, details or Details(), looks=looks, reading=reading, now=now)
     assert move.command == sought.command
     return move
 
@@ -242,4 +244,27 @@ def test_shortest_delay_holds_even_where_it_is_longer_than_the_longest() -> None
 
 @pytest.mark.parametrize("absence", [NOT_ISSUED, EXPIRED, REFUSED])
 def test_absence_is_read_as_it_was_written(absence: Absence) -> None:
+    assert Absence.read(absence.journaled()) == absence
+
+
+def test_absence_proves_nothing_before_the_orders_own_answer_could_not_come_any_more() -> None:
+    """A refusal that may have been another order's: the schedule is over, and the invoice may yet be made."""
+    absence = replace(REFUSED, not_before=NOW + timedelta(minutes=4), gateway_message="额度不足")
+    sought = subject(look_ups=9, state=S.CHECKING, progress=absence.journaled())
+
+    early, late = settle(sought, Nothing()), settle(sought, Nothing(), now=NOW + timedelta(minutes=4))
+
+    assert (early.to, early.announcements, early.sought_at) == (S.CHECKING, (), absence.not_before)
+    assert late.to is S.FAILED
+    assert late.announcements[0].data["gatewayMessage"] == "额度不足"
+
+
+def test_a_person_who_decides_is_told_why_the_gateway_refused() -> None:
+    sought = subject(look_ups=9, state=S.CHECKING, progress=replace(REFUSED, gateway_message="额度不足").journaled())
+
+    assert settle(sought, SEVERAL).announcements[0].data["gatewayMessage"] == "额度不足"
+
+
+@pytest.mark.parametrize("absence", [NOT_ISSUED, replace(REFUSED, gateway_message="x", not_before=NOW)])
+def test_what_is_journaled_with_a_doubt_is_read_again(absence: Absence) -> None:
     assert Absence.read(absence.journaled()) == absence

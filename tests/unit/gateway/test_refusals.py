@@ -1,0 +1,136 @@
+"""Why the gateway refuses, wherever it says so; and what is no refusal, for there may be an invoice."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.gateway.dialogue import PASSWORD, ignored, told
+from tests.unit.gateway.queries import told as told_of_query
+from worker.gateway.redaction import Redactor
+from worker.gateway.refusals import MAX_REASON_CHARS, login_reason, refusal_of
+from worker.gateway.session import Phase
+from worker.ports import LoginAnswered, QrRefused, QrShown, QueryRefused, ResultRefused
+
+REASON = "开票失败:授信额度不足,本次开票金额:398.00;剩余可用额度:0.00"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("0", None),
+        (0, None),
+        (None, None),
+        (False, None),
+        ("null", None),
+        (REASON, REASON),
+        ({"code": 500, "msg": REASON}, REASON),
+        ({"code": 500, "msg": REASON, "data": None}, REASON),
+        ({"code": "500", "message": REASON, "data": "0"}, REASON),
+        ({"data": {"code": 500, "msg": REASON}}, REASON),
+        (f'{{"code": 500, "msg": "{REASON}"}}', REASON),
+        ({"code": 9001}, "code 9001"),
+        ({"success": False, "errorMsg": "额度不足"}, "额度不足"),
+        ("系统繁忙,请稍后重试", "系统繁忙,请稍后重试"),
+        ("开票未成功", "开票未成功"),
+        (500, "500"),
+    ],
+    ids=str,
+)
+def test_a_result_that_is_none_is_a_refusal_with_its_reason(data: Any, reason: str | None) -> None:
+    assert told("invoice_pdf", data) == ResultRefused(reason)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("", " ", "1", 1, True, [], {}, "http://x/a.pdf", "/files/1.pdf", {"code": 200}, {"trace": 1}),
+        *(
+            "开票成功",
+            "发票已开具,请勿重复提交",
+            "开票中,请稍后查询",
+            "正在处理中",
+            "success",
+            {"code": 0, "msg": "成功"},
+        ),
+        {"code": 200, "msg": "操作成功", "data": None},
+    ],
+    ids=str,
+)
+def test_what_may_mean_that_there_is_an_invoice_is_no_refusal(data: Any) -> None:
+    """It is laid aside, and the invoice is looked for as long as after silence."""
+    assert ignored("invoice_pdf", data) == "no_data"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("当前账号已在其他设备登录,请重新登录", "当前账号已在其他设备登录,请重新登录"),
+        ("service unavailable", "service unavailable"),
+        ({"code": 401, "msg": "登录失效"}, "登录失效"),
+        ({"status": "expired"}, "code expired"),
+        ({"trace": 1}, None),
+        ([], None),
+        ("0", None),
+    ],
+    ids=str,
+)
+def test_what_is_neither_picture_nor_content_is_a_refusal_of_the_qr(data: Any, reason: str | None) -> None:
+    assert told("invoice_qrcode", data) == QrRefused(reason)
+
+
+@pytest.mark.parametrize("content", ["https://login.example/scan?id=1", '{"qrcode_id":"1"}', "qrcode_id=1"])
+def test_a_text_that_a_qr_can_hold_is_shown(content: str) -> None:
+    assert told("invoice_qrcode", content) == QrShown(image=None, content=content)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("账号或密码错误,您还有2次机会", "账号或密码错误,您还有2次机会"),
+        ({"code": 1001, "msg": "需要短信验证码"}, "需要短信验证码"),
+        ("0", None),
+        (None, None),
+        ("登录成功", "登录成功"),
+    ],
+    ids=str,
+)
+def test_a_login_is_refused_with_its_reason_on_either_endpoint(data: Any, reason: str | None) -> None:
+    assert told("login", data, Phase.LOGIN_PENDING) == LoginAnswered(accepted=False, reason=reason)
+    if not isinstance(data, dict):
+        assert told_of_query(data, "login") == LoginAnswered(accepted=False, reason=reason)
+
+
+def test_a_query_is_refused_with_its_reason() -> None:
+    assert told_of_query("查询过于频繁") == QueryRefused("查询过于频繁")
+    assert told_of_query({"code": 500, "msg": "查询过于频繁"}) == QueryRefused("查询过于频繁")
+    assert told_of_query("0") == QueryRefused()
+
+
+def test_a_reason_gives_neither_password_nor_number_away_and_is_bounded() -> None:
+    text = f"账号13812345678密码{PASSWORD}错误 身份证330102199001011234 税号91330701MA2M37T86L\n\u202e" + "很长" * 1000
+    event = told("login", text, Phase.LOGIN_PENDING)
+
+    assert isinstance(event, LoginAnswered)
+    assert event.reason is not None
+    assert event.reason.startswith("账号…5678密码***错误 身份证…1234 税号…T86L 很长")
+    assert len(event.reason) == MAX_REASON_CHARS
+
+
+def test_a_short_password_is_masked_inside_a_sentence() -> None:
+    assert login_reason("密码abcd错误", "密码abcd错误", Redactor(["abcd"])) == "密码***错误"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["code", "msg", "data", "x"]), inner),
+)
+
+
+@given(JSON)
+def test_nothing_raises_and_every_reason_is_bounded(data: Any) -> None:
+    refusal = refusal_of(data, data, Redactor())
+
+    assert refusal is None or refusal.reason is None or 0 < len(refusal.reason) <= MAX_REASON_CHARS
+    assert refusal is None or refusal.reason is None or refusal.reason.isprintable()
