@@ -57,6 +57,15 @@ class ConfigurationError(WorkerError):
     """The worker cannot run as configured. The message says what to change."""
 
 
+class SecretsUnreadable(ConfigurationError):
+    """One command's secrets cannot be opened. It concerns that command alone."""
+
+    def __init__(self, message: str, *, is_key_missing: bool) -> None:
+        super().__init__(message)
+        self.is_key_missing = is_key_missing
+        """Another replica, or this one after a restart, may have the key."""
+
+
 class StoreBusy(ConfigurationError):
     """Another process holds the SQLite file."""
 

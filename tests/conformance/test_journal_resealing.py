@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.conformance.journal_builders import NOW, admit, begin, complete, new, put_in_doubt
+from tests.conformance.journal_builders import ACCOUNT, NOW, admit, begin, complete, new, put_in_doubt, step
 from tests.conformance.journal_stores import KEY, OTHER_KEY, Store
 from worker.errors import ConfigurationError
 from worker.journal import resealing
+from worker.records import CommandState
 
 SECRET = {"/login/password": "s3cret-Pa55word-of-a-person"}
 
@@ -67,3 +68,52 @@ async def test_nothing_to_seal_is_complete(store: Store) -> None:
 
     assert (done.count, done.is_complete) == (0, True)
     assert len(done.key_id) == 8
+
+
+async def test_what_is_completed_and_still_sought_is_sealed_anew_too(store: Store) -> None:
+    before = await store.open_with_worker("w1")
+    for number in range(3):
+        claim = await begin(before, new(f"c{number}", secrets=SECRET, lane=f"u{number}"))
+        await before.record(step(claim, CommandState.SUBMITTING, account=ACCOUNT))
+        submitted = frozenset({CommandState.SUBMITTING})
+        await before.record(step(claim, CommandState.COMPLETED, "completed", expected=submitted, sought_at=NOW))
+    await store.close()
+
+    done = await (await store.open([OTHER_KEY, KEY])).reseal()
+
+    assert (done.count, done.is_complete) == (3, True)
+
+
+async def test_one_damaged_secret_ends_neither_a_claim_nor_the_rotation(store: Store) -> None:
+    before = await store.open_with_worker("w1")
+    await admit(before, *(new(name, secrets=SECRET, lane=name) for name in ("damaged", "sound")))
+    await store.close()
+    await store.write("UPDATE command SET secrets = substr(secrets, 1, length(secrets) - 1) WHERE id = 'damaged'")
+
+    rotated = await store.open([OTHER_KEY, KEY])
+    done = await rotated.reseal()
+    await rotated.register("w2", timedelta(seconds=60))
+    commands = {claim.command.id: claim.command for claim in await rotated.claim("w2", 9, NOW)}
+
+    assert (done.count, done.is_complete) == (1, False)
+    assert commands["sound"].secrets == SECRET
+    fault = commands["damaged"].secrets_fault
+    assert fault is not None
+    assert (commands["damaged"].secrets, fault.is_passing) == ({}, False)
+
+
+async def test_worker_that_lacks_the_new_key_goes_on_with_all_else(store: Store) -> None:
+    """It was not given the new key yet, and another one seals with it already: it starts, claims, and says which."""
+    await admit(await store.open([KEY]), new("old", secrets=SECRET, lane="u1", deadline_at=NOW))
+    await store.close()
+    await admit(await store.open([OTHER_KEY, KEY]), new("new", secrets=SECRET, lane="u2", deadline_at=NOW))
+    await store.close()
+
+    behind = await store.open([KEY])
+    assert {command.id for command in await behind.overdue(NOW)} == {"old", "new"}
+    await behind.register("w2", timedelta(seconds=60))
+    faults = {claim.command.id: claim.command.secrets_fault for claim in await behind.claim("w2", 9, NOW)}
+
+    assert faults["old"] is None
+    assert faults["new"] is not None
+    assert faults["new"].is_passing

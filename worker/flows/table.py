@@ -88,6 +88,8 @@ def follow(transitions: Table[S], phase: object, at: At[S], given: Input) -> Dec
 
 def obstacle(at: At[S], given: Begin) -> Decision[S] | None:
     """Why the command must not begin: no credential, too late, or an account that rests."""
+    if given.credential_fault is not None and given.fault_is_passing:
+        return again(at, FailureCode.CREDENTIAL_MISSING, Stage.QUEUED, given.credential_fault)
     if given.credential_fault is not None:
         return fail(at, FailureCode.CREDENTIAL_MISSING, Stage.QUEUED, given.credential_fault)
     if is_overdue(at):

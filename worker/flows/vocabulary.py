@@ -31,6 +31,8 @@ class Begin:
     session_is_open: bool
     suspended_until: datetime | None = None
     credential_fault: str | None = None
+    fault_is_passing: bool = False
+    """Another worker may have the credential, or this one later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Rotation of the journal's keys: every secret of an unfinished command is sealed anew with the first key.
+"""Rotation of the journal's keys: all secrets of commands that are unfinished or sought are sealed anew.
 
 Guarantees short transactions, so that workers go on meanwhile, and an honest answer: `is_complete` only where no
 secret of another key is left. Knows neither store: each hands in its own steps.
@@ -15,6 +15,9 @@ BATCH: Final = 500
 _PASSES: Final = 5
 """A command that moves between states may slip past a pass; one that another worker seals with its own key, always."""
 
+RESEALED: Final = (*(state for state in CommandState if state not in FINAL), CommandState.COMPLETED)
+"""Ended commands have secrets only where they are completed and their invoice is still sought."""
+
 Step = Callable[[CommandState, int, int], Awaitable[tuple[int, int | None]]]
 """State, key to begin after, limit: how many were sealed anew, and the key to go on after, if any."""
 
@@ -23,9 +26,8 @@ async def reseal_all(sealer: Sealer, step: Step, key_ids: Callable[[], Awaitable
     """Seal anew until nothing is left that another key sealed, or until that no longer helps."""
     count = 0
     for _ in range(_PASSES):
-        for state in CommandState:
-            if state not in FINAL:
-                count += await _reseal_state(step, state)
+        for state in RESEALED:
+            count += await _reseal_state(step, state)
         if set(await key_ids()) <= {sealer.sealing_id}:
             return Resealing(count, sealer.sealing_id.hex(), is_complete=True)
     return Resealing(count, sealer.sealing_id.hex(), is_complete=False)

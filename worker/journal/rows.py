@@ -22,6 +22,7 @@ from worker.records import (
     NewCommand,
     OutboxRow,
     Route,
+    SecretsFault,
     Settlement,
     Step,
     UndeliverableReply,
@@ -108,10 +109,11 @@ def order_of(command: NewCommand) -> tuple[str | None, str | None]:
     return command.seller or "", command.order_no
 
 
-def to_command(
+def to_command(  # noqa: PLR0913
     row: Row,
     secrets: Mapping[str, str],
     *,
+    fault: SecretsFault | None = None,
     state: CommandState | None = None,
     epoch: int | None = None,
     attempts: int | None = None,
@@ -144,6 +146,7 @@ def to_command(
         breaks=row["breaks"],
         data=row["data"],
         secrets=secrets,
+        secrets_fault=fault,
         warnings=row["warnings"],
     )
 

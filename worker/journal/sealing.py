@@ -19,7 +19,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, SecretsUnreadable
+from worker.records import SecretsFault
 
 log = structlog.get_logger()
 
@@ -65,32 +66,51 @@ class Sealer:
         return self.head + nonce + sealed
 
     def open(self, source: str, command_id: str, sealed: bytes | None) -> dict[str, str]:
-        """Decrypt. Raises `ConfigurationError` if the key is not there or the value was sealed for another command."""
+        """Decrypt. Raises `SecretsUnreadable` if the key is not there, or the value was damaged or sealed for another
+        command."""
         if sealed is None:
             return {}
         cipher = self._ciphers.get(sealed[len(_VERSION) : _HEAD])
         if cipher is None or sealed[: len(_VERSION)] != _VERSION:
-            raise ConfigurationError("a command's secrets were sealed with a key that FAPIAO_JOURNAL_KEYS lacks")
+            message = "a command's secrets were sealed with a key that FAPIAO_JOURNAL_KEYS lacks"
+            raise SecretsUnreadable(message, is_key_missing=True)
         nonce, body = sealed[_HEAD : _HEAD + _NONCE_BYTES], sealed[_HEAD + _NONCE_BYTES :]
         try:
             clear = cipher.decrypt(nonce, body, _bound_to(source, command_id))
-        except InvalidTag as error:
-            raise ConfigurationError("a command's secrets do not belong to it, or were damaged") from error
+        except (InvalidTag, ValueError) as error:
+            message = "a command's secrets do not belong to it, or were damaged"
+            raise SecretsUnreadable(message, is_key_missing=False) from error
         secrets: dict[str, str] = orjson.loads(clear)
         return secrets
 
+    def opened(self, source: str, command_id: str, sealed: bytes | None) -> tuple[dict[str, str], SecretsFault | None]:
+        """As `open`, with the fault as a value: one command that cannot log in is no reason to end a worker."""
+        try:
+            return self.open(source, command_id, sealed), None
+        except SecretsUnreadable as fault:
+            # Without the traceback: it happens at each try, and the sentence says it all.
+            log.error(  # noqa: TRY400
+                "secrets_unreadable", command_id=command_id, command_source=source, reason=str(fault)
+            )
+            return {}, SecretsFault(str(fault), is_passing=fault.is_key_missing)
+
     def reseal(self, source: str, command_id: str, sealed: bytes) -> bytes | None:
-        """The same secrets, sealed with the first key. Raises what `open` raises."""
-        return self.seal(source, command_id, self.open(source, command_id, sealed))
+        """The same secrets, sealed with the first key; None where they cannot be opened, or there are none."""
+        return self.seal(source, command_id, self.opened(source, command_id, sealed)[0])
 
     def check(self, key_ids: Sequence[bytes]) -> None:
-        """Raises `ConfigurationError` if any of these keys is missing."""
+        """Raises `ConfigurationError` if all of these keys are missing: then it is the setting that is wrong. Where
+        some are, this may be a replica that was not given the new key yet: what that key sealed waits."""
         missing = set(key_ids) - self.key_ids
-        if missing:
-            raise ConfigurationError(
-                f"unfinished commands hold secrets sealed with {len(missing)} key(s) that FAPIAO_JOURNAL_KEYS lacks: "
-                "put the old keys after the new one until those commands have ended"
-            )
+        if not missing:
+            return
+        message = (
+            f"unfinished commands hold secrets sealed with {len(missing)} key(s) that FAPIAO_JOURNAL_KEYS lacks: "
+            "put the old keys after the new one until those commands have ended"
+        )
+        if missing == set(key_ids):
+            raise ConfigurationError(message)
+        log.error("journal_keys_missing", reason=message)
 
 
 def parse_keys(texts: Sequence[SecretStr]) -> list[bytes]:

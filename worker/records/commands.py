@@ -80,6 +80,15 @@ class NewCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretsFault:
+    """Why a command's secrets are not there."""
+
+    message: str
+    is_passing: bool
+    """They were sealed with a key that this worker was not given; another one may have it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A journaled command."""
 
@@ -119,6 +128,8 @@ class Command:
     """How often its run broke in a way that nobody expects."""
     data: bytes = b"{}"
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets_fault: SecretsFault | None = None
+    """Where there are some that cannot be opened."""
     warnings: bytes = b"[]"
 
     @property

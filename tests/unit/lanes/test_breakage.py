@@ -12,14 +12,14 @@ from structlog.testing import capture_logs
 
 from contracts.envelope import dumps, loads
 from contracts.failures import FailureCode
-from tests.builders import make_command, make_question, make_result
-from tests.lane_fakes import FakeSession, Script, Stage
+from tests.builders import make_command, make_data, make_question, make_result
+from tests.lane_fakes import FakeCredentials, FakeSession, Script, Stage, make_login_fields
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.flows.breakage import MOST_BREAKS
 from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
 from worker.ports import Submission
-from worker.records import LOOK_UP, Command, CommandState
+from worker.records import LOOK_UP, Command, CommandState, SecretsFault
 
 S = CommandState
 ISSUES = Script(submissions=[[make_result()]])
@@ -186,3 +186,65 @@ async def test_command_that_housekeeping_cannot_tell_of_holds_up_no_other() -> N
         await asyncio.sleep(5)
 
     assert [stage.journal.state_of(key) for key in (1, 2, 3)] == [S.HELD, S.FAILED, S.FAILED]
+
+
+# ---- secrets that cannot be opened -----------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_damaged_secret_fails_its_command_alone() -> None:
+    stage = Stage(scripts=[ISSUES])
+    damaged = waiting(1, secrets={}, secrets_fault=SecretsFault("damaged", is_passing=False))
+
+    async with at_work(stage):
+        stage.journal.add(damaged, waiting(2))
+        await asyncio.sleep(5)
+
+    assert loads(stage.journal.events[1][-1].body)["data"]["code"] == FailureCode.CREDENTIAL_MISSING
+    assert stage.journal.state_of(2) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_sellers_password_that_cannot_be_opened_is_replaced_by_no_other() -> None:
+    """The login may come from elsewhere; what is sent with the invoice must be the password that was given for it."""
+    stage = Stage(scripts=[ISSUES], credentials=FakeCredentials(shop=make_login_fields()))
+    fault = SecretsFault("damaged", is_passing=False)
+    order = waiting(1, data=make_data(login=None, credential="shop"), secrets={}, secrets_fault=fault)
+
+    async with at_work(stage):
+        stage.journal.add(order)
+        await asyncio.sleep(5)
+
+    assert stage.journal.outcomes_of(1) == ["failed"]
+    assert not stage.gateway.submissions
+
+
+@in_virtual_time
+async def test_secret_of_a_key_that_another_worker_has_waits_for_it() -> None:
+    stage = Stage(scripts=[ISSUES])
+    fault = SecretsFault("a key that FAPIAO_JOURNAL_KEYS lacks", is_passing=True)
+    order = waiting(1, deadline_at=EPOCH + timedelta(minutes=30))
+
+    async with at_work(stage):
+        stage.journal.add(replace(order, secrets={}, secrets_fault=fault))
+        await asyncio.sleep(120)
+        assert stage.journal.state_of(1) is S.WAITING
+        kept = stage.journal.commands[1]
+        stage.journal.commands[1] = replace(kept, secrets=order.secrets, secrets_fault=None)
+        await asyncio.sleep(70)
+
+    assert stage.journal.state_of(1) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_what_was_submitted_is_recovered_though_its_secret_cannot_be_opened() -> None:
+    stage = Stage(scripts=[ISSUES])
+    fault = SecretsFault("damaged", is_passing=False)
+
+    async with at_work(stage):
+        stage.journal.add(
+            waiting(1, state=S.SUBMITTING, attempts=1, submitted_at=EPOCH, secrets={}, secrets_fault=fault)
+        )
+        await asyncio.sleep(5)
+
+    assert stage.journal.state_of(1) is S.IN_DOUBT

@@ -37,8 +37,9 @@ class Statements:
         await self.connection.fetch(self._sql[query], *values)
 
     def command(self, row: "Record") -> Command:
-        """A command with its secrets opened."""
-        return to_command(row, self.sealer.open(row["source"], row["id"], row["secrets"]))
+        """A command with its secrets opened, as far as they can be."""
+        secrets, fault = self.sealer.opened(row["source"], row["id"], row["secrets"])
+        return to_command(row, secrets, fault=fault)
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -6,7 +6,7 @@ from worker.journal.postgres.statements import Statements
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
 from worker.journal.resealing import reseal_all
 from worker.journal.rows import first_of, found
-from worker.records import CommandState, Pruned, Resealing
+from worker.records import FINAL, CommandState, Pruned, Resealing
 
 
 class PostgresUpkeep(PostgresStore):
@@ -33,10 +33,15 @@ class PostgresUpkeep(PostgresStore):
         """Commands of this state whose key is greater than `after`: how many were sealed anew, and the last one looked
         at (None where there are no more). A command that ended meanwhile is left alone."""
         sealer = statements.sealer
-        rows = await statements.all("stale_secrets", state, sealer.head, after, limit)
+        if state in FINAL:
+            rows = await statements.all("stale_secrets_sought", sealer.head, after, limit)
+        else:
+            rows = await statements.all("stale_secrets", state, sealer.head, after, limit)
         done = 0
         for row in rows:
             sealed = sealer.reseal(row["source"], row["id"], row["secrets"])
+            if sealed is None:
+                continue  # what cannot be opened stays, and is told
             done += await statements.one("replace_secrets", row["key"], row["secrets"], sealed) is not None
         return done, rows[-1]["key"] if len(rows) == limit else None
 

@@ -55,17 +55,17 @@ class Statements:
         return self.connection.executemany(self._sql[query], values).rowcount
 
     def command(self, row: sqlite3.Row) -> Command:
-        """A command with its secrets opened."""
-        return to_command(row, self._open(row))
+        """A command with its secrets opened, as far as they can be."""
+        return self._command(row)
 
     def command_under(self, row: sqlite3.Row, epoch: int) -> Command:
         """The same after it was taken over by another lease."""
-        return to_command(row, self._open(row), epoch=epoch)
+        return self._command(row, epoch=epoch)
 
     def command_begun(self, row: sqlite3.Row, epoch: int) -> Command:
         """The same after it was begun under this epoch."""
-        state, attempts = CommandState.RUNNING, int(row["attempts"]) + 1
-        return to_command(row, self._open(row), state=state, epoch=epoch, attempts=attempts)
+        return self._command(row, state=CommandState.RUNNING, epoch=epoch, attempts=int(row["attempts"]) + 1)
 
-    def _open(self, row: sqlite3.Row) -> dict[str, str]:
-        return self.sealer.open(row["source"], row["id"], row["secrets"])
+    def _command(self, row: sqlite3.Row, **changed: Any) -> Command:
+        secrets, fault = self.sealer.opened(row["source"], row["id"], row["secrets"])
+        return to_command(row, secrets, fault=fault, **changed)

@@ -7,7 +7,7 @@ from worker.journal.rows import first_of, found, micros
 from worker.journal.sealing import Sealer
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
-from worker.records import CommandState, Pruned, Resealing
+from worker.records import FINAL, CommandState, Pruned, Resealing
 
 
 class SqliteUpkeep(SqliteStore):
@@ -38,10 +38,15 @@ class SqliteUpkeep(SqliteStore):
         """Commands of this state whose key is greater than `after`: how many were sealed anew, and the last one looked
         at (None where there are no more)."""
         sealer = statements.sealer
-        rows = statements.all("stale_secrets", state=state, head=sealer.head, after=after, limit=limit)
+        if state in FINAL:
+            rows = statements.all("stale_secrets_sought", head=sealer.head, after=after, limit=limit)
+        else:
+            rows = statements.all("stale_secrets", state=state, head=sealer.head, after=after, limit=limit)
         done = 0
         for row in rows:
             sealed = sealer.reseal(row["source"], row["id"], row["secrets"])
+            if sealed is None:
+                continue  # what cannot be opened stays, and is told
             done += statements.run("replace_secrets", key=row["key"], old=row["secrets"], new=sealed)
         return done, rows[-1]["key"] if len(rows) == limit else None
 

@@ -59,6 +59,8 @@ class CredentialFault:
     """The command cannot be carried out as it stands."""
 
     message: str
+    is_passing: bool = False
+    """Another worker could, or this one later."""
 
 
 def access_by(login: LoginFields, *, is_query: bool = False) -> Access:
@@ -72,6 +74,9 @@ def read_order(command: Command, credentials: Credentials) -> Order:
     """Raises `Permanent(credential_missing)` where the named credential, or the command's own, cannot be had."""
     # Admission wrote it with decimals as text: there is no fraction that a fast parser could round.
     data = orjson.loads(command.data)
+    if command.secrets_fault is not None:
+        # One of them may be the seller's own password, in whose place nothing else may be sent.
+        raise Permanent(FailureCode.CREDENTIAL_MISSING, command.secrets_fault.message)
     login = replace(read_login(data, command, credentials), company_name=None)
     invoice = dict(data["invoice"])
     account = invoice.pop("sellerLoginAccount", None) or login.phone
@@ -93,7 +98,7 @@ def try_order(command: Command, credentials: Credentials) -> Order | CredentialF
     try:
         return read_order(command, credentials)
     except Permanent as fault:
-        return CredentialFault(str(fault))
+        return _fault(command, fault)
 
 
 def try_question(command: Command, credentials: Credentials) -> Question | CredentialFault:
@@ -101,7 +106,13 @@ def try_question(command: Command, credentials: Credentials) -> Question | Crede
     try:
         return read_question(command, credentials)
     except Permanent as fault:
-        return CredentialFault(str(fault))
+        return _fault(command, fault)
+
+
+def _fault(command: Command, fault: Permanent) -> CredentialFault:
+    return CredentialFault(
+        str(fault), is_passing=command.secrets_fault is not None and command.secrets_fault.is_passing
+    )
 
 
 def read_login(data: dict[str, Any], command: Command, credentials: Credentials) -> LoginFields:
@@ -110,7 +121,9 @@ def read_login(data: dict[str, Any], command: Command, credentials: Credentials)
         return credentials.load(data["credential"])
     login = data["login"]
     if LOGIN_PASSWORD not in command.secrets:
-        raise Permanent(FailureCode.CREDENTIAL_MISSING, "the journal no longer has the command's password")
+        fault = command.secrets_fault
+        message = "the journal no longer has the command's password" if fault is None else fault.message
+        raise Permanent(FailureCode.CREDENTIAL_MISSING, message)
     return LoginFields(
         company_code=login["companyCode"],
         phone=login["phone"],

@@ -123,7 +123,7 @@ class Run(ABC):
     async def _beginning(self, fault: CredentialFault | None) -> Begin:
         """The usual first input of a flow that logs in."""
         if fault is not None:
-            return Begin(session_is_open=False, credential_fault=fault.message)
+            return Begin(session_is_open=False, credential_fault=fault.message, fault_is_passing=fault.is_passing)
         access = self._access()
         if await self._line.serves(access):
             return Begin(session_is_open=True)

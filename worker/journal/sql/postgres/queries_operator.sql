@@ -19,6 +19,13 @@ SELECT key, source, id, secrets FROM command
 WHERE state = $1 AND key > $3 AND secrets IS NOT NULL AND substring(secrets FROM 1 FOR 5) <> $2::bytea
 ORDER BY key LIMIT $4;
 
+-- name: stale_secrets_sought
+-- Of ended commands: their number is sought.
+SELECT key, source, id, secrets FROM command
+WHERE sought_at IS NOT NULL AND account IS NOT NULL AND state = 'completed' AND key > $2
+  AND secrets IS NOT NULL AND substring(secrets FROM 1 FOR 5) <> $1::bytea
+ORDER BY key LIMIT $3;
+
 -- name: replace_secrets
 UPDATE command SET secrets = $3 WHERE key = $1 AND secrets = $2 RETURNING key;
 

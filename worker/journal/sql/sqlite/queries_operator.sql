@@ -20,6 +20,13 @@ SELECT key, source, id, secrets FROM command
 WHERE state = :state AND key > :after AND secrets IS NOT NULL AND substr(secrets, 1, 5) <> :head
 ORDER BY key LIMIT :limit;
 
+-- name: stale_secrets_sought
+-- Of ended commands: their number is sought.
+SELECT key, source, id, secrets FROM command INDEXED BY command_sought
+WHERE sought_at IS NOT NULL AND account IS NOT NULL AND state = 'completed' AND key > :after
+  AND secrets IS NOT NULL AND substr(secrets, 1, 5) <> :head
+ORDER BY key LIMIT :limit;
+
 -- name: replace_secrets
 UPDATE command SET secrets = :new WHERE key = :key AND secrets = :old;
 
