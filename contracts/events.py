@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from contracts.commands import CommandType
 from contracts.failures import FailureCode, RejectionCode
-from contracts.invoices import FoundInvoice, FoundItem, InvoiceFile, Open, StoredInvoice
+from contracts.invoices import FileDifference, FoundInvoice, FoundItem, InvoiceFile, Open, StoredInvoice
 
 
 class Outcome(StrEnum):
@@ -27,6 +27,7 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     CONFIRMED = "confirmed"
     UNCONFIRMED = "unconfirmed"
+    ARCHIVED = "archived"
     FAILED = "failed"
 
     @property
@@ -177,6 +178,37 @@ class Unconfirmed(EventData):
 
     message: str
     lookUps: int = Field(description="how often was looked")  # noqa: N815
+
+
+class ArchivedFile(Open):
+    """A file that is in the vault, for good."""
+
+    invoiceNumber: str  # noqa: N815
+    type: str = Field(description="pdf, ofd, xml, or what the gateway says, in lower case")
+    url: str = Field(description="where it was fetched from; that address may expire")
+    sha256: str = Field(description="in hex, of the file's bytes")
+    size: int = Field(description="bytes")
+    vaultKey: str = Field(description="where in the vault it is: <seller>/<yyyy>/<mm>/<number>.<type>")  # noqa: N815
+    storedAt: datetime  # noqa: N815
+    differs: list[FileDifference] = Field(
+        description="where the file says another thing than the invoice that was listed; it is kept all the same"
+    )
+
+
+class FileNotKept(Open):
+    """A file that could not be had. A new address, from a query or invoice.files, makes the vault try again."""
+
+    invoiceNumber: str  # noqa: N815
+    type: str
+    reason: str
+
+
+class Archived(EventData):
+    """Files of invoices that this command brought are in the vault. Not final; it may come again for files that the
+    gateway had only later."""
+
+    files: list[ArchivedFile]
+    missing: list[FileNotKept]
 
 
 _GATEWAY_MESSAGE = "why the gateway refused, in its own words, where it said so; at most 500 characters, numbers masked"
@@ -341,9 +373,15 @@ EVENTS: dict[CommandType, dict[Outcome, type[EventData]]] = {
         Outcome.COMPLETED: Completed,
         Outcome.CONFIRMED: Confirmed,
         Outcome.UNCONFIRMED: Unconfirmed,
+        Outcome.ARCHIVED: Archived,
         Outcome.FAILED: Failed,
     },
-    CommandType.QUERY: {Outcome.PAGE: QueryPage, Outcome.COMPLETED: QueryCompleted, **_EVERY},
+    CommandType.QUERY: {
+        Outcome.PAGE: QueryPage,
+        Outcome.COMPLETED: QueryCompleted,
+        Outcome.ARCHIVED: Archived,
+        **_EVERY,
+    },
     CommandType.DOWNLOAD: {Outcome.COMPLETED: DownloadCompleted, **_EVERY},
     CommandType.ITEMS: {Outcome.COMPLETED: ItemsCompleted, **_EVERY},
     CommandType.FILES: {Outcome.COMPLETED: FilesCompleted, **_EVERY},

@@ -163,6 +163,7 @@ def _outcomes() -> dict[Outcome, tuple[int, dict[str, Any]]]:
                 "files": [*FILES],
             },
         ),
+        Outcome.ARCHIVED: (4, archived_example(AT + timedelta(seconds=65))),
         Outcome.UNCONFIRMED: (
             3,
             {"message": "it was issued, and none of the look-ups found its number", "lookUps": 6},
@@ -178,6 +179,22 @@ def _outcomes() -> dict[Outcome, tuple[int, dict[str, Any]]]:
             },
         ),
     }
+
+
+def archived_example(at: datetime) -> dict[str, Any]:
+    """The invoice's files in the vault, and one that could not be had."""
+    kept = {
+        "invoiceNumber": INVOICE_NUMBER,
+        "type": "xml",
+        "url": "https://gateway.example/files/5f0c.xml",
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "size": 6214,
+        "vaultKey": f"{ORDER['invoice']['sellerIndentification']}/2026/04/{INVOICE_NUMBER}.xml",
+        "storedAt": at,
+        "differs": [],
+    }
+    missing = {"invoiceNumber": INVOICE_NUMBER, "type": "ofd", "reason": "the address was answered with status 404"}
+    return {"files": [kept], "missing": [missing]}
 
 
 def _issued() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from contracts.example_issues import (
     ORDER_NO,
     USER_ID,
     Sample,
+    archived_example,
 )
 from contracts.failures import RETRYABLE, FailureCode, RejectionCode, Stage
 
@@ -168,6 +169,7 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
             Outcome.REJECTED: _rejected("/condition/endInvoiceDate", "is required"),
             Outcome.PAGE: (1, _PAGE),
             Outcome.COMPLETED: (2, _QUERY_COMPLETED),
+            Outcome.ARCHIVED: (3, archived_example(AT + timedelta(days=1))),
             Outcome.FAILED: _failed(
                 FailureCode.QUERY_REFUSED, Stage.QUERY, "the gateway refused the query; it does not say why"
             ),

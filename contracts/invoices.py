@@ -40,6 +40,14 @@ class FoundItem(Open):
     extra: dict[str, Any] | None = Field(default=None, description="members that the manual does not know")
 
 
+class FileDifference(Open):
+    """A member in which a file says another thing than the invoice that was listed."""
+
+    member: str
+    listed: str = Field(description="what the list said")
+    file: str = Field(description="what the file says")
+
+
 class InvoiceFile(Open):
     """Where one file of an invoice is (manual: 查询发票文件). Addresses may expire: fetch the file soon."""
 
@@ -47,6 +55,13 @@ class InvoiceFile(Open):
     type: str = Field(description="pdf, ofd, xml, or what the gateway says, in lower case")
     url: str
     countETicketNumbers: str | None = None  # noqa: N815
+    sha256: str | None = Field(default=None, description="in hex, of the copy in the vault, where there is one")
+    size: int | None = Field(default=None, description="bytes of that copy")
+    vaultKey: str | None = Field(default=None, description="where in the vault it is")  # noqa: N815
+    storedAt: datetime | None = Field(default=None, description="when it was kept there")  # noqa: N815
+    differs: list[FileDifference] | None = Field(
+        default=None, description="where the file says another thing than the invoice that was listed"
+    )
 
 
 class FoundInvoice(Open):

@@ -39,7 +39,11 @@ from worker.outbox.relay import Relay, RelayHooks
 from worker.ports import Journal
 from worker.service import Service, Signals, Stage
 from worker.settings import Settings
-from worker.tls import broker_tls, insecurities
+from worker.tls import broker_tls, gateway_tls, insecurities
+from worker.vault.addresses import AddressRules
+from worker.vault.archivist import Archivist, VaultRules
+from worker.vault.fetching import Fetcher
+from worker.vault.storage import Storage
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +85,7 @@ class _Worker:
         self._services = self._lane_services()
         self._scheduler = Scheduler(self._services, worker)
         self._housekeeping = Housekeeping(self._services, worker, lanes_freed=self._scheduler.wake)
+        self._archivist = self._make_archivist()
         self._consumer = self._make_consumer()
         is_file = database_file(settings) is not None
         limits = SpaceLimits(settings.database_max_bytes, settings.disk_free_min_bytes if is_file else 0)
@@ -126,6 +131,34 @@ class _Worker:
             hooks=self._metrics,
         )
 
+    def _make_archivist(self) -> Archivist | None:
+        """None where nothing is kept. Raises `ConfigurationError`."""
+        settings = self._settings
+        if not settings.vault_url:
+            return None
+        tls = gateway_tls(settings).context() if settings.gateway_http_base.startswith("https:") else None
+        return Archivist(
+            journal=self._journal,
+            details=self._details,
+            fetcher=Fetcher(
+                AddressRules(settings.gateway_http_base, tuple(settings.vault_hosts)),
+                max_bytes=settings.vault_max_bytes,
+                seconds=settings.vault_timeout_seconds,
+                tls=tls,
+            ),
+            storage=Storage(settings.vault_url),
+            clock=self._clock,
+            rules=VaultRules(
+                concurrency=settings.vault_concurrency,
+                seconds=settings.vault_timeout_seconds,
+                schedule=settings.vault_schedule,
+                source=settings.source,
+                poll=timedelta(seconds=settings.poll_seconds),
+            ),
+            committed=self._wake_relay,
+            hooks=self._metrics,
+        )
+
     def _make_consumer(self) -> Consumer:
         settings = self._settings
         return Consumer(
@@ -165,6 +198,8 @@ class _Worker:
             stack.callback(nagging.cancel)
             stack.callback(self._gateway.close)
             stack.push_async_callback(self._details.aclose)
+            if self._archivist is not None:
+                stack.push_async_callback(self._archivist.aclose)
             if not await self._open_journal(signals):
                 return 0
             stack.push_async_callback(self._journal.close)
@@ -186,6 +221,7 @@ class _Worker:
             Stage("relay", self._relay.run, lambda: self._relay.drain(STOP_SECONDS), STOP_SECONDS + 1),
             Stage("lanes", self._scheduler.run, lambda: self._scheduler.drain(drain), lane_seconds),
             Stage("housekeeping", self._housekeeping.run),
+            *([] if self._archivist is None else [Stage("vault", self._archivist.run)]),
             Stage("space", self._space.run),
             Stage("intake", self._consumer.run, lambda: self._consumer.drain(STOP_SECONDS), STOP_SECONDS + 1),
         ]

@@ -222,14 +222,34 @@ class Settings(BaseSettings):
         _delays("2m,10m,30m,2h,6h"), description="Further looks for it: delays, each from the one before."
     )
     reconcile_schedule: Schedule = Field(
-        _delays("30s,2m,10m,30m,2h,6h,12h"), description="Schedules for an invoice in doubt: delays."
+        _delays("30s,2m,10m,30m,2h,6h,12h"),
+        description="When an invoice in doubt is looked for: delays, each from the one before.",
     )
     refusal_schedule: Schedule = Field(
         _delays("15s,60s"),
-        description="Schedules for an invoice that was refused, before that is reported: delays.",
+        description="When an invoice that was refused is looked for, before that is reported: delays.",
     )
     clock_skew_seconds: Pause = Field(
         300, description="How much earlier than its submission an invoice may be dated, for clocks differ."
+    )
+
+    # The vault
+    vault_url: str | None = Field(
+        None,
+        description="Where the files of invoices are kept for good: file:///abs/path, s3://bucket/prefix, gs://… or "
+        "az://…; none = they are not kept. Credentials of an object store come by its own variables.",
+    )
+    vault_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Comma-separated hosts (or host:port) beside the gateway's that files may be fetched from; one in "
+        "a private or local network only if it is named here.",
+    )
+    vault_max_bytes: int = Field(20 * 1024 * 1024, ge=1024, description="Largest file that is kept (bytes).")
+    vault_timeout_seconds: Seconds = Field(60, description="Fetching one file, from the connection to its last byte.")
+    vault_concurrency: int = Field(4, ge=1, description="Files fetched at once (count).")
+    vault_schedule: Schedule = Field(
+        _delays("1m,10m,1h,6h,24h"),
+        description="When a file that could not be fetched is tried again: delays. After the last it is missing.",
     )
 
     # Store
@@ -316,7 +336,7 @@ class Settings(BaseSettings):
     )
     drain_seconds: Pause = Field(30, description="After SIGTERM: how long scans may go on before they are handed over.")
 
-    @field_validator("journal_keys", mode="before")
+    @field_validator("journal_keys", "vault_hosts", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         if isinstance(value, str):

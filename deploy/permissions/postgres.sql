@@ -21,4 +21,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON lane TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON payload TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON stray TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE ON vault_file TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vault_telling TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON worker TO fapiao_worker;

@@ -21,6 +21,8 @@ LEASE = timedelta(seconds=60)
 
 
 _TABLES = (
+    "vault_telling",
+    "vault_file",
     "command_invoice",
     "invoice",
     "invoice_items",

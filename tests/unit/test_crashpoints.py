@@ -25,6 +25,12 @@ WRITES = {
     "retire",
     "settle",
     "undeliverable",
+    "enter_files",
+    "files_due",
+    "file_kept",
+    "file_put_off",
+    "file_missing",
+    "tell_files",
 }
 """What writes to the journal, but for the lease: a crash after `register` or `renew` is a crash before the next one."""
 ELSEWHERE = {
@@ -40,7 +46,7 @@ ELSEWHERE = {
 
 def writers() -> Iterator[tuple[str, str, bool]]:
     """File, function, and whether a crash point stands in it, of every function that writes to the journal."""
-    for part in ("intake", "lanes", "outbox", "ops"):
+    for part in ("intake", "lanes", "outbox", "ops", "vault"):
         for path in sorted((ROOT / "worker" / part).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.AsyncFunctionDef) and _writes(node):

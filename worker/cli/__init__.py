@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import check, contracts, dead, demo, example, invoices, prune, records, replies, send, serve, settings
+from worker.cli import (
+    check,
+    contracts,
+    dead,
+    demo,
+    example,
+    invoices,
+    prune,
+    records,
+    replies,
+    send,
+    serve,
+    settings,
+    vault,
+)
 from worker.cli.dev import command as dev
 from worker.cli.doctor import command as doctor
 from worker.cli.terminal import say
@@ -50,6 +64,7 @@ app.command()(records.replay)
 app.command()(invoices.invoices)
 app.command()(invoices.files)
 app.command()(prune.prune)
+app.add_typer(vault.app, name="vault")
 app.add_typer(dead.app, name="dead")
 app.add_typer(replies.app, name="replies")
 app.add_typer(serve.database, name="db")

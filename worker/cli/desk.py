@@ -11,7 +11,7 @@ from worker.clock import SystemClock
 from worker.errors import ConfigurationError
 from worker.ops.control import RemoteOperations, database_file, socket_path
 from worker.ops.operations import Operations
-from worker.ports import OperatorJournal
+from worker.ports import Journal
 from worker.settings import Settings
 
 Desk = Operations | RemoteOperations
@@ -31,7 +31,7 @@ async def desk(settings: Settings, *, writes: bool) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def opened_journal(settings: Settings, *, readonly: bool) -> AsyncIterator[OperatorJournal]:
+async def opened_journal(settings: Settings, *, readonly: bool) -> AsyncIterator[Journal]:
     """The journal itself. Raises `ConfigurationError` where there is none yet, `StoreBusy` where it is held."""
     from worker.journal import open_journal
 

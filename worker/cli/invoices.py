@@ -3,6 +3,7 @@
 import csv
 import re
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -78,11 +79,21 @@ def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
 
 def files(
     names: Annotated[
-        list[str], typer.Argument(metavar="INVOICE-ID...", help="The gateway's ids, or numbers of 20 digits.")
-    ],
+        list[str] | None, typer.Argument(metavar="INVOICE-ID...", help="The gateway's ids, or numbers of 20 digits.")
+    ] = None,
+    fetch: Annotated[
+        str | None, typer.Option("--fetch", metavar="NUMBER", help="Write this invoice's files from the vault.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where to.")] = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Show where the files of stored invoices are. Exit code 1 if one of the invoices is not stored."""
+    with explained():
+        if (fetch is None) is not bool(names):
+            raise Stop("Name invoices, or one with --fetch.", USAGE)
+    if fetch is not None:
+        _fetch(fetch, output, as_json=as_json)
+        return
 
     async def work() -> dict[str, Any]:
         from worker.cli.desk import desk
@@ -90,7 +101,7 @@ def files(
         settings = load_settings()
         quiet_logs(settings)
         async with desk(settings, writes=False) as operations:
-            return await operations.files(names)
+            return await operations.files(names or [])
 
     found = run(work())
     if as_json:
@@ -104,13 +115,30 @@ def files(
         raise typer.Exit(FAILED)
 
 
+def _fetch(number: str, folder: Path, *, as_json: bool) -> None:
+    async def work() -> list[str]:
+        from worker.cli.vault import fetch
+
+        settings = load_settings()
+        quiet_logs(settings)
+        return [str(path) for path in await fetch(settings, number, folder)]
+
+    written = run(work())
+    if as_json:
+        say_json({"written": written})
+    else:
+        for path in written:
+            say(path)
+
+
 def show_files(files: list[dict[str, Any]]) -> None:
     """A table of addresses."""
-    members = ("invoiceBasicInfoId", "countETicketNumbers", "type", "url")
-    table(
-        ["invoice", "number", "type", "address"],
-        [[str(file[member] or "-") for member in members] for file in files],
-    )
+    members = ["invoiceBasicInfoId", "countETicketNumbers", "type", "url"]
+    heads = ["invoice", "number", "type", "address"]
+    if any(file.get("vaultKey") for file in files):
+        members += ["vaultKey", "sha256"]
+        heads += ["kept in the vault as", "sha-256"]
+    table(heads, [[str(file.get(member) or "-") for member in members] for file in files])
 
 
 def when(invoice: dict[str, Any]) -> str:

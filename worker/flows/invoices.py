@@ -103,8 +103,12 @@ def stored_invoice(stored: Stored) -> dict[str, Any]:
 
 def told_file(file: FileRow) -> dict[str, Any]:
     """Where a file is, as `contracts.invoices.InvoiceFile` has it."""
-    told = {"invoiceBasicInfoId": file.invoice_id, "type": file.type, "url": file.url}
-    return told | ({"countETicketNumbers": file.number} if file.number else {})
+    told: dict[str, Any] = {"invoiceBasicInfoId": file.invoice_id, "type": file.type, "url": file.url}
+    told |= {"countETicketNumbers": file.number} if file.number else {}
+    if (kept := file.kept) is not None:
+        told |= {"sha256": kept.sha256, "size": kept.size, "vaultKey": kept.vault_key, "storedAt": kept.stored_at}
+        told |= {"differs": loads(kept.differs)}
+    return told
 
 
 def lacking_ids(invoice_ids: Iterable[str], details: Details, types: Sequence[str]) -> tuple[str, ...]:

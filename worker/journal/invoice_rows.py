@@ -4,7 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from worker.journal.rows import Row, at, at_or_none
-from worker.records import LOOK_UP, Command, CommandState, FileRow, Findings, FoundRow, Stored
+from worker.records import (
+    LOOK_UP,
+    Command,
+    CommandState,
+    DueFile,
+    FileRow,
+    Findings,
+    FoundRow,
+    KeptCopy,
+    KeptFile,
+    MissingFile,
+    Stored,
+    Untold,
+    VaultYear,
+)
 
 INVOICE_COLUMNS = 12
 ITEM_COLUMNS = 2
@@ -68,7 +82,9 @@ def to_stored(invoices: Sequence[Row], files: Sequence[Row]) -> list[Stored]:
     """Invoices in the order given, each with its files."""
     of: dict[str, list[FileRow]] = {}
     for row in files:
-        of.setdefault(row["invoice_id"], []).append(FileRow(row["invoice_id"], row["type"], row["url"], row["number"]))
+        of.setdefault(row["invoice_id"], []).append(
+            FileRow(row["invoice_id"], row["type"], row["url"], row["number"], _kept_copy(row))
+        )
     return [
         Stored(
             invoice=to_found_row(row),
@@ -81,3 +97,57 @@ def to_stored(invoices: Sequence[Row], files: Sequence[Row]) -> list[Stored]:
         )
         for row in invoices
     ]
+
+
+def _kept_copy(row: Row) -> KeptCopy | None:
+    if row["vault_key"] is None:
+        return None
+    return KeptCopy(row["vault_key"], row["sha256"], row["size"], at(row["stored_at"]), row["differs"])
+
+
+def to_due_file(row: Row, invoice: Row | None) -> DueFile:
+    """A row of `vault_file` that is due, with the invoice it is of."""
+    return DueFile(
+        key=row["key"],
+        number=row["number"],
+        type=row["type"],
+        url=row["url"],
+        invoice_id=row["invoice_id"],
+        seller_id=row["seller_id"],
+        invoice_date=at(row["invoice_date"]),
+        attempts=row["attempts"],
+        invoice=None if invoice is None else to_found_row(invoice),
+    )
+
+
+def to_kept_file(row: Row) -> KeptFile:
+    """A row of `vault_file` that is kept."""
+    return KeptFile(
+        key=row["key"],
+        number=row["number"],
+        type=row["type"],
+        url=row["url"],
+        vault_key=row["vault_key"],
+        sha256=row["sha256"],
+        size=row["size"],
+        stored_at=at(row["stored_at"]),
+        differs=row["differs"] or b"[]",
+    )
+
+
+def to_untold(command: Command, files: Sequence[Row]) -> Untold:
+    """Rows of `vault_file` that are kept or missing, and the command that is told of them."""
+    return Untold(
+        command,
+        kept=tuple(to_kept_file(row) for row in files if row["state"] == "kept"),
+        missing=tuple(
+            MissingFile(row["key"], row["number"], row["type"], row["reason"] or "")
+            for row in files
+            if row["state"] == "missing"
+        ),
+    )
+
+
+def to_vault_year(row: Row) -> VaultYear:
+    """A row of the report by year."""
+    return VaultYear(row["year"], row["type"], row["state"], row["files"], row["bytes"])

@@ -47,6 +47,7 @@ _TYPES: Final = frozenset(CommandType)
 _CODES: Final = frozenset({*FailureCode, *RejectionCode})
 _STRAYS: Final = ("does_not_fit", "repeated", "unsolicited")
 """Results that settle nothing, as the lanes name them."""
+VAULT_OUTCOMES: Final = frozenset({"kept", "differs", "put_off", "missing"})
 _COPIES: Final = {"r": "reply", "t": "topic"}
 _OUTCOMES: Final = frozenset({*Outcome, *Admission})
 _OPERATIONS: Final = frozenset(get_args(Operation))
@@ -92,10 +93,11 @@ class Metrics:
         self._pages = counter("pages_total", "Pages of queries told and stored.")
         self._invoices_found = counter("invoices_found_total", "Invoices that queries told.")
         self._files_found = counter("files_found_total", "File addresses that queries stored.")
-        self._look_ups = counter("look_ups_total", "Schedules for the invoice of a command.", "verdict")
         self._breaks = counter("breaks_total", "Runs that broke in a way that nobody expects.", "type", "outcome")
+        self._look_ups = counter("look_ups_total", "Looks for the invoice of a command.", "verdict")
         self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
         self._returned = counter("commands_returned_total", "Commands that the broker had dead-lettered.", "reason")
+        self._vault_files = counter("vault_files_total", "Tries to keep a file of an invoice.", "outcome")
         # From the start: a counter that appears with its first event rises from nothing, and `increase` sees no rise.
         for code in RejectionCode:
             self._dead_letters.labels(code)
@@ -108,6 +110,8 @@ class Metrics:
         for command_type in (*sorted(_RUNS), _OTHER):
             for broke in _BREAK_OUTCOMES:
                 self._breaks.labels(command_type, broke)
+        for kept in VAULT_OUTCOMES:
+            self._vault_files.labels(kept)
         for copy in _COPIES.values():
             for published in Verdict:
                 self._published.labels(copy, published)
@@ -210,6 +214,10 @@ class Metrics:
     def broke(self, command_type: str, outcome: str) -> None:
         """A run met a fault of the worker's own: again (later), set_aside, or unknown_type (of another version)."""
         self._child(self._breaks, _known(command_type, _RUNS), outcome).inc()
+
+    def vault_file(self, outcome: str) -> None:
+        """A file of an invoice was kept, kept although it differs from what was listed, put off, or is missing."""
+        self._child(self._vault_files, _known(outcome, VAULT_OUTCOMES)).inc()
 
     def lease_lost(self) -> None:
         """This worker's right to its lanes ran out."""

@@ -25,7 +25,15 @@ from worker.ports.gateway import (
     SessionEvent,
     Submission,
 )
-from worker.ports.journal import IntakeJournal, Journal, LaneJournal, OperatorJournal, OutboxJournal, SpaciousJournal
+from worker.ports.journal import (
+    IntakeJournal,
+    Journal,
+    LaneJournal,
+    OperatorJournal,
+    OutboxJournal,
+    SpaciousJournal,
+    VaultJournal,
+)
 
 __all__ = [
     "Credentials",
@@ -54,4 +62,5 @@ __all__ = [
     "SessionEvent",
     "SpaciousJournal",
     "Submission",
+    "VaultJournal",
 ]

@@ -16,9 +16,13 @@ from worker.records import (
     ClaimBounds,
     Command,
     CommandState,
+    DueFile,
+    Event,
     EventRecord,
     Following,
     FoundRow,
+    KeptCopy,
+    KeptFile,
     LaneLease,
     LooseEvent,
     NewCommand,
@@ -31,6 +35,8 @@ from worker.records import (
     Stored,
     StoredFilter,
     UndeliverableReply,
+    Untold,
+    VaultYear,
 )
 
 
@@ -245,6 +251,51 @@ class OutboxJournal(Protocol):
         ...
 
 
+class VaultJournal(Protocol):
+    """What the vault asks. A file is known by its invoice's number and its type, whichever command brought it."""
+
+    async def enter_files(self, now: datetime, limit: int) -> int:
+        """Take note of addresses that were stored since the last time: each file of an invoice whose number, seller and
+        date are known is due, unless it is kept already; a new address for a missing one makes it due anew. Every
+        command that brought the invoice is to be told. Returns how many addresses were looked at."""
+        ...
+
+    async def files_due(self, now: datetime, until: datetime, limit: int) -> Sequence[DueFile]:
+        """Take files that are due, longest first; nobody else gets them before `until`. Counts an attempt for each, so
+        that one which ends the worker is not tried for ever."""
+        ...
+
+    async def file_kept(self, file: DueFile, copy: KeptCopy) -> bool:
+        """It is in the vault; False if that was known already."""
+        ...
+
+    async def file_put_off(self, file: DueFile, due_at: datetime, reason: str) -> None:
+        """Try it again then, at the address that the record has now."""
+        ...
+
+    async def file_missing(self, file: DueFile, reason: str) -> bool:
+        """It cannot be had: nobody tries again unless a new address comes. False if it is kept or missing already."""
+        ...
+
+    async def untold_files(self, commands: int, files: int) -> Sequence[Untold]:
+        """Commands that have ended and are to be told of files, once none of the same invoice is under way for them; at
+        most so many commands, and files of each."""
+        ...
+
+    async def tell_files(self, untold: Untold, event: Event, now: datetime) -> bool:
+        """Write the event that tells of these files, by compare-and-set on the command's sequence; False if another
+        event came between, and then nothing is written."""
+        ...
+
+    async def kept_files(self, after: int, limit: int, number: str | None = None) -> Sequence[KeptFile]:
+        """Kept files (of one invoice, if a number is given) by key, from the one behind `after` on."""
+        ...
+
+    async def vault_years(self) -> Sequence[VaultYear]:
+        """How much there is, by year, type and state."""
+        ...
+
+
 class OperatorJournal(Protocol):
     """What the command line and the metrics ask. Reads only, but for those that say otherwise."""
 
@@ -311,7 +362,7 @@ class OperatorJournal(Protocol):
         ...
 
 
-class Journal(IntakeJournal, SpaciousJournal, LaneJournal, OutboxJournal, OperatorJournal, Protocol):
+class Journal(IntakeJournal, SpaciousJournal, LaneJournal, OutboxJournal, VaultJournal, OperatorJournal, Protocol):
     """The durable store, whole."""
 
     async def open(self) -> None:

@@ -29,6 +29,7 @@ from worker.records.invoices import (
     Findings,
     FoundRow,
     IssuedReply,
+    KeptCopy,
     Line,
     ListedInvoice,
     Stored,
@@ -37,6 +38,7 @@ from worker.records.invoices import (
 )
 from worker.records.operation import AccountState, Backlog, Pruned, Resealing, Space
 from worker.records.states import ACTIVE, FINAL, MAY_HAVE_INVOICE, PROGRESSING, SUBMITTED, UNSETTLED, CommandState
+from worker.records.vault import DueFile, KeptFile, MissingFile, Untold, VaultYear
 
 __all__ = [
     "ACTIVE",
@@ -58,6 +60,7 @@ __all__ = [
     "CommandState",
     "Copy",
     "Dated",
+    "DueFile",
     "Event",
     "EventRecord",
     "FileRow",
@@ -65,10 +68,13 @@ __all__ = [
     "Following",
     "FoundRow",
     "IssuedReply",
+    "KeptCopy",
+    "KeptFile",
     "LaneLease",
     "Line",
     "ListedInvoice",
     "LooseEvent",
+    "MissingFile",
     "NewCommand",
     "OutboxRow",
     "Pruned",
@@ -82,6 +88,8 @@ __all__ = [
     "StoredFilter",
     "SubmittedInvoice",
     "UndeliverableReply",
+    "Untold",
+    "VaultYear",
     "is_own_lane",
     "lane_apart",
     "own_lane",

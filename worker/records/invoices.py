@@ -214,6 +214,21 @@ class FileRow:
     type: str
     url: str
     number: str | None
+    kept: "KeptCopy | None" = None
+    """The copy in the vault, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCopy:
+    """A file's copy in the vault, as far as whoever asks for the file is concerned."""
+
+    vault_key: str
+    sha256: str
+    size: int
+    """Bytes."""
+    stored_at: datetime
+    differs: bytes
+    """JSON list of the members in which the file says another thing than the invoice that was listed."""
 
 
 @dataclass(frozen=True, slots=True)

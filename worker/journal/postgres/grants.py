@@ -26,6 +26,8 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "outbox": ("select", "insert", "update", "delete"),
         "payload": ("select", "insert", "update", "delete"),
         "stray": ("select", "insert", "update", "delete"),
+        "vault_file": ("select", "insert", "update"),
+        "vault_telling": ("select", "insert", "update", "delete"),
         "worker": ("select", "insert", "update", "delete"),
     }
 )

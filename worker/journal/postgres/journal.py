@@ -20,6 +20,7 @@ from worker.journal.postgres.operator import PostgresOperator
 from worker.journal.postgres.outbox import PostgresOutbox
 from worker.journal.postgres.steps import PostgresSteps
 from worker.journal.postgres.upkeep import PostgresUpkeep
+from worker.journal.postgres.vault import PostgresVault
 
 log = structlog.get_logger()
 
@@ -33,6 +34,7 @@ class PostgresJournal(
     PostgresOutbox,
     PostgresOperator,
     PostgresUpkeep,
+    PostgresVault,
 ):
     """`worker.ports.Journal` on PostgreSQL."""
 

@@ -24,6 +24,7 @@ from worker.journal.sqlite.outbox import SqliteOutbox
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.steps import SqliteSteps
 from worker.journal.sqlite.upkeep import SqliteUpkeep
+from worker.journal.sqlite.vault import SqliteVault
 from worker.journal.sqlite.writer import Writer
 
 
@@ -36,6 +37,7 @@ class SqliteJournal(
     SqliteOutbox,
     SqliteOperator,
     SqliteUpkeep,
+    SqliteVault,
 ):
     """`worker.ports.Journal` on SQLite."""
 

@@ -39,7 +39,7 @@ SELECT invoice_id, type, url, number, $1::timestamptz
 FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS g (invoice_id, type, url, number)
 ORDER BY invoice_id, type
 ON CONFLICT (invoice_id, type) DO UPDATE SET
-    url = excluded.url, number = excluded.number, fetched_at = excluded.fetched_at;
+    url = excluded.url, number = excluded.number, fetched_at = excluded.fetched_at, is_entered = false;
 
 -- name: seen_identities
 SELECT identity FROM command_invoice WHERE command_key = $1 AND identity = ANY ($2::text[]);
@@ -103,4 +103,7 @@ LEFT JOIN command c ON c.invoice_number = i.number AND ($2::text IS NULL OR c.so
 ORDER BY g.place;
 
 -- name: files_of
-SELECT invoice_id, type, url, number FROM invoice_file WHERE invoice_id = ANY ($1::text[]) ORDER BY invoice_id, type;
+SELECT f.invoice_id, f.type, f.url, f.number, v.vault_key, v.sha256, v.size, v.stored_at, v.differs
+FROM invoice_file f LEFT JOIN vault_file v ON v.type = f.type AND v.state = 'kept' AND v.number = coalesce(
+    f.number, (SELECT max(number) FROM invoice i WHERE i.invoice_id = f.invoice_id))
+WHERE f.invoice_id = ANY ($1::text[]) ORDER BY f.invoice_id, f.type;

@@ -42,6 +42,8 @@ WITH links AS (
     DELETE FROM payload WHERE key = ANY ($1::bigint[])
 ), strays AS (
     UPDATE stray SET command_key = NULL WHERE command_key = ANY ($1::bigint[])
+), tellings AS (
+    DELETE FROM vault_telling WHERE command_key = ANY ($1::bigint[])
 )
 DELETE FROM command WHERE key = ANY ($1::bigint[]);
 

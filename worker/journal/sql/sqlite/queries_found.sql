@@ -24,7 +24,7 @@ ON CONFLICT (invoice_id) DO UPDATE SET data = excluded.data, fetched_at = exclud
 -- name: keep_file
 INSERT INTO invoice_file (invoice_id, type, url, number, fetched_at) VALUES (:invoice_id, :type, :url, :number, :at)
 ON CONFLICT (invoice_id, type) DO UPDATE SET
-    url = excluded.url, number = excluded.number, fetched_at = excluded.fetched_at;
+    url = excluded.url, number = excluded.number, fetched_at = excluded.fetched_at, is_entered = 0;
 
 -- name: seen_identities
 SELECT identity FROM command_invoice
@@ -90,5 +90,7 @@ LEFT JOIN command c ON c.invoice_number = i.number AND (:source IS NULL OR c.sou
 ORDER BY g.key;
 
 -- name: files_of
-SELECT invoice_id, type, url, number FROM invoice_file
-WHERE invoice_id IN (SELECT value FROM json_each(:invoice_ids)) ORDER BY invoice_id, type;
+SELECT f.invoice_id, f.type, f.url, f.number, v.vault_key, v.sha256, v.size, v.stored_at, v.differs
+FROM invoice_file f LEFT JOIN vault_file v ON v.type = f.type AND v.state = 'kept' AND v.number = coalesce(
+    f.number, (SELECT max(number) FROM invoice i WHERE i.invoice_id = f.invoice_id))
+WHERE f.invoice_id IN (SELECT value FROM json_each(:invoice_ids)) ORDER BY f.invoice_id, f.type;

@@ -1,0 +1,1 @@
+"""Keeps the files of invoices: fetched, checked and stored once, for their addresses expire."""

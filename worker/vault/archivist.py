@@ -1,0 +1,233 @@
+"""Carries files into the vault: takes what is due from the journal, fetches, checks, keeps, and tells.
+
+Guarantees that a file is recorded as kept only once it is in the vault, and that a crash at any point leads to the
+same file under the same key, or to another try; that no order ever waits for it; and that replicas share the work: what
+one has taken is nobody else's until its time is over. Knows nothing of the gateway's dialogue.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from contracts.envelope import dumps
+from worker.clock import Clock
+from worker.crashpoints import crashpoint
+from worker.errors import JournalUnavailable, Permanent, Transient
+from worker.flows.announce import events_of
+from worker.ports import InvoiceDetails, VaultJournal
+from worker.records import DueFile, KeptCopy
+from worker.vault.addresses import RefusedAddress
+from worker.vault.contents import NotThatFile, read_file
+from worker.vault.differences import differences
+from worker.vault.fetching import AddressExpired, Fetcher, TooLarge
+from worker.vault.keys import key_of
+from worker.vault.storage import OtherFileThere, Storage
+from worker.vault.telling import archived
+
+log = structlog.get_logger(__name__)
+
+ENTER_BATCH = 500
+TELL_COMMANDS = 50
+TELL_FILES = 100
+
+
+class VaultHooks(Protocol):
+    """What an operator wants counted. Called synchronously; must not raise."""
+
+    def vault_file(self, outcome: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class VaultRules:
+    """From the settings."""
+
+    concurrency: int
+    """Files fetched at once."""
+    seconds: float
+    """For a file as a whole."""
+    schedule: tuple[timedelta, ...]
+    """Delays between tries; after the last one a file is missing."""
+    source: str
+    """The `source` of events."""
+    poll: timedelta
+
+    @property
+    def hold(self) -> timedelta:
+        """How long a file that was taken is nobody else's: for the fetch, a new address and the store."""
+        return timedelta(seconds=4 * self.seconds + 60)
+
+
+class Archivist:
+    """A round every poll, or sooner when told that there is something."""
+
+    def __init__(  # noqa: PLR0913  its ports, by name
+        self,
+        *,
+        journal: VaultJournal,
+        details: InvoiceDetails,
+        fetcher: Fetcher,
+        storage: Storage,
+        clock: Clock,
+        rules: VaultRules,
+        committed: Callable[[], None],
+        hooks: VaultHooks,
+    ) -> None:
+        self._journal = journal
+        self._details = details
+        self._fetcher = fetcher
+        self._storage = storage
+        self._clock = clock
+        self._rules = rules
+        self._committed = committed
+        self._hooks = hooks
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Addresses may have been stored."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                moved = await self.run_once()
+            except JournalUnavailable as fault:
+                log.warning("journal_unavailable", reason=str(fault))
+                moved = 0
+            if moved == 0:
+                await self._pause()
+
+    async def aclose(self) -> None:
+        """Close the connections of the fetcher."""
+        await self._fetcher.aclose()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self._rules.poll.total_seconds()):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def run_once(self) -> int:
+        """One round. Returns how many addresses were noted, files tried and events written."""
+        now = self._clock.now()
+        entered = await self._journal.enter_files(now, ENTER_BATCH)
+        crashpoint("vault.entered")
+        due = await self._journal.files_due(now, now + self._rules.hold, self._rules.concurrency)
+        crashpoint("vault.taken")
+        await asyncio.gather(*(self._carry(file) for file in due))
+        return entered + len(due) + await self._tell()
+
+    # ---- one file ------------------------------------------------------------------------------------
+
+    async def _carry(self, file: DueFile) -> None:
+        """One file's try, whatever becomes of it. A bug that one file meets must not end the others."""
+        try:
+            await self._archive(file)
+        except (RefusedAddress, TooLarge, NotThatFile, OtherFileThere) as fault:
+            await self._give_up(file, _words(fault))
+        except AddressExpired as fault:
+            await self._ask_anew(file, str(fault))
+        except Transient as fault:
+            await self._put_off(file, str(fault))
+        except JournalUnavailable:
+            log.warning("vault_file_left", invoice_number=file.number, type=file.type)
+        except Exception:
+            log.exception("vault_file_broke", invoice_number=file.number, type=file.type)
+            await self._put_off(file, "it broke unexpectedly; see the log")
+
+    async def _archive(self, file: DueFile) -> None:
+        body = await self._fetcher.fetch(file.url)
+        crashpoint("vault.fetched")
+        told = await asyncio.to_thread(read_file, file.type, body)
+        differs = differences(file, told)
+        key = key_of(file)
+        await self._storage.keep(key, body)
+        crashpoint("vault.stored")
+        copy = KeptCopy(key, hashlib.sha256(body).hexdigest(), len(body), self._clock.now(), dumps(differs))
+        await self._journal.file_kept(file, copy)
+        crashpoint("vault.kept")
+        self._hooks.vault_file("differs" if differs else "kept")
+        log.info(
+            "file_kept",
+            invoice_number=file.number,
+            type=file.type,
+            size=len(body),
+            differs=[difference["member"] for difference in differs] or None,
+        )
+
+    async def _ask_anew(self, file: DueFile, reason: str) -> None:
+        """An address lives for a while only; the gateway gives another one."""
+        try:
+            rows = await self._details.files((file.invoice_id,), (file.type,))
+        except (Transient, Permanent) as fault:
+            await self._put_off(file, f"{reason}; no new address: {fault}")
+            return
+        new = next((row["url"] for row in rows if row["type"] == file.type and _is_of(file, row)), None)
+        await self._put_off(replace(file, url=new or file.url), reason, is_soon=new not in {None, file.url})
+
+    async def _put_off(self, file: DueFile, reason: str, *, is_soon: bool = False) -> None:
+        now = self._clock.now()
+        due_at = _next_try(self._rules.schedule, file.attempts, now)
+        if due_at is None:
+            await self._give_up(file, reason)
+            return
+        await self._journal.file_put_off(file, now if is_soon else due_at, reason)
+        crashpoint("vault.put_off")
+        self._hooks.vault_file("put_off")
+        log.warning("file_put_off", invoice_number=file.number, type=file.type, reason=reason, attempts=file.attempts)
+
+    async def _give_up(self, file: DueFile, reason: str) -> None:
+        await self._journal.file_missing(file, reason)
+        crashpoint("vault.missing")
+        self._hooks.vault_file("missing")
+        log.error("file_missing", invoice_number=file.number, type=file.type, reason=reason, attempts=file.attempts)
+
+    # ---- telling -------------------------------------------------------------------------------------
+
+    async def _tell(self) -> int:
+        """`archived`, to each command that brought the invoices."""
+        told = 0
+        for untold in await self._journal.untold_files(TELL_COMMANDS, TELL_FILES):
+            now = self._clock.now()
+            (event,) = events_of(untold.command, (archived(untold),), worker=self._rules.source, at=now)
+            crashpoint("vault.telling_next")
+            is_told = await self._journal.tell_files(untold, event, now)
+            crashpoint("vault.telling_recorded")
+            told += is_told
+            if is_told:
+                log.info(
+                    "archived",
+                    command_id=untold.command.id,
+                    command_source=untold.command.source,
+                    files=len(untold.kept),
+                    missing=len(untold.missing),
+                )
+        if told:
+            self._committed()
+        return told
+
+
+def _next_try(schedule: tuple[timedelta, ...], attempts: int, now: datetime) -> datetime | None:
+    return now + schedule[attempts - 1] if attempts <= len(schedule) else None
+
+
+def _is_of(file: DueFile, row: dict[str, object]) -> bool:
+    """A row that names another invoice's number is not this one's (trap 86)."""
+    return row.get("countETicketNumbers") in {None, "", file.number}
+
+
+def _words(fault: Exception) -> str:
+    match fault:
+        case TooLarge():
+            return "it is larger than FAPIAO_VAULT_MAX_BYTES"
+        case OtherFileThere():
+            return "another file is kept under its key; that one was left as it is"
+        case _:
+            return str(fault)

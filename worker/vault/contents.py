@@ -1,0 +1,136 @@
+"""What a file of an invoice is, and what it says. Pure.
+
+Guarantees that a stranger's file can do no harm while it is read: XML without document types and entities, archives
+within bounds of number, size and ratio, nothing written anywhere. Knows nothing of where the file came from.
+"""
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Final
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+MOST_ENTRIES: Final = 2_000
+MOST_UNPACKED_BYTES: Final = 64 * 1024 * 1024
+MOST_READ_BYTES: Final = 8 * 1024 * 1024
+"""Of one entry of an archive that is read."""
+_PDF_HEAD: Final = 1024
+_PDF_TAIL: Final = 4096
+
+
+class NotThatFile(Exception):
+    """The bytes are not what the file's type says. The message says what is missing, never what stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a file says of its invoice; None where it does not say."""
+
+    number: str | None = None
+    total: Decimal | None = None
+    """With tax."""
+    buyer_id: str | None = None
+    buyer_name: str | None = None
+    seller_id: str | None = None
+    seller_name: str | None = None
+
+
+def read_file(kind: str, body: bytes) -> Told:
+    """What a file of this type says. Raises `NotThatFile`. A type that is not known is kept as it is, unread."""
+    match kind:
+        case "pdf":
+            _check_pdf(body)
+        case "ofd":
+            return _read_ofd(body)
+        case "xml":
+            return _read_xml(body)
+        case _:
+            if not body:
+                raise NotThatFile("it is empty")
+    return Told()
+
+
+def _check_pdf(body: bytes) -> None:
+    if b"%PDF-" not in body[:_PDF_HEAD]:
+        raise NotThatFile("it does not begin as a PDF")
+    if b"%%EOF" not in body[-_PDF_TAIL:]:
+        raise NotThatFile("it does not end as a PDF: it was cut")
+
+
+def _read_ofd(body: bytes) -> Told:
+    """A container of GB/T 33190. Where the record in XML is attached, as real ones have it, it is read too."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as container:
+            _check_sizes(container)
+            entries = {entry.filename.lstrip("/"): entry for entry in container.infolist()}
+            if "OFD.xml" not in entries:
+                raise NotThatFile("it has no OFD.xml")
+            _parse(_unpacked(container, entries["OFD.xml"]))
+            if not any(name.endswith("Document.xml") for name in entries):
+                raise NotThatFile("it has no document inside")
+            for name, entry in entries.items():
+                if name.lower().endswith(".xml") and "attach" in name.lower() and not name.endswith("Attachments.xml"):
+                    told = _told_by(_parse(_unpacked(container, entry)))
+                    if told.number is not None:
+                        return told
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
+        raise NotThatFile("it is no sound OFD container") from None
+    return Told()
+
+
+def _check_sizes(container: zipfile.ZipFile) -> None:
+    entries = container.infolist()
+    if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_UNPACKED_BYTES:
+        raise NotThatFile("its container holds more than an invoice would")
+
+
+def _unpacked(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """No more than the bound, whatever the container says of its size."""
+    with container.open(entry) as packed:
+        read = packed.read(MOST_READ_BYTES + 1)
+    if len(read) > MOST_READ_BYTES:
+        raise NotThatFile("an entry of its container is larger than an invoice's would be")
+    return read
+
+
+def _read_xml(body: bytes) -> Told:
+    return _told_by(_parse(body))
+
+
+def _parse(body: bytes) -> Element:
+    try:
+        root: Element = fromstring(body, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        raise NotThatFile("it is no XML, or XML with a document type or entities") from None
+    return root
+
+
+def _told_by(root: Element) -> Told:
+    """Members by the names of the bureau's own record (EInvoice)."""
+    texts: dict[str, str] = {}
+    for element in root.iter():
+        name = element.tag.rpartition("}")[2]
+        text = (element.text or "").strip()
+        if text:
+            texts.setdefault(name, text)
+    return Told(
+        number=texts.get("InvoiceNumber") or texts.get("EIid"),
+        total=_amount(texts.get("TotalTax-includedAmount")),
+        buyer_id=texts.get("BuyerIdNum"),
+        buyer_name=texts.get("BuyerName"),
+        seller_id=texts.get("SellerIdNum"),
+        seller_name=texts.get("SellerName"),
+    )
+
+
+def _amount(text: str | None) -> Decimal | None:
+    try:
+        amount = None if text is None else Decimal(text.replace(",", ""))
+    except InvalidOperation:
+        return None
+    return amount if amount is not None and amount.is_finite() else None
