@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from tests.scenarios.stack import Stack, make_order, make_query
+from worker.sandbox.alterations import Behaviour
 from worker.sandbox.server import SandboxOptions
 
 ENDS = ("completed", "failed", "rejected")
@@ -41,6 +42,8 @@ class Way:
     """Each command comes to one of these."""
     options: SandboxOptions = field(default_factory=lambda: SandboxOptions(qr="never"))
     settings: dict[str, str] = field(default_factory=dict)
+    keeps_files: bool = False
+    """The worker has a vault."""
     drains: bool = False
     """The worker is told to stop once the commands are under way."""
 
@@ -98,6 +101,15 @@ async def answer_late(stack: Stack, names: Names) -> list[str]:
     first = await stack.publish_order(names.user("1"), fault="result_late=4")
     second = await stack.publish_order(names.user("1"), fault="qr_never_scanned")
     return [first, second]
+
+
+async def archive(stack: Stack, names: Names) -> list[str]:
+    """Files that are kept, some at an address that is refused, and some that are not there."""
+    private = Behaviour.read({"files": [["url", "set", "http://127.0.0.1:1/a.pdf"]]})
+    absent = Behaviour.read({"files": [["url", "set", f"{stack.sandbox.http_url}/files/none.pdf"]]})
+    stack.sandbox.behaviours.set(names.user("2"), private)
+    stack.sandbox.behaviours.set(names.user("3"), absent)
+    return [await stack.publish_order(names.user(name)) for name in ("1", "2", "3")]
 
 
 async def scan(stack: Stack, names: Names) -> list[str]:
@@ -221,6 +233,31 @@ WAYS = (
         },
     ),
     Way(
+        "archiving",
+        archive,
+        (
+            "vault.entered",
+            "vault.taken",
+            "vault.fetched",
+            "vault.stored",
+            "vault.kept",
+            "vault.put_off",
+            "vault.missing",
+            "vault.telling_next",
+            "vault.telling_recorded",
+        ),
+        ends=("archived", "failed"),
+        settings=QUICK_DOUBT
+        | {
+            "FAPIAO_CONFIRM": "true",
+            "FAPIAO_CONFIRM_DELAY_SECONDS": "0.5",
+            "FAPIAO_CONFIRM_SCHEDULE": "0.5s",
+            "FAPIAO_VAULT_SCHEDULE": "0.3s",
+            "FAPIAO_VAULT_TIMEOUT_SECONDS": "1",
+        },
+        keeps_files=True,
+    ),
+    Way(
         "draining",
         scan,
         ("drain.begun", "drain.lanes_over", "drain.retired"),
@@ -236,4 +273,7 @@ POINTS = frozenset(point for way in WAYS for point in way.points)
 def stack_of(way: Way, new_stack: Callable[..., Stack]) -> Stack:
     """A stack on which the way can be gone, quick to finish."""
     options: dict[str, Any] = {"options": way.options, "settings": way.settings}
-    return new_stack(**options)
+    stack = new_stack(**options)
+    if way.keeps_files:
+        stack.settings = stack.settings | {"FAPIAO_VAULT_URL": f"file://{stack.folder}/vault"}
+    return stack
