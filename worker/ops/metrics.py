@@ -98,7 +98,17 @@ class Metrics:
         self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
         self._returned = counter("commands_returned_total", "Commands that the broker had dead-lettered.", "reason")
         self._vault_files = counter("vault_files_total", "Tries to keep a file of an invoice.", "outcome")
-        # From the start: a counter that appears with its first event rises from nothing, and `increase` sees no rise.
+        self._show_from_the_start()
+        self._latency = Histogram(
+            "fapiao_gateway_latency_seconds",
+            "From a request to the gateway's answer.",
+            ["operation"],
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+
+    def _show_from_the_start(self) -> None:
+        """A counter that appears with its first event rises from nothing, and `increase` sees no rise."""
         for code in RejectionCode:
             self._dead_letters.labels(code)
         for reason in REASONS:
@@ -115,13 +125,6 @@ class Metrics:
         for copy in _COPIES.values():
             for published in Verdict:
                 self._published.labels(copy, published)
-        self._latency = Histogram(
-            "fapiao_gateway_latency_seconds",
-            "From a request to the gateway's answer.",
-            ["operation"],
-            buckets=_LATENCY_BUCKETS,
-            registry=self.registry,
-        )
 
     def _create_gauges(self) -> None:
         def gauge(name: str, text: str) -> Gauge:
