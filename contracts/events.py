@@ -150,12 +150,27 @@ class IssuedInvoice(Open):
     )
 
 
+class Difference(Open):
+    """A member that the gateway tells otherwise than it was sent."""
+
+    member: str = Field(description="by its name in the command's invoice; total, invoiceDate beside these")
+    sent: Any = Field(description="as the command has it")
+    listed: Any = Field(description="as the gateway's result or list has it")
+
+
+_DIFFERS = "what the gateway tells otherwise, though nothing says that it is another invoice; absent where nothing is"
+
+
 class Completed(EventData):
     """The invoice is issued."""
 
     invoice: IssuedInvoice
     invoiceUrl: str | None = Field(description="where the gateway keeps the PDF")  # noqa: N815
     reconciled: bool = Field(description="true where a look-up or a person found it, not the gateway's reply")
+    invoiceStatus: str | None = Field(  # noqa: N815
+        default=None, description="发票状态 as the list shows it, where a look-up found it"
+    )
+    differs: list[Difference] | None = Field(default=None, description=_DIFFERS)
 
 
 class Confirmed(EventData):
@@ -171,6 +186,10 @@ class Confirmed(EventData):
         description="whether totalPriceAndTax is the command's expectedTotal; null where it named none"
     )
     files: list[InvoiceFile]
+    invoiceStatus: str | None = Field(  # noqa: N815
+        default=None, description="发票状态 as the list shows it: 正常, 已红冲-全额, 已作废, …"
+    )
+    differs: list[Difference] | None = Field(default=None, description=_DIFFERS)
 
 
 class Unconfirmed(EventData):
@@ -219,7 +238,11 @@ class InDoubt(EventData):
 
     reason: str
     submittedAt: datetime | None  # noqa: N815
-    candidates: list[dict[str, Any]]
+    candidates: list[dict[str, Any]] = Field(
+        description="what could be its invoice, for the person who decides: invoiceNumber, invoiceDate, "
+        "totalPriceAndTax, buyerName, note, invoiceStatus, differs; or a result that was laid aside, with "
+        "laidAside and invoiceUrl"
+    )
     needsPerson: bool  # noqa: N815
     nextLookAt: datetime | None  # noqa: N815
     gatewayMessage: str | None = Field(default=None, description=_GATEWAY_MESSAGE)  # noqa: N815

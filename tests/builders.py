@@ -1,15 +1,15 @@
 """Values for tests, whole and valid by default: a test names only what it is about."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from contracts.envelope import dumps
-from worker.flows.invoices import as_listed
 from worker.gateway.codec import issued_reply
 from worker.ports import PageShown, ResultShown
-from worker.records import Command, CommandState, LaneLease, ListedInvoice, Route
+from worker.records import LONGEST_NUMBER_CHARS, Command, CommandState, Dated, LaneLease, ListedInvoice, Route
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -98,9 +98,18 @@ def make_lease(**fields: Any) -> LaneLease:
 def make_result(invoice: dict[str, Any] | None = None, **fields: Any) -> ResultShown:
     """The gateway's answer to the default invoice, or to the one given."""
     echo = {name: value for name, value in (invoice or make_invoice()).items() if value != ""}
-    told = fields.pop("invoice", echo)
+    told = _typed(fields.pop("invoice", echo))
     reply = issued_reply(told, fields.pop("invoice_url", "http://pdf.example/1.pdf"))
     return ResultShown(replace(reply, **fields))
+
+
+def _typed(echo: Mapping[str, Any]) -> dict[str, Any]:
+    """As the codec hands it on: money and quantities exact, however the journal or a test writes them."""
+    lines = [
+        {name: Decimal(str(value)) if name in {"quantity", "unitPrice"} else value for name, value in line.items()}
+        for line in echo.get("invoiceItems") or ()
+    ]
+    return {**echo, **({"invoiceItems": lines} if "invoiceItems" in echo else {})}
 
 
 def change_result(result: ResultShown, **fields: Any) -> ResultShown:
@@ -159,3 +168,39 @@ def make_question(**members: Any) -> dict[str, Any]:
 def make_query(question: dict[str, Any] | None = None, **fields: Any) -> Command:
     """An `invoice.query` that a lane has just taken."""
     return make_command(**{"type": "invoice.query", "data": dumps(question or make_question()), **fields})
+
+
+def as_listed(told: Mapping[str, Any]) -> ListedInvoice:
+    """An invoice typed from what events show of it."""
+    dated, number = told.get("invoiceDate"), told.get("countETicketNumbers")
+    total = told.get("totalPriceAndTax")
+    is_positive = told.get("isInvoicePositive")
+    return ListedInvoice(
+        gateway_id=str(told["id"]),
+        number=number if number and len(number) <= LONGEST_NUMBER_CHARS else None,
+        seller_id=told.get("sellerIdentificationNumber") or None,
+        seller_name=told.get("sellerName") or None,
+        buyer_id=told.get("buyerIdentificationNumber") or None,
+        buyer_name=told.get("buyerName") or None,
+        note=told.get("note"),
+        dated=None if dated is None else Dated.exactly(dated),
+        total=total,
+        total_without_tax=told.get("totalAmount"),
+        total_tax=told.get("totalTax"),
+        is_positive=is_positive if is_positive is not None or total is None else total >= 0,
+        status=told.get("invoiceStatus"),
+        invoice_type=told.get("invoiceType"),
+        source=told.get("invoiceSource"),
+        query_type=told.get("queryType"),
+        told=told,
+    )
+
+
+def identity_of(told: Mapping[str, Any]) -> str:
+    """What names an invoice, of what events show of it."""
+    return as_listed(told).identity
+
+
+def number_of(told: Mapping[str, Any]) -> str | None:
+    """Its number, likewise."""
+    return as_listed(told).number

@@ -21,6 +21,7 @@ from worker.records import (
     Route,
     Stored,
     StoredFilter,
+    Stray,
 )
 
 
@@ -34,6 +35,9 @@ class FakeFindings:
         """By user and identity, with when it was seen."""
         self.links: dict[int, dict[str, FoundRow]] = {}
         """What each command brought, by identity."""
+        self.kept_strays: list[tuple[int | None, str, bytes]] = []
+        self.known_addresses: dict[str, list[tuple[str, str]]] = {}
+        """By lane, fingerprint and address of what was completed before."""
         self.items: dict[str, bytes] = {}
         self.files: dict[tuple[str, str], FileRow] = {}
 
@@ -70,7 +74,20 @@ class FakeFindings:
     async def sought(self, look_up: Command, limit: int) -> Sequence[Command]:
         self._enter("sought")
         sought = [c for c in self.commands.values() if c.sought_at is not None and _same_place(c, look_up)]
-        return sorted(sought, key=lambda c: (c.submitted_at or c.received_at, c.key))[:limit]
+        return sorted(sought, key=lambda c: (c.sought_at or c.received_at, c.key))[:limit]
+
+    async def laid_aside(self, keys: Sequence[int], limit: int) -> Sequence[Stray]:
+        self._enter("laid_aside")
+        telling = {"does_not_fit", "fits_several", "unreadable"}
+        return [
+            Stray(key, reason, body)
+            for key, reason, body in self.kept_strays
+            if key is not None and key in keys and reason in telling
+        ][:limit]
+
+    async def addresses(self, lane: str, limit: int) -> Sequence[tuple[str, str]]:
+        self._enter("addresses")
+        return self.known_addresses.get(lane, [])[-limit:]
 
     async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
         self._enter("end_look_up")

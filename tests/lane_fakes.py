@@ -74,7 +74,7 @@ class FakeLaneJournal(FakeFindings):
         self.lanes: dict[str, FakeLane] = {}
         self.leased_until: dict[str, float] = {}
         self.accounts: dict[str, AccountState] = {}
-        self.strays: list[tuple[int | None, str, bytes]] = []
+        self.strays = self.kept_strays
         self.following: list[Following] = []
         self.calls: Counter[str] = Counter()
         self.down: set[str] = set()

@@ -134,7 +134,6 @@ def folded_remark(remark: str) -> str:
 # ---- comparing -----------------------------------------------------------------------------------------
 
 _MASKS: Final = re.compile(r"\*+|\.{3,}")
-_CUT_MARKS: Final = ".?\ufffd□▯■ -"
 _LABELS: Final = re.compile(
     r"收款人|复核人?|开票人|销方|销售方|购方|购买方|开户行?|银行|账号|帐号|户名|地址|电话|付款|备注|地点|项目名称"
 )
@@ -142,25 +141,53 @@ _LABELS: Final = re.compile(
 _SHORT: Final = 2
 
 
-def likeness(ours: str, theirs: str) -> Likeness:
+class Text:
+    """A text as it came with what is compared of it, worked out once: a list has thousands."""
+
+    __slots__ = ("_bones", "plain", "raw")
+
+    def __init__(self, raw: str, plain: str | None = None) -> None:
+        self.raw = raw
+        self.plain = folded(raw) if plain is None else plain
+        self._bones: tuple[str, str] | None = None
+
+    @classmethod
+    def of_remark(cls, remark: str) -> "Text":
+        """A remark: `null` is none."""
+        return cls(remark, folded_remark(remark))
+
+    @classmethod
+    def of_name(cls, name: str, *, is_person: bool) -> "Text":
+        """A party's name, without the suffix of a natural person."""
+        return cls(name, folded_name(name, is_person=is_person))
+
+    @property
+    def bones(self) -> tuple[str, str]:
+        """With accents taken off, and without the letters that have them."""
+        if self._bones is None:
+            self._bones = bones(self.raw), bones(self.raw, accents=False)
+        return self._bones
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anything of it is there to be read."""
+        return bool(self.plain.strip(_NOTHING_TO_READ))
+
+
+_NOTHING_TO_READ: Final = "*.?□▯■\ufffd"
+
+
+def likeness(ours: Text, theirs: Text) -> Likeness:
     """Compare what was sent with what came."""
-    sent, came = folded(ours), folded(theirs)
-    if sent == came:
+    if ours.plain == theirs.plain:
         return Likeness.SAME
-    if not came.strip("*.?□■\ufffd"):
-        return Likeness.UNTOLD
-    return _closely(ours, theirs, sent, came)
-
-
-def name_likeness(ours: str, theirs: str, *, is_person: bool) -> Likeness:
-    """The same for a party's name."""
-    if folded_name(ours, is_person=is_person) == folded_name(theirs, is_person=is_person):
-        return Likeness.SAME
-    return likeness(ours, theirs)
+    return _closely(ours, theirs) if theirs.is_told else Likeness.UNTOLD
 
 
 def code_likeness(ours: str, theirs: str) -> Likeness:
     """The same for a tax id: masked or cut it is akin, in all else it is the same or another."""
+    if ours == theirs:
+        return Likeness.SAME
     sent, came = folded_code(ours), folded_code(theirs)
     if sent == came:
         return Likeness.SAME
@@ -178,29 +205,43 @@ _LONG_ENOUGH: Final = 10
 """Of a tax id, to say whose it is: the area and the half of the organisation's own code."""
 
 
-def remark_likeness(ours: str, theirs: str, *, prints_bank: bool) -> Likeness:
+def remark_likeness(ours: Text, theirs: Text, *, prints_bank: bool) -> Likeness:
     """The same for a remark. The bureau prints more beside it: no difference where bank data were to be shown."""
-    sent, came = folded_remark(ours), folded_remark(theirs)
+    sent, came = ours.plain, theirs.plain
     if sent == came:
         return Likeness.SAME
-    if not came.strip("*.?□■\ufffd"):
+    if not theirs.is_told:
         return Likeness.UNTOLD
-    close = _closely(ours, theirs, sent, came) if sent else Likeness.AKIN
-    beside = came.replace(sent, "", 1) if sent in came else ""
-    if not beside or close is Likeness.DIFFERENT:
+    close = _closely(ours, theirs) if sent else Likeness.AKIN
+    if close is not Likeness.AKIN or sent not in came or not any(map(str.isalnum, came.replace(sent, "", 1))):
         return close
-    if prints_bank and close is Likeness.AKIN:
-        return Likeness.SAME
-    could_name_an_order = not sent or any(each.isdigit() for each in beside)
-    return Likeness.UNCLEAR if could_name_an_order and not _LABELS.search(beside) else close
+    if not _is_beside(ours, theirs):
+        return Likeness.UNCLEAR
+    return Likeness.SAME if prints_bank else Likeness.AKIN
 
 
-def _closely(ours: str, theirs: str, sent: str, came: str) -> Likeness:
-    if _MASKS.search(came) and _fits_mask(came, sent):
+def _is_beside(ours: Text, theirs: Text) -> bool:
+    """Whether what holds our remark holds it as words of its own, and what is beside it is of the bureau's kind, or at
+    least names no number: `新订单 1` and `谢谢惠顾 订单 8` are other orders' remarks."""
+    text, words = spaced(theirs.raw), spaced(ours.raw)
+    if not ours.plain:
+        return _LABELS.search(text) is not None
+    if words not in text:
+        text, words = theirs.plain, ours.plain
+    before, _, behind = text.partition(words)
+    is_apart = (not before or not before[-1].isalnum()) and (
+        not behind or not behind[0].isalnum() or _LABELS.match(behind) is not None
+    )
+    beside = before + " " + behind
+    return is_apart and (_LABELS.search(beside) is not None or not any(map(str.isdigit, beside)))
+
+
+def _closely(ours: Text, theirs: Text) -> Likeness:
+    if _MASKS.search(theirs.plain) and _fits_mask(theirs.plain, ours.plain):
         return Likeness.AKIN
-    if not sent or not came:
+    if not ours.plain:
         return Likeness.DIFFERENT
-    pairs = [(bones(ours, accents=accents), bones(theirs, accents=accents)) for accents in (True, False)]
+    pairs = tuple(zip(ours.bones, theirs.bones, strict=True))
     if any(one == other and len(one) >= _SHORT for one, other in pairs):
         return Likeness.AKIN
     held = [_held(one, other) for one, other in pairs]

@@ -1,6 +1,8 @@
 """Look-ups: entered where something sought is due, one per lane and account, gone when done; on both stores."""
 
 import asyncio
+import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -24,12 +26,13 @@ from tests.conformance.journal_builders import (
     settlement,
     state_of,
     step,
+    submit,
 )
 from tests.conformance.journal_builders import brought as bringing
 from tests.conformance.journal_stores import Store
 from worker.journal.rows import LOOK_UP_PATIENCE
 from worker.ports import Journal
-from worker.records import LOOK_UP, Claim, Command, CommandState, LaneLease
+from worker.records import LOOK_UP, SUBMITTED, Claim, Command, CommandState, LaneLease
 
 OTHER_ACCOUNT = "digest of another"
 
@@ -250,7 +253,8 @@ class TestHasEarlier:
 
 
 class TestLooking:
-    async def test_what_is_sought_comes_with_its_login_by_submission(self, journal: Journal) -> None:
+    async def test_what_is_sought_comes_with_its_login_the_longest_due_first(self, journal: Journal) -> None:
+        """So nobody starves behind many that are not due, or that cannot be settled."""
         await seek(journal, new("later", secrets={"p": PASSWORD}), NOW + 60 * SECOND)
         await seek(journal, new("other account"), account=OTHER_ACCOUNT)
         await seek(journal, new("other lane", lane="u2"))
@@ -261,9 +265,37 @@ class TestLooking:
         await enter(journal)
         look, _ = await take_look_up(journal)
         sought = await journal.sought(look, 10)
-        assert [command.id for command in sought] == ["later", "doubt"]
-        assert sought[0].secrets == {"p": PASSWORD}
-        assert [command.id for command in await journal.sought(look, 1)] == ["later"]
+        assert [command.id for command in sought] == ["doubt", "later"]
+        assert sought[1].secrets == {"p": PASSWORD}
+        assert [command.id for command in await journal.sought(look, 1)] == ["doubt"]
+
+    async def test_results_that_were_laid_aside_are_read_again_by_the_commands_that_they_may_be_of(
+        self, journal: Journal
+    ) -> None:
+        first, second = await put_in_doubt(journal, new("a")), await put_in_doubt(journal, new("b", lane="u2"))
+        keys = [first.command.key, second.command.key]
+        for key, reason in [(keys[0], "does_not_fit"), (keys[1], "fits_several"), (keys[0], "repeated"), (None, "x")]:
+            await journal.keep_stray("u1", key, reason, b"{}", NOW)
+        assert [(each.command_key, each.reason) for each in await journal.laid_aside(keys, 10)] == [
+            (keys[0], "does_not_fit"),
+            (keys[1], "fits_several"),
+        ]
+        assert [each.body for each in await journal.laid_aside(keys[:1], 10)] == [b"{}"]
+        assert len(await journal.laid_aside(keys, 1)) == 1
+
+    async def test_addresses_of_a_lanes_last_results_are_known_again(self, journal: Journal) -> None:
+        for number in range(3):
+            claim = await begin(journal, new(f"c{number}", fingerprint=f"f{number}"))
+            await submit(journal, claim)
+            done = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, first=1)
+            body = json.dumps({"data": {"invoiceUrl": f"http://pdf.example/{number}"}}).encode()
+            await journal.record(replace(done, events=tuple(replace(each, body=body) for each in done.events)))
+            await journal.release(claim.lease, NOW)
+        assert list(await journal.addresses("u1", 2)) == [
+            ("f1", "http://pdf.example/1"),
+            ("f2", "http://pdf.example/2"),
+        ]
+        assert list(await journal.addresses("u2", 2)) == []
 
     async def test_a_done_look_up_is_gone_and_another_one_comes_when_it_is_due(
         self, store: Store, journal: Journal

@@ -16,12 +16,11 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-from tests.builders import make_result
+from tests.builders import as_listed, make_result
 from tests.model.simulation import Process, World
 from tests.model.store import MemoryJournal
 from worker.errors import InDoubt, Transient
 from worker.flows.conditions import BEIJING
-from worker.flows.invoices import as_listed
 from worker.ports import (
     Disconnected,
     FrameIgnored,

@@ -8,9 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.texts import Likeness, code_likeness, folded, folded_remark, likeness, name_likeness, remark_likeness
+from worker import texts
+from worker.texts import Likeness, Text, code_likeness, folded, folded_remark
 
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
+
+
+def likeness(ours: str, theirs: str) -> Likeness:
+    return texts.likeness(Text(ours), Text(theirs))
+
+
+def name_likeness(ours: str, theirs: str, *, is_person: bool) -> Likeness:
+    return texts.likeness(Text.of_name(ours, is_person=is_person), Text.of_name(theirs, is_person=is_person))
+
+
+def remark_likeness(ours: str, theirs: str, *, prints_bank: bool) -> Likeness:
+    return texts.remark_likeness(Text.of_remark(ours), Text.of_remark(theirs), prints_bank=prints_bank)
+
 
 ORDINARY = st.text(st.sampled_from("订单号杭州示例科技有限公司ABCxyz0123456789:;,-_()/&· ·é《》“”'\n"), max_size=30)
 """Of what names and remarks are made of."""
@@ -139,6 +153,10 @@ def test_what_a_register_cannot_take_leaves_texts_akin(ours: str, theirs: str, t
         ("订单号:SO-1", "订单号:SO-1 销方开户银行:招商银行 账号:98765", True, SAME),
         ("订单号:SO-1", "订单号:SO-12 销方开户银行:招商银行", True, UNCLEAR),
         ("谢谢惠顾", "谢谢惠顾 订单 8", False, UNCLEAR),
+        ("谢谢惠顾", "谢谢惠顾 欢迎再来", False, AKIN),
+        ("订单 1", "新订单 1 销方开户银行:招商银行", True, UNCLEAR),
+        ("订单 1", "购方开户银行:工商银行;订单 1", True, SAME),
+        ("谢谢惠顾", "谢谢惠顾收款人:李四", False, AKIN),
         ("谢谢惠顾", "谢谢惠顾!!", False, AKIN),
         ("", "收款人:李四", False, AKIN),
         ("", "订单8", False, UNCLEAR),

@@ -8,8 +8,8 @@ from datetime import date, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
 
-from worker.flows.evidence.replies import plain, plain_code
 from worker.records import ListedInvoice
+from worker.texts import folded, folded_code
 
 BEIJING: Final = timezone(timedelta(hours=8))
 _ALIASES: Final = (("全电发票", "数电票"), ("电子发票", "数电票"), ("增值税专用发票", "专用发票"))
@@ -42,7 +42,7 @@ def is_positive(invoice: Mapping[str, Any]) -> bool | None:
 
 
 def _fits_text(wanted: str | None, told: str | None) -> bool:
-    return not wanted or not told or plain(wanted) == plain(told)
+    return not wanted or not told or folded(wanted) == folded(told)
 
 
 def _fits_type(wanted: str | None, told: str | None) -> bool:
@@ -50,7 +50,7 @@ def _fits_type(wanted: str | None, told: str | None) -> bool:
 
 
 def _type_name(text: str) -> str:
-    name = plain(text).replace(" ", "")
+    name = folded(text)
     for alias, usual in _ALIASES:
         name = name.replace(alias, usual)
     return name
@@ -61,12 +61,12 @@ def _fits_sign(wanted: bool | None, told: bool | None) -> bool:
 
 
 def _fits_code(wanted: str | None, told: str | None) -> bool:
-    return not wanted or not told or plain_code(wanted) == plain_code(told)
+    return not wanted or not told or folded_code(wanted) == folded_code(told)
 
 
 def _fits_name(wanted: str | None, told: str | None) -> bool:
     """Part of a name is enough: whether the gateway wants the whole, nobody says."""
-    return not wanted or not told or plain(wanted) in plain(told)
+    return not wanted or not told or folded(wanted) in folded(told)
 
 
 def _fits_value(condition: Mapping[str, Any], invoice: ListedInvoice) -> bool:

@@ -5,6 +5,7 @@ Pure: the table holds functions, so each pair is decided once on sample values t
 fits nothing, and a deadline that has passed, are left out: they would be an arrow at every phase.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,9 +26,21 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import LoginAnswered, QrRefused, QrShown, ResultRefused, ResultShown
-from worker.records import Command, CommandState, IssuedReply, Route
+from worker.records import Command, CommandState, IssuedReply, Route, SubmittedInvoice
 
 _INVOICE: dict[str, Any] = {"buyerName": "a buyer", "sellerIndentification": "A SELLER"}
+_SENT = SubmittedInvoice(
+    seller_id="A SELLER",
+    seller_name="a seller",
+    buyer_id="",
+    buyer_name="a buyer",
+    buyer_type=1,
+    buyer_invoice_type=0,
+    remark="",
+    prints_bank=False,
+    lines=(),
+)
+_REPLY = IssuedReply(told=_INVOICE, seller_id="A SELLER", buyer_name="a buyer")
 _SAMPLES: tuple[tuple[str, Input], ...] = (
     ("begin", Begin(session_is_open=False)),
     ("begin on an open session", Begin(session_is_open=True)),
@@ -40,8 +53,8 @@ _SAMPLES: tuple[tuple[str, Input], ...] = (
     ("login refused", LoginAnswered(accepted=False)),
     ("QR", QrShown(image=None, content="a code")),
     ("QR refused", QrRefused()),
-    ("result", ResultShown(IssuedReply(told=_INVOICE))),
-    ("draft", ResultShown(IssuedReply(told=_INVOICE, is_draft=True))),
+    ("result", ResultShown(_REPLY)),
+    ("draft", ResultShown(replace(_REPLY, is_draft=True))),
     ("result refused", ResultRefused()),
     ("connection lost", ConnectionLost("reset")),
     ("time over", TimedOut()),
@@ -90,5 +103,5 @@ def _sample(phase: Phase) -> Situation:
     )
     timing = Timing(second, second, second, second, second, second, second, login_attempts=2)
     return Situation(
-        IssueState(phase), command, _INVOICE, timing, now=moment, chance=0.0, looks=Schedules(*[(second,)] * 3)
+        IssueState(phase), command, _SENT, timing, now=moment, chance=0.0, looks=Schedules(*[(second,)] * 3)
     )

@@ -6,7 +6,7 @@ from typing import Any
 from contracts.envelope import dumps, loads
 from contracts.gateway import plain_number
 from worker.flows.vocabulary import Details
-from worker.records import LONGEST_NUMBER_CHARS, Dated, FileRow, Findings, FoundRow, ListedInvoice, Stored
+from worker.records import FileRow, Findings, FoundRow, ListedInvoice, Stored
 
 
 def found_row(invoice: ListedInvoice, query_type: int, *, lacks_files: bool = False) -> FoundRow:
@@ -25,42 +25,6 @@ def found_row(invoice: ListedInvoice, query_type: int, *, lacks_files: bool = Fa
         data=dumps(dict(invoice.told)),
         lacks_files=lacks_files,
     )
-
-
-def as_listed(told: Mapping[str, Any]) -> ListedInvoice:
-    """An invoice from what events show of it. For the evidence, as long as that is weighed on what is shown."""
-    dated, number = told.get("invoiceDate"), told.get("countETicketNumbers")
-    total = told.get("totalPriceAndTax")
-    is_positive = told.get("isInvoicePositive")
-    return ListedInvoice(
-        gateway_id=str(told["id"]),
-        number=number if number and len(number) <= LONGEST_NUMBER_CHARS else None,
-        seller_id=told.get("sellerIdentificationNumber") or None,
-        seller_name=told.get("sellerName") or None,
-        buyer_id=told.get("buyerIdentificationNumber") or None,
-        buyer_name=told.get("buyerName") or None,
-        note=told.get("note"),
-        dated=None if dated is None else Dated.exactly(dated),
-        total=total,
-        total_without_tax=told.get("totalAmount"),
-        total_tax=told.get("totalTax"),
-        is_positive=is_positive if is_positive is not None or total is None else total >= 0,
-        status=told.get("invoiceStatus"),
-        invoice_type=told.get("invoiceType"),
-        source=told.get("invoiceSource"),
-        query_type=told.get("queryType"),
-        told=told,
-    )
-
-
-def identity_of(told: Mapping[str, Any]) -> str:
-    """What names an invoice, of what events show of it."""
-    return as_listed(told).identity
-
-
-def number_of(told: Mapping[str, Any]) -> str | None:
-    """Its number, likewise."""
-    return as_listed(told).number
 
 
 def file_row(file: Mapping[str, Any]) -> FileRow:

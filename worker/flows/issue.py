@@ -5,7 +5,6 @@ what is not known for certain ends in `in_doubt`, never in a second submission. 
 database. Every pair of phase and input that matters is in `TRANSITIONS`; any other pair changes nothing.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +13,8 @@ from typing import Any
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.flows.announce import Announcement, in_its_words
-from worker.flows.evidence.replies import fits
+from worker.flows.evidence.endings import told_differences
+from worker.flows.evidence.replies import echo_of
 from worker.flows.looks import EXPIRED, NO_SCHEDULES, NOT_ISSUED, Absence, Schedules, next_look
 from worker.flows.table import (
     Decision,
@@ -50,7 +50,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import LoginAnswered, QrRefused, QrShown, ResultRefused, ResultShown
-from worker.records import Command, CommandState
+from worker.records import Command, CommandState, SubmittedInvoice
 
 MAX_QRS = 20
 """QR codes announced per command; each is a durable event, and a gateway gone mad must not fill the journal."""
@@ -84,6 +84,8 @@ class IssueState:
     qr_attempt: int = 0
     refused: QrRefused | ResultRefused | None = None
     """The last refusal that did not end it."""
+    has_strays: bool = False
+    """The gateway answered with a result that was laid aside: the doubt's reason says so."""
 
     @property
     def has_ended(self) -> bool:
@@ -105,8 +107,7 @@ class Situation:
 
     state: IssueState
     command: Command
-    invoice: Mapping[str, Any]
-    """The submitted `invoice`, in the vendor's words."""
+    submitted: SubmittedInvoice
     timing: Timing
     now: datetime
     chance: float
@@ -210,13 +211,15 @@ def _noted(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
 
 
 def _result_shown(at: Situation, given: ResultShown) -> Next:
-    if not fits(at.invoice, given.invoice):
-        stray = KeepStray("does_not_fit", {**given.invoice, "invoiceUrl": given.invoice_url})
-        return Decision(at.state, (stray,))
+    echo = echo_of(at.submitted, given.reply)
+    differs = told_differences(echo.differs)
+    if not echo.fits:
+        stray = KeepStray("does_not_fit", {**given.invoice, "invoiceUrl": given.invoice_url, **differs})
+        return Decision(replace(at.state, has_strays=True), (stray,))
     if given.is_draft:
         message = "The gateway saved a draft, which is no invoice. Finish or delete it on the portal."
         return end(at, failed(at, FailureCode.SAVED_AS_DRAFT, Stage.RESULT, message))
-    data = {"invoice": given.invoice, "invoiceUrl": given.invoice_url, "reconciled": False}
+    data = {"invoice": given.invoice, "invoiceUrl": given.invoice_url, "reconciled": False, **differs}
     sought_at = next_look(at.looks.confirm, 0, at.now)
     return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),), sought_at=sought_at))
 
@@ -252,6 +255,9 @@ def _unanswered(at: Situation, _: TimedOut) -> Next:
     return _doubt(at, "No answer came in time after the submission.")
 
 
+_LAID_ASIDE = "The gateway answered with a result that does not fit the order; it was kept for a person."
+
+
 def _scan_over(at: Situation, _: TimedOut) -> Next:
     return Decision(at.state.moved(Phase.RESULT_OVERDUE), timer=at.timing.result)
 
@@ -272,6 +278,9 @@ def _hand_over(at: Situation, _: Draining) -> Next:
 
 
 def _doubt(at: Situation, reason: str, absence: Absence = NOT_ISSUED) -> Next:
+    if at.state.has_strays:
+        # A result says that it was scanned, and that it was answered.
+        reason, absence = _LAID_ASIDE, NOT_ISSUED
     sought_at = next_look(at.looks.doubt, 0, at.now)
     if at.state.refused is not None and not at.state.refused.may_be_anothers:
         absence = replace(absence, gateway_message=at.state.refused.reason)

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from worker.flows.conditions import BEIJING
-from worker.flows.evidence.endings import endings
-from worker.flows.evidence.replies import plain_code
-from worker.flows.evidence.verdicts import Found, Subject, Verdict, buyer_of, could_be, verdicts
-from worker.flows.invoices import identity_of, lacking_ids, number_of, trusted, with_files
+from worker.flows.evidence.endings import Case, endings
+from worker.flows.evidence.shelf import Wanted
+from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.verdicts import Found, Verdict, verdicts
+from worker.flows.invoices import lacking_ids, trusted, with_files
 from worker.flows.looks import Reading, Schedules, delay_after_nothing_seen
 from worker.flows.query_progress import digest_of, is_last_page
 from worker.flows.table import Decision, Table, Timing, follow
@@ -44,7 +45,8 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, QueryRefused
-from worker.records import Command
+from worker.records import Command, ListedInvoice, Stray
+from worker.texts import folded_code
 
 PAGE_SIZE: Final = 100
 FILE_TYPES: Final = ("pdf", "ofd", "xml")
@@ -79,10 +81,12 @@ class LookUpState:
     is_cut: bool = False
     """Rows could not be read, or the list ended otherwise than by the gateway's word."""
     last_page: str = ""
-    candidates: tuple[dict[str, Any], ...] = ()
-    """Of these, the ones that could be somebody's."""
+    candidates: tuple[Listed, ...] = ()
+    """Of these, the ones that may be somebody's."""
     told: tuple[tuple[int, Verdict], ...] = ()
     """By the command's key."""
+    strays: tuple[Stray, ...] = ()
+    """Results that were laid aside and may be of one of the submissions."""
     is_announced: bool = False
     """The download notice of the last page with invoices came."""
     details: Details = field(default_factory=Details)
@@ -91,9 +95,9 @@ class LookUpState:
     """How often they were looked up."""
 
     @property
-    def found(self) -> list[dict[str, Any]]:
+    def found(self) -> list[ListedInvoice]:
         """The invoices that were found."""
-        return [dict(verdict.invoice) for _, verdict in self.told if isinstance(verdict, Found)]
+        return [verdict.invoice for _, verdict in self.told if isinstance(verdict, Found)]
 
     @property
     def has_ended(self) -> bool:
@@ -131,6 +135,8 @@ class Situation:
     command: Command
     """The look-up itself."""
     subjects: Sequence[Subject]
+    wanted: Wanted
+    """By what an invoice of a page may be one of theirs."""
     company: str
     """Whose invoices are listed: the login's."""
     timing: Timing
@@ -189,13 +195,8 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
 
 def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
-    buyers = {buyer_of(subject.submitted) for subject in at.subjects}
-    fitting = [
-        dict(invoice)
-        for invoice in (each.told for each in page.invoices)
-        if buyer_of(invoice) in buyers and any(could_be(subject, invoice, at.rules.skew) for subject in at.subjects)
-    ]
-    kept = {identity_of(invoice): invoice for invoice in (*was.candidates, *fitting)}
+    fitting = [listed for listed in map(Listed.of, page.invoices) if at.wanted.may_be(listed)]
+    kept = {listed.identity: listed for listed in (*was.candidates, *fitting)}
     total = was.total if page.total is None else page.total
     is_repeated = bool(page.invoices) and digest_of(page) == was.last_page
     is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
@@ -212,7 +213,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     )
     if not is_over:
         return _ask(at, state)
-    numbers = tuple(str(invoice["countETicketNumbers"]) for invoice in state.candidates)
+    numbers = tuple(each.invoice.number for each in state.candidates if each.invoice.number is not None)
     since = datetime.combine(_first_day(at), time(), BEIJING)
     return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers, since)))
 
@@ -221,15 +222,17 @@ def _page_read(at: Situation, given: PageRead) -> Next:
 
 
 def _bound_read(at: Situation, given: BoundRead) -> Next:
-    told = verdicts(
-        at.subjects,
-        at.state.candidates,
-        given.numbers,
-        at.rules.skew,
-        rivals=[Subject.read(command) for command in given.rivals],
-        are_all_rivals=given.are_all_rivals,
-    )
-    state = replace(at.state, told=tuple(told.items()))
+    told = given.verdicts
+    if told is None:
+        told = verdicts(
+            at.subjects,
+            at.state.candidates,
+            given.numbers,
+            at.rules.skew,
+            rivals=given.rivals,
+            are_all_rivals=given.are_all_rivals,
+        )
+    state = replace(at.state, told=tuple(told.items()), strays=given.strays)
     if not state.found:
         return _settle(replace(at, state=state))
     if state.is_announced:
@@ -238,12 +241,19 @@ def _bound_read(at: Situation, given: BoundRead) -> Next:
 
 
 def _settle(at: Situation) -> Next:
-    told, details = dict(at.state.told), at.state.details
+    told = dict(at.state.told)
+    strays: dict[int, list[Stray]] = {}
+    for stray in at.state.strays:
+        strays.setdefault(stray.command_key, []).append(stray)
     settlements: list[Effect] = [
         effect
         for subject in at.subjects
         for effect in endings(
-            subject, told[subject.command.key], details, looks=at.looks, reading=_reading(at, subject), now=at.now
+            Case(
+                subject, told[subject.key], at.state.details, tuple(strays.get(subject.key, ())), _reading(at, subject)
+            ),
+            at.looks,
+            at.now,
         )
     ]
     return _end(at, *settlements, EndLookUp())
@@ -251,7 +261,7 @@ def _settle(at: Situation) -> Next:
 
 def _reading(at: Situation, subject: Subject) -> Reading:
     """Absence proves something where the list was read to its end, and is the seller's company's."""
-    if plain_code(at.company) != plain_code(subject.command.seller or ""):
+    if folded_code(at.company) != folded_code(subject.command.seller or ""):
         return Reading.ANOTHERS
     return Reading.WHOLE if at.state.is_whole else Reading.CUT
 
@@ -274,12 +284,12 @@ def _fetch(at: Situation) -> Next:
 
 
 def _lacking(state: LookUpState) -> tuple[str, ...]:
-    return lacking_ids((str(invoice["id"]) for invoice in state.found), state.details, FILE_TYPES)
+    return lacking_ids((invoice.gateway_id for invoice in state.found), state.details, FILE_TYPES)
 
 
 def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
     was = at.state
-    numbers = {str(invoice["id"]): number_of(invoice) for invoice in was.found}
+    numbers = {invoice.gateway_id: invoice.number for invoice in was.found}
     state = replace(was, details=with_files(was.details, trusted(given.details, numbers).files))
     if _lacking(state) and state.rounds <= len(at.rules.late_files):
         return Decision(replace(state, phase=Phase.LATE), timer=at.rules.late_files[state.rounds - 1])

@@ -9,6 +9,8 @@ from typing import Any
 
 from contracts.failures import FailureCode
 from worker.flows.announce import Announcement
+from worker.flows.evidence.subjects import Subject
+from worker.flows.evidence.verdicts import Verdict
 from worker.ports import (
     DownloadTold,
     LoginAnswered,
@@ -19,7 +21,7 @@ from worker.ports import (
     ResultRefused,
     ResultShown,
 )
-from worker.records import Command, CommandState, Findings, FoundRow
+from worker.records import Command, CommandState, Findings, FoundRow, Stray
 
 # ---- inputs (besides the session's own events) ---------------------------------------------------------
 
@@ -139,9 +141,13 @@ class BoundRead:
     """Which of the candidates' numbers belong to a command already, and who else could claim one of the others."""
 
     numbers: frozenset[str]
-    rivals: tuple[Command, ...] = ()
+    rivals: tuple[Subject, ...] = ()
     are_all_rivals: bool = True
     """False where there may be more of them."""
+    strays: tuple[Stray, ...] = ()
+    """Results that were laid aside and may be of one of the submissions."""
+    verdicts: Mapping[int, Verdict] | None = None
+    """By the command's key, where they were judged a little at a time already."""
 
 
 Input = (

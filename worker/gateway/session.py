@@ -148,8 +148,7 @@ class InvoiceSession:
         return self._ignored(IgnoredReason.NO_DATA, reply) if refusal is None else ResultRefused(refusal.reason)
 
     def _result(self, reply: Reply) -> SessionEvent:
-        if self._phase is not Phase.SUBMITTED:
-            return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
+        """Also before anything was submitted here: then it is the late one of a submission before (trap 9)."""
         result = codec.result_of(reply.data, self._secrets, self._submitted_texts, self._base_url)
         return self._ignored(IgnoredReason.UNREADABLE, reply) if result is None else result
 

@@ -151,6 +151,12 @@ def to_command(  # noqa: PLR0913
     )
 
 
+def addresses_of(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Of rows of `completed` events with their commands' fingerprints: these, and where the PDFs are."""
+    told = [(str(row["fingerprint"]), json.loads(row["body"]).get("data", {}).get("invoiceUrl")) for row in rows]
+    return [(fingerprint, address) for fingerprint, address in told if isinstance(address, str)]
+
+
 def to_event(row: Row) -> Event:
     """A row of `event`."""
     return Event(row["sequence"], row["event_id"], row["event_type"], row["body"])

@@ -38,6 +38,8 @@ class LaneSession:
         self._access: Access | None = None
         self.may_have_unsettled = True
         """Whether a command of the lane may be in doubt or being checked; False only where somebody looked."""
+        self.knows_addresses = False
+        """Whether the addresses of the lane's last results were read from the journal."""
         self._interruption: Interruption | None = None
         self._is_woken = False
         self._waiting: asyncio.Timeout | None = None

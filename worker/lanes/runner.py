@@ -169,7 +169,11 @@ class LaneRunner:
         if isinstance(event, Disconnected):
             log.info("idle_session_ended", reason=event.reason)
             return
-        if isinstance(event, ResultShown) and await LateReplies(self._services, self.line).settle(event):
+        if isinstance(event, ResultShown):
+            late = LateReplies(self._services, self.line)
+            if not await late.settle(event):
+                self._services.hooks.frame_ignored("unsolicited")
+                await late.keep(event)
             return
         reason = event.reason if isinstance(event, FrameIgnored) else type(event).__name__
         body = event.body if isinstance(event, FrameIgnored) else dumps(asdict(event))

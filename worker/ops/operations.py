@@ -226,7 +226,7 @@ def describe_reply(reply: UndeliverableReply) -> dict[str, Any]:
 
 def _issued(command: Command, number: str) -> Announcement:
     """`completed` by a person's word: what was submitted, under the number the person found."""
-    invoice = submitted_invoice(loads(command.data).get("invoice", {}), number)
+    invoice = submitted_invoice(command, number)
     return Announcement(Outcome.COMPLETED, {"invoice": invoice, "invoiceUrl": None, "reconciled": True})
 
 

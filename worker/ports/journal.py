@@ -34,6 +34,7 @@ from worker.records import (
     Step,
     Stored,
     StoredFilter,
+    Stray,
     UndeliverableReply,
     Untold,
     VaultYear,
@@ -175,8 +176,19 @@ class LaneJournal(Protocol):
         ...
 
     async def sought(self, look_up: Command, limit: int) -> Sequence[Command]:
-        """What a look-up looks for: commands of its lane and account whose invoice is sought, with their secrets, by
-        their submission, oldest first; due or not, for they cost no further query."""
+        """What a look-up looks for: commands of its lane and account whose invoice is sought, with their secrets. Those
+        that are due come first, the longest due before the others, so that nobody starves behind many that cannot be
+        settled; the rest costs no further query."""
+        ...
+
+    async def laid_aside(self, keys: Sequence[int], limit: int) -> Sequence[Stray]:
+        """Results that were laid aside while these commands ran, or that may be theirs, oldest first. Not those that
+        only repeated an earlier one."""
+        ...
+
+    async def addresses(self, lane: str, limit: int) -> Sequence[tuple[str, str]]:
+        """The fingerprint and the PDF's address of what was completed on this lane last, oldest first, as far as either
+        is known."""
         ...
 
     async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:

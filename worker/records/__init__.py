@@ -34,6 +34,7 @@ from worker.records.invoices import (
     ListedInvoice,
     Stored,
     StoredFilter,
+    Stray,
     SubmittedInvoice,
 )
 from worker.records.operation import AccountState, Backlog, Pruned, Resealing, Space
@@ -86,6 +87,7 @@ __all__ = [
     "Step",
     "Stored",
     "StoredFilter",
+    "Stray",
     "SubmittedInvoice",
     "UndeliverableReply",
     "Untold",

@@ -184,6 +184,17 @@ class ListedInvoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """A result that settled nothing and may be of a submission: while there is one, absence proves nothing."""
+
+    command_key: int
+    """Whose it may be."""
+    reason: str
+    body: bytes
+    """JSON: as it was kept for a person."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundRow:
     """An invoice that a look-up brought, as it is stored: once per user and identity."""
 

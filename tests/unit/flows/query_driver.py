@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.events import Outcome
-from tests.builders import MOMENT, make_query, make_question
+from tests.builders import MOMENT, identity_of, make_query, make_question
 from tests.lane_fakes import make_file
 from tests.unit.flows.tables import RULES, TIMING
-from worker.flows.invoices import identity_of
 from worker.flows.query import decide
 from worker.flows.query_progress import QueryProgress
 from worker.flows.query_state import QueryRules, QueryState, QueryWish, Situation

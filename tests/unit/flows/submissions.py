@@ -6,9 +6,11 @@ from hashlib import sha256
 from typing import Any
 
 from contracts.envelope import dumps
-from tests.builders import MOMENT, make_command, make_found, make_invoice, make_login
-from worker.flows.evidence.verdicts import Found, Nothing, Several, Subject, Verdict, verdicts
-from worker.records import Command, CommandState
+from tests.builders import MOMENT, make_command, make_invoice, make_listed, make_login
+from worker.flows.evidence.members import Fit, compare, weigh
+from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.verdicts import Found, Nothing, Several, Verdict, verdicts
+from worker.records import Command, CommandState, ListedInvoice
 
 SKEW = timedelta(minutes=5)
 SUBMITTED = MOMENT
@@ -44,21 +46,41 @@ def issued(key: int = 1, **fields: Any) -> Subject:
     return subject(key, state=CommandState.COMPLETED, **fields)
 
 
-def listed(number: int = 1, *, at: datetime = MOMENT, **members: Any) -> dict[str, Any]:
+def listed(number: int = 1, *, at: datetime | None = MOMENT, **members: Any) -> ListedInvoice:
     """An invoice of the gateway's list."""
-    return make_found(number, invoiceDate=at, **members)
+    return make_listed(number, **{"invoiceDate": at, **members})
+
+
+def fit(sought: Subject, invoice: ListedInvoice) -> Fit | None:
+    """What one invoice is worth for one submission."""
+    shown = Listed.of(invoice)
+    compared = compare(sought.order, shown)
+    return None if compared is None else weigh(sought, shown, compared, SKEW)
 
 
 def judge(
-    subjects: Sequence[Subject], invoices: Sequence[dict[str, Any]], *bound: str, **rivals: Any
+    subjects: Sequence[Subject], invoices: Sequence[ListedInvoice], *bound: str | None, **rivals: Any
 ) -> dict[int, Verdict]:
     """The verdicts, with five minutes' skew."""
-    return verdicts(subjects, invoices, bound, SKEW, **rivals)
+    numbers = [each for each in bound if each is not None]
+    return verdicts(subjects, list(map(Listed.of, invoices)), numbers, SKEW, **rivals)
 
 
-def found_of(told: dict[int, Verdict]) -> dict[int, str]:
+def found_of(told: dict[int, Verdict]) -> dict[int, str | None]:
     """The numbers that were found."""
-    return {key: each.invoice["countETicketNumbers"] for key, each in told.items() if isinstance(each, Found)}
+    return {key: each.invoice.number for key, each in told.items() if isinstance(each, Found)}
+
+
+def shown_of(verdict: Verdict) -> tuple[ListedInvoice, ...]:
+    """The invoices that a person is shown."""
+    return tuple(each.invoice for each in verdict.candidates) if isinstance(verdict, Several) else ()
+
+
+def differing(verdict: Verdict) -> set[str]:
+    """The members that differ."""
+    found = verdict.differs if isinstance(verdict, Found) else ()
+    several = verdict.candidates if isinstance(verdict, Several) else ()
+    return {each.member for each in found} | {each.member for one in several for each in one.differs}
 
 
 def kind_of(verdict: Verdict) -> str:

@@ -14,7 +14,7 @@ from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command, make_invoice, make_result
 from tests.examples import examples
 from worker.flows.issue import MAX_QRS, TRANSITIONS, IssueState, Next, Phase, Situation, decide
-from worker.flows.looks import Absence, Schedules
+from worker.flows.looks import NOT_ISSUED, Absence, Schedules
 from worker.flows.table import Decision, Timing
 from worker.flows.vocabulary import (
     Begin,
@@ -35,7 +35,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import LoginAnswered, QrRefused, QrShown, ResultRefused, ResultShown
-from worker.records import FINAL, SUBMITTED, Command, CommandState
+from worker.records import FINAL, SUBMITTED, Command, CommandState, SubmittedInvoice
 
 TIMING = Timing(
     login=timedelta(seconds=60),
@@ -47,6 +47,7 @@ TIMING = Timing(
     retry_max=timedelta(seconds=60),
     login_attempts=3,
 )
+SENT = SubmittedInvoice.read({"invoice": make_invoice()})
 EXAMPLES: dict[type[Input], Input] = {
     Begin: Begin(session_is_open=False),
     Recovered: Recovered(),
@@ -68,7 +69,7 @@ AFTER_SUBMISSION = {Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE, Phase
 def situation(phase: Phase = Phase.TAKEN, *, qr_attempt: int = 0, **fields: Any) -> Situation:
     defaults: dict[str, Any] = {
         "command": make_command(deadline_at=MOMENT + timedelta(minutes=30)),
-        "invoice": make_invoice(),
+        "submitted": SENT,
         "timing": TIMING,
         "now": MOMENT,
         "chance": 1.0,
@@ -340,11 +341,25 @@ def test_result_of_something_else_is_kept_and_settles_nothing(phase: Phase) -> N
     """The phase's time runs on: strangers' results must not keep a command waiting for ever."""
     at = situation(phase)
 
-    decision = decide(at, make_result(make_invoice(buyerName="somebody else")))
+    decision = decide(at, make_result(make_invoice(buyerIndentification="91330701MA2DFB848X")))
 
-    assert decision.state == at.state
+    assert decision.state == replace(at.state, has_strays=True)
     assert decision.timer is None
     assert [type(effect) for effect in decision.effects] == [KeepStray]
+
+
+def test_doubt_after_a_result_that_was_laid_aside_says_so_and_not_that_it_was_never_scanned() -> None:
+    """Also where a QR's time is over: the result says that somebody scanned it."""
+    strange = make_result(make_invoice(remark="another"))
+    state = decide(situation(Phase.RESULT_OVERDUE), strange).state
+
+    record = decide(replace(situation(Phase.RESULT_OVERDUE), state=state), TimedOut()).effects[0]
+
+    assert isinstance(record, Record)
+    reason = record.announcements[0].data["reason"]
+    assert "does not fit" in reason
+    assert "scanned" not in reason
+    assert Absence.read(record.progress) == NOT_ISSUED
 
 
 @pytest.mark.parametrize("phase", sorted(AFTER_SUBMISSION))
@@ -355,7 +370,7 @@ def test_draft_is_no_invoice(phase: Phase) -> None:
 
 
 def test_strangers_draft_settles_nothing() -> None:
-    decision = decide(situation(Phase.SUBMITTED), make_result(make_invoice(buyerName="other"), is_draft=True))
+    decision = decide(situation(Phase.SUBMITTED), make_result(make_invoice(remark="other"), is_draft=True))
 
     assert [type(effect) for effect in decision.effects] == [KeepStray]
 
@@ -436,7 +451,14 @@ def play(phase: Phase, steps: list[tuple[Input, float]]) -> Run:
 
 
 def _at(state: IssueState, command: Command, now: datetime) -> Situation:
-    return Situation(state=state, command=command, invoice=make_invoice(), timing=TIMING, now=now, chance=0.5)
+    return Situation(
+        state=state,
+        command=command,
+        submitted=SubmittedInvoice.read({"invoice": make_invoice()}),
+        timing=TIMING,
+        now=now,
+        chance=0.5,
+    )
 
 
 runs = st.builds(

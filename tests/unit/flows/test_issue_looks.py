@@ -12,7 +12,7 @@ from worker.flows.issue import IssueState, Next, Phase, Situation, decide
 from worker.flows.looks import EXPIRED, NO_SCHEDULES, NOT_ISSUED, Absence, Schedules
 from worker.flows.vocabulary import CloseSession, ConnectionLost, Input, Record, Recovered, TimedOut
 from worker.ports import ResultRefused
-from worker.records import CommandState
+from worker.records import CommandState, SubmittedInvoice
 
 S = CommandState
 LOOKS = Schedules(
@@ -27,7 +27,7 @@ def step(phase: Phase, given: Input, *, looks: Schedules = LOOKS, **fields: Any)
     at = Situation(
         state=IssueState(phase),
         command=make_command(state=S.SUBMITTING, submitted_at=MOMENT, **fields),
-        invoice=make_invoice(),
+        submitted=SubmittedInvoice.read({"invoice": make_invoice()}),
         timing=TIMING,
         now=MOMENT,
         chance=1.0,

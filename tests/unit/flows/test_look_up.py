@@ -4,19 +4,22 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import MOMENT, make_command, make_found, make_invoice, make_page
+from tests.builders import MOMENT, make_command, make_found, make_invoice, make_listed, make_page
 from tests.examples import examples
 from tests.lane_fakes import make_file
-from tests.unit.flows.submissions import issued, listed, make_submitted, subject
+from tests.unit.flows.submissions import issued, subject
 from tests.unit.flows.tables import EXAMPLES, FAILED_DATE, TIMING, Expected, read, seen
 from worker.flows.conditions import BEIJING
-from worker.flows.evidence.verdicts import Found, Subject
+from worker.flows.evidence.shelf import Wanted
+from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.verdicts import Found
 from worker.flows.look_up import (
     FILE_TYPES,
     PAGE_SIZE,
@@ -68,7 +71,8 @@ RULES = LookUpRules(
     notice=timedelta(seconds=5),
     late_files=(timedelta(seconds=2), timedelta(seconds=10)),
 )
-FOUND = listed(1)
+FOUND = make_found(1)
+LISTED = make_listed(1)
 
 
 def situation(state: LookUpState | None = None, **fields: Any) -> Situation:
@@ -82,12 +86,14 @@ def situation(state: LookUpState | None = None, **fields: Any) -> Situation:
         "now": MOMENT + MINUTE,
         "chance": 1.0,
     }
-    return Situation(state=state or LookUpState(), **{**defaults, **fields})
+    given_ = {**defaults, **fields}
+    given_.setdefault("wanted", Wanted.of(each.order for each in given_["subjects"]))
+    return Situation(state=state or LookUpState(), **given_)
 
 
 def standing(phase: Phase) -> LookUpState:
     """A look that has read its list, with the one invoice that is sought."""
-    return LookUpState(phase, candidates=(FOUND,), listed=frozenset({FOUND["countETicketNumbers"]}))
+    return LookUpState(phase, candidates=(Listed.of(LISTED),), listed=frozenset({FOUND["countETicketNumbers"]}))
 
 
 def run(*given_: Input, state: LookUpState | None = None, **fields: Any) -> list[Next]:
@@ -143,7 +149,7 @@ def test_pair(phase: Phase, kind: type[Input]) -> None:
     """A pair of the table leads where the table says; any other changes nothing."""
     state = standing(phase)
     if phase in {P.NOTICE, P.DETAILS, P.LATE}:
-        state = replace(state, told=((1, Found(FOUND)),), rounds=0 if phase is P.NOTICE else 1)
+        state = replace(state, told=((1, Found(LISTED)),), rounds=0 if phase is P.NOTICE else 1)
     at = situation(state)
 
     decision = decide(at, EXAMPLES[kind])
@@ -252,7 +258,7 @@ def test_drain_leaves_the_look_to_the_next_holder() -> None:
 
 def other(number: int) -> dict[str, Any]:
     """Somebody else's invoice."""
-    return make_found(number, buyerName="other")
+    return make_found(number, totalPriceAndTax=Decimal(9), totalAmount=Decimal(8))
 
 
 def full(first: int, **paging: Any) -> PageShown:
@@ -339,7 +345,7 @@ def test_absence_is_proof_only_in_the_sellers_own_list(company: str, is_proof: b
 def test_only_what_could_be_somebodys_is_kept_of_the_list() -> None:
     decisions = run(Begin(session_is_open=True), read(full(1)), read(make_page(make_found(101), FOUND)))
 
-    assert [row["countETicketNumbers"] for row in decisions[-1].state.candidates] == [
+    assert [each.invoice.number for each in decisions[-1].state.candidates] == [
         make_found(101)["countETicketNumbers"],
         FOUND["countETicketNumbers"],
     ]
@@ -351,7 +357,7 @@ def test_only_what_could_be_somebodys_is_kept_of_the_list() -> None:
 
 def test_rival_that_could_claim_the_invoice_keeps_it_from_being_given_away() -> None:
     """It was submitted elsewhere, and nobody here asks what became of it."""
-    rival = make_submitted(7, lane="2222", state=S.COMPLETED, sought_at=None)
+    rival = issued(7, lane="2222", sought_at=None)
 
     decisions = run(Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset(), rivals=(rival,)))
 
@@ -425,9 +431,9 @@ def test_files_that_lack_are_asked_for_twice_again_and_no_more() -> None:
 
 
 def test_only_what_lacks_a_file_is_asked_for_again() -> None:
-    second = listed(2, note="2")
+    second = make_found(2, note="2")
     sought = (subject(1, invoice=make_invoice(remark="1")), subject(2, invoice=make_invoice(remark="2")))
-    rows = (listed(1, note="1"), second)
+    rows = (make_found(1, note="1"), second)
 
     decisions = run(
         Begin(session_is_open=True),
@@ -477,8 +483,8 @@ def test_session_is_kept_after_a_look_that_saw_something() -> None:
 SOUGHT: tuple[Subject, ...] = (subject(1), issued(2), subject(3, state=S.CHECKING))
 inputs: st.SearchStrategy[Input] = st.one_of(
     st.builds(Begin, session_is_open=st.booleans(), credential_fault=st.sampled_from([None, None, "x"])),
-    st.lists(st.integers(1, 4), max_size=3).map(lambda ns: read(make_page(*map(listed, ns)))),
-    st.lists(st.integers(1, 4), max_size=3).map(lambda ns: read(make_page(*map(listed, ns), has_next=True))),
+    st.lists(st.integers(1, 4), max_size=3).map(lambda ns: read(make_page(*map(make_found, ns)))),
+    st.lists(st.integers(1, 4), max_size=3).map(lambda ns: read(make_page(*map(make_found, ns), has_next=True))),
     st.sampled_from([BoundRead(frozenset()), BoundRead(frozenset({FOUND["countETicketNumbers"]}))]),
     st.sampled_from([Connected(), ConnectFailed("x"), ConnectionLost("x"), TimedOut(), Draining(), QueryRefused()]),
     st.sampled_from([DetailsFetched(Details()), DetailsFailed("x"), DownloadTold(ok=True)]),
@@ -517,6 +523,6 @@ def test_gateway_that_lists_for_ever_is_read_only_so_far() -> None:
     state, pages = LookUpState(P.ASKED), 0
     while state.phase is P.ASKED:
         pages += 1
-        state = decide(situation(state), read(make_page(listed(pages), has_next=True))).state
+        state = decide(situation(state), read(make_page(make_found(pages), has_next=True))).state
 
     assert pages == RULES.max_pages

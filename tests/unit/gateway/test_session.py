@@ -31,7 +31,7 @@ MEANINGS = {
     (Phase.LOGIN_PENDING, "login no"): "LoginAnswered",
     (Phase.SUBMITTED, "qr"): "QrShown",
     (Phase.SUBMITTED, "qr no"): "QrRefused",
-    (Phase.SUBMITTED, "result"): "ResultShown",
+    **dict.fromkeys([(phase, "result") for phase in Phase], "ResultShown"),
     (Phase.SUBMITTED, "result no"): "ResultRefused",
 }
 
@@ -251,9 +251,8 @@ def test_whatever_is_told_is_sound(phase: Phase, type_word: Any, data: Any, send
     event = session_in(phase).receive_text(frame(type_word, data, send_to_id))
 
     if isinstance(event, ResultShown):
-        assert phase is Phase.SUBMITTED
         written = IssuedInvoice.model_validate(event.invoice).model_dump_json().encode()
-        assert b"\\u0000" not in written
+        assert b"\\u0000" not in written.replace(b"\\\\", b"")
     # The login was sent, so its password is known, from `login_pending` on; before, there is nothing to mask.
     assert phase is Phase.NEW or PASSWORD not in repr(event)
 

@@ -98,12 +98,10 @@ def test_trap_7_ids_are_opaque_text_whether_they_come_as_number_or_text() -> Non
     assert event.invoice["vipId"] == "987654321"
 
 
-def test_trap_9_a_result_before_any_submission_is_kept_and_answers_nothing() -> None:
-    event = told("invoice_pdf", RESULT, Phase.LOGGED_IN)
-
-    assert isinstance(event, FrameIgnored)
-    assert event.reason == IgnoredReason.UNEXPECTED_PHASE
-    assert event.body is not None
+@pytest.mark.parametrize("phase", list(Phase))
+def test_trap_9_a_result_before_any_submission_is_told_as_one(phase: Phase) -> None:
+    """It is the late one of a submission on a session before: whose, the lane finds out."""
+    assert isinstance(told("invoice_pdf", RESULT, phase), ResultShown)
 
 
 def test_trap_9_a_late_refusal_does_not_answer_a_login() -> None:

@@ -133,7 +133,7 @@ async def test_wake_for_work_that_was_taken_already_costs_no_look_of_its_own() -
 @pytest.mark.parametrize(
     ("event", "kept"),
     [
-        (make_result(), ["ResultShown"]),
+        (make_result(), ["does_not_fit"]),
         (QrShown(None, "text"), ["QrShown"]),
         (FrameIgnored("other_user", b"{}"), ["other_user"]),
         (FrameIgnored("not_json"), []),
@@ -165,7 +165,7 @@ async def test_what_came_before_a_command_began_is_no_answer_to_it() -> None:
 
     assert stage.journal.outcomes_of(1) == ["completed"]
     assert stage.journal.outcomes_of(2) == ["in_doubt"]
-    assert [reason for _, reason, _ in stage.journal.strays] == ["ResultShown"]
+    assert [reason for _, reason, _ in stage.journal.strays] == ["does_not_fit"]
 
 
 @in_virtual_time

@@ -1,76 +1,131 @@
-"""What follows from a verdict: the events and the state of the command whose invoice was sought. Pure."""
+"""What follows from a verdict: the events and the state of the command whose invoice was sought. Pure.
 
-from collections.abc import Iterator, Mapping
+Guarantees that a look which was not due counts for nothing, unless it found; that absence is told only at the end of
+the command's own schedule, from a whole list, where the gateway had not answered with a result that was laid aside; and
+that a red-lettered or voided invoice is never simply the answer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
+from contracts.envelope import loads
 from contracts.events import IssuedInvoice, IssuedItem, Outcome
 from worker.flows.announce import Announcement, failure, in_its_words
-from worker.flows.evidence.verdicts import Found, Nothing, Several, Subject, Verdict, total_matches
-from worker.flows.invoices import as_listed, findings_of
+from worker.flows.evidence.members import Difference
+from worker.flows.evidence.status import is_dead
+from worker.flows.evidence.subjects import Subject
+from worker.flows.evidence.verdicts import MOST_CANDIDATES, Candidate, Found, Nothing, Several, Verdict
+from worker.flows.invoices import findings_of
 from worker.flows.looks import Absence, Reading, Schedules, extra_look, next_look
 from worker.flows.vocabulary import Details, Settle
-from worker.records import CommandState
+from worker.records import Command, CommandState, ListedInvoice, Stray
 
-MOST_CANDIDATES = 20
-"""Told to the person who decides; whoever has more looks at the portal anyway."""
+_DEAD: Final = {
+    "code": "invoice_dead",
+    "message": "The invoice was red-lettered or voided: it counts no more, or not in full. See invoiceStatus.",
+    "path": None,
+}
 
 
-def endings(  # noqa: PLR0913  a verdict, and all that it depends on
-    subject: Subject, verdict: Verdict, details: Details, *, looks: Schedules, reading: Reading, now: datetime
-) -> Iterator[Settle]:
-    """The move that this verdict means."""
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A submission and all that was found out about it by one look."""
+
+    subject: Subject
+    verdict: Verdict
+    details: Details = field(default_factory=Details)
+    strays: tuple[Stray, ...] = ()
+    """Results that were laid aside and may be its own."""
+    reading: Reading = Reading.WHOLE
+
+
+def endings(case: Case, looks: Schedules, now: datetime) -> Iterator[Settle]:
+    """The move that this look means for it, if it means any."""
+    subject, verdict = case.subject, case.verdict
+    command = subject.command
     if isinstance(verdict, Found):
-        yield _found(subject, verdict.invoice, details)
-    elif subject.is_issued:
+        if subject.is_issued or not is_dead(verdict.invoice.status):
+            yield _found(subject, verdict, case.details)
+            return
+        verdict = Several((Candidate(verdict.invoice, verdict.differs),))
+    if command.sought_at is not None and command.sought_at > now:
+        return
+    if subject.is_issued:
         yield _unconfirmed(subject, looks, now)
-    elif subject.command.state is CommandState.CHECKING:
-        yield _sought_again(subject, looks.refusal, verdict, reading, now)
-    else:
-        yield _sought_again(subject, looks.doubt, verdict, reading, now)
+        return
+    schedule = looks.refusal if command.state is CommandState.CHECKING else looks.doubt
+    yield _sought_again(case, verdict, schedule, now)
 
 
-def submitted_invoice(submitted: Mapping[str, Any], number: str) -> dict[str, Any]:
+def submitted_invoice(command: Command, number: str) -> dict[str, Any]:
     """What was submitted, under the number that was found: the invoice of a `completed` without the gateway's reply."""
-    known = {name: value for name, value in submitted.items() if name in IssuedInvoice.model_fields}
+    sent = loads(command.data).get("invoice", {})
+    known = {name: value for name, value in sent.items() if name in IssuedInvoice.model_fields}
     known["invoiceItems"] = [
         {name: value for name, value in item.items() if name in IssuedItem.model_fields}
-        for item in submitted.get("invoiceItems", [])
+        for item in sent.get("invoiceItems", [])
     ]
     invoice = IssuedInvoice.model_validate({**known, "invoiceNumber": number})
     return invoice.model_dump(exclude_none=True)
 
 
-def _found(subject: Subject, invoice: Mapping[str, Any], details: Details) -> Settle:
-    number = str(invoice["countETicketNumbers"])
-    files = [file for file in details.files if file["invoiceBasicInfoId"] == str(invoice["id"])]
-    told = [Announcement(Outcome.CONFIRMED, _confirmation(subject, invoice, number, files))]
+def told_differences(differs: tuple[Difference, ...]) -> dict[str, Any]:
+    """As a part of an event; nothing where nothing differs."""
+    return {"differs": [each.told() for each in differs]} if differs else {}
+
+
+# ---- found ---------------------------------------------------------------------------------------------
+
+
+def _found(subject: Subject, found: Found, details: Details) -> Settle:
+    invoice = found.invoice
+    number = invoice.number
+    assert number is not None  # noqa: S101  what has no number is never found
+    files = [file for file in details.files if file["invoiceBasicInfoId"] == invoice.gateway_id]
+    beside = told_differences(found.differs) | _status(invoice)
+    confirmed = _confirmation(subject, invoice, number, files) | beside
+    if is_dead(invoice.status):
+        confirmed["warnings"] = [*loads(subject.command.warnings), _DEAD]
+    told = [Announcement(Outcome.CONFIRMED, confirmed)]
     if not subject.is_issued:
         pdf = next((file["url"] for file in files if file["type"] == "pdf"), None)
-        data = {"invoice": submitted_invoice(subject.submitted, number), "invoiceUrl": pdf, "reconciled": True}
-        told.insert(0, Announcement(Outcome.COMPLETED, data))
+        data = {"invoice": submitted_invoice(subject.command, number), "invoiceUrl": pdf, "reconciled": True}
+        told.insert(0, Announcement(Outcome.COMPLETED, data | beside))
     return Settle(
         command=subject.command,
         to=CommandState.COMPLETED,
         announcements=tuple(told),
         invoice_number=number,
-        findings=findings_of((as_listed(invoice),), Details(files=tuple(files)), user_id=subject.command.user_id),
+        findings=findings_of((invoice,), Details(files=tuple(files)), user_id=subject.command.user_id),
     )
 
 
-def _confirmation(
-    subject: Subject, invoice: Mapping[str, Any], number: str, files: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _status(invoice: ListedInvoice) -> dict[str, Any]:
+    return {} if invoice.status is None else {"invoiceStatus": invoice.status}
+
+
+def _confirmation(subject: Subject, invoice: ListedInvoice, number: str, files: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "invoiceId": str(invoice["id"]),
+        "invoiceId": invoice.gateway_id,
         "invoiceNumber": number,
-        "invoiceDate": invoice.get("invoiceDate"),
-        "totalAmount": invoice.get("totalAmount"),
-        "totalTax": invoice.get("totalTax"),
-        "totalPriceAndTax": invoice.get("totalPriceAndTax"),
+        "invoiceDate": None if invoice.dated is None else invoice.dated.shown,
+        "totalAmount": invoice.total_without_tax,
+        "totalTax": invoice.total_tax,
+        "totalPriceAndTax": invoice.total,
         "expectedTotalMatches": total_matches(subject, invoice),
         "files": files,
     }
+
+
+def total_matches(subject: Subject, invoice: ListedInvoice) -> bool | None:
+    """Whether the invoice's total is the expected one; None where none was named or told."""
+    expected, total = subject.order.sent.expected_total, invoice.with_tax
+    return None if expected is None or total is None else total == expected
+
+
+# ---- not found -----------------------------------------------------------------------------------------
 
 
 def _unconfirmed(subject: Subject, looks: Schedules, now: datetime) -> Settle:
@@ -84,52 +139,78 @@ def _unconfirmed(subject: Subject, looks: Schedules, now: datetime) -> Settle:
     return Settle(subject.command, CommandState.COMPLETED, told, sought_at=sought_at)
 
 
-def _sought_again(
-    subject: Subject, schedule: tuple[timedelta, ...], verdict: Nothing | Several, reading: Reading, now: datetime
-) -> Settle:
-    command = subject.command
+def _sought_again(case: Case, verdict: Nothing | Several, schedule: tuple[timedelta, ...], now: datetime) -> Settle:
+    command = case.subject.command
     look_ups, absence = command.look_ups + 1, Absence.read(command.progress)
     sought_at = next_look(schedule, look_ups, now)
     if sought_at is None and absence.not_before is not None and now < absence.not_before:
         sought_at = absence.not_before
-    if sought_at is None and reading is Reading.CUT and isinstance(verdict, Nothing):
+    if sought_at is None and case.reading is Reading.CUT and isinstance(verdict, Nothing):
         sought_at = extra_look(schedule, look_ups, now)
-    is_open = isinstance(verdict, Nothing) or verdict.is_contested
+    is_open = isinstance(verdict, Nothing) or verdict.is_contested or verdict.may_clear
     if is_open and sought_at is not None:
         return Settle(command, command.state, sought_at=sought_at)
-    if isinstance(verdict, Several) or reading is not Reading.WHOLE:
-        return _for_a_person(subject, verdict)
+    if isinstance(verdict, Several) or case.strays or case.reading is not Reading.WHOLE:
+        return _for_a_person(case, verdict)
     told = failure(absence.code, absence.stage, absence.message, command.attempts, absence.gateway_message)
     return Settle(command, CommandState.FAILED, (told,))
 
 
-def _for_a_person(subject: Subject, verdict: Nothing | Several) -> Settle:
+def _for_a_person(case: Case, verdict: Nothing | Several) -> Settle:
     """Evidence cannot decide: `fapiao-worker resolve` does."""
-    candidates = verdict.invoices if isinstance(verdict, Several) else ()
+    listed = [_candidate(each) for each in verdict.candidates] if isinstance(verdict, Several) else []
+    aside = [_laid_aside(stray) for stray in case.strays]
     data = {
-        "reason": _reason(verdict),
-        "submittedAt": subject.command.submitted_at,
-        "candidates": [_candidate(invoice) for invoice in candidates[:MOST_CANDIDATES]],
+        "reason": _reason(case, verdict),
+        "submittedAt": case.subject.command.submitted_at,
+        "candidates": [*aside, *listed][:MOST_CANDIDATES],
         "needsPerson": True,
         "nextLookAt": None,
-        **in_its_words(Absence.read(subject.command.progress).gateway_message),
+        **in_its_words(Absence.read(case.subject.command.progress).gateway_message),
     }
-    return Settle(subject.command, CommandState.IN_DOUBT, (Announcement(Outcome.IN_DOUBT, data),))
+    return Settle(case.subject.command, CommandState.IN_DOUBT, (Announcement(Outcome.IN_DOUBT, data),))
 
 
-def _reason(verdict: Nothing | Several) -> str:
+def _reason(case: Case, verdict: Nothing | Several) -> str:
     if isinstance(verdict, Nothing):
-        return "No invoice was found, which proves nothing: the list was cut short, or is not the seller's company's."
-    named = f"{len(verdict.invoices)} invoice" + ("s" if len(verdict.invoices) > 1 else "")
-    if verdict.is_but_for_total:
-        return f"{named} could be this one by all but the total, which is another or is not told."
+        why = (
+            "the gateway answered with a result that does not fit the order, or that could be another order's"
+            if case.strays
+            else "the list was cut short, or is not the seller's company's"
+        )
+        return f"No invoice was found, which proves nothing: {why}."
+    named = f"{verdict.count} invoice" + ("s" if verdict.count > 1 else "")
+    if any(is_dead(each.invoice.status) for each in verdict.candidates) and verdict.count == 1:
+        return "The invoice that could be this one was red-lettered or voided."
     if verdict.is_contested:
         return f"{named} could be this one, and another order's as well."
-    return f"{named} could be this one, and it cannot be told which."
+    members = sorted({each.member for one in verdict.candidates for each in one.differs})
+    why = "and it cannot be told which"
+    if members:
+        why = f"but for what differs: {', '.join(members)}"
+    elif verdict.count == 1:
+        why = "but too little of it is told to be sure"
+    return f"{named} could be this one, {why}."
 
 
-def _candidate(invoice: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("invoiceDate", "totalPriceAndTax", "buyerName", "note")
-    return {"invoiceNumber": str(invoice["countETicketNumbers"])} | {
-        name: invoice[name] for name in names if invoice.get(name) is not None
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    invoice = candidate.invoice
+    told = {
+        "invoiceNumber": invoice.number,
+        "invoiceDate": None if invoice.dated is None else invoice.dated.shown,
+        "totalPriceAndTax": invoice.with_tax,
+        "buyerName": invoice.buyer_name,
+        "note": invoice.note,
+        "invoiceStatus": invoice.status,
     }
+    known = {name: value for name, value in told.items() if value is not None}
+    return known | {"differs": [each.told() for each in candidate.differs]}
+
+
+def _laid_aside(stray: Stray) -> dict[str, Any]:
+    """A result of the gateway's that settled nothing, with its address: what a person opens first."""
+    kept = loads(stray.body)
+    result = kept.get("data", kept) if isinstance(kept, dict) else {}
+    names = ("invoiceUrl", "invoiceNumber", "buyerName", "remark", "differs")
+    known = {name: result[name] for name in names if isinstance(result, dict) and result.get(name) is not None}
+    return {"laidAside": stray.reason, "differs": []} | known

@@ -1,146 +1,214 @@
-"""Whether a reply speaks of the invoice that was submitted. The gateway has no request id, so the echo of
-buyer, seller, items and remark is the only tie (traps 8 and 9). Knows nothing of lanes or sessions.
+"""Whose answer a reply is, held against what was submitted. Pure.
+
+A reply counts for an order where nothing identifying in it differs and enough of it is told. While another order of
+the lane is unsettled that is not enough: the reply could be that one's late answer, so that all by which the two are
+told apart must be told and be the same, or the reply must contradict the other one.
+
+Beyond what identifies a listed invoice, an echo is identified by its items (name, quantity, specification, unit), by
+普票 or 专票, and by company or person. The seller's name describes, as do the buyer's name beside a tax id that is the
+same and the reading of a price (with or without tax).
 """
 
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from enum import StrEnum
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
 
-_CLASSIFICATION = re.compile(r"^\*[^*]+\* ?")
+from worker.flows.evidence.members import RATES, Difference
+from worker.records import IssuedReply, Line, SubmittedInvoice
+from worker.texts import Likeness, Text, code_likeness, folded, folded_code, folded_remark, likeness, remark_likeness
 
-
-class Closeness(StrEnum):
-    """How a reply relates to a submission."""
-
-    OTHER = "other"
-    """Something in it contradicts, or too little confirms."""
-    FITS = "fits"
-    UNMISTAKABLE = "unmistakable"
-    """It echoes all by which submissions are told apart: no other can be meant, unless it could not have been told from
-    this one before either."""
+SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
+_CLASSIFICATION: Final = re.compile(r"^\*[^*]+\*")
+_DESCRIBING: Final = frozenset({"sellerName"})
+_CENT: Final = Decimal("0.01")
 
 
-def fits(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool:
-    """True if nothing in the reply contradicts the submission and enough of it confirms it; see `closeness`."""
-    return closeness(submitted, reply) is not Closeness.OTHER
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What a reply says of one order, member by member."""
+
+    members: Mapping[str, Likeness]
+    """By the names that the command's data have: `remark`, `invoiceItems/0/spec`, …"""
+    raw: Mapping[str, Likeness]
+    """The same before it was seen what only describes."""
+    differs: tuple[Difference, ...]
+    is_whole: bool
+    """All that could be echoed is told, and the same."""
+    is_enough: bool
+    """It tells the buyer, and the items or the seller's tax id: a reply that echoes less could be anybody's."""
+
+    @property
+    def contradictions(self) -> frozenset[str]:
+        """The identifying members that are another's."""
+        return frozenset(
+            name for name, each in self.members.items() if each in {DIFFERENT, UNCLEAR} and name not in _DESCRIBING
+        )
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing identifying differs, and enough is told."""
+        return self.is_enough and not self.contradictions
 
 
-def closeness(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> Closeness:
-    """Compare them, once for all that may be asked.
-
-    Enough is the buyer's name together with the items or the seller's tax id: a reply that echoes less could be
-    anybody's. A member that the reply leaves out or sends empty neither confirms nor contradicts; but an empty remark
-    contradicts one that is not.
-    """
-    same_buyer, same_items, same_seller, same_code, same_name, same_remark = _claims(submitted, reply)
-    claims = (same_buyer, same_items, same_seller, same_code, same_name, same_remark)
-    if False in claims or same_buyer is not True or True not in {same_items, same_seller}:
-        return Closeness.OTHER
-    has_no_code = not submitted.get("buyerIndentification") and not reply.get("buyerIndentification")
-    has_no_remark = not submitted.get("remark") and not reply.get("remark")
-    tells_all = (
-        same_items is same_seller is True
-        and (same_code is True or has_no_code)
-        and (same_remark is True or has_no_remark)
+def echo_of(sent: SubmittedInvoice, reply: IssuedReply) -> Echo:
+    """Compare them, once for all that may be asked."""
+    told = {name: (each, ours, theirs) for name, each, ours, theirs in _members(sent, reply)}
+    members = {name: each for name, (each, _, _) in told.items()}
+    differs = [
+        Difference(name, ours, theirs)
+        for name, (each, ours, theirs) in told.items()
+        if each in {AKIN, UNCLEAR, DIFFERENT}
+    ]
+    raw = dict(members)
+    if members["buyerIndentification"] is SAME and members["buyerName"] in {DIFFERENT, UNCLEAR}:
+        members["buyerName"] = AKIN  # the tax id identifies, and the register knows the name better
+    known = {members["buyerIndentification"], members["buyerName"]}
+    seller = {members["invoiceItems"], members["sellerIndentification"]}
+    is_whole = all(
+        each is SAME or (each is UNTOLD and ours in {"", 0}) or name in _DESCRIBING
+        for name, (each, ours, _) in told.items()
     )
-    return Closeness.UNMISTAKABLE if tells_all else Closeness.FITS
+    return Echo(members, raw, tuple(differs), is_whole, not known.isdisjoint({SAME, AKIN}) and SAME in seller)
 
 
-def _claims(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> tuple[bool | None, ...]:
-    return (
-        _same_text(submitted.get("buyerName"), reply.get("buyerName")),
-        _same_items(submitted.get("invoiceItems") or [], reply.get("invoiceItems") or []),
-        _same_code(submitted.get("sellerIndentification"), reply.get("sellerIndentification")),
-        _same_code(submitted.get("buyerIndentification"), reply.get("buyerIndentification")),
-        _same_text(submitted.get("sellerName"), reply.get("sellerName")),
-        _same_remark(submitted, reply),
-    )
+def counts(sent: SubmittedInvoice, reply: IssuedReply, others: Iterable[SubmittedInvoice]) -> bool:
+    """Whether the reply is this order's, and cannot be one of the others'."""
+    echo = echo_of(sent, reply)
+    return echo.fits and all(_is_told_from(sent, echo, other, reply) for other in others)
 
 
-def plain(value: Any) -> str:
-    """Text as it compares: one width, no space at the ends or doubled inside."""
-    return " ".join(unicodedata.normalize("NFKC", str(value)).split())
+def owner(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> int | None:
+    """Which of these orders, by its place, the reply is of; None where it is none's, or it cannot be told."""
+    own = [
+        place
+        for place, each in enumerate(orders)
+        if counts(each, reply, (other for rival, other in enumerate(orders) if rival != place))
+    ]
+    return own[0] if len(own) == 1 else None
 
 
-def plain_code(value: Any) -> str:
-    """A tax id or number as it compares: without spaces, hyphens and letter case."""
-    return plain(value).replace(" ", "").replace("-", "").upper()
+def _is_told_from(sent: SubmittedInvoice, echo: Echo, other: SubmittedInvoice, reply: IssuedReply) -> bool:
+    """Whether the reply cannot be the other one's. What is the same for this one must be another for that one: a text
+    that is akin may be that one's, cut."""
+    apart = apart_by(sent, other)
+    theirs = echo_of(other, reply)
+    telling = {
+        name for name in apart if echo.members.get(name) is SAME and theirs.raw.get(name) in {DIFFERENT, UNCLEAR}
+    }
+    is_all_told = all(echo.members.get(name) is SAME for name in apart)
+    return bool(telling) and (is_all_told or not telling.isdisjoint(theirs.contradictions))
 
 
-def _same_text(ours: Any, theirs: Any) -> bool | None:
-    if _is_echoed(ours, theirs):
-        return True
-    if theirs is None or plain(theirs) == "":
-        return None
-    return plain(ours or "") == plain(theirs)
+def apart_by(one: SubmittedInvoice, other: SubmittedInvoice) -> frozenset[str]:
+    """The members by which an echo could tell two orders apart."""
+    ours, theirs = _said(one), _said(other)
+    return frozenset(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
-def _is_echoed(ours: Any, theirs: Any) -> bool:
-    """The usual case, told without a closer look."""
-    return isinstance(theirs, str) and ours == theirs and bool(theirs) and not theirs.isspace()
+def _said(sent: SubmittedInvoice) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "sellerIndentification": folded_code(sent.seller_id),
+        "buyerIndentification": folded_code(sent.buyer_id),
+        "buyerName": Text.of_name(sent.buyer_name, is_person=sent.is_person).plain,
+        "buyerType": sent.buyer_type,
+        "buyerInvoiceType": sent.buyer_invoice_type,
+        "remark": folded_remark(sent.remark),
+        "invoiceItems": len(sent.lines),
+    }
+    for place, line in enumerate(sent.lines):
+        at = f"invoiceItems/{place}"
+        said[f"{at}/name"], said[f"{at}/spec"] = folded(line.name or ""), folded(line.spec or "")
+        said[f"{at}/unit"] = folded(line.unit or "")
+        said[f"{at}/quantity"], said[f"{at}/unitPrice"] = line.quantity, line.price
+    return said
 
 
-def _same_code(ours: Any, theirs: Any) -> bool | None:
-    if _is_echoed(ours, theirs):
-        return True
-    if theirs is None or plain(theirs) == "":
-        return None
-    return plain_code(ours or "") == plain_code(theirs)
+# ---- member by member ----------------------------------------------------------------------------------
+
+_Told = tuple[str, Likeness, Any, Any]
+"""Its name, how the two are related, what was sent, what came."""
 
 
-def _same_remark(submitted: Mapping[str, Any], reply: Mapping[str, Any]) -> bool | None:
-    """The same text; but the gateway may print bank data into the remark where it was asked to show them, and then
-    ours need only be in it."""
-    if reply.get("remark") is None:
-        return None
-    theirs = plain(reply["remark"])
-    ours = plain(submitted.get("remark") or "")
-    if ours == theirs:
-        return True
-    return prints_bank(submitted) and holds_words(theirs, ours)
+def _members(sent: SubmittedInvoice, reply: IssuedReply) -> Iterator[_Told]:
+    seller = code_likeness(sent.seller_id, reply.seller_id or "")
+    yield "sellerIndentification", seller, sent.seller_id, reply.seller_id
+    yield "sellerName", _text(sent.seller_name, reply.seller_name), sent.seller_name, reply.seller_name
+    buyer = code_likeness(sent.buyer_id, reply.buyer_id) if reply.buyer_id else UNTOLD
+    yield "buyerIndentification", buyer, sent.buyer_id, reply.buyer_id
+    ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, reply.buyer_name or ""))
+    yield "buyerName", likeness(ours, theirs), sent.buyer_name, reply.buyer_name
+    yield "buyerType", _flag(sent.buyer_type, reply.buyer_type), sent.buyer_type, reply.buyer_type
+    kinds = sent.buyer_invoice_type, reply.buyer_invoice_type
+    yield "buyerInvoiceType", _flag(*kinds), *kinds
+    yield "remark", _remark(sent, reply), sent.remark, reply.remark
+    yield from _lines(sent.lines, reply.lines)
 
 
-def prints_bank(submitted: Mapping[str, Any]) -> bool:
-    """Whether the gateway was asked to show bank data, which it may print into the remark."""
-    return bool(submitted.get("buyerBankShow") or submitted.get("sellerBankShow"))
+def _text(ours: str | None, theirs: str | None) -> Likeness:
+    """A text that was left out was sent as "", and one that came as "" says nothing."""
+    return likeness(Text(ours or ""), Text(theirs)) if theirs else UNTOLD
 
 
-def holds_words(text: str, words: str) -> bool:
-    """Whether the words stand in the text as words of their own: `order 1` is not in `order 12`."""
-    return not words or re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None
+def _flag(ours: int, theirs: int | None) -> Likeness:
+    return UNTOLD if theirs is None else SAME if ours == theirs else DIFFERENT
 
 
-def _same_items(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> bool | None:
+def _remark(sent: SubmittedInvoice, reply: IssuedReply) -> Likeness:
+    """An empty remark says that there is none; one that began with what no register takes may be cut to nothing."""
+    if reply.remark is None:
+        return UNTOLD
+    ours, theirs = Text.of_remark(sent.remark), Text.of_remark(reply.remark)
+    if theirs.plain == "" and ours.plain and ours.plain[0] <= "\uffff":
+        return DIFFERENT
+    return remark_likeness(ours, theirs, prints_bank=sent.prints_bank)
+
+
+def _lines(ours: Sequence[Line], theirs: Sequence[Line] | None) -> Iterator[_Told]:
     if not theirs:
-        return None
-    return len(ours) == len(theirs) and all(map(_same_item, ours, theirs))
+        yield "invoiceItems", UNTOLD, len(ours), None
+        return
+    yield "invoiceItems", SAME if len(ours) == len(theirs) else DIFFERENT, len(ours), len(theirs)
+    for place, (sent, came) in enumerate(zip(ours, theirs, strict=False)):
+        at = f"invoiceItems/{place}"
+        yield f"{at}/name", _goods(sent.name or "", came.name), sent.name, came.name
+        yield f"{at}/quantity", _number(sent.quantity, came.quantity), sent.quantity, came.quantity
+        yield f"{at}/spec", _part(sent.spec, came.spec), sent.spec, came.spec
+        yield f"{at}/unit", _part(sent.unit, came.unit), sent.unit, came.unit
+        yield f"{at}/unitPrice", _price(sent.price, came.price), sent.price, came.price
 
 
-def _same_item(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    return (
-        _same_goods(ours.get("name") or "", theirs.get("name") or "")
-        and _same_number(ours.get("quantity"), theirs.get("quantity"))
-        and _same_number(ours.get("unitPrice"), theirs.get("unitPrice"))
-        and _same_text(ours.get("spec"), theirs.get("spec")) is not False
-        and _same_text(ours.get("unit"), theirs.get("unit")) is not False
-    )
-
-
-def _same_goods(our_name: str, their_name: str) -> bool:
+def _goods(ours: str, theirs: str | None) -> Likeness:
     """A name may come back with the tax classification before it, `*信息技术服务*软件`, or without the one it had."""
-    if our_name == their_name:
-        return True
-    ours, theirs = plain(our_name), plain(their_name)
-    return theirs in {ours, _CLASSIFICATION.sub("", ours)} or _CLASSIFICATION.sub("", theirs) == ours
+    if not theirs:
+        return UNTOLD
+    sent, came = folded(ours), folded(theirs)
+    bare, bare_came = _CLASSIFICATION.sub("", sent), _CLASSIFICATION.sub("", came)
+    if came in {sent, bare} or bare_came == sent:
+        return SAME
+    if bare != sent and bare_came != came:
+        return DIFFERENT if sent[: -len(bare) or None] != came[: -len(bare_came) or None] else _part(bare, bare_came)
+    return _part(bare, bare_came)
 
 
-def _same_number(ours: Any, theirs: Any) -> bool:
-    if theirs is None or theirs == "":
-        return True
-    try:
-        return Decimal(str(ours)) == Decimal(str(theirs))
-    except InvalidOperation:
-        return False
+def _part(ours: str | None, theirs: str | None) -> Likeness:
+    """Of a line: what holds more than was sent is another one, `新商品A` is not `商品A`."""
+    close = _text(ours, theirs)
+    is_longer = len(folded(theirs or "")) > len(folded(ours or ""))
+    return DIFFERENT if close is UNCLEAR or (close is AKIN and is_longer and "*" not in (theirs or "")) else close
+
+
+def _number(ours: Decimal | None, theirs: Decimal | None) -> Likeness:
+    return UNTOLD if theirs is None else SAME if ours == theirs else DIFFERENT
+
+
+def _price(ours: Decimal | None, theirs: Decimal | None) -> Likeness:
+    """With tax or without: nobody says which, and either may come back."""
+    close = _number(ours, theirs)
+    if close is not DIFFERENT or ours is None or theirs is None:
+        return close
+    is_reading = any(
+        abs(net * (1 + rate) - gross) <= _CENT for rate in RATES for net, gross in ((ours, theirs), (theirs, ours))
+    )
+    return AKIN if is_reading else DIFFERENT

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, without_transaction
-from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, to_command
-from worker.records import Command, LaneLease
+from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, to_command
+from worker.records import Command, LaneLease, Stray
 
 
 class PostgresLookUps(PostgresStore):
@@ -25,6 +25,17 @@ class PostgresLookUps(PostgresStore):
         """See `LaneJournal.sought`."""
         rows = await statements.all("sought_commands", look_up.lane, look_up.account, limit)
         return [statements.command(row) for row in rows]
+
+    @without_transaction
+    async def laid_aside(self, statements: Statements, keys: Sequence[int], limit: int) -> list[Stray]:
+        """See `LaneJournal.laid_aside`."""
+        rows = await statements.all("strays_of", list(keys), limit)
+        return [Stray(row["command_key"], row["reason"], row["body"]) for row in rows]
+
+    @without_transaction
+    async def addresses(self, statements: Statements, lane: str, limit: int) -> list[tuple[str, str]]:
+        """See `LaneJournal.addresses`."""
+        return addresses_of(await statements.all("last_results", lane, limit))
 
     @without_transaction
     async def unsettled(self, statements: Statements, lane: str) -> list[Command]:

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, micros, to_command
+from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, micros, to_command
 from worker.journal.sqlite.readiness import look_again
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
-from worker.records import Command, LaneLease
+from worker.records import Command, LaneLease, Stray
 
 _PATIENCE = int(LOOK_UP_PATIENCE.total_seconds() * 1_000_000)
 
@@ -21,6 +21,17 @@ class SqliteLookUps(SqliteStore):
         """See `LaneJournal.sought`."""
         rows = statements.all("sought_commands", lane=look_up.lane, account=look_up.account, limit=limit)
         return [statements.command(row) for row in rows]
+
+    @one_transaction
+    def laid_aside(self, statements: Statements, keys: Sequence[int], limit: int) -> list[Stray]:
+        """See `LaneJournal.laid_aside`."""
+        rows = statements.all("strays_of", keys=json.dumps(list(keys)), limit=limit)
+        return [Stray(row["command_key"], row["reason"], row["body"]) for row in rows]
+
+    @one_transaction
+    def addresses(self, statements: Statements, lane: str, limit: int) -> list[tuple[str, str]]:
+        """See `LaneJournal.addresses`."""
+        return addresses_of(statements.all("last_results", lane=lane, limit=limit))
 
     @one_transaction
     def unsettled(self, statements: Statements, lane: str) -> list[Command]:

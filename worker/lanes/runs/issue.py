@@ -4,16 +4,17 @@ Guarantees a look at the lease right before anything is sent, and that a result 
 where it cannot be meant for another one of the lane.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from typing_extensions import override
 
+from contracts.envelope import loads
 from worker.crashpoints import crashpoint
 from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Transient
 from worker.flows import issue
-from worker.flows.evidence.replies import Closeness, closeness
+from worker.flows.evidence.replies import echo_of, owner
 from worker.flows.vocabulary import (
     ConnectionLost,
     Effect,
@@ -25,12 +26,12 @@ from worker.flows.vocabulary import (
     Submit,
 )
 from worker.lanes.lane_session import LaneSession
-from worker.lanes.runs.late_replies import LateReplies
+from worker.lanes.runs.late_replies import LateReplies, Unsettled, may_be
 from worker.lanes.runs.order import Access, CredentialFault, Order, try_order
 from worker.lanes.runs.run import Run
 from worker.lanes.services import LaneServices
 from worker.ports import QrRefused, QueryEvent, ResultRefused, ResultShown, SessionEvent
-from worker.records import SUBMITTED, Command, CommandState, Step
+from worker.records import SUBMITTED, Command, CommandState, Step, SubmittedInvoice
 
 
 class IssueRun(Run):
@@ -43,6 +44,7 @@ class IssueRun(Run):
     ) -> None:
         super().__init__(services, line, command, may_take_next=may_take_next)
         self._order: Order | CredentialFault = try_order(command, services.credentials)
+        self._sent = SubmittedInvoice.read(loads(command.data))
         self._state = issue.IssueState()
         self._late = LateReplies(services, line)
 
@@ -56,7 +58,7 @@ class IssueRun(Run):
         return issue.Situation(
             state=self._state,
             command=self._command,
-            invoice={} if isinstance(self._order, CredentialFault) else self._order.invoice,
+            submitted=self._sent,
             timing=self._services.timing,
             now=self._services.clock.now(),
             chance=self._services.chance(),
@@ -78,28 +80,62 @@ class IssueRun(Run):
     @override
     async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
         if isinstance(event, ResultShown):
-            close = closeness(self._ready_order().invoice, event.invoice)
-            stray = await self._stray(event, close)
-            if stray is not None:
-                await self._perform_one(KeepStray(stray, {**event.invoice, "invoiceUrl": event.invoice_url}))
-                return None
-            if close is Closeness.OTHER and await self._late.settle(event):
-                return None
-            return event
+            return await self._result(event)
         if isinstance(event, ResultRefused | QrRefused) and await self._insist(self._late.lack_an_answer):
             self._services.hooks.frame_ignored("refusal_of_several")
             self._log.warning("refusal_of_several")
             return replace(event, may_be_anothers=True)
         return event  # type: ignore[return-value]  # the flow knows every event of an issue session
 
-    async def _stray(self, shown: ResultShown, close: Closeness) -> str | None:
-        """Why a result settles nothing at all, if so."""
-        if self._services.addresses.is_repeat(*self._settlement(shown.invoice_url)):
-            return "repeated"
-        if close is Closeness.UNMISTAKABLE:
+    async def _result(self, shown: ResultShown) -> Input | None:
+        """Whose it is: this command's, that of an unsettled one before it, or nobody knows."""
+        await self._insist(self._late.recall)
+        if self._is_repeat(shown):
+            await self._lay_aside(shown, "repeated")
             return None
-        others = await self._insist(lambda: self._late.meant(shown))
-        return "fits_several" if len(others) + (close is Closeness.FITS) > 1 else None
+        if self._command.state not in SUBMITTED:
+            # It is not there yet, so this is the late one of a submission before it.
+            if not await self._late.settle(shown):
+                await self._late.keep(shown)
+            return None
+        others = await self._insist(self._late.unsettled)
+        place = owner(shown.reply, [self._sent, *(other.sent for other in others)])
+        if place == 0 and self._late.has_unreadable and not echo_of(self._sent, shown.reply).is_whole:
+            place = None
+        if place == 0:
+            return shown
+        if place is not None:
+            if not await self._late.settle(shown, self._sent):
+                await self._late.keep_for(others[place - 1].command.key, "does_not_fit", shown)
+            return None
+        return await self._open(shown, others)
+
+    async def _open(self, shown: ResultShown, others: Sequence[Unsettled]) -> Input | None:
+        """It cannot be told whose it is: kept for each that it may be of, for absence of theirs proves nothing now."""
+        echoes = {other.command.key: echo_of(other.sent, shown.reply) for other in others}
+        could_be = [key for key, echo in echoes.items() if echo.fits]
+        if could_be or echo_of(self._sent, shown.reply).fits:
+            for key in could_be:
+                await self._late.keep_for(key, "fits_several", shown)
+            await self._lay_aside(shown, "fits_several")
+            return None
+        for key, echo in echoes.items():
+            if may_be(echo):
+                await self._late.keep_for(key, "does_not_fit", shown)
+        return shown
+
+    def _is_repeat(self, shown: ResultShown) -> bool:
+        """Whether it can only be one that settled an order before: an address of its own says so, unless all of this
+        very order is echoed, which shows that addresses tell nothing."""
+        addresses = self._services.addresses
+        if addresses.is_repeat(*self._settlement(shown.invoice_url)):
+            return True
+        return addresses.is_known(shown.invoice_url) and not echo_of(self._sent, shown.reply).is_whole
+
+    async def _lay_aside(self, shown: ResultShown, reason: str) -> None:
+        await self._perform_one(KeepStray(reason, {**shown.invoice, "invoiceUrl": shown.invoice_url}))
+        if reason != "repeated":
+            self._state = replace(self._state, has_strays=True)
 
     # ---- acts ----------------------------------------------------------------------------------------
 

@@ -5,23 +5,37 @@ the run it came in.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
-from contracts.envelope import loads
+from contracts.envelope import dumps, loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, events_of, failure
-from worker.flows.evidence.replies import fits
+from worker.flows.evidence.endings import told_differences
+from worker.flows.evidence.replies import Echo, echo_of, owner
 from worker.flows.looks import next_look
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.services import LaneServices
 from worker.ports import ResultShown
-from worker.records import Command, CommandState, Settlement
+from worker.records import Command, CommandState, Settlement, SubmittedInvoice
 
 log = structlog.get_logger(__name__)
+
+
+REMEMBERED = 50
+"""Results of the lane that are read from the journal: a gateway repeats the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A command that is in doubt or being checked, and what it submitted."""
+
+    command: Command
+    sent: SubmittedInvoice
 
 
 class LateReplies:
@@ -30,14 +44,32 @@ class LateReplies:
     def __init__(self, services: LaneServices, line: LaneSession) -> None:
         self._services = services
         self._line = line
+        self.has_unreadable = False
+        """An unsettled command's data could not be read: what is not told in full may be its answer."""
 
-    async def meant(self, shown: ResultShown) -> Sequence[Command]:
-        """The unsettled commands of the lane that this result fits. Raises `JournalUnavailable`."""
+    async def recall(self) -> None:
+        """Know what settled the lane's orders last, also before this worker began. Raises `JournalUnavailable`."""
+        if self._line.knows_addresses:
+            return
+        for fingerprint, address in await self._services.journal.addresses(self._line.lane, REMEMBERED):
+            self._services.addresses.settled(self._line.lane, fingerprint, address)
+        self._line.knows_addresses = True
+
+    async def unsettled(self) -> Sequence[Unsettled]:
+        """The lane's, oldest first. Raises `JournalUnavailable`."""
         if not self._line.may_have_unsettled:
             return ()
-        unsettled = await self._services.journal.unsettled(self._line.lane)
-        self._line.may_have_unsettled = bool(unsettled)
-        return [command for command in unsettled if fits(loads(command.data)["invoice"], shown.invoice)]
+        commands = await self._services.journal.unsettled(self._line.lane)
+        self._line.may_have_unsettled = bool(commands)
+        self.has_unreadable = False
+        unsettled = list[Unsettled]()
+        for each in commands:
+            try:
+                unsettled.append(Unsettled(each, SubmittedInvoice.read(loads(each.data))))
+            except (KeyError, TypeError, ValueError) as fault:
+                self.has_unreadable = True
+                log.warning("unsettled_unreadable", command_id=each.id, reason=type(fault).__name__)
+        return unsettled
 
     async def lack_an_answer(self) -> bool:
         """Whether a command of the lane is in doubt and may yet be answered, so that a refusal could be its late one:
@@ -52,21 +84,52 @@ class LateReplies:
             for each in unsettled
         )
 
-    async def settle(self, shown: ResultShown) -> bool:
-        """Whether it spoke of exactly one unsettled command, which is settled by it now. Not where the store does not
-        answer: then the result is kept, and the look-up finds what it spoke of."""
-        if self._services.addresses.is_known(shown.invoice_url):
-            return False
+    async def settle(self, shown: ResultShown, hand: SubmittedInvoice | None = None) -> bool:
+        """Whether it spoke of one unsettled command and of no other, the one in hand among them, and that one is
+        settled by it now. Not where the store does not answer: then the result is kept, and the look-up finds what it
+        spoke of."""
         try:
-            meant = await self.meant(shown)
-            return len(meant) == 1 and await self._settle(meant[0], shown)
+            await self.recall()
+            if self._services.addresses.is_known(shown.invoice_url):
+                return False
+            others = await self.unsettled()
+            orders = [each.sent for each in others] + ([] if hand is None else [hand])
+            place = owner(shown.reply, orders)
+            return place is not None and place < len(others) and await self._settle(others[place], shown)
         except JournalUnavailable as fault:
             log.warning("late_reply_not_settled", reason=str(fault))
             return False
 
-    async def _settle(self, command: Command, shown: ResultShown) -> bool:
-        now = self._services.clock.now()
-        to, announcement = _ending(command, shown)
+    async def keep(self, shown: ResultShown) -> None:
+        """For a person, under each command that it may speak of: while it is there, absence of that one's invoice
+        proves nothing. One that repeats what was told before speaks of none."""
+        reason, keys = "does_not_fit", list[int | None]()
+        if self._services.addresses.is_known(shown.invoice_url):
+            reason = "repeated"
+        else:
+            try:
+                echoes = [(each.command.key, echo_of(each.sent, shown.reply)) for each in await self.unsettled()]
+                keys = [key for key, echo in echoes if echo.fits or may_be(echo)]
+                reason = "fits_several" if sum(echo.fits for _, echo in echoes) > 1 else reason
+            except JournalUnavailable as fault:
+                log.warning("stray_not_told_whose", reason=str(fault))
+        self._services.hooks.frame_ignored(reason)
+        log.warning("reply_fits_nothing", reason=reason)
+        for key in keys or [None]:
+            await self.keep_for(key, reason, shown)
+
+    async def keep_for(self, key: int | None, reason: str, shown: ResultShown) -> None:
+        """Under this command. Worth a try, not worth the run."""
+        body = dumps({**shown.invoice, "invoiceUrl": shown.invoice_url})
+        try:
+            await self._services.journal.keep_stray(self._line.lane, key, reason, body, self._services.clock.now())
+        except JournalUnavailable as fault:
+            log.warning("stray_not_kept", reason=str(fault))
+        crashpoint("stray.kept")
+
+    async def _settle(self, meant: Unsettled, shown: ResultShown) -> bool:
+        now, command = self._services.clock.now(), meant.command
+        to, announcement = _ending(meant, shown)
         is_issued = to is CommandState.COMPLETED
         settlement = Settlement(
             command=command,
@@ -87,10 +150,17 @@ class LateReplies:
         return settled
 
 
-def _ending(command: Command, shown: ResultShown) -> tuple[CommandState, Announcement]:
+def may_be(echo: Echo) -> bool:
+    """Whether a text in it may only be written another way."""
+    parties = {"sellerIndentification", "buyerIndentification"}
+    return echo.is_enough and len(echo.contradictions) <= 1 and echo.contradictions.isdisjoint(parties)
+
+
+def _ending(meant: Unsettled, shown: ResultShown) -> tuple[CommandState, Announcement]:
     if shown.is_draft:
         message = "The gateway saved a draft, which is no invoice. Finish or delete it on the portal."
-        told = failure(FailureCode.SAVED_AS_DRAFT, Stage.RESULT, message, command.attempts)
+        told = failure(FailureCode.SAVED_AS_DRAFT, Stage.RESULT, message, meant.command.attempts)
         return CommandState.FAILED, told
-    data = {"invoice": shown.invoice, "invoiceUrl": shown.invoice_url, "reconciled": False}
+    differs = told_differences(echo_of(meant.sent, shown.reply).differs)
+    data = {"invoice": shown.invoice, "invoiceUrl": shown.invoice_url, "reconciled": False, **differs}
     return CommandState.COMPLETED, Announcement(Outcome.COMPLETED, data)

@@ -4,7 +4,8 @@ Guarantees that what is settled here is settled by compare-and-set, for a person
 a look-up that dies is made again by the lane's next holder. It has no events of its own.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -16,8 +17,9 @@ from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
 from worker.flows.announce import events_of
-from worker.flows.evidence.replies import plain_code
-from worker.flows.evidence.verdicts import Subject, Texts
+from worker.flows.evidence.shelf import Wanted
+from worker.flows.evidence.subjects import Subject
+from worker.flows.evidence.verdicts import Verdict, judge
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, BoundRead, Effect, EndLookUp, Input, ReadBound, Settle
 from worker.lanes.lane_session import LaneSession
@@ -26,9 +28,13 @@ from worker.lanes.runs.query import Asking
 from worker.lanes.runs.rivals import read_rivals
 from worker.lanes.services import LaneServices
 from worker.records import Command, CommandState, Settlement
+from worker.texts import folded_code
 
-MOST_SUBJECTS = 500
-"""Sought by one look-up; the next one takes the rest."""
+MOST_SUBJECTS = 1000
+"""Sought by one look-up, the longest due first; the next one takes the rest."""
+AT_ONCE = 100
+"""Subjects read between two pauses: the worker's other lanes wait meanwhile."""
+MOST_STRAYS = 1000
 CONDITION = {"queryType": 0}
 """What was issued. All other filters are ours (trap 58)."""
 
@@ -44,6 +50,7 @@ class LookUpRun(Asking):
         super().__init__(services, line, command, may_take_next=may_take_next)
         self._state = look_up.LookUpState()
         self._subjects: tuple[Subject, ...] = ()
+        self._wanted = Wanted()
         self._login: Access | None = None
 
     @override
@@ -52,6 +59,7 @@ class LookUpRun(Asking):
             state=self._state,
             command=self._command,
             subjects=self._subjects,
+            wanted=self._wanted,
             company="" if self._login is None else self._login.login.company_code,
             timing=self._services.timing,
             looks=self._services.looks,
@@ -67,7 +75,13 @@ class LookUpRun(Asking):
     async def _first_input(self) -> Input:
         journal = self._services.journal
         sought = await self._insist(lambda: journal.sought(self._command, MOST_SUBJECTS))
-        self._subjects = tuple(map(Subject.read, sought))
+        sought = sorted(sought, key=lambda each: (each.submitted_at or each.received_at, each.key))
+        subjects: list[Subject] = []
+        for start in range(0, len(sought), AT_ONCE):
+            subjects += map(Subject.read, sought[start : start + AT_ONCE])
+            await asyncio.sleep(0)
+        self._subjects = tuple(subjects)
+        self._wanted = Wanted.of(subject.order for subject in subjects)
         return await self._beginning(self._find_login(sought))
 
     def _find_login(self, sought: Sequence[Command]) -> CredentialFault | None:
@@ -88,7 +102,7 @@ class LookUpRun(Asking):
         """A credential may name another account by now: the invoices that this one lists prove nothing, unless it is
         of the seller's own company."""
         access = access_by(read_login(loads(command.data), command, self._services.credentials), is_query=True)
-        is_sellers = plain_code(access.login.company_code) == plain_code(command.seller or "")
+        is_sellers = folded_code(access.login.company_code) == folded_code(command.seller or "")
         if access.account != self._command.account and not is_sellers:
             raise Permanent(FailureCode.CREDENTIAL_MISSING, "the credential names another account by now")
         return access
@@ -116,15 +130,34 @@ class LookUpRun(Asking):
 
     async def _read_bound(self, asked: ReadBound) -> BoundRead:
         """The rivals first: one whose number is bound meanwhile is a rival, or its invoice is taken, or both."""
-        rivals, are_all = await self._rivals(asked.since) if asked.numbers else ((), True)
-        numbers = await self._insist(lambda: self._services.journal.bound(asked.numbers))
-        return BoundRead(numbers, rivals, are_all)
+        journal = self._services.journal
+        rivals, are_all = await self._rivals(asked.since) if self._state.candidates else ((), True)
+        numbers = await self._insist(lambda: journal.bound(asked.numbers)) if asked.numbers else frozenset[str]()
+        keys = [subject.key for subject in self._subjects if not subject.is_issued]
+        strays = await self._insist(lambda: journal.laid_aside(keys, MOST_STRAYS)) if keys else ()
+        told = await self._judged(numbers, rivals, are_all_rivals=are_all)
+        return BoundRead(numbers, rivals, are_all, tuple(strays), told)
 
-    async def _rivals(self, since: datetime) -> tuple[tuple[Command, ...], bool]:
+    async def _judged(
+        self, numbers: frozenset[str], rivals: Sequence[Subject], *, are_all_rivals: bool
+    ) -> Mapping[int, Verdict]:
+        """A few milliseconds at a time: leases, heartbeats and all other lanes share this loop."""
+        candidates, skew = self._state.candidates, self._services.look_ups.skew
+        steps = judge(self._subjects, candidates, numbers, skew, rivals=rivals, are_all_rivals=are_all_rivals)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                told: Mapping[int, Verdict] = end.value
+                return told
+            await asyncio.sleep(0)
+
+    async def _rivals(self, since: datetime) -> tuple[tuple[Subject, ...], bool]:
         async def read(seller: str, behind: tuple[datetime, int], limit: int) -> Sequence[Command]:
             return await self._insist(lambda: self._services.journal.rivals(seller, behind, limit))
 
-        rivals, are_all = await read_rivals(read, self._subjects, since, Texts.of(self._state.candidates))
+        skew = self._services.look_ups.skew
+        rivals, are_all = await read_rivals(read, self._subjects, since, self._state.candidates, skew)
         if not are_all:
             self._log.warning("look_up_with_too_many_rivals", rivals=len(rivals))
         return rivals, are_all

@@ -2,18 +2,23 @@
 lanes wait while they are compared.
 
 Guarantees that whoever is left out could not claim any of these invoices, or that it is said that some may be missing.
+Totals, remarks and ends are compared before anything is bounded: a retail seller has thousands of open numbers for
+个人, and few of them have the total that is listed.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from worker.flows.evidence.verdicts import Subject, Texts
-from worker.records import Command
+from worker.flows.evidence.members import is_too_old
+from worker.flows.evidence.shelf import Shelf
+from worker.flows.evidence.subjects import Listed, Subject
+from worker.records import Command, CommandState
 
-AT_ONCE = 500
-MOST_READ = 10_000
+AT_ONCE = 100
+MOST_READ = 50_000
 """Submissions of the sellers that are looked at; where there are more, nothing is found by this look."""
-MOST_COMPETING = 500
+MOST_COMPETING = 10_000
 """Of these, the ones that an invoice may be of."""
 
 Read = Callable[[str, tuple[datetime, int], int], Awaitable[Sequence[Command]]]
@@ -21,27 +26,56 @@ Read = Callable[[str, tuple[datetime, int], int], Awaitable[Sequence[Command]]]
 
 
 async def read_rivals(
-    read: Read, subjects: Iterable[Subject], since: datetime, texts: Texts
-) -> tuple[tuple[Command, ...], bool]:
+    read: Read, subjects: Iterable[Subject], since: datetime, candidates: Sequence[Listed], skew: timedelta
+) -> tuple[tuple[Subject, ...], bool]:
     """The rivals of these subjects, and whether they are all."""
-    sought = {subject.command.key for subject in subjects}
-    competing, seen = list[Command](), 0
-    for seller in sorted({subject.command.seller or "" for subject in subjects}):
+    sought = {subject.key for subject in subjects}
+    sellers = sorted({subject.command.seller or "" for subject in subjects})
+    shelf = Shelf.of(candidates)
+    competing, seen = list[Subject](), 0
+    for seller in sellers:
         behind: tuple[datetime, int] | None = (since, 0)
         while behind is not None:
             rows = await read(seller, behind, AT_ONCE)
-            others = [row for row in rows if row.key not in sought]
-            competing += [row for row in others if _is_kept(row) and texts.may_be_of(Subject.read(row))]
+            for row in rows:
+                if row.key in sought:
+                    continue
+                rival = _read(row)
+                if rival is not None:
+                    competing += [rival] if _could_claim(rival, shelf, skew) else []
+                elif _could_claim_any(row, candidates, skew):
+                    return tuple(competing), False
             seen += len(rows)
-            if seen >= MOST_READ or len(competing) > MOST_COMPETING or not all(map(_is_kept, others)):
+            if seen >= MOST_READ or len(competing) > MOST_COMPETING:
                 return tuple(competing), False
             behind = _last(rows) if len(rows) == AT_ONCE else None
+            await asyncio.sleep(0)
     return tuple(competing), True
 
 
-def _is_kept(command: Command) -> bool:
-    """Whether its data were not forgotten with its age: without them it could claim anything."""
-    return command.data != b"{}"
+def _could_claim(rival: Subject, shelf: Shelf, skew: timedelta) -> bool:
+    return any(_is_in_its_time(rival, listed, skew) for listed in shelf.possible(rival.order))
+
+
+def _is_in_its_time(rival: Subject, listed: Listed, skew: timedelta) -> bool:
+    return not is_too_old(rival.since, listed, skew) and listed.earliest - skew <= rival.until
+
+
+def _read(command: Command) -> Subject | None:
+    """None where its data were forgotten with its age, or cannot be read."""
+    try:
+        return Subject.read(command)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _could_claim_any(forgotten: Command, candidates: Iterable[Listed], skew: timedelta) -> bool:
+    """Nobody knows any more what it submitted: it could claim whatever was issued in its time."""
+    end = forgotten.settled_at if forgotten.state is CommandState.COMPLETED else None
+    since = forgotten.submitted_at or forgotten.received_at
+    return any(
+        not is_too_old(since, listed, skew) and (end is None or listed.earliest - skew <= end) for listed in candidates
+    )
 
 
 def _last(rows: Sequence[Command]) -> tuple[datetime, int]:

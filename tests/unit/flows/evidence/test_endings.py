@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from contracts.envelope import dumps
 from contracts.events import Completed, Confirmed, InDoubt, Outcome, Unconfirmed
 from contracts.failures import FailureCode, Stage
-from tests.builders import MOMENT, make_found, make_invoice, make_item
+from tests.builders import MOMENT, make_invoice, make_item, make_listed
 from tests.lane_fakes import make_file
 from tests.unit.flows.submissions import issued, subject
-from worker.flows.evidence.endings import MOST_CANDIDATES, endings, submitted_invoice
-from worker.flows.evidence.verdicts import Found, Nothing, Several, Subject, Verdict
+from worker.flows.evidence.endings import Case, endings, submitted_invoice
+from worker.flows.evidence.members import Difference
+from worker.flows.evidence.subjects import Subject
+from worker.flows.evidence.verdicts import MOST_CANDIDATES, Candidate, Found, Nothing, Several, Verdict
 from worker.flows.looks import (
     EXPIRED,
     NOT_ISSUED,
@@ -27,7 +30,7 @@ from worker.flows.looks import (
     next_look,
 )
 from worker.flows.vocabulary import Details, Settle
-from worker.records import CommandState
+from worker.records import CommandState, Stray
 
 S = CommandState
 NOW = MOMENT + timedelta(minutes=9)
@@ -38,16 +41,19 @@ LOOKS = Schedules(
 )
 SCHEDULES = {S.COMPLETED: LOOKS.confirm, S.IN_DOUBT: LOOKS.doubt, S.CHECKING: LOOKS.refusal}
 REFUSED = Absence(FailureCode.ISSUE_REFUSED, Stage.RESULT, "The gateway refused the invoice.")
-FOUND = Found(make_found(1, note="订单 1"))
-SEVERAL = Several((make_found(1), make_found(2)))
-CONTESTED = Several((make_found(1),), is_contested=True)
-OTHER_TOTAL = Several((make_found(1),), is_but_for_total=True)
+FOUND = Found(make_listed(1, note="订单 1", invoiceStatus="正常"))
+SEVERAL = Several((Candidate(make_listed(1)), Candidate(make_listed(2))), count=2)
+CONTESTED = Several((Candidate(make_listed(1)),), is_contested=True)
+OTHER_TOTAL = Several((Candidate(make_listed(1), (Difference("total", Decimal(226), Decimal(1)),)),))
+WEAK = Several((Candidate(make_listed(1), (Difference("remark", "订单 1", "订单 12"),)),), may_clear=True)
+STRAY = Stray(1, "does_not_fit", dumps({"invoiceUrl": "http://pdf.example/1.pdf", "buyerName": "ABC公司"}))
 VERDICTS: dict[str, Verdict] = {
     "found": FOUND,
     "nothing": Nothing(),
     "several": SEVERAL,
     "contested": CONTESTED,
     "other total": OTHER_TOTAL,
+    "weak": WEAK,
 }
 
 
@@ -58,9 +64,10 @@ def settle(
     reading: Reading = Reading.WHOLE,
     details: Details | None = None,
     looks: Schedules = LOOKS,
+    strays: tuple[Stray, ...] = (),
     now: datetime = NOW,
 ) -> Settle:
-    (move,) = endings(sought, verdict, details or Details(), looks=looks, reading=reading, now=now)
+    (move,) = endings(Case(sought, verdict, details or Details(), strays, reading), looks, now)
     assert move.command == sought.command
     return move
 
@@ -83,7 +90,7 @@ def expected_of(
         return S.COMPLETED, told, None
     if state is S.COMPLETED:
         return S.COMPLETED, [] if following else [Outcome.UNCONFIRMED], following
-    if verdict in {"nothing", "contested"} and following:
+    if verdict in {"nothing", "contested", "weak"} and following:
         return state, [], following
     if verdict == "nothing" and reading is Reading.CUT and look_ups + 1 < len(schedule) + 2:
         return state, [], NOW + schedule[-1]
@@ -105,7 +112,7 @@ def test_each_verdict_has_its_move(verdict: str, state: CommandState, look_ups: 
 
 
 def test_invoice_in_doubt_that_is_found_is_completed_by_evidence_and_confirmed() -> None:
-    files = (make_file(FOUND.invoice["id"], "pdf"), make_file("7", "pdf"))
+    files = (make_file(FOUND.invoice.gateway_id, "pdf"), make_file("7", "pdf"))
 
     move = settle(subject(expected_total="226"), FOUND, details=Details(files=files))
 
@@ -114,27 +121,27 @@ def test_invoice_in_doubt_that_is_found_is_completed_by_evidence_and_confirmed()
     said = Completed.model_validate({**base, **completed})
     assert said.reconciled is True
     assert said.invoiceUrl == files[0]["url"]
-    assert completed["invoice"]["invoiceNumber"] == FOUND.invoice["countETicketNumbers"] == move.invoice_number
+    assert completed["invoice"]["invoiceNumber"] == FOUND.invoice.number == move.invoice_number
     told = Confirmed.model_validate({**base, **confirmed})
     assert told.totalPriceAndTax == Decimal(226)
     assert told.expectedTotalMatches is True
     assert confirmed["files"] == [files[0]]
     assert move.findings is not None
     assert [row.number for row in move.findings.invoices] == [move.invoice_number]
-    assert [row.invoice_id for row in move.findings.files] == [FOUND.invoice["id"]]
+    assert [row.invoice_id for row in move.findings.files] == [FOUND.invoice.gateway_id]
 
 
 def test_total_that_is_not_the_expected_one_is_told_and_changes_nothing_else() -> None:
     move = settle(issued(expected_total="227"), FOUND)
 
     assert move.announcements[0].data["expectedTotalMatches"] is False
-    assert (move.to, move.invoice_number) == (S.COMPLETED, FOUND.invoice["countETicketNumbers"])
+    assert (move.to, move.invoice_number) == (S.COMPLETED, FOUND.invoice.number)
 
 
 def test_reconciled_invoice_says_what_was_submitted_and_no_account() -> None:
     sent = make_invoice(invoiceItems=[make_item(name="商品A"), make_item(name="商品B")], sellerLoginAccount="138")
 
-    told = submitted_invoice(sent, "24332000000000000001")
+    told = submitted_invoice(subject(invoice=sent).command, "24332000000000000001")
 
     assert [item["name"] for item in told["invoiceItems"]] == ["商品A", "商品B"]
     assert told["buyerName"] == sent["buyerName"]
@@ -168,17 +175,20 @@ def test_absence_that_proves_nothing_is_left_to_a_person() -> None:
 
 
 def test_person_is_shown_the_candidates_and_not_too_many() -> None:
-    several = Several(tuple(make_found(n, note=f"{n}") for n in range(1, 100)))
+    rows = [make_listed(n, note=f"{n}", invoiceStatus="正常") for n in range(1, 100)]
+    several = Several(tuple(map(Candidate, rows)), count=99)
 
     said = settle(subject(), several).announcements[0].data
 
     assert len(said["candidates"]) == MOST_CANDIDATES
     assert said["candidates"][0] == {
-        "invoiceNumber": make_found(1)["countETicketNumbers"],
+        "invoiceNumber": make_listed(1).number,
         "invoiceDate": MOMENT,
         "totalPriceAndTax": Decimal("226.00"),
         "buyerName": "ABC公司",
         "note": "1",
+        "invoiceStatus": "正常",
+        "differs": [],
     }
     assert "99 invoices" in said["reason"]
 
@@ -188,7 +198,9 @@ def test_person_is_shown_the_candidates_and_not_too_many() -> None:
     [
         (SEVERAL, "2 invoices could be this one, and it cannot be told which"),
         (CONTESTED, "1 invoice could be this one, and another order's as well"),
-        (OTHER_TOTAL, "1 invoice could be this one by all but the total"),
+        (OTHER_TOTAL, "1 invoice could be this one, but for what differs: total"),
+        (WEAK, "1 invoice could be this one, but for what differs: remark"),
+        (Several((Candidate(make_listed(1)),)), "1 invoice could be this one, but too little of it is told"),
     ],
 )
 def test_person_is_told_why_evidence_cannot_decide(verdict: Several, reason: str) -> None:
@@ -196,7 +208,7 @@ def test_person_is_told_why_evidence_cannot_decide(verdict: Several, reason: str
 
     assert reason in said["reason"]
     assert [each["invoiceNumber"] for each in said["candidates"]] == [
-        each["countETicketNumbers"] for each in verdict.invoices
+        each.invoice.number for each in verdict.candidates
     ]
 
 
@@ -206,6 +218,95 @@ def test_issued_invoice_whose_number_is_never_found_is_a_warning_and_stays_compl
     said = move.announcements[0].data
     Unconfirmed.model_validate({"commandId": "a", "commandSource": "b", "userId": "1111", **said})
     assert (move.to, said["lookUps"]) == (S.COMPLETED, 2)
+
+
+# ---- a result that was laid aside ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [S.IN_DOUBT, S.CHECKING])
+def test_absence_is_never_proven_where_the_gateway_answered_with_a_result(state: CommandState) -> None:
+    move = settle(subject(state=state, look_ups=9), Nothing(), strays=(STRAY,))
+
+    said = move.announcements[0].data
+    assert (move.to, said["needsPerson"]) == (S.IN_DOUBT, True)
+    assert said["candidates"] == [
+        {
+            "laidAside": "does_not_fit",
+            "differs": [],
+            "invoiceUrl": "http://pdf.example/1.pdf",
+            "buyerName": "ABC公司",
+        }
+    ]
+    assert "proves nothing" in said["reason"]
+
+
+def test_it_is_waited_for_by_the_whole_schedule_all_the_same() -> None:
+    assert not settle(subject(), Nothing(), strays=(STRAY,)).announcements
+
+
+# ---- looks that were not due ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", [Nothing(), SEVERAL, CONTESTED, WEAK], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("state", [S.COMPLETED, S.IN_DOUBT, S.CHECKING])
+def test_look_that_was_not_due_neither_counts_nor_moves(verdict: Verdict, state: CommandState) -> None:
+    later = subject(state=state, look_ups=9, sought_at=NOW + timedelta(seconds=1))
+
+    assert not list(endings(Case(later, verdict), LOOKS, NOW))
+
+
+@pytest.mark.parametrize("state", [S.COMPLETED, S.IN_DOUBT, S.CHECKING])
+def test_any_look_may_find(state: CommandState) -> None:
+    later = subject(state=state, sought_at=NOW + timedelta(hours=1))
+
+    assert settle(later, FOUND).invoice_number == FOUND.invoice.number
+
+
+# ---- what differs, and what counts no more -------------------------------------------------------------
+
+
+def test_what_differs_is_told_with_what_was_found() -> None:
+    difference = Difference("buyerName", "ABC公司", "ABC有限责任公司")
+
+    move = settle(subject(), Found(FOUND.invoice, (difference,)))
+
+    for told in move.announcements:
+        assert told.data["differs"] == [{"member": "buyerName", "sent": "ABC公司", "listed": "ABC有限责任公司"}]
+        assert told.data["invoiceStatus"] == "正常"
+
+
+@pytest.mark.parametrize("status", ["已红冲-全额", "部分红冲", "已作废", "红字", "Voided", "已被红冲", "紅沖"])
+def test_dead_invoice_is_never_simply_the_answer_to_a_doubt(status: str) -> None:
+    dead = Found(make_listed(1, invoiceStatus=status))
+
+    move = settle(subject(), dead)
+
+    said = move.announcements[0].data
+    assert (move.to, said["needsPerson"], move.invoice_number) == (S.IN_DOUBT, True, None)
+    assert said["candidates"][0]["invoiceStatus"] == status
+
+
+@pytest.mark.parametrize("status", ["已红冲-全额", "已作废"])
+def test_issued_order_whose_invoice_is_dead_is_confirmed_with_a_warning(status: str) -> None:
+    move = settle(
+        issued(warnings=dumps([{"code": "check_digit", "message": "", "path": None}])),
+        Found(make_listed(1, invoiceStatus=status)),
+    )
+
+    said = move.announcements[0].data
+    assert (said["invoiceStatus"], [each["code"] for each in said["warnings"]]) == (
+        status,
+        ["check_digit", "invoice_dead"],
+    )
+
+
+@pytest.mark.parametrize("status", ["正常", "未红冲", "未作废", "非作废", None, "正常（未红冲）", "normal"])
+def test_invoice_that_counts_is_told_with_its_status(status: str | None) -> None:
+    move = settle(issued(), Found(make_listed(1, invoiceStatus=status)))
+
+    said = move.announcements[0].data
+    assert said.get("invoiceStatus") == status
+    assert "warnings" not in said
 
 
 # ---- schedules -----------------------------------------------------------------------------------------

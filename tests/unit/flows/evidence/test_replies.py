@@ -6,9 +6,25 @@ from typing import Any
 import pytest
 
 from tests.builders import make_invoice, make_item
-from worker.flows.evidence.replies import fits
+from worker.flows.evidence.replies import apart_by, counts, echo_of, owner
+from worker.gateway.codec import result_of
+from worker.records import IssuedReply, SubmittedInvoice
 
 ORDER = make_invoice(invoiceItems=[make_item(), make_item(name="商品B", quantity=Decimal(1))], remark="订单 1")
+
+
+def sent(order: dict[str, Any]) -> SubmittedInvoice:
+    return SubmittedInvoice.read({"invoice": order})
+
+
+def told(reply: dict[str, Any]) -> IssuedReply:
+    shown = result_of(reply, (), frozenset(), "http://gateway.example")
+    assert shown is not None
+    return shown.reply
+
+
+def fits(order: dict[str, Any], reply: dict[str, Any]) -> bool:
+    return echo_of(sent(order), told(reply)).fits
 
 
 def reply_to(order: dict[str, Any], **members: Any) -> dict[str, Any]:
@@ -40,13 +56,26 @@ FITTING = {
     "no price": reply_with_item(unitPrice=None),
     "no specification": reply_with_item(spec=None, unit=""),
     "a tax classification before the name": reply_with_item(name="*信息技术服务*商品A"),
+    "no name of the goods": reply_with_item(name=None),
+    "a quantity that is no number": reply_with_item(quantity="two"),
+    "another name of the buyer beside its tax id": reply_to(ORDER, buyerName="ABC有限责任公司"),
+    "the buyer by its tax id alone": reply_to(ORDER, buyerName=None),
+    "a masked tax id": reply_to(ORDER, buyerIndentification="9133****848M"),
+    "another seller's name": reply_to(ORDER, sellerName="XYZ科技（杭州）有限公司"),
+    "a remark that was printed with more": reply_to(ORDER, remark="订单 1\n收款人:李四"),
+    "a remark that was cut": reply_to(ORDER, remark="订单"),
+    "a price without tax": reply_with_item(unitPrice=Decimal("88.50")),
+    "a price with tax": reply_with_item(unitPrice=Decimal(113)),
 }
 STRANGE = {
-    "another buyer": reply_to(ORDER, buyerName="ABD公司"),
-    "no buyer at all": reply_to(ORDER, buyerName=None),
+    "another buyer, without a tax id": reply_to(ORDER, buyerName="ABD公司", buyerIndentification=None),
+    "no buyer at all": reply_to(ORDER, buyerName=None, buyerIndentification=None),
+    "a special invoice (专票)": reply_to(ORDER, buyerInvoiceType=1),
+    "a person": reply_to(ORDER, buyerType=1),
+    "a longer remark with another number": reply_to(ORDER, remark="订单 1 订单 2"),
+    "a masked tax id of another": reply_to(ORDER, buyerIndentification="9133****848N"),
     "another tax id of the buyer": reply_to(ORDER, buyerIndentification="91330701MA2DFB848N"),
     "another seller": reply_to(ORDER, sellerIndentification="91330701MA2M37T86X"),
-    "another seller's name": reply_to(ORDER, sellerName="XYZ"),
     "only the buyer": {"buyerName": "ABC公司"},
     "the buyer and the remark": {"buyerName": "ABC公司", "remark": "订单 1"},
     "nothing": {},
@@ -55,15 +84,12 @@ STRANGE = {
     "items in another order": reply_to(ORDER, invoiceItems=ORDER["invoiceItems"][::-1]),
     "another quantity": reply_with_item(quantity=Decimal("2.01")),
     "another price": reply_with_item(unitPrice=Decimal("100.01")),
-    "a quantity that is no number": reply_with_item(quantity="two"),
     "another specification": reply_with_item(spec="规格C"),
     "another unit": reply_with_item(unit="套"),
     "a longer name with ours at its end": reply_with_item(name="新商品A"),
-    "a name without": reply_with_item(name=None),
     "an empty remark where ours is not": reply_to(ORDER, remark=""),
     "another remark": reply_to(ORDER, remark="订单 2"),
     "a longer remark that begins like ours": reply_to(ORDER, remark="订单 12"),
-    "a longer remark that holds ours as a word": reply_to(ORDER, remark="订单 1 补"),
 }
 
 
@@ -123,3 +149,81 @@ def test_classification_that_we_sent_may_be_missing_in_the_reply() -> None:
 
     assert fits(order, reply_to(order, invoiceItems=[make_item(name="商品A")]))
     assert not fits(order, reply_to(order, invoiceItems=[make_item(name="*硬件*商品A")]))
+
+
+# ---- two orders of a lane ------------------------------------------------------------------------------
+
+BASE = make_invoice(invoiceItems=[make_item()], remark="订单 1")
+APART: dict[str, dict[str, Any]] = {
+    "buyerName": {"buyerName": "另一家公司", "buyerIndentification": ""},
+    "buyerIndentification": {"buyerIndentification": "91330701MA2DFB848X"},
+    "buyerType": {"buyerType": 1},
+    "buyerInvoiceType": {"buyerInvoiceType": 1},
+    "remark": {"remark": "订单 2"},
+    "no remark": {"remark": ""},
+    "name": {"invoiceItems": [make_item(name="商品B")]},
+    "quantity": {"invoiceItems": [make_item(quantity=Decimal(3))]},
+    "spec": {"invoiceItems": [make_item(spec="规格B")]},
+    "unit": {"invoiceItems": [make_item(unit="套")]},
+    "unitPrice": {"invoiceItems": [make_item(unitPrice=Decimal(250))]},
+    "lines": {"invoiceItems": [make_item(), make_item()]},
+}
+
+
+def without(order: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The echo of the order without what tells it from the other."""
+    echo = {name: value for name, value in order.items() if value != "" and other.get(name) == value}
+    lines = order["invoiceItems"]
+    if len(lines) == len(other["invoiceItems"]):
+        pairs = zip(lines, other["invoiceItems"], strict=True)
+        echo["invoiceItems"] = [
+            {name: value for name, value in one.items() if two[name] == value} for one, two in pairs
+        ]
+    return echo
+
+
+@pytest.mark.parametrize("changes", list(APART.values()), ids=list(APART))
+@pytest.mark.parametrize("swapped", [False, True])
+def test_late_result_without_what_tells_two_orders_apart_settles_neither(
+    changes: dict[str, Any], swapped: bool
+) -> None:
+    """A is in doubt and B was submitted: whatever comes may be A's."""
+    first, second = BASE, BASE | changes
+    if swapped:
+        first, second = second, first
+
+    reply = told(without(first, second))
+
+    assert not counts(sent(second), reply, [sent(first)])
+    assert owner(reply, [sent(second), sent(first)]) is None
+
+
+@pytest.mark.parametrize("changes", list(APART.values()), ids=list(APART))
+@pytest.mark.parametrize("swapped", [False, True])
+def test_whole_result_is_of_the_order_that_it_echoes(changes: dict[str, Any], swapped: bool) -> None:
+    first, second = BASE, BASE | changes
+    if swapped:
+        first, second = second, first
+
+    assert owner(told(reply_to(first)), [sent(second), sent(first)]) == 1
+    assert owner(told(reply_to(second)), [sent(second), sent(first)]) == 0
+
+
+def test_result_is_nobodys_where_the_two_cannot_be_told_apart() -> None:
+    assert apart_by(sent(BASE), sent(BASE)) == frozenset()
+    assert owner(told(reply_to(BASE)), [sent(BASE), sent(BASE)]) is None
+
+
+def test_cut_text_that_is_the_one_in_full_may_be_the_others_cut() -> None:
+    """A's remark is `谢谢惠顾张三`, B's `谢谢惠顾`, and the register cuts."""
+    a, b = (make_invoice(remark=remark) for remark in ("谢谢惠顾张三", "谢谢惠顾"))
+
+    assert not counts(sent(b), told(reply_to(b)), [sent(a)])
+    assert counts(sent(b), told(reply_to(b)), [])
+
+
+def test_what_differs_is_told() -> None:
+    echo = echo_of(sent(ORDER), told(reply_to(ORDER, sellerName="XYZ科技", remark="订单 1\n收款人:李四")))
+
+    assert [each.member for each in echo.differs] == ["sellerName", "remark"]
+    assert echo.differs[0].told() == {"member": "sellerName", "sent": "XYZ科技有限公司", "listed": "XYZ科技"}

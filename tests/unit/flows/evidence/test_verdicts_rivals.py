@@ -1,18 +1,21 @@
 """Submissions that nobody asks about here, and whose invoices may be listed all the same."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import MOMENT, make_found, make_invoice
+from tests.builders import MOMENT, make_invoice
 from tests.examples import examples
-from tests.unit.flows.submissions import SKEW, found_of, issued, judge, listed, subject
+from tests.unit.flows.submissions import SKEW, fit, found_of, issued, judge, listed, subject
 from worker.flows.conditions import BEIJING
-from worker.flows.evidence.verdicts import Found, Nothing, Several, Texts, could_be
-from worker.records import CommandState
+from worker.flows.evidence.shelf import Shelf, Wanted
+from worker.flows.evidence.subjects import Listed
+from worker.flows.evidence.verdicts import Candidate, Found, Nothing, Several
+from worker.records import CommandState, ListedInvoice
 
 S = CommandState
 MINUTE = timedelta(minutes=1)
@@ -25,7 +28,7 @@ def test_invoice_that_a_rival_could_claim_is_not_given_to_the_doubt(state: Comma
 
     told = judge([subject(1)], [listed(1)], rivals=[rival])
 
-    assert told == {1: Several((listed(1),), is_contested=True)}
+    assert told == {1: Several((Candidate(listed(1)),), is_contested=True)}
 
 
 def test_rival_gets_no_verdict() -> None:
@@ -36,7 +39,7 @@ def test_rival_gets_no_verdict() -> None:
     "fields",
     [
         {"invoice": make_invoice(remark="2")},
-        {"invoice": make_invoice(buyerName="other")},
+        {"invoice": make_invoice(buyerIndentification="91330701MA2DFB848X")},
         {"submitted_at": MOMENT + timedelta(days=1)},
     ],
     ids=["other remark", "other buyer", "submitted after it was issued"],
@@ -74,11 +77,11 @@ def test_invoice_that_was_issued_after_a_rivals_end_is_not_the_rivals(
     state: CommandState, ended_at: datetime | None, issued_at: datetime | None, is_found: bool
 ) -> None:
     rival = subject(2, state=state, settled_at=ended_at, **ELSEWHERE)
-    row = make_found(1, invoiceDate=issued_at)
+    row = listed(1, at=issued_at)
 
     told = judge([subject(1)], [row], rivals=[rival])
 
-    assert told == {1: Found(row) if is_found else Several((row,), is_contested=True)}
+    assert told == {1: Found(row) if is_found else Several((Candidate(row),), is_contested=True)}
 
 
 def test_order_tells_nothing_of_submissions_of_two_lanes() -> None:
@@ -88,17 +91,19 @@ def test_order_tells_nothing_of_submissions_of_two_lanes() -> None:
 
     told = judge([sent], rows, rivals=[rival])
 
-    assert told == {1: Several(tuple(rows), is_contested=True)}
+    assert told == {1: Several(tuple(map(Candidate, rows)), count=2, is_contested=True)}
 
 
 def test_nothing_is_found_where_rivals_may_be_missing() -> None:
     told = judge([issued(1), subject(2, submitted_at=MOMENT + MINUTE)], [listed(1)], are_all_rivals=False)
 
-    assert told == {key: Several((listed(1),), is_contested=True) for key in (1, 2)}
+    assert told == {key: Several((Candidate(listed(1)),), is_contested=True) for key in (1, 2)}
 
 
 def test_absence_is_absence_however_many_rivals_there_are() -> None:
-    assert judge([subject(1)], [listed(1, buyerName="other")], are_all_rivals=False) == {1: Nothing()}
+    assert judge([subject(1)], [listed(1, buyerIdentificationNumber="91330701MA2DFB848X")], are_all_rivals=False) == {
+        1: Nothing()
+    }
 
 
 remarks = st.sampled_from(["", "1", "2"])
@@ -106,6 +111,7 @@ orders = st.builds(
     make_invoice,
     remark=remarks,
     buyerName=st.sampled_from(["ABC公司", "ＡＢＣ公司", "other"]),
+    buyerIndentification=st.sampled_from(["91330701MA2DFB848M", ""]),
     sellerBankShow=st.sampled_from([0, 0, 1]),
 )
 rows = st.builds(
@@ -113,23 +119,29 @@ rows = st.builds(
     st.integers(1, 4),
     note=st.sampled_from([None, "", "1", "2", "1 银行"]),
     buyerName=st.sampled_from(["ABC公司", "other", None]),
+    buyerIdentificationNumber=st.sampled_from(["91330701MA2DFB848M", "9133****848M", None]),
+    totalPriceAndTax=st.sampled_from([Decimal(226), Decimal(1), None]),
+    totalAmount=st.sampled_from([Decimal(200), Decimal(1), None]),
 )
 
 
 @settings(max_examples=examples(300), deadline=None)
 @given(orders, st.lists(rows, max_size=4))
-def test_only_who_could_not_claim_any_is_left_out(order: dict[str, Any], invoices: list[dict[str, Any]]) -> None:
-    rival = subject(2, invoice=order)
-
-    if any(could_be(rival, invoice, SKEW) for invoice in invoices):
-        assert Texts.of(invoices).may_be_of(rival)
+def test_only_what_nobody_could_claim_is_left_out(order: dict[str, Any], invoices: list[ListedInvoice]) -> None:
+    """Of a page by what is sought, of the shelf by the submission: neither loses evidence of any weight."""
+    sought = subject(2, invoice=order)
+    for invoice in invoices:
+        if fit(sought, invoice) is not None:
+            shown = Listed.of(invoice)
+            assert Wanted.of([sought.order]).may_be(shown)
+            assert shown in set(Shelf.of([shown]).possible(sought.order))
 
 
 @settings(max_examples=examples(300), deadline=None)
 @given(st.lists(orders, min_size=1, max_size=4), st.lists(rows, max_size=4), st.integers(1, 3))
-def test_rivals_only_take_away(sent: list[dict[str, Any]], invoices: list[dict[str, Any]], split: int) -> None:
+def test_rivals_only_take_away(sent: list[dict[str, Any]], invoices: list[ListedInvoice], split: int) -> None:
     """Whoever is found among rivals, would be found if they were sought here too: to the same invoice."""
-    invoices = list({row["countETicketNumbers"]: row for row in invoices}.values())
+    invoices = list({row.identity: row for row in invoices}.values())
     everybody = [subject(key, invoice=order) for key, order in enumerate(sent, start=1)]
 
     among = found_of(judge(everybody[:split], invoices, rivals=everybody[split:]))

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import MOMENT, make_found, make_invoice
+from tests.builders import MOMENT, make_found, make_invoice, make_item, make_listed
 from tests.examples import examples
-from tests.unit.flows.submissions import SKEW, found_of, issued, judge, kind_of, listed, subject
-from worker.flows.evidence import verdicts as evidence
-from worker.flows.evidence.verdicts import Found, Nothing, Several, Subject, could_be
-from worker.flows.invoices import identity_of
+from tests.unit.flows.submissions import fit, found_of, issued, judge, kind_of, listed, shown_of, subject
+from worker.flows.evidence import claims
+from worker.flows.evidence.members import Weight, compare
+from worker.flows.evidence.subjects import Listed, Order, Subject
+from worker.flows.evidence.verdicts import Found, Nothing, Several, Verdict
+from worker.records import ListedInvoice
 
 MINUTE = timedelta(minutes=1)
 
@@ -71,22 +73,26 @@ def test_twins_in_doubt_are_not_told_apart_where_more_or_less_is_listed(count: i
     assert {type(each) for each in told.values()} == {Several}
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        [issued(1), issued(2, fingerprint="another")],
-        [issued(1, fingerprint=None), issued(2, fingerprint=None)],
-    ],
-    ids=["other content", "content that is not known"],
-)
-def test_order_tells_nothing_of_what_is_not_surely_alike(sent: list[Subject]) -> None:
-    told = judge(sent, [listed(1), listed(2, at=at(1))])
+def test_order_tells_nothing_of_what_is_not_alike() -> None:
+    """Two pieces at one price, or one at two: the total is the same."""
+    other = make_invoice(invoiceItems=[make_item(quantity=Decimal(1), unitPrice=Decimal(200))])
+
+    told = judge([issued(1), issued(2, invoice=other)], [listed(1), listed(2, at=at(1))])
 
     assert {type(each) for each in told.values()} == {Several}
 
 
+def test_twins_are_twins_whatever_fingerprint_an_earlier_version_gave_them() -> None:
+    told = judge(
+        [issued(1, fingerprint="of before"), issued(2, fingerprint=None, submitted_at=at(1))],
+        [listed(1), listed(2, at=at(1))],
+    )
+
+    assert found_of(told) == {1: number(1), 2: number(2)}
+
+
 def test_order_tells_nothing_where_a_date_is_missing() -> None:
-    told = judge([issued(1), issued(2)], [listed(1), make_found(2, invoiceDate=None)])
+    told = judge([issued(1), issued(2)], [listed(1), listed(2, at=None)])
 
     assert {type(each) for each in told.values()} == {Several}
 
@@ -117,7 +123,7 @@ subjects = st.lists(
 )
 invoices = st.lists(
     st.builds(
-        make_found,
+        make_listed,
         st.integers(1, 8),
         note=st.sampled_from([None, "", "1", "2", "3"]),
         invoiceDate=st.none() | st.integers(-10, 30).map(at),
@@ -133,11 +139,11 @@ invoices = st.lists(
 @settings(max_examples=examples(400), deadline=None)
 @given(subjects, invoices, st.sets(st.integers(1, 8), max_size=2), st.randoms(use_true_random=False))
 def test_no_list_makes_evidence_guess(
-    sent: list[Subject], rows: list[dict[str, Any]], taken: set[int], chance: random.Random
+    sent: list[Subject], rows: list[ListedInvoice], taken: set[int], chance: random.Random
 ) -> None:
     """Each submission gets a verdict; no invoice goes to two, none that contradicts to any, none that is taken; and
     the order of the list changes nothing."""
-    rows = list({identity_of(row): row for row in rows}.values())
+    rows = list({row.identity: row for row in rows}.values())
     bound = [number(n) for n in taken]
     told = judge(sent, rows, *bound)
 
@@ -151,24 +157,27 @@ def test_no_list_makes_evidence_guess(
     assert judge(chance.sample(sent, len(sent)), mixed, *bound) == told
 
 
-def _check_verdict(sent: Subject, verdict: evidence.Verdict, rows: list[dict[str, Any]], bound: list[str]) -> None:
-    fitting = [row for row in rows if could_be(sent, row, SKEW) and row["countETicketNumbers"] not in bound]
+def _check_verdict(sent: Subject, verdict: Verdict, rows: list[ListedInvoice], bound: list[str]) -> None:
+    fitting = {row.identity: told for row in rows if row.number not in bound and (told := fit(sent, row)) is not None}
     match verdict:
         case Found(invoice):
-            assert invoice in fitting
-        case Several(several):
-            assert all(invoice in fitting for invoice in several)
-            assert len(several) > 1 or verdict.is_contested or verdict.is_but_for_total
+            assert fitting[invoice.identity].weight >= Weight.CLOSE
+        case Several():
+            assert {each.identity for each in shown_of(verdict)} <= set(fitting)
+            best = max(fitting[each.identity].weight for each in shown_of(verdict))
+            assert verdict.count > 1 or verdict.is_contested or best < Weight.CLOSE
 
 
 @settings(max_examples=examples(200), deadline=None)
 @given(subjects, invoices)
-def test_lone_submission_with_a_lone_candidate_is_found(sent: list[Subject], rows: list[dict[str, Any]]) -> None:
-    rows = list({identity_of(row): row for row in rows}.values())
+def test_lone_submission_with_a_lone_candidate_is_found(sent: list[Subject], rows: list[ListedInvoice]) -> None:
+    rows = list({row.identity: row for row in rows}.values())
     for each in sent:
         told = judge([each], rows)[each.command.key]
+        fitting = [one for row in rows if (one := fit(each, row)) is not None]
+        assert isinstance(told, Nothing) is (not fitting)
         if isinstance(told, Several):
-            assert len(told.invoices) > 1 or told.is_but_for_total
+            assert told.count > 1 or fitting[0].weight < Weight.CLOSE
             assert not told.is_contested
 
 
@@ -178,13 +187,12 @@ def test_five_hundred_submissions_are_compared_with_five_thousand_invoices_once_
 ) -> None:
     """A seller of one thing to buyers who are all called 个人: other lanes must not wait for the comparison."""
     compared = Counter[str]()
-    is_alike = evidence._is_alike
 
-    def counted(sent: Subject, invoice: Any) -> bool:
+    def counted(order: Order, listed_: Listed) -> Any:
         compared["pairs"] += 1
-        return is_alike(sent, invoice)
+        return compare(order, listed_)
 
-    monkeypatch.setattr(evidence, "_is_alike", counted)
+    monkeypatch.setattr(claims, "compare", counted)
     orders = [make_invoice(buyerName="个人", remark=f"{key}" if is_marked else "") for key in range(1, 501)]
     sent = [issued(key, invoice=order, submitted_at=at(key)) for key, order in enumerate(orders, start=1)]
     rows = [

@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.builders import MOMENT, make_found, make_invoice
-from tests.unit.flows.submissions import make_submitted, subject
-from worker.flows.evidence.verdicts import Texts
+from tests.builders import MOMENT, make_invoice, make_item, make_listed
+from tests.unit.flows.submissions import SKEW, make_submitted, subject
+from worker.flows.evidence.subjects import Listed
 from worker.lanes.runs import rivals
 from worker.lanes.runs.rivals import read_rivals
-from worker.records import Command
+from worker.records import Command, CommandState
 
 SINCE = MOMENT - timedelta(days=1)
-TEXTS = Texts.of([make_found(1)])
+SEEN = [Listed.of(make_listed(1, note=""))]
 SECOND = timedelta(seconds=1)
+S = CommandState
 
 
 class Shelf:
@@ -36,12 +38,12 @@ def submitted(key: int, **fields: Any) -> Command:
 
 
 async def keys(shelf: Shelf, *sought: Command) -> tuple[list[int], bool]:
-    read, are_all = await read_rivals(shelf.read, [subject(c.key, seller=c.seller) for c in sought], SINCE, TEXTS)
-    return [command.key for command in read], are_all
+    read, are_all = await read_rivals(shelf.read, [subject(c.key, seller=c.seller) for c in sought], SINCE, SEEN, SKEW)
+    return [rival.key for rival in read], are_all
 
 
 async def test_rivals_are_all_others_that_could_claim_an_invoice() -> None:
-    other = submitted(3, invoice=make_invoice(buyerName="other"))
+    other = submitted(3, invoice=make_invoice(invoiceItems=[make_item(unitPrice=Decimal(7))]))
     shelf = Shelf(submitted(1), submitted(2), other)
 
     assert await keys(shelf, submitted(1)) == ([2], True)
@@ -78,14 +80,38 @@ async def test_too_many_are_said_to_be_too_many(limit: str, monkeypatch: pytest.
 async def test_many_that_could_not_claim_anything_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rivals, "MOST_COMPETING", 5)
     shelf = Shelf(*(submitted(key, invoice=make_invoice(remark=str(key))) for key in range(2, 1200)))
-    texts = Texts.of([make_found(1, note="7")])
+    seen = [Listed.of(make_listed(1, note="7", totalAmount=Decimal(1), totalPriceAndTax=Decimal(2)))]
 
-    read, are_all = await read_rivals(shelf.read, [subject(1)], SINCE, texts)
+    read, are_all = await read_rivals(shelf.read, [subject(1)], SINCE, seen, SKEW)
 
-    assert ([command.key for command in read], are_all) == ([7], True)
+    assert ([rival.key for rival in read], are_all) == ([7], True)
 
 
-async def test_one_whose_data_were_forgotten_could_claim_anything() -> None:
+async def test_retail_seller_with_thousands_of_open_numbers_has_few_rivals() -> None:
+    """All of them are called 个人 and have no remark; their totals differ."""
+    orders = [make_invoice(invoiceItems=[make_item(unitPrice=Decimal(key))]) for key in range(1, 3000)]
+    shelf = Shelf(*(submitted(key, invoice=order) for key, order in enumerate(orders, start=2)))
+
+    read, are_all = await keys(shelf, submitted(1))
+
+    assert are_all
+    assert len(read) <= 2
+
+
+async def test_one_that_ended_before_anything_listed_was_issued_is_none() -> None:
+    ended = submitted(2, state=S.COMPLETED, settled_at=MOMENT - 2 * SKEW, submitted_at=MOMENT - 3 * SKEW)
+
+    assert await keys(Shelf(ended), submitted(1)) == ([], True)
+
+
+async def test_one_whose_data_were_forgotten_could_claim_what_was_issued_in_its_time() -> None:
     shelf = Shelf(submitted(2), submitted(3, data=b"{}"))
 
     assert await keys(shelf, submitted(1)) == ([2], False)
+
+
+async def test_one_whose_data_were_forgotten_long_before_is_in_nobodys_way() -> None:
+    """Data may be forgotten an hour after the end, and findings go on."""
+    forgotten = submitted(2, data=b"{}", state=S.COMPLETED, settled_at=MOMENT - 2 * SKEW)
+
+    assert await keys(Shelf(submitted(3), forgotten), submitted(1)) == ([3], True)

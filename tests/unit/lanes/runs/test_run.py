@@ -304,12 +304,12 @@ async def test_frame_that_may_be_evidence_is_kept() -> None:
 
 @in_virtual_time
 async def test_result_that_fits_nothing_is_kept_and_settles_nothing() -> None:
-    played = Played(make_result(make_invoice(buyerName="other")), After(1, make_result()))
+    played = Played(make_result(make_invoice(remark="other")), After(1, make_result()))
 
     await played.run()
 
     assert [reason for _, reason, _ in played.journal.strays] == ["does_not_fit"]
-    assert loads(played.journal.strays[0][2])["buyerName"] == "other"
+    assert loads(played.journal.strays[0][2])["remark"] == "other"
     assert played.journal.outcomes_of(1) == ["completed"]
 
 

@@ -48,12 +48,13 @@ WHERE key = ANY ($1::bigint[]) AND type = 'look_up' AND state = 'waiting' AND pr
 RETURNING key;
 
 -- name: sought_commands
+-- The longest due first, straight from the index.
 SELECT c.*, p.data, p.warnings
 FROM (SELECT key FROM command
       WHERE lane = $1 AND account = $2 AND sought_at IS NOT NULL AND account IS NOT NULL
-      ORDER BY submitted_at, key LIMIT $3) AS s
+      ORDER BY sought_at, key LIMIT $3) AS s
 JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
-ORDER BY c.submitted_at, c.key;
+ORDER BY c.sought_at, c.key;
 
 -- name: end_look_up
 WITH ended AS (
@@ -91,3 +92,16 @@ ORDER BY c.submitted_at, c.key;
 
 -- name: bound_numbers
 SELECT invoice_number FROM command WHERE invoice_number = ANY ($1::text[]);
+
+-- name: strays_of
+SELECT command_key, reason, body FROM stray
+WHERE command_key = ANY ($1::bigint[]) AND reason IN ('does_not_fit', 'fits_several', 'unreadable')
+ORDER BY id LIMIT $2;
+
+-- name: last_results
+SELECT wanted.fingerprint, e.body FROM (
+    SELECT key, fingerprint FROM command
+    WHERE lane = $1 AND state = 'completed' AND type = 'invoice.issue' AND fingerprint IS NOT NULL
+    ORDER BY key DESC LIMIT $2) AS wanted
+JOIN event e ON e.command_key = wanted.key AND e.type = 'invoice.issue.completed'
+ORDER BY wanted.key;

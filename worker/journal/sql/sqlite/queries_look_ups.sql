@@ -35,12 +35,13 @@ VALUES ('', :lane || char(31) || :account, 'look_up', '', 'waiting', :lane, :acc
 UPDATE command SET priority = -1 WHERE key = :key;
 
 -- name: sought_commands
+-- The longest due first, straight from the index.
 SELECT c.*, p.data, p.warnings
 FROM (SELECT key FROM command
       WHERE lane = :lane AND account = :account AND sought_at IS NOT NULL AND account IS NOT NULL
-      ORDER BY submitted_at, key LIMIT :limit) AS s
+      ORDER BY sought_at, key LIMIT :limit) AS s
 JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
-ORDER BY c.submitted_at, c.key;
+ORDER BY c.sought_at, c.key;
 
 -- name: is_own_look_up
 SELECT 1 FROM command WHERE key = :key AND type = 'look_up' AND state = 'running' AND epoch = :epoch;
@@ -78,3 +79,16 @@ ORDER BY c.submitted_at, c.key;
 
 -- name: bound_numbers
 SELECT invoice_number FROM command WHERE invoice_number IN (SELECT value FROM json_each(:numbers));
+
+-- name: strays_of
+SELECT command_key, reason, body FROM stray
+WHERE command_key IN (SELECT value FROM json_each(:keys)) AND reason IN ('does_not_fit', 'fits_several', 'unreadable')
+ORDER BY id LIMIT :limit;
+
+-- name: last_results
+SELECT wanted.fingerprint, e.body FROM (
+    SELECT key, fingerprint FROM command
+    WHERE lane = :lane AND state = 'completed' AND type = 'invoice.issue' AND fingerprint IS NOT NULL
+    ORDER BY key DESC LIMIT :limit) AS wanted
+JOIN event e ON e.command_key = wanted.key AND e.type = 'invoice.issue.completed'
+ORDER BY wanted.key;

@@ -1,0 +1,328 @@
+"""Which submissions could claim which listed invoices, and who competes with whom. Pure.
+
+Guarantees that whoever is not among an invoice's claimants was ruled out, or that the invoice is exactly another's.
+Built in small steps, for a seller may have thousands of open numbers and invoices, many of them alike: what fits
+exactly is kept as a span of an order by time, not pair by pair.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from worker.flows.evidence.members import Comparison, Difference, Fit, Weight, compare, is_too_old, weigh
+from worker.flows.evidence.shelf import Shelf
+from worker.flows.evidence.subjects import NEVER, Listed, Order, Subject
+
+BREATH: Final = 200
+"""Comparisons between two pauses: a few milliseconds."""
+MOST_CLAIMS: Final = 200
+"""Of one submission that nothing fits exactly; where there are more, it cannot be told which anyway."""
+_FEW: Final = 64
+"""Claims that are kept one by one."""
+
+Look = Callable[[Order], Iterator[Listed]]
+Compared = dict[str, tuple[Listed, Comparison]]
+"""By the invoice's identity."""
+Groups = list[tuple[list[int], list[str]]]
+"""Keys of submissions, and names of invoices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What fits a submission exactly: a stretch of the invoices that fit all of its kind, in the order of time."""
+
+    names: Sequence[str]
+    places: Mapping[str, int]
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names[self.start : self.stop])
+
+    def __contains__(self, name: str) -> bool:
+        return self.start <= self.places.get(name, -1) < self.stop
+
+
+@dataclass(slots=True)
+class Claims:
+    """Who could claim what."""
+
+    free: Mapping[str, Listed]
+    exact: dict[int, Span] = field(default_factory=dict)
+    """By the command's key."""
+    rest: dict[int, dict[str, Fit]] = field(default_factory=dict)
+    """Of those that nothing fits exactly: in which degree anything does."""
+
+    def weight_of(self, key: int) -> Weight:
+        """The weight of the best that this one could claim."""
+        if key in self.exact:
+            return Weight.EXACT
+        return max((fit.weight for fit in self.rest.get(key, {}).values()), default=Weight.AGAINST)
+
+    def best(self, key: int) -> Iterable[str]:
+        """The names of what it could claim with the best weight."""
+        if key in self.exact:
+            return self.exact[key]
+        best = self.weight_of(key)
+        return [name for name, fit in self.rest.get(key, {}).items() if fit.weight is best]
+
+    def open_names(self, key: int) -> Iterable[str]:
+        """The names of all that it could claim and that nothing contradicts."""
+        if key in self.exact:
+            return self.exact[key]
+        return [name for name, fit in self.rest.get(key, {}).items() if fit.weight > Weight.AGAINST]
+
+    def has(self, key: int, name: str) -> bool:
+        """Whether this is among its best."""
+        return name in self.exact[key] if key in self.exact else name in set(self.best(key))
+
+    def differs(self, key: int, name: str) -> tuple[Difference, ...]:
+        """What is not simply the same."""
+        fit = self.rest.get(key, {}).get(name)
+        return () if fit is None else fit.differs
+
+    def is_early(self, key: int, name: str) -> bool:
+        """Whether only clocks that differ explain its date: then order tells nothing."""
+        return any(each.member == "invoiceDate" for each in self.differs(key, name))
+
+    def may_clear(self, key: int) -> bool:
+        """Whether all that it could claim is so weak that another one may be the right one."""
+        return key not in self.exact and all(fit.may_clear for fit in self.rest.get(key, {}).values())
+
+    def shown(self, key: int, most: int) -> tuple[list[str], int]:
+        """The first few of all that it could claim, the best ones first, and how many there are."""
+        if key in self.exact:
+            return sorted(islice(self.exact[key], most)), len(self.exact[key])
+        mine = self.rest.get(key, {})
+        return sorted(mine, key=lambda name: (-mine[name].weight, name))[:most], len(mine)
+
+    def groups(self) -> Generator[None, None, Groups]:
+        """The keys of submissions that compete, directly or through others, with the names of the invoices that they
+        compete for. Whoever has nothing but what something contradicts competes with nobody."""
+        loose = {
+            key: list(self.best(key)) if self.weight_of(key) > Weight.AGAINST else []
+            for key, mine in self.rest.items()
+            if mine
+        }
+        return (yield from _joined(self.exact, loose))
+
+
+def claims_of(
+    everybody: Mapping[int, Subject], free: Mapping[str, Listed], skew: timedelta, rivals: Collection[int]
+) -> Generator[None, None, Claims]:
+    """First what fits exactly; only for whom nothing does, what fits in any degree and is not exactly another's."""
+    claims = Claims(free)
+    shelf = yield from _shelved(free.values())
+    yield from _exact_claims(_kinds(everybody.values()), shelf.likely, skew, claims)
+    taken: set[str] = set()
+    for keys, names in (yield from _joined(claims.exact, {})):
+        if len(names) <= len(keys):
+            # More invoices than submissions for them: one may be a third one's.
+            taken.update(names)
+    yield
+    left = yield from _shelved(each for name, each in free.items() if name not in taken)
+    rest = [each for each in everybody.values() if each.key not in claims.exact]
+    yield from _other_claims(_kinds(rest), left.possible, skew, rivals, claims)
+    return claims
+
+
+def _shelved(invoices: Iterable[Listed]) -> Generator[None, None, Shelf]:
+    shelf = Shelf()
+    for work, each in enumerate(invoices, start=1):
+        shelf.put(each)
+        if work % (BREATH * 10) == 0:
+            yield
+    shelf.close()
+    return shelf
+
+
+def _kinds(subjects: Iterable[Subject]) -> list[list[Subject]]:
+    """Those together that compare alike: compared once."""
+    kinds: dict[object, list[Subject]] = {}
+    for each in subjects:
+        kinds.setdefault(each.order.kind, []).append(each)
+    return list(kinds.values())
+
+
+def _exact_claims(
+    kinds: Iterable[Sequence[Subject]], look: Look, skew: timedelta, claims: Claims
+) -> Generator[None, None, None]:
+    work = 0
+    for alike in kinds:
+        work += 1
+        fitting: dict[str, Listed] = {}
+        for listed in look(alike[0].order):
+            work += 1
+            if work % BREATH == 0:
+                yield
+            told = compare(alike[0].order, listed)
+            if told is not None and listed.invoice.number is not None and told.is_exact:
+                fitting[listed.identity] = listed
+        if fitting:
+            yield from _spans(alike, list(fitting.values()), skew, claims)
+
+
+def _spans(
+    alike: Sequence[Subject], fitting: Sequence[Listed], skew: timedelta, claims: Claims
+) -> Generator[None, None, None]:
+    in_order = sorted(fitting, key=lambda each: each.latest)
+    yield
+    moments = [each.latest for each in in_order]
+    names = [each.identity for each in in_order]
+    places = {name: place for place, name in enumerate(names)}
+    yield
+    longest = max(_length(each) for each in in_order)
+    for work, subject in enumerate(alike, start=1):
+        if work % BREATH == 0:
+            yield
+        start = bisect_left(moments, subject.since - skew)
+        stop = len(names)
+        if subject.until is not NEVER:
+            stop = bisect_right(moments, _plus(subject.until, skew + longest))
+        if stop - start <= _FEW:
+            own = [name for name in names[start:stop] if claims.free[name].earliest <= _plus(subject.until, skew)]
+            if own:
+                claims.exact[subject.key] = Span(own, {name: place for place, name in enumerate(own)}, 0, len(own))
+        else:
+            claims.exact[subject.key] = Span(names, places, start, stop)
+
+
+def _length(listed: Listed) -> timedelta:
+    return listed.latest - listed.earliest
+
+
+def _plus(moment: datetime, delay: timedelta) -> datetime:
+    """Later, but not after the end of time."""
+    return NEVER if delay >= NEVER - moment else moment + delay
+
+
+def _other_claims(
+    kinds: Iterable[Sequence[Subject]], look: Look, skew: timedelta, rivals: Collection[int], claims: Claims
+) -> Generator[None, None, None]:
+    for alike in kinds:
+        order = alike[0].order
+        since = min(each.since for each in alike)
+        compared = yield from _compared(order, _latest_first(order, look, since, skew), MOST_CLAIMS + 1)
+        is_cut = len(compared) > MOST_CLAIMS
+        for subject in alike:
+            mine = yield from _weighed(subject, compared, skew, rivals)
+            if is_cut and not mine:
+                everything = yield from _compared(order, look(order), len(claims.free))
+                mine = yield from _weighed(subject, everything, skew, rivals)
+            if is_cut:
+                # Too many to tell which, whatever these few say.
+                mine = {name: replace(fit, weight=min(fit.weight, Weight.WEAK)) for name, fit in mine.items()}
+            if mine:
+                claims.rest[subject.key] = mine
+        yield
+
+
+def _latest_first(order: Order, look: Look, since: datetime, skew: timedelta) -> Iterator[Listed]:
+    """Those that are not too old, the ones in time before the ones that only clocks could explain."""
+    yield from (each for each in look(order) if each.latest >= since - skew)
+    yield from (each for each in look(order) if each.latest < since - skew and not is_too_old(since, each, skew))
+
+
+def _compared(order: Order, invoices: Iterable[Listed], most: int) -> Generator[None, None, Compared]:
+    compared: Compared = {}
+    for work, listed in enumerate(invoices, start=1):
+        if work % BREATH == 0:
+            yield
+        if listed.identity not in compared and (told := compare(order, listed)) is not None:
+            compared[listed.identity] = listed, told
+        if len(compared) >= most:
+            break
+    return compared
+
+
+def _weighed(
+    subject: Subject, compared: Compared, skew: timedelta, rivals: Collection[int]
+) -> Generator[None, None, dict[str, Fit]]:
+    mine: dict[str, Fit] = {}
+    for work, (listed, told) in enumerate(compared.values(), start=1):
+        if work % BREATH == 0:
+            yield
+        if subject.key in rivals and _is_after(subject, listed, skew):
+            continue
+        if (fit := weigh(subject, listed, told, skew)) is not None:
+            mine[listed.identity] = fit
+    return mine
+
+
+def _is_after(rival: Subject, listed: Listed, skew: timedelta) -> bool:
+    """The gateway tells of an invoice that there is: one that was issued later is not this rival's. So an order of
+    yesterday, whose number nobody looks for, is in no later order's way."""
+    return listed.earliest > _plus(rival.until, skew)
+
+
+# ---- who competes with whom ----------------------------------------------------------------------------
+
+
+def _joined(exact: Mapping[int, Span], loose: Mapping[int, Sequence[str]]) -> Generator[None, None, Groups]:
+    """Keys and names that hang together."""
+    sets = _Sets()
+    for key, names in loose.items():
+        sets.find(key)
+        for name in names:
+            sets.join(key, name)
+        yield
+    yield from _join_spans(exact, sets)
+    return (yield from sets.groups())
+
+
+def _join_spans(exact: Mapping[int, Span], sets: "_Sets") -> Generator[None, None, None]:
+    """Spans of one order that overlap hang together: each stretch is walked once."""
+    by_order: dict[int, list[tuple[int, int, int]]] = {}
+    for key, span in exact.items():
+        by_order.setdefault(id(span.names), []).append((span.start, span.stop, key))
+    yield
+    for spans in by_order.values():
+        spans.sort()
+        names = exact[spans[0][2]].names
+        anchor, reached = spans[0][2], spans[0][0]
+        for start, stop, key in spans:
+            if start >= reached:
+                anchor, reached = key, start
+            sets.join(anchor, key)
+            for place in range(reached, stop):
+                sets.join(anchor, names[place])
+                if place % (BREATH * 10) == 0:
+                    yield
+            reached = max(reached, stop)
+        yield
+
+
+class _Sets:
+    """Disjoint sets of keys and names."""
+
+    def __init__(self) -> None:
+        self._parents: dict[int | str, int | str] = {}
+
+    def find(self, one: int | str) -> int | str:
+        root = self._parents.setdefault(one, one)
+        while (above := self._parents[root]) != root:
+            root = above
+        while self._parents[one] != root:
+            self._parents[one], one = root, self._parents[one]
+        return root
+
+    def join(self, one: int | str, other: int | str) -> None:
+        self._parents[self.find(other)] = self.find(one)
+
+    def groups(self) -> Generator[None, None, Groups]:
+        found: dict[int | str, tuple[list[int], list[str]]] = {}
+        for work, each in enumerate(list(self._parents)):
+            if work % (BREATH * 10) == 0:
+                yield
+            keys, names = found.setdefault(self.find(each), ([], []))
+            if isinstance(each, int):
+                keys.append(each)
+            else:
+                names.append(each)
+        return list(found.values())

@@ -1,0 +1,255 @@
+"""One submission held against one listed invoice, member by member (design 9.1). Pure.
+
+Each member does one of three things. It **rules out**: seller's tax id, sign, a date more than a day too early. It
+**identifies**: buyer, total, remark, date. It **describes**: the buyer's name beside a tax id that is the same, the
+seller's name. What follows from the answers is a `Weight`; what is not simply the same is told as a `Difference`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any, Final
+
+from worker.flows.evidence.subjects import Listed, Order, Subject
+from worker.texts import Likeness, code_likeness, folded, likeness, remark_likeness
+
+SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
+_DAY: Final = timedelta(days=1)
+_CLOCKS: Final = 3
+"""Times the skew that is allowed for: how far apart clocks may be for an invoice to be given without a person."""
+RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
+"""Of value added tax, those of today and of the years before."""
+_HIGHEST_RATE: Final = max(RATES)
+
+
+class Weight(IntEnum):
+    """What an invoice is worth as evidence for a submission; a pair that is not weighed is ruled out."""
+
+    AGAINST = 1
+    """One identifying member is another, and the two others are told and the same: an accountant would look at it."""
+    WEAK = 2
+    """Nothing is different, but too little is told, or it is told in a way that could be another's."""
+    CLOSE = 3
+    """Only what describes differs, or what identifies is written another way while buyer and total are the same."""
+    EXACT = 4
+    """The same in all that is told, buyer and total among it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A member that is not simply the same."""
+
+    member: str
+    sent: Any
+    listed: Any
+
+    def told(self) -> dict[str, Any]:
+        """As events show it."""
+        return {"member": self.member, "sent": self.sent, "listed": self.listed}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the members of an invoice relate to those of a kind of submissions: all but the date."""
+
+    buyer: Likeness
+    total: Likeness
+    remark: Likeness
+    has_remark: bool
+    """A remark was sent and is listed: only then that it is the same says something."""
+    is_other_kind: bool
+    """普票 for 专票, or the reverse."""
+    differs: tuple[Difference, ...]
+
+    @property
+    def contradictions(self) -> int:
+        """How many identifying members are another."""
+        return (self.buyer, self.total, self.remark).count(DIFFERENT)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether buyer and total are told and the same."""
+        return self.buyer is SAME and self.total is SAME
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all that is told is the same, buyer and total among it."""
+        return self.is_known and self.remark in {SAME, UNTOLD} and not self.differs
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What an invoice is worth for a submission, and what differs."""
+
+    weight: Weight
+    differs: tuple[Difference, ...] = ()
+    may_clear: bool = False
+    """It is so weak that the right one may be listed later."""
+
+
+# ---- all but the date ----------------------------------------------------------------------------------
+
+
+def compare(order: Order, listed: Listed) -> Comparison | None:
+    """Member by member; None where the invoice is ruled out, or plainly another's: two identifying members differ, or
+    one does and the others do not both say that it is this one's."""
+    invoice = listed.invoice
+    if invoice.is_positive is False:
+        return None
+    if listed.seller and code_likeness(order.seller, listed.seller) is DIFFERENT:
+        return None
+    total, buyer = total_likeness(order, listed), _buyer(order, listed)
+    if total is DIFFERENT and buyer is DIFFERENT:
+        return None
+    remark = remark_likeness(order.remark, listed.note, prints_bank=order.sent.prints_bank)
+    has_remark = bool(order.remark.plain) and listed.note.is_told
+    if DIFFERENT in {total, buyer, remark}:
+        others = [each for each in (total, buyer, remark) if each is not DIFFERENT]
+        if others != [SAME, SAME] or (remark is not DIFFERENT and not has_remark):
+            return None
+    is_other_kind = invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1)
+    differs = tuple(_differences(order, listed, total, remark))
+    return Comparison(buyer, total, remark, has_remark, is_other_kind, differs)
+
+
+def _buyer(order: Order, listed: Listed) -> Likeness:
+    """By its tax id where both have one; else by its name."""
+    name = _name(order, listed)
+    if order.buyer and listed.buyer:
+        code = code_likeness(order.buyer, listed.buyer)
+        if code in {SAME, DIFFERENT}:
+            return code
+        if code is AKIN:
+            return DIFFERENT if name is DIFFERENT else AKIN
+    elif listed.buyer.strip("*X"):
+        # The register may know a tax id that the order did not have; a person has none.
+        return AKIN if name is SAME and not order.sent.is_person else DIFFERENT
+    return name
+
+
+def _name(order: Order, listed: Listed) -> Likeness:
+    return likeness(order.name, listed.person if order.sent.is_person else listed.name)
+
+
+def total_likeness(order: Order, listed: Listed) -> Likeness:
+    """By any reading: with tax, without, or the expected one. Where only one of the two totals is told, the other may
+    be the one that fits."""
+    with_tax, without = listed.with_tax, listed.without_tax
+    expected = order.sent.expected_total
+    told = [each for each in (with_tax, without) if each is not None]
+    if not told:
+        return UNTOLD
+    if (expected is not None and with_tax == expected) or any(
+        abs(each - order.total) <= order.tolerance for each in told
+    ):
+        return SAME
+    if len(told) > 1:
+        return DIFFERENT
+    net, gross = (order.total, with_tax) if with_tax is not None else (without, order.total)
+    return _by_rate(net, gross, order.tolerance)
+
+
+def _by_rate(net: Decimal | None, gross: Decimal | None, tolerance: Decimal) -> Likeness:
+    """Whether one could be the other with tax."""
+    if net is None or gross is None:
+        return UNTOLD
+    if any(abs(net + net * rate - gross) <= tolerance for rate in RATES):
+        return AKIN
+    return UNCLEAR if net - tolerance <= gross <= net * (1 + _HIGHEST_RATE) + tolerance else DIFFERENT
+
+
+def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness) -> Iterator[Difference]:
+    sent, invoice = order.sent, listed.invoice
+    if listed.buyer and order.buyer != listed.buyer:
+        yield Difference("buyerIndentification", sent.buyer_id, invoice.buyer_id)
+    if _name(order, listed) is not SAME and listed.name.plain:
+        yield Difference("buyerName", sent.buyer_name, invoice.buyer_name)
+    if invoice.seller_name and folded(sent.seller_name) != folded(invoice.seller_name):
+        yield Difference("sellerName", sent.seller_name, invoice.seller_name)
+    if total in {AKIN, UNCLEAR, DIFFERENT}:
+        shown = listed.with_tax if listed.with_tax is not None else listed.without_tax
+        yield Difference("total", sent.expected_total or order.total, shown)
+    if remark in {AKIN, UNCLEAR, DIFFERENT}:
+        yield Difference("remark", sent.remark, invoice.note)
+    is_special = invoice.is_special
+    if is_special is not None and is_special is not (sent.buyer_invoice_type == 1):
+        yield Difference("buyerInvoiceType", sent.buyer_invoice_type, int(is_special))
+
+
+# ---- with the date -------------------------------------------------------------------------------------
+
+
+def is_too_old(since: datetime, listed: Listed, skew: timedelta) -> bool:
+    """Whether its date, under every reading, is more than a day before the submission: it is another one."""
+    return listed.latest < since - max(skew, _DAY)
+
+
+def weigh(subject: Subject, listed: Listed, compared: Comparison, skew: timedelta) -> Fit | None:
+    """What the invoice is worth for this submission; None where its date rules it out."""
+    if is_too_old(subject.since, listed, skew):
+        return None
+    early = subject.since - skew - listed.latest
+    late = listed.earliest - subject.until - skew
+    apart = max(early, late) if subject.is_issued else early
+    is_akin = apart > timedelta(0)
+    differs = compared.differs
+    if is_akin:
+        dated = listed.invoice.dated
+        differs = (*differs, Difference("invoiceDate", subject.since, None if dated is None else dated.shown))
+    are_clocks = apart <= (_CLOCKS - 1) * skew
+    weight = _weight(subject, compared, is_in_time=not is_akin, are_clocks=are_clocks)
+    if weight is None:
+        return None
+    if listed.invoice.number is None:
+        weight = min(weight, Weight.WEAK)
+    return Fit(weight, differs, may_clear=weight <= Weight.WEAK and not _is_telling(compared, is_in_time=not is_akin))
+
+
+def _weight(subject: Subject, compared: Comparison, *, is_in_time: bool, are_clocks: bool) -> Weight | None:
+    if compared.contradictions:
+        if not is_in_time:
+            return None
+        is_marked = compared.total is DIFFERENT and subject.is_issued
+        # Of what was surely issued a wrong total is worth an alarm rather than no answer.
+        return Weight.CLOSE if is_marked and not compared.is_other_kind else Weight.AGAINST
+    if is_in_time and compared.is_exact:
+        return Weight.EXACT
+    if UNCLEAR in {compared.remark, compared.total} or compared.is_other_kind:
+        return Weight.WEAK
+    is_dated = is_in_time or are_clocks or (compared.has_remark and compared.remark is SAME)
+    is_enough = compared.is_known or (subject.is_issued and _is_sure_enough(compared))
+    return Weight.CLOSE if is_dated and is_enough else Weight.WEAK
+
+
+def _is_telling(compared: Comparison, *, is_in_time: bool) -> bool:
+    """Whether a person can decide at once: buyer and remark say that it is this one's, and the total does not."""
+    return (
+        compared.buyer is SAME
+        and compared.remark in {SAME, UNTOLD}
+        and is_in_time
+        and not compared.is_other_kind
+        and compared.total in {DIFFERENT, UNTOLD}
+    )
+
+
+def _is_sure_enough(compared: Comparison) -> bool:
+    """There is an invoice, and nothing contradicts this one: masked ids, or a total that is told in part, are no reason
+    to give no answer, where enough else says that it is this one."""
+    marked = compared.remark if compared.has_remark else UNTOLD
+    told = (compared.buyer, compared.total, marked)
+    return 2 * told.count(SAME) + told.count(AKIN) > 2
+
+
+# ---- two submissions -----------------------------------------------------------------------------------
+
+
+def twin_of(order: Order) -> tuple[object, ...]:
+    """The same for two orders where nothing that could be listed or echoed tells them apart. Not the journaled
+    fingerprint, which another version may have folded in another way."""
+    return order.kind, order.sent.buyer_type, tuple(_line(each) for each in order.sent.lines)
+
+
+def _line(line: Any) -> tuple[object, ...]:
+    return folded(line.name or ""), line.quantity, folded(line.spec or ""), folded(line.unit or ""), line.price

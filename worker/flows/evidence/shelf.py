@@ -1,0 +1,146 @@
+"""Listed invoices, put where a submission finds the few that may be its own. Pure.
+
+Guarantees that what is not handed out for a submission would have been ruled out by `members.compare`. A seller may
+have thousands of invoices for a buyer called 个人, and the worker's other lanes wait meanwhile.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from worker.flows.evidence.subjects import CENT, Listed, Order
+
+_HIGHEST: Final = Decimal("1.17")
+"""A total with tax, over the one without, at the highest rate that there was."""
+
+
+def _range(in_order: Sequence[Decimal], low: Decimal, high: Decimal) -> Sequence[Decimal]:
+    return in_order[bisect_left(in_order, low) : bisect_right(in_order, high)]
+
+
+class Shelf:
+    """Listed invoices by their totals and by their notes."""
+
+    def __init__(self) -> None:
+        self._by_total: dict[Decimal, dict[str, list[Listed]]] = {}
+        self._half_told: dict[Decimal, list[Listed]] = {}
+        self._untold: list[Listed] = []
+        self._by_note: dict[str, list[Listed]] = {}
+        self._totals: Sequence[Decimal] = ()
+        self._halves: Sequence[Decimal] = ()
+
+    @classmethod
+    def of(cls, invoices: Iterable[Listed]) -> "Shelf":
+        """With these, in one go."""
+        shelf = cls()
+        for each in invoices:
+            shelf.put(each)
+        shelf.close()
+        return shelf
+
+    def close(self) -> None:
+        """All invoices are there."""
+        self._totals = sorted(self._by_total)
+        self._halves = sorted(self._half_told)
+
+    def put(self, listed: Listed) -> None:
+        """One more."""
+        told = {each for each in (listed.with_tax, listed.without_tax) if each is not None}
+        note = listed.note.plain
+        for total in told:
+            self._by_total.setdefault(total, {}).setdefault(note, []).append(listed)
+        if len(told) == 1 and (listed.with_tax is None or listed.without_tax is None):
+            self._half_told.setdefault(next(iter(told)), []).append(listed)
+        if not told:
+            self._untold.append(listed)
+        if note:
+            self._by_note.setdefault(note, []).append(listed)
+
+    def likely(self, order: Order) -> Iterator[Listed]:
+        """Those of the right total whose note says the same, or nothing: only these can be exactly the same."""
+        for notes in self._of_total(order):
+            if order.sent.prints_bank:
+                for each in notes.values():
+                    yield from each
+            else:
+                yield from notes.get("", ())
+                if order.remark.plain:
+                    yield from notes.get(order.remark.plain, ())
+
+    def possible(self, order: Order) -> Iterator[Listed]:
+        """All that may be evidence in any degree; some of them twice."""
+        for notes in self._of_total(order):
+            for each in notes.values():
+                yield from each
+        totals = [order.total] if order.sent.expected_total is None else [order.total, order.sent.expected_total]
+        for total in totals:
+            low, high = total / _HIGHEST - order.tolerance, total * _HIGHEST + order.tolerance
+            for half in _range(self._halves, low, high):
+                yield from self._half_told[half]
+        yield from self._untold
+        yield from self._marked(order)
+
+    def _of_total(self, order: Order) -> Iterator[dict[str, list[Listed]]]:
+        expected = order.sent.expected_total
+        totals = set(_range(self._totals, order.total - order.tolerance, order.total + order.tolerance))
+        if expected in self._by_total:
+            totals.add(expected)
+        for total in totals:
+            yield self._by_total[total]
+
+    def _marked(self, order: Order) -> Iterator[Listed]:
+        """Whatever its total is: the note says that it is this one's."""
+        remark = order.remark.plain
+        if not remark:
+            return
+        if not order.sent.prints_bank:
+            yield from self._by_note.get(remark, ())
+            return
+        for note, each in self._by_note.items():
+            if remark in note:
+                yield from each
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is sought, so that of a page only the invoices are kept that may be somebody's."""
+
+    totals: Sequence[Decimal] = ()
+    """In order."""
+    widest: Decimal = CENT
+    """The largest tolerance of them."""
+    remarks: frozenset[str] = field(default_factory=frozenset)
+    held: tuple[str, ...] = ()
+    """Remarks beside which bank data may be printed."""
+
+    @classmethod
+    def of(cls, orders: Iterable[Order]) -> "Wanted":
+        """By these submissions."""
+        some = list(orders)
+        totals = {each.total for each in some} | {each.sent.expected_total for each in some}
+        remarks = {each.remark.plain for each in some if not each.sent.prints_bank}
+        held = {each.remark.plain for each in some if each.sent.prints_bank}
+        return cls(
+            totals=sorted(each for each in totals if each is not None),
+            widest=max((each.tolerance for each in some), default=CENT),
+            remarks=frozenset(remarks - {""}),
+            held=tuple(sorted(held - {""})),
+        )
+
+    def may_be(self, listed: Listed) -> bool:
+        """Whether this one may be somebody's."""
+        told = [each for each in (listed.with_tax, listed.without_tax) if each is not None]
+        if not self.totals:
+            return False
+        if not told or any(self._is_near(each, each) for each in told):
+            return True
+        is_half = listed.with_tax is None or listed.without_tax is None
+        if is_half and self._is_near(told[0] / _HIGHEST, told[0] * _HIGHEST):
+            return True
+        note = listed.note.plain
+        return note in self.remarks or any(each in note for each in self.held)
+
+    def _is_near(self, low: Decimal, high: Decimal) -> bool:
+        return bool(_range(self.totals, low - self.widest, high + self.widest))

@@ -1,0 +1,127 @@
+"""What is held against each other: a submission whose invoice is sought, and an invoice that is listed, each with what
+is compared of it worked out once. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from contracts.envelope import loads
+from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
+from worker.texts import Text, folded_code
+
+CENT: Final = Decimal("0.01")
+EVER: Final = datetime.min.replace(tzinfo=UTC)
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A submission as it compares."""
+
+    sent: SubmittedInvoice
+    seller: str
+    buyer: str
+    """The buyer's tax id, folded; "" where it has none."""
+    name: Text
+    remark: Text
+    total: Decimal
+    """Sum of quantity times price; whether tax is in it, nobody says (trap 28)."""
+    tolerance: Decimal
+    """Each line may be rounded by a cent."""
+
+    @classmethod
+    def of(cls, sent: SubmittedInvoice) -> "Order":
+        """From what was sent."""
+        return cls(
+            sent=sent,
+            seller=folded_code(sent.seller_id),
+            buyer=folded_code(sent.buyer_id),
+            name=Text.of_name(sent.buyer_name, is_person=sent.is_person),
+            remark=Text.of_remark(sent.remark),
+            total=sent.total,
+            tolerance=CENT * len(sent.lines),
+        )
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """All by which it is compared with a listed invoice: orders of one kind compare alike, but for their time."""
+        sent = self.sent
+        return (
+            *(self.seller, self.buyer, self.name.plain, sent.is_person, self.remark.plain, sent.prints_bank),
+            *(self.total, self.tolerance, sent.expected_total, sent.buyer_invoice_type, sent.seller_name),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A submission whose invoice is sought, or that could have one."""
+
+    command: Command
+    order: Order
+
+    @classmethod
+    def read(cls, command: Command) -> "Subject":
+        """From the journaled data. Raises `KeyError` where they were forgotten."""
+        return cls(command, Order.of(SubmittedInvoice.read(loads(command.data))))
+
+    @property
+    def key(self) -> int:
+        """The command's."""
+        return self.command.key
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether the gateway said that there is an invoice: only its number is sought."""
+        return self.command.state is CommandState.COMPLETED
+
+    @property
+    def since(self) -> datetime:
+        """When it was submitted, or came in at the latest."""
+        return self.command.submitted_at or self.command.received_at
+
+    @property
+    def until(self) -> datetime:
+        """When it ended, where the gateway said that there is an invoice: none that was issued later is its own."""
+        return self.command.settled_at or NEVER if self.is_issued else NEVER
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """A listed invoice as it compares."""
+
+    invoice: ListedInvoice
+    seller: str
+    buyer: str
+    person: Text
+    """The buyer's name, as that of a natural person."""
+    name: Text
+    """The same as that of anybody else."""
+    note: Text
+    with_tax: Decimal | None
+    without_tax: Decimal | None
+    earliest: datetime
+    latest: datetime
+
+    @classmethod
+    def of(cls, invoice: ListedInvoice) -> "Listed":
+        """From the gateway's list. A date that is not told contradicts nothing."""
+        name = invoice.buyer_name or ""
+        dated = invoice.dated
+        return cls(
+            invoice=invoice,
+            seller=folded_code(invoice.seller_id or ""),
+            buyer=folded_code(invoice.buyer_id or ""),
+            person=Text.of_name(name, is_person=True),
+            name=Text.of_name(name, is_person=False),
+            note=Text.of_remark(invoice.note or ""),
+            with_tax=invoice.with_tax,
+            without_tax=invoice.total_without_tax,
+            earliest=EVER if dated is None else dated.earliest,
+            latest=NEVER if dated is None else dated.latest,
+        )
+
+    @property
+    def identity(self) -> str:
+        """What names the invoice."""
+        return self.invoice.identity
