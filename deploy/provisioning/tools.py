@@ -1,6 +1,8 @@
-"""Programs that tests call and that no Python package brings. Knows nothing of what they are called for."""
+"""Programs and libraries that tests call and no Python package brings. Knows nothing of what they are called for."""
 
 import shutil
+from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.provisioning import CannotProvisionError, packages
 from deploy.provisioning.packages import Say
@@ -15,3 +17,45 @@ def promtool(say: Say) -> str:
     if found is None:
         raise CannotProvisionError("promtool is missing: install Prometheus (Debian's package prometheus has it).")
     return found
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """What a program in some language needs: commands, files of libraries, and Debian's packages that bring both."""
+
+    name: str
+    commands: tuple[str, ...]
+    libraries: tuple[Path, ...]
+    packages: tuple[str, ...]
+
+    def is_there(self) -> bool:
+        """Tell whether nothing is missing."""
+        return all(map(shutil.which, self.commands)) and all(library.exists() for library in self.libraries)
+
+
+PHP = Toolchain("PHP", ("php",), (Path("/usr/share/php/PhpAmqpLib/autoload.php"),), ("php-cli", "php-amqplib"))
+GO = Toolchain(
+    "Go",
+    ("go",),
+    (Path("/usr/share/gocode/src/github.com/rabbitmq/amqp091-go"),),
+    ("golang-go", "golang-github-rabbitmq-amqp091-go-dev"),
+)
+JAVA_LIBRARIES = tuple(
+    Path(f"/usr/share/java/{name}.jar") for name in ("amqp-client", "slf4j-api", "slf4j-nop", "gson")
+)
+JAVA = Toolchain(
+    "Java",
+    ("java", "javac"),
+    JAVA_LIBRARIES,
+    ("default-jdk-headless", "librabbitmq-client-java", "libslf4j-java", "libgoogle-gson-java"),
+)
+NODE = Toolchain("Node", ("node", "npm"), (), ("nodejs", "npm"))
+
+
+def toolchain(wanted: Toolchain, say: Say) -> None:
+    """Have a language's tools: those that are there, or Debian's. Raises CannotProvisionError."""
+    if not wanted.is_there() and packages.can_install():
+        packages.install(list(wanted.packages), None, say)
+    if not wanted.is_there():
+        names = " ".join(wanted.packages)
+        raise CannotProvisionError(f"The tools for {wanted.name} are missing: install Debian's packages {names}.")

@@ -78,12 +78,17 @@ class Dev:
         return self.run([sys.executable, "-m", "worker", *words], seconds=seconds)
 
     def run(
-        self, command: Sequence[str], variables: Mapping[str, str] | None = None, *, seconds: float = 60
+        self,
+        command: Sequence[str],
+        variables: Mapping[str, str] | None = None,
+        *,
+        seconds: float = 60,
+        folder: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run any program in the same folder."""
+        """Run any program, in the same folder unless another is given."""
         return subprocess.run(
             command,
-            cwd=self.folder,
+            cwd=folder or self.folder,
             env=environment() | dict(variables or {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,

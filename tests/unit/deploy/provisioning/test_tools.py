@@ -43,3 +43,28 @@ def test_else_one_sentence_says_what_to_do(path: Path, monkeypatch: pytest.Monke
 
     with pytest.raises(CannotProvisionError, match="install Prometheus"):
         tools.promtool(lambda _: None)
+
+
+def test_a_language_that_is_all_there_installs_nothing(path: Path) -> None:
+    _program(path / "go")
+    said: list[str] = []
+
+    tools.toolchain(tools.Toolchain("Go", ("go",), (path / "go",), ("golang-go",)), said.append)
+    assert said == []
+
+
+def test_a_language_that_lacks_a_library_gets_debians_packages(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "can_install", lambda: True)
+    _program(path / "php")
+    _program(path / "apt-get", f'case "$*" in *install*php-amqplib*) : >{path}/autoload.php;; esac')
+    said: list[str] = []
+
+    tools.toolchain(tools.Toolchain("PHP", ("php",), (path / "autoload.php",), ("php-amqplib",)), said.append)
+    assert said == ["Installing Debian's package php-amqplib with apt-get."]
+
+
+def test_a_language_that_cannot_be_had_is_one_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "can_install", lambda: False)
+
+    with pytest.raises(CannotProvisionError, match="tools for Java are missing: install Debian's packages default-jdk"):
+        tools.toolchain(tools.JAVA, print)

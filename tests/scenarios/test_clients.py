@@ -1,0 +1,93 @@
+"""The sample clients, beside one `fapiao-worker dev`: each with a good order, a refused login, a rejected order and a
+doubtful one. The one in C# is not run: Debian has no toolchain for it."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.beside_dev import Dev
+from tests.scenarios.client_programs import LANGUAGES, Program
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("amqp_server")]
+
+Order = dict[str, Any]
+
+
+def _good(_order: Order) -> None:
+    pass
+
+
+def _refused(order: Order) -> None:
+    order["login"]["password"] = "refuse-login"
+
+
+def _rejected(order: Order) -> None:
+    order["invoice"]["buyerNmae"] = order["invoice"].pop("buyerName")
+
+
+def _doubtful(order: Order) -> None:
+    order["invoice"]["remark"] = f"{order['userId']}#fault=dropped_after_issuing"
+
+
+CASES: dict[str, tuple[Callable[[Order], None], int, list[str]]] = {
+    "good": (_good, 0, ["published", "qr_required", "completed", "confirmed"]),
+    "refused": (_refused, 1, ["published", "failed"]),
+    "rejected": (_rejected, 2, ["published", "rejected"]),
+    "doubtful": (_doubtful, 0, ["published", "qr_required", "in_doubt", "completed", "confirmed"]),
+}
+"""What is done to an order, the client's exit code, and the first word of each line that it prints."""
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    with Dev(tmp_path_factory.mktemp("dev"), "--auto-scan", "0.5") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sample(dev: Dev) -> Order:
+    return dict(json.loads(dev.call("example", "--data").stdout))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_client_tells_what_became_of_each_order(language: str, dev: Dev, sample: Order, tmp_path: Path) -> None:
+    """And, started again, tells the same without publishing: what became of it lies beside the order."""
+    program = LANGUAGES[language](tmp_path)
+
+    with ThreadPoolExecutor(len(CASES)) as pool:
+        ids = list(pool.map(lambda case: _play(case, dev.folder / f"{language}-{case}", dev, sample, program), CASES))
+
+    commands = [each["commandId"] for each in json.loads(dev.call("list", "--json").stdout)]
+    assert [commands.count(identifier) for identifier in ids] == [1] * len(CASES)
+
+
+def _play(case: str, folder: Path, dev: Dev, sample: Order, program: Program) -> str:
+    """Run one case in a folder of its own, twice; the command's id."""
+    change, code, words = CASES[case]
+    folder.mkdir()
+    order = deepcopy(sample) | {"userId": folder.name, "orderNo": folder.name}
+    order["login"]["phone"] = folder.name
+    change(order)
+    (folder / "order.json").write_text(json.dumps(order, ensure_ascii=False))
+    environment = program.environment | {"FAPIAO_AMQP_URL": dev.note["amqpUrl"], "SHOP_REPLIES": folder.name}
+    command = [*program.command, str(folder / "order.json")]
+
+    first = dev.run(command, environment, seconds=120, folder=folder)
+    again = dev.run(command, environment, seconds=120, folder=folder)
+
+    assert [line.partition(" ")[0].rstrip(":") for line in first.stdout.splitlines()] == words, first.stderr
+    assert (first.returncode, again.returncode) == (code, code)
+    assert again.stdout == first.stdout.splitlines(keepends=True)[-1]
+    assert (folder / "qr.html").exists() == ("qr_required" in words)
+    return (folder / "order.id").read_text()
+
+
+def test_every_client_that_is_published_is_run_or_said_not_to_be() -> None:
+    published = {path.name for path in (Path(__file__).parents[2] / "contracts" / "clients").iterdir() if path.is_dir()}
+
+    assert published == {*LANGUAGES, "csharp"}
