@@ -2,6 +2,8 @@
 doubtful one. The one in C# is not run: Debian has no toolchain for it."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.beside_dev import Dev
-from tests.scenarios.client_programs import LANGUAGES, Program
+from tests.scenarios.client_programs import CLIENTS, LANGUAGES, Program
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("amqp_server")]
 
@@ -87,7 +89,52 @@ def _play(case: str, folder: Path, dev: Dev, sample: Order, program: Program) ->
     return (folder / "order.id").read_text()
 
 
+def test_the_typed_client_is_built_and_runs_without_anything_of_the_worker(
+    dev: Dev, sample: Order, tmp_path: Path
+) -> None:
+    """`fapiao-contracts`, installed alone from its wheel: four orders over one connection, each to its own outcome."""
+    installed = tmp_path / "installed"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = ["wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
+    _made([*pip, *build, str(CLIENTS.parent / "distribution")])
+    [wheel] = tmp_path.glob("fapiao_contracts-*.whl")
+    _made([*pip, "install", "--no-index", "--no-deps", "--target", str(installed), str(wheel)])
+
+    script = str(Path(__file__).with_name("typed_orders.py"))
+    done = dev.run(
+        [sys.executable, script, dev.note["amqpUrl"], json.dumps(sample)], {"PYTHONPATH": str(installed)}, seconds=120
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "good": ["QrRequired", "Completed", "Confirmed", "398"],
+        "refused": ["Failed", "login_refused"],
+        "doubtful": ["QrRequired", "InDoubt", "Completed", "Confirmed", "398"],
+        "rejected": ["Rejected", "id_reused"],
+    }
+    _made([sys.executable, "-c", IMPORT_ALL.format(installed=str(installed))])
+
+
+IMPORT_ALL = """
+import pkgutil, sys
+sys.path.insert(0, {installed!r})
+for name in ("orjson", "aio_pika", "aiormq", "worker", "contracts"):
+    sys.modules[name] = None
+import fapiao_contracts
+for module in pkgutil.walk_packages(fapiao_contracts.__path__, "fapiao_contracts."):
+    if module.name != "fapiao_contracts.client":
+        __import__(module.name)
+from fapiao_contracts.texts import FAILURES
+assert FAILURES["login_refused"].zh.happened
+"""
+
+
+def _made(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_client_that_is_published_is_run_or_said_not_to_be() -> None:
-    published = {path.name for path in (Path(__file__).parents[2] / "contracts" / "clients").iterdir() if path.is_dir()}
+    published = {path.name for path in CLIENTS.iterdir() if path.is_dir()}
 
     assert published == {*LANGUAGES, "csharp"}

@@ -53,8 +53,11 @@ def sandbox(  # noqa: PLR0913, PLR0917  one parameter per option
 ) -> None:
     """Run a stand-in for the vendor's gateway. Nothing issued there is a tax invoice."""
     with explained():
-        from worker.sandbox.server import SandboxOptions, ready_line
-        from worker.sandbox.server import run as run_sandbox
+        try:
+            from worker.sandbox.server import SandboxOptions, ready_line
+            from worker.sandbox.server import run as run_sandbox
+        except ModuleNotFoundError as error:
+            raise Stop(f"The sandbox needs {error.name}: pip install 'fapiao-worker[sandbox]'.") from None
 
         options = SandboxOptions(
             host=host,

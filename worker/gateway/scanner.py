@@ -7,15 +7,20 @@ Not known here: sessions and frames.
 """
 
 import asyncio
+import importlib.util
 import io
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import zxingcpp
-from PIL import Image
+import structlog
 
 from worker.gateway.qr import image_bytes
 from worker.gateway.redaction import sound_text
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+log = structlog.get_logger()
 
 MAX_PIXELS: Final = 4_000_000
 """Far beyond any QR; about 0.1 s of work. The size is read from the header, before anything is unpacked."""
@@ -30,6 +35,8 @@ class QrScanner:
         self._timeout_seconds = timeout_seconds
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qr")
         self._turn = asyncio.Semaphore(1)
+        if not can_read():
+            log.warning("qr_texts_not_read", why="the extra qr is not installed: qr_required has a null content")
 
     async def read(self, uri: str) -> str | None:
         """The text of the first QR in a data URI that `qr.image_uri` wrote. Safe to cancel."""
@@ -46,9 +53,17 @@ class QrScanner:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
+def can_read() -> bool:
+    """Whether the extra `qr` is installed. Without it pictures are passed on unread."""
+    return all(importlib.util.find_spec(name) for name in ("PIL", "zxingcpp"))
+
+
 def content_of(uri: str) -> str | None:
     """`QrScanner.read` without the thread and the time limit."""
     try:
+        import zxingcpp  # noqa: PLC0415  an extra
+        from PIL import Image  # noqa: PLC0415
+
         with Image.open(io.BytesIO(image_bytes(uri)), formats=_KINDS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 return None
@@ -63,8 +78,10 @@ def content_of(uri: str) -> str | None:
     return sound_text(codes[0].text) if codes else None
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def _on_white(picture: "Image.Image") -> "Image.Image":
     """Black on transparent would be black on black."""
+    from PIL import Image  # noqa: PLC0415
+
     if "A" not in picture.getbands() and "transparency" not in picture.info:
         return picture
     layer = picture.convert("RGBA")

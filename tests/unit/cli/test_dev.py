@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from worker.cli.dev.broker import DevBroker, obtained
 from worker.cli.dev.home import Home, beside
 from worker.cli.dev.stage import SHORT, DevStage
 from worker.cli.parts import free_port, free_port_from
-from worker.cli.terminal import Stop, load_settings
+from worker.cli.terminal import Stop, draw_qr, load_settings
 from worker.servers import containers, rabbitmq
 from worker.settings import Settings
 
@@ -134,3 +135,22 @@ def test_a_note_that_is_none_is_no_dev(tmp_path: Path) -> None:
         home.tell({"broker": "b"})
         assert json.loads((home.directory / "dev.json").read_text())["pid"] == os.getpid()
         assert home.last_broker() is None
+
+
+def test_a_sandbox_without_its_extra_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("worker.sandbox")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "segno", None)
+
+    result = run("sandbox")
+
+    assert result.exit_code == 1
+    assert "pip install 'fapiao-worker[sandbox]'" in result.stderr
+
+
+def test_a_terminal_without_the_extra_shows_the_link_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "segno", None)
+    draw_qr("http://127.0.0.1/scan/1")
+    assert capsys.readouterr().out == ""

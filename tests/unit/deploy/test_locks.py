@@ -43,9 +43,9 @@ def test_no_lock_names_an_index_or_a_place_on_a_machine(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "groups", "extras"),
     [
-        (LOCKS[0], ["build"], []),
-        (LOCKS[1], ["build", "tests", "manifests", "dashboard", "typing", "lint"], ["otel"]),
-        (LOCKS[2], ["build"], ["otel"]),
+        (LOCKS[0], ["build"], ["qr", "sandbox"]),
+        (LOCKS[1], ["build", "tests", "manifests", "dashboard", "typing", "lint"], ["qr", "sandbox", "otel"]),
+        (LOCKS[2], ["build"], ["qr", "sandbox", "otel"]),
     ],
 )
 def test_each_direct_dependency_is_in_the_lock_at_a_version_it_allows(

@@ -2,13 +2,15 @@
 
 import asyncio
 import struct
+import sys
 import zlib
 
 import pytest
+import structlog
 
 from tests.unit.gateway.dialogue import data_uri, picture
 from worker.gateway import scanner
-from worker.gateway.scanner import QrScanner, content_of
+from worker.gateway.scanner import QrScanner, can_read, content_of
 
 TEXT = "https://例.com/scan?id=1&role=法定代表人"
 
@@ -78,3 +80,14 @@ async def test_a_picture_that_takes_too_long_has_no_content(monkeypatch: pytest.
 
     release.set()
     reader.close()
+
+
+def test_without_the_extra_a_picture_is_passed_on_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person scans the picture itself; the log says once why its text is missing."""
+    monkeypatch.setitem(sys.modules, "zxingcpp", None)
+    assert content_of("data:image/png;base64,AAAA") is None
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert not can_read()
+    with structlog.testing.capture_logs() as logs:
+        QrScanner().close()
+    assert [line["event"] for line in logs] == ["qr_texts_not_read"]
