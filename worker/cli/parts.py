@@ -21,6 +21,8 @@ from worker.servers.processes import Guard
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 10.0
 _LOOPBACK: Final = "127.0.0.1"
+_CLAIMS: Final[list[socket.socket]] = []
+"""Held as long as this process lives."""
 
 
 class Parts:
@@ -141,11 +143,27 @@ def free_port() -> int:
 
 
 def free_port_from(port: int) -> int:
-    """This port of loopback, or the next one that is free. Raises `Stop` if a hundred are taken."""
+    """This port of loopback, or the next one that is free; it stays ours until this process ends, though nobody listens
+    there yet. Raises `Stop` if a hundred are taken."""
     for candidate in range(port, port + 100):
-        if is_free(candidate):
+        if is_free(candidate) and _claim(candidate):
             return candidate
     raise Stop(f"No port from {port} to {port + 99} is free on 127.0.0.1.")
+
+
+def _claim(port: int) -> bool:
+    """Whether no other `dev` has chosen it: a broker takes seconds until it listens, and two that start at once would
+    both find the port free. The name of a socket serves as the lock; the kernel frees it with the process."""
+    if sys.platform != "linux":
+        return True
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0fapiao-worker-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _CLAIMS.append(claim)
+    return True
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -123,6 +124,22 @@ def test_a_taken_port_is_passed_over() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert free_port_from(port) > port
+
+
+def test_two_that_start_at_once_take_two_ports() -> None:
+    """A broker listens only seconds after its port was chosen."""
+    port = free_port()
+    other = subprocess.run(
+        [sys.executable, "-c", f"from worker.cli.parts import free_port_from as f; print(f({port}), f({port}))"],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second = map(int, other.stdout.split())
+    assert first < second
+    assert free_port_from(port) == port, "that process has ended"
+    assert free_port_from(port) != port
 
 
 def test_a_note_that_is_none_is_no_dev(tmp_path: Path) -> None:
