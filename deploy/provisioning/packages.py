@@ -5,9 +5,11 @@ machine where it is not root or where there is no apt-get.
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def install(packages: list[str], service: str | None, say: Say) -> None:
     names = " ".join(packages)
     aside = f" (its service {service} is not started)" if service else ""
     say(f"Installing Debian's package {names} with apt-get{aside}.")
-    with _no_service_starts():
+    with _one_at_a_time(), _no_service_starts():
         for command in (
             ["apt-get", "update", "-q"],
             ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages],
@@ -46,6 +48,14 @@ def install(packages: list[str], service: str | None, say: Say) -> None:
                 raise CannotProvisionError(f"apt-get could not install {names}: {tail}")
     if service and Path("/run/systemd/system").exists():
         say(f"Debian starts {service} at the next boot; if you do not want that: systemctl disable --now {service}")
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Parallel tests may want packages at the same moment, and apt-get does not wait for another apt-get."""
+    with Path(tempfile.gettempdir(), "fapiao-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

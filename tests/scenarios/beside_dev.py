@@ -99,5 +99,6 @@ class Dev:
 
 
 def environment() -> dict[str, str]:
-    """Ours without settings of the worker."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("FAPIAO_")}
+    """Ours without settings of the worker, in English."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("FAPIAO_")}
+    return ours | {"LC_ALL": "C.UTF-8"}

@@ -15,7 +15,11 @@ import pytest
 from tests.scenarios.beside_dev import Dev
 from tests.scenarios.client_programs import CLIENTS, LANGUAGES, Program
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("amqp_server")]
+pytestmark = [
+    pytest.mark.timeout(600),  # where a language's tools are installed first
+    pytest.mark.xdist_group("clients"),  # one dev for all
+    pytest.mark.usefixtures("amqp_server"),
+]
 
 Order = dict[str, Any]
 

@@ -27,7 +27,6 @@ app = typer.Typer(
     name="fapiao-worker",
     help="Issues Chinese e-invoices (数电发票) from RabbitMQ commands: never lost, never twice, never guessed.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show local variables
     context_settings={"help_option_names": ["-h", "--help"]},
 )

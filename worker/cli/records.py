@@ -1,5 +1,6 @@
 """`status`, `list`, `resolve`, `replay`: what the journal knows of commands, and a person's decision about one."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -105,6 +106,19 @@ def replay(command_id: CommandId, source: Source = None, as_json: AsJson = False
         say(f"{replayed['copies']} copies queued; the running worker publishes them.")
 
 
+def _until(moment: str) -> str:
+    """How far it is from now, in words."""
+    from worker.clock import SystemClock
+
+    seconds = (datetime.fromisoformat(moment) - SystemClock().now()).total_seconds()
+    if seconds <= 0:
+        return "due"
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"in {seconds / length:.0f} {unit}"
+    return f"in {seconds:.0f} s"
+
+
 def _show(command: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         say_json(command)
@@ -121,7 +135,7 @@ def _show(command: dict[str, Any], *, as_json: bool) -> None:
         "deadline": command["deadline"],
         "attempts": command["attempts"],
         "look-ups": command["lookUps"] or None,
-        "next look": command["soughtAt"],
+        "next look": command["soughtAt"] and f"{command['soughtAt']} ({_until(command['soughtAt'])})",
         "reply to": command["replyTo"],
     }
     for name, value in facts.items():

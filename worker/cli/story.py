@@ -13,6 +13,9 @@ from typing import Any
 
 from worker.cli import story_checks as checks
 from worker.cli import story_queries as queries
+from worker.cli import story_zh as chinese
+from worker.cli.language import is_chinese
+from worker.cli.story_evidence import candidate_lines, difference_lines
 from worker.cli.terminal import draw_qr, is_terminal, say
 
 _STYLES = {
@@ -35,10 +38,10 @@ def tell(event: dict[str, Any], *, is_past: bool = False) -> None:
     lines = _words_for(str(event.get("type")), outcome)(data)
     style = "bad" if data.get("expectedTotalMatches") is False else _STYLES.get(outcome)
     say(f"{_clock(event.get('time'))}  {outcome:<12} {lines[0]}", style=style)
-    for line in lines[1:] if not is_past or outcome in _LASTING else ():
+    for line in (*lines[1:], *difference_lines(data)) if not is_past or outcome in _LASTING else ():
         say(f"{'':22}{line}")
     for warning in data.get("warnings") or []:
-        say(f"{'':22}warning: {warning.get('path') or ''} {warning.get('message')}", style="warn")
+        say(f"{'':22}{_warning(warning)}", style="warn")
     if outcome == "qr_required" and not is_past:
         _show_qr(data, str(data.get("commandId", "command")))
 
@@ -86,7 +89,7 @@ def _in_doubt(data: dict[str, Any]) -> list[str]:
     lines = [f"submitted, outcome unknown: {data.get('reason')}", "do not send this order again"]
     if data.get("needsPerson"):
         command_id = data.get("commandId")
-        lines += [_candidate(found) for found in data.get("candidates") or []]
+        lines += [line for found in data.get("candidates") or [] for line in candidate_lines(found)]
         lines += [
             "look at the tax bureau whether the invoice exists, then decide:",
             f"fapiao-worker resolve {command_id} --issued NUMBER",
@@ -97,12 +100,13 @@ def _in_doubt(data: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _candidate(found: dict[str, Any]) -> str:
-    members = ("invoiceNumber", "invoiceDate", "totalPriceAndTax", "buyerName", "note")
-    return "perhaps: " + "  ".join(str(found[name]) for name in members if found.get(name))
+def _warning(told: dict[str, Any]) -> str:
+    return chinese.warning(told) if is_chinese() else f"warning: {told.get('path') or ''} {told.get('message')}"
 
 
 def _words_for(event_type: str, outcome: str) -> Callable[[dict[str, Any]], list[str]]:
+    if is_chinese() and (words := chinese.WORDS.get(event_type) or chinese.WORDS.get(outcome)):
+        return words
     return _WORDS_OF_TYPE.get(event_type) or _WORDS.get(outcome, _other)
 
 
@@ -135,7 +139,7 @@ def _show_qr(data: dict[str, Any], name: str) -> None:
     if content:
         if is_terminal():
             draw_qr(content)
-        say(f"{'':22}or open: {content}")
+        say(f"{'':22}{'或打开链接：' if is_chinese() else 'or open: '}{content}")
         return
     path = _save_picture(data.get("image"), name, data.get("attempt"))
     if path:

@@ -25,6 +25,7 @@ def _clean_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for name in [name for name in os.environ if name.startswith("FAPIAO_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

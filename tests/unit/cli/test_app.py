@@ -48,3 +48,13 @@ def test_asking_for_help_loads_no_client_library() -> None:
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_the_shell_can_complete_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands and the words that an option takes."""
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+
+    script = run("--show-completion", "bash")
+
+    assert script.exit_code == 0
+    assert "complete" in script.stdout

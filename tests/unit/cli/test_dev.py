@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,15 @@ def test_other_commands_find_it_while_it_runs(tmp_path: Path) -> None:
     assert load_settings().database_url.get_secret_value() == "sqlite:///fapiao.db", "nobody runs any more"
 
 
+def test_while_it_starts_the_addresses_of_the_last_one_are_not_used(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with home.locked():
+        home.tell({"broker": OURS.label, "prefix": "fapiao", "database": "sqlite:////d/f.db", "amqpUrl": OURS.url})
+        home.untell()
+        with pytest.raises(Stop, match="just starting, or ending"):
+            load_settings()
+
+
 @pytest.mark.parametrize("asked", [{"prefix": "p"}, {"database_url": "sqlite:///x.db"}, {"amqp_url": "amqp://h/"}])
 def test_whoever_asks_for_something_else_gets_that(asked: dict[str, str], tmp_path: Path) -> None:
     """Never half of one and half of the other."""
@@ -74,6 +84,19 @@ def test_a_password_of_somebody_elses_broker_is_shown_and_written_nowhere(tmp_pa
         found = beside(settings)
     assert found is not None, "whoever names the same broker meets the same dev"
     assert set(found) == {"prefix", "database_url"}
+
+
+def test_it_speaks_chinese_where_the_terminal_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same addresses in the same order."""
+    stage = DevStage(Settings(_env_file=None), Home(tmp_path), OURS, 2)
+    english = stage.described()
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    chinese = stage.described()
+
+    assert "在此开出的都不是真实发票" in chinese[0]
+    assert len(chinese) == len(english)
+    for ours, theirs in zip(chinese, english, strict=True):
+        assert re.findall(r"\w+://\S+|fapiao[.-]\w+", ours) == re.findall(r"\w+://\S+|fapiao[.-]\w+", theirs)
 
 
 def test_waits_are_short_unless_something_else_is_set(tmp_path: Path) -> None:
@@ -148,16 +171,14 @@ def test_a_note_that_is_none_is_no_dev(tmp_path: Path) -> None:
     with home.locked():
         for text in ("[]", "{", "null"):
             (home.directory / "dev.json").write_text(text)
-            assert home.running() is None
+            assert home.running() == {}
         home.tell({"broker": "b"})
         assert json.loads((home.directory / "dev.json").read_text())["pid"] == os.getpid()
         assert home.last_broker() is None
 
 
 def test_a_sandbox_without_its_extra_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("worker.sandbox")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "segno", None)
+    monkeypatch.setitem(sys.modules, "worker.sandbox.server", None)
 
     result = run("sandbox")
 

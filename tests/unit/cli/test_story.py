@@ -92,3 +92,28 @@ def test_a_doubt_that_the_worker_looks_into_says_when(capsys: pytest.CaptureFixt
 
     assert "looks again at" in told
     assert "resolve" not in told
+
+
+def test_what_differs_is_told_with_the_outcome_that_rests_on_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """A person compares what was sent with what is listed."""
+    differs = [{"member": "buyerName", "sent": "甲公司", "listed": "甲有限公司"}, {"member": "remark", "listed": None}]
+
+    told = _told(capsys, "completed", reconciled=True, invoice={}, differs=differs)
+
+    assert "buyerName differs: sent 甲公司, listed 甲有限公司" in told
+    assert "remark differs: sent -, listed -" in told
+
+
+def test_a_stray_is_a_candidate_with_its_address(capsys: pytest.CaptureFixture[str]) -> None:
+    stray = {"laidAside": "fits nothing", "buyerName": "乙公司", "invoiceUrl": "http://pdf/1", "differs": []}
+    listed = {
+        "invoiceNumber": "26",
+        "invoiceStatus": "已红冲",
+        "differs": [{"member": "total", "sent": 1, "listed": 2}],
+    }
+
+    told = _told(capsys, "in_doubt", reason="r", needsPerson=True, candidates=[stray, listed])
+
+    assert "the gateway gave this result, and it fitted nothing: 乙公司  http://pdf/1" in told
+    assert "perhaps: 26  已红冲" in told
+    assert "total differs: sent 1, listed 2" in told

@@ -17,6 +17,7 @@ from aiormq.exceptions import AMQPChannelError
 from worker.amqp.connections import Address
 from worker.amqp.topology import Topology
 from worker.cli.dev.home import Home
+from worker.cli.language import said
 from worker.cli.parts import free_port_from
 from worker.cli.terminal import USAGE, Stop, say
 from worker.servers import CannotProvisionError, containers, rabbitmq
@@ -60,7 +61,7 @@ def obtained(settings: Settings, home: Home) -> Iterator[DevBroker]:
         with _installed(scripts, home) as started:
             yield started
     elif rabbitmq.speaks_amqp(_PORT):
-        yield DevBroker(_address(_PORT), "it ran already", is_ours=False)
+        yield DevBroker(_address(_PORT), said("it ran already", "原本就在运行"), is_ours=False)
     elif containers.engine_answers():
         with _container() as started:
             yield started
@@ -71,14 +72,18 @@ def obtained(settings: Settings, home: Home) -> Iterator[DevBroker]:
 @contextmanager
 def _installed(scripts: Path, home: Home) -> Iterator[DevBroker]:
     port = free_port_from(_PORT)
-    say("Starting RabbitMQ …")
+    say(said("Starting RabbitMQ …", "正在启动 RabbitMQ …"))
     server = rabbitmq.PrivateRabbit(scripts, home=home.directory / "rabbitmq", port=port, inherited=home.held)
     try:
         try:
             server.start()
         except CannotProvisionError as error:
             raise Stop(str(error)) from None
-        yield DevBroker(_address(port), "started privately, its data in .fapiao/rabbitmq", is_ours=True)
+        yield DevBroker(
+            _address(port),
+            said("started privately, its data in .fapiao/rabbitmq", "私下启动，数据在 .fapiao/rabbitmq"),
+            is_ours=True,
+        )
     finally:
         server.close()
 
@@ -86,14 +91,24 @@ def _installed(scripts: Path, home: Home) -> Iterator[DevBroker]:
 @contextmanager
 def _container() -> Iterator[DevBroker]:
     port = free_port_from(_PORT)
-    say(f"Starting RabbitMQ in a container ({containers.RABBITMQ_IMAGE}; the first time, it is downloaded) …")
+    image = containers.RABBITMQ_IMAGE
+    say(
+        said(
+            f"Starting RabbitMQ in a container ({image}; the first time, it is downloaded) …",
+            f"正在用容器启动 RabbitMQ（{image}，首次需要下载）…",
+        )
+    )
     server = containers.ContainerRabbit(port=port)
     try:
         try:
             server.start()
         except CannotProvisionError as error:
             raise Stop(str(error)) from None
-        yield DevBroker(_address(port), "started in a container; its data end with it", is_ours=True)
+        yield DevBroker(
+            _address(port),
+            said("started in a container; its data end with it", "在容器中启动，数据随之消失"),
+            is_ours=True,
+        )
     finally:
         server.close()
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
+from worker.cli.language import said
 from worker.cli.terminal import FAILED, INTERRUPTED, explained, load_settings, quiet_logs, say
 
 AUTO_SCAN_SECONDS: Final = 2.0
@@ -42,7 +43,7 @@ def _run(auto_scan_seconds: float | None, *, quiet: bool) -> int:
     with contextlib.suppress(KeyboardInterrupt), home.locked(), obtained(settings, home) as broker:
         code = asyncio.run(_play(settings, home, broker, auto_scan_seconds, quiet=quiet))
         # A broker of ours takes a moment to end, and a second Ctrl-C would leave that to its guard.
-        say("Stopping …" if broker.is_ours else "Stopped.")
+        say(said("Stopping …", "正在结束 …") if broker.is_ours else said("Stopped.", "已结束。"))
         return code
     return INTERRUPTED
 

@@ -84,13 +84,13 @@ class Home:
         return (str(note["broker"]), str(note["prefix"])) if {"broker", "prefix"} <= note.keys() else None
 
     def running(self) -> dict[str, Any] | None:
-        """The note of the `dev` that runs on this folder now."""
+        """The note of the `dev` that runs on this folder now; without a `pid` while it starts or ends."""
         try:
             lock = os.open(self.directory / "lock", os.O_RDWR)
         except OSError:
             return None
         try:
-            return None if _lock(lock) else self._read_note() or None
+            return None if _lock(lock) else self._read_note()
         finally:
             os.close(lock)
 
@@ -116,9 +116,14 @@ def beside(settings: Settings) -> dict[str, SecretStr | str] | None:
     another database, prefix or broker."""
     if settings.model_fields_set & {"database_url", "prefix"}:
         return None
-    note = Home(Path.cwd()).running()
+    home = Home(Path.cwd())
+    note = home.running()
     if note is None:
         return None
+    if not note.get("pid"):
+        raise Stop(
+            "A `fapiao-worker dev` is just starting, or ending, in this folder: wait until it says how to go on."
+        )
     found: dict[str, SecretStr | str] = {"database_url": SecretStr(note["database"]), "prefix": note["prefix"]}
     if "amqp_url" not in settings.model_fields_set and "amqpUrl" in note:
         return {**found, "amqp_url": SecretStr(note["amqpUrl"])}

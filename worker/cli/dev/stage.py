@@ -11,6 +11,7 @@ from contracts.envelope import loads
 from worker.cli import story
 from worker.cli.dev.broker import DevBroker
 from worker.cli.dev.home import FOLDER, Home
+from worker.cli.language import is_chinese
 from worker.cli.parts import Parts, answers, free_port_from
 from worker.cli.terminal import note, say
 from worker.errors import WorkerError
@@ -76,6 +77,8 @@ class DevStage:
     def described(self) -> list[str]:
         """What runs, where, and how to go on."""
         prefix = self.settings.prefix
+        if is_chinese():
+            return self._described_in_chinese(prefix)
         return [
             "Fapiao Worker, for development: nothing issued here is a tax invoice.",
             f"  broker    {self._broker.shown}   ({self._broker.how})",
@@ -92,6 +95,29 @@ class DevStage:
             "  fapiao-worker list                     commands;  status ID  shows one",
             "",
             "Ctrl-C ends all of it; the data stay.",
+            "",
+        ]
+
+    def _described_in_chinese(self, prefix: str) -> list[str]:
+        scans = "打开订单的链接并点确认（--auto-scan 2：自动确认）"
+        if self._auto_scan_seconds is not None:
+            scans = f"{self._auto_scan_seconds:g} 秒后自动确认"
+        return [
+            "Fapiao Worker 开发环境：在此开出的都不是真实发票。",
+            f"  消息服务器  {self._broker.shown}   ({self._broker.how})",
+            f"  发布到      交换机 {prefix}.commands，路由键 invoice.issue",
+            f"  事件        交换机 {prefix}.events（topic），以及 reply_to 指定的队列",
+            f"  沙箱        {self.sandbox_url}   （模拟税务网关）",
+            f"  本服务      http://127.0.0.1:{self.worker_port}/readyz",
+            f"  扫码        {scans}",
+            f"  数据        {FOLDER}/（记录、账本、日志）",
+            "",
+            "在另一个终端的同一目录里：",
+            "  fapiao-worker example > order.json     一张示例订单，id 是新的",
+            "  fapiao-worker send order.json          发布它，查看事件",
+            "  fapiao-worker list                     所有命令；status ID 查看其中一条",
+            "",
+            "按 Ctrl-C 全部结束，数据保留。",
             "",
         ]
 

@@ -1,0 +1,87 @@
+"""The story in Chinese, where the terminal's locale is."""
+
+import re
+from typing import Any
+
+import pytest
+
+from contracts.failures import FailureCode, RejectionCode
+from contracts.texts import WARNINGS
+from worker.cli import story
+from worker.cli.language import is_chinese
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.fixture(autouse=True)
+def _chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LC_ALL")
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+
+
+def _told(capsys: pytest.CaptureFixture[str], outcome: str, **data: Any) -> str:
+    event = {"type": f"invoice.issue.{outcome}", "time": "2026-11-29T10:00:00Z", "data": {"commandId": "c-1", **data}}
+    story.tell(event)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("variables", "chinese"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, True),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, False),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_TW"}, True),
+        ({"LANG": ""}, False),
+    ],
+)
+def test_the_locale_decides(variables: dict[str, str], chinese: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with any program: LC_ALL before LC_MESSAGES before LANG."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert is_chinese() is chinese
+
+
+@pytest.mark.parametrize("code", FailureCode)
+def test_every_failure_says_what_happened_and_what_to_do(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = _told(capsys, "failed", code=code, stage="login", message="in English", gatewayMessage="企业不存在")
+
+    assert len(CHINESE.findall(told)) > 20
+    assert "in English" not in told
+    assert "企业不存在" in told
+    assert code in told
+
+
+@pytest.mark.parametrize("code", RejectionCode)
+def test_every_rejection_says_so_beside_its_faults(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = _told(capsys, "rejected", code=code, errors=[{"path": "/invoice/remark", "message": "is too long"}])
+
+    assert "/invoice/remark: is too long" in told
+    assert len(CHINESE.findall(told)) > 10
+
+
+@pytest.mark.parametrize("code", WARNINGS)
+def test_every_warning_is_told(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = _told(capsys, "completed", warnings=[{"code": code, "path": "/invoice/buyerName", "message": "English"}])
+
+    assert f"警告：/invoice/buyerName {WARNINGS[code].zh.happened}" in told
+    assert "English" not in told
+
+
+def test_the_ways_of_an_order_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    later = "2026-11-29T10:05:00+00:00"
+    assert "刷脸扫码（第 2 次）" in _told(capsys, "qr_required", expiresAt=later, attempt=2, content="http://x")
+    assert "由查询得知" in _told(capsys, "completed", reconciled=True, invoiceUrl="http://p", invoice={})
+    assert "与预期金额不符" in _told(
+        capsys, "confirmed", invoiceNumber="1", totalPriceAndTax="3", expectedTotalMatches=False, files=[]
+    )
+    assert "不要重发" in _told(capsys, "unconfirmed", lookUps=4)
+    assert "再次查询" in _told(capsys, "in_doubt", reason="r", nextLookAt=later)
+    person = _told(capsys, "in_doubt", reason="r", needsPerson=True, candidates=[{"invoiceNumber": "26", "note": "n"}])
+    assert "可能是：26  n" in person
+    assert "resolve c-1 --not-issued" in person
+
+
+def test_a_code_of_a_later_version_is_told_in_the_workers_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "new words" in _told(capsys, "failed", code="brand_new", stage="s", message="new words")
+    assert "brand_new" in _told(capsys, "rejected", code="brand_new", errors=[])
+    assert "new words" in _told(capsys, "completed", warnings=[{"code": "brand_new", "message": "new words"}])
