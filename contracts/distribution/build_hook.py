@@ -13,10 +13,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "fapiao_contracts"
-LEFT_OUT = {
-    "asyncapi.py", "envelope.py", "example_files.py", "example_frames.py", "example_issues.py", "example_queries.py",
-    "export.py", "guide.py", "schema_files.py",
-}  # fmt: skip
+LEFT_OUT = re.compile(r"(asyncapi|envelope|example_\w+|export|guide|schema_files)\.py")
 OURS = re.compile(r"^(\s*)(from|import) contracts\b", re.MULTILINE)
 
 
@@ -45,7 +42,7 @@ class ContractsHook(BuildHookInterface):
 
 def copy(contracts: Path, client: Path, package: Path) -> None:
     """Make the package from the modules and the client."""
-    modules = [path for path in contracts.glob("*.py") if path.name not in LEFT_OUT]
+    modules = [path for path in contracts.glob("*.py") if not LEFT_OUT.fullmatch(path.name)]
     modules += contracts.glob("texts/*.py")
     for module in modules:
         copied = package / module.relative_to(contracts)

@@ -272,16 +272,16 @@ FAILURES: Final[Mapping[str, Entry]] = {
     ),
     "internal_error": Entry(
         Possible.NO,
-        Again.AFTER_CHECK,
+        Again.NEW_ID,
         Words(
-            "The worker itself broke on this command, more than once, before anything was submitted.",
-            "Show the command's id to whoever runs the worker.",
-            _WE_LOOK,
+            "The worker met a fault of its own three times over this command, before anything was submitted.",
+            "Send the same order later, under a new id. If it comes again, show the id to whoever runs the worker.",
+            _LATER,
         ),
         Words(
-            "提交之前，服务处理该命令时多次发生内部错误。",
-            "请把命令 id 交给运维人员。",
-            _WE_LOOK_ZH,
+            "提交之前，服务处理该命令时连续三次发生内部错误，未提交任何内容。",
+            "请稍后用新的 id 重新发送；若再次出现，请把命令 id 交给运维人员。",
+            _LATER_ZH,
         ),
     ),
 }

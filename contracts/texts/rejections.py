@@ -11,12 +11,12 @@ REJECTIONS: Final[Mapping[str, Entry]] = {
         Again.CHANGED,
         Words(
             "The message is no strict JSON in UTF-8, or its envelope cannot be read.",
-            "Mend the program that writes it: no byte order mark, no member twice. Publish it under a new id.",
+            "Mend the program that writes it: no member twice, no NaN, no broken text. Publish it under a new id.",
             None,
         ),
         Words(
             "消息不是严格的 UTF-8 JSON，或无法读取信封字段。",
-            "请修正发送程序：不要带 BOM，成员不可重复；然后用新的 id 发送。",
+            "请修正发送程序：成员不可重复，不可有 NaN 或残缺的字符；然后用新的 id 发送。",
             None,
         ),
     ),
@@ -57,8 +57,16 @@ REJECTIONS: Final[Mapping[str, Entry]] = {
     "id_missing": Entry(
         Possible.NO,
         Again.CHANGED,
-        Words("The message has no id.", "Give each command an id of its own, and keep it beside your order.", None),
-        Words("消息没有 id。", "请为每条命令生成唯一的 id，并与订单一起保存。", None),
+        Words(
+            "The message has no id; the answer names it unnamed-… and goes to reply_to alone.",
+            "Give each command an id of its own, and keep it beside your order.",
+            None,
+        ),
+        Words(
+            "消息没有 id；答复只发到 reply_to，以 unnamed-… 称呼它。",
+            "请为每条命令生成唯一的 id，并与订单一起保存。",
+            None,
+        ),
     ),
     "id_reused": Entry(
         Possible.FIRST,
@@ -135,12 +143,12 @@ REJECTIONS: Final[Mapping[str, Entry]] = {
         Again.NO,
         Words(
             "An order that is the same in all that counts came shortly before.",
-            "Look at the earlier command's outcome. If both are wanted, tell them apart by orderNo.",
+            "Look at the outcome of firstCommandId. If a second invoice is meant, send it with allowDuplicate: true.",
             None,
         ),
         Words(
             "不久前已收到一张实质内容完全相同的订单。",
-            "请查看先前命令的结果；若确需开具两张，请用 orderNo 加以区分。",
+            "请查看 firstCommandId 的结果；若确需再开一张，请设置 allowDuplicate: true 后发送。",
             None,
         ),
     ),

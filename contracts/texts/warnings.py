@@ -54,9 +54,9 @@ WARNINGS: Final[Mapping[str, Entry]] = {
     "duplicate_suspected": _warning(
         (
             "An earlier command of yours is the same in all that counts.",
-            "Compare the two; give each order an orderNo, so that a repeat is known for one.",
+            "Compare the two (commandId names the other); give each order an orderNo.",
         ),
-        ("先前有一条实质内容相同的命令。", "请比对两者；为每张订单填写 orderNo 即可识别重复。"),
+        ("先前有一条实质内容相同的命令。", "请与 commandId 所指的命令比对；为每张订单填写 orderNo 即可识别重复。"),
     ),
     "text_cleaned": _warning(
         ("Invisible characters, tabs or line ends were taken out of a text.", "Clean the text where it is typed in."),
@@ -67,8 +67,8 @@ WARNINGS: Final[Mapping[str, Entry]] = {
         ("该发票已被红冲或作废。", "请向销售方财务确认是否有意为之。"),
     ),
     "tax_id_unusual": _warning(
-        ("The tax id is no Chinese one; it is sent as it is.", "Right for foreign buyers and passports."),
-        ("税号不是中国税号，将原样发送。", "境外购买方或护照号属于正常。"),
+        ("The tax id is no Chinese one, or a company has none.", "Right for foreign buyers and passports."),
+        ("税号不是中国税号，或企业未填税号，将原样发送。", "境外购买方或护照号属于正常。"),
     ),
     "line_without_amount": _warning(
         ("A line comes to nothing.", "Leave it out, or give it a price: the bureau may refuse it."),

@@ -79,3 +79,44 @@ def test_the_example_is_python() -> None:
 def test_every_file_it_names_is_there() -> None:
     for name in re.findall(r"contracts/(examples/[a-z._]+\.json)", GUIDE):
         assert (CONTRACTS / name).is_file()
+
+
+CHINESE = (CONTRACTS / "README.zh-CN.md").read_text()
+GUIDES = [
+    folder / name
+    for folder in (CONTRACTS.parent, CONTRACTS, CONTRACTS / "clients")
+    for name in ("README.md", "README.zh-CN.md")
+]
+
+
+@pytest.mark.parametrize("event", event_models())
+def test_every_event_is_explained_in_chinese(event: str) -> None:
+    outcome = event.rpartition(".")[2]
+    names = [event, f"<type>.{outcome}"] if outcome in {"failed", "rejected"} else [event]
+    assert any(f"`{name}`" in CHINESE for name in names)
+
+
+@pytest.mark.parametrize("code", [*FailureCode, *RejectionCode])
+def test_every_code_has_a_row_in_chinese(code: str) -> None:
+    assert f"\n| `{code}` |" in CHINESE
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_named_in_chinese(command: str) -> None:
+    assert f"| `{command}` |" in CHINESE
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: f"{guide.parent.name}/{guide.name}")
+def test_every_link_leads_somewhere(guide: Path) -> None:
+    """To a file that is there, or to a heading of its own."""
+    text, folder = guide.read_text(), guide.parent
+    headings = {_anchor(line) for line in text.splitlines() if line.startswith("#")}
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        file, _, anchor = target.partition("#")
+        assert (folder / file).exists(), target
+        assert file or anchor in headings, target
+
+
+def _anchor(heading: str) -> str:
+    """As GitHub makes it: lower case, without punctuation, blanks as hyphens."""
+    return re.sub(r"[^\w\- ]", "", heading.lstrip("# ").lower()).strip().replace(" ", "-")
