@@ -62,4 +62,4 @@ def test_another_workers_queue_is_left_alone(tmp_path: Path, amqp_url: str, amqp
     refused = dev.run([*python, "dev"], shared)
 
     assert refused.returncode == 2
-    assert f"{amqp_prefix}.issue holds 1 commands: it looks like another worker's" in refused.stderr
+    assert f"{amqp_prefix}.issue is there already, with 1 commands. It looks like another worker's" in refused.stderr

@@ -19,7 +19,7 @@ from worker.cli import (
     settings,
     vault,
 )
-from worker.cli.dev import command as dev
+from worker.cli.dev import command as dev_command
 from worker.cli.doctor import command as doctor
 from worker.cli.terminal import say
 
@@ -50,7 +50,7 @@ def _root(
 
 
 app.command()(serve.run)
-app.command()(dev.dev)
+app.command()(dev_command.dev)
 app.command()(demo.demo)
 app.command()(serve.sandbox)
 app.command()(example.example)

@@ -151,6 +151,7 @@ def _who_scans(auto_scan_seconds: float | None) -> str:
 def _how_to_go_on() -> None:
     say()
     say("Go on:", style="strong")
+    say("  fapiao-worker dev                    broker, sandbox and worker beside your own program")
     say("  fapiao-worker demo --keep            the same, and stays up for orders of your own")
     say("  fapiao-worker send order.json        publish one of your own")
     say("  fapiao-worker settings               everything that can be set")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.cli.dev.broker import DevBroker, obtained
+from worker.cli.dev.broker import DevBroker, obtained, refuse_somebody_elses
 from worker.cli.dev.home import Home, beside
 from worker.cli.dev.stage import SHORT, DevStage
 from worker.cli.parts import free_port, free_port_from
@@ -116,6 +116,40 @@ def test_a_broker_that_is_named_goes_first(tmp_path: Path) -> None:
     with obtained(Settings(_env_file=None, amqp_url=THEIRS.url), Home(tmp_path)) as found:
         assert found == THEIRS
         assert found.shown == "amqp://broker:5672/v"
+
+
+@pytest.mark.parametrize(
+    ("url", "queues", "is_refused"),
+    [
+        ("amqp://h/", {}, False),
+        ("amqp://h/", {"fapiao.issue": (0, 0)}, True),
+        ("amqp://127.0.0.1/", {"fapiao.issue": (0, 0)}, False),
+        ("amqp://127.0.0.1/", {"fapiao.issue": (0, 0), "fapiao.query": (0, 1)}, True),
+        ("amqp://127.0.0.1/", {"fapiao.query": (1, 0)}, True),
+    ],
+)
+async def test_queues_that_may_be_another_workers_are_left_alone(
+    url: str, queues: dict[str, tuple[int, int]], is_refused: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On another machine it is enough that they are there: their worker may be away just now."""
+
+    async def found(_settings: Settings) -> dict[str, tuple[int, int]]:
+        return queues
+
+    monkeypatch.setattr("worker.cli.dev.broker._command_queues", found)
+    settings, home = Settings(_env_file=None, amqp_url=url), Home(tmp_path)
+    given = DevBroker(url, "FAPIAO_AMQP_URL", is_ours=False)
+    if not is_refused:
+        await refuse_somebody_elses(settings, given, home)
+        return
+    with pytest.raises(Stop, match="looks like another worker's"):
+        await refuse_somebody_elses(settings, given, home)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".fapiao").write_text("a file")
+    with pytest.raises(Stop, match=r"Cannot write to .*: go to a folder of your own"), Home(tmp_path).locked():
+        pass
 
 
 def test_without_any_broker_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

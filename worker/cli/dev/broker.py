@@ -2,7 +2,8 @@
 at RabbitMQ's usual address, else a container, else a sentence that says what to do.
 
 Guarantees: never consumes what a worker of somebody else's is for. On a broker that was there before, queues with a
-consumer, or with commands that no `dev` of this folder can have caused, are refused.
+consumer are refused, and unless a `dev` of this folder has used them before, queues with commands, and on another
+machine any at all: its own worker may just be away.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from worker.cli.language import said
 from worker.cli.parts import free_port_from
 from worker.cli.terminal import USAGE, Stop, say
 from worker.servers import CannotProvisionError, containers, rabbitmq
-from worker.settings import Settings
+from worker.settings import Settings, is_loopback
 
 _PORT: Final = 5672
 _NO_BROKER: Final = (
@@ -124,11 +125,12 @@ async def refuse_somebody_elses(settings: Settings, broker: DevBroker, home: Hom
     if broker.is_ours:
         return
     known = home.last_broker() == (broker.label, settings.prefix)
+    is_far = not is_loopback(urlsplit(broker.url).hostname or "")
     for queue, (consumers, messages) in (await _command_queues(settings)).items():
-        if consumers or (messages and not known):
-            what = f"is consumed by {consumers}" if consumers else f"holds {messages} commands"
+        if consumers or (not known and (messages or is_far)):
+            what = f"is consumed by {consumers}" if consumers else f"is there already, with {messages} commands"
             raise Stop(
-                f"The queue {queue} {what}: it looks like another worker's, and `dev` would answer its commands from "
+                f"The queue {queue} {what}. It looks like another worker's, and `dev` would answer its commands from "
                 f"the sandbox. Set FAPIAO_PREFIX to a name of your own.",
                 USAGE,
             )

@@ -45,9 +45,12 @@ class Home:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder while inside. Raises `Stop` where a `dev` runs."""
-        self.directory.mkdir(mode=0o700, exist_ok=True)
-        (self.directory / ".gitignore").write_text("*\n")
-        self._lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self.directory.mkdir(mode=0o700, exist_ok=True)
+            (self.directory / ".gitignore").write_text("*\n")
+            self._lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Stop(f"Cannot write to {self.directory} ({error.strerror}): go to a folder of your own.") from None
         try:
             self._take_lock()
             yield
