@@ -9,6 +9,8 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from contracts.asyncapi import CONTRACT_VERSION
+
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OWN = {"worker", "contracts", "fapiao_contracts", "hatchling"}
@@ -60,3 +62,10 @@ def test_what_an_extra_brings_is_imported_only_where_its_absence_is_met() -> Non
     for file, name in _imported():
         if name in EXTRAS:
             assert str(file).startswith(places[EXTRAS[name]]), f"{file} imports {name}"
+
+
+def test_the_distribution_for_callers_has_the_contracts_version_and_needs_pydantic_as_the_worker_does() -> None:
+    project = tomllib.loads((ROOT / "contracts" / "distribution" / "pyproject.toml").read_text())["project"]
+
+    assert project["version"] == CONTRACT_VERSION
+    assert project["dependencies"] == [line for line in PROJECT["dependencies"] if line.startswith("pydantic>")]
