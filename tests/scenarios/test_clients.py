@@ -68,6 +68,10 @@ def test_a_client_tells_what_became_of_each_order(language: str, dev: Dev, sampl
     with ThreadPoolExecutor(len(CASES)) as pool:
         ids = list(pool.map(lambda case: _play(case, dev.folder / f"{language}-{case}", dev, sample, program), CASES))
 
+    nowhere = program.environment | {"FAPIAO_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/%2f"}
+    (tmp_path / "order.json").write_text(json.dumps(sample))
+    lost = dev.run([*program.command, str(tmp_path / "order.json")], nowhere, seconds=60, folder=tmp_path)
+    assert (lost.returncode, lost.stdout) == (4, ""), "that is no failed order"
     commands = [each["commandId"] for each in json.loads(dev.call("list", "--json").stdout)]
     assert [commands.count(identifier) for identifier in ids] == [1] * len(CASES)
 

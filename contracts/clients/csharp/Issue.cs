@@ -8,42 +8,55 @@ using RabbitMQ.Client.Events;
 var last = new Dictionary<string, int> { ["confirmed"] = 0, ["failed"] = 1, ["rejected"] = 2, ["unconfirmed"] = 3 };
 string order = args[0], replies = Setting("SHOP_REPLIES", "shop.replies");
 
-// The id lies beside the order BEFORE anything is published: after a crash the same id goes out again, harmlessly.
-string beside = Path.ChangeExtension(order, ".id"), ending = Path.ChangeExtension(order, ".end");
-if (File.Exists(ending)) return Handle(JsonDocument.Parse(File.ReadAllBytes(ending)).RootElement) ?? 4;
-if (!File.Exists(beside)) File.WriteAllText(beside, Guid.NewGuid().ToString());
-string id = File.ReadAllText(beside);
-var command = new JsonObject
+try
 {
-    ["specversion"] = "1.0", ["id"] = id, ["source"] = "/shop", ["type"] = "invoice.issue",
-    ["data"] = JsonNode.Parse(File.ReadAllText(order)), // JsonNode keeps numbers as they are written
-};
-
-var factory = new ConnectionFactory { Uri = new Uri(Setting("FAPIAO_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/%2f")) };
-await using var connection = await factory.CreateConnectionAsync();
-await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(
-    publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
-await channel.QueueDeclareAsync(replies, durable: true, exclusive: false, autoDelete: false);
-var properties = new BasicProperties { ContentType = "application/cloudevents+json", Persistent = true, ReplyTo = replies };
-// Returns when RabbitMQ has it on disk; throws PublishException if it refused it, or if nobody takes it.
-await channel.BasicPublishAsync("fapiao.commands", "invoice.issue", mandatory: true, properties,
-    Encoding.UTF8.GetBytes(command.ToJsonString()));
-Console.WriteLine($"published {id}");
-
-var seen = new HashSet<string>(); // in your database: a unique key on the event's id
-var end = new TaskCompletionSource<int>();
-var consumer = new AsyncEventingBasicConsumer(channel);
-consumer.ReceivedAsync += async (_, delivery) =>
+    return await Issue();
+}
+catch (Exception error) // no broker, nobody takes it, nothing for too long: start it again, the id lies there
 {
-    var told = JsonDocument.Parse(delivery.Body.ToArray()).RootElement;
-    int? outcome = seen.Add(Text(told, "id")) ? Handle(told) : null;
-    bool ended = Text(told, "subject") == id && outcome is not null;
-    if (ended) await File.WriteAllBytesAsync(ending, delivery.Body.ToArray());
-    await channel.BasicAckAsync(delivery.DeliveryTag, multiple: false); // only after what it says is stored
-    if (ended) end.TrySetResult(outcome!.Value);
-};
-await channel.BasicConsumeAsync(replies, autoAck: false, consumer);
-return await end.Task.WaitAsync(TimeSpan.FromMinutes(15));
+    Console.Error.WriteLine(error.Message);
+    return 4;
+}
+
+async Task<int> Issue()
+{
+    // The id lies beside the order BEFORE anything is published: after a crash the same id goes out again, harmlessly.
+    string beside = Path.ChangeExtension(order, ".id"), ending = Path.ChangeExtension(order, ".end");
+    if (File.Exists(ending)) return Handle(JsonDocument.Parse(File.ReadAllBytes(ending)).RootElement) ?? 4;
+    if (!File.Exists(beside)) File.WriteAllText(beside, Guid.NewGuid().ToString());
+    string id = File.ReadAllText(beside);
+    var command = new JsonObject
+    {
+        ["specversion"] = "1.0", ["id"] = id, ["source"] = "/shop", ["type"] = "invoice.issue",
+        ["data"] = JsonNode.Parse(File.ReadAllText(order)), // JsonNode keeps numbers as they are written
+    };
+
+    var factory = new ConnectionFactory { Uri = new Uri(Setting("FAPIAO_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/%2f")) };
+    await using var connection = await factory.CreateConnectionAsync();
+    await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(
+        publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+    await channel.QueueDeclareAsync(replies, durable: true, exclusive: false, autoDelete: false);
+    var properties = new BasicProperties { ContentType = "application/cloudevents+json", Persistent = true, ReplyTo = replies };
+    // Returns when RabbitMQ has it on disk; throws PublishException if it refused it, or if nobody takes it.
+    await channel.BasicPublishAsync("fapiao.commands", "invoice.issue", mandatory: true, properties,
+        Encoding.UTF8.GetBytes(command.ToJsonString()));
+    Console.WriteLine($"published {id}");
+
+    var seen = new HashSet<string>(); // in your database: a unique key on the event's id
+    var end = new TaskCompletionSource<int>();
+    var consumer = new AsyncEventingBasicConsumer(channel);
+    consumer.ReceivedAsync += async (_, delivery) =>
+    {
+        var told = JsonDocument.Parse(delivery.Body.ToArray()).RootElement;
+        int? outcome = seen.Add(Text(told, "id")) ? Handle(told) : null;
+        bool ended = Text(told, "subject") == id && outcome is not null;
+        if (ended) await File.WriteAllBytesAsync(ending, delivery.Body.ToArray());
+        await channel.BasicAckAsync(delivery.DeliveryTag, multiple: false); // only after what it says is stored
+        if (ended) end.TrySetResult(outcome!.Value);
+    };
+    await channel.BasicConsumeAsync(replies, autoAck: false, consumer);
+    return await end.Task.WaitAsync(TimeSpan.FromMinutes(15));
+}
 
 // Store what an event says; the exit code, if nothing more follows it.
 int? Handle(JsonElement told)

@@ -60,11 +60,11 @@ func issue(order string) int {
 			ContentType: "application/cloudevents+json", DeliveryMode: amqp.Persistent, ReplyTo: replies, Body: command,
 		}))
 	if !confirm.Wait() { // returns when RabbitMQ has it on disk
-		log.Fatal("RabbitMQ refused it: send it again")
+		stop("RabbitMQ refused it: send it again")
 	}
 	select {
 	case <-returned:
-		log.Fatal("nobody takes invoice.issue: is the worker there?")
+		stop("nobody takes invoice.issue: is the worker there?")
 	default:
 		fmt.Println("published", string(id))
 	}
@@ -130,6 +130,9 @@ func must[T any](value T, err error) T { check(err); return value }
 
 func check(err error) {
 	if err != nil {
-		log.Fatal(err)
+		stop(err)
 	}
 }
+
+// stop ends: no broker, or nobody takes it. Start it again, the id lies beside the order.
+func stop(why any) { log.Print(why); os.Exit(4) }

@@ -24,8 +24,14 @@ import java.util.concurrent.atomic.AtomicBoolean;
 public class Issue {
     static final Map<String, Integer> LAST = Map.of("confirmed", 0, "failed", 1, "rejected", 2, "unconfirmed", 3);
 
-    public static void main(String[] arguments) throws Exception {
-        System.exit(issue(Path.of(arguments[0])));
+    public static void main(String[] arguments) {
+        int code = 4;
+        try {
+            code = issue(Path.of(arguments[0]));
+        } catch (Exception error) { // no broker, nobody takes it, nothing for too long: start it again, the id lies there
+            System.err.println(error);
+        }
+        System.exit(code);
     }
 
     static int issue(Path order) throws Exception {

@@ -76,4 +76,7 @@ function handle({ type, data }) {
   return EXIT[outcome];
 }
 
-main(process.argv[2]).then((code) => process.exit(code), (error) => { console.error(error.message); process.exit(4); });
+// No broker, nobody takes it, the connection is lost: start it again, the id lies there.
+const stop = (error) => { console.error(error.message || error); process.exit(4); };
+process.on("uncaughtException", stop);
+main(process.argv[2]).then((code) => process.exit(code), stop);

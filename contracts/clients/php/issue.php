@@ -87,4 +87,9 @@ function handle(array $event): ?int
     return LAST[$outcome] ?? null;
 }
 
-exit(main($argv[1]));
+try {
+    exit(main($argv[1]));
+} catch (Throwable $error) { // no broker, nobody takes it, nothing for too long: start it again, the id lies there
+    fwrite(STDERR, $error->getMessage() . "\n");
+    exit(4);
+}

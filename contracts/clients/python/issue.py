@@ -84,4 +84,9 @@ def handle(event: dict[str, Any]) -> int | None:
     return EXIT.get(outcome)
 
 
-sys.exit(asyncio.run(main(pathlib.Path(sys.argv[1]))))
+try:
+    code = asyncio.run(main(pathlib.Path(sys.argv[1])))
+except Exception as error:  # no broker, nobody takes it, nothing for too long: start it again, the id lies there
+    print(error, file=sys.stderr)
+    code = 4
+sys.exit(code)
