@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_GOES_ON = hasattr(time, "CLOCK_BOOTTIME")
+
 
 class Clock(Protocol):
     """Two readings: one that people and records understand, one that never jumps."""
@@ -16,7 +18,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never goes back, does go on while the process is stopped."""
+        """Seconds since some moment; never goes back, does go on while the process or the machine is stopped."""
         ...
 
 
@@ -27,4 +29,5 @@ class SystemClock:
         return datetime.now(UTC)  # noqa: TID251  the one place
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        # Linux stops its usual one while a machine is suspended, and leases run out meanwhile.
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if _GOES_ON else time.monotonic()

@@ -40,12 +40,16 @@ from worker.flows.vocabulary import (
     EndLookUp,
     FetchDetails,
     Input,
+    MayGoOn,
+    Overtaken,
     PageRead,
     ReadBound,
+    Record,
+    SeeWhoIsNext,
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, QueryRefused
-from worker.records import Command, ListedInvoice, Stray
+from worker.records import Command, CommandState, ListedInvoice, Stray
 from worker.texts import folded_code
 
 PAGE_SIZE: Final = 100
@@ -58,6 +62,8 @@ class Phase(StrEnum):
     TAKEN = "taken"
     CONNECTING = "connecting"
     ASKED = "asked"
+    LOOKING = "looking"
+    """A page is read; something else may go first."""
     BOUND = "bound"
     """The list is read; whose numbers are taken already is being asked."""
     NOTICE = "notice"
@@ -75,6 +81,8 @@ class LookUpState:
 
     phase: Phase = Phase.TAKEN
     page: int = 1
+    goes_on_at: int | None = None
+    """Where it was when something went before it: from page 1 on it first reads what was issued meanwhile."""
     listed: frozenset[str] = frozenset()
     """Invoices that came: each once, for rows that shift come twice."""
     total: int | None = None
@@ -107,6 +115,12 @@ class LookUpState:
     def ended(self) -> "LookUpState":
         """The same at its end."""
         return replace(self, phase=Phase.ENDED)
+
+    def resumed(self) -> "LookUpState":
+        """The same after something went before it. What was issued meanwhile stands before what was read, or behind it;
+        without it the list would seem cut."""
+        goes_on_at = self.page if self.goes_on_at is None else self.goes_on_at
+        return replace(self, phase=Phase.TAKEN, page=1, goes_on_at=goes_on_at, last_page="")
 
     @property
     def is_whole(self) -> bool:
@@ -212,10 +226,21 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         is_announced=was.is_announced and not page.invoices,
     )
     if not is_over:
-        return _ask(at, state)
+        if was.goes_on_at is not None and any(invoice.identity in was.listed for invoice in page.invoices):
+            state = replace(state, page=max(state.page, was.goes_on_at), goes_on_at=None)
+        return Decision(replace(state, phase=Phase.LOOKING), (SeeWhoIsNext(),))
     numbers = tuple(each.invoice.number for each in state.candidates if each.invoice.number is not None)
     since = datetime.combine(_first_day(at), time(), BEIJING)
     return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers, since)))
+
+
+def _go_on(at: Situation, _: MayGoOn) -> Next:
+    return _ask(at, at.state)
+
+
+def _give_way(at: Situation, _: Overtaken) -> Next:
+    """An order does not wait for a thousand rows to be read. What was read so far is kept in memory."""
+    return _end(at, Record(CommandState.WAITING, due_at=at.now))
 
 
 # ---- the verdicts --------------------------------------------------------------------------------------
@@ -355,6 +380,9 @@ TRANSITIONS: Table[LookUpState] = {
     (Phase.ASKED, ConnectionLost): _unseen,
     (Phase.ASKED, TimedOut): _unseen,
     (Phase.ASKED, Draining): _left,
+    (Phase.LOOKING, MayGoOn): _go_on,
+    (Phase.LOOKING, Overtaken): _give_way,
+    (Phase.LOOKING, Draining): _left,
     (Phase.BOUND, BoundRead): _bound_read,
     (Phase.BOUND, Draining): _left,
     (Phase.NOTICE, DownloadTold): _notice,

@@ -5,6 +5,7 @@ Each round is bounded; what is left over is done in the next one. Knows nothing 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import structlog
 
@@ -15,6 +16,7 @@ from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, events_of, failure, what_every_event_says
 from worker.flows.table import deadline_exceeded
 from worker.lanes.services import LaneServices
+from worker.lanes.steps_back import ClockWatch
 from worker.records import Command, CommandState, Following, Settlement
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,7 @@ class Housekeeping:
         self._worker = worker
         self._lanes_freed = lanes_freed
         self._wake = asyncio.Event()
+        self._clocks = ClockWatch()
 
     def wake(self) -> None:
         """A repeat of an order may be answerable."""
@@ -58,6 +61,7 @@ class Housekeeping:
     async def run_once(self) -> int:
         """One round. Returns how many rows it moved."""
         journal, now = self._services.journal, self._services.clock.now()
+        self._watch_clock(now)
         freed = await journal.reap(self._worker, now)
         if freed:
             crashpoint("housekeeping.reaped")
@@ -70,6 +74,12 @@ class Housekeeping:
         if sum(late) + sum(followed):
             self._services.committed()
         return freed + sum(late) + sum(followed)
+
+    def _watch_clock(self, now: datetime) -> None:
+        step = self._clocks.step_back(now, self._services.clock.monotonic())
+        if step is not None:
+            advice = "what waits for a time waits so much longer"
+            log.error("clock_set_back", seconds=step.total_seconds(), advice=advice)
 
     async def _guarded(self, command: Command, act: Awaitable[bool]) -> bool:
         """One that breaks holds up none of the others."""

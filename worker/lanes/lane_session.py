@@ -6,7 +6,7 @@ same `userId` is opened. Every wait can be interrupted. Knows nothing of command
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from worker.errors import LeaseLost, Transient
 from worker.lanes.runs.order import Access
@@ -40,6 +40,8 @@ class LaneSession:
         """Whether a command of the lane may be in doubt or being checked; False only where somebody looked."""
         self.knows_addresses = False
         """Whether the addresses of the lane's last results were read from the journal."""
+        self.paused: Any = None
+        """A run that gave way and goes on with what it has in memory, as long as the lane is held."""
         self._interruption: Interruption | None = None
         self._is_woken = False
         self._waiting: asyncio.Timeout | None = None

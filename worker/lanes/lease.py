@@ -12,14 +12,18 @@ class LeaseWatch:
     """One lease on all of this worker's lanes."""
 
     length_seconds: float
+    closing_seconds: float = 0.0
+    """What the closing of a session may take."""
     _asked_at: float = float("-inf")
     is_given_up: bool = False
     """Set once the lease is known to be lost; the worker must register anew."""
 
     @property
     def margin_seconds(self) -> float:
-        """Kept back for clocks that run apart and for what is already on its way."""
-        return min(10.0, self.length_seconds / 6)
+        """Kept back for clocks that run apart, for what is already on its way, and for sessions to be closed in; never
+        more than half of the lease, or it could not be renewed in time."""
+        usual = min(10.0, self.length_seconds / 6)
+        return min(self.length_seconds / 2, max(usual, self.closing_seconds))
 
     def granted(self, asked_at: float) -> None:
         """The store granted or renewed the lease; it was asked at this moment."""

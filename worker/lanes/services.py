@@ -79,7 +79,7 @@ class LaneServices:
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.lease = LeaseWatch(settings.lease_seconds)
+        self.lease = LeaseWatch(settings.lease_seconds, settings.close_timeout_seconds)
         self.suspension = timedelta(seconds=settings.login_suspend_seconds)
         self.places = Places(settings.places_of_a_tenant)
         self.breaker = GatewayBreaker(settings.gateway_probes)

@@ -51,9 +51,12 @@ from worker.flows.vocabulary import (
     EndLookUp,
     FetchDetails,
     Input,
+    MayGoOn,
+    Overtaken,
     PageRead,
     ReadBound,
     Record,
+    SeeWhoIsNext,
     Settle,
     Submit,
     TimedOut,
@@ -101,7 +104,10 @@ def run(*given_: Input, state: LookUpState | None = None, **fields: Any) -> list
     decisions: list[Next] = []
     for each in given_:
         state = decisions[-1].state if decisions else state
-        decisions.append(decide(situation(state, **fields), each))
+        decision = decide(situation(state, **fields), each)
+        if SeeWhoIsNext() in decision.effects:
+            decision = decide(situation(decision.state, **fields), MayGoOn())
+        decisions.append(decision)
     return decisions
 
 
@@ -124,6 +130,9 @@ EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
     (P.ASKED, ConnectionLost): PUT_OFF,
     (P.ASKED, TimedOut): PUT_OFF,
     (P.ASKED, Draining): LEFT,
+    (P.LOOKING, MayGoOn): Expected(P.ASKED, (AskPage,), timer=RULES.page),
+    (P.LOOKING, Overtaken): Expected(P.ENDED, (Record,), S.WAITING),
+    (P.LOOKING, Draining): LEFT,
     (P.BOUND, BoundRead): Expected(P.NOTICE, timer=RULES.notice),
     (P.BOUND, Draining): LEFT,
     (P.NOTICE, DownloadTold): Expected(P.DETAILS, (FetchDetails,)),
@@ -523,6 +532,34 @@ def test_gateway_that_lists_for_ever_is_read_only_so_far() -> None:
     state, pages = LookUpState(P.ASKED), 0
     while state.phase is P.ASKED:
         pages += 1
-        state = decide(situation(state), read(make_page(make_found(pages), has_next=True))).state
+        (decision,) = run(read(make_page(make_found(pages), has_next=True)), state=state)
+        state = decision.state
 
     assert pages == RULES.max_pages
+
+
+# ---- what goes before it -------------------------------------------------------------------------------
+
+
+def test_look_that_gave_way_reads_what_was_issued_meanwhile_and_goes_on_where_it_was() -> None:
+    """Two invoices came to the front and moved the rest: without them the list would be shorter than its total."""
+    first = full(1, total=250, has_next=True)
+    (before,) = run(read(first), state=LookUpState(P.ASKED))
+    paused = decide(situation(replace(before.state, phase=P.LOOKING)), Overtaken()).state.resumed()
+    rows = list(map(other, (901, 902, *range(1, 251))))
+    pages = [make_page(*rows[at : at + 100], total=252, has_next=at < 200) for at in (0, 100, 200)]
+
+    decisions = run(Begin(session_is_open=True), *map(read, pages), state=paused)
+
+    asked = [effect.page_number for one in decisions for effect in one.effects if isinstance(effect, AskPage)]
+    assert asked == [1, 2, 3]
+    assert decisions[-1].state.is_whole
+
+
+def test_look_that_gave_way_at_page_forty_reads_none_of_its_pages_twice_but_the_first() -> None:
+    state = LookUpState(P.ENDED, page=40, listed=frozenset({FOUND["countETicketNumbers"]})).resumed()
+
+    decisions = run(Begin(session_is_open=True), read(make_page(FOUND, has_next=True)), state=state)
+
+    asked = [effect.page_number for one in decisions for effect in one.effects if isinstance(effect, AskPage)]
+    assert asked == [1, 40]

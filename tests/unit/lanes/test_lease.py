@@ -47,3 +47,19 @@ def test_lease_that_was_given_up_is_not_safe_however_long_it_would_last() -> Non
 
     assert not lease.is_safe(1)
     assert lease.seconds_safe(1) == 0
+
+
+def test_sessions_have_time_to_close_before_the_next_holder_may_connect() -> None:
+    """With a lease of 12 s a sixth of it is 2 s, and a closing handshake may take 5."""
+    watch = LeaseWatch(12, closing_seconds=5)
+    watch.granted(0.0)
+
+    assert watch.seconds_safe(0.0) == 7
+    assert not watch.is_safe(7.0)
+
+
+def test_margin_leaves_half_of_the_lease_to_renew_it_in() -> None:
+    watch = LeaseWatch(6, closing_seconds=60)
+    watch.granted(0.0)
+
+    assert watch.seconds_safe(0.0) == 3

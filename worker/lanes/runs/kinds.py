@@ -29,5 +29,10 @@ EXCHANGES: Final = MappingProxyType[str, type[Run]](
 
 
 def run_of(services: LaneServices, line: LaneSession, command: Command, may_take_next: Callable[[], bool]) -> Run:
-    """The run for this command."""
+    """The run for this command; the one that gave way on this lane, if it was its."""
+    paused: Run | None = line.paused
+    if paused is not None and paused.command.key == command.key:
+        line.paused = None
+        paused.resume(command)
+        return paused
     return EXCHANGES[command.type](services, line, command, may_take_next=may_take_next)

@@ -6,7 +6,7 @@ a look-up that dies is made again by the lane's next holder. It has no events of
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from typing_extensions import override
@@ -21,7 +21,18 @@ from worker.flows.evidence.shelf import Wanted
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Verdict, judge
 from worker.flows.looks import LookOutcome
-from worker.flows.vocabulary import AskPage, BoundRead, Effect, EndLookUp, Input, ReadBound, Settle
+from worker.flows.vocabulary import (
+    AskPage,
+    BoundRead,
+    Effect,
+    EndLookUp,
+    Input,
+    MayGoOn,
+    Overtaken,
+    ReadBound,
+    SeeWhoIsNext,
+    Settle,
+)
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import Asking
@@ -30,6 +41,8 @@ from worker.lanes.services import LaneServices
 from worker.records import Command, CommandState, Settlement
 from worker.texts import folded_code
 
+GIVES_WAY_FOR = timedelta(minutes=15)
+"""How long a look-up lets orders go before its next page."""
 MOST_SUBJECTS = 1000
 """Sought by one look-up, the longest due first; the next one takes the rest."""
 AT_ONCE = 100
@@ -52,9 +65,17 @@ class LookUpRun(Asking):
         self._subjects: tuple[Subject, ...] = ()
         self._wanted = Wanted()
         self._login: Access | None = None
+        self._is_resumed = False
+
+    @override
+    def resume(self, command: Command) -> None:
+        super().resume(command)
+        self._is_resumed, self._state = True, self._state.resumed()
 
     @override
     def _decide(self, given: Input) -> look_up.Next:
+        if isinstance(given, Overtaken):
+            self._line.paused = self
         situation = look_up.Situation(
             state=self._state,
             command=self._command,
@@ -73,6 +94,8 @@ class LookUpRun(Asking):
 
     @override
     async def _first_input(self) -> Input:
+        if self._is_resumed:
+            return await self._beginning(None)
         journal = self._services.journal
         sought = await self._insist(lambda: journal.sought(self._command, MOST_SUBJECTS))
         sought = sorted(sought, key=lambda each: (each.submitted_at or each.received_at, each.key))
@@ -118,6 +141,10 @@ class LookUpRun(Asking):
         match effect:
             case AskPage():
                 return await self._ask_page(effect, CONDITION, look_up.PAGE_SIZE)
+            case SeeWhoIsNext():
+                # At last it is read to its end, whatever waits: with a lane that is given up what was read is lost.
+                has_waited = self._services.clock.now() - self._command.received_at >= GIVES_WAY_FOR
+                return MayGoOn() if has_waited else await self._see_who_is_next()
             case ReadBound():
                 return await self._read_bound(effect)
             case Settle():

@@ -66,6 +66,15 @@ class Asking(Run):
     async def _page_read(self, page: PageShown) -> PageRead:
         return PageRead(page)
 
+    async def _see_who_is_next(self) -> Input:
+        """A page is done: does anything go before the next?"""
+        services = self._services
+        if services.is_draining:
+            return Overtaken()
+        now = services.clock.now()
+        is_overtaken = await self._insist(lambda: services.journal.has_earlier(self._command, now))
+        return Overtaken() if is_overtaken else MayGoOn()
+
 
 class _Questioning(Asking):
     """A command that brings its own login."""
@@ -145,16 +154,9 @@ class QueryRun(_Questioning):
                 return await super()._perform(effect)
 
     async def _look_around(self) -> Input:
-        """A page is done: does anything go before the next?"""
         self._pages += 1
-        services = self._services
         self.has_had_its_turn = self._line.is_contended and self._pages >= PAGES_IN_A_ROW
-        if services.is_draining or self.has_had_its_turn:
-            return Overtaken()
-        now = services.clock.now()
-        return (
-            Overtaken() if await self._insist(lambda: services.journal.has_earlier(self._command, now)) else MayGoOn()
-        )
+        return Overtaken() if self.has_had_its_turn else await self._see_who_is_next()
 
     async def _fetch_late(self, after: str) -> Input:
         journal = self._services.journal

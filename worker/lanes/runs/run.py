@@ -89,6 +89,12 @@ class Run(ABC):
                 return self._next
             given = answer or await self._next_input()
 
+    def resume(self, command: Command) -> None:
+        """Go on with what is in memory, under a new beginning of the same command."""
+        self._command = command
+        self._has_ended = self._answer_was_lost = self.has_looked_for_next = self.has_had_its_turn = False
+        self._timer_at, self._next = None, None
+
     @property
     def command(self) -> Command:
         """As the journal has it by now, as far as this run knows."""
