@@ -57,6 +57,11 @@ class EventEnvelope(BaseModel):
     sequence: int = Field(
         ge=0, description="per command, from 1; 0 for an answer that is not the command's own (id_reused, busy)"
     )
+    sequencetext: str | None = Field(
+        default=None,
+        description="the same as CloudEvents' extension `sequence` has it: text that sorts as the numbers do. From "
+        "version 2.0 on, `sequence` itself will be this text",
+    )
     data: dict[str, Any]
 
 
@@ -134,6 +139,7 @@ def build_event(  # noqa: PLR0913  an envelope has that many attributes
         "time": timestamp(time),
         "datacontenttype": PLAIN_JSON,
         "sequence": sequence,
+        "sequencetext": f"{sequence:010}",
         "data": data,
     }
     return identifier, dumps(body)

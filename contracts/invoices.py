@@ -5,10 +5,21 @@ does not know are kept in `extra`. Absent, null and empty mean the same and are 
 """
 
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from decimal import Context, Decimal
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
+
+_CENT: Final = Decimal("0.01")
+_EXACT: Final = Context(prec=60)
+
+
+def with_cents(amount: Decimal) -> Decimal:
+    """An amount of money with two decimal places, where that changes nothing."""
+    if amount.as_tuple().exponent == -2:
+        return amount
+    told = _EXACT.quantize(amount, _CENT)
+    return told if told == amount else amount
 
 
 class Open(BaseModel):

@@ -12,11 +12,12 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from contracts import gateway, gateway_query
+from contracts import example_files, gateway, gateway_query
 from contracts.commands import COMMANDS
 from contracts.envelope import CommandEnvelope, EventEnvelope
 from contracts.events import EVENTS, EventData, Rejected
 from contracts.example_files import UNKNOWN_TYPE_REJECTED
+from contracts.meanings import Meaning, meaning_of
 from contracts.members import NO_CONTROLS, NO_CONTROLS_BUT_LINE_FEED, SAME_AS
 from contracts.tidying import UNTOUCHED
 
@@ -74,14 +75,15 @@ def event_models() -> dict[str, type[EventData]]:
 def schemas() -> dict[str, Schema]:
     """Name to schema: `<type>` for the CloudEvent, `<type>.data` for its data, `gateway.<frame>` for the vendor's."""
     found: dict[str, Schema] = {}
+    commands, events = example_files.commands(), example_files.events()
     for command, model in COMMANDS.items():
         data = _standing_alone(model, "validation")
         found[f"{command}.data"] = _published(f"{command}.data", data)
-        found[str(command)] = _published(str(command), _envelope(CommandEnvelope, str(command), data))
+        found[str(command)] = _message(CommandEnvelope, str(command), data, commands[str(command)])
     for event, event_model in event_models().items():
         data = _standing_alone(event_model, "serialization")
         found[f"{event}.data"] = _published(f"{event}.data", data)
-        found[event] = _published(event, _envelope(EventEnvelope, event, data))
+        found[event] = _message(EventEnvelope, event, data, events[event])
     for frame, frame_model in FRAMES.items():
         found[frame] = _published(frame, _with_numbers(_standing_alone(frame_model, "validation")))
     return found
@@ -111,6 +113,9 @@ def bundle() -> Schema:
 def _simplify(part: Schema) -> None:
     """Where generators would make a type that nobody can use of it: a password that is written back as asterisks, a day
     that needs a library, a type for the one value ""."""
+    for member in part.get("properties", {}).values():
+        # Generators would call types after it.
+        member.pop("title", None)
     if part.get("format") == "password":
         del part["format"]
     if part.get("format") == "date":
@@ -139,7 +144,7 @@ def parts_by_name(template: str) -> dict[str, Schema]:
     data_names |= {event: model.__name__ for event, model in event_models().items()}
     for message_type, name in data_names.items():
         envelope = CommandEnvelope if message_type in COMMANDS else EventEnvelope
-        data = {"$ref": template.format(model=name)}
+        data = {"$ref": template.format(model=name), "description": "What the message says. 消息内容。"}
         parts[component_name(message_type)] = _envelope(envelope, message_type, data)
     return dict(sorted(parts.items()))
 
@@ -157,11 +162,21 @@ def _published(name: str, schema: Schema) -> Schema:
     return {"$schema": DIALECT, "$id": f"urn:fapiao-worker:{name}", **schema}
 
 
+def _message(model: type[BaseModel], message_type: str, data: Schema, example: Schema) -> Schema:
+    """A whole message, with its example."""
+    whole = _envelope(model, message_type, data)
+    whole["properties"]["data"]["examples"] = [example["data"]]
+    return _published(message_type, {**whole, "examples": [example]})
+
+
 def _envelope(model: type[BaseModel], message_type: str, data: Schema) -> Schema:
     """The CloudEvent around the data; their definitions move to the top, where their references look."""
     envelope = _standing_alone(model, "validation")
     inner = {key: value for key, value in data.items() if key != "$defs"}
-    properties = {**envelope["properties"], "type": {"const": message_type, "type": "string"}, "data": inner}
+    told = envelope["properties"]
+    fixed = {"const": message_type, "type": "string", "examples": [message_type]}
+    words = {key: told["type"][key] for key in ("title", "description")}
+    properties = {**told, "type": {**fixed, **words}, "data": inner}
     whole = {**envelope, "title": component_name(message_type), "properties": properties}
     if "$defs" in data:
         whole["$defs"] = data["$defs"]
@@ -172,9 +187,10 @@ def _refined(schema: Schema) -> Schema:
     """What the models know and their generated schema does not say."""
     for part in _parts(schema):
         properties = part.get("properties", {})
-        for member in properties.values():
+        for name, member in properties.items():
             # "Buyername" helps nobody.
             member.pop("title", None)
+            _tell(member, meaning_of(str(part.get("title")), name))
         if _is_decimal(part):
             _decimal(part)
         if part.get("additionalProperties") is False and properties:
@@ -185,6 +201,13 @@ def _refined(schema: Schema) -> Schema:
             part["anyOf"] = [{"enum": known}, {"type": "string"}]
             part["description"] = "Others may be added: treat an unknown one like its neighbours in the event's type."
     return schema
+
+
+def _tell(member: Schema, meaning: Meaning | None) -> None:
+    if meaning is not None:
+        member["title"] = meaning.title
+        member["description"] = meaning.description
+        member["examples"] = [meaning.example]
 
 
 def _is_decimal(part: Schema) -> bool:
@@ -254,7 +277,8 @@ def _accept_nothing(member: Schema) -> None:
 def _accept_both_spellings(part: Schema, vendors: str, right: str) -> None:
     """Programs that were generated from the schema write both; which values are the same, a schema cannot say."""
     properties = part["properties"]
-    properties[right] = {**deepcopy(properties[vendors])}
+    properties[right] = deepcopy(properties[vendors])
+    _tell(properties[right], meaning_of("", right))
     if vendors in part.get("required", ()):
         part["required"] = [name for name in part["required"] if name != vendors]
         given = {"type": "string", "minLength": 1}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from contracts.invoices import with_cents
 from worker.gateway.dates import dated_of, moment_of
 from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor, is_secret_name
@@ -53,6 +54,13 @@ def _unredacted(read: Callable[[Any], Any]) -> Read:
 
 _id, _amount, _moment = _unredacted(id_of), _unredacted(amount_of), _unredacted(moment_of)
 
+
+def _money(value: Any, _redactor: Redactor) -> Decimal | None:
+    """An amount as people read one: `398` is `398.00`. What has fractions of a cent is told as it is."""
+    amount = amount_of(value)
+    return None if amount is None else with_cents(amount)
+
+
 INVOICE_MEMBERS: Final[Mapping[str, Read]] = {
     "id": _id,
     "countETicketNumbers": _code,
@@ -61,9 +69,9 @@ INVOICE_MEMBERS: Final[Mapping[str, Read]] = {
     "buyerIdentificationNumber": _code,
     "buyerName": _text,
     "invoiceDate": _moment,
-    "totalAmount": _amount,
-    "totalTax": _amount,
-    "totalPriceAndTax": _amount,
+    "totalAmount": _money,
+    "totalTax": _money,
+    "totalPriceAndTax": _money,
     "invoiceSource": _text,
     "invoiceType": _text,
     "invoiceStatus": _text,
@@ -86,10 +94,10 @@ ITEM_MEMBERS: Final[Mapping[str, Read]] = {
     "unit": _text,
     "quantity": _amount,
     "unitPrice": _amount,
-    "amount": _amount,
+    "amount": _money,
     "taxRate": _text,
-    "tax": _amount,
-    "totalPriceAndTax": _amount,
+    "tax": _money,
+    "totalPriceAndTax": _money,
 }
 
 

@@ -124,8 +124,10 @@ def test_an_event_is_a_cloud_event() -> None:
     event = json.loads(body)
 
     assert list(event) == [
-        "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "sequence", "data"
+        "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "sequence",
+        "sequencetext", "data",
     ]  # fmt: skip
+    assert (event["sequence"], event["sequencetext"]) == (2, "0000000002")
     assert event["id"] == identifier == event_id("erp", "order-1", 2)
     EventEnvelope.model_validate(event)
 

@@ -48,6 +48,7 @@ def test_body_is_a_cloud_event() -> None:
         "time": "2026-01-01T00:00:00.000Z",
         "datacontenttype": "application/json",
         "sequence": 2,
+        "sequencetext": "0000000002",
         "data": {"commandId": "order-1", "commandSource": "erp", "userId": "1111", "total": "1.10"},
     }
 
