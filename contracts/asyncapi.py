@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 _BINDINGS: Final = "0.3.0"
 _QUERIES: Final = tuple(command for command in CommandType if command is not CommandType.ISSUE)
-_PLAIN_WORDS: Final = re.compile(r"[A-Za-z_/$#.][A-Za-z0-9_/$#.@+-]*")
+_PLAIN_WORDS: Final = re.compile(r"[A-Za-z_/$#][A-Za-z0-9_/$#.@+-]*")
 _YAML_WORDS: Final = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "~"}
 _DEAD_LETTERING: Final = {
     "x-dead-letter-exchange": "fapiao.dead",

@@ -104,21 +104,24 @@ def _object(
     members = _members(model) if model is not None else {}
     kept: dict[str, Any] = {}
     for name, inner in value.items():
+        if type(inner) is str and inner.isprintable() and inner and not inner.isspace():
+            # The usual case, kept short: this runs for every member of every command.
+            kept[name] = inner
+            continue
         member = members.get(name)
         found = _value(member, name, inner, path, whole)
         if member is None or not member.is_optional or not _is_absent(found, name):
             kept[name] = found
     for vendors, right in SAME_AS.items():
-        if vendors in kept and right in kept and vendors in members:
+        if right in kept and vendors in kept and vendors in members:
             _join_spellings(kept, vendors, right)
     return kept
 
 
 def _value(member: _Member | None, name: str, value: Any, path: tuple[str | int, ...], whole: Tidied) -> Any:
-    kind = type(value)
-    if kind is str:
+    if type(value) is str:
         return value if value.isprintable() else _text(name, value, (*path, name), whole)
-    if kind is dict or kind is list:
+    if type(value) is dict or type(value) is list:
         return _inner(member.part if member else None, name, value, (*path, name), whole)
     return value
 
