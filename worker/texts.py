@@ -149,7 +149,7 @@ class Text:
     def __init__(self, raw: str, plain: str | None = None) -> None:
         self.raw = raw
         self.plain = folded(raw) if plain is None else plain
-        self._bones: tuple[str, str] | None = None
+        self._bones: tuple[str, str, str] | None = None
 
     @classmethod
     def of_remark(cls, remark: str) -> "Text":
@@ -159,13 +159,15 @@ class Text:
     @classmethod
     def of_name(cls, name: str, *, is_person: bool) -> "Text":
         """A party's name, without the suffix of a natural person."""
-        return cls(name, folded_name(name, is_person=is_person))
+        bare = _PERSON_SUFFIX.sub("", spaced(name)) if is_person else name
+        return cls(bare, folded_name(name, is_person=is_person))
 
     @property
-    def bones(self) -> tuple[str, str]:
-        """With accents taken off, and without the letters that have them."""
+    def bones(self) -> tuple[str, str, str]:
+        """With accents taken off; without the letters that have them; and as if what no register takes had never stood
+        between two letters."""
         if self._bones is None:
-            self._bones = bones(self.raw), bones(self.raw, accents=False)
+            self._bones = bones(self.raw), bones(self.raw, accents=False), bones(self.raw, gaps=False)
         return self._bones
 
     @property
@@ -242,7 +244,7 @@ def _closely(ours: Text, theirs: Text) -> Likeness:
     if not ours.plain:
         return Likeness.DIFFERENT
     pairs = tuple(zip(ours.bones, theirs.bones, strict=True))
-    if any(one == other and len(one) >= _SHORT for one, other in pairs):
+    if any(one == other and len(one) >= _SHORT for one in ours.bones for other in theirs.bones):
         return Likeness.AKIN
     held = [_held(one, other) for one, other in pairs]
     return Likeness.AKIN if Likeness.AKIN in held else held[0]
@@ -257,15 +259,16 @@ def _fits_mask(masked: str, text: str) -> bool:
     return re.fullmatch(pattern, text, re.DOTALL) is not None
 
 
-def bones(text: str, *, accents: bool = True) -> str:
+def bones(text: str, *, accents: bool = True, gaps: bool = True) -> str:
     """What any register takes of a text: letters and digits of GB 2312, the rest gone; `|` where something between two
-    Latin letters or digits is gone, for `1-2` is not `12`. Accents are taken off, or their letters left out."""
+    Latin letters or digits is gone, for `1-2` is not `12`. Accents are taken off, or their letters left out. Without
+    `gaps` what is gone because it is in no register leaves none."""
     parts: list[str] = []
     gap = False
     for each in unicodedata.normalize("NFC", spaced(text)):
         base = _base(each, accents=accents)
         if base is None:
-            gap = True
+            gap = gap or gaps or each <= "\uffff"
             continue
         if gap and parts and parts[-1][-1].isascii() and base[0].isascii():
             parts.append("|")
@@ -294,10 +297,10 @@ def _base(each: str, *, accents: bool) -> str | None:
 def _held(one: str, other: str) -> Likeness:
     """Whether one stands in the other, and whether as words of its own."""
     short, long = sorted((one, other), key=len)
-    if not short or (len(short) < _SHORT and short.isascii()):
+    if not short or (at := long.find(short)) < 0:
         return Likeness.DIFFERENT
-    if (at := long.find(short)) < 0:
-        return Likeness.DIFFERENT
+    if len(short) < _SHORT and short.isascii():
+        return Likeness.UNCLEAR
     while at >= 0:
         before, behind = long[:at], long[at + len(short) :]
         if not _goes_on(short[-1], behind) and not _goes_on(short[0], before[::-1]):

@@ -20,6 +20,11 @@ from worker.records import IssuedReply, Line, SubmittedInvoice
 from worker.texts import Likeness, Text, code_likeness, folded, folded_code, folded_remark, likeness, remark_likeness
 
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
+SELLER: Final = "sellerIndentification"
+BUYER: Final = "buyerIndentification"
+BUYER_NAME: Final = "buyerName"
+LINES: Final = "invoiceItems"
+"""Of members, by the names that the command's data have."""
 _CLASSIFICATION: Final = re.compile(r"^\*[^*]+\*")
 _DESCRIBING: Final = frozenset({"sellerName"})
 _CENT: Final = Decimal("0.01")
@@ -62,10 +67,10 @@ def echo_of(sent: SubmittedInvoice, reply: IssuedReply) -> Echo:
         if each in {AKIN, UNCLEAR, DIFFERENT}
     ]
     raw = dict(members)
-    if members["buyerIndentification"] is SAME and members["buyerName"] in {DIFFERENT, UNCLEAR}:
-        members["buyerName"] = AKIN  # the tax id identifies, and the register knows the name better
-    known = {members["buyerIndentification"], members["buyerName"]}
-    seller = {members["invoiceItems"], members["sellerIndentification"]}
+    if members[BUYER] is SAME and members[BUYER_NAME] in {DIFFERENT, UNCLEAR}:
+        members[BUYER_NAME] = AKIN  # the tax id identifies, and the register knows the name better
+    known = {members[BUYER], members[BUYER_NAME]}
+    seller = {members[LINES], members[SELLER]}
     is_whole = all(
         each is SAME or (each is UNTOLD and ours in {"", 0}) or name in _DESCRIBING
         for name, (each, ours, _) in told.items()
@@ -109,13 +114,13 @@ def apart_by(one: SubmittedInvoice, other: SubmittedInvoice) -> frozenset[str]:
 
 def _said(sent: SubmittedInvoice) -> dict[str, Any]:
     said: dict[str, Any] = {
-        "sellerIndentification": folded_code(sent.seller_id),
-        "buyerIndentification": folded_code(sent.buyer_id),
-        "buyerName": Text.of_name(sent.buyer_name, is_person=sent.is_person).plain,
+        SELLER: folded_code(sent.seller_id),
+        BUYER: folded_code(sent.buyer_id),
+        BUYER_NAME: Text.of_name(sent.buyer_name, is_person=sent.is_person).plain,
         "buyerType": sent.buyer_type,
         "buyerInvoiceType": sent.buyer_invoice_type,
         "remark": folded_remark(sent.remark),
-        "invoiceItems": len(sent.lines),
+        LINES: len(sent.lines),
     }
     for place, line in enumerate(sent.lines):
         at = f"invoiceItems/{place}"
@@ -133,12 +138,12 @@ _Told = tuple[str, Likeness, Any, Any]
 
 def _members(sent: SubmittedInvoice, reply: IssuedReply) -> Iterator[_Told]:
     seller = code_likeness(sent.seller_id, reply.seller_id or "")
-    yield "sellerIndentification", seller, sent.seller_id, reply.seller_id
+    yield SELLER, seller, sent.seller_id, reply.seller_id
     yield "sellerName", _text(sent.seller_name, reply.seller_name), sent.seller_name, reply.seller_name
     buyer = code_likeness(sent.buyer_id, reply.buyer_id) if reply.buyer_id else UNTOLD
-    yield "buyerIndentification", buyer, sent.buyer_id, reply.buyer_id
+    yield BUYER, buyer, sent.buyer_id, reply.buyer_id
     ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, reply.buyer_name or ""))
-    yield "buyerName", likeness(ours, theirs), sent.buyer_name, reply.buyer_name
+    yield BUYER_NAME, likeness(ours, theirs), sent.buyer_name, reply.buyer_name
     yield "buyerType", _flag(sent.buyer_type, reply.buyer_type), sent.buyer_type, reply.buyer_type
     kinds = sent.buyer_invoice_type, reply.buyer_invoice_type
     yield "buyerInvoiceType", _flag(*kinds), *kinds
@@ -167,9 +172,9 @@ def _remark(sent: SubmittedInvoice, reply: IssuedReply) -> Likeness:
 
 def _lines(ours: Sequence[Line], theirs: Sequence[Line] | None) -> Iterator[_Told]:
     if not theirs:
-        yield "invoiceItems", UNTOLD, len(ours), None
+        yield LINES, UNTOLD, len(ours), None
         return
-    yield "invoiceItems", SAME if len(ours) == len(theirs) else DIFFERENT, len(ours), len(theirs)
+    yield LINES, SAME if len(ours) == len(theirs) else DIFFERENT, len(ours), len(theirs)
     for place, (sent, came) in enumerate(zip(ours, theirs, strict=False)):
         at = f"invoiceItems/{place}"
         yield f"{at}/name", _goods(sent.name or "", came.name), sent.name, came.name

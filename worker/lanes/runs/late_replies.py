@@ -16,7 +16,7 @@ from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, events_of, failure
 from worker.flows.evidence.endings import told_differences
-from worker.flows.evidence.replies import Echo, echo_of, owner
+from worker.flows.evidence.replies import BUYER, SELLER, Echo, echo_of, owner
 from worker.flows.looks import next_look
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.services import LaneServices
@@ -152,8 +152,7 @@ class LateReplies:
 
 def may_be(echo: Echo) -> bool:
     """Whether a text in it may only be written another way."""
-    parties = {"sellerIndentification", "buyerIndentification"}
-    return echo.is_enough and len(echo.contradictions) <= 1 and echo.contradictions.isdisjoint(parties)
+    return echo.is_enough and len(echo.contradictions) <= 1 and echo.contradictions.isdisjoint({SELLER, BUYER})
 
 
 def _ending(meant: Unsettled, shown: ResultShown) -> tuple[CommandState, Announcement]:
