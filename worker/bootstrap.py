@@ -16,6 +16,7 @@ import structlog
 
 from worker.amqp.topology import Topology
 from worker.clock import SystemClock
+from worker.configuration import Addresses, unknown_names
 from worker.errors import JournalUnavailable
 from worker.gateway.client import WebSocketGateway
 from worker.gateway.credentials import CredentialDirectory
@@ -61,6 +62,9 @@ async def run_worker(settings: Settings, signals: Signals | None = None) -> int:
         signals = Signals()
         signals.install()
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    for unknown in unknown_names():
+        # Not refused: a newer version's setting must not keep the version before from starting after a rollback.
+        log.warning("setting_unknown", name=unknown.name, place=unknown.place, nearest=unknown.nearest)
     log.info("starting", worker=worker, lease_seconds=settings.lease_seconds, drain_seconds=settings.drain_seconds)
     return await _Worker(settings, worker).run(signals)
 
@@ -71,12 +75,13 @@ class _Worker:
     def __init__(self, settings: Settings, worker: str) -> None:
         self._settings = settings
         self._worker = worker
+        self._addresses = Addresses(settings)
         self._clock = SystemClock()
         self._topology = Topology(settings.prefix)
         self._tracing = open_tracing(settings, worker)
         self._metrics = Metrics(self._clock)
         self._health = Health(self._clock, self._metrics)
-        self._journal: Journal = open_journal(settings, self._clock)
+        self._journal: Journal = open_journal(settings, self._clock, address=self._addresses.database)
         self._gateway = WebSocketGateway(settings, observe=self._metrics.gateway_answered)
         self._details = HttpInvoiceDetails(settings, observe=self._metrics.gateway_answered)
         self._broker_tls = broker_tls(settings)
@@ -95,7 +100,7 @@ class _Worker:
     def _make_publisher(self) -> Publisher:
         settings = self._settings
         return Publisher(
-            urls=settings.amqp_urls,
+            urls=self._addresses.brokers,
             topology=self._topology,
             heartbeat_seconds=settings.heartbeat_seconds,
             tls=self._broker_tls.context,
@@ -162,7 +167,7 @@ class _Worker:
     def _make_consumer(self) -> Consumer:
         settings = self._settings
         return Consumer(
-            urls=settings.amqp_urls,
+            urls=self._addresses.brokers,
             topology=self._topology,
             rules=AdmissionRules.from_settings(settings, self._topology.own_queues),
             journal=self._tracing.intake(self._journal),

@@ -5,12 +5,12 @@ Knows nothing of the adapters that use them.
 """
 
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from worker.addresses import ENCODE, check_address, is_plain_to_others
 
 LONGEST_SECONDS = 1_000_000_000
 """Thirty years: more could not be added to a date."""
@@ -39,20 +39,11 @@ def _delays(value: Any) -> Any:
 Schedule = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_delays)]
 
 
-def is_plain_to_others(url: str) -> bool:
-    """Whether what is sent to this address leaves the machine in clear."""
-    parts = urlsplit(url)
-    return parts.scheme in {"ws", "http"} and not is_loopback(parts.hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its very name; any other name may lead anywhere."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _lower(value: Any) -> Any:
+    """Words may be written in capitals, and the standard library's `WARN` is a level too."""
+    if not isinstance(value, str):
+        return value
+    return {"warn": "warning"}.get(value.lower(), value.lower())
 
 
 class Settings(BaseSettings):
@@ -188,7 +179,7 @@ class Settings(BaseSettings):
         5, ge=1, description="Tries of an HTTP look-up at 429, 5xx and lost connections (count)."
     )
     http_batch: int = Field(50, ge=1, le=500, description="Invoice ids in one look-up of files (count).")
-    http_array: Literal["repeat", "comma", "brackets"] = Field(
+    http_array: Annotated[Literal["repeat", "comma", "brackets"], BeforeValidator(_lower)] = Field(
         "repeat", description="How a list stands in an address: k=a&k=b, k=a,b or k[]=a&k[]=b."
     )
     http_success_codes: frozenset[int] = Field(
@@ -324,13 +315,19 @@ class Settings(BaseSettings):
     bank_account_max_chars: int = Field(100, ge=0, description="Longest bank account (characters).")
 
     # Operation
-    http_host: str = Field("0.0.0.0", description="Address of /livez, /readyz and /metrics.")  # noqa: S104  probes come from outside the pod
+    http_host: str = Field(
+        "*", description="Address of /livez, /readyz and /metrics; * = every one of this machine, IPv4 and IPv6."
+    )
     http_port: int = Field(8080, ge=0, le=65535, description="Its port; 0 turns it off.")
-    log_format: Literal["auto", "console", "json"] = Field("auto", description="console on a terminal, else json.")
+    log_format: Annotated[Literal["auto", "console", "json"], BeforeValidator(_lower)] = Field(
+        "auto", description="console on a terminal, else json."
+    )
     otel: bool = Field(
         False, description="Send traces by OTLP; needs the extra fapiao-worker[otel]. OTEL_* variables say where to."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        "info", description="Least level that is logged."
+    )
     core_dumps: bool = Field(
         False, description="Let the system write a core file if the worker crashes; it would hold passwords."
     )
@@ -353,12 +350,17 @@ class Settings(BaseSettings):
                 )
         return self
 
+    @field_validator("amqp_url")
+    @classmethod
+    def _broker_addresses(cls, value: SecretStr) -> SecretStr:
+        for url in value.get_secret_value().split(","):
+            check_address(url.strip(), ("amqp", "amqps"), "amqp://user:password@host:5672/vhost")
+        return value
+
     @field_validator("gateway_url")
     @classmethod
     def _websocket_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"ws", "wss"} or not parts.hostname:
-            raise ValueError("must be ws://host… or wss://host…")
+        check_address(value, ("ws", "wss"), "wss://host/path")
         return value.rstrip("/")
 
     @field_validator("gateway_http_url")
@@ -366,16 +368,21 @@ class Settings(BaseSettings):
     def _http_address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be http://host… or https://host…")
+        check_address(value, ("http", "https"), "https://host/path")
         return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
     def _known_store(cls, value: SecretStr) -> SecretStr:
-        if urlsplit(value.get_secret_value()).scheme not in {"sqlite", "postgresql", "postgres"}:
-            raise ValueError("must be sqlite:///path or postgresql://user@host/database")
+        url = value.get_secret_value()
+        if url.startswith("sqlite:"):
+            if "#" in url:
+                raise ValueError("must be sqlite:///path, with # in the path as %23")
+        elif url.startswith(("postgresql://", "postgres://")):
+            if url.partition("://")[2][:1] not in {"", "/"}:  # without a host it is this machine's socket
+                check_address(url, ("postgresql", "postgres"), "postgresql://user:password@host:5432/database")
+        else:
+            raise ValueError(f"must be sqlite:///path or postgresql://user@host/database; {ENCODE}")
         return value
 
     @property

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import structlog
 
+from worker.addresses import is_plain_to_others
 from worker.errors import ConfigurationError
-from worker.settings import Settings, is_plain_to_others
+from worker.settings import Settings
 
 log = structlog.get_logger()
 

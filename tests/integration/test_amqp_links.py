@@ -26,7 +26,7 @@ async def test_a_half_open_link_is_found_and_what_was_in_flight_is_sent_again(
     clock = SystemClock()
     journal = FakeOutboxJournal(clock)
     async with proxied(amqp_url) as (proxy, url):
-        publisher = Publisher(urls=[url], topology=Topology(amqp_prefix), heartbeat_seconds=1)
+        publisher = Publisher(urls=lambda: [url], topology=Topology(amqp_prefix), heartbeat_seconds=1)
         relay = Relay(journal=journal, publisher=publisher, worker="w", clock=clock, poll=timedelta(seconds=0.05))
         async with running(publisher.run(), relay.run()):
             await until(lambda: publisher.is_connected)

@@ -42,9 +42,9 @@ class Parts:
         self.topology = Topology(prefix)
         self.inbox = FakeIntakeJournal()
         self.outbox = FakeOutboxJournal(clock)
-        self.publisher = Publisher(urls=[url], topology=self.topology, heartbeat_seconds=1)
+        self.publisher = Publisher(urls=lambda: [url], topology=self.topology, heartbeat_seconds=1)
         self.consumer = Consumer(
-            urls=[url],
+            urls=lambda: [url],
             topology=self.topology,
             rules=AdmissionRules(worker="/fapiao-worker", own_queues=self.topology.own_queues),
             journal=self.inbox,

@@ -45,9 +45,9 @@ class Intake:
 @contextlib.asynccontextmanager
 async def intake(url: str, prefix: str, **options: object) -> AsyncIterator[Intake]:
     topology, journal, lanes = Topology(prefix), FakeIntakeJournal(), set[str]()
-    publisher = Publisher(urls=[url], topology=topology)
+    publisher = Publisher(urls=lambda: [url], topology=topology)
     consumer = Consumer(
-        urls=[url],
+        urls=lambda: [url],
         topology=topology,
         rules=AdmissionRules(worker="/fapiao-worker", own_queues=topology.own_queues),
         journal=journal,

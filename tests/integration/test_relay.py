@@ -34,7 +34,7 @@ class Outbox:
 async def outbox(url: str, prefix: str, **options: object) -> AsyncIterator[Outbox]:
     clock, topology = SystemClock(), Topology(prefix)
     journal = FakeOutboxJournal(clock)
-    publisher = Publisher(urls=[url], topology=topology)
+    publisher = Publisher(urls=lambda: [url], topology=topology)
     relay = Relay(
         journal=journal,
         publisher=publisher,

@@ -33,9 +33,9 @@ class Parts:
         self.journal = FakeIntakeJournal()
         self.returned: list[str] = []
         self.depths: list[int] = []
-        self.publisher = Publisher(urls=[url], topology=self.topology, on_dead_depth=self.depths.append)
+        self.publisher = Publisher(urls=lambda: [url], topology=self.topology, on_dead_depth=self.depths.append)
         self.consumer = Consumer(
-            urls=[url],
+            urls=lambda: [url],
             topology=self.topology,
             rules=AdmissionRules(worker="/w", own_queues=self.topology.own_queues),
             journal=self.journal,

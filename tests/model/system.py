@@ -164,7 +164,7 @@ class Worker:
 
     def _make_consumer(self, journal: Journal, scheduler: Scheduler, housekeeping: Housekeeping) -> Consumer:
         return Consumer(
-            urls=["amqp://nowhere/"],
+            urls=lambda: ["amqp://nowhere/"],
             topology=TOPOLOGY,
             rules=AdmissionRules.from_settings(SETTINGS, TOPOLOGY.own_queues),
             journal=journal,

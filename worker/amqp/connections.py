@@ -20,8 +20,9 @@ from urllib.parse import parse_qs, urlsplit
 import structlog
 from aio_pika.connection import Connection, make_url
 from aiormq.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import AMQPError
+from aiormq.exceptions import AMQPError, InvalidFrameError, ProbableAuthenticationError
 
+from worker.addresses import at
 from worker.amqp.tolerance import read_what_there_is
 from worker.errors import BrokerLost, ConfigurationError
 from worker.tls import MakeContext
@@ -64,7 +65,7 @@ class Address:
     def label(self) -> str:
         """The address without user, password and options."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        return f"{parts.scheme}://{at(parts.hostname or '', parts.port)}{parts.path}"
 
     @property
     def context(self) -> ssl.SSLContext | None:
@@ -88,9 +89,22 @@ def classify(error: BaseException) -> BrokerLost | None:
         return BrokerLost("the broker did not answer in time")
     if isinstance(error, asyncio.CancelledError):
         return BrokerLost("the connection was closed under its user")
+    if (said := _refusal(error)) is not None:
+        return BrokerLost(said)
     # aiormq raises RuntimeError for what was closed before the call
     if isinstance(error, AMQPError | OSError | RuntimeError):
         return BrokerLost(f"{type(error).__name__}: {error}")
+    return None
+
+
+def _refusal(error: BaseException) -> str | None:
+    """A broker that is there and says no: what to change, rather than what the library calls it."""
+    text = str(error)
+    if isinstance(error, ProbableAuthenticationError) or "ACCESS_REFUSED - Login was refused" in text:
+        return "the broker refuses the user or its password (ACCESS_REFUSED): look at both in FAPIAO_AMQP_URL"
+    if isinstance(error, InvalidFrameError) and "Connection.OpenOk" in text:  # all that the library keeps of it
+        path = "the path of FAPIAO_AMQP_URL (the vhost / is written %2F or left out)"
+        return f"the broker has no such vhost, or does not let this user into it (NOT_ALLOWED): look at {path}"
     return None
 
 
@@ -175,6 +189,8 @@ def _reason(done: asyncio.Future[object]) -> str:
     return f"{type(error).__name__}: {error}" if error is not None else "closed"
 
 
+AskUrls = Callable[[], Sequence[str]]
+"""The brokers' addresses as they are now."""
 Serve = Callable[[Link], Awaitable[None]]
 Connect = Callable[[Address, str, int, int], contextlib.AbstractAsyncContextManager[Link]]
 
@@ -209,7 +225,7 @@ class SupervisedConnection:
 
     def __init__(  # noqa: PLR0913  the last two are for tests
         self,
-        urls: Sequence[str],
+        urls: AskUrls,
         name: str,
         serve: Serve,
         *,
@@ -218,11 +234,12 @@ class SupervisedConnection:
         connect: Connect = open_link,
         roll: Callable[[], float] = random.random,
     ) -> None:
-        """`name` is shown by the broker as connection name. `serve` works until the link is lost; what it raises ends
+        """`urls` are asked anew for each connection: a password may have been rotated. `name` is shown by the broker as
+        connection name. `serve` works until the link is lost; what it raises ends
         the link, what it returns normally too. Raises `ConfigurationError` for an address that cannot be used."""
-        if not urls:
-            raise ConfigurationError("FAPIAO_AMQP_URL names no broker")
-        self._addresses = [Address(url, tls) for url in urls]
+        self._urls = urls
+        self._tls = tls
+        self._addresses()
         self._name = name
         self._serve = serve
         self._heartbeat_seconds = heartbeat_seconds
@@ -231,6 +248,12 @@ class SupervisedConnection:
         self._link: Link | None = None
         self.epoch = 0
         """Grows with each attempt; 0 before the first."""
+
+    def _addresses(self) -> list[Address]:
+        urls = self._urls()
+        if not urls:
+            raise ConfigurationError("FAPIAO_AMQP_URL names no broker")
+        return [Address(url, self._tls) for url in urls]
 
     @property
     def is_connected(self) -> bool:
@@ -248,9 +271,10 @@ class SupervisedConnection:
         failures = 0
         while True:
             began = loop.time()
-            await self._live_once(self._addresses[self.epoch % len(self._addresses)])
+            addresses = self._addresses()
+            await self._live_once(addresses[self.epoch % len(addresses)])
             failures = 1 if loop.time() - began >= STEADY_SECONDS else failures + 1
-            rounds, rest = divmod(failures, len(self._addresses))
+            rounds, rest = divmod(failures, len(addresses))
             if rest == 0:  # the other hosts are tried at once; a pause follows when all have failed
                 await asyncio.sleep(backoff_seconds(rounds, self._roll()))
 

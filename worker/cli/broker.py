@@ -241,10 +241,9 @@ async def opened(settings: Settings) -> AsyncIterator[Link]:
         finally:
             await opening.__aexit__(None, None, None)
         return
-    raise Stop(
-        f"Cannot reach RabbitMQ at {'; '.join(reasons)}. Start it, or set FAPIAO_AMQP_URL. Nothing was sent.",
-        USAGE,
-    )
+    refused = "ACCESS_REFUSED" in reasons[-1] or "NOT_ALLOWED" in reasons[-1]
+    advice = "" if refused else " Start it, or set FAPIAO_AMQP_URL."
+    raise Stop(f"Cannot reach RabbitMQ at {'; '.join(reasons)}.{advice} Nothing was sent.", USAGE)
 
 
 def _dead_letter(message: DeliveredMessage) -> DeadLetter:

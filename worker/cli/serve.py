@@ -29,11 +29,12 @@ def run() -> None:
     """Run the worker until SIGTERM; a second signal ends it at once. Everything is set by FAPIAO_* variables."""
     with explained():
         settings = load_settings()
-        from worker.ops import cores, logs
+        from worker.ops import cores, descriptors, logs
 
         if not settings.core_dumps:
             cores.forbid()
         logs.configure(settings)
+        settings = descriptors.make_room(settings)
         from worker.bootstrap import run_worker
 
         _collect_garbage_seldom()

@@ -8,20 +8,26 @@ import asyncio
 import json
 import os
 import sys
+import traceback
 import unicodedata
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import click
 import typer
-from pydantic import ValidationError
 
 from contracts.envelope import dumps
+from worker import configuration
 from worker.errors import ConfigurationError, WorkerError
 from worker.settings import Settings
 
+if TYPE_CHECKING:
+    from worker.ops.redaction import Redactor
+
 T = TypeVar("T")
+
+_redactor: "Redactor | None" = None
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -95,7 +101,11 @@ def load_settings(*, beside_dev: bool = True) -> Settings:
 
     Where a `fapiao-worker dev` runs in this folder, and nothing else is asked for, they point at that one.
     """
-    settings = _checked_settings()
+    from worker.ops.redaction import Redactor, known_secrets
+
+    settings = configuration.load()
+    global _redactor  # noqa: PLW0603  what this process must never show
+    _redactor = Redactor(known_secrets(settings))
     if not beside_dev:
         return settings
     from worker.cli.dev.home import beside
@@ -104,35 +114,31 @@ def load_settings(*, beside_dev: bool = True) -> Settings:
     return settings.model_copy(update=found) if found else settings
 
 
-def _checked_settings() -> Settings:
-    secrets = os.environ.get("FAPIAO_SECRETS_DIR")
-    if secrets and not Path(secrets).is_dir():
-        raise ConfigurationError(f"FAPIAO_SECRETS_DIR names {secrets}, which is no directory.")
-    try:
-        return Settings(_secrets_dir=secrets) if secrets else Settings()
-    except ValidationError as error:
-        faults = "; ".join(
-            "".join(f"FAPIAO_{str(name).upper()}: " for name in fault["loc"][:1])
-            + fault["msg"].removeprefix("Value error, ")
-            for fault in error.errors()
-        )
-        raise ConfigurationError(f"The settings cannot be used: {faults}. `fapiao-worker settings` explains.") from None
-
-
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn the worker's errors into a sentence and an exit code."""
+    """Turn errors into a sentence and an exit code; a traceback is shown only at FAPIAO_LOG_LEVEL=debug."""
     try:
         yield
     except WorkerError as error:
-        from worker.ops.redaction import Redactor
-
-        # A driver's own words may repeat an address; digits stay, for they may be a command's id.
-        said = Redactor().text(str(error), keep_digits=True)
-        note(f"{typer.style('error:', fg='red') if sys.stderr.isatty() else 'error:'} {said}")
+        _say_error(str(error))
         raise typer.Exit(exit_code(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    except (typer.Exit, typer.Abort, click.ClickException):
+        raise
+    except Exception as error:
+        if os.environ.get("FAPIAO_LOG_LEVEL", "").lower() == "debug":
+            _say_error("".join(traceback.format_exception(error)))
+        _say_error(f"{type(error).__name__}: {error}. This is unexpected; FAPIAO_LOG_LEVEL=debug shows where it was.")
+        raise typer.Exit(FAILED) from None
+
+
+def _say_error(text: str) -> None:
+    from worker.ops.redaction import Redactor
+
+    # A driver's own words may repeat an address; digits stay, for they may be a command's id.
+    said = (_redactor or Redactor()).text(text, keep_digits=True)
+    note(f"{typer.style('error:', fg='red') if sys.stderr.isatty() else 'error:'} {said}")
 
 
 def exit_code(error: WorkerError) -> int:

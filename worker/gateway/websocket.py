@@ -6,6 +6,7 @@ sizes and waits are bounded; nothing of a frame, a header or an address is ever 
 Not known here: what frames mean.
 """
 
+import errno
 import logging
 import ssl
 from collections.abc import Mapping
@@ -113,10 +114,16 @@ def _what_failed(exc: Exception) -> str:
         case ConnectionRefusedError():
             what = "the gateway refuses connections"
         case OSError():
-            what = f"the gateway cannot be reached ({type(exc).__name__})"
+            what = _unreached(exc)
         case _:
             what = f"the gateway's handshake was no WebSocket handshake ({type(exc).__name__})"
     return what
+
+
+def _unreached(exc: OSError) -> str:
+    if exc.errno in {errno.EMFILE, errno.ENFILE}:
+        return "this process has no file left to open (ulimit -n): no socket to the gateway could be made"
+    return f"the gateway cannot be reached ({type(exc).__name__})"
 
 
 def is_open(socket: ClientConnection) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from worker import secrecy
-from worker.amqp.connections import Link, SupervisedConnection, backoff_seconds
+from worker.amqp.connections import AskUrls, Link, SupervisedConnection, backoff_seconds
 from worker.amqp.deaths import EXPIRED, death_in
 from worker.amqp.deliveries import Acknowledging, Consumption, Delivery
 from worker.amqp.room import Room
@@ -55,7 +55,7 @@ class Consumer:
     def __init__(  # noqa: PLR0913  all of them are needed, and by name
         self,
         *,
-        urls: Sequence[str],
+        urls: AskUrls,
         topology: Topology,
         rules: AdmissionRules,
         journal: IntakeJournal,

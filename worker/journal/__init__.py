@@ -3,6 +3,7 @@
 `open_journal` chooses by `FAPIAO_DATABASE_URL`; the drivers are loaded only where they are used.
 """
 
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from worker.clock import Clock
@@ -11,10 +12,13 @@ from worker.ports import Journal
 from worker.settings import Settings
 
 
-def open_journal(settings: Settings, clock: Clock, *, readonly: bool = False) -> Journal:
+def open_journal(
+    settings: Settings, clock: Clock, *, readonly: bool = False, address: Callable[[], str] | None = None
+) -> Journal:
     """The journal that `database_url` names, not yet opened: call `open()`.
 
-    `readonly` is for looking at an SQLite file beside its running worker; PostgreSQL needs no such care.
+    `address` is asked anew for each connection to PostgreSQL: its password may have been rotated. `readonly` is for
+    looking at an SQLite file beside its running worker; PostgreSQL needs no such care.
     Raises `ConfigurationError`.
     """
     url = settings.database_url.get_secret_value()
@@ -24,7 +28,9 @@ def open_journal(settings: Settings, clock: Clock, *, readonly: bool = False) ->
         return SqliteJournal(sqlite_path(url), keys=settings.journal_keys, clock=clock, readonly=readonly)
     from worker.journal.postgres import PostgresJournal  # noqa: PLC0415
 
-    return PostgresJournal(url, keys=settings.journal_keys, clock=clock, pool_size=settings.database_pool_size)
+    return PostgresJournal(
+        address or url, keys=settings.journal_keys, clock=clock, pool_size=settings.database_pool_size
+    )
 
 
 def sqlite_path(url: str) -> str:

@@ -7,13 +7,16 @@ nothing of what is being probed.
 """
 
 import asyncio
+import errno
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import structlog
 
+from worker.addresses import at
 from worker.clock import Clock
 from worker.errors import ConfigurationError
 from worker.ops.metrics import Metrics
@@ -107,6 +110,32 @@ async def _answers(ask: Callable[[], Awaitable[object]]) -> bool:
     return True
 
 
+def _listener(host: str, port: int) -> socket.socket:
+    """A socket that is bound. For every address of the machine: one for both families, since a cluster that is IPv6
+    only probes the pod's IPv6 address; IPv4 alone where there is no IPv6."""
+    if host not in {"*", ""}:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return _bound(socket.socket(family, socket.SOCK_STREAM), address)
+    try:
+        both = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        return _bound(both, ("::", port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise
+        return _bound(socket.socket(socket.AF_INET, socket.SOCK_STREAM), ("0.0.0.0", port))  # noqa: S104  as asked
+
+
+def _bound(listener: socket.socket, address: Any) -> socket.socket:
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
@@ -137,12 +166,13 @@ class HealthServer:
     async def __aenter__(self) -> Self:
         """Listen. Raises `ConfigurationError` if the address is taken or not ours."""
         try:
+            listener = _listener(self._host, self._asked_port)
             self._server = await asyncio.start_server(
-                self._serve, self._host, self._asked_port, limit=_MAX_HEAD_BYTES, backlog=_MAX_CONNECTIONS
+                self._serve, sock=listener, limit=_MAX_HEAD_BYTES, backlog=_MAX_CONNECTIONS
             )
         except OSError as error:
             raise ConfigurationError(
-                f"Cannot listen on {self._host}:{self._asked_port} for probes and metrics ({error.strerror}). Set "
+                f"Cannot listen on {at(self._host, self._asked_port)} for probes and metrics ({error.strerror}). Set "
                 "FAPIAO_HTTP_PORT to a free port (0 turns it off), or FAPIAO_HTTP_HOST to an address of this machine."
             ) from error
         log.info("health_listening", host=self._host, port=self.port)

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from worker import secrecy
+from worker.addresses import passwords_in
 from worker.settings import Settings
 
 REDACTED: Final = "[redacted]"
@@ -120,11 +120,9 @@ class Redactor:
 def known_secrets(settings: Settings) -> list[str]:
     """Every secret of the configuration, as it could turn up in a message of some library."""
     found: list[str] = []
-    addresses = [*settings.amqp_urls, settings.database_url.get_secret_value()]
-    for address in addresses:
-        password = urlsplit(address).password
-        if password:
-            found += [password, unquote(password)]
+    gateways = [settings.gateway_url, settings.gateway_http_url or ""]
+    for address in [*settings.amqp_urls, settings.database_url.get_secret_value(), *gateways]:
+        found += passwords_in(address)
     found += [value.get_secret_value() for value in settings.gateway_headers.values()]
     found += [key.get_secret_value() for key in settings.journal_keys]
     return [secret for secret in found if secret != _PUBLIC_DEFAULT]

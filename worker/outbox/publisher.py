@@ -15,7 +15,7 @@ from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNot
 
 from contracts.envelope import CLOUDEVENTS_JSON
 from worker.amqp.confirms import Batch, ConfirmChannel, Confirming, Verdict
-from worker.amqp.connections import Connect, Link, SupervisedConnection, open_link
+from worker.amqp.connections import AskUrls, Connect, Link, SupervisedConnection, open_link
 from worker.amqp.depth import watch_depth
 from worker.amqp.topology import Topology, declare_over
 from worker.amqp.wire import MAX_SHORT_BYTES, Outgoing, Properties
@@ -127,7 +127,7 @@ class Publisher:
     def __init__(  # noqa: PLR0913  the last two are for tests
         self,
         *,
-        urls: Sequence[str],
+        urls: AskUrls,
         topology: Topology,
         heartbeat_seconds: int = 10,
         tls: MakeContext | None = None,

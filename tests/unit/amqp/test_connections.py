@@ -66,7 +66,7 @@ async def supervised(broker: FakeBroker, **options: object) -> AsyncIterator[Sup
     async def serve(link: Link) -> None:
         await link.lost()
 
-    arguments = {"serve": serve, "urls": URLS, "roll": lambda: 1.0} | options
+    arguments = {"serve": serve, "urls": lambda: URLS, "roll": lambda: 1.0} | options
     connection = SupervisedConnection(name="test", connect=broker.connect, **arguments)  # type: ignore[arg-type]
     task = asyncio.create_task(connection.run())
     await asyncio.sleep(0.01)
@@ -109,7 +109,7 @@ async def test_hosts_are_tried_in_turn_and_the_pause_grows() -> None:
 async def test_a_link_that_held_begins_the_back_off_anew() -> None:
     """An outage after a good week is not the tenth failure in a row."""
     broker = FakeBroker()
-    async with supervised(broker, urls=["amqp://a/"]):
+    async with supervised(broker, urls=lambda: ["amqp://a/"]):
         for _ in range(6):
             broker.links[-1].fail("gone")
             await asyncio.sleep(100)

@@ -48,6 +48,22 @@ def test_every_error_is_one_sentence_and_an_exit_code(
     assert capsys.readouterr() == ("", "error: x\n")
 
 
+def test_an_error_that_nobody_expected_is_one_sentence_without_secrets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A traceback of a library would show what it was called with."""
+    monkeypatch.setenv("FAPIAO_DATABASE_URL", "postgresql://u:pass-word@h/d")
+    load_settings()
+
+    with pytest.raises(typer.Exit) as ended, explained():
+        raise ValueError("invalid literal pass-word")
+
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ValueError: invalid literal [redacted].")
+    assert "Traceback" not in said
+
+
 def test_an_interrupted_command_ends_with_130() -> None:
     with pytest.raises(typer.Exit) as ended, explained():
         raise KeyboardInterrupt

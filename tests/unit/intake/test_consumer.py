@@ -105,7 +105,7 @@ def bench() -> Bench:
     lanes: list[set[str]] = []
     calls: list[str] = []
     consumer = Consumer(
-        urls=["amqp://nowhere/"],
+        urls=lambda: ["amqp://nowhere/"],
         topology=TOPOLOGY,
         rules=AdmissionRules(worker="/w", own_queues=TOPOLOGY.own_queues),
         journal=journal,

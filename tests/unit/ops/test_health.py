@@ -47,6 +47,16 @@ async def server(health: Health) -> AsyncIterator[HealthServer]:
         yield server
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_probes_are_answered_on_both_families_by_default(health: Health, address: str) -> None:
+    """A cluster that is IPv6 only probes the pod's IPv6 address."""
+    async with HealthServer(health, _backlog, host="*", port=0) as server:
+        reader, writer = await asyncio.open_connection(address, server.port)
+        writer.write(b"GET /livez HTTP/1.1\r\n\r\n")
+        assert b" 200 " in await asyncio.wait_for(reader.readline(), 10)
+        writer.close()
+
+
 async def _ask(server: HealthServer, request: bytes) -> tuple[int, str, str]:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request)

@@ -116,7 +116,7 @@ class FakeChannel:
 @contextlib.asynccontextmanager
 async def publishing(broker: FakeBroker) -> AsyncIterator[Publisher]:
     publisher = Publisher(
-        urls=["amqp://a/"],
+        urls=lambda: ["amqp://a/"],
         topology=TOPOLOGY,
         declares=False,
         connect=broker.connect,
@@ -296,7 +296,7 @@ async def test_while_the_broker_takes_nothing_nothing_is_sent_or_given_up() -> N
 @in_virtual_time
 async def test_without_a_connection_all_is_lost_at_once() -> None:
     """Nobody waits for what is not there."""
-    publisher = Publisher(urls=["amqp://a/"], topology=TOPOLOGY)
+    publisher = Publisher(urls=lambda: ["amqp://a/"], topology=TOPOLOGY)
 
     assert not publisher.is_connected
     assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.LOST}

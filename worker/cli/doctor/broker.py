@@ -37,7 +37,7 @@ async def check_broker(settings: Settings) -> Sequence[Finding]:
             rights = await check_permissions(link, topology, declares=settings.declare)
             return [await _version(link, where), *queues, *rights, *await _dead(link, topology)]
     except Stop as error:
-        return [fail(_SUBJECT, str(error), "start RabbitMQ, or set FAPIAO_AMQP_URL")]
+        return [fail(_SUBJECT, str(error), "look at FAPIAO_AMQP_URL, and whether RabbitMQ runs")]
     except WorkerError as error:
         return [fail(_SUBJECT, f"lost while looking: {error}", "look at the broker's log")]
 

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from contracts.gateway_query import ITEM_PATH
 from contracts.members import Login
+from worker.addresses import at
 from worker.cli.doctor.findings import Finding, fail, ok, warn
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError
@@ -145,4 +146,4 @@ def _reason(error: Exception) -> str:
 def _shown(address: str) -> str:
     """Without what may be a secret in it."""
     parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return f"{parts.scheme}://{at(parts.hostname or '', parts.port)}{parts.path}"

@@ -18,6 +18,7 @@ from worker.journal.postgres.lanes import PostgresLanes
 from worker.journal.postgres.look_ups import PostgresLookUps
 from worker.journal.postgres.operator import PostgresOperator
 from worker.journal.postgres.outbox import PostgresOutbox
+from worker.journal.postgres.pool import Dsn
 from worker.journal.postgres.steps import PostgresSteps
 from worker.journal.postgres.upkeep import PostgresUpkeep
 from worker.journal.postgres.vault import PostgresVault
@@ -38,7 +39,7 @@ class PostgresJournal(
 ):
     """`worker.ports.Journal` on PostgreSQL."""
 
-    def __init__(self, dsn: str, *, keys: Sequence[SecretStr], clock: Clock, pool_size: int = 8) -> None:
+    def __init__(self, dsn: Dsn, *, keys: Sequence[SecretStr], clock: Clock, pool_size: int = 8) -> None:
         """See `PostgresStore`. Raises `ConfigurationError`."""
         super().__init__(dsn, keys=keys, clock=clock, pool_size=pool_size)
         self._wake: Callable[[], None] | None = None

@@ -102,11 +102,16 @@ def classify(error: Exception) -> Exception:
     return error
 
 
+Dsn = str | Callable[[], str]
+"""The server's address, or what tells it for each connection: its password may have been rotated."""
+
+
 class Connections:
     """A pool that survives restarts of its server."""
 
-    def __init__(self, dsn: str, sealer: Sealer, size: int) -> None:
+    def __init__(self, dsn: Dsn, sealer: Sealer, size: int) -> None:
         self._dsn = dsn
+        self._was_let_in = False
         self._sealer = sealer
         self._size = size
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
@@ -117,7 +122,7 @@ class Connections:
             return
         try:
             pool = asyncpg.create_pool(
-                self._dsn,
+                connect=self._connect,
                 min_size=1,
                 max_size=self._size,
                 timeout=CONNECT_TIMEOUT_SECONDS,
@@ -127,8 +132,24 @@ class Connections:
             )
             await pool
         except Exception as error:
-            raise classify(error) from error
+            raise self._classify(error) from error
         self._pool = pool
+
+    async def _connect(self, *_: Any, **options: Any) -> Any:
+        """For the pool: with the address as it is now."""
+        connection = await asyncpg.connect(self._address(), **options)
+        self._was_let_in = True
+        return connection
+
+    def _address(self) -> str:
+        return self._dsn if isinstance(self._dsn, str) else self._dsn()
+
+    def _classify(self, error: Exception) -> Exception:
+        """A server that let us in before and refuses the login now has a rotated password that is not mounted yet."""
+        if self._was_let_in and isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
+            said = "PostgreSQL refuses the login that it took before: look at the password in FAPIAO_DATABASE_URL"
+            return JournalUnavailable(said, retry_after=timedelta(seconds=1))
+        return classify(error)
 
     async def close(self) -> None:
         """Wait for what runs, a few seconds at most, then let go."""
@@ -166,7 +187,7 @@ class Connections:
                 log.info("journal_transaction_repeated", attempt=attempt + 1, error=type(error).__name__)
                 await asyncio.sleep(0.005 * 2**attempt)
             except Exception as error:
-                meant = classify(error)
+                meant = self._classify(error)
                 if meant is error:
                     raise
                 raise meant from error
@@ -175,7 +196,7 @@ class Connections:
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         """A connection outside the pool. Raises what the driver raises."""
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-            self._dsn,
+            self._address(),
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
             server_settings={"application_name": "fapiao-worker listener"},

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from worker.clock import Clock
 from worker.errors import ConfigurationError
 from worker.journal.postgres.hints import Hints
-from worker.journal.postgres.pool import Connections
+from worker.journal.postgres.pool import Connections, Dsn
 from worker.journal.postgres.statements import Statements
 from worker.journal.sealing import Sealer, parse_keys
 
@@ -21,7 +21,7 @@ Asked = ParamSpec("Asked")
 class PostgresStore:
     """The server's connections, its hints and the keys. Each part of the journal adds its methods to this."""
 
-    def __init__(self, dsn: str, *, keys: Sequence[SecretStr], clock: Clock, pool_size: int = 8) -> None:
+    def __init__(self, dsn: Dsn, *, keys: Sequence[SecretStr], clock: Clock, pool_size: int = 8) -> None:
         """`keys` as in `FAPIAO_JOURNAL_KEYS`. Raises `ConfigurationError` without any: a key made up by one replica
         would be unknown to the others."""
         if not keys:
