@@ -32,6 +32,7 @@ from worker.lanes.services import LaneServices
 from worker.ops.control import control_server, database_file, socket_path
 from worker.ops.health import Health, HealthServer
 from worker.ops.insecurity import Insecurity
+from worker.ops.logs import dropped_lines
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
 from worker.ops.tracing import open_tracing
@@ -233,6 +234,7 @@ class _Worker:
 
     def _watch_health(self) -> None:
         ask = self._metrics.ask
+        ask("log_lines_dropped", dropped_lines)
         ask("consuming", lambda: self._consumer.is_consuming)
         ask("publishing", lambda: self._publisher.is_connected)
         ask("gateway_gate_open", lambda: self._services.breaker.is_open)

@@ -56,6 +56,7 @@ class Graph:
 
 NUMBERS = (
     Number("Workers consuming", f"sum(fapiao_consuming{HERE})", "Taking commands.", is_good_above_zero=True),
+    Number("Workers publishing", f"sum(fapiao_publishing{HERE})", "Telling events.", is_good_above_zero=True),
     Number("Overdue", f"max(fapiao_commands_overdue{HERE})", "Past their deadline and not failed yet."),
     Number("For a person", f"max(fapiao_commands_needing_person{HERE})", "In doubt: fapiao-worker resolve."),
     Number("Outbox late by", f"max(fapiao_outbox_overdue_seconds{HERE})", "The first copy in its row.", unit="s"),
@@ -211,6 +212,11 @@ ROWS: Mapping[str, Sequence[Graph]] = {
         ),
     ),
     "Processes": (
+        Graph(
+            "Log lines lost",
+            {"{{instance}}": f"max by (instance) (fapiao_log_lines_dropped{HERE})"},
+            "Lines that could not be written since the start: a full disk, or a reader that is gone.",
+        ),
         Graph(
             "Event loop late by",
             {"{{instance}}": f"max by (instance) (fapiao_event_loop_lag_seconds{HERE})"},

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Opcode
 from websockets.http11 import Request, Response
 
 from contracts.failures import FailureCode
@@ -201,7 +202,10 @@ async def test_trap_12_a_gateway_that_finds_our_frame_too_big_says_oversized() -
 
 
 async def test_trap_11_a_gateway_that_falls_silent_is_found_by_pings() -> None:
+    """It has answered some before."""
+
     async def freeze(connection: ServerConnection) -> None:
+        await asyncio.sleep(0.35)
         connection.transport.pause_reading()
         await connection.wait_closed()
 
@@ -209,7 +213,26 @@ async def test_trap_11_a_gateway_that_falls_silent_is_found_by_pings() -> None:
         scripted(lambda _connection, _request: None, freeze, ping_interval=None) as url,
         session_with(url, gateway_ping_seconds=0.1) as session,
     ):
-        assert await heard(session) == Disconnected("timeout")
+        assert await heard(session) == Disconnected("pings_unanswered")
+
+
+async def test_a_gateway_that_never_answers_a_ping_is_not_left_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its scans are healthy; once it is said which setting sends no pings."""
+
+    async def mute(connection: ServerConnection) -> None:
+        send = connection.protocol.send_frame
+        connection.protocol.send_frame = lambda frame: None if frame.opcode is Opcode.PONG else send(frame)  # type: ignore[method-assign]
+        await asyncio.sleep(0.8)
+        await connection.send('{"type":"login","data":"0"}')
+        await connection.wait_closed()
+
+    async with (
+        scripted(lambda _connection, _request: None, mute, ping_interval=None) as url,
+        session_with(url, gateway_ping_seconds=0.1) as session,
+    ):
+        assert not isinstance(await heard(session), Disconnected)
+        assert session.is_open
+    assert capsys.readouterr().out.count("gateway_answers_no_pings") == 1
 
 
 async def test_closing_a_frozen_gateway_is_bounded() -> None:

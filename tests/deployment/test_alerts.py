@@ -147,8 +147,18 @@ def test_every_alert_says_what_to_do_about_it() -> None:
 
     assert entries == {rule["alert"] for rule in _rules()}
     for rule in _rules():
-        assert rule["annotations"]["runbook_url"] == f"deploy/README.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook"] == f"deploy/README.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in {"critical", "warning"}
+
+
+def test_where_the_runbook_is_served_each_rule_says_so() -> None:
+    """A place in a repository is no address that a pager could open."""
+    rules = yaml.safe_load(export.prometheus_rule("https://wiki.example/deploy/README.md"))["spec"]["groups"][0][
+        "rules"
+    ]
+
+    for rule in rules:
+        assert rule["annotations"]["runbook_url"] == f"https://wiki.example/{rule['annotations']['runbook']}"
 
 
 def test_what_is_made_from_other_files_is_up_to_date() -> None:

@@ -331,6 +331,25 @@ def test_the_image_is_this_versions(overlay: str) -> None:
     assert {image.rpartition(":")[2] for image in images if "fapiao-worker" in image} == {version}
 
 
+def test_the_guide_builds_the_image_that_the_overlay_for_trying_out_names() -> None:
+    """Nothing else would: it is in no registry."""
+    (image,) = {
+        container["image"]
+        for _, pod in pods(render("overlays/dev"))
+        for container in pod["spec"]["containers"]
+        if container["image"].startswith("fapiao-worker")
+    }
+    assert f"--tag {image} ." in (KUBERNETES.parent / "README.md").read_text("utf-8")
+
+
+def test_the_policy_lets_servers_outside_of_the_cluster_be_reached() -> None:
+    """A managed database has an address of its own, and no namespace."""
+    for policy in of_kind(render("overlays/production"), "NetworkPolicy"):
+        anywhere = {port["port"] for rule in policy["spec"]["egress"] if "to" not in rule for port in rule["ports"]}
+        assert 5432 in anywhere
+        assert policy["metadata"]["name"] == "fapiao-upgrade" or {5671, 5672} <= anywhere
+
+
 def test_every_file_is_part_of_something() -> None:
     """None lies there that nothing renders."""
     used = {path for path in KUBERNETES.rglob("*.yaml") if path.name == "kustomization.yaml"}

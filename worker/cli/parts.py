@@ -13,8 +13,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
 
+from worker.addresses import is_loopback
 from worker.cli.terminal import Stop
 from worker.servers.processes import Guard
 
@@ -119,8 +121,10 @@ async def answers(url: str) -> bool:
 
 
 def get(url: str) -> bytes:
-    """The body behind an address. Raises OSError."""
-    with urlopen(Request(url), timeout=10) as answer:  # noqa: S310  the scheme is checked, or our own
+    """The body behind an address. Raises OSError. No proxy is asked for what is on this machine: it would look for
+    itself."""
+    opener = build_opener(ProxyHandler({})) if is_loopback(urlsplit(url).hostname or "") else build_opener()
+    with opener.open(Request(url), timeout=10) as answer:  # noqa: S310  the scheme is checked, or our own
         return bytes(answer.read())
 
 

@@ -33,7 +33,7 @@ def run() -> None:
 
         if not settings.core_dumps:
             cores.forbid()
-        logs.configure(settings)
+        logs.configure(settings, logs.to_stderr())
         settings = descriptors.make_room(settings)
         from worker.bootstrap import run_worker
 

@@ -11,7 +11,7 @@ import sys
 import traceback
 import unicodedata
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -54,7 +54,8 @@ def say(text: str = "", *, style: str | None = None) -> None:
 
 def note(text: str) -> None:
     """A line about the command itself, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody reads it
+        print(text, file=sys.stderr, flush=True)
 
 
 def say_json(value: Any, *, line: bool = False) -> None:
@@ -124,6 +125,9 @@ def explained() -> Iterator[None]:
         raise typer.Exit(exit_code(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # `… | head`: whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
     except (typer.Exit, typer.Abort, click.ClickException):
         raise
     except Exception as error:

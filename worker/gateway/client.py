@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.gateway import websocket
+from worker.gateway.keepalive import Pongs
 from worker.gateway.measuring import Observe, observe_nothing
 from worker.gateway.query_session import QueryDialogue
 from worker.gateway.scanner import QrScanner
@@ -34,6 +35,7 @@ class WebSocketGateway:
         )
         self._query_limits = replace(self._limits, max_frame_bytes=settings.max_page_bytes)
         self._tls = gateway_tls(settings) if settings.gateway_url.startswith("wss:") else None
+        self._pongs = Pongs(settings.gateway_ping_seconds)
         self._scanner = QrScanner()
         self._observe = observe
 
@@ -56,6 +58,6 @@ class WebSocketGateway:
         began = clock()
         url = f"{self._url}{path}?userId={quote(user_id, safe='')}"
         context = None if self._tls is None else self._tls.context()
-        socket = await websocket.open_socket(url, self._headers, limits, context)
+        socket = await websocket.open_socket(url, self._headers, limits, context, self._pongs)
         self._observe("connect", clock() - began)
         return socket

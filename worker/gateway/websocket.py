@@ -22,6 +22,7 @@ from websockets.protocol import State
 
 from contracts.failures import FailureCode
 from worker.errors import Permanent, Transient, Unreachable
+from worker.gateway.keepalive import Pongs, pinging
 from worker.gateway.retry_after import retry_after
 
 __all__ = [
@@ -65,7 +66,7 @@ class _DirectConnect(_websockets_connect):
 
 
 async def open_socket(
-    url: str, headers: Mapping[str, str], limits: SocketLimits, tls: ssl.SSLContext | None
+    url: str, headers: Mapping[str, str], limits: SocketLimits, tls: ssl.SSLContext | None, pongs: Pongs
 ) -> ClientConnection:
     """Open one socket, by one attempt. Raises `Transient` or `Permanent`, see `classify`."""
     try:
@@ -83,6 +84,7 @@ async def open_socket(
             max_queue=_MAX_QUEUED_FRAMES,
             logger=_wire_log,
             ssl=tls,
+            create_connection=pinging(pongs),  # type: ignore[arg-type]  # it may be any callable that makes one
         )
     except (OSError, WebSocketException, EOFError) as exc:
         raise classify(exc) from exc
@@ -132,14 +134,14 @@ def is_open(socket: ClientConnection) -> bool:
 
 
 def closing_reason(exc: Exception) -> str:
-    """Name why a socket ended: `oversized`, `timeout`, `closed:<code>` or `reset`."""
+    """Name why a socket ended: `oversized`, `timeout`, `pings_unanswered`, `closed:<code>` or `reset`."""
     if not isinstance(exc, ConnectionClosed):
         return "timeout" if isinstance(exc, TimeoutError) else "reset"
     codes = [frame.code for frame in (exc.rcvd, exc.sent) if frame is not None]
     if _MESSAGE_TOO_BIG in codes:
         return "oversized"
     if exc.rcvd is None and codes == [_INTERNAL_ERROR]:
-        return "timeout"
+        return "pings_unanswered"
     return f"closed:{codes[0]}" if codes else "reset"
 
 

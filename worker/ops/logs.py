@@ -5,14 +5,16 @@ local variables; the client libraries never log below INFO, where they would sho
 only as a digest (`lane`). Knows nothing of what is worth logging.
 """
 
+import io
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
 from contracts.envelope import dumps
+from worker.ops.lines import LineWriter
 from worker.ops.redaction import Redactor, known_secrets
 from worker.settings import Settings
 
@@ -36,6 +38,23 @@ _OUR_OWN: Final = frozenset({"timestamp", "level"})
 """Written by the processors before the redactor: no caller's text is in them."""
 
 _Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
+
+
+_writers: list[LineWriter] = []
+
+
+def to_stderr() -> TextIO:
+    """Where the worker's log goes: lines that cannot be written are dropped and counted, and nobody waits for them."""
+    try:
+        _writers.append(LineWriter(sys.stderr))
+    except (AttributeError, OSError, ValueError):  # no file behind it, or none at all
+        return sys.stderr or io.StringIO()
+    return cast("TextIO", _writers[-1])
+
+
+def dropped_lines() -> int:
+    """Lines of the log that were lost since the start (count)."""
+    return sum(writer.dropped for writer in _writers)
 
 
 def configure(settings: Settings, stream: TextIO | None = None, *, level: str | None = None) -> Redactor:

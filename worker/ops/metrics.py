@@ -154,6 +154,7 @@ class Metrics:
             "lanes_limit": gauge("lanes_limit", "Lanes this worker may serve at once."),
             "consuming": gauge("consuming", "Whether commands can come in from the broker."),
             "publishing": gauge("publishing", "Whether events can go out to the broker."),
+            "log_lines_dropped": gauge("log_lines_dropped", "Log lines that could not be written since the start."),
             "gateway_gate_open": gauge("gateway_gate_open", "0 while only probes may connect to the gateway."),
             "details_gate_open": gauge("details_gate_open", "0 while only probes may ask the gateway over HTTP."),
         }

@@ -135,7 +135,7 @@ def test_no_address_gets_into_a_message() -> None:
         (ConnectionClosedError(Close(4000, "kicked"), None), "closed:4000"),
         (ConnectionClosedError(None, Close(1009, "too big")), "oversized"),
         (ConnectionClosedError(Close(1009, "too big"), Close(1009, ""), True), "oversized"),
-        (ConnectionClosedError(None, Close(1011, "keepalive ping timeout")), "timeout"),
+        (ConnectionClosedError(None, Close(1011, "keepalive ping timeout")), "pings_unanswered"),
         (ConnectionClosedError(None, Close(1007, "no UTF-8")), "closed:1007"),
         (ConnectionClosedError(None, None), "reset"),
         (ConnectionResetError(), "reset"),

@@ -1,0 +1,110 @@
+"""A log that cannot be written costs its lines, and nothing else."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from worker.ops.lines import WAITING_BYTES_MAX, LineWriter
+
+
+class Stream:
+    """A file by its number."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        return self._number
+
+    def isatty(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, LineWriter]]:
+    """A reading end, and a writer on the other."""
+    reading, writing = os.pipe()
+    yield reading, LineWriter(Stream(writing))
+    for number in (reading, writing):
+        with contextlib.suppress(OSError):
+            os.close(number)
+
+
+def test_lines_that_can_go_go_at_once_and_in_order(pipe: tuple[int, LineWriter]) -> None:
+    """What was logged before a crash is there."""
+    reading, writer = pipe
+    for number in range(3):
+        writer.write(f"line {number} 数\n")
+    assert os.read(reading, 1000).decode() == "line 0 数\nline 1 数\nline 2 数\n"
+    assert writer._thread is None
+
+
+def test_nobody_waits_for_a_pipe_that_nobody_reads(pipe: tuple[int, LineWriter]) -> None:
+    """Lines wait in bounded memory, what is more is dropped and counted; they come when it is read again."""
+    reading, writer = pipe
+    line = "x" * 1023 + "\n"
+    began = time.monotonic()
+    for _ in range(3 * WAITING_BYTES_MAX // 1024):
+        writer.write(line)
+    assert time.monotonic() - began < 5
+    assert writer.dropped > WAITING_BYTES_MAX // 1024
+
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: _read(reading, got, WAITING_BYTES_MAX))
+    reader.start()
+    reader.join(10)
+    writer.finish()
+    assert set(b"".join(got).split(b"\n")) <= {b"x" * 1023, b""}
+
+
+def _read(number: int, got: list[bytes], enough: int) -> None:
+    while sum(map(len, got)) < enough:
+        got.append(os.read(number, 65536))
+
+
+def test_a_closed_pipe_and_a_full_disk_cost_lines_only(pipe: tuple[int, LineWriter]) -> None:
+    reading, writer = pipe
+    os.close(reading)
+    writer.write("lost\n")
+    writer.write("y" * 10_000 + "\n")
+    writer.finish()
+    assert writer.dropped == 2
+
+    full = LineWriter(Stream(os.open("/dev/full", os.O_WRONLY)))
+    full.write("lost\n")
+    assert full.dropped == 1
+
+
+def test_a_long_line_is_written_whole_behind_those_before_it(pipe: tuple[int, LineWriter]) -> None:
+    """A traceback may be longer than a pipe takes at once."""
+    reading, writer = pipe
+    writer.write("first\n")
+    writer.write("z" * 200_000 + "\n")
+    writer.write("last\n")
+    got: list[bytes] = []
+    _read(reading, got, 200_000 + 12)
+    assert b"".join(got) == b"first\n" + b"z" * 200_000 + b"\nlast\n"
+    assert writer.dropped == 0
+
+
+def test_half_a_pair_is_no_reason_to_fail(pipe: tuple[int, LineWriter]) -> None:
+    reading, writer = pipe
+    writer.write("\ud800\n")
+    assert os.read(reading, 100) == b"\\ud800\n"
+
+
+def test_a_stream_without_a_file_cannot_be_stood_in_for() -> None:
+    class Nothing:
+        def fileno(self) -> Any:
+            raise OSError("none")
+
+        def isatty(self) -> bool:
+            return False
+
+    with pytest.raises(OSError, match="none"):
+        LineWriter(Nothing())
