@@ -25,6 +25,7 @@ from worker.records import Backlog
 log = structlog.get_logger()
 
 STALLED_AFTER_SECONDS: Final = 30.0
+CLOCK_STEP_SECONDS: Final = 2.0
 _CHECK_TIMEOUT_SECONDS: Final = 2.0
 _REQUEST_TIMEOUT_SECONDS: Final = 5.0
 _MAX_HEAD_BYTES: Final = 8192
@@ -50,6 +51,7 @@ class Health:
     metrics: Metrics
     draining: bool = False
     _last_beat: float | None = None
+    _clock_offset: float | None = None
     _dead: list[str] = field(default_factory=list)
     _flags: dict[str, Callable[[], bool]] = field(default_factory=dict)
     _questions: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
@@ -77,6 +79,14 @@ class Health:
             before = self.clock.monotonic()
             await asyncio.sleep(_BEAT_SECONDS)
             self.beat(late_seconds=self.clock.monotonic() - before - _BEAT_SECONDS)
+            self.watch_clock()
+
+    def watch_clock(self) -> None:
+        """Say when the machine's time was set: what waits for a moment waits so much longer, or shorter."""
+        offset = self.clock.now().timestamp() - self.clock.monotonic()
+        if self._clock_offset is not None and abs(offset - self._clock_offset) > CLOCK_STEP_SECONDS:
+            log.warning("clock_stepped", seconds=round(offset - self._clock_offset, 1))
+        self._clock_offset = offset
 
     def beat(self, late_seconds: float = 0.0) -> None:
         """The loop turned."""

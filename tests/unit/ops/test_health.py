@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,9 +19,10 @@ class FakeClock:
     """Stands still until told."""
 
     seconds = 0.0
+    moment = NOW
 
     def now(self) -> datetime:
-        return NOW
+        return self.moment
 
     def monotonic(self) -> float:
         return self.seconds
@@ -55,6 +56,17 @@ async def test_probes_are_answered_on_both_families_by_default(health: Health, a
         writer.write(b"GET /livez HTTP/1.1\r\n\r\n")
         assert b" 200 " in await asyncio.wait_for(reader.readline(), 10)
         writer.close()
+
+
+def test_a_clock_that_is_set_is_told(health: Health, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
+    """Forward or back; a steady one is not."""
+    for seconds in (0.0, 1.0, 2.0):
+        clock.seconds, clock.moment = seconds, NOW + timedelta(seconds=seconds)
+        health.watch_clock()
+    assert "clock_stepped" not in capsys.readouterr().out
+    clock.moment = NOW - timedelta(hours=1)
+    health.watch_clock()
+    assert "seconds=-3602.0" in capsys.readouterr().out
 
 
 async def _ask(server: HealthServer, request: bytes) -> tuple[int, str, str]:

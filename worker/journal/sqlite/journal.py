@@ -14,6 +14,7 @@ from worker.clock import Clock
 from worker.errors import ConfigurationError
 from worker.journal.rows import micros
 from worker.journal.sealing import Sealer, keys_beside
+from worker.journal.sqlite.guard import FileGuard
 from worker.journal.sqlite.intake import SqliteIntake
 from worker.journal.sqlite.invoices import SqliteInvoices
 from worker.journal.sqlite.lanes import SqliteLanes, begin_anew
@@ -48,6 +49,7 @@ class SqliteJournal(
         super().__init__(path, keys=keys, clock=clock, readonly=readonly)
         self._lock = ProcessLock(self._path)
         self._applied: Sequence[str] = ()
+        self._guard: FileGuard | None = None
 
     async def open(self) -> None:
         """Take the file, apply missing migrations, free what a dead process held. Raises `StoreBusy`,
@@ -58,7 +60,7 @@ class SqliteJournal(
             return
         self._lock.take()
         try:
-            self._writer = Writer(self._connect)
+            self._writer = Writer(self._connect, guard=self._check_files)
             await self._writer.start()
         except BaseException:
             self._writer = None
@@ -66,8 +68,13 @@ class SqliteJournal(
             raise
         await self._run(partial(begin_anew, now=micros(self._clock.now())))
 
+    def _check_files(self) -> None:
+        if self._guard is not None:
+            self._guard.check()
+
     def _connect(self) -> Statements:
         connection, self._applied = open_for_writing(self._path)
+        self._guard = FileGuard(self._path, self._lock)
         statements = Statements(connection, Sealer(keys_beside(self._path, self._keys)))
         try:
             statements.sealer.check([row["key_id"] for row in statements.all("sealing_keys")])

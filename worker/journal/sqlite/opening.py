@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import structlog
 
-from worker.errors import ConfigurationError, SchemaOutdated, StoreBusy
+from worker.errors import ConfigurationError, JournalUnavailable, SchemaOutdated, StoreBusy
 from worker.journal import migrations
 
 log = structlog.get_logger()
@@ -51,6 +51,32 @@ class ProcessLock:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
+
+    def is_lost(self) -> bool:
+        """Whether the file that is locked is no longer the one at its place: another process could lock that."""
+        if self._descriptor is None:
+            return False
+        held = os.fstat(self._descriptor)
+        try:
+            there = os.stat(self._path)  # noqa: PTH116  on each transaction
+        except OSError:
+            return True
+        return (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino)
+
+    def take_again(self) -> None:
+        """Lock the file that is at its place now. Raises `JournalUnavailable` where another process has done so."""
+        lost, self._descriptor = self._descriptor, None
+        try:
+            self.take()
+        except ConfigurationError as error:
+            self._descriptor = lost
+            said = (
+                f"{self._path} was removed or replaced under the worker, and another process may write: end one of them"
+            )
+            raise JournalUnavailable(said) from error
+        if lost is not None:
+            os.close(lost)
+        log.warning("lock_taken_again", file=str(self._path), reason="it was removed or replaced under the worker")
 
     def free(self) -> None:
         """Let go. The file stays: removing it would let two processes lock two files of that name."""

@@ -40,11 +40,19 @@ class _Waiting:
 Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 
+def _nothing() -> None:
+    """No guard."""
+
+
 class Writer:
     """Runs operations one after the other on its own thread."""
 
-    def __init__(self, connect: Callable[[], Statements], *, begin: str = "BEGIN IMMEDIATE") -> None:
-        """`connect` is called on the thread. Read-only connections begin with a plain `BEGIN`."""
+    def __init__(
+        self, connect: Callable[[], Statements], *, begin: str = "BEGIN IMMEDIATE", guard: Callable[[], None] = _nothing
+    ) -> None:
+        """`connect` is called on the thread. Read-only connections begin with a plain `BEGIN`. `guard` is asked before
+        and after each transaction whether what is written stays; it raises `JournalUnavailable`."""
+        self._guard = guard
         self._connect = connect
         self._begin = begin
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
@@ -118,6 +126,7 @@ class Writer:
     def _commit(self, statements: Statements, batch: list[_Waiting]) -> list[Outcome]:
         connection = statements.connection
         try:
+            self._guard()
             connection.execute(self._begin)
             try:
                 outcomes: list[Outcome] = [(waiting.future, waiting.operation(statements), None) for waiting in batch]
@@ -126,12 +135,20 @@ class Writer:
                 connection.execute(self._begin)
                 outcomes = [_apply_alone(statements, waiting) for waiting in batch]
             connection.execute("COMMIT")
+            self._guard()
         except Exception as error:
             _roll_back(connection)
-            failure = classify(error)
+            failure = self._classify(error)
             log.warning("journal_transaction_failed", operations=len(batch), error=str(error))
             return [(waiting.future, None, failure) for waiting in batch]
         return outcomes
+
+    def _classify(self, error: Exception) -> BaseException:
+        """A file that a worker writes and that refuses it now has turned read-only, as a disk does after a fault."""
+        meant = classify(error)
+        if isinstance(meant, ConfigurationError) and self._begin != "BEGIN":
+            return JournalUnavailable("SQLite: the file has turned read-only: look at its disk and at who owns it")
+        return meant
 
     def _tell(self, outcomes: list[Outcome]) -> None:
         """Wake the waiters, all with one call: waking the loop is what costs."""
