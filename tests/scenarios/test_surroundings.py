@@ -1,15 +1,24 @@
-"""What surrounds a worker: rotated passwords, IPv6 probes, few open files, mistyped names; all on one worker."""
+"""What surrounds a worker: passwords, addresses, open files, mistyped names, logs; on as few workers as can show it."""
 
 import asyncio
 import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import aio_pika
 import asyncpg
 import httpx
 import pytest
+from pamqp.common import FieldTable
 
-from tests.scenarios.stack import Stack
+from tests.scenarios.stack import Stack, make_order
 from tests.scenarios.test_least_privilege import amqp_user, role, run_script, url_as
+from worker.amqp.connections import Address, open_link
+from worker.amqp.topology import Topology, declare_over
 from worker.servers.rabbitmq import BrokerControl
 
 __all__ = ["amqp_user"]
@@ -93,3 +102,84 @@ async def rotate(stack: Stack, control: BrokerControl, user: str, role_name: str
         )
     finally:
         await connection.close()
+
+
+@contextlib.contextmanager
+def full_pipe() -> Iterator[tuple[int, int]]:
+    """A pipe that takes nothing more, for nobody reads it: its two ends. They are closed afterwards."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    try:
+        yield reading, writing
+    finally:
+        for end in (reading, writing):
+            with contextlib.suppress(OSError):
+                os.close(end)
+
+
+async def expire_an_order(stack: Stack) -> str:
+    """Publish one that dies in the queue before any worker runs."""
+    async with open_link(Address(stack.amqp_url), "test", 10, 1) as link:
+        await declare_over(link, Topology(stack.prefix))
+    order = stack.new_id()
+    await stack.publish(order, make_order(order, "u-expired"), expiration=0.2)
+    await asyncio.sleep(1)
+    return order
+
+
+async def full_queue(stack: Stack) -> str:
+    """A queue that refuses whatever comes."""
+    name = f"{stack.prefix}.full"
+    arguments: FieldTable = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    await stack.channel.declare_queue(name, durable=True, arguments=arguments)
+    await stack.channel.default_exchange.publish(aio_pika.Message(b"full"), name)
+    return name
+
+
+async def test_a_worker_whose_log_nobody_reads_does_its_work(
+    amqp_url: str, amqp_prefix: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Beside: what expired in the broker is told, and a reply to a queue that stays full is set aside."""
+    async with Stack(amqp_url, amqp_prefix, sqlite_url, tmp_path) as stack:
+        expired = await expire_an_order(stack)
+        port = stack.free_port()
+        environment = stack.environment(FAPIAO_HTTP_PORT=str(port), FAPIAO_REPLY_TTL_SECONDS="3")
+        with full_pipe() as (reading, writing):
+            process = subprocess.Popen([sys.executable, "-m", "worker", "run"], env=environment, stderr=writing)  # noqa: ASYNC220
+            try:
+                os.close(writing)
+                await stack.worker_is_consuming()
+                await stack.until([expired], ["failed"])
+                assert stack.last(expired, "failed")["code"] == "deadline_exceeded"
+                assert stack.submissions(expired) == 0
+
+                unheard = stack.new_id()
+                await stack.publish(unheard, make_order(unheard, "u-full"), reply_to=await full_queue(stack))
+                heard = await stack.publish_order("u-heard")
+                await stack.until([heard], ["completed"])
+
+                os.close(reading)  # now each line is refused, and a repeated command is a line that intake logs
+                await stack.publish(heard, make_order(heard, "u-heard"))
+                after = await stack.publish_order("u-after")
+                await stack.until([after], ["completed"])
+                assert process.poll() is None
+                async with httpx.AsyncClient() as client:
+                    assert (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+                (lost,) = re.findall(rb"^fapiao_log_lines_dropped (\S+)$", await stack.metrics(port), re.MULTILINE)
+                assert float(lost) > 0
+                await until_set_aside(stack, unheard)
+                stack.check_promises([heard, after])
+            finally:
+                process.kill()
+                process.wait(10)
+
+
+async def until_set_aside(stack: Stack, command_id: str) -> None:
+    """Wait until `replies list` names a reply of this command."""
+    async with asyncio.timeout(30):
+        while command_id not in (await stack.command_line("replies", "list", "--json")).stdout:
+            await asyncio.sleep(0.5)
