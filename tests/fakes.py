@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from worker.clock import Clock
-from worker.errors import JournalUnavailable, NotStorable
+from worker.errors import JournalFaulty, JournalUnavailable, NotStorable
 from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand, OutboxRow
 
 
@@ -36,7 +36,7 @@ class FakeIntakeJournal:
         if any(command.id in self.poisonous for command in commands):
             raise NotStorable("cannot hold this")
         if any(command.id in self.odd for command in commands):
-            raise RuntimeError("XX000")
+            raise JournalFaulty("XX000")
         self.batches.append(len(commands))
         return [self._admit(command) for command in commands]
 

@@ -45,6 +45,11 @@ class JournalUnavailable(Transient):
     """The database cannot be reached. Nothing of the transaction is durable."""
 
 
+class JournalFaulty(JournalUnavailable):
+    """The store failed over this very work, for a reason of its own; other work may go. Nothing of the transaction is
+    durable, and doing it again may help."""
+
+
 class NotStorable(WorkerError):
     """The journal cannot hold this: the same again fails likewise. Nothing of the transaction is durable."""
 

@@ -23,7 +23,9 @@ from tests.conformance.journal_builders import (
 from tests.conformance.journal_stores import KEY, PostgresStore
 from tests.scenarios.proxy import proxied
 from worker.clock import SystemClock
-from worker.errors import ConfigurationError, JournalUnavailable, SchemaOutdated
+from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable, SchemaOutdated
+from worker.intake.admission import AdmissionRules, Admitted
+from worker.intake.journaling import IntakeHooks, Journaling, Judged
 from worker.journal import migrations, open_journal
 from worker.journal.postgres import PostgresJournal, lanes
 from worker.records import CommandState
@@ -41,6 +43,34 @@ async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
 
 def _journal(url: str) -> PostgresJournal:
     return PostgresJournal(url, keys=[KEY], clock=SystemClock(), pool_size=3)
+
+
+FAILING = """
+CREATE FUNCTION fail_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.id LIKE 'odd%' THEN RAISE EXCEPTION 'cache lookup failed' USING ERRCODE = 'XX000'; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER fail_over BEFORE INSERT ON command FOR EACH ROW EXECUTE FUNCTION fail_over();
+"""
+
+
+async def test_an_error_of_the_servers_own_over_some_commands_holds_up_no_other(store: PostgresStore) -> None:
+    """A fail-over, for seconds: nothing is buried, and all are in when it is over."""
+    journal = await store.open()
+    await store.write(FAILING)
+    rules = AdmissionRules(worker="/w", own_queues=frozenset())
+    journaling = Journaling(journal, IntakeHooks(), rules, "w1", SystemClock())
+    batch = [Judged(Admitted(new(name), None)) for name in ("a", "odd-1", "b", "odd-2")]
+
+    failed = await journaling.take(batch)
+
+    assert {judged.admitted.command.id for judged in failed if judged.admitted.command} == {"odd-1", "odd-2"}
+    with pytest.raises(JournalFaulty):
+        await admit(journal, new("odd-3"))
+    await store.write("DROP TRIGGER fail_over ON command; DROP FUNCTION fail_over()")
+    assert await journaling.take(sorted(failed, key=id)) == set()
+    for name in ("a", "b", "odd-1", "odd-2"):
+        assert len(await journal.find(name)) == 1
 
 
 async def test_an_old_schema_is_refused_and_upgrading_helps(store: PostgresStore) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from worker.clock import Clock
-from worker.errors import JournalUnavailable, NotStorable
+from worker.errors import JournalFaulty, JournalUnavailable, NotStorable
 from worker.intake.admission import AdmissionRules, Admitted, answer_busy, answer_reused, answer_unstorable, unstorable
 from worker.ports import IntakeJournal
 from worker.records import Admission, LooseEvent, NewCommand
@@ -73,9 +73,9 @@ class Journaling:
         `JournalUnavailable`: then all are to be tried again."""
         try:
             await self._commit(batch)
-        except JournalUnavailable:
-            raise
         except Exception as error:
+            if isinstance(error, JournalUnavailable) and not isinstance(error, JournalFaulty):
+                raise
             log.warning("intake_batch_failed", commands=len(batch), error=type(error).__name__)
             return await self._take_singly(batch)
         return set()
@@ -85,11 +85,11 @@ class Journaling:
         for judged in batch:
             try:
                 await self._commit([judged])
-            except JournalUnavailable:
-                raise
             except NotStorable as error:
                 await self._refuse(judged, error)
-            except Exception:
+            except Exception as error:
+                if isinstance(error, JournalUnavailable) and not isinstance(error, JournalFaulty):
+                    raise
                 command = judged.admitted.command
                 judged.failures += 1
                 log.exception("command_not_journaled", command_id=command and command.id, failures=judged.failures)

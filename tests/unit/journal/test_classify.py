@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from asyncpg.exceptions._base import DataError as ClientDataError
 
-from worker.errors import ConfigurationError, JournalUnavailable, NotStorable, Transient
+from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable, NotStorable, Transient
 from worker.journal.postgres.pool import classify as classify_postgres
 from worker.journal.postgres.pool import not_storable
 from worker.journal.sqlite.writer import classify as classify_sqlite
@@ -30,6 +30,9 @@ from worker.journal.sqlite.writer import not_storable as not_storable_in_sqlite
         (asyncpg.InternalClientError("cannot switch to state 15"), JournalUnavailable),
         (ConnectionRefusedError(), JournalUnavailable),
         (TimeoutError(), JournalUnavailable),
+        (asyncpg.InternalServerError("XX000"), JournalFaulty),
+        (asyncpg.IndexCorruptedError("XX002"), JournalFaulty),
+        (asyncpg.PostgresSystemError("58000"), JournalFaulty),
         (asyncpg.InvalidPasswordError("no"), ConfigurationError),
         (asyncpg.InvalidCatalogNameError("no such database"), ConfigurationError),
         (asyncpg.InsufficientPrivilegeError("no"), ConfigurationError),
@@ -58,6 +61,16 @@ def test_only_an_error_of_the_values_says_that_they_cannot_be_stored(error: Exce
     with pytest.raises(NotStorable if is_own else type(error)), not_storable():
         raise error
     assert not is_own or classify_postgres(error) is error
+
+
+def test_a_corrupt_file_is_the_stores_own_trouble(tmp_path: Path) -> None:
+    file = tmp_path / "file.db"
+    file.write_bytes(b"no database" * 1000)
+    connection = sqlite3.connect(file)
+    with pytest.raises(sqlite3.DatabaseError) as corrupt:
+        connection.execute("SELECT * FROM t")
+    connection.close()
+    assert isinstance(classify_sqlite(corrupt.value), JournalFaulty)
 
 
 def test_sqlite_tells_values_that_it_cannot_store() -> None:

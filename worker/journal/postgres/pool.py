@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import asyncpg
 import structlog
 
-from worker.errors import ConfigurationError, JournalUnavailable, NotStorable
+from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable, NotStorable
 from worker.journal.postgres.statements import Statements
 from worker.journal.sealing import Sealer
 
@@ -58,6 +58,8 @@ _UNAVAILABLE = (
     OSError,
     TimeoutError,
 )
+_FAULTY = (asyncpg.InternalServerError, asyncpg.PostgresSystemError)
+"""SQLSTATE classes XX and 58: a fail-over, a storage in trouble, a corrupt page. Seen for seconds, and on some rows."""
 _MISCONFIGURED = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
@@ -97,6 +99,8 @@ def classify(error: Exception) -> Exception:
         return error
     if isinstance(error, _MISCONFIGURED):
         return ConfigurationError(f"PostgreSQL refuses FAPIAO_DATABASE_URL: {error}")
+    if isinstance(error, _FAULTY) and not isinstance(error, _UNAVAILABLE):
+        return JournalFaulty(f"PostgreSQL: {error}", retry_after=timedelta(seconds=1))
     if isinstance(error, _UNAVAILABLE):
         return JournalUnavailable(f"PostgreSQL: {str(error) or type(error).__name__}", retry_after=timedelta(seconds=1))
     return error

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from worker.errors import ConfigurationError, JournalUnavailable, NotStorable
+from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable, NotStorable
 from worker.journal.sqlite.statements import Statements
 
 log = structlog.get_logger()
@@ -206,6 +206,9 @@ def not_storable() -> Iterator[None]:
         raise NotStorable(f"SQLite: {type(error).__name__}") from error
 
 
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def classify(error: BaseException) -> BaseException:
     """What SQLite says of its file and its locks is about availability; anything else is a fault of the code."""
     if isinstance(error, sqlite3.OperationalError):
@@ -214,4 +217,8 @@ def classify(error: BaseException) -> BaseException:
         unavailable = JournalUnavailable(f"SQLite: {error}")
         unavailable.__cause__ = error
         return unavailable
+    if isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT:
+        faulty = JournalFaulty(f"SQLite: {error}; see Back up and restore")
+        faulty.__cause__ = error
+        return faulty
     return error
