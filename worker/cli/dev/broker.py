@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from aiormq.exceptions import AMQPChannelError
 
+from worker.addresses import is_loopback
 from worker.amqp.connections import Address
 from worker.amqp.topology import Topology
 from worker.cli.dev.home import Home
@@ -22,7 +23,7 @@ from worker.cli.language import said
 from worker.cli.parts import free_port_from
 from worker.cli.terminal import USAGE, Stop, say
 from worker.servers import CannotProvisionError, containers, rabbitmq
-from worker.settings import Settings, is_loopback
+from worker.settings import Settings
 
 _PORT: Final = 5672
 _NO_BROKER: Final = (
