@@ -9,13 +9,12 @@ the settings mean.
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import structlog
-from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from typing_extensions import override
@@ -33,6 +32,8 @@ _BESIDE: Final = frozenset({SECRETS_DIR, "FAPIAO_CRASH_AT", "FAPIAO_CRASH_LOG"})
 """Names that are no setting and mean something."""
 _SERVICE_LINK: Final = re.compile(r"_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$")
 """What Kubernetes puts into every pod of a namespace for a Service whose name begins with `fapiao`."""
+_NAMED: Final = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=", re.MULTILINE)
+"""What a line of `.env` names."""
 _FIELD: Final = re.compile(r'field "(\w+)"')
 
 
@@ -87,9 +88,10 @@ def unknown_names() -> list[UnknownName]:
 
 def _names() -> Iterator[tuple[str, str]]:
     """Names that begin with the prefix, in whatever case, and where."""
-    places: dict[str, Mapping[str, object] | list[str]] = {"environment": os.environ}
+    places: dict[str, Iterable[str]] = {"environment": os.environ}
     try:
-        places[".env"] = dotenv_values(".env")
+        if (file := Path(".env")).is_file():
+            places[".env"] = _NAMED.findall(file.read_text(encoding="utf-8"))
         if secrets := os.environ.get(SECRETS_DIR):
             places[SECRETS_DIR] = [path.name for path in Path(secrets).iterdir()]
     except (OSError, UnicodeDecodeError):

@@ -14,7 +14,6 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import click
 import typer
 
 from contracts.envelope import dumps
@@ -128,7 +127,7 @@ def explained() -> Iterator[None]:
     except BrokenPipeError:  # `… | head`: whoever read it has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(FAILED) from None
-    except (typer.Exit, typer.Abort, click.ClickException):
+    except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
         if os.environ.get("FAPIAO_LOG_LEVEL", "").lower() == "debug":
