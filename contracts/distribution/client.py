@@ -54,9 +54,14 @@ IssueOutcome = Confirmed | Unconfirmed | Failed | Rejected | InDoubt
 class Client:
     """One connection, one queue for replies."""
 
-    def __init__(self, url: str, *, source: str, replies: str, prefix: str = "fapiao") -> None:
+    def __init__(
+        self, url: str, *, source: str, replies: str, on_other: EventHandler | None = None, prefix: str = "fapiao"
+    ) -> None:
+        """`on_other` gets the events of commands that nobody here follows (any more): one published before a restart,
+        or what follows an order's end. Without it they are dropped; they are on the topic all the same."""
         self._url, self._source, self._replies, self._prefix = url, source, replies, prefix
-        self._handlers: dict[str, Callable[[Event], Awaitable[None]]] = {}
+        self._handlers: dict[str, EventHandler] = {}
+        self._on_other = on_other
         self._seen: set[str] = set()
 
     async def __aenter__(self) -> Self:
@@ -109,7 +114,7 @@ class Client:
     async def _take(self, message: AbstractIncomingMessage) -> None:
         async with message.process(requeue=True):  # acknowledged when the handler has returned
             event = read_event(message.body)
-            handle = self._handlers.get(event.command_id)
+            handle = self._handlers.get(event.command_id, self._on_other)
             if handle is not None and event.id not in self._seen:
                 await handle(event)
                 self._seen.add(event.id)

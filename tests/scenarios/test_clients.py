@@ -119,6 +119,7 @@ def test_the_typed_client_is_built_and_runs_without_anything_of_the_worker(
         "refused": ["Failed", "login_refused"],
         "doubtful": ["QrRequired", "InDoubt", "Completed", "Confirmed", "398"],
         "rejected": ["Rejected", "id_reused"],
+        "unfollowed": ["Failed"],
     }
     _made([sys.executable, "-c", IMPORT_ALL.format(installed=str(installed))])
 

@@ -37,7 +37,13 @@ from fapiao_contracts.commands import IssueInvoice  # type: ignore[import-not-fo
 async def main(url: str, order: dict[str, Any]) -> dict[str, list[str]]:
     """What each case went through, the last the outcome's own type and code or number."""
     told: dict[str, list[str]] = {}
-    async with Client(url, source="/typed", replies="typed.replies") as client:
+    unfollowed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def other(event: Event) -> None:
+        if event.command_id == "unfollowed":
+            unfollowed.set_result(type(event.data).__name__)
+
+    async with Client(url, source="/typed", replies="typed.replies", on_other=other) as client:
 
         async def play(case: str, changed: dict[str, Any], command_id: str) -> None:
             seen = told.setdefault(case, [])
@@ -51,6 +57,8 @@ async def main(url: str, order: dict[str, Any]) -> dict[str, list[str]]:
         cases = {case: _made(order, case) for case in ("good", "refused", "doubtful")}
         await asyncio.gather(*(play(case, changed, case) for case, changed in cases.items()))
         await play("rejected", cases["doubtful"], "good")
+        await client.publish(IssueInvoice.model_validate(_made(order, "refused")), "unfollowed")
+        told["unfollowed"] = [await asyncio.wait_for(unfollowed, 60)]
     return told
 
 
