@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from worker.amqp.connections import Address
 from worker.amqp.topology import Topology
-from worker.cli.parts import Parts, answers, free_port, get, is_free
+from worker.cli.parts import Parts, answers, free_port, free_port_from, get
 from worker.cli.terminal import Stop
 from worker.errors import WorkerError
 from worker.ops.control import RemoteOperations, socket_path
@@ -36,7 +36,7 @@ class Stage:
         self.auto_scan_seconds = auto_scan_seconds
         self._parts = Parts(self._directory)
         self.database = self._directory / "fapiao.db"
-        sandbox_port = _SANDBOX_PORT if is_free(_SANDBOX_PORT) else free_port()
+        sandbox_port = free_port_from(_SANDBOX_PORT)
         self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         health_port = free_port()
         self.health_url = f"http://127.0.0.1:{health_port}"
