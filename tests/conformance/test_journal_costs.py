@@ -197,6 +197,39 @@ async def test_no_statement_of_postgres_walks_through_a_table(postgres_url: str)
     assert {(name, table) for name, table in walked if table not in SMALL} == set()
 
 
+@pytest.mark.parametrize("rows", [0, 20])
+async def test_a_batch_finds_its_commands_by_key_where_the_statistics_are_old(postgres_url: str, rows: int) -> None:
+    """Analysed while little waited, the planner would go through everything that waits for each of a batch."""
+    store = PostgresStore(postgres_url)
+    journal = await store.open_with_worker("w1")
+    await admit(journal, *(new(f"c{number}", lane=f"u{number}") for number in range(rows)))
+    connection = await asyncpg.connect(postgres_url, server_settings=_SESSION)
+    await connection.execute("ANALYZE")
+    for name in ("take_heads", "resume_commands", "move_commands", "busy_lanes"):
+        sql = queries.load("postgres")[name]
+        count = max(int(number) for number in re.findall(r"\$(\d+)", sql))
+        await connection.execute(f"PREPARE asked AS {sql}")
+        plan = [line for (line,) in await connection.fetch(f"EXPLAIN EXECUTE asked({', '.join(['NULL'] * count)})")]
+        await connection.execute("DEALLOCATE asked")
+        for number, line in enumerate(plan):
+            if scan := re.search(r"Scan using (\w+) on (command|payload)", line):
+                assert scan[1] in _BY_KEY_OR_LANE, (name, line)
+                assert re.search(rf"Index Cond: .*\b{_BY_KEY_OR_LANE[scan[1]]}\b", plan[number + 1]), (name, line)
+    await connection.close()
+    await store.close()
+
+
+_BY_KEY_OR_LANE = {
+    "command_pkey": "key",
+    "payload_pkey": "key",
+    "command_waiting": "lane",
+    "command_unsettled": "lane",
+    "one_running_per_lane": "lane",
+    "command_state": "state",
+}
+"""Index to the column that it must be probed by."""
+
+
 async def test_a_page_of_any_size_is_four_round_trips(postgres_url: str) -> None:
     store = PostgresStore(postgres_url)
     journal = await store.open_with_worker("w1")

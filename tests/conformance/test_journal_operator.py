@@ -83,7 +83,7 @@ async def test_copies_that_were_put_off_are_not_overdue(journal: Journal) -> Non
     claim = await put_in_doubt(journal, new("a"))
     doubtful = replace(claim.command, state=CommandState.IN_DOUBT, last_sequence=1)
     assert await journal.settle(settlement(doubtful, CommandState.FAILED, "failed"))
-    (reply,) = [row for row in await outbox(journal) if row.copy is Copy.REPLY]
+    reply, _ = [row for row in await outbox(journal) if row.copy is Copy.REPLY]
     await journal.postpone([(reply.seq, NOW + 60 * SECOND)])
     assert (await journal.backlog(NOW + SECOND)).outbox_due_at == NOW
 

@@ -62,6 +62,7 @@ class PostgresJournal(
     async def close(self) -> None:
         """Send the last hint, wait for what runs, then let go."""
         self._is_open = False
+        await self._batches.close()
         await self._hints.close()
         await self._lease.close()
         await self._connections.close()

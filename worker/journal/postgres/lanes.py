@@ -6,21 +6,16 @@ changes a lane locks its row before looking at its commands.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from worker.journal.postgres import look_ups
+from worker.journal.postgres.batches import Ask
+from worker.journal.postgres.moves import take_heads
 from worker.journal.postgres.outbox import adopt
 from worker.journal.postgres.picking import Picking
 from worker.journal.postgres.statements import Statements
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.journal.rows import LANE_PATIENCE
-from worker.records import Claim, ClaimBounds, Command, CommandState, LaneLease
+from worker.records import Claim, ClaimBounds, Command, LaneLease
 
-if TYPE_CHECKING:
-    from asyncpg import Record
-
-TWINS_MAX = 50
-"""Rounds of setting commands to `held` in one look, so that a long row of them does not hold the transaction."""
 _ALL = 1_000_000
 FROZEN_AFTER = timedelta(seconds=15)
 """As the pool's time-out for idle transactions, which does not see a worker frozen in the middle of a statement."""
@@ -105,17 +100,10 @@ class PostgresLanes(PostgresStore):
             row = await statements.one("count_ready_lanes_of", tenant, limit)
         return 0 if row is None else int(row["ready"])
 
-    @one_transaction
-    async def next_command(self, statements: Statements, lease: LaneLease, now: datetime) -> Command | None:
+    async def next_command(self, lease: LaneLease, now: datetime) -> Command | None:
         """See `LaneJournal.next_command`. Nothing while a command of the lane is unfinished."""
-        row = await statements.one("lock_lane", lease.lane)
-        if row is None or not is_held_by(row, lease):
-            return None
-        if row["is_wanted"]:
-            await statements.run("clear_wanted", lease.lane)
-        if await statements.one("has_unfinished", lease.lane) is not None:
-            return None
-        return await take_next(statements, lease, now)
+        command: Command | None = await self._batches.ask(Ask(lease, now, wants_next=True))
+        return command
 
     @without_transaction
     async def count_break(self, statements: Statements, command: Command, lease: LaneLease) -> int:
@@ -123,12 +111,9 @@ class PostgresLanes(PostgresStore):
         row = await statements.one("count_break", command.key, lease.epoch)
         return 0 if row is None else int(row["breaks"])
 
-    @one_transaction
-    async def release(self, statements: Statements, lease: LaneLease, now: datetime) -> None:
+    async def release(self, lease: LaneLease, now: datetime) -> None:
         """See `LaneJournal.release`. A lease that is no longer the lane's changes nothing."""
-        row = await statements.one("lock_lane", lease.lane)
-        if row is not None and is_held_by(row, lease):
-            await statements.run("refresh_lanes", [lease.lane], now)
+        await self._batches.ask(Ask(lease, now, gives_up=True))
 
 
 async def _register(statements: Statements, worker: str, lease: timedelta, now: datetime) -> None:
@@ -160,31 +145,5 @@ async def _begin(statements: Statements, leases: dict[str, LaneLease], now: date
     rows = await statements.all("resume_commands", list(leases), epochs)
     unfinished = {row["lane"] for row in rows}
     free = [lease for lane, lease in leases.items() if lane not in unfinished]
-    rows += await _take_heads(statements, free, now)
+    rows += await take_heads(statements, free, now)
     return {row["lane"]: statements.command(row) for row in rows}
-
-
-async def _take_heads(statements: Statements, leases: Sequence[LaneLease], now: datetime) -> "list[Record]":
-    """The heads of lanes that these leases hold and where nothing runs, as far as they are due."""
-    begun: list[Record] = []
-    open_lanes = {lease.lane: lease.epoch for lease in leases}
-    for _ in range(TWINS_MAX):
-        if not open_lanes:
-            break
-        rows = await statements.all("take_heads", list(open_lanes), list(open_lanes.values()), now, now - LANE_PATIENCE)
-        begun += [row for row in rows if row["state"] == CommandState.RUNNING]
-        # Where a head was set aside, the one behind it is looked at; everywhere else there is no more to see.
-        aside = {row["lane"] for row in rows if row["state"] == CommandState.HELD}
-        open_lanes = {lane: epoch for lane, epoch in open_lanes.items() if lane in aside}
-    return begun
-
-
-async def take_next(statements: Statements, lease: LaneLease, now: datetime) -> Command | None:
-    """The head of a lane whose row is locked, that this lease holds and where nothing runs; None if it is not due."""
-    rows = await _take_heads(statements, [lease], now)
-    return statements.command(rows[0]) if rows else None
-
-
-def is_held_by(row: "Record", lease: LaneLease) -> bool:
-    """Whether the lane is still this lease's."""
-    return bool(row["holder"] == lease.worker and row["epoch"] == lease.epoch)

@@ -1,7 +1,8 @@
 """Moves of commands on PostgreSQL: steps under a lease, settlements without one, accounts and strays.
 
-A move that concerns its command alone is one statement. One that brings findings writes them in the same transaction;
-one that may free other commands, or change what its lane has to do, locks the lane first.
+A step that concerns its command alone goes in a batch with what other lanes ask (`worker.journal.postgres.moves`). One
+that brings findings writes them in a transaction of its own; one that may free other commands, or change what its lane
+has to do, locks the lane first.
 """
 
 from collections.abc import Sequence
@@ -10,10 +11,11 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from worker.errors import NotResolvable
+from worker.journal.postgres.batches import Ask
 from worker.journal.postgres.invoices import keep
-from worker.journal.postgres.lanes import is_held_by, take_next
+from worker.journal.postgres.moves import is_held_by, take_heads
 from worker.journal.postgres.statements import Statements, columns
-from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
+from worker.journal.postgres.store import PostgresStore, without_transaction
 from worker.journal.rows import changes_lane, copies_for, found, frees_twins, is_final, to_event
 from worker.records import ACTIVE, AccountState, Command, CommandState, Following, LaneLease, Settlement, Step
 
@@ -25,21 +27,19 @@ class PostgresSteps(PostgresStore):
 
     async def record(self, step: Step) -> bool:
         """See `LaneJournal.record`."""
-        run = self._run if _stands_alone(step) else self._transact
-        return await run(lambda statements: _record(statements, step))
+        if _stands_alone(step):
+            is_written: bool = await self._batches.ask(Ask(step.lease, step.at, step))
+            return is_written
+        return await self._transact(lambda statements: _record(statements, step))
 
-    @one_transaction
-    async def record_and_next(self, statements: Statements, step: Step) -> tuple[bool, Command | None]:
+    async def record_and_next(self, step: Step) -> tuple[bool, Command | None]:
         """See `LaneJournal.record_and_next`."""
-        # The lane before the command, as a claim does: otherwise the two could wait for each other.
-        row = await statements.one("lock_lane", step.lease.lane)
-        if not await _record(statements, step):
-            return False, None
-        if row is None or step.to in ACTIVE or not is_held_by(row, step.lease):
-            return True, None
-        if row["is_wanted"]:
-            await statements.run("clear_wanted", step.lease.lane)
-        return True, await take_next(statements, step.lease, step.at)
+        if _stands_alone(step):
+            answer: tuple[bool, Command | None] = await self._batches.ask(
+                Ask(step.lease, step.at, step, wants_next=True)
+            )
+            return answer
+        return await self._transact(lambda statements: _record_and_next(statements, step))
 
     async def settle(self, settlement: Settlement) -> bool:
         """See `LaneJournal.settle`."""
@@ -85,13 +85,25 @@ class PostgresSteps(PostgresStore):
 
 
 def _stands_alone(step: Step) -> bool:
-    """Whether this step concerns its command only, so that it needs no transaction around its one statement."""
+    """Whether this step concerns its command only, so that it can go in a batch with those of other lanes."""
     is_plain = step.to_lane is None and not step.goes_last
     return is_plain and step.findings is None and not frees_twins(step)
 
 
+async def _record_and_next(statements: Statements, step: Step) -> tuple[bool, Command | None]:
+    # The lane before the command, as a claim does: otherwise the two could wait for each other.
+    row = await statements.one("lock_lane", step.lease.lane)
+    if not await _record(statements, step):
+        return False, None
+    if step.to in ACTIVE or not is_held_by(row, step.lease):
+        return True, None
+    if row is not None and row["is_wanted"]:
+        await statements.run("clear_wanted", [step.lease.lane])
+    rows = await take_heads(statements, [step.lease], step.at)
+    return True, statements.command(rows[0]) if rows else None
+
+
 async def _record(statements: Statements, step: Step) -> bool:
-    """Inside a transaction unless the step `_stands_alone`."""
     if frees_twins(step):
         await statements.one("lock_lane", step.lease.lane)
     if not await _move(statements, step, step.lease, owner=step.lease.worker):

@@ -8,6 +8,8 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.errors import ConfigurationError
+from worker.journal.postgres import moves
+from worker.journal.postgres.batches import Answers, Ask, Batches
 from worker.journal.postgres.hints import Hints
 from worker.journal.postgres.pool import Connections, Dsn
 from worker.journal.postgres.statements import Statements
@@ -34,10 +36,16 @@ class PostgresStore:
         self._lease = Connections(dsn, self._sealer, 1)
         """For the worker's lease alone: behind everything that lanes ask of a slow server it would run out, and with it
         every session end. Opened when a worker registers, so that tools do without."""
+        self._batches = Batches(self._write, places=max(1, pool_size // 2))
+        """What lanes ask all the time; the other connections are for everybody else."""
         self._hints = Hints(self._connections)
         self._clock = clock
         self._worker: str | None = None
         """The worker that registered here, by whom events without a lease are published."""
+
+    async def _write(self, batch: Sequence[Ask]) -> Answers:
+        run = self._run if moves.is_single_statement(batch) else self._transact
+        return await run(lambda statements: moves.write(statements, batch))
 
     async def _transact(self, operation: Callable[[Statements], Awaitable[Result]]) -> Result:
         return await self._connections.transact(operation)

@@ -50,6 +50,9 @@ SELECT lane FROM lane WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at 
 -- name: lock_lane
 SELECT lane, is_ready, is_wanted, holder, epoch FROM lane WHERE lane = $1 FOR UPDATE;
 
+-- name: lock_lanes_in_order
+SELECT lane, is_wanted, holder, epoch FROM lane WHERE lane = ANY ($1::text[]) ORDER BY lane FOR UPDATE;
+
 -- name: refresh_lanes
 -- A look-up is no tenant's: a lane that has nothing else keeps the tenant that it had. A lane of one command only is
 -- forgotten when it is idle. What was submitted needs no connection to be told as in doubt.
@@ -94,7 +97,7 @@ FROM ranked r WHERE lane.lane = r.lane;
 UPDATE lane SET is_wanted = true WHERE lane = ANY ($1::text[]) AND NOT is_wanted;
 
 -- name: clear_wanted
-UPDATE lane SET is_wanted = false WHERE lane = $1;
+UPDATE lane SET is_wanted = false WHERE lane = ANY ($1::text[]);
 
 -- name: leases_of
 SELECT lane, epoch FROM lane WHERE holder = $1;
@@ -148,18 +151,21 @@ RETURNING lane.lane, lane.epoch, lane.tenant, picked.turn;
 
 -- name: resume_commands
 UPDATE command c SET epoch = g.epoch
-FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch), payload p
-WHERE c.lane = g.lane AND c.state IN ('running', 'submitting', 'scanning') AND p.key = c.key
-RETURNING c.*, p.data, p.warnings;
+FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
+WHERE c.lane = g.lane AND c.lane = ANY ($1::text[]) AND c.state IN ('running', 'submitting', 'scanning')
+RETURNING c.*, (SELECT p.data FROM payload p WHERE p.key = c.key) AS data,
+          (SELECT p.warnings FROM payload p WHERE p.key = c.key) AS warnings;
 
--- name: has_unfinished
-SELECT 1 FROM command WHERE lane = $1 AND state IN ('running', 'submitting', 'scanning');
+-- name: busy_lanes
+SELECT lane FROM command WHERE lane = ANY ($1::text[]) AND state IN ('running', 'submitting', 'scanning');
 
 -- name: take_heads
 -- A head that could not be told from a command that is left to evidence is set aside as `held`; its lane must be looked
 -- at again. The oldest query of a lane that has begun nothing but issues since the cutoff ($4), and that has waited since
--- then, goes before the head.
-WITH first AS (
+-- then, goes before the head. The heads are found before anything else, and read by key: with old statistics the planner
+-- would go through all that waits for any of them, by an index that it knows to hold what waits; so it is not told which
+-- state that is ($5).
+WITH first AS MATERIALIZED (
     SELECT h.key, h.priority, h.fingerprint, g.lane, g.epoch
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
     CROSS JOIN LATERAL (SELECT c.key, c.priority, c.due_at, c.fingerprint FROM command c
@@ -171,7 +177,7 @@ WITH first AS (
         WHERE d.state IN ('checking', 'in_doubt') AND d.lane = f.lane AND d.fingerprint = f.fingerprint LIMIT 1
     ) IS NOT NULL AS has_twin
     FROM first f
-), head AS (
+), head AS MATERIALIZED (
     SELECT coalesce(q.key, j.key) AS key, j.lane, j.epoch, j.has_twin, q.key IS NOT NULL AS is_let_before,
            q.key IS NOT NULL OR j.priority <> 0 AS asks
     FROM judged j LEFT JOIN LATERAL (
@@ -191,9 +197,10 @@ UPDATE command c SET
     epoch = head.epoch,
     attempts = c.attempts + CASE WHEN head.has_twin THEN 0 ELSE 1 END,
     due_at = NULL
-FROM head JOIN payload p ON p.key = head.key
-WHERE c.key = head.key AND c.state = 'waiting'
-RETURNING c.*, p.data, p.warnings;
+FROM head
+WHERE c.key = head.key AND c.key = ANY (ARRAY(SELECT key FROM head)) AND c.state = $5
+RETURNING c.*, (SELECT p.data FROM payload p WHERE p.key = c.key) AS data,
+          (SELECT p.warnings FROM payload p WHERE p.key = c.key) AS warnings;
 
 -- name: count_break
 UPDATE command SET breaks = breaks + 1 WHERE key = $1 AND epoch = $2 RETURNING breaks;
@@ -257,6 +264,60 @@ WITH moved AS (
     FROM moved, unnest($12::integer[], $13::text[], $14::text[]) AS e (sequence, id, type),
          unnest($16::text[], $17::text[]) WITH ORDINALITY AS d (copy, destination, place)
     ORDER BY e.sequence, d.place
+)
+SELECT key FROM moved;
+
+-- name: move_commands
+-- The same for many steps at once, each checked by itself. Their rows are locked in the order of their keys before any
+-- is changed: an update locks as its plan goes, and two that go otherwise would wait for each other. All states that
+-- any of them expects are named besides, so that every index that the planner may take for a small one is probed.
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::timestamptz[], $6::boolean[],
+                         $7::text[], $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::text[],
+                         $13::bytea[], $14::timestamptz[])
+        AS g (key, next, due_at, last_sequence, at, is_final, expected, epoch, lane, worker, sought_at, account,
+              progress, deadline_at)
+), locked AS MATERIALIZED (
+    SELECT key FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR UPDATE
+), moved AS (
+    UPDATE command c SET
+        state = g.next,
+        due_at = g.due_at,
+        last_sequence = greatest(c.last_sequence, g.last_sequence),
+        submitted_at = CASE WHEN g.next = 'submitting' THEN g.at ELSE c.submitted_at END,
+        settled_at = CASE WHEN g.is_final THEN coalesce(c.settled_at, g.at) END,
+        secrets = CASE WHEN g.is_final AND g.sought_at IS NULL THEN NULL ELSE c.secrets END,
+        sought_at = g.sought_at,
+        account = coalesce(g.account, c.account),
+        attempts = CASE WHEN g.progress IS NOT NULL AND g.next IN ('running', 'waiting') THEN 1 ELSE c.attempts END,
+        progress = CASE WHEN g.is_final THEN NULL ELSE coalesce(g.progress, c.progress) END,
+        deadline_at = coalesce(g.deadline_at, c.deadline_at),
+        look_ups = CASE WHEN g.next = 'completed' AND c.state <> 'completed' AND g.sought_at IS NOT NULL THEN 0
+                        ELSE c.look_ups END,
+        priority = CASE WHEN g.next <> 'waiting' THEN c.priority WHEN c.type = 'look_up' THEN 2
+                        WHEN c.priority = -1 THEN 1 ELSE c.priority END
+    FROM given g JOIN locked l ON l.key = g.key
+    WHERE c.key = g.key AND c.key = ANY ($1::bigint[]) AND c.state = ANY ($26::text[])
+      AND c.state = ANY (string_to_array(g.expected, ' '))
+      AND c.epoch = g.epoch AND (g.last_sequence = 0 OR c.last_sequence < g.last_sequence)
+      AND (g.next <> 'submitting'
+           OR EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
+                      WHERE lane.lane = g.lane AND lane.holder = g.worker AND lane.epoch = g.epoch
+                        AND worker.leased_until > clock_timestamp()))
+    RETURNING c.key, c.id, c.correlation_id, c.traceparent, c.tracestate, g.at, g.worker
+), told AS (
+    INSERT INTO event (command_key, sequence, id, type, body, created_at)
+    SELECT moved.key, e.sequence, e.id, e.type, e.body, moved.at
+    FROM moved JOIN unnest($15::bigint[], $16::integer[], $17::text[], $18::text[], $19::bytea[])
+        AS e (key, sequence, id, type, body) ON e.key = moved.key
+), queued AS (
+    INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, correlation_id,
+                        traceparent, tracestate, owner, due_at, created_at)
+    SELECT moved.key, q.sequence, moved.id, q.copy, q.destination, q.event_id, q.event_type, moved.correlation_id,
+           moved.traceparent, moved.tracestate, moved.worker, moved.at, moved.at
+    FROM moved JOIN unnest($20::bigint[], $21::integer[], $22::text[], $23::text[], $24::text[], $25::text[])
+        WITH ORDINALITY AS q (key, sequence, event_id, event_type, copy, destination, place) ON q.key = moved.key
+    ORDER BY q.place
 )
 SELECT key FROM moved;
 

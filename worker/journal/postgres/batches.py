@@ -1,0 +1,164 @@
+"""What lanes ask of PostgreSQL, gathered into batches: one transaction for all that waits together.
+
+Natural batches, as in SQLite's writer: a single ask goes at once, and what comes while a batch is written goes together
+in the next one; nothing lingers. A batch holds one ask of a lane at most, and so few submissions that a crash leaves no
+more commands in doubt than are submitted in the time that a batch takes. Where the server is slow, more batches are
+written beside each other, and they are larger.
+
+An ask that fails takes no other with it: the batch was rolled back, so each is done alone. Where it cannot be known
+whether the commit went through, every ask of the batch fails with `JournalUnavailable`, and nothing is done a second
+time. Knows nothing of what is asked.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from worker.errors import JournalUnavailable
+from worker.records import CommandState, LaneLease, Step
+
+log = structlog.get_logger()
+
+BATCH_MAX: Final = 200
+"""Asks in a batch (count)."""
+SUBMISSIONS_MAX: Final = 8
+"""Submissions recorded in a batch that takes at most `USUAL_SECONDS` (count); the slower the server, the more."""
+USUAL_SECONDS: Final = 0.02
+SLOW_SECONDS: Final = 0.05
+"""A batch that takes longer no longer keeps the next one waiting."""
+CANCELLED_SECONDS: Final = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class Ask:
+    """One of three things, under a lease: a step (and the lane's next command with it), that command alone, or to give
+    the lane up."""
+
+    lease: LaneLease
+    at: datetime
+    step: Step | None = None
+    wants_next: bool = False
+    gives_up: bool = False
+    future: "asyncio.Future[Any]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def is_submission(self) -> bool:
+        """Whether an invoice may hang on it."""
+        return self.step is not None and self.step.to is CommandState.SUBMITTING
+
+
+Answers = Sequence[Any]
+"""One for each ask of a batch, in its order."""
+
+
+class Batches:
+    """Gathers asks, and has them written."""
+
+    def __init__(self, write: Callable[[Sequence[Ask]], Awaitable[Answers]], places: int) -> None:
+        """`write` does a batch in one transaction. At most so many `places` are written at once."""
+        self._write = write
+        self._places = places
+        self._waiting: list[Ask] = []
+        self._busy_lanes: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._began_at = float("-inf")
+        self._took_seconds = 0.0
+        self._is_to_look = False
+
+    async def ask(self, ask: Ask) -> Any:
+        """On return it is durable. Cancelled before its batch is written, it is left out; later, it is waited for a
+        moment longer, so that who goes on sees what became of it. Raises `JournalUnavailable`."""
+        self._waiting.append(ask)
+        if not self._is_to_look:
+            # What is asked in the same turn of the event loop goes together.
+            self._is_to_look = True
+            asyncio.get_running_loop().call_soon(self._look)
+        try:
+            return await asyncio.shield(ask.future)
+        except asyncio.CancelledError:
+            if ask in self._waiting:
+                self._waiting.remove(ask)
+            else:
+                await asyncio.wait([ask.future], timeout=CANCELLED_SECONDS)
+            raise
+
+    async def close(self) -> None:
+        """Wait for what was asked."""
+        while self._tasks or self._waiting:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)
+
+    def _look(self) -> None:
+        self._is_to_look = False
+        loop = asyncio.get_running_loop()
+        if not self._waiting or len(self._tasks) >= self._places:
+            return
+        if self._tasks and (early := self._began_at + SLOW_SECONDS - loop.time()) > 0:
+            self._is_to_look = True
+            loop.call_later(early, self._look)
+            return
+        batch = self._take()
+        if batch:
+            self._began_at = loop.time()
+            task = asyncio.create_task(self._do(batch), name="journal-batch")
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not self._is_to_look:
+            self._look()
+
+    def _take(self) -> list[Ask]:
+        """In the order of asking, one of a lane at most."""
+        submissions = int(SUBMISSIONS_MAX * max(1.0, self._took_seconds / USUAL_SECONDS))
+        taken: list[Ask] = []
+        left: list[Ask] = []
+        for ask in self._waiting:
+            is_over = ask.is_submission and submissions == 0
+            if len(taken) >= BATCH_MAX or is_over or ask.lease.lane in self._busy_lanes:
+                left.append(ask)
+                continue
+            submissions -= ask.is_submission
+            self._busy_lanes.add(ask.lease.lane)
+            taken.append(ask)
+        self._waiting = left
+        return taken
+
+    async def _do(self, batch: Sequence[Ask]) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            await self._answer(batch)
+        finally:
+            self._took_seconds = loop.time() - began
+            self._busy_lanes -= {ask.lease.lane for ask in batch}
+
+    async def _answer(self, batch: Sequence[Ask]) -> None:
+        try:
+            answers = await self._write(batch)
+        except JournalUnavailable as error:
+            for ask in batch:
+                _fail(ask, JournalUnavailable(str(error), retry_after=error.retry_after))
+        except BaseException as error:
+            if len(batch) == 1 or not isinstance(error, Exception):
+                for ask in batch:
+                    _fail(ask, error)
+                return
+            # Nothing of it is written, so that one may be at fault alone.
+            log.warning("journal_batch_failed", asks=len(batch), error=type(error).__name__)
+            for ask in batch:
+                await self._answer([ask])
+        else:
+            for ask, answer in zip(batch, answers, strict=True):
+                if not ask.future.done():
+                    ask.future.set_result(answer)
+
+
+def _fail(ask: Ask, error: BaseException) -> None:
+    if not ask.future.done():
+        ask.future.set_exception(error)
