@@ -4,6 +4,7 @@ They keep the promises of `worker.ports` that their users rely on, dedupe and or
 to the whole of it by `tests/conformance`.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -21,6 +22,8 @@ class FakeIntakeJournal:
         self.batches: list[int] = []
         self.repeats = 0
         self.is_down = False
+        self.seconds = 0.0
+        """What a transaction takes."""
         self.poisonous: set[str] = set()
         """Ids of commands that it cannot hold, for a reason of theirs."""
         self.odd: set[str] = set()
@@ -31,6 +34,8 @@ class FakeIntakeJournal:
     async def admit(
         self, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
     ) -> Sequence[Admission]:
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
         if self.is_down:
             raise JournalUnavailable("the fake is down")
         if any(command.id in self.poisonous for command in commands):

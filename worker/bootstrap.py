@@ -133,7 +133,7 @@ class _Worker:
             clock=self._clock,
             settings=self._settings,
             chance=random.random,
-            committed=self._committed,
+            committed=self._wake_relay,
             hooks=self._metrics,
         )
 
@@ -256,11 +256,6 @@ class _Worker:
             else:
                 return True
         return False
-
-    def _committed(self) -> None:
-        """Events are in the outbox; an order that others follow may have ended."""
-        self._relay.wake()
-        self._housekeeping.wake()
 
     def _wake_relay(self) -> None:
         self._relay.wake()

@@ -32,12 +32,9 @@ from worker.tls import MakeContext
 log = structlog.get_logger()
 
 CONNECTION_NAME = "fapiao-worker consume"
-BATCH = 50
-"""So many deliveries are journaled without waiting for more (count)."""
 BATCH_MAX = 500
 """Most commands in one transaction (count)."""
-LINGER_SECONDS = 0.005
-"""How long the first delivery of a batch waits for others."""
+DRAIN_LOOK_SECONDS = 0.005
 JOURNAL_PATIENCE_SECONDS = 5.0
 """A journal that is down for longer makes the consumer stop."""
 HOLD_SECONDS = 20 * 60.0
@@ -86,7 +83,6 @@ class Consumer:
         self._odd_due = 0.0
         self._queues: tuple[str, ...] = topology.command_queues
         self._arrived = asyncio.Event()
-        self._enough = asyncio.Event()
         self._journal_works = asyncio.Event()
         self._journal_works.set()
         self._stopping = False
@@ -145,7 +141,7 @@ class Consumer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.unsettled:  # noqa: ASYNC110  three places empty, and this is once in a life
-                    await asyncio.sleep(LINGER_SECONDS)
+                    await asyncio.sleep(DRAIN_LOOK_SECONDS)
         return not self.unsettled
 
     # ---- the connection's side --------------------------------------------------------------------
@@ -175,8 +171,6 @@ class Consumer:
         self._room.take(len(delivery.body))
         self._buffer.append(delivery)
         self._arrived.set()
-        if len(self._buffer) >= BATCH:
-            self._enough.set()
 
     def _let_go(self, delivery: Delivery) -> None:
         self._room.give_back(len(delivery.body))
@@ -234,16 +228,13 @@ class Consumer:
                 await self._resume_consuming()
 
     async def _gather(self) -> None:
-        """Wait for a delivery, and a moment for others to share its transaction."""
+        """Wait for a delivery, or for the time to try one again that failed alone. One alone is journaled at once; what
+        arrives meanwhile shares the next transaction."""
         if self._held:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(self._odd_due if self._odd else None):
                 await self._arrived.wait()
-        if len(self._buffer) < BATCH:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LINGER_SECONDS):
-                    await self._enough.wait()
 
     async def _sit_out(self, down_seconds: float) -> None:
         if down_seconds < JOURNAL_PATIENCE_SECONDS:
@@ -299,8 +290,6 @@ class Consumer:
         taken = [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
         if not self._buffer:
             self._arrived.clear()
-        if len(self._buffer) < BATCH:
-            self._enough.clear()
         return taken
 
     def _examine(self, delivery: Delivery) -> _Received:

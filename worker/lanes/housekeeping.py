@@ -26,7 +26,8 @@ FOLLOWING = frozenset({CommandState.FOLLOWING})
 
 
 class Housekeeping:
-    """A round every `poll_seconds`, or sooner when told that there is something."""
+    """A round every `poll_seconds`, or sooner when a repeat of an order came in. Not at every commit: a round is some
+    ten statements, and an answer to a repeat may come a moment after the first order's end."""
 
     def __init__(self, services: LaneServices, worker: str, *, lanes_freed: Callable[[], None]) -> None:
         self._services = services
@@ -36,7 +37,7 @@ class Housekeeping:
         self._clocks = ClockWatch()
 
     def wake(self) -> None:
-        """A repeat of an order may be answerable."""
+        """A repeat of an order came in; the first one may have ended already."""
         self._wake.set()
 
     async def run(self) -> None:

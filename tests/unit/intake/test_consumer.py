@@ -19,7 +19,7 @@ from worker.amqp.wire import Outgoing, Properties
 from worker.errors import BrokerLost, JournalUnavailable
 from worker.intake import consumer as module
 from worker.intake.admission import AdmissionRules, Admitted, DeadLetter, Incoming
-from worker.intake.consumer import BATCH, LINGER_SECONDS, Consumer
+from worker.intake.consumer import Consumer
 from worker.intake.journaling import TRIES_TOGETHER, IntakeHooks
 from worker.records import NewCommand, Route
 
@@ -152,21 +152,19 @@ async def test_deliveries_that_come_together_share_a_transaction_and_an_acknowle
 
 
 @in_virtual_time
-async def test_the_first_of_a_batch_waits_for_others_only_a_moment() -> None:
-    """Five milliseconds, less when enough are there."""
+async def test_one_alone_is_journaled_at_once_and_what_comes_meanwhile_goes_together() -> None:
+    """No lingering: batches gather by themselves while the one before is written."""
     part = bench()
+    part.journal.seconds = 0.01
     async with at_work(part):
         await asyncio.sleep(0)
         part.deliver("c1")
-        await asyncio.sleep(LINGER_SECONDS / 2)
-        assert part.journal.batches == []
-        part.deliver("c2")
-        await asyncio.sleep(LINGER_SECONDS)
-        assert part.journal.batches == [2]
-        part.deliver(*(f"d{n}" for n in range(BATCH)))
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert part.journal.batches == [2, BATCH]
+        await asyncio.sleep(0.001)
+        part.deliver("c2", "c3")
+        await asyncio.sleep(0.001)
+        part.deliver("c4")
+        await asyncio.sleep(0.1)
+        assert part.journal.batches == [1, 3]
 
 
 @in_virtual_time
