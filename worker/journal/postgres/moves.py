@@ -95,7 +95,12 @@ async def take_heads(statements: Statements, leases: Sequence[LaneLease], now: d
         if not open_lanes:
             break
         rows = await statements.all(
-            "take_heads", list(open_lanes), list(open_lanes.values()), now, CommandState.WAITING
+            "take_heads",
+            list(open_lanes),
+            list(open_lanes.values()),
+            now,
+            now - LANE_PATIENCE,
+            CommandState.WAITING,
         )
         begun += [row for row in rows if row["state"] == CommandState.RUNNING]
         # Where a head was set aside, the one behind it is looked at; everywhere else there is no more to see.
