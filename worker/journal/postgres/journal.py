@@ -78,7 +78,7 @@ class PostgresJournal(
             await self._connections.close()
 
     def listen(self, wake: Callable[[], None]) -> None:
-        """Needs a session of its own: behind a pooler in transaction mode hints stay away, and polling remains."""
+        """A hint may be lost; then work is found by looking for it now and then."""
         self._wake = wake
         if self._is_open:
             self._hints.listen(wake)

@@ -6,6 +6,7 @@ breaks during a commit, its outcome is unknown: operations are such that doing t
 """
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,8 +27,8 @@ Operation = Callable[[Statements], Awaitable[Result]]
 CONNECT_TIMEOUT_SECONDS = 10.0
 COMMAND_TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 5
+APPLICATION = "fapiao-worker"
 _SESSION = {
-    "application_name": "fapiao-worker",
     # A transaction left open would keep dead rows alive and slow every claim.
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
@@ -68,6 +69,14 @@ _MISCONFIGURED = (
 )
 
 
+_SHARED_SESSION = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
+"""Another client's statements in a session of ours, or ours in another's."""
+POOLER = (
+    "FAPIAO_DATABASE_URL leads through a pooler in transaction mode, which lends a session to whoever asks next; the "
+    "worker's sessions keep settings, prepared statements and LISTEN: set pool_mode = session (PgBouncer), or name the "
+    "server itself"
+)
+
 _NOT_STORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 """SQLSTATE classes 22 and 23: what was given does not fit, wherever it is tried again."""
 
@@ -97,6 +106,8 @@ def classify(error: Exception) -> Exception:
     """What an error of the driver means to the worker; the error itself, if it is a fault of the code."""
     if _is_of_driver(error):
         return error
+    if isinstance(error, _SHARED_SESSION):
+        return ConfigurationError(POOLER)
     if isinstance(error, _MISCONFIGURED):
         return ConfigurationError(f"PostgreSQL refuses FAPIAO_DATABASE_URL: {error}")
     if isinstance(error, _FAULTY) and not isinstance(error, _UNAVAILABLE):
@@ -131,10 +142,13 @@ class Connections:
                 max_size=self._size,
                 timeout=CONNECT_TIMEOUT_SECONDS,
                 command_timeout=COMMAND_TIMEOUT_SECONDS,
-                server_settings=_SESSION,
+                server_settings={"application_name": APPLICATION},
+                init=_prepare_session,
                 reset=_nothing_to_reset,
             )
             await pool
+            if self._size > 1:
+                await _refuse_shared_sessions(pool)
         except Exception as error:
             raise self._classify(error) from error
         self._pool = pool
@@ -184,7 +198,8 @@ class Connections:
                 async with self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS) as connection:
                     try:
                         return await operation(Statements(connection, self._sealer))
-                    except asyncpg.InternalClientError:
+                    except (asyncpg.InternalClientError, asyncpg.ReadOnlySQLTransactionError):
+                        # After a fail-over the address leads elsewhere: whoever stays connected reads for ever.
                         connection.terminate()
                         raise
             except _AGAIN as error:
@@ -206,6 +221,21 @@ class Connections:
             server_settings={"application_name": "fapiao-worker listener"},
         )
         return connection
+
+
+async def _prepare_session(connection: Any) -> None:
+    """As statements, not as parameters of the start: a pooler refuses those that it does not know."""
+    await connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in _SESSION.items()))
+
+
+async def _refuse_shared_sessions(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    """Raises `ConfigurationError` where what one connection sets is seen by another. A busy pooler may hide it; then
+    the first statement that is not there tells."""
+    mark = uuid.uuid4().hex
+    async with pool.acquire() as first, pool.acquire() as second:
+        await first.execute(f"SELECT set_config('fapiao.session', '{mark}', false)")
+        if await second.fetchval("SELECT current_setting('fapiao.session', true)") == mark:
+            raise ConfigurationError(POOLER)
 
 
 async def _nothing_to_reset(connection: Any) -> None:
