@@ -4,6 +4,7 @@ Each runs in a process of its own, so that its CPU time and memory are its own.
 """
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import aio_pika
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,15 +40,13 @@ class Contestant:
 
 
 @contextmanager
-def sandbox(qr: str, **delays: float) -> Iterator[str]:
-    """The stand-in gateway in a process of its own; yields its address."""
-    options = [word for name, value in delays.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    command = [sys.executable, "-m", "worker.sandbox", "--port", "0", "--qr", qr, *options]
+def stub_gateway(*options: str) -> Iterator[str]:
+    """A light gateway in a process of its own; yields its address."""
+    command = [sys.executable, "-m", "tests.benchmarks.stub_gateway", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            line = process.stdout.readline()
-            yield line.split('"gateway"')[1].split('"')[1]
+            yield str(json.loads(process.stdout.readline())["gateway"])
         finally:
             process.terminate()
 
@@ -90,10 +88,3 @@ def started(
             finally:
                 process.terminate()
                 process.wait(30)
-
-
-async def prepare(channel: aio_pika.abc.AbstractChannel, prefix: str) -> str:
-    """The bare consumer's queue, durable and replicated like the worker's, and the reply queue; returns the latter."""
-    await channel.declare_queue(f"{prefix}.bare", durable=True, arguments={"x-queue-type": "quorum"})
-    replies = await channel.declare_queue(f"{prefix}.replies", durable=True, arguments={"x-queue-type": "quorum"})
-    return str(replies.name)
