@@ -148,7 +148,7 @@ class Connections:
             )
             await pool
             if self._size > 1:
-                await _refuse_shared_sessions(pool)
+                await self._refuse_shared_sessions(pool)
         except Exception as error:
             raise self._classify(error) from error
         self._pool = pool
@@ -168,6 +168,16 @@ class Connections:
             said = "PostgreSQL refuses the login that it took before: look at the password in FAPIAO_DATABASE_URL"
             return JournalUnavailable(said, retry_after=timedelta(seconds=1))
         return classify(error)
+
+    async def _refuse_shared_sessions(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        """Raises `ConfigurationError` where what one connection sets is seen by another. A busy pooler may hide it;
+        then the first statement that is not there tells."""
+        mark = uuid.uuid4().hex
+        async with pool.acquire() as first, pool.acquire() as second:
+            await Statements(first, self._sealer).run("mark_session", mark)
+            row = await Statements(second, self._sealer).one("read_session_mark")
+        if row is not None and row["mark"] == mark:
+            raise ConfigurationError(POOLER)
 
     async def close(self) -> None:
         """Wait for what runs, a few seconds at most, then let go."""
@@ -226,16 +236,6 @@ class Connections:
 async def _prepare_session(connection: Any) -> None:
     """As statements, not as parameters of the start: a pooler refuses those that it does not know."""
     await connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in _SESSION.items()))
-
-
-async def _refuse_shared_sessions(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-    """Raises `ConfigurationError` where what one connection sets is seen by another. A busy pooler may hide it; then
-    the first statement that is not there tells."""
-    mark = uuid.uuid4().hex
-    async with pool.acquire() as first, pool.acquire() as second:
-        await first.execute(f"SELECT set_config('fapiao.session', '{mark}', false)")
-        if await second.fetchval("SELECT current_setting('fapiao.session', true)") == mark:
-            raise ConfigurationError(POOLER)
 
 
 async def _nothing_to_reset(connection: Any) -> None:

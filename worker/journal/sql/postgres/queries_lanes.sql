@@ -189,7 +189,8 @@ WITH first AS MATERIALIZED (
     ) AS q ON j.priority = 0 AND NOT j.has_twin
 ), asking AS (
     UPDATE lane SET asked_at = $3 FROM head
-    WHERE lane.lane = head.lane AND head.asks AND NOT starts_with(head.lane, chr(31))
+    WHERE lane.lane = head.lane AND lane.lane = ANY ($1::text[]) AND head.asks
+      AND NOT starts_with(head.lane, chr(31))
 )
 UPDATE command c SET
     state = CASE WHEN head.has_twin THEN 'held' ELSE 'running' END,
@@ -302,7 +303,7 @@ WITH given AS MATERIALIZED (
       AND c.epoch = g.epoch AND (g.last_sequence = 0 OR c.last_sequence < g.last_sequence)
       AND (g.next <> 'submitting'
            OR EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
-                      WHERE lane.lane = g.lane AND lane.holder = g.worker AND lane.epoch = g.epoch
+                      WHERE lane.lane = g.lane AND lane.holder || '' = g.worker AND lane.epoch = g.epoch
                         AND worker.leased_until > clock_timestamp()))
     RETURNING c.key, c.id, c.correlation_id, c.traceparent, c.tracestate, g.at, g.worker
 ), told AS (

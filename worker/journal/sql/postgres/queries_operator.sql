@@ -3,6 +3,12 @@
 -- name: ping
 SELECT 1 AS alive;
 
+-- name: mark_session
+SELECT set_config('fapiao.session', $1::text, false);
+
+-- name: read_session_mark
+SELECT current_setting('fapiao.session', true) AS mark;
+
 -- name: used_bytes
 SELECT pg_database_size(current_database()) AS number;
 
