@@ -52,6 +52,27 @@ async def test_an_event_is_a_cloud_event_with_stable_ids(stack: Stack) -> None:
     assert (event["specversion"], event["source"], event["sequence"]) == ("1.0", "/fapiao-worker", 1)
 
 
+async def test_a_checked_order_is_sent_as_the_check_told_with_its_discount_in_the_price(stack: Stack) -> None:
+    """The check answers from the worker alone; the order's events and the gateway's books have the folded price."""
+    check, order = stack.new_id(), stack.new_id()
+    data = make_order(order, discounts=[{"line": 1, "amount": "10.00"}], deadline=stack.in_seconds(60))
+    await stack.publish(check, data, type="invoice.check")
+    await stack.until([check], ["completed"])
+    told = stack.last(check, "completed")
+    assert told["accepted"] is True
+    assert stack.submissions(order) == 0
+
+    await stack.publish(order, data)
+    await stack.until([order], ["completed"])
+
+    done = stack.last(order, "completed")
+    assert done["discountsFolded"] == told["discountsFolded"]
+    [sent] = [invoice for invoice in stack.sandbox.ledger.invoices.values() if order in invoice.order["remark"]]
+    price = str(sent.order["invoiceItems"][0]["unitPrice"])
+    assert price == told["invoice"]["invoiceItems"][0]["unitPrice"] == done["invoice"]["invoiceItems"][0]["unitPrice"]
+    stack.check_promises([order])
+
+
 async def test_a_hundred_orders_of_one_seller_cost_one_login(stack: Stack) -> None:
     """The session is kept between commands, and one runs at a time."""
     orders = [await stack.publish_order("seller-1") for _ in range(100)]
