@@ -13,11 +13,13 @@ from contracts.envelope import loads
 from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
-from worker.flows.announce import Announcement, events_of, failure, what_every_event_says
+from worker.flows.announce import Announcement, failure, what_every_event_says
 from worker.flows.table import deadline_exceeded
+from worker.flows.vocabulary import Settle
 from worker.lanes.services import LaneServices
+from worker.lanes.settling import Settling
 from worker.lanes.steps_back import ClockWatch
-from worker.records import Command, CommandState, Following, Settlement
+from worker.records import Command, CommandState, Following
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +37,7 @@ class Housekeeping:
         self._lanes_freed = lanes_freed
         self._wake = asyncio.Event()
         self._clocks = ClockWatch()
+        self._settling = Settling(services, "housekeeping")
 
     def wake(self) -> None:
         """A repeat of an order came in; the first one may have ended already."""
@@ -72,8 +75,6 @@ class Housekeeping:
             await self._guarded(following.follower, self._answer_follower(following))
             for following in await journal.followers()
         ]
-        if sum(late) + sum(followed):
-            self._services.committed()
         return freed + sum(late) + sum(followed)
 
     def _watch_clock(self, now: datetime) -> None:
@@ -96,7 +97,7 @@ class Housekeeping:
     async def _fail_overdue(self, command: Command) -> bool:
         code, stage, message = deadline_exceeded()
         announcement = failure(code, stage, message, command.attempts)
-        return await self._settle(command, QUEUED, CommandState.FAILED, announcement)
+        return await self._settle(Settle(command, CommandState.FAILED, (announcement,)), QUEUED)
 
     async def _answer_follower(self, following: Following) -> bool:
         """The follower's own event, with the data of the first command's."""
@@ -104,24 +105,10 @@ class Housekeeping:
         own = what_every_event_says(following.follower)
         data = {name: value for name, value in said["data"].items() if name not in own}
         outcome = Outcome(following.final.type.rpartition(".")[2])
-        announcement = Announcement(outcome, data)
-        return await self._settle(following.follower, FOLLOWING, CommandState(outcome.value), announcement)
+        told = (Announcement(outcome, data),)
+        return await self._settle(Settle(following.follower, CommandState(outcome.value), told), FOLLOWING)
 
-    async def _settle(
-        self, command: Command, expected: frozenset[CommandState], to: CommandState, announcement: Announcement
-    ) -> bool:
+    async def _settle(self, move: Settle, expected: frozenset[CommandState]) -> bool:
         """Expected is where the reason holds, not where the command was read: another replica may have settled it
         between the list and the reading, and an end must not follow an end."""
-        now = self._services.clock.now()
-        events = events_of(command, (announcement,), worker=self._services.settings.source, at=now)
-        settlement = Settlement(command=command, expected=expected, to=to, at=now, events=events)
-        crashpoint(f"housekeeping.{to}_next")
-        settled = await self._services.journal.settle(settlement)
-        crashpoint(f"housekeeping.{to}_recorded")
-        if settled:
-            code = str(announcement.data.get("code", ""))
-            self._services.hooks.settled(command.type, to, code)
-            log.info(
-                "command_settled", state=to, command_id=command.id, command_source=command.source, code=code or None
-            )
-        return settled
+        return await self._settling.settle(move, point=move.to, expected=expected)

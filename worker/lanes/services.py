@@ -9,6 +9,7 @@ from worker.clock import Clock
 from worker.flows.look_up import LookUpRules
 from worker.flows.looks import Schedules
 from worker.flows.query_state import QueryRules
+from worker.flows.rules import Rules
 from worker.flows.table import Timing
 from worker.lanes.addresses import InvoiceAddresses
 from worker.lanes.breaker import GatewayBreaker
@@ -84,37 +85,6 @@ class LaneServices:
         self.places = Places(settings.places_of_a_tenant)
         self.breaker = GatewayBreaker(settings.gateway_probes)
         self.details_breaker = GatewayBreaker(settings.gateway_probes)
-        self.timing = Timing(
-            login=timedelta(seconds=settings.login_timeout_seconds),
-            answer=timedelta(seconds=settings.answer_timeout_seconds),
-            scan=timedelta(seconds=settings.scan_timeout_seconds),
-            result=timedelta(seconds=settings.result_timeout_seconds),
-            refusal_grace=timedelta(seconds=settings.refusal_grace_seconds),
-            retry_min=timedelta(seconds=settings.retry_min_seconds),
-            retry_max=timedelta(seconds=settings.retry_max_seconds),
-            login_attempts=settings.login_attempts,
-        )
-        self.queries = QueryRules(
-            page=timedelta(seconds=settings.query_timeout_seconds),
-            notice=timedelta(seconds=settings.download_timeout_seconds),
-            grace=timedelta(seconds=settings.download_grace_seconds),
-            download_attempts=settings.download_attempts,
-            files_schedule=settings.files_schedule,
-            deadline=timedelta(seconds=settings.deadline_seconds),
-            max_pages=settings.query_max_pages,
-            span_days=settings.query_span_days,
-            event_bytes=settings.page_event_max_bytes,
-        )
-        confirm = (timedelta(seconds=settings.confirm_delay_seconds), *settings.confirm_schedule)
-        self.looks = Schedules(
-            confirm=confirm if settings.confirm else (),
-            doubt=settings.reconcile_schedule,
-            refusal=settings.refusal_schedule,
-        )
-        self.look_ups = LookUpRules(
-            page=self.queries.page,
-            skew=timedelta(seconds=settings.clock_skew_seconds),
-            max_pages=settings.query_max_pages,
-            notice=self.queries.grace,
-            late_files=settings.files_schedule[:2],
-        )
+        rules = Rules.from_settings(settings)
+        self.timing, self.queries = rules.timing, rules.queries
+        self.looks, self.look_ups = rules.schedules, rules.look_ups

@@ -14,14 +14,16 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
-from worker.flows.announce import Announcement, events_of, failure
+from worker.flows.announce import Announcement, failure
 from worker.flows.evidence.endings import told_differences
 from worker.flows.evidence.replies import BUYER, SELLER, Echo, echo_of, owner
 from worker.flows.looks import next_look
+from worker.flows.vocabulary import Settle
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.services import LaneServices
+from worker.lanes.settling import Settling
 from worker.ports import ResultShown
-from worker.records import Command, CommandState, Settlement, SubmittedInvoice
+from worker.records import Command, CommandState, SubmittedInvoice
 
 log = structlog.get_logger(__name__)
 
@@ -128,25 +130,14 @@ class LateReplies:
         crashpoint("stray.kept")
 
     async def _settle(self, meant: Unsettled, shown: ResultShown) -> bool:
-        now, command = self._services.clock.now(), meant.command
+        command = meant.command
         to, announcement = _ending(meant, shown)
         is_issued = to is CommandState.COMPLETED
-        settlement = Settlement(
-            command=command,
-            expected=frozenset({command.state}),
-            to=to,
-            at=now,
-            events=events_of(command, (announcement,), worker=self._services.settings.source, at=now),
-            sought_at=next_look(self._services.looks.confirm, 0, now) if is_issued else None,
-        )
-        crashpoint("late.settled_next")
-        settled = await self._services.journal.settle(settlement)
-        crashpoint("late.settled_recorded")
+        sought_at = next_look(self._services.looks.confirm, 0, self._services.clock.now()) if is_issued else None
+        move = Settle(command, to, (announcement,), sought_at=sought_at)
+        settled = await Settling(self._services, "late").settle(move, point="settled")
         if settled:
             self._services.addresses.settled(self._line.lane, command.fingerprint, shown.invoice_url)
-            self._services.committed()
-            self._services.hooks.settled(command.type, to, str(announcement.data.get("code", "")))
-            log.info("command_settled", state=to, command_id=command.id, command_source=command.source, is_late=True)
         return settled
 
 

@@ -16,7 +16,6 @@ from contracts.failures import FailureCode
 from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
-from worker.flows.announce import events_of
 from worker.flows.evidence.shelf import Wanted
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Verdict, judge
@@ -38,7 +37,8 @@ from worker.lanes.runs.order import Access, CredentialFault, access_by, read_log
 from worker.lanes.runs.query import Asking
 from worker.lanes.runs.rivals import read_rivals
 from worker.lanes.services import LaneServices
-from worker.records import Command, CommandState, Settlement
+from worker.lanes.settling import Settling
+from worker.records import Command, CommandState
 from worker.texts import folded_code
 
 GIVES_WAY_FOR = timedelta(minutes=15)
@@ -190,37 +190,16 @@ class LookUpRun(Asking):
         return rivals, are_all
 
     async def _settle(self, move: Settle) -> None:
-        command, now = move.command, self._services.clock.now()
-        settlement = Settlement(
-            command=command,
-            expected=frozenset({command.state}),
-            to=move.to,
-            at=now,
-            events=events_of(command, move.announcements, worker=self._services.settings.source, at=now),
-            invoice_number=move.invoice_number,
-            sought_at=move.sought_at,
-            has_looked=True,
-            findings=move.findings,
-        )
         verdict = _verdict(move)
-        crashpoint(f"look_up.{verdict}_next")
+        settling = Settling(self._services, "look_up")
         try:
-            settled = await self._insist(lambda: self._services.journal.settle(settlement))
+            settled = await settling.settle(move, point=verdict, has_looked=True, insist=self._insist)
         except NotResolvable:
             # Bound to another command since it was asked: the next look sees that.
             settled, verdict = False, LookOutcome.BOUND
-        crashpoint(f"look_up.{verdict}_recorded")
         self._services.hooks.looked_up(verdict)
-        if not settled:
-            return
-        if settlement.events:
-            self._services.committed()
-        if move.to is not command.state:
-            code = str(move.announcements[-1].data.get("code", ""))
-            self._services.hooks.settled(command.type, move.to, code)
-        self._log.info(
-            "looked_up", command_id=command.id, command_source=command.source, verdict=verdict, state=move.to
-        )
+        if settled:
+            self._log.info("looked_up", command_id=move.command.id, verdict=verdict, state=move.to)
 
     async def _end(self, end: EndLookUp) -> None:
         journal = self._services.journal
