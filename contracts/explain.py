@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from contracts.commands import COMMANDS, Invoice, InvoiceItem
+from contracts.commands import COMMANDS, Discount, Invoice, InvoiceItem
 from contracts.events import FieldError
 from contracts.members import CREDENTIAL_NAME, SAME_AS, Login
 from contracts.pointers import pointer, shortened
@@ -24,7 +24,7 @@ MOST_ERRORS: Final = 50
 _MEMBERS: Final = sorted(
     {
         name
-        for model in (*COMMANDS.values(), Login, Invoice, InvoiceItem, Condition, Page)
+        for model in (*COMMANDS.values(), Login, Invoice, InvoiceItem, Discount, Condition, Page)
         for name in model.model_fields
     }
     | {*SAME_AS.values()}

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from contracts.commands import COMMANDS, Invoice, InvoiceItem
+from contracts.commands import COMMANDS, Discount, Invoice, InvoiceItem
 from contracts.gateway import plain_number
 from contracts.members import SAME_AS, Login
 from contracts.queries import Condition, Page
@@ -22,12 +22,14 @@ DEEPEST_NESTING: Final = 32
 """Levels of objects and lists in a command; the deepest known one needs four."""
 LARGEST_HASHED_BYTES: Final = 1024 * 1024
 
-_DECIMALS: Final = frozenset({"quantity", "unitPrice", "expectedTotal", "startInvoiceValue", "endInvoiceValue"})
+_DECIMALS: Final = frozenset(
+    {"quantity", "unitPrice", "expectedTotal", "startInvoiceValue", "endInvoiceValue", "amount"}
+)
 _SECRETS: Final = frozenset({"password", "sellerLoginPassword"})
 _OPEN_MEMBERS: Final = (
     frozenset(
         name
-        for model in (*COMMANDS.values(), Login, Invoice, InvoiceItem, Condition, Page)
+        for model in (*COMMANDS.values(), Login, Invoice, InvoiceItem, Discount, Condition, Page)
         for name in model.model_fields
     )
     | frozenset(SAME_AS.values())

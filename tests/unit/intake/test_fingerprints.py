@@ -35,6 +35,14 @@ class TestContentHash:
 
         assert accepted(plain(body)).content_hash == accepted(plain()).content_hash
 
+    def test_every_decimal_of_a_command_is_known_as_one(self) -> None:
+        """Also that of a discount: 10 is 10.00."""
+        hashes = {
+            accepted(plain(json.dumps(order() | {"discounts": [{"line": 1, "amount": amount}]}).encode())).content_hash
+            for amount in (10, "10", "10.00")
+        }
+        assert len(hashes) == 1
+
     def test_neither_do_order_spaces_and_passwords(self) -> None:
         data = order("/login/password", "changed")
         body = json.dumps(dict(reversed(data.items())), indent=4, ensure_ascii=False).encode()
