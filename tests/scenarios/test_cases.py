@@ -12,22 +12,9 @@ from tests.scenarios.stack import Stack
 CASES: Final = load("domain.json")
 NOT_YET: Final = frozenset(
     {
-        "01",
-        "02",
-        "03",
-        "04",
-        "05",
-        "06",
-        "07",
-        "10",
-        "11",
-        "12",
-        "15",
         "55",
         "56",
         "57",
-        "69",
-        "71",
         "74",
     }
 )
