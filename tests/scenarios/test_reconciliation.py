@@ -27,7 +27,7 @@ def looking_stack(new_stack: Callable[..., Stack], **options: Any) -> Stack:
     return new_stack(options=SandboxOptions(**given), settings=LOOKING)
 
 
-@pytest.mark.parametrize("fault", ["dropped_after_issuing", "silent_after_issuing", "garbage_only", "other_invoice"])
+@pytest.mark.parametrize("fault", ["dropped_after_issuing", "silent_after_issuing", "garbage_only"])
 async def test_the_books_decide_what_became_of_a_lost_answer(new_stack: Callable[..., Stack], fault: str) -> None:
     """In doubt first, with the time of the next look; then what the books say."""
     async with looking_stack(new_stack) as stack:
@@ -51,6 +51,24 @@ async def test_the_books_decide_what_became_of_a_lost_answer(new_stack: Callable
             assert stack.last(order, "failed")["code"] == "not_issued"
         stack.check_promises([order])
         await stack.check_nothing_is_left()
+
+
+async def test_a_result_that_fits_nothing_keeps_absence_from_being_proven(new_stack: Callable[..., Stack]) -> None:
+    """The books have no invoice for the order, but the gateway answered with one: a person is shown its address."""
+    async with looking_stack(new_stack) as stack:
+        await stack.prepare()
+        stack.start_worker()
+        await stack.worker_is_consuming()
+        order = await stack.publish_order(fault="other_invoice")
+        await stack.wait_for(
+            lambda: bool(stack.events[order]) and bool(stack.events[order][-1]["data"].get("needsPerson")), 40
+        )
+
+        doubt = stack.last(order, "in_doubt")
+        assert [each["laidAside"] for each in doubt["candidates"]] == ["does_not_fit"]
+        assert doubt["candidates"][0]["invoiceUrl"].startswith("http")
+        assert doubt["candidates"][0]["differs"]
+        assert not set(stack.said(order)) & {"completed", "failed"}
 
 
 @pytest.mark.parametrize("fault", ["refused", "refused_but_issued", "qr_unavailable"])

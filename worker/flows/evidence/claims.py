@@ -219,8 +219,17 @@ def _other_claims(
                 # Too many to tell which, whatever these few say.
                 mine = {name: replace(fit, weight=min(fit.weight, Weight.WEAK)) for name, fit in mine.items()}
             if mine:
-                claims.rest[subject.key] = mine
+                claims.rest[subject.key] = _without_many_against(mine)
         yield
+
+
+def _without_many_against(mine: dict[str, Fit]) -> dict[str, Fit]:
+    """What something contradicts is in nobody's way: a few of them are enough to be shown."""
+    if len(mine) <= _FEW:
+        return mine
+    against = [name for name, fit in mine.items() if fit.weight is Weight.AGAINST]
+    left_out = set(sorted(against)[_FEW:])
+    return {name: fit for name, fit in mine.items() if name not in left_out}
 
 
 def _latest_first(order: Order, look: Look, since: datetime, skew: timedelta) -> Iterator[Listed]:

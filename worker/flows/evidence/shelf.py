@@ -24,11 +24,11 @@ class Shelf:
     """Listed invoices by their totals and by their notes."""
 
     def __init__(self) -> None:
-        self._by_total: dict[Decimal, dict[str, list[Listed]]] = {}
+        self._by_total: dict[int, dict[Decimal, dict[str, list[Listed]]]] = {}
+        """By whole yuan, total and note."""
         self._half_told: dict[Decimal, list[Listed]] = {}
         self._untold: list[Listed] = []
         self._by_note: dict[str, list[Listed]] = {}
-        self._totals: Sequence[Decimal] = ()
         self._halves: Sequence[Decimal] = ()
 
     @classmethod
@@ -42,7 +42,6 @@ class Shelf:
 
     def close(self) -> None:
         """All invoices are there."""
-        self._totals = sorted(self._by_total)
         self._halves = sorted(self._half_told)
 
     def put(self, listed: Listed) -> None:
@@ -50,7 +49,7 @@ class Shelf:
         told = {each for each in (listed.with_tax, listed.without_tax) if each is not None}
         note = listed.note.plain
         for total in told:
-            self._by_total.setdefault(total, {}).setdefault(note, []).append(listed)
+            self._by_total.setdefault(int(total), {}).setdefault(total, {}).setdefault(note, []).append(listed)
         if len(told) == 1 and (listed.with_tax is None or listed.without_tax is None):
             self._half_told.setdefault(next(iter(told)), []).append(listed)
         if not told:
@@ -83,12 +82,15 @@ class Shelf:
         yield from self._marked(order)
 
     def _of_total(self, order: Order) -> Iterator[dict[str, list[Listed]]]:
-        expected = order.sent.expected_total
-        totals = set(_range(self._totals, order.total - order.tolerance, order.total + order.tolerance))
-        if expected in self._by_total:
-            totals.add(expected)
-        for total in totals:
-            yield self._by_total[total]
+        low, high, expected = order.total - order.tolerance, order.total + order.tolerance, order.sent.expected_total
+        for yuan in range(int(low), int(high) + 1):
+            for total, notes in self._by_total.get(yuan, {}).items():
+                if low <= total <= high:
+                    yield notes
+        if expected is not None and not low <= expected <= high:
+            at_expected = self._by_total.get(int(expected), {}).get(expected)
+            if at_expected is not None:
+                yield at_expected
 
     def _marked(self, order: Order) -> Iterator[Listed]:
         """Whatever its total is: the note says that it is this one's."""

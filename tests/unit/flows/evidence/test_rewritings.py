@@ -22,7 +22,7 @@ from worker.flows.evidence.verdicts import Found
 from worker.records import Dated, IssuedReply, ListedInvoice, SubmittedInvoice
 
 NAMES = st.text(st.sampled_from("杭州示例科技有限公司甲乙丙ABCxyz()·-&é𬭚"), min_size=3, max_size=16).filter(
-    lambda text: sum(each.isalnum() for each in text) > 2
+    lambda text: sum(each.isalnum() for each in text.split("𬭚")[0]) > 2
 )
 REMARKS = st.builds(
     "{}:{}-{}{}".format,
@@ -90,7 +90,9 @@ def test_whatever_is_left_out_masked_or_dated_otherwise_beside_it_is_never_absen
     sought = subject(invoice=make_invoice(buyerName=name, remark=remark, **party))
     row = listed(
         1,
-        buyerName=data.draw(st.sampled_from([None, written(name, of_name), written(name, of_name) + "（个人）"])),
+        buyerName=data.draw(
+            st.sampled_from([None, written(name, of_name), written(name, of_name) + ("（个人）" if person else "")])
+        ),
         buyerIdentificationNumber=None if person else data.draw(codes),
         note=data.draw(st.sampled_from([None, written(remark, of_remark)])),
         sellerName=data.draw(st.sampled_from([None, "XYZ科技（杭州）有限公司"])),
