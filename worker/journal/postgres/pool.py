@@ -176,6 +176,7 @@ class Connections:
         async with pool.acquire() as first, pool.acquire() as second:
             await Statements(first, self._sealer).run("mark_session", mark)
             row = await Statements(second, self._sealer).one("read_session_mark")
+            await second.close()  # opened for this alone; the pool opens another when it is needed
         if row is not None and row["mark"] == mark:
             raise ConfigurationError(POOLER)
 
