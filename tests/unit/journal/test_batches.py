@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.ops.fakes import command
 from tests.virtual_time import EPOCH, in_virtual_time
-from worker.errors import JournalUnavailable
+from worker.errors import JournalFaulty, JournalUnavailable
 from worker.journal.postgres.batches import BATCH_MAX, SUBMISSIONS_MAX, Ask, Batches
 from worker.records import CommandState, LaneLease, Step
 
@@ -86,6 +86,16 @@ async def test_an_ask_that_fails_takes_no_other_with_it() -> None:
 
 
 @in_virtual_time
+async def test_a_row_that_the_server_cannot_read_concerns_its_own_lane() -> None:
+    """A corrupt page, say: the server has rolled the statement back, so the others can be done."""
+    server = Server()
+    server.failing["b"] = JournalFaulty("could not read block 7")
+    batches = Batches(server.write, places=4)
+    answers = await asyncio.gather(*(batches.ask(submission(lane)) for lane in "abc"), return_exceptions=True)
+    assert (answers[0], type(answers[1]), answers[2]) == ("a", JournalFaulty, "c")
+
+
+@in_virtual_time
 async def test_where_the_commit_is_unknown_all_are_told_and_nothing_is_done_again() -> None:
     """A submission must not be recorded twice, and an invoice hangs on each."""
     server = Server()
@@ -160,3 +170,16 @@ async def test_closing_waits_for_what_was_asked() -> None:
     await asyncio.sleep(0.001)
     await batches.close()
     assert await asyncio.gather(*asked) == ["a", "a", "b"]
+
+
+@in_virtual_time
+async def test_closing_does_not_wait_for_a_server_that_hangs() -> None:
+    server = Server(seconds=1000)
+    batches = Batches(server.write, places=1)
+    asked = [asyncio.create_task(batches.ask(look(lane))) for lane in "ab"]
+    await asyncio.sleep(0.001)
+    began = asyncio.get_running_loop().time()
+    await batches.close()
+    assert asyncio.get_running_loop().time() - began <= 10.1
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [JournalUnavailable] * 2

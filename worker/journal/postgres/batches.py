@@ -11,6 +11,7 @@ time. Knows nothing of what is asked.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +19,7 @@ from typing import Any, Final
 
 import structlog
 
-from worker.errors import JournalUnavailable
+from worker.errors import JournalFaulty, JournalUnavailable
 from worker.records import CommandState, LaneLease, Step
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ USUAL_SECONDS: Final = 0.02
 SLOW_SECONDS: Final = 0.05
 """A batch that takes longer no longer keeps the next one waiting."""
 CANCELLED_SECONDS: Final = 0.5
+CLOSE_SECONDS: Final = 10.0
 
 
 @dataclass(slots=True, eq=False)
@@ -86,11 +88,13 @@ class Batches:
                 await asyncio.wait([ask.future], timeout=CANCELLED_SECONDS)
             raise
 
-    async def close(self) -> None:
-        """Wait for what was asked."""
-        while self._tasks or self._waiting:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0)
+    async def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Wait for what was asked, at most so long; what is not done by then is unavailable."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._tasks or self._waiting:
+                    await asyncio.gather(*self._tasks, return_exceptions=True)
+                    await asyncio.sleep(0)
 
     def _look(self) -> None:
         self._is_to_look = False
@@ -141,13 +145,12 @@ class Batches:
     async def _answer(self, batch: Sequence[Ask]) -> None:
         try:
             answers = await self._write(batch)
-        except JournalUnavailable as error:
-            for ask in batch:
-                _fail(ask, JournalUnavailable(str(error), retry_after=error.retry_after))
-        except BaseException as error:
-            if len(batch) == 1 or not isinstance(error, Exception):
-                for ask in batch:
-                    _fail(ask, error)
+        except asyncio.CancelledError:
+            _fail(batch, JournalUnavailable("the journal is closed"))
+            raise
+        except Exception as error:
+            if len(batch) == 1 or _may_be_written(error):
+                _fail(batch, error)
                 return
             # Nothing of it is written, so that one may be at fault alone.
             log.warning("journal_batch_failed", asks=len(batch), error=type(error).__name__)
@@ -159,6 +162,17 @@ class Batches:
                     ask.future.set_result(answer)
 
 
-def _fail(ask: Ask, error: BaseException) -> None:
-    if not ask.future.done():
-        ask.future.set_exception(error)
+def _may_be_written(error: Exception) -> bool:
+    """Whether the commit may have gone through, so that nothing must be done again. A server that says what is wrong
+    with a statement has rolled it back."""
+    return isinstance(error, JournalUnavailable) and not isinstance(error, JournalFaulty)
+
+
+def _fail(batch: Sequence[Ask], error: Exception) -> None:
+    """Each waiter gets an error of its own, for each adds its trace."""
+    for ask in batch:
+        if not ask.future.done():
+            after = error.retry_after if isinstance(error, JournalUnavailable) else None
+            told = error if len(batch) == 1 else JournalUnavailable(str(error), retry_after=after)
+            told.__cause__ = error.__cause__
+            ask.future.set_exception(told)
