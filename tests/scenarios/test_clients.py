@@ -115,9 +115,9 @@ def test_the_typed_client_is_built_and_runs_without_anything_of_the_worker(
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
-        "good": ["QrRequired", "Completed", "Confirmed", "398"],
+        "good": ["QrRequired", "Completed", "Confirmed", "398.00"],
         "refused": ["Failed", "login_refused"],
-        "doubtful": ["QrRequired", "InDoubt", "Completed", "Confirmed", "398"],
+        "doubtful": ["QrRequired", "InDoubt", "Completed", "Confirmed", "398.00"],
         "rejected": ["Rejected", "id_reused"],
         "unfollowed": ["Failed"],
     }
