@@ -35,6 +35,7 @@ from worker.records import (
     Event,
     Following,
     LaneLease,
+    SellerState,
     Settlement,
     Step,
 )
@@ -74,6 +75,7 @@ class FakeLaneJournal(FakeFindings):
         self.lanes: dict[str, FakeLane] = {}
         self.leased_until: dict[str, float] = {}
         self.accounts: dict[str, AccountState] = {}
+        self.sellers: dict[tuple[str, str], SellerState] = {}
         self.strays = self.kept_strays
         self.following: list[Following] = []
         self.calls: Counter[str] = Counter()
@@ -274,6 +276,41 @@ class FakeLaneJournal(FakeFindings):
         refusals = 0 if accepted else self.accounts.get(account, AccountState()).refusals + 1
         self.accounts[account] = AccountState(refusals, now + suspend if refusals >= threshold else None)
         return self.accounts[account]
+
+    async def seller(self, source: str, seller: str) -> SellerState:
+        self._enter("seller")
+        return self.sellers.get((source, seller), SellerState())
+
+    async def count_refusal(
+        self, source: str, seller: str, *, now: datetime, threshold: int, rest: timedelta
+    ) -> SellerState:
+        self._enter("count_refusal")
+        refusals = self.sellers.get((source, seller), SellerState()).refusals + 1
+        self.sellers[source, seller] = SellerState(refusals, now + rest if refusals >= threshold else None)
+        return self.sellers[source, seller]
+
+    async def forget_refusals(self, source: str, seller: str, now: datetime) -> None:
+        self._enter("forget_refusals")
+        self.sellers.pop((source, seller), None)
+        for command in list(self.commands.values()):
+            if (command.source, command.seller, command.state) == (source, seller, CommandState.HELD):
+                self.commands[command.key] = replace(command, state=CommandState.WAITING)
+
+    async def end_rests(self, now: datetime, rest: timedelta, limit: int = 20) -> int:
+        self._enter("end_rests")
+        tried = 0
+        for (source, seller), state in list(self.sellers.items()):
+            held = [
+                command
+                for command in self.commands.values()
+                if (command.source, command.seller, command.state) == (source, seller, CommandState.HELD)
+            ]
+            if state.resting_until is not None and state.resting_until <= now and held:
+                first = min(held, key=lambda command: command.key)
+                self.sellers[source, seller] = replace(state, resting_until=now + rest, trier=first.key)
+                self.commands[first.key] = replace(first, state=CommandState.WAITING)
+                tried += 1
+        return tried
 
     async def keep_stray(self, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime) -> None:
         self._enter("keep_stray")

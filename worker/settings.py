@@ -201,6 +201,12 @@ class Settings(BaseSettings):
     )
     login_failures: int = Field(3, ge=1, description="Refused logins in a row before an account is suspended (count).")
     login_suspend_seconds: Seconds = Field(1800, description="How long a suspended account rests.")
+    refusals_in_row: int = Field(
+        3,
+        ge=0,
+        description="Refused orders in a row before a seller rests and one at a time tries; 0 = off (count).",
+    )
+    refusal_rest_seconds: Seconds = Field(600, description="How long a seller rests before an order tries again.")
     gateway_probes: int = Field(
         2, ge=1, description="Lanes that try a gateway at once while it refuses connections (count)."
     )

@@ -20,6 +20,7 @@ GRANT SELECT ON journal_schema TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON lane TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON payload TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON seller_rest TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON stray TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE ON vault_file TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vault_telling TO fapiao_worker;

@@ -35,6 +35,7 @@ _TABLES = (
     "lane",
     "worker",
     "account",
+    "seller_rest",
 )
 """In an order that foreign keys allow."""
 

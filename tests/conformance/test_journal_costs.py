@@ -33,7 +33,7 @@ from worker.records import SUBMITTED, ClaimBounds, CommandState
 
 GRAIN = 10
 """SQLite counts its steps in tens."""
-SMALL = {"worker", "account"}
+SMALL = {"worker", "account", "seller_rest"}
 """Tables of a row per process, or per tax-bureau account that was refused."""
 
 

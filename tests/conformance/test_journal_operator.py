@@ -54,6 +54,7 @@ async def test_the_backlog_counts(journal: Journal) -> None:
         oldest_outbox_at=NOW,
         undeliverable=0,
         suspended_accounts=0,
+        resting_sellers=0,
         oldest_in_doubt_at=NOW,
         needs_person=1,
         outbox_due_at=NOW,

@@ -112,6 +112,12 @@ async def archive(stack: Stack, names: Names) -> list[str]:
     return [await stack.publish_order(names.user(name)) for name in ("1", "2", "3")]
 
 
+async def refuse(stack: Stack, names: Names) -> list[str]:
+    """A refused order puts its seller to rest; the next one is held, tries when the rest is over, and is issued."""
+    first = await stack.publish_order(names.user("1"), fault="refused")
+    return [first, await stack.publish_order(names.user("1"))]
+
+
 async def scan(stack: Stack, names: Names) -> list[str]:
     """Scans that take longer than the drain."""
     return [await stack.publish_order(names.user(str(number)), fault="qr_never_scanned") for number in range(2)]
@@ -256,6 +262,19 @@ WAYS = (
             "FAPIAO_VAULT_TIMEOUT_SECONDS": "1",
         },
         keeps_files=True,
+    ),
+    Way(
+        "seller rests",
+        refuse,
+        (
+            "seller.counted",
+            "issue.held_next",
+            "issue.held_recorded",
+            "housekeeping.rests_ended",
+            "seller.forgotten",
+        ),
+        ends=ENDS,
+        settings=QUICK_DOUBT | {"FAPIAO_REFUSALS_IN_ROW": "1", "FAPIAO_REFUSAL_REST_SECONDS": "1"},
     ),
     Way(
         "draining",

@@ -12,7 +12,6 @@ from tests.scenarios.stack import Stack
 CASES: Final = load("domain.json")
 NOT_YET: Final = frozenset(
     {
-        "55",
         "56",
         "57",
         "74",

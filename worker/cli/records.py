@@ -119,6 +119,12 @@ def _until(moment: str) -> str:
     return f"in {seconds:.0f} s"
 
 
+def _rest(seller: dict[str, Any] | None) -> str | None:
+    if seller is None:
+        return None
+    return f"{seller['refusals']} orders of the seller were refused in a row; one tries at {seller['until']}"
+
+
 def _show(command: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         say_json(command)
@@ -137,6 +143,7 @@ def _show(command: dict[str, Any], *, as_json: bool) -> None:
         "look-ups": command["lookUps"] or None,
         "next look": command["soughtAt"] and f"{command['soughtAt']} ({_until(command['soughtAt'])})",
         "reply to": command["replyTo"],
+        "held": _rest(command.get("sellerRests")),
     }
     for name, value in facts.items():
         if value is not None:

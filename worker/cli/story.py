@@ -77,7 +77,9 @@ def _completed(data: dict[str, Any]) -> list[str]:
 
 def _failed(data: dict[str, Any]) -> list[str]:
     again = "may be sent again under a new id" if data.get("retryable") else "sending it again as it is will not help"
-    return [f"{data.get('code')} at stage {data.get('stage')}: {data.get('message')}", again]
+    why = data.get("gatewayMessage")
+    said = [f"the gateway says: {why}"] if why else []
+    return [f"{data.get('code')} at stage {data.get('stage')}: {data.get('message')}", *said, again]
 
 
 def _rejected(data: dict[str, Any]) -> list[str]:

@@ -40,6 +40,7 @@ from worker.flows.vocabulary import (
     ConnectFailed,
     ConnectionLost,
     CountLogin,
+    CountRefusal,
     Draining,
     Input,
     KeepStray,
@@ -129,6 +130,8 @@ def decide(situation: Situation, given: Input) -> Next:
 def _begin(at: Situation, given: Begin) -> Next:
     if (decision := obstacle(at, given)) is not None:
         return decision
+    if given.seller_rests:
+        return end(at, Record(CommandState.HELD))
     if given.session_is_open:
         return _submit(at)
     return Decision(at.state.moved(Phase.CONNECTING), (Connect(),))
@@ -221,7 +224,8 @@ def _result_shown(at: Situation, given: ResultShown) -> Next:
         return end(at, failed(at, FailureCode.SAVED_AS_DRAFT, Stage.RESULT, message))
     data = {"invoice": given.invoice, "invoiceUrl": given.invoice_url, "reconciled": False, **differs}
     sought_at = next_look(at.looks.confirm, 0, at.now)
-    return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),), sought_at=sought_at))
+    record = Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),), sought_at=sought_at)
+    return end(at, record, CountRefusal(refused=False))
 
 
 def _result_refused(at: Situation, given: ResultRefused) -> Next:
@@ -233,12 +237,13 @@ def _check(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
     absence = _refused_so(refusal)
     sought_at = next_look(at.looks.refusal, 0, at.now)
     if sought_at is None:
-        return fail(at, absence.code, absence.stage, absence.message, absence.gateway_message)
+        failing = fail(at, absence.code, absence.stage, absence.message, absence.gateway_message)
+        return replace(failing, effects=(*failing.effects, CountRefusal(refused=True)))
     if refusal.may_be_anothers:
         submitted_at = at.command.submitted_at or at.now
         absence = replace(absence, not_before=submitted_at + at.timing.longest_answer)
     record = Record(CommandState.CHECKING, sought_at=sought_at, progress=absence.journaled())
-    return end(at, record, CloseSession())
+    return end(at, record, CountRefusal(refused=True), CloseSession())
 
 
 def _refused_so(refusal: QrRefused | ResultRefused) -> Absence:

@@ -35,6 +35,8 @@ class Begin:
     credential_fault: str | None = None
     fault_is_passing: bool = False
     """Another worker may have the credential, or this one later."""
+    seller_rests: bool = False
+    """Orders of this seller were refused in a row, and it is not this one's turn to try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,13 @@ class CountLogin:
 
 
 @dataclass(frozen=True, slots=True)
+class CountRefusal:
+    """Remember how the gateway took the order, for the seller's rest."""
+
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class KeepStray:
     """Keep a reply that settles nothing."""
 
@@ -315,6 +324,7 @@ Effect = (
     | Submit
     | Record
     | CountLogin
+    | CountRefusal
     | KeepStray
     | CloseSession
     | AskPage

@@ -5,7 +5,7 @@ Each round is bounded; what is left over is done in the next one. Knows nothing 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -70,12 +70,17 @@ class Housekeeping:
         if freed:
             crashpoint("housekeeping.reaped")
             self._lanes_freed()
+        trying = await journal.end_rests(now, timedelta(seconds=self._services.settings.refusal_rest_seconds))
+        if trying:
+            crashpoint("housekeeping.rests_ended")
+            log.info("sellers_try_again", orders=trying)
+            self._lanes_freed()
         late = [await self._guarded(command, self._fail_overdue(command)) for command in await journal.overdue(now)]
         followed = [
             await self._guarded(following.follower, self._answer_follower(following))
             for following in await journal.followers()
         ]
-        return freed + sum(late) + sum(followed)
+        return freed + trying + sum(late) + sum(followed)
 
     def _watch_clock(self, now: datetime) -> None:
         step = self._clocks.step_back(now, self._services.clock.monotonic())

@@ -65,6 +65,8 @@ class LaneServices:
     is_contended: bool = False
     """Lanes wait while none is free: each should give way soon."""
     is_draining: bool = False
+    refused_sellers: set[tuple[str, str]] = field(default_factory=set)
+    """Sources and sellers of which this worker saw orders refused since the last that was issued."""
     addresses: InvoiceAddresses = field(default_factory=InvoiceAddresses)
     lease: LeaseWatch = field(init=False)
     places: Places = field(init=False)

@@ -148,6 +148,7 @@ class Metrics:
         self._dead_queue = gauge("dead_queue_messages", "Messages in the dead queue, for a person to look at.")
         self._undeliverable = gauge("undeliverable_replies", "Replies set aside; see fapiao-worker replies.")
         self._suspended = gauge("suspended_accounts", "Accounts resting after refused logins.")
+        self._resting = gauge("resting_sellers", "Sellers resting after orders refused in a row.")
         self._journal_up = gauge("journal_up", "Whether the journal answered the last backlog query.")
         self._draining = gauge("draining", "Whether the worker is shutting down.")
         self._asked = {
@@ -302,6 +303,7 @@ class Metrics:
         self._outbox_overdue.set(_age_seconds(backlog.outbox_due_at, now))
         self._undeliverable.set(backlog.undeliverable)
         self._suspended.set(backlog.suspended_accounts)
+        self._resting.set(backlog.resting_sellers)
 
 
 def _age_seconds(since: datetime | None, now: datetime) -> float:

@@ -51,7 +51,17 @@ class Operations:
         """A command with its events. Raises `NotFound`, `AmbiguousCommand`."""
         command = await self._one(command_id, source)
         events = await self._journal.events_of(command.key)
-        return {**describe_command(command), "events": [describe_event(record) for record in events]}
+        told = {**describe_command(command), "events": [describe_event(record) for record in events]}
+        return told | await self._rest_of(command)
+
+    async def _rest_of(self, command: Command) -> dict[str, Any]:
+        """Why an order is held, where that is because its seller rests."""
+        if command.state is not CommandState.HELD or command.seller is None:
+            return {}
+        state = await self._journal.seller(command.source, command.seller)
+        if not state.holds(command.key):
+            return {}
+        return {"sellerRests": {"refusals": state.refusals, "until": _moment(state.resting_until)}}
 
     async def commands(self, states: Sequence[str] = (), limit: int = 100) -> list[dict[str, Any]]:
         """Commands in any of these states (all, if none is named), newest first. `unconfirmed` and `broken` count as

@@ -29,6 +29,7 @@ from worker.records import (
     OutboxRow,
     Pruned,
     Resealing,
+    SellerState,
     Settlement,
     Space,
     Step,
@@ -147,6 +148,25 @@ class LaneJournal(Protocol):
         self, account: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
     ) -> AccountState:
         """Count a refused login, or forget the refusals after an accepted one."""
+        ...
+
+    async def seller(self, source: str, seller: str) -> SellerState:
+        """How the gateway took this source's orders of this seller lately."""
+        ...
+
+    async def count_refusal(
+        self, source: str, seller: str, *, now: datetime, threshold: int, rest: timedelta
+    ) -> SellerState:
+        """Count a refused order; from `threshold` in a row on the seller rests, and a step to `held` of another of its
+        orders is kept (it is `waiting` where the seller rests no more)."""
+        ...
+
+    async def forget_refusals(self, source: str, seller: str, now: datetime) -> None:
+        """An order was issued: the seller rests no more, and what was held for it waits again."""
+        ...
+
+    async def end_rests(self, now: datetime, rest: timedelta, limit: int = 20) -> int:
+        """Let the oldest held order of each seller whose rest is over try; the others rest once more. How many try."""
         ...
 
     async def keep_stray(self, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime) -> None:
@@ -317,6 +337,10 @@ class OperatorJournal(Protocol):
 
     async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
         """Commands by id (of any source, if none is given), newest first, without their secrets."""
+        ...
+
+    async def seller(self, source: str, seller: str) -> SellerState:
+        """How the gateway took this source's orders of this seller lately."""
         ...
 
     async def events_of(self, key: int) -> Sequence[EventRecord]:

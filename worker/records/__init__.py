@@ -37,7 +37,7 @@ from worker.records.invoices import (
     Stray,
     SubmittedInvoice,
 )
-from worker.records.operation import AccountState, Backlog, Pruned, Resealing, Space
+from worker.records.operation import AccountState, Backlog, Pruned, Resealing, SellerState, Space
 from worker.records.states import ACTIVE, FINAL, MAY_HAVE_INVOICE, PROGRESSING, SUBMITTED, UNSETTLED, CommandState
 from worker.records.vault import DueFile, KeptFile, MissingFile, Untold, VaultYear
 
@@ -82,6 +82,7 @@ __all__ = [
     "Resealing",
     "Route",
     "SecretsFault",
+    "SellerState",
     "Settlement",
     "Space",
     "Step",

@@ -13,6 +13,21 @@ class AccountState:
 
 
 @dataclass(frozen=True, slots=True)
+class SellerState:
+    """Orders of a seller that the gateway refused in a row, and until when it rests."""
+
+    refusals: int = 0
+    resting_until: datetime | None = None
+    """Orders are held while this is told, but for the one that tries."""
+    trier: int | None = None
+    """The key of the order that tries, once a rest was over."""
+
+    def holds(self, key: int) -> bool:
+        """Whether this order must wait."""
+        return self.resting_until is not None and self.trier != key
+
+
+@dataclass(frozen=True, slots=True)
 class Resealing:
     """What a rotation of the journal's keys came to."""
 
@@ -58,6 +73,8 @@ class Backlog:
     """Commands whose invoice is being looked for."""
     unconfirmed: int = 0
     """Issued, and no look-up found the number."""
+    resting_sellers: int = 0
+    """Of which orders wait, because others were refused in a row; by source."""
 
 
 @dataclass(frozen=True, slots=True)

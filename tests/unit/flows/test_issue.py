@@ -24,6 +24,7 @@ from worker.flows.vocabulary import (
     ConnectFailed,
     ConnectionLost,
     CountLogin,
+    CountRefusal,
     Draining,
     Effect,
     Input,
@@ -94,9 +95,9 @@ PUT_BACK = Expected(P.ENDED, (Record, CloseSession), S.WAITING)
 DOUBT = Expected(P.ENDED, (Record, CloseSession), S.IN_DOUBT, Outcome.IN_DOUBT)
 SHOW_QR = Expected(P.SCANNING, (Record,), S.SCANNING, Outcome.QR_REQUIRED, timer=TIMING.scan)
 GRACE = Expected(P.QR_REFUSED, (), timer=TIMING.refusal_grace)
-DONE = Expected(P.ENDED, (Record,), S.COMPLETED, Outcome.COMPLETED)
-REFUSED = Expected(P.ENDED, (Record, CloseSession), S.FAILED, Outcome.FAILED, C.ISSUE_REFUSED)
-QR_FAILED = Expected(P.ENDED, (Record, CloseSession), S.FAILED, Outcome.FAILED, C.QR_FAILED)
+DONE = Expected(P.ENDED, (Record, CountRefusal), S.COMPLETED, Outcome.COMPLETED)
+REFUSED = Expected(P.ENDED, (Record, CloseSession, CountRefusal), S.FAILED, Outcome.FAILED, C.ISSUE_REFUSED)
+QR_FAILED = Expected(P.ENDED, (Record, CloseSession, CountRefusal), S.FAILED, Outcome.FAILED, C.QR_FAILED)
 HAND_OVER = Expected(P.ENDED, (CloseSession,))
 SUBMIT = (Record, Submit)
 
@@ -539,9 +540,10 @@ def test_every_input_of_the_vocabulary_is_tried() -> None:
 
 
 def checking(decision: Next) -> tuple[Record, Absence]:
-    (record, _) = decision.effects
+    (record, counted, _) = decision.effects
     assert isinstance(record, Record)
     assert record.to is CommandState.CHECKING
+    assert counted == CountRefusal(refused=True)
     return record, Absence.read(record.progress)
 
 

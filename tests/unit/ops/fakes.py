@@ -19,6 +19,7 @@ from worker.records import (
     Pruned,
     Resealing,
     Route,
+    SellerState,
     Settlement,
     Stored,
     StoredFilter,
@@ -100,6 +101,7 @@ class FakeOperatorJournal:
         self.settlements: list[Settlement] = []
         self.set_aside: list[UndeliverableReply] = []
         self.bound: dict[str, int] = {}
+        self.sellers: dict[tuple[str, str], SellerState] = {}
         self.lost_numbers: list[Command] = []
         """Issued, and no look-up found the number."""
         self.kept: list[Stored] = []
@@ -129,6 +131,9 @@ class FakeOperatorJournal:
 
     async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
         return [c for c in self.held if c.id == command_id and source in {None, c.source}]
+
+    async def seller(self, source: str, seller: str) -> SellerState:
+        return self.sellers.get((source, seller), SellerState())
 
     async def events_of(self, key: int) -> Sequence[EventRecord]:
         return self.told.get(key, [])

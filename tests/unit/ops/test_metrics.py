@@ -9,8 +9,8 @@ from worker.records import Backlog
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BACKLOG = Backlog(
     waiting=7, oldest_waiting_at=NOW - timedelta(seconds=90), in_doubt=2, held=1, outbox=5,
-    oldest_outbox_at=NOW - timedelta(seconds=3), undeliverable=4, suspended_accounts=1, sought=6, unconfirmed=3,
-    overdue=6,
+    oldest_outbox_at=NOW - timedelta(seconds=3), undeliverable=4, suspended_accounts=1, resting_sellers=2,
+    sought=6, unconfirmed=3, overdue=6,
     oldest_submitted_at=NOW - timedelta(seconds=40), oldest_in_doubt_at=NOW - timedelta(hours=1), needs_person=2,
     outbox_due_at=NOW - timedelta(seconds=2),
 )  # fmt: skip
@@ -148,6 +148,7 @@ async def test_the_backlog_is_read_while_scraping_but_not_at_every_scrape() -> N
         "fapiao_outbox_oldest_age_seconds 3.0",
         "fapiao_undeliverable_replies 4.0",
         "fapiao_suspended_accounts 1.0",
+        "fapiao_resting_sellers 2.0",
         "fapiao_journal_up 1.0",
     ):
         assert line in lines

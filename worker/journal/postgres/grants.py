@@ -25,6 +25,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "lane": ("select", "insert", "update", "delete"),
         "outbox": ("select", "insert", "update", "delete"),
         "payload": ("select", "insert", "update", "delete"),
+        "seller_rest": ("select", "insert", "update", "delete"),
         "stray": ("select", "insert", "update", "delete"),
         "vault_file": ("select", "insert", "update"),
         "vault_telling": ("select", "insert", "update", "delete"),

@@ -19,6 +19,7 @@ from worker.journal.postgres.look_ups import PostgresLookUps
 from worker.journal.postgres.operator import PostgresOperator
 from worker.journal.postgres.outbox import PostgresOutbox
 from worker.journal.postgres.pool import Dsn
+from worker.journal.postgres.sellers import PostgresSellers
 from worker.journal.postgres.steps import PostgresSteps
 from worker.journal.postgres.upkeep import PostgresUpkeep
 from worker.journal.postgres.vault import PostgresVault
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 class PostgresJournal(
     PostgresIntake,
     PostgresLanes,
+    PostgresSellers,
     PostgresSteps,
     PostgresLookUps,
     PostgresInvoices,

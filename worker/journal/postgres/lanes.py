@@ -147,3 +147,14 @@ async def _begin(statements: Statements, leases: dict[str, LaneLease], now: date
     free = [lease for lane, lease in leases.items() if lane not in unfinished]
     rows += await take_heads(statements, free, now)
     return {row["lane"]: statements.command(row) for row in rows}
+
+
+async def look_again(statements: Statements, lane: str | None, now: datetime) -> None:
+    """Something other than a new command changed this lane's work: tell its holder, or refresh it."""
+    row = None if lane is None else await statements.one("lock_lane", lane)
+    if row is None:
+        return
+    if row["holder"] is not None:
+        await statements.run("set_wanted", [lane])
+    elif not row["is_ready"]:
+        await statements.run("refresh_lanes", [lane], now)

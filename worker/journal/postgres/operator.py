@@ -83,6 +83,7 @@ class PostgresOperator(PostgresStore):
             oldest_outbox_at=outbox["oldest_at"],
             undeliverable=outbox["undeliverable"],
             suspended_accounts=_number(await statements.one("count_suspended", now, COUNT_MAX)),
+            resting_sellers=_number(await statements.one("count_resting", now, COUNT_MAX)),
             sought=_number(await statements.one("count_sought", COUNT_MAX)),
             unconfirmed=_number(await statements.one("count_unconfirmed", COUNT_MAX)),
             overdue=_number(await statements.one("count_overdue", now, COUNT_MAX)),

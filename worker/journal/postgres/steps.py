@@ -13,7 +13,9 @@ import asyncpg
 from worker.errors import NotResolvable
 from worker.journal.postgres.batches import Ask
 from worker.journal.postgres.invoices import keep
+from worker.journal.postgres.lanes import look_again
 from worker.journal.postgres.moves import is_held_by, take_heads
+from worker.journal.postgres.sellers import held_if_resting
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, without_transaction
 from worker.journal.rows import changes_lane, copies_for, found, frees_twins, is_final, to_event
@@ -86,7 +88,7 @@ class PostgresSteps(PostgresStore):
 
 def _stands_alone(step: Step) -> bool:
     """Whether this step concerns its command only, so that it can go in a batch with those of other lanes."""
-    is_plain = step.to_lane is None and not step.goes_last
+    is_plain = step.to_lane is None and not step.goes_last and step.to is not CommandState.HELD
     return is_plain and step.findings is None and not frees_twins(step)
 
 
@@ -106,6 +108,7 @@ async def _record_and_next(statements: Statements, step: Step) -> tuple[bool, Co
 async def _record(statements: Statements, step: Step) -> bool:
     if frees_twins(step):
         await statements.one("lock_lane", step.lease.lane)
+    step = await held_if_resting(statements, step)
     if not await _move(statements, step, step.lease, owner=step.lease.worker):
         return False
     await keep(statements, step.command, step.findings, step.at)
@@ -135,7 +138,7 @@ async def _settle(statements: Statements, settlement: Settlement, owner: str | N
     if frees_twins(settlement):
         await _free_twins(statements, command, settlement.at)
     if changes_lane(settlement):
-        await _look_again(statements, command.lane, settlement.at)
+        await look_again(statements, command.lane, settlement.at)
     return True
 
 
@@ -173,18 +176,7 @@ async def _free_twins(statements: Statements, command: Command, now: datetime) -
     if command.lane is None or command.fingerprint is None:
         return
     if await statements.all("free_twins", command.lane, command.fingerprint):
-        await _look_again(statements, command.lane, now)
-
-
-async def _look_again(statements: Statements, lane: str | None, now: datetime) -> None:
-    """Something other than a new command changed this lane's work: tell its holder, or refresh it."""
-    row = None if lane is None else await statements.one("lock_lane", lane)
-    if row is None:
-        return
-    if row["holder"] is not None:
-        await statements.run("set_wanted", [lane])
-    elif not row["is_ready"]:
-        await statements.run("refresh_lanes", [lane], now)
+        await look_again(statements, command.lane, now)
 
 
 async def _following(statements: Statements, follower: int, first: int) -> Following:

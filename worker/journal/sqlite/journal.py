@@ -22,6 +22,7 @@ from worker.journal.sqlite.look_ups import SqliteLookUps
 from worker.journal.sqlite.opening import ProcessLock, open_for_reading, open_for_writing
 from worker.journal.sqlite.operator import SqliteOperator
 from worker.journal.sqlite.outbox import SqliteOutbox
+from worker.journal.sqlite.sellers import SqliteSellers
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.steps import SqliteSteps
 from worker.journal.sqlite.upkeep import SqliteUpkeep
@@ -32,6 +33,7 @@ from worker.journal.sqlite.writer import Writer
 class SqliteJournal(
     SqliteIntake,
     SqliteLanes,
+    SqliteSellers,
     SqliteSteps,
     SqliteLookUps,
     SqliteInvoices,

@@ -91,6 +91,7 @@ class SqliteOperator(SqliteStore):
             oldest_outbox_at=at_or_none(outbox["oldest_at"]),
             undeliverable=outbox["undeliverable"],
             suspended_accounts=_number(statements.one("count_suspended", now=micros(now), limit=COUNT_MAX)),
+            resting_sellers=_number(statements.one("count_resting", now=micros(now), limit=COUNT_MAX)),
             sought=_number(statements.one("count_sought", limit=COUNT_MAX)),
             unconfirmed=_number(statements.one("count_unconfirmed", limit=COUNT_MAX)),
             overdue=_number(statements.one("count_overdue", now=micros(now), limit=COUNT_MAX)),

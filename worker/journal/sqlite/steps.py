@@ -17,6 +17,7 @@ from worker.journal.sqlite.events import insert_events
 from worker.journal.sqlite.invoices import keep
 from worker.journal.sqlite.lanes import look_for_next
 from worker.journal.sqlite.readiness import free_twins, look_again
+from worker.journal.sqlite.sellers import held_if_resting
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import ACTIVE, AccountState, Command, CommandState, Following, Settlement, Step
@@ -105,6 +106,7 @@ class SqliteSteps(SqliteStore):
 
 
 def _record(statements: Statements, step: Step, clock: int) -> bool:
+    step = held_if_resting(statements, step)
     if not _move(statements, step, clock):
         return False
     insert_events(statements, step.command.key, step.command, step.events, at=step.at)

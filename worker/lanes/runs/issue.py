@@ -17,6 +17,7 @@ from worker.flows import issue
 from worker.flows.evidence.replies import echo_of, owner
 from worker.flows.vocabulary import (
     ConnectionLost,
+    CountRefusal,
     Effect,
     Input,
     KeepStray,
@@ -29,6 +30,7 @@ from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.late_replies import LateReplies, Unsettled, may_be
 from worker.lanes.runs.order import Access, CredentialFault, Order, try_order
 from worker.lanes.runs.run import Run
+from worker.lanes.runs.seller import SellerOf
 from worker.lanes.services import LaneServices
 from worker.ports import QrRefused, QueryEvent, ResultRefused, ResultShown, SessionEvent
 from worker.records import SUBMITTED, Command, CommandState, Step, SubmittedInvoice
@@ -47,6 +49,7 @@ class IssueRun(Run):
         self._sent = SubmittedInvoice.read(loads(command.data))
         self._state = issue.IssueState()
         self._late = LateReplies(services, line)
+        self._seller = SellerOf(services, command, self._insist)
 
     @override
     def _decide(self, given: Input) -> issue.Next:
@@ -69,7 +72,11 @@ class IssueRun(Run):
     async def _first_input(self) -> Input:
         if self._command.state in SUBMITTED:
             return Recovered()
-        return await self._beginning(self._order if isinstance(self._order, CredentialFault) else None)
+        begin = await self._beginning(self._order if isinstance(self._order, CredentialFault) else None)
+        if begin.credential_fault is None and await self._seller.is_resting(session_is_open=begin.session_is_open):
+            self._log.info("order_held", reason="orders of this seller were refused in a row")
+            return replace(begin, seller_rests=True)
+        return begin
 
     @override
     def _access(self) -> Access:
@@ -147,6 +154,9 @@ class IssueRun(Run):
                 return await self._send(self._line.session.login(self._access().login), "login_sent")
             case Submit():
                 return await self._submit()
+            case CountRefusal(refused):
+                await (self._seller.refused() if refused else self._seller.issued())
+                return None
             case _:
                 return await super()._perform(effect)
 

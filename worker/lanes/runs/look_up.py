@@ -37,6 +37,7 @@ from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import Asking
 from worker.lanes.runs.rivals import read_rivals
+from worker.lanes.runs.seller import forget_refusals
 from worker.lanes.services import LaneServices
 from worker.lanes.settling import Settling
 from worker.records import Command, CommandState
@@ -207,8 +208,11 @@ class LookUpRun(Asking):
             # Bound to another command since it was asked: the next look sees that.
             settled, verdict = False, LookOutcome.BOUND
         self._services.hooks.looked_up(verdict)
-        if settled:
-            self._log.info("looked_up", command_id=move.command.id, verdict=verdict, state=move.to)
+        if not settled:
+            return
+        if move.to is CommandState.COMPLETED and move.command.state is CommandState.CHECKING:
+            await forget_refusals(self._services, move.command, self._insist)
+        self._log.info("looked_up", command_id=move.command.id, verdict=verdict, state=move.to)
 
     async def _end(self, end: EndLookUp) -> None:
         journal = self._services.journal

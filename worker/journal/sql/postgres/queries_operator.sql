@@ -138,6 +138,9 @@ SELECT submitted_at AS at FROM command WHERE state = 'in_doubt' ORDER BY key LIM
 SELECT count(*) AS number FROM (
     SELECT 1 FROM command WHERE state = 'in_doubt' AND (sought_at IS NULL OR account IS NULL) LIMIT $1) AS d;
 
+-- name: count_resting
+SELECT count(*) AS number FROM (SELECT 1 FROM seller_rest WHERE resting_until > $1 LIMIT $2) AS s;
+
 -- name: count_suspended
 SELECT count(*) AS number FROM (SELECT 1 FROM account WHERE suspended_until > $1 LIMIT $2) AS s;
 

@@ -124,6 +124,9 @@ SELECT submitted_at AS at FROM command WHERE state = 'in_doubt' ORDER BY key LIM
 SELECT count(*) AS number FROM (
     SELECT 1 FROM command WHERE state = 'in_doubt' AND (sought_at IS NULL OR account IS NULL) LIMIT :limit);
 
+-- name: count_resting
+SELECT count(*) AS number FROM (SELECT 1 FROM seller_rest WHERE resting_until > :now LIMIT :limit);
+
 -- name: count_suspended
 SELECT count(*) AS number FROM (SELECT 1 FROM account WHERE suspended_until > :now LIMIT :limit);
 
