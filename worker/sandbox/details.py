@@ -5,11 +5,9 @@ and counted. The faults of these calls can only be armed from outside: there is 
 """
 
 import asyncio
-from collections import Counter
-from dataclasses import dataclass, field, fields
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from contracts.gateway import dumps
@@ -18,9 +16,7 @@ from worker.sandbox.alterations import altered
 from worker.sandbox.answers import Answer
 from worker.sandbox.books.rows import FILE_TYPES, Row, bent_rows, file_rows, item_rows
 from worker.sandbox.faults import Asked
-
-if TYPE_CHECKING:
-    from worker.sandbox.server import Sandbox
+from worker.sandbox.house import House
 
 LARGEST_ID: Final = 2**63 - 1
 _LONGEST_ID: Final = 19
@@ -33,86 +29,67 @@ _STATUSES: Final = {
 }
 
 
-@dataclass(slots=True)
-class LookUps:
-    """What was seen of these calls. ``max_concurrent`` counts calls that were answered at the same time,
-    ``connections`` those that a look-up opened."""
-
-    items: int = 0
-    files: int = 0
-    file_ids: int = 0
-    violations: int = 0
-    redirects_followed: int = 0
-    connections: int = 0
-    max_concurrent: int = 0
-    under_way: int = field(default=0, repr=False)
-    asked_before: Counter[int] = field(default_factory=Counter, repr=False)
-
-
-LOOK_UP_COUNTS: Final = tuple(each.name for each in fields(LookUps) if each.repr)
-
-
 def is_look_up(path: str) -> bool:
     """Whether an address is one of the two; a prefix may stand before it."""
     return f"{ITEM_PATH}/" in path or path.endswith(FILE_PATH)
 
 
-async def look_up(sandbox: "Sandbox", target: str, method: str) -> Answer | None:
+async def look_up(house: House, target: str, method: str) -> Answer | None:
     """Answer a call; ``None`` asks to cut the connection instead."""
-    seen = sandbox.lookups
+    seen = house.lookups
     seen.under_way += 1
     seen.max_concurrent = max(seen.max_concurrent, seen.under_way)
     try:
         parts = urlsplit(target)
         if method != "GET":
-            return _refused(sandbox, "not a GET")
+            return _refused(house, "not a GET")
         if f"{ITEM_PATH}/" in parts.path:
-            return await _items(sandbox, unquote(parts.path.rpartition(f"{ITEM_PATH}/")[2]), parts.query)
-        return await _files(sandbox, parts.query)
+            return await _items(house, unquote(parts.path.rpartition(f"{ITEM_PATH}/")[2]), parts.query)
+        return await _files(house, parts.query)
     finally:
         seen.under_way -= 1
 
 
-async def _items(sandbox: "Sandbox", identity: str, query: str) -> Answer | None:
-    sandbox.lookups.items += 1
+async def _items(house: House, identity: str, query: str) -> Answer | None:
+    house.lookups.items += 1
     if not _is_id(identity) or query:
-        return _refused(sandbox, "invoiceBasicInfoId is not a long" if not query else "items take no parameters")
-    asked = sandbox.faults.take("", "items")
-    invoice = sandbox.books.by_id(int(identity))
+        return _refused(house, "invoiceBasicInfoId is not a long" if not query else "items take no parameters")
+    asked = house.faults.take("", "items")
+    invoice = house.books.by_id(int(identity))
     rows = item_rows(invoice) if invoice is not None and "items_none" not in asked else []
     if "items_foreign" in asked:
-        rows += item_rows(sandbox.books.strangers(1)[0])
-    return await _answer(sandbox, bent_rows(rows, asked), asked)
+        rows += item_rows(house.books.strangers(1)[0])
+    return await _answer(house, bent_rows(rows, asked), asked)
 
 
-async def _files(sandbox: "Sandbox", query: str) -> Answer | None:
-    sandbox.lookups.files += 1
+async def _files(house: House, query: str) -> Answer | None:
+    house.lookups.files += 1
     ids, types, faults = _file_parameters(query)
     if faults:
-        return _refused(sandbox, "; ".join(faults))
-    sandbox.lookups.file_ids += len(ids)
-    asked = sandbox.faults.take("", "files")
+        return _refused(house, "; ".join(faults))
+    house.lookups.file_ids += len(ids)
+    asked = house.faults.take("", "files")
     if "files_types_missing" in asked:
         types = types[:1]
-    rows = [] if "files_none" in asked else _rows_of(sandbox, ids, types)
+    rows = [] if "files_none" in asked else _rows_of(house, ids, types)
     if "files_foreign" in asked:
-        rows += file_rows(sandbox.books.strangers(1)[0], types, sandbox.file_url)
+        rows += file_rows(house.books.strangers(1)[0], types, house.file_url)
     if "files_urls_relative" in asked:
         rows = [{**told, "url": urlsplit(told["url"]).path} for told in rows]
-    return await _answer(sandbox, bent_rows(rows, asked), asked)
+    return await _answer(house, bent_rows(rows, asked), asked)
 
 
-def _rows_of(sandbox: "Sandbox", ids: list[int], types: list[str]) -> list[Row]:
-    rows, before = [], sandbox.lookups.asked_before
+def _rows_of(house: House, ids: list[int], types: list[str]) -> list[Row]:
+    rows, before = [], house.lookups.asked_before
     for identity in dict.fromkeys(ids):
-        invoice = sandbox.books.by_id(identity)
+        invoice = house.books.by_id(identity)
         if invoice is None:
             continue
-        if before[identity] < sandbox.options.files_not_ready:
+        if before[identity] < house.options.files_not_ready:
             before[identity] += 1
             continue
-        changes, at = sandbox.behaviours.of(invoice.user_id).files, datetime.fromisoformat(invoice.issued_at)
-        rows += [altered(told, changes, at) for told in file_rows(invoice, types, sandbox.file_url)]
+        changes, at = house.behaviours.of(invoice.user_id).files, datetime.fromisoformat(invoice.issued_at)
+        rows += [altered(told, changes, at) for told in file_rows(invoice, types, house.file_url)]
     return rows
 
 
@@ -138,19 +115,19 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID and int(text) <= LARGEST_ID
 
 
-def _refused(sandbox: "Sandbox", why: str) -> Answer:
-    sandbox.lookups.violations += 1
-    sandbox.note("", 0, "violation", why)
+def _refused(house: House, why: str) -> Answer:
+    house.lookups.violations += 1
+    house.note("", 0, "violation", why)
     return _json({"code": 400, "msg": why, "data": None}, HTTPStatus.BAD_REQUEST)
 
 
-async def _answer(sandbox: "Sandbox", rows: list[Row], asked: Asked) -> Answer | None:
+async def _answer(house: House, rows: list[Row], asked: Asked) -> Answer | None:
     if "http_slow" in asked:
         await asyncio.sleep(asked["http_slow"])
     if "http_cut" in asked:
         return None
     if "http_redirect" in asked:
-        elsewhere = f"http://localhost:{sandbox.port}/_sandbox/elsewhere"
+        elsewhere = f"http://localhost:{house.port}/_sandbox/elsewhere"
         return Answer(HTTPStatus.FOUND, "text/plain", b"", (("Location", elsewhere),))
     name = next((name for name in _STATUSES if name in asked), None)
     if name is not None:

@@ -5,15 +5,13 @@ invoice is still issued, and the reply goes to whatever socket the map has for t
 """
 
 import asyncio
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE
-from worker.sandbox.alterations import Behaviours, altered, asked_changes
-from worker.sandbox.books.ledger import Invoice, Ledger
+from worker.sandbox.alterations import altered, asked_changes
+from worker.sandbox.books.ledger import Invoice
 from worker.sandbox.dialogue import (
     AwaitScan,
     Cut,
@@ -28,82 +26,12 @@ from worker.sandbox.dialogue import (
     Step,
 )
 from worker.sandbox.faults import Asked
+from worker.sandbox.house import House
 from worker.sandbox.qr import qr_data
 from worker.sandbox.replies import bent_result, frame, other_invoice, result, status
-from worker.sandbox.vendor import Scan, ScanState, Vendor
+from worker.sandbox.vendor import Scan, ScanState
 
 _MEBIBYTE = 1024 * 1024
-
-
-class Wire(Protocol):
-    """What an exchange needs of the sockets."""
-
-    async def send(self, user_id: str, message: str | bytes) -> None:
-        """Send to the user's newest socket; a user without one loses the message, silently."""
-        ...
-
-    def cut(self, socket: int) -> None:
-        """Cut a socket without a closing handshake."""
-        ...
-
-
-class ScanDesk:
-    """The scans that people have yet to make."""
-
-    def __init__(self, vendor: Vendor, *, valid_seconds: float, auto_seconds: float | None) -> None:
-        self._vendor = vendor
-        self._valid_seconds = valid_seconds
-        self._auto_seconds = auto_seconds
-        self._waiting: dict[str, asyncio.Future[ScanState]] = {}
-
-    def show(self, user_id: str, order: dict[str, Any], *, works: bool) -> Scan:
-        """Open a scan; one that works confirms itself after ``auto_seconds``, where that is set."""
-        scan = Scan(secrets.token_urlsafe(7), user_id, order, works)
-        self._vendor.shown(scan)
-        if works:
-            loop = asyncio.get_running_loop()
-            self._waiting[scan.token] = loop.create_future()
-            if self._auto_seconds is not None:
-                loop.call_later(self._auto_seconds, self.settle, scan.token, ScanState.CONFIRMED)
-        return scan
-
-    def settle(self, token: str, state: ScanState) -> bool:
-        """End a scan; false if it had ended, cannot end this way, or is unknown."""
-        if self._vendor.settle_scan(token, state) is None:
-            return False
-        waiting = self._waiting.pop(token, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(state)
-        return True
-
-    def forget(self) -> None:
-        """Drop all scans; whoever waited for one must have been cancelled."""
-        self._waiting.clear()
-
-    async def outcome(self, scan: Scan) -> ScanState:
-        """Wait for the person, or for the QR to expire."""
-        waiting = self._waiting.get(scan.token)
-        if waiting is None:
-            return scan.state
-        try:
-            return await asyncio.wait_for(waiting, self._valid_seconds)
-        except TimeoutError:
-            self._waiting.pop(scan.token, None)
-            self._vendor.settle_scan(scan.token, ScanState.EXPIRED)
-            return ScanState.EXPIRED
-
-
-@dataclass(slots=True)
-class House:
-    """What all exchanges share. ``scan_url`` and ``file_url`` make addresses from a token and a number."""
-
-    vendor: Vendor
-    ledger: Ledger
-    behaviours: Behaviours
-    scans: ScanDesk
-    wire: Wire
-    scan_url: Callable[[str], str]
-    file_url: Callable[[str], str]
 
 
 @dataclass(slots=True)
@@ -151,9 +79,9 @@ class Exchange:
                 await self._send_result(whose)
             case SendGarbage(mebibytes):
                 text = "x" * int(mebibytes * _MEBIBYTE) or "<html>502 Bad Gateway</html>"
-                await self.house.wire.send(self.user_id, text)
+                await self.house.send(self.user_id, text)
             case Cut():
-                self.house.wire.cut(self.socket)
+                self.house.cut(self.socket)
 
     async def _scanned(self) -> bool:
         return self.scan is None or await self.house.scans.outcome(self.scan) is ScanState.CONFIRMED
@@ -191,4 +119,4 @@ class Exchange:
     async def _send(self, type_word: str, data: Any, send_to: str | None = None) -> None:
         text = frame(type_word, send_to or self.user_id, data, self.asked)
         binary = "binary_frame" in self.asked and type_word == INVOICE_PDF
-        await self.house.wire.send(self.user_id, text.encode() if binary else text)
+        await self.house.send(self.user_id, text.encode() if binary else text)

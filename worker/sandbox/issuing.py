@@ -4,49 +4,47 @@ Guaranteed: a submission is in the ledger before anything else is done with it.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from contracts.gateway import INVOICE_INFO, INVOICE_PDF, LOGIN
 from worker.sandbox.dialogue import LOGIN_REASON, AwaitScan, Pause, as_told, script
 from worker.sandbox.exchange import Exchange
 from worker.sandbox.faults import Asked, asked_by_password, asked_in
+from worker.sandbox.house import House
 from worker.sandbox.replies import frame, status
 from worker.sandbox.vendor import invoice_violations, login_violations
-
-if TYPE_CHECKING:
-    from worker.sandbox.server import Sandbox
 
 _ACCEPTED: Final = ("1", 1)
 """How the vendor says that a login holds; `True` is 1."""
 
 
-async def hear(sandbox: "Sandbox", user_id: str, socket: int, told: Any) -> None:
+async def hear(house: House, user_id: str, socket: int, told: Any) -> None:
     """Take a frame that came on ``/invoice``; a slow login holds up the next frame."""
     type_word = told.get("type") if isinstance(told, dict) else None
     if type_word == INVOICE_INFO:
-        await _take_order(sandbox, user_id, socket, told.get("data"))
+        await _take_order(house, user_id, socket, told.get("data"))
     elif type_word == LOGIN:
-        sandbox.note(user_id, socket, "heard", LOGIN)
-        await _log_in(sandbox, user_id, socket, told.get("data"))
+        house.note(user_id, socket, "heard", LOGIN)
+        await _log_in(house, user_id, socket, told.get("data"))
     else:
-        sandbox.complain(user_id, socket, ["a frame that the manual does not know"])
+        house.complain(user_id, socket, ["a frame that the manual does not know"])
 
 
-async def _log_in(sandbox: "Sandbox", user_id: str, socket: int, data: Any) -> None:
+async def _log_in(house: House, user_id: str, socket: int, data: Any) -> None:
     violations = login_violations(data)
-    sandbox.complain(user_id, socket, violations)
-    asked = sandbox.faults.take(user_id, "login") | ({} if violations else asked_by_password(data["password"]))
-    delay = sandbox.options.login_delay_seconds + asked.get("login_slow", 0.0)
+    house.complain(user_id, socket, violations)
+    asked = house.faults.take(user_id, "login") | ({} if violations else asked_by_password(data["password"]))
+    delay = house.options.login_delay_seconds + asked.get("login_slow", 0.0)
     if delay:
         await asyncio.sleep(delay)
     if "login_dropped" in asked:
-        sandbox.cut(socket)
+        house.cut(socket)
         return
     if "login_silent" in asked:
         return
-    (told,) = sandbox.behaviours.take_login(user_id) or (_login_answer(asked, is_sound=not violations),)
-    sandbox.vendor.logged_in(user_id, socket, accepted=told in _ACCEPTED)
-    await sandbox.send(user_id, frame(LOGIN, user_id, told, asked))
+    (told,) = house.behaviours.take_login(user_id) or (_login_answer(asked, is_sound=not violations),)
+    house.vendor.logged_in(user_id, socket, accepted=told in _ACCEPTED)
+    await house.send(user_id, frame(LOGIN, user_id, told, asked))
 
 
 def _login_answer(asked: Asked, *, is_sound: bool) -> Any:
@@ -55,30 +53,30 @@ def _login_answer(asked: Asked, *, is_sound: bool) -> Any:
     return status(is_sound and "login_refused" not in asked, asked)
 
 
-async def _take_order(sandbox: "Sandbox", user_id: str, socket: int, order: Any) -> None:
+async def _take_order(house: House, user_id: str, socket: int, order: Any) -> None:
     violations = invoice_violations(order)
-    sandbox.ledger.submit(user_id, order, tuple(violations))
-    sandbox.vendor.exchange_began(user_id)
-    sandbox.note(user_id, socket, "heard", INVOICE_INFO)
-    sandbox.complain(user_id, socket, violations)
-    if violations or not sandbox.vendor.is_logged_in(socket):
-        sandbox.vendor.exchange_ended(user_id)
-        await sandbox.send(user_id, frame(INVOICE_PDF, user_id, status(False, {}), {}))
+    house.ledger.submit(user_id, order, tuple(violations))
+    house.vendor.exchange_began(user_id)
+    house.note(user_id, socket, "heard", INVOICE_INFO)
+    house.complain(user_id, socket, violations)
+    if violations or not house.vendor.is_logged_in(socket):
+        house.vendor.exchange_ended(user_id)
+        await house.send(user_id, frame(INVOICE_PDF, user_id, status(False, {}), {}))
         return
-    asked = sandbox.faults.take(user_id, "invoice") | asked_in(order["buyerName"], order["remark"])
-    exchange = Exchange(sandbox.house, user_id, socket, order, asked)
-    steps = as_told(sandbox.behaviours.of(user_id)) or script(
+    asked = house.faults.take(user_id, "invoice") | asked_in(order["buyerName"], order["remark"])
+    exchange = Exchange(house, user_id, socket, order, asked)
+    steps = as_told(house.behaviours.of(user_id)) or script(
         asked,
-        qr=_wants_scan(sandbox, order),
-        issue_delay_seconds=sandbox.options.issue_delay_seconds,
+        qr=_wants_scan(house, order),
+        issue_delay_seconds=house.options.issue_delay_seconds,
     )
     if any(isinstance(step, (AwaitScan, Pause)) for step in steps):
-        sandbox.begin(exchange.perform(steps))
+        house.begin(exchange.perform(steps))
     else:
         await exchange.perform(steps)
 
 
-def _wants_scan(sandbox: "Sandbox", order: dict[str, Any]) -> bool:
-    if sandbox.options.qr == "auto":
-        return not sandbox.vendor.knows_face(order["sellerLoginAccount"])
-    return sandbox.options.qr == "always"
+def _wants_scan(house: House, order: dict[str, Any]) -> bool:
+    if house.options.qr == "auto":
+        return not house.vendor.knows_face(order["sellerLoginAccount"])
+    return house.options.qr == "always"

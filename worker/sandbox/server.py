@@ -10,91 +10,49 @@ import json
 import logging
 import signal
 import socket as sockets
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from decimal import Decimal
 from http import HTTPStatus
 from itertools import count
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 
+from typing_extensions import override
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
-from worker.clock import Clock, SystemClock
+from worker.clock import Clock
 from worker.sandbox import issuing, querying
-from worker.sandbox.alterations import Behaviours
 from worker.sandbox.answers import Answer
-from worker.sandbox.books.archive import Archive
-from worker.sandbox.books.books import Books, Wanted
-from worker.sandbox.books.ledger import Ledger
 from worker.sandbox.control import answer
-from worker.sandbox.details import LookUps, is_look_up, look_up
-from worker.sandbox.downloads import Downloads
-from worker.sandbox.exchange import House, ScanDesk
-from worker.sandbox.faults import FaultBook, asked_by_user_id
+from worker.sandbox.details import is_look_up, look_up
+from worker.sandbox.faults import asked_by_user_id
+from worker.sandbox.house import House
 from worker.sandbox.line import Switchboard, line_to
 from worker.sandbox.options import SandboxOptions
-from worker.sandbox.vendor import Scan, ScanState, Vendor
 
 __all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]
 
-_KEPT_JOURNAL: Final = 10_000
 _HANDSHAKE_STATUS: Final = {"handshake_401": 401, "handshake_403": 403, "handshake_503": 503}
 _quiet = logging.getLogger("worker.sandbox.websockets")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 
-class AskedPage(NamedTuple):
-    """One page that a query was answered with. Holds no secret."""
-
-    at: str
-    user_id: str
-    wanted: Wanted
-    page_number: int
-    page_size: int
-    rows: int
-
-
-class Sandbox:
+class Sandbox(House):
     """The running stand-in: ``async with Sandbox(options) as sandbox``. Everything public may be inspected."""
 
     def __init__(self, options: SandboxOptions | None = None, clock: Clock | None = None) -> None:
         """Open the ledger. Raises ``OSError`` if its file cannot be opened."""
-        self.options = options or SandboxOptions()
-        self._clock = clock or SystemClock()
-        self.vendor = Vendor(naive_unregister=self.options.naive_unregister)
-        self.ledger = Ledger(self.options.ledger_path, self._clock)
-        self.faults = FaultBook()
-        self.behaviours = Behaviours()
-        self.journal: deque[tuple[str, str, int, str, str]] = deque(maxlen=_KEPT_JOURNAL)
-        self.scans = ScanDesk(
-            self.vendor,
-            valid_seconds=self.options.qr_valid_seconds,
-            auto_seconds=self.options.auto_scan_seconds,
-        )
-        self.archive = Archive(
-            count=self.options.archive_count,
-            seed=self.options.archive_seed,
-            first_day=self.options.archive_from,
-            last_day=self.options.archive_to,
-            company=self.options.archive_company,
-        )
-        self.books = Books(self.ledger, self.archive)
-        self.downloads = Downloads()
-        self.lookups = LookUps()
-        self.queries: deque[AskedPage] = deque(maxlen=_KEPT_JOURNAL)
-        self.house = House(self.vendor, self.ledger, self.behaviours, self.scans, self, self.scan_url, self.file_url)
+        super().__init__(options, clock)
         self._switchboard = Switchboard(self._respond, _is_endpoint, self.options.keep_alive_seconds)
         self._server: Server | None = None
         self._numbers = count(1)
         self._connections: dict[int, ServerConnection] = {}
-        self._exchanges: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -125,9 +83,7 @@ class Sandbox:
 
     async def stop(self) -> None:
         """Cut what is open, end all exchanges, close the ledger."""
-        for task in self._exchanges:
-            task.cancel()
-        await asyncio.gather(*self._exchanges, return_exceptions=True)
+        await self.end_exchanges()
         if self._server is not None:
             self.drop()
             self._server.close()
@@ -136,6 +92,7 @@ class Sandbox:
         self.ledger.close()
 
     @property
+    @override
     def port(self) -> int:
         """The port it listens on. Raises ``RuntimeError`` before ``start``."""
         if self._server is None:
@@ -143,12 +100,14 @@ class Sandbox:
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
     @property
+    @override
     def url(self) -> str:
         """The gateway address for the worker, without a path."""
         host = "127.0.0.1" if self.options.host in ("0.0.0.0", "::", "") else self.options.host  # noqa: S104
         return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
+    @override
     def http_url(self) -> str:
         """The address of pages, files and controls, as QRs and results name it."""
         if self.options.public_url:
@@ -157,20 +116,7 @@ class Sandbox:
             return f"http://{_lan_address()}:{self.port}"
         return "http" + self.url.removeprefix("ws")
 
-    def scan_url(self, token: str) -> str:
-        return f"{self.http_url}/scan/{token}"
-
-    def file_url(self, number: str, kind: str = "pdf") -> str:
-        return f"{self.http_url}/files/{number}.{kind}"
-
-    def waiting_scans(self) -> list[Scan]:
-        """The QRs that are shown and not settled, oldest first."""
-        return [scan for scan in self.vendor.scans.values() if scan.state is ScanState.WAITING]
-
-    def confirm(self, token: str) -> bool:
-        """Confirm a scan as the page's button does; false if it cannot be."""
-        return self.scans.settle(token, ScanState.CONFIRMED)
-
+    @override
     def drop(self, user_id: str | None = None) -> int:
         """Cut the open sockets of a user (or all) without a closing handshake; returns how many."""
         due = [
@@ -182,20 +128,7 @@ class Sandbox:
             self.cut(number)
         return len(due)
 
-    def reset(self) -> None:
-        """Forget books, counts, scans and faults, and end exchanges under way. Open sockets stay."""
-        for task in self._exchanges:
-            task.cancel()
-        self.ledger.clear()
-        self.faults.clear()
-        self.behaviours.clear()
-        self.journal.clear()
-        self.queries.clear()
-        self.downloads.forget()
-        self.lookups = LookUps()
-        self.scans.forget()
-        self.vendor.forget()
-
+    @override
     async def send(self, user_id: str, message: str | bytes) -> None:
         """Send to the user's newest socket, as the map has it now; a lost message is only counted."""
         number = self.vendor.route(user_id)
@@ -208,31 +141,12 @@ class Sandbox:
             self.vendor.of(user_id).lost_replies += 1
             self.note(user_id, number, "lost")
 
+    @override
     def cut(self, socket: int) -> None:
         """Cut a socket without a closing handshake."""
         connection = self._connections.get(socket)
         if connection is not None:
             connection.transport.abort()
-
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Go on with this beside everything else, until it ends or the sandbox is reset or stopped."""
-        task = asyncio.create_task(work)
-        self._exchanges.add(task)
-        task.add_done_callback(self._exchanges.discard)
-
-    def complain(self, user_id: str, socket: int, violations: list[str]) -> None:
-        """Count a frame that leaves the manual, and say where."""
-        if violations:
-            self.vendor.of(user_id).violations += 1
-            self.note(user_id, socket, "violation", "; ".join(violations))
-
-    def note(self, user_id: str, socket: int, what: str, about: str = "") -> None:
-        """Enter something that happened in the journal."""
-        self.journal.append((self._clock.now().isoformat(), user_id, socket, what, about))
-
-    def note_query(self, user_id: str, what: Wanted, number: int, size: int, rows: int) -> None:
-        """Enter a page that was told in the log of queries."""
-        self.queries.append(AskedPage(self._clock.now().isoformat(), user_id, what, number, size, rows))
 
     async def _respond(self, method: str, target: str, is_fresh: bool) -> Answer | None:
         if is_look_up(_path(target)):

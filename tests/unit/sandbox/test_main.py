@@ -1,8 +1,10 @@
 """The command line of the sandbox becomes its options."""
 
+import re
 from datetime import date
 from pathlib import Path
 
+import worker.sandbox
 from worker.sandbox.__main__ import options_from
 from worker.sandbox.server import SandboxOptions
 
@@ -33,3 +35,19 @@ def test_every_argument_has_its_option() -> None:
         files_not_ready=1,
         notice_per_page=False,
     )
+
+
+def test_no_module_of_the_sandbox_needs_itself_not_even_lazily() -> None:
+    """Conversations take the house; the server, which has the sockets, is known by nobody but the two ways to start."""
+    (folder,) = worker.sandbox.__path__
+    imports = {
+        ".".join(path.relative_to(folder).with_suffix("").parts): set(
+            re.findall(r"from worker\.sandbox\.([a-z_.]+) import", path.read_text(encoding="utf-8"))
+        )
+        for path in Path(folder).rglob("*.py")
+    }
+    reached: set[str] = set()
+    while leaves := {name for name, needs in imports.items() if name not in reached and needs <= reached}:
+        reached |= leaves
+    assert set(imports) == reached
+    assert {name for name, needs in imports.items() if "server" in needs} == {"__main__"}

@@ -1,0 +1,221 @@
+"""What all conversations of the stand-in share: books, faults, scans, counts, notes, and the wire to its clients.
+
+Nobody here opens a socket: whoever does (`server`) makes a house by saying how to send and cut. Knows nothing of the
+worker.
+"""
+
+import asyncio
+import secrets
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, NamedTuple
+
+from worker.clock import Clock, SystemClock
+from worker.sandbox.alterations import Behaviours
+from worker.sandbox.books.archive import Archive
+from worker.sandbox.books.books import Books, Wanted
+from worker.sandbox.books.ledger import Ledger
+from worker.sandbox.downloads import Downloads
+from worker.sandbox.faults import FaultBook
+from worker.sandbox.options import SandboxOptions
+from worker.sandbox.vendor import Scan, ScanState, Vendor
+
+_KEPT_NOTES: Final = 10_000
+
+
+class AskedPage(NamedTuple):
+    """One page that a query was answered with. Holds no secret."""
+
+    at: str
+    user_id: str
+    wanted: Wanted
+    page_number: int
+    page_size: int
+    rows: int
+
+
+@dataclass(slots=True)
+class LookUps:
+    """What was seen of these calls. ``max_concurrent`` counts calls that were answered at the same time,
+    ``connections`` those that a look-up opened."""
+
+    items: int = 0
+    files: int = 0
+    file_ids: int = 0
+    violations: int = 0
+    redirects_followed: int = 0
+    connections: int = 0
+    max_concurrent: int = 0
+    under_way: int = field(default=0, repr=False)
+    asked_before: Counter[int] = field(default_factory=Counter, repr=False)
+
+
+LOOK_UP_COUNTS: Final = tuple(each.name for each in fields(LookUps) if each.repr)
+
+
+class ScanDesk:
+    """The scans that people have yet to make."""
+
+    def __init__(self, vendor: Vendor, *, valid_seconds: float, auto_seconds: float | None) -> None:
+        self._vendor = vendor
+        self._valid_seconds = valid_seconds
+        self._auto_seconds = auto_seconds
+        self._waiting: dict[str, asyncio.Future[ScanState]] = {}
+
+    def show(self, user_id: str, order: dict[str, Any], *, works: bool) -> Scan:
+        """Open a scan; one that works confirms itself after ``auto_seconds``, where that is set."""
+        scan = Scan(secrets.token_urlsafe(7), user_id, order, works)
+        self._vendor.shown(scan)
+        if works:
+            loop = asyncio.get_running_loop()
+            self._waiting[scan.token] = loop.create_future()
+            if self._auto_seconds is not None:
+                loop.call_later(self._auto_seconds, self.settle, scan.token, ScanState.CONFIRMED)
+        return scan
+
+    def settle(self, token: str, state: ScanState) -> bool:
+        """End a scan; false if it had ended, cannot end this way, or is unknown."""
+        if self._vendor.settle_scan(token, state) is None:
+            return False
+        waiting = self._waiting.pop(token, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(state)
+        return True
+
+    def forget(self) -> None:
+        """Drop all scans; whoever waited for one must have been cancelled."""
+        self._waiting.clear()
+
+    async def outcome(self, scan: Scan) -> ScanState:
+        """Wait for the person, or for the QR to expire."""
+        waiting = self._waiting.get(scan.token)
+        if waiting is None:
+            return scan.state
+        try:
+            return await asyncio.wait_for(waiting, self._valid_seconds)
+        except TimeoutError:
+            self._waiting.pop(scan.token, None)
+            self._vendor.settle_scan(scan.token, ScanState.EXPIRED)
+            return ScanState.EXPIRED
+
+
+class House(ABC):
+    """Everything that is remembered; conversations take it and talk through it. Everything public may be inspected."""
+
+    def __init__(self, options: SandboxOptions | None = None, clock: Clock | None = None) -> None:
+        """Open the ledger. Raises ``OSError`` if its file cannot be opened."""
+        self.options = options or SandboxOptions()
+        self._clock = clock or SystemClock()
+        self.vendor = Vendor(naive_unregister=self.options.naive_unregister)
+        self.ledger = Ledger(self.options.ledger_path, self._clock)
+        self.faults = FaultBook()
+        self.behaviours = Behaviours()
+        self.journal: deque[tuple[str, str, int, str, str]] = deque(maxlen=_KEPT_NOTES)
+        self.scans = ScanDesk(
+            self.vendor,
+            valid_seconds=self.options.qr_valid_seconds,
+            auto_seconds=self.options.auto_scan_seconds,
+        )
+        self.archive = Archive(
+            count=self.options.archive_count,
+            seed=self.options.archive_seed,
+            first_day=self.options.archive_from,
+            last_day=self.options.archive_to,
+            company=self.options.archive_company,
+        )
+        self.books = Books(self.ledger, self.archive)
+        self.downloads = Downloads()
+        self.lookups = LookUps()
+        self.queries: deque[AskedPage] = deque(maxlen=_KEPT_NOTES)
+        self._exchanges: set[asyncio.Task[None]] = set()
+
+    # ---- the wire ------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def port(self) -> int:
+        """The port it listens on. Raises ``RuntimeError`` before it does."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The gateway address for the worker, without a path."""
+
+    @property
+    @abstractmethod
+    def http_url(self) -> str:
+        """The address of pages, files and controls, as QRs and results name it."""
+
+    @abstractmethod
+    async def send(self, user_id: str, message: str | bytes) -> None:
+        """Send to the user's newest socket, as the map has it now; a lost message is only counted."""
+
+    @abstractmethod
+    def cut(self, socket: int) -> None:
+        """Cut a socket without a closing handshake."""
+
+    @abstractmethod
+    def drop(self, user_id: str | None = None) -> int:
+        """Cut the open sockets of a user (or all) without a closing handshake; returns how many."""
+
+    def scan_url(self, token: str) -> str:
+        """The page behind a QR."""
+        return f"{self.http_url}/scan/{token}"
+
+    def file_url(self, number: str, kind: str = "pdf") -> str:
+        """Where a file of an invoice is."""
+        return f"{self.http_url}/files/{number}.{kind}"
+
+    # ---- what goes on --------------------------------------------------------------------------------
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Go on with this beside everything else, until it ends or the house is reset or left."""
+        task = asyncio.create_task(work)
+        self._exchanges.add(task)
+        task.add_done_callback(self._exchanges.discard)
+
+    async def end_exchanges(self) -> None:
+        """Cancel what goes on, and wait for it."""
+        for task in self._exchanges:
+            task.cancel()
+        await asyncio.gather(*self._exchanges, return_exceptions=True)
+
+    def reset(self) -> None:
+        """Forget books, counts, scans and faults, and end exchanges under way. Open sockets stay."""
+        for task in self._exchanges:
+            task.cancel()
+        self.ledger.clear()
+        self.faults.clear()
+        self.behaviours.clear()
+        self.journal.clear()
+        self.queries.clear()
+        self.downloads.forget()
+        self.lookups = LookUps()
+        self.scans.forget()
+        self.vendor.forget()
+
+    def waiting_scans(self) -> list[Scan]:
+        """The QRs that are shown and not settled, oldest first."""
+        return [scan for scan in self.vendor.scans.values() if scan.state is ScanState.WAITING]
+
+    def confirm(self, token: str) -> bool:
+        """Confirm a scan as the page's button does; false if it cannot be."""
+        return self.scans.settle(token, ScanState.CONFIRMED)
+
+    # ---- notes ---------------------------------------------------------------------------------------
+
+    def complain(self, user_id: str, socket: int, violations: list[str]) -> None:
+        """Count a frame that leaves the manual, and say where."""
+        if violations:
+            self.vendor.of(user_id).violations += 1
+            self.note(user_id, socket, "violation", "; ".join(violations))
+
+    def note(self, user_id: str, socket: int, what: str, about: str = "") -> None:
+        """Enter something that happened in the journal."""
+        self.journal.append((self._clock.now().isoformat(), user_id, socket, what, about))
+
+    def note_query(self, user_id: str, what: Wanted, number: int, size: int, rows: int) -> None:
+        """Enter a page that was told in the log of queries."""
+        self.queries.append(AskedPage(self._clock.now().isoformat(), user_id, what, number, size, rows))
