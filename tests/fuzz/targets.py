@@ -22,10 +22,21 @@ from worker.flows.invoices import file_row, found_row
 from worker.gateway import rest_codec
 from worker.gateway.credentials import CredentialDirectory
 from worker.gateway.query_session import QueryDialogue
+from worker.gateway.refusals import MAX_REASON_CHARS
 from worker.gateway.session import InvoiceSession
 from worker.intake.admission import Incoming
 from worker.ops.redaction import Redactor
-from worker.ports import FrameIgnored, LoginFields, PageShown, QrShown, QueryOrder, ResultShown
+from worker.ports import (
+    FrameIgnored,
+    LoginAnswered,
+    LoginFields,
+    PageShown,
+    QrRefused,
+    QrShown,
+    QueryOrder,
+    ResultRefused,
+    ResultShown,
+)
 
 _CONTENT_TYPES = (None, "application/json", "application/cloudevents+json", "text/plain")
 _OUTSIDE = "the-login-outside"
@@ -70,6 +81,8 @@ def gateway(data: bytes) -> None:
                 assert event.invoice_url is None or event.invoice_url.encode()
             case QrShown():
                 assert (event.image is None) != (event.content is None)
+            case LoginAnswered() | QrRefused() | ResultRefused():
+                assert event.reason is None or 0 < len(event.reason) <= MAX_REASON_CHARS
             case FrameIgnored() if event.body is not None:
                 json.loads(event.body) if len(event.body) < 60_000 else None
 
@@ -84,7 +97,8 @@ def queries(data: bytes) -> None:
         assert PASSWORD not in repr(event), event
         if isinstance(event, PageShown):
             for invoice in event.invoices:
-                FoundInvoice.model_validate(loads(dumps(invoice)))
+                FoundInvoice.model_validate(loads(dumps(dict(invoice.told))))
+                assert invoice.dated is None or invoice.dated.earliest <= invoice.dated.latest
                 found_row(invoice, 0)
 
 

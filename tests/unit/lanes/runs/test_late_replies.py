@@ -13,6 +13,7 @@ from tests.lane_fakes import After, Answer, Script
 from tests.unit.flows.submissions import make_submitted
 from tests.unit.lanes.playing import LONG_LEASE, Played, later, now
 from tests.virtual_time import EPOCH, in_virtual_time
+from worker.flows.looks import Absence
 from worker.lanes.runner import LaneRunner
 from worker.ports import QrRefused, ResultRefused, ResultShown
 from worker.records import Command, CommandState
@@ -273,3 +274,35 @@ async def test_repeated_result_on_an_idle_session_settles_no_other() -> None:
     played = await idle(change_result(RESULT, invoice=untold))
 
     assert played.journal.state_of(1) is S.IN_DOUBT
+
+
+@pytest.mark.parametrize("refusal", [ResultRefused("额度不足"), QrRefused("额度不足")], ids=type)
+@in_virtual_time
+async def test_refusal_on_a_lane_with_a_doubt_is_checked_by_its_own_schedule(refusal: Answer) -> None:
+    """Nothing else comes, so it was the command's own: no doubt that would make doubts of all that follow."""
+    played = issuing(refusal, refusal_schedule=(timedelta(seconds=15), timedelta(seconds=60)))
+
+    await played.serve(doubtful(sought_at=EPOCH + timedelta(hours=1), submitted_at=EPOCH), waiting())
+
+    command = played.journal.commands[2]
+    absence = Absence.read(command.progress)
+    assert command.state is S.CHECKING
+    assert command.submitted_at is not None
+    assert command.sought_at == command.submitted_at + timedelta(seconds=120 + 15)
+    assert absence.gateway_message == "额度不足"
+    assert absence.not_before == command.submitted_at + timedelta(seconds=120 + 300 + 120)
+    assert played.journal.outcomes_of(2) == []
+
+
+@in_virtual_time
+async def test_refusal_is_checked_at_once_where_no_answer_to_the_doubt_can_come_any_more() -> None:
+    played = issuing(ResultRefused(), refusal_schedule=(timedelta(seconds=15),))
+    before = doubtful(sought_at=EPOCH + timedelta(hours=1), submitted_at=EPOCH - timedelta(minutes=10))
+
+    await played.serve(before, waiting())
+
+    command = played.journal.commands[2]
+    assert command.state is S.CHECKING
+    assert command.submitted_at is not None
+    assert command.sought_at == command.submitted_at + timedelta(seconds=15)
+    assert Absence.read(command.progress).not_before is None
