@@ -10,7 +10,7 @@ class FailureCode(StrEnum):
     """Why a command that was accepted ended in `failed`."""
 
     LOGIN_REFUSED = "login_refused"
-    """The gateway answered the login with "0" (manual: 登录税务局). It never says why."""
+    """The gateway refused the login (manual: 登录税务局). `gatewayMessage` is why, where it says so."""
     LOGIN_SUSPENDED = "login_suspended"
     """Too many refused logins in a row: the account rests, so that the tax bureau does not lock it."""
     QR_FAILED = "qr_failed"
@@ -24,7 +24,7 @@ class FailureCode(StrEnum):
     SAVED_AS_DRAFT = "saved_as_draft"
     """`isDrafts` is 1: the gateway kept a draft, which is no invoice."""
     QUERY_REFUSED = "query_refused"
-    """The gateway answered the query with "0" (manual: 发票基本信息响应). It never says why."""
+    """The gateway refused the query (manual: 发票基本信息响应). `gatewayMessage` is why, where it says so."""
     DOWNLOAD_FAILED = "download_failed"
     """The gateway could not get the files, however often it was asked (manual: 文件下载响应)."""
     GATEWAY_UNAUTHORIZED = "gateway_unauthorized"

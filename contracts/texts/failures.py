@@ -17,13 +17,13 @@ FAILURES: Final[Mapping[str, Entry]] = {
         Possible.NO,
         Again.CHANGED,
         Words(
-            "The gateway refused the login to the tax bureau. It never says why.",
+            "The gateway refused the login to the tax bureau; gatewayMessage is why, where it says so.",
             "Check companyCode, phone, password, area and role; log in once on the bureau's own site. Then send the "
             "order under a new id. A few refusals in a row suspend the account.",
             _WE_LOOK,
         ),
         Words(
-            "网关登录税务局被拒绝，网关不提供原因。",
+            "网关登录税务局被拒绝；网关如说明原因，见 gatewayMessage。",
             "请核对税号、手机号、密码、地区和办税身份，并在电子税务局网站上手动登录一次确认；改正后用新的 id "
             "重新发送。连续被拒数次后账号会暂停使用。",
             _WE_LOOK_ZH,
@@ -120,12 +120,12 @@ FAILURES: Final[Mapping[str, Entry]] = {
         Possible.OPEN,
         Again.CHANGED,
         Words(
-            "The gateway refused the query. It never says why: the login, the condition, or the portal.",
+            "The gateway refused the query (login, condition or portal); gatewayMessage is why, where it says so.",
             "Check login and condition; ask for fewer days. A query changes nothing and may be sent at any time.",
             _NOT_LISTED,
         ),
         Words(
-            "网关拒绝了查询，不提供原因：可能是登录信息、查询条件或税务局网站的问题。",
+            "网关拒绝了查询，可能是登录信息、查询条件或税务局网站的问题；网关如说明原因，见 gatewayMessage。",
             "请核对登录信息和查询条件，缩短查询日期范围。查询不产生任何变更，可随时重新发送。",
             _NOT_LISTED_ZH,
         ),
