@@ -81,6 +81,20 @@ async def test_the_oldest_order_tries_when_the_rest_is_over_and_the_others_rest_
     assert state.holds(first.key + 1)
 
 
+async def test_a_rest_that_is_over_and_holds_nobody_ends_so_that_others_behind_it_are_seen(journal: Journal) -> None:
+    for number in range(3):
+        await journal.count_refusal("erp", f"idle {number}", now=NOW - SECOND, threshold=1, rest=REST)
+    await refuse(journal, 3)
+    await admit(journal, order("a"))
+    await hold(journal, await claim_one(journal))
+
+    tried = [await journal.end_rests(NOW + REST, REST, limit=2) for _ in range(2)]
+
+    assert tried == [0, 1]
+    assert await journal.seller("erp", "idle 0") == SellerState(1)
+    assert await journal.count_refusal("erp", "idle 0", now=NOW, threshold=1, rest=REST) == SellerState(2, NOW + REST)
+
+
 async def test_a_refused_try_begins_the_next_rest(journal: Journal) -> None:
     await refuse(journal, 3)
     await admit(journal, order("a"))

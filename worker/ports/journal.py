@@ -166,7 +166,8 @@ class LaneJournal(Protocol):
         ...
 
     async def end_rests(self, now: datetime, rest: timedelta, limit: int = 20) -> int:
-        """Let the oldest held order of each seller whose rest is over try; the others rest once more. How many try."""
+        """Let the oldest held order of each seller whose rest is over try; the others rest once more. Where none is
+        held the next that comes tries. How many try."""
         ...
 
     async def keep_stray(self, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime) -> None:

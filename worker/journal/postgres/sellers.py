@@ -63,11 +63,14 @@ async def _end_rests(statements: Statements, now: datetime, rest: timedelta, lim
     tried = 0
     for rested in await statements.all("rested_sellers", now, limit):
         source, seller = rested["source"], rested["seller"]
-        if (first := await statements.one("next_to_try", source, seller)) is not None:
-            await statements.run("let_try", source, seller, first["key"], now + rest)
-            await statements.one("free_held", first["key"])
-            await look_again(statements, first["lane"], now)
-            tried += 1
+        first = await statements.one("next_to_try", source, seller)
+        if first is None:
+            await statements.run("end_rest", source, seller)
+            continue
+        await statements.run("let_try", source, seller, first["key"], now + rest)
+        await statements.one("free_held", first["key"])
+        await look_again(statements, first["lane"], now)
+        tried += 1
     return tried
 
 

@@ -42,11 +42,14 @@ class SqliteSellers(SqliteStore):
         tried = 0
         for rested in statements.all("rested_sellers", now=micros(now), limit=limit):
             whose = {"source": rested["source"], "seller": rested["seller"]}
-            if (first := statements.one("next_to_try", **whose)) is not None:
-                statements.run("let_try", **whose, key=first["key"], until=micros(now + rest))
-                statements.run("free_held", key=first["key"])
-                look_again(statements, first["lane"], micros(now))
-                tried += 1
+            first = statements.one("next_to_try", **whose)
+            if first is None:
+                statements.run("end_rest", **whose)
+                continue
+            statements.run("let_try", **whose, key=first["key"], until=micros(now + rest))
+            statements.run("free_held", key=first["key"])
+            look_again(statements, first["lane"], micros(now))
+            tried += 1
         return tried
 
 

@@ -36,6 +36,10 @@ ORDER BY c.key LIMIT 1;
 -- name: let_try
 UPDATE seller_rest SET trier = $3, resting_until = $4 WHERE source = $1 AND seller = $2;
 
+-- name: end_rest
+-- Nobody waits: the next order that comes tries, and those who rest behind this one are seen in the next round.
+UPDATE seller_rest SET trier = NULL, resting_until = NULL WHERE source = $1 AND seller = $2;
+
 -- name: lanes_held_for_seller
 SELECT DISTINCT lane FROM command WHERE state = 'held' AND source = $1 AND seller = $2 ORDER BY lane;
 

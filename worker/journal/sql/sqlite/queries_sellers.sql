@@ -32,6 +32,10 @@ ORDER BY c.key LIMIT 1;
 -- name: let_try
 UPDATE seller_rest SET trier = :key, resting_until = :until WHERE source = :source AND seller = :seller;
 
+-- name: end_rest
+-- Nobody waits: the next order that comes tries, and those who rest behind this one are seen in the next round.
+UPDATE seller_rest SET trier = NULL, resting_until = NULL WHERE source = :source AND seller = :seller;
+
 -- name: lanes_held_for_seller
 SELECT DISTINCT lane FROM command WHERE state = 'held' AND source = :source AND seller = :seller;
 
