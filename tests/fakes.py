@@ -30,6 +30,8 @@ class FakeIntakeJournal:
         """Ids of commands that it fails over, for a reason of its own."""
         self.busy: set[str] = set()
         """Sources over their limit."""
+        self.doubles: dict[str, str] = {}
+        """Ids of commands to the ids that they are doubles of."""
 
     async def admit(
         self, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
@@ -45,6 +47,9 @@ class FakeIntakeJournal:
         self.batches.append(len(commands))
         return [self._admit(command) for command in commands]
 
+    async def double_of(self, command: NewCommand) -> str | None:
+        return self.doubles.get(command.id)
+
     async def answer(self, events: Sequence[LooseEvent], *, worker: str) -> None:
         if self.is_down:
             raise JournalUnavailable("the fake is down")
@@ -58,6 +63,8 @@ class FakeIntakeJournal:
             return Admission.REPEATED if first.content_hash == command.content_hash else Admission.REUSED
         if command.source in self.busy:
             return Admission.BUSY
+        if command.id in self.doubles:
+            return Admission.DUPLICATE
         self.commands[key] = command
         return Admission.REJECTED if command.state is CommandState.REJECTED else Admission.ACCEPTED
 

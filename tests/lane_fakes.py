@@ -27,6 +27,7 @@ from worker.records import (
     OWN_LANE_MARK,
     PROGRESSING,
     SUBMITTED,
+    AccountLogin,
     AccountState,
     Claim,
     ClaimBounds,
@@ -64,6 +65,15 @@ class FakeLane:
     is_wanted: bool = False
 
 
+def _counted(login: AccountLogin) -> str:
+    """Without the password: tests of the runs name an account by its digest."""
+    return _look_up(login) if login.is_look_up else login.account
+
+
+def _look_up(login: AccountLogin) -> str:
+    return f"{login.account} for look-ups"
+
+
 class FakeLaneJournal(FakeFindings):
     """Commands and lanes of one store, with outages on demand."""
 
@@ -78,6 +88,8 @@ class FakeLaneJournal(FakeFindings):
         self.sellers: dict[tuple[str, str], SellerState] = {}
         self.strays = self.kept_strays
         self.following: list[Following] = []
+        self.heeded: list[tuple[str, bool]] = []
+        """Followers that looked and had nothing to tell, and whether they listen no more."""
         self.calls: Counter[str] = Counter()
         self.down: set[str] = set()
         """Methods that raise `JournalUnavailable`, each time; "*" for all."""
@@ -244,6 +256,7 @@ class FakeLaneJournal(FakeFindings):
             state=settlement.to,
             last_sequence=command.last_sequence + len(settlement.events),
             invoice_number=command.invoice_number or number,
+            progress=None if settlement.to in FINAL else settlement.progress or command.progress,
             sought_at=settlement.sought_at,
             look_ups=0 if is_new_search else command.look_ups + settlement.has_looked,
             secrets={} if settlement.to in FINAL and settlement.sought_at is None else command.secrets,
@@ -263,16 +276,33 @@ class FakeLaneJournal(FakeFindings):
         self._enter("followers")
         return list(self.following)
 
+    async def heed(self, following: Following, *, is_over: bool) -> None:
+        self._enter("heed")
+        self.following.remove(following)
+        self.heeded.append((following.follower.id, is_over))
+
+    async def succeed(self, following: Following, now: datetime) -> bool:
+        self._enter("succeed")
+        follower = self.commands[following.follower.key]
+        if follower.state is not CommandState.FOLLOWING:
+            return False
+        self.following.remove(following)
+        self.commands[follower.key] = replace(follower, state=CommandState.WAITING, follows=None, holds_order=True)
+        await self._leave("succeed")
+        return True
+
     # ---- accounts and strays
 
-    async def account(self, account: str) -> AccountState:
+    async def account(self, login: AccountLogin) -> AccountState:
         self._enter("account")
-        return self.accounts.get(account, AccountState())
+        state = self.accounts.get(_counted(login), AccountState())
+        return replace(state, has_refused_look_ups=self.accounts.get(_look_up(login), AccountState()).refusals > 0)
 
     async def count_login(
-        self, account: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
+        self, login: AccountLogin, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
     ) -> AccountState:
         self._enter("count_login")
+        account = _counted(login)
         refusals = 0 if accepted else self.accounts.get(account, AccountState()).refusals + 1
         self.accounts[account] = AccountState(refusals, now + suspend if refusals >= threshold else None)
         return self.accounts[account]
@@ -311,6 +341,19 @@ class FakeLaneJournal(FakeFindings):
                 self.commands[first.key] = replace(first, state=CommandState.WAITING)
                 tried += 1
         return tried
+
+    async def renew_password(self, login: AccountLogin, pointer: str, now: datetime) -> int:
+        self._enter("renew_password")
+        self.accounts.pop(_look_up(login), None)
+        stale = [
+            command
+            for command in self.commands.values()
+            if command.account == login.account and command.sought_at and command.secrets.get(pointer) != login.password
+        ]
+        for command in stale:
+            secrets = {**command.secrets, pointer: login.password}
+            self.commands[command.key] = replace(command, secrets=secrets, sought_at=now)
+        return len(stale)
 
     async def keep_stray(self, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime) -> None:
         self._enter("keep_stray")

@@ -13,6 +13,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON account TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON command TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON command_invoice TO fapiao_worker;
 GRANT SELECT, INSERT, DELETE ON event TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON follower TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON invoice TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON invoice_file TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON invoice_items TO fapiao_worker;

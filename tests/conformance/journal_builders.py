@@ -8,6 +8,7 @@ from contracts.envelope import event_id
 from worker.ports import Journal
 from worker.records import (
     SUBMITTED,
+    AccountLogin,
     Admission,
     Claim,
     Command,
@@ -155,6 +156,12 @@ async def publish_all(journal: Journal, worker: str = "w1") -> list[OutboxRow]:
         published += rows
         await journal.published([row.seq for row in rows])
     return published
+
+
+def login(**changes: Any) -> AccountLogin:
+    """A login of one account through `u1`."""
+    values: dict[str, Any] = {"account": ACCOUNT, "password": PASSWORD, "company_code": "9133", "user_id": "u1"}
+    return AccountLogin(**(values | changes))
 
 
 def ids(claims: Sequence[Claim]) -> list[str]:

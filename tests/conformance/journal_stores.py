@@ -31,6 +31,7 @@ _TABLES = (
     "event",
     "payload",
     "outbox",
+    "follower",
     "command",
     "lane",
     "worker",

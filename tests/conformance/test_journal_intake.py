@@ -191,42 +191,6 @@ class TestRepeats:
         assert await outbox(journal) == []
 
 
-class TestOrders:
-    async def test_a_second_command_of_an_order_follows_the_first(self, journal: Journal) -> None:
-        first, second = new("a", seller="s", order_no="SO-1"), new("b", seller="s", order_no="SO-1", lane="u2")
-        assert await admit(journal, first) == [Admission.ACCEPTED]
-        assert await admit(journal, second) == [Admission.FOLLOWING]
-        follower = await look_up(journal, "b")
-        assert follower.state is CommandState.FOLLOWING
-        assert follower.follows == (await look_up(journal, "a")).key
-        assert [claim.command.id for claim in await journal.claim("w1", 10, NOW)] == ["a"]
-
-    async def test_within_a_batch_too(self, journal: Journal) -> None:
-        batch = [new(name, seller="s", order_no="SO-1", lane=f"u-{name}") for name in "abc"]
-        assert await admit(journal, *batch) == [Admission.ACCEPTED, Admission.FOLLOWING, Admission.FOLLOWING]
-        assert {(await look_up(journal, name)).follows for name in "bc"} == {(await look_up(journal, "a")).key}
-
-    async def test_another_seller_has_numbers_of_its_own(self, journal: Journal) -> None:
-        batch = [new("a", seller="s", order_no="SO-1"), new("b", seller="t", order_no="SO-1", lane="u2")]
-        assert await admit(journal, *batch) == [Admission.ACCEPTED, Admission.ACCEPTED]
-
-    async def test_an_order_is_taken_for_ever(self, journal: Journal) -> None:
-        await complete(journal, new("a", seller="s", order_no="SO-1"))
-        assert await admit(journal, new("b", seller="s", order_no="SO-1")) == [Admission.FOLLOWING]
-
-    async def test_a_repeat_of_the_first_or_of_a_follower_is_a_repeat(self, journal: Journal) -> None:
-        first, second = new("a", seller="s", order_no="SO-1"), new("b", seller="s", order_no="SO-1")
-        await admit(journal, first, second)
-        assert await admit(journal, second, first) == [Admission.REPEATED, Admission.REPEATED]
-
-    async def test_a_follower_keeps_no_password(self, store: Store, journal: Journal) -> None:
-        secrets = {"/login/password": PASSWORD}
-        await admit(journal, new("a", seller="s", order_no="SO-1", secrets=secrets))
-        await admit(journal, new("b", seller="s", order_no="SO-1", secrets=secrets))
-        rows = await store.rows("SELECT id FROM command WHERE secrets IS NOT NULL")
-        assert rows == [("a",)]
-
-
 class TestBusy:
     async def test_a_tenant_over_its_limit_is_told_so_and_nothing_is_written(self, journal: Journal) -> None:
         batch = [new(f"c{number}") for number in range(5)]

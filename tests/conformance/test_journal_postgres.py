@@ -14,6 +14,7 @@ from tests.conformance.journal_builders import (
     admit,
     begin,
     complete,
+    login,
     new,
     outbox,
     seek,
@@ -289,7 +290,7 @@ async def test_a_slow_server_does_not_cost_the_lease(store: PostgresStore) -> No
         await journal.open()
         await journal.register("w1", LEASE)
         proxy.delay_seconds = 0.1
-        asked = [asyncio.create_task(journal.account(f"digest {number}")) for number in range(60)]
+        asked = [asyncio.create_task(journal.account(login(account=f"digest {number}"))) for number in range(60)]
         await asyncio.sleep(0.1)
         loop = asyncio.get_running_loop()
         began = loop.time()

@@ -19,6 +19,7 @@ from tests.conformance.journal_builders import (
     begin,
     claim_one,
     complete,
+    login,
     look_up,
     new,
     outbox,
@@ -227,7 +228,7 @@ async def test_reading_beside_a_running_worker(store: SqliteStore) -> None:
         await admit(journal, new("b"))
         assert await state_of(reader, "b") is CommandState.WAITING
         with pytest.raises(ConfigurationError, match="reading only"):
-            await reader.count_login("digest", accepted=False, now=NOW, threshold=1, suspend=LEASE)
+            await reader.count_login(login(), accepted=False, now=NOW, threshold=1, suspend=LEASE)
     finally:
         await reader.close()
 

@@ -1,7 +1,6 @@
 """Steps, settlements, doubt, followers, accounts and strays, on both stores."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
@@ -13,7 +12,6 @@ from tests.conformance.journal_builders import (
     begin,
     claim_one,
     complete,
-    event,
     ids,
     look_up,
     new,
@@ -28,7 +26,7 @@ from tests.conformance.journal_builders import (
 from tests.conformance.journal_stores import Store
 from worker.errors import NotResolvable
 from worker.ports import Journal
-from worker.records import SUBMITTED, AccountState, Admission, Claim, CommandState, Copy, Route
+from worker.records import SUBMITTED, Claim, CommandState, Copy, Route
 
 WAITING = frozenset({CommandState.WAITING})
 
@@ -273,78 +271,6 @@ class TestSettlements:
         assert await journal.settle(settlement(late, CommandState.FAILED, "failed", expected=expected))
         assert await journal.overdue(NOW) == []
         assert (await claim_one(journal)).command.id == "b"
-
-
-class TestFollowers:
-    async def test_they_appear_when_the_first_has_ended(self, journal: Journal) -> None:
-        claim = await begin(journal, new("a", seller="s", order_no="o"))
-        await admit(journal, new("b", seller="s", order_no="o", route=Route("b.replies", "corr b")))
-        assert await journal.followers() == []
-        await submit(journal, claim)
-        assert await journal.followers() == []
-        final = step(claim, CommandState.COMPLETED, "qr_required", "completed", expected=SUBMITTED)
-        await journal.record(final)
-
-        (following,) = await journal.followers()
-        assert (following.follower.id, following.first.id) == ("b", "a")
-        assert following.follower.route.reply_to == "b.replies"
-        assert following.final == final.events[1]
-
-    async def test_the_outcome_is_settled_on_them_under_their_own_ids(self, journal: Journal) -> None:
-        await complete(journal, new("a", seller="s", order_no="o"))
-        assert await admit(journal, new("b", seller="s", order_no="o")) == [Admission.FOLLOWING]
-        await publish_all(journal)
-        (following,) = await journal.followers()
-        expected = frozenset({CommandState.FOLLOWING})
-        moved = settlement(following.follower, CommandState.COMPLETED, "completed", expected=expected)
-        assert await journal.settle(moved)
-        assert await journal.followers() == []
-        assert {row.event_id for row in await outbox(journal)} == {event(following.follower, 1, "completed").id}
-
-    async def test_a_first_in_doubt_keeps_them_waiting(self, journal: Journal) -> None:
-        await put_in_doubt(journal, new("a", seller="s", order_no="o"))
-        await admit(journal, new("b", seller="s", order_no="o"))
-        assert await journal.followers() == []
-
-    async def test_no_more_than_asked_for(self, journal: Journal) -> None:
-        await complete(journal, new("a", seller="s", order_no="o"))
-        await admit(journal, *(new(f"b{number}", seller="s", order_no="o") for number in range(5)))
-        assert [following.follower.id for following in await journal.followers(limit=3)] == ["b0", "b1", "b2"]
-
-
-class TestAccounts:
-    async def test_an_account_nobody_knows_has_no_refusals(self, journal: Journal) -> None:
-        assert await journal.account("digest") == AccountState()
-
-    async def test_refusals_in_a_row_suspend(self, journal: Journal) -> None:
-        states = [await _refuse(journal) for _ in range(4)]
-        until = NOW + timedelta(minutes=30)
-        assert states == [AccountState(1), AccountState(2), AccountState(3, until), AccountState(4, until)]
-        assert await journal.account("digest") == AccountState(4, until)
-        assert await journal.account("other") == AccountState()
-        assert (await journal.backlog(NOW)).suspended_accounts == 1
-        assert (await journal.backlog(until)).suspended_accounts == 0
-
-    async def test_an_accepted_login_forgets_them(self, journal: Journal) -> None:
-        await _refuse(journal)
-        await _refuse(journal)
-        accepted = await journal.count_login(
-            "digest", accepted=True, now=NOW, threshold=3, suspend=timedelta(minutes=30)
-        )
-        assert accepted == AccountState() == await journal.account("digest")
-        assert await _refuse(journal) == AccountState(1)
-
-    async def test_a_threshold_of_one_suspends_at_once(self, journal: Journal) -> None:
-        state = await journal.count_login("digest", accepted=False, now=NOW, threshold=1, suspend=SECOND)
-        assert state == AccountState(1, NOW + SECOND)
-
-    async def test_refusals_at_the_same_time_are_all_counted(self, journal: Journal) -> None:
-        await asyncio.gather(*(_refuse(journal) for _ in range(8)))
-        assert (await journal.account("digest")).refusals == 8
-
-
-async def _refuse(journal: Journal) -> AccountState:
-    return await journal.count_login("digest", accepted=False, now=NOW, threshold=3, suspend=timedelta(minutes=30))
 
 
 async def test_strays_are_kept_for_a_person(store: Store, journal: Journal) -> None:

@@ -28,7 +28,7 @@ from worker.errors import ConfigurationError
 from worker.journal import migrations
 from worker.journal.rows import micros
 from worker.journal.sealing import Sealer, parse_keys
-from worker.records import CommandState
+from worker.records import Admission, CommandState
 
 STATES = ("waiting", "held", "running", "following", "in_doubt", "completed", "failed", "rejected")
 SEALED = Sealer(parse_keys([KEY])).seal("erp", "waiting", {"p": PASSWORD})
@@ -199,6 +199,64 @@ async def test_an_upgraded_schema_is_that_of_a_new_journal(old: Store, tmp_path:
         assert {name for (name,) in await old.rows(names)} == {
             "command_pkey", "command_follows_fkey", "command_state_check", "command_secrets_check",
         }  # fmt: skip
+
+
+ORDERS = (
+    ("done", "erp", "completed", "A", None, "completed", ""),
+    ("cross", "shop", "following", "A", "done", None, ""),
+    ("same", "erp", "following", "A", "done", None, ""),
+    ("refused", "erp", "failed", "B", None, "failed", "login_refused"),
+    ("draft", "erp", "failed", "C", None, "failed", "saved_as_draft"),
+    ("told", "erp", "completed", "A", "done", "completed", ""),
+)
+"""Id, source, state, number, whom it follows, how it ended: what the first release bound for ever."""
+
+
+async def put_orders(old: Store) -> None:
+    """Orders of seller `s` as the first release wrote them."""
+    moment = str(micros(NOW)) if isinstance(old, SqliteStore) else f"'{NOW.isoformat()}'"
+    override = "" if isinstance(old, SqliteStore) else "OVERRIDING SYSTEM VALUE"
+    keys = {order[0]: key for key, order in enumerate(ORDERS, 20)}
+    for name, source, state, number, follows, ended, code in ORDERS:
+        key, first = keys[name], "NULL" if follows is None else keys[follows]
+        await old.write(
+            "INSERT INTO command (key, source, id, type, content_hash, state, lane, priority, last_sequence, "  # noqa: S608
+            f"received_at, correlation_id, seller, order_no, follows) {override} VALUES ({key}, '{source}', '{name}', "
+            f"'invoice.issue', 'h', '{state}', 'u-{name}', 0, {int(ended is not None)}, {moment}, 'c', 's', "
+            f"'{number}', {first})"
+        )
+        data, none = "CAST('{{}}' AS {0})", "CAST('[]' AS {0})"
+        blob = "BLOB" if isinstance(old, SqliteStore) else "bytea"
+        await old.write(f"INSERT INTO payload VALUES ({key}, {data.format(blob)}, {none.format(blob)})")  # noqa: S608
+        if ended is not None:
+            body = '{"data":{"code":"' + code + '"}}'
+            await old.write(
+                f"INSERT INTO event VALUES ({key}, 1, 'e-{name}', 'invoice.issue.{ended}', "  # noqa: S608
+                f"CAST('{body}' AS {blob}), "
+                f"{moment})"
+            )
+
+
+async def test_numbers_that_were_bound_for_ever_are_bound_where_an_invoice_may_be(old: Store) -> None:
+    await put_orders(old)
+    journal = await old.open_with_worker("w1")
+    held = {name: (await look_up(journal, name)).holds_order for name in ("done", "refused", "draft")}
+    assert held == {"done": True, "refused": False, "draft": True}
+    results = [
+        await admit(journal, new(f"new {number}", lane=f"u-{number}", seller="s", order_no=number)) for number in "ABC"
+    ]
+    assert results == [[Admission.FOLLOWING], [Admission.ACCEPTED], [Admission.FOLLOWING]]
+
+
+async def test_who_followed_goes_on_following_its_own_source_only(old: Store) -> None:
+    await put_orders(old)
+    journal = await old.open_with_worker("w1")
+    [cross, same] = [each for each in await journal.followers() if each.first.id == "done"]
+    assert (cross.follower.id, cross.follower.source, cross.first.source) == ("cross", "shop", "erp")
+    assert (same.follower.id, [event.type for event in same.events]) == ("same", ["invoice.issue.completed"])
+    assert await journal.succeed(cross, NOW)
+    assert (await look_up(journal, "cross", "shop")).holds_order
+    assert await state_of(journal, "cross", "shop") is CommandState.WAITING
 
 
 class TestSqlite:

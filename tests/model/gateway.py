@@ -209,7 +209,9 @@ class ModelGateway:
         if twins:
             self.wrongs.append(f"{command['id']} is submitted while its twin {twins[0]['id']} is unsettled")
         orders = self.journal.rows(
-            "SELECT key FROM command WHERE seller = ? AND order_no = ? AND key <> ?",
+            "SELECT key FROM command "
+            "WHERE source = ? AND seller = ? AND order_no = ? AND key <> ? AND state <> 'failed'",
+            command["source"],
             command["seller"],
             command["order_no"],
             command["key"],

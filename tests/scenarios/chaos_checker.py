@@ -105,7 +105,8 @@ class Bucket:
     def judge(self, verdict: Verdict) -> None:
         """At most one submission and one invoice per group, and what was told is what the books say."""
         first = next(iter(next(iter(self.groups.values()))))
-        surplus = max(self.submissions, len(self.invoices)) - len(self.groups)
+        attempts = sum(self._attempts(group) for group in self.groups.values())
+        surplus = max(self.submissions - attempts, len(self.invoices) - len(self.groups))
         if surplus > 0:
             verdict.counts.duplicated += surplus
             verdict.violated(first, f"{len(self.groups)} ordered, {self.submissions} times submitted")
@@ -119,6 +120,12 @@ class Bucket:
         for commands in self.groups.values():
             if not is_numbered(self.events[command] for command in commands):
                 verdict.violated(commands[0], "completed, and nothing was said of its number")
+
+    def _attempts(self, commands: Sequence[str]) -> int:
+        """How often a group may have been submitted: a number of which no invoice came may be tried again, and who
+        tried nothing says whom it repeats. One invoice is the most all the same."""
+        ends = {command: [event["data"] for event in self.events[command]] for command in commands}
+        return max(1, sum(not any("repeats" in data for data in told) for told in ends.values()))
 
     def _outcome(self, commands: Sequence[str]) -> str:
         told = {one for command in commands for one in outcomes(self.events[command])}
@@ -139,7 +146,7 @@ class Bucket:
 
 
 def is_numbered(group: Iterable[Iterable[Event]]) -> bool:
-    """Whether the number of a completed order was told, or said to be unknown. Repeats of the order tell none."""
+    """Whether the number of a completed order was told, or said to be unknown."""
     told = {one for events in group for one in outcomes(events)}
     return "completed" not in told or bool(told & {"confirmed", "unconfirmed"})
 

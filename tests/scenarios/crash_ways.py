@@ -49,15 +49,22 @@ class Way:
 
 
 async def issue(stack: Stack, names: Names) -> list[str]:
-    """A scan, a repeat of an order, a doubt, a retry, a refused login, a stray, bad input."""
+    """A scan, a repeat of an order and another order of its number, a doubt, a retry, a refused login and who takes its
+    number over, a stray, bad input."""
     stack.sandbox.faults.arm("handshake_503", user_id=names.user("retry"), times=1)
+    first = await stack.publish_order(names.user("1"), orderNo=names.of("N"))
+    await stack.publish(repeat := stack.new_id(), make_order(first, names.user("1"), orderNo=names.of("N")))
+    refused = await stack.publish_order(names.user("5"), password="refuse-login", orderNo=names.of("R"))
+    await stack.publish(after := stack.new_id(), make_order(refused, names.user("5"), orderNo=names.of("R")))
     orders = [
-        await stack.publish_order(names.user("1"), orderNo=names.of("N")),
+        first,
         await stack.publish_order(names.user("1")),
+        repeat,
         await stack.publish_order(names.user("2"), orderNo=names.of("N")),
         await stack.publish_order(names.user("3"), fault="other_invoice_first"),
         await stack.publish_order(names.user("4"), fault="dropped_after_issuing"),
-        await stack.publish_order(names.user("5"), password="refuse-login"),
+        refused,
+        after,
         await stack.publish_order(names.user("retry")),
     ]
     await stack.publish(bad := names.of("bad"), b"not json")
@@ -155,8 +162,15 @@ WAYS = (
             "issue.waiting_next",
             "issue.waiting_recorded",
             "housekeeping.reaped",
-            "housekeeping.completed_next",
-            "housekeeping.completed_recorded",
+            "repeat.heeded",
+            "repeat.following_next",
+            "repeat.following_recorded",
+            "repeat.completed_next",
+            "repeat.completed_recorded",
+            "repeat.rejected_next",
+            "repeat.rejected_recorded",
+            "repeat.succeed_next",
+            "repeat.succeeded",
             "relay.published",
             "relay.marked",
         ),

@@ -104,16 +104,16 @@ async def replace_if_killed(stack: Stack, worker: WorkerProcess) -> None:
 
 
 async def settle(way: Way, stack: Stack, commands: Sequence[str], point: str) -> None:
-    """Until every command has come to an end. What became of an order decides about its repeats, so a doubt about the
-    first one is decided by a person."""
-    repeat = commands[2] if way.name == "issuing" else None
+    """Until every command has come to an end. What became of an order decides about its repeats and about another order
+    of its number, so a doubt about the first one is decided by a person."""
+    waiting = commands[2:4] if way.name == "issuing" else ()
     try:
-        await stack.until([one for one in commands if one != repeat], way.ends, seconds=60)
-        if repeat is None:
+        await stack.until([one for one in commands if one not in waiting], way.ends, seconds=60)
+        if not waiting:
             return
         if "in_doubt" in stack.said(commands[0]):
             await decide(stack, commands[0])
-        await stack.until([repeat], ["completed", "failed"])
+        await stack.until(waiting, way.ends)
     except AssertionError as error:
         raise AssertionError(f"in the life that was killed at {point}: {error}") from error
 

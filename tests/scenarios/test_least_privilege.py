@@ -101,8 +101,13 @@ async def use_it_all(stack: Stack) -> None:
     await stack.until([refused], ["failed"])
     await stack.until([rejected], ["rejected"])
     await stack.until([doubt], ["in_doubt"])
-    follower = await stack.publish_order("u-issued", orderNo="SO-1")
-    await stack.until([follower], ["completed"])
+    repeat, other = stack.new_id(), await stack.publish_order("u-issued", orderNo="SO-1")
+    await stack.publish(repeat, make_order(issued, "u-issued", orderNo="SO-1"))
+    await stack.until([repeat], ["completed"])
+    await stack.until([other], ["rejected"])
+    freed = await stack.publish_order("u-login", password="refuse-login", orderNo="SO-2")
+    await stack.publish(after := stack.new_id(), make_order(freed, "u-login", orderNo="SO-2"))
+    await stack.until([after], ["completed"])
     stack.check_promises([issued, refused, doubt, stray])
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from worker.cli import (
+    accounts,
     check,
     contracts,
     dead,
@@ -59,6 +60,7 @@ app.command()(check.check)
 app.command()(records.status)
 app.command("list")(records.list_)
 app.command()(records.resolve)
+app.command()(records.cancel)
 app.command()(records.replay)
 app.command()(invoices.invoices)
 app.command()(invoices.files)
@@ -66,6 +68,7 @@ app.command()(prune.prune)
 app.add_typer(vault.app, name="vault")
 app.add_typer(dead.app, name="dead")
 app.add_typer(replies.app, name="replies")
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(serve.database, name="db")
 app.add_typer(contracts.app, name="contracts")
 app.command()(settings.settings)

@@ -1,4 +1,4 @@
-"""`status`, `list`, `resolve`, `replay`: what the journal knows of commands, and a person's decision about one."""
+"""`status`, `list`, `resolve`, `cancel`, `replay`: what the journal knows of commands, and a person's decisions."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -84,6 +84,23 @@ def resolve(
         quiet_logs(settings)
         async with desk(settings, writes=True) as operations:
             return await operations.resolve(command_id, source, issued=issued, not_issued=not_issued)
+
+    _show(run(work()), as_json=as_json)
+
+
+def cancel(command_id: CommandId, source: Source = None, as_json: AsJson = False) -> None:
+    """End a command that was not submitted, as failed with cancelled; its orderNo is free again.
+
+    Exit code 1 if it was submitted already, or has ended.
+    """
+
+    async def work() -> dict[str, Any]:
+        from worker.cli.desk import desk
+
+        settings = load_settings()
+        quiet_logs(settings)
+        async with desk(settings, writes=True) as operations:
+            return await operations.cancel(command_id, source)
 
     _show(run(work()), as_json=as_json)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.envelope import build_event, loads
 from contracts.events import Outcome
-from contracts.failures import RETRYABLE, FailureCode, Stage
+from contracts.failures import KEEPS_ORDER, RETRYABLE, FailureCode, Stage
 from worker.records import DISCOUNTS_FOLDED, Command, Event
 
 _FOLDED = b'"%b":' % DISCOUNTS_FOLDED.encode()
@@ -39,6 +39,11 @@ def failure(
 def in_its_words(gateway_message: str | None) -> dict[str, Any]:
     """What an event says of the reason that the gateway gave."""
     return {} if gateway_message is None else {"gatewayMessage": gateway_message}
+
+
+def keeps_order(announcements: Sequence[Announcement]) -> bool:
+    """Whether an end that is told so leaves the order's number with its command."""
+    return any(said.data.get("code") in KEEPS_ORDER for said in announcements if said.outcome is Outcome.FAILED)
 
 
 def events_of(

@@ -14,12 +14,12 @@ from enum import StrEnum
 from typing import Final
 
 from worker.flows.conditions import BEIJING
-from worker.flows.evidence.endings import Case, endings
+from worker.flows.evidence.endings import Case, endings, login_refused
 from worker.flows.evidence.shelf import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
 from worker.flows.invoices import lacking_ids, trusted, with_files
-from worker.flows.looks import Reading, Schedules, delay_after_nothing_seen
+from worker.flows.looks import Reading, Schedules, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_progress import digest_of, is_last_page
 from worker.flows.table import Decision, Table, Timing, follow
 from worker.flows.vocabulary import (
@@ -101,6 +101,8 @@ class LookUpState:
     """The files of what was found, as far as they are there."""
     rounds: int = 0
     """How often they were looked up."""
+    refused_logins: int = 0
+    """In a row, before this look."""
 
     @property
     def found(self) -> list[ListedInvoice]:
@@ -137,6 +139,8 @@ class LookUpRules:
     max_pages: int
     notice: timedelta
     """From the list's end to its download notice."""
+    rest: timedelta
+    """After a first refused login; longer after each further one."""
     late_files: tuple[timedelta, ...]
     """When files that are not ready are looked up again: the lane waits meanwhile, so these are few and short."""
 
@@ -181,7 +185,8 @@ def _begin(at: Situation, given: Begin) -> Next:
         return _not_before(at, max(given.suspended_until - at.now, at.timing.retry_max))
     if given.session_is_open:
         return _ask(at, at.state)
-    return Decision(replace(at.state, phase=Phase.CONNECTING), (Connect(),))
+    state = replace(at.state, phase=Phase.CONNECTING, refused_logins=given.refused_logins)
+    return Decision(state, (Connect(),))
 
 
 def _connected(at: Situation, _: Connected) -> Next:
@@ -203,8 +208,9 @@ def _first_day(at: Situation) -> date:
 def _login_answered(at: Situation, given: LoginAnswered) -> Next:
     if given.accepted:
         return Decision(at.state, (CountLogin(accepted=True),))
-    off = _put_off(at)
-    return replace(off, effects=(CountLogin(accepted=False), *off.effects))
+    until = at.now + rest_after_refusals(at.state.refused_logins, at.rules.rest)
+    told = [settle for subject in at.subjects for settle in login_refused(subject, until, given.reason)]
+    return _end(at, CountLogin(accepted=False), *told, EndLookUp(until), CloseSession())
 
 
 def _page_read(at: Situation, given: PageRead) -> Next:

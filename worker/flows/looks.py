@@ -67,6 +67,16 @@ def extra_look(schedule: tuple[timedelta, ...], look_ups: int, now: datetime) ->
 LONGEST_DELAY = timedelta(hours=1)
 
 
+LONGEST_REST = timedelta(hours=12)
+
+
+def rest_after_refusals(refusals: int, shortest: timedelta) -> timedelta:
+    """How long look-ups rest whose login was refused, after so many refusals in a row before: twice as long each time,
+    for a password that is wrong stays wrong, and the tax bureau counts."""
+    longer: timedelta = shortest * (1 << min(refusals, 16))
+    return min(longer, max(LONGEST_REST, shortest))
+
+
 def delay_after_nothing_seen(age: timedelta, shortest: timedelta) -> timedelta:
     """When to try again a look that could not be made: what has waited for long may wait a little longer, for a login
     that is gone or a gateway that refuses seldom comes back soon."""
@@ -84,10 +94,12 @@ class Absence:
     """Why, in the gateway's own words."""
     not_before: datetime | None = None
     """Absence proves nothing until then, whatever the schedule says: until the order's own answer cannot come."""
+    has_told_refusal: bool = False
+    """Whether it was told that the look-ups' login is refused: once is enough."""
 
     def journaled(self) -> bytes:
         """As it is kept in the command's progress."""
-        return dumps({name: value for name, value in asdict(self).items() if value is not None})
+        return dumps({name: value for name, value in asdict(self).items() if value not in {None, False}})
 
     @classmethod
     def read(cls, progress: bytes | None) -> "Absence":
@@ -102,6 +114,7 @@ class Absence:
             kept["message"],
             kept.get("gateway_message"),
             None if not_before is None else datetime.fromisoformat(not_before),
+            kept.get("has_told_refusal", False),
         )
 
 

@@ -32,6 +32,7 @@ class Rules:
                 refusal=settings.refusal_schedule,
             ),
             look_ups=LookUpRules(
+                rest=timedelta(seconds=settings.login_suspend_seconds),
                 page=timedelta(seconds=settings.query_timeout_seconds),
                 skew=timedelta(seconds=settings.clock_skew_seconds),
                 max_pages=settings.query_max_pages,

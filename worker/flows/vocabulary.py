@@ -32,6 +32,8 @@ class Begin:
 
     session_is_open: bool
     suspended_until: datetime | None = None
+    refused_logins: int = 0
+    """In a row, with this account and password."""
     credential_fault: str | None = None
     fault_is_passing: bool = False
     """Another worker may have the credential, or this one later."""
@@ -309,6 +311,9 @@ class Settle:
     invoice_number: str | None = None
     sought_at: datetime | None = None
     findings: Findings | None = None
+    has_looked: bool = True
+    progress: bytes | None = None
+    """What its end depends on; None leaves what is there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from contracts.checking import invoice_to_send, lines_total, totals
@@ -22,10 +22,12 @@ from contracts.judging import Verdict, judge, told
 from contracts.limits import LARGE_FRAME_BYTES, InvoiceLimits
 from contracts.members import WithLogin
 from worker.errors import ConfigurationError
+from worker.flows.orders import content_of
 from worker.intake.answers import (
     UNKNOWN_TYPE,
     UNSTORABLE,
     answer_busy,
+    answer_duplicate,
     answer_nameless,
     answer_reused,
     answer_unstorable,
@@ -43,6 +45,7 @@ __all__ = [
     "Incoming",
     "admit",
     "answer_busy",
+    "answer_duplicate",
     "answer_reused",
     "answer_unstorable",
     "examine",
@@ -93,6 +96,11 @@ class AdmissionRules:
     deadline: timedelta = timedelta(seconds=1800)
     waiting_max: int | None = None
     """Waiting commands of a tenant above which new ones are refused as `busy` (count)."""
+    is_order_shared: bool = False
+    """Whether an order's number is one over all sources of a seller."""
+    double_window: timedelta | None = None
+    """How long an order without a number is taken for a double of the same one; None: nobody asks."""
+    rejects_doubles: bool = False
 
     @classmethod
     def from_settings(cls, settings: Settings, own_queues: Collection[str]) -> "AdmissionRules":
@@ -112,6 +120,11 @@ class AdmissionRules:
             max_body_bytes=settings.max_body_bytes,
             deadline=timedelta(seconds=settings.deadline_seconds),
             waiting_max=settings.tenant_waiting_max,
+            is_order_shared=settings.order_scope == "seller",
+            double_window=None
+            if settings.duplicates == "off"
+            else timedelta(seconds=settings.duplicate_window_seconds),
+            rejects_doubles=settings.duplicates == "reject",
         )
 
 
@@ -237,11 +250,22 @@ def _issue(message: _Message, verdict: Verdict, issue: IssueInvoice) -> NewComma
         accepted,
         seller=issue.invoice.sellerIndentification,
         order_no=issue.orderNo,
+        order_hash=None if issue.orderNo is None else content_of(loads(accepted.data)),
+        is_order_shared=message.rules.is_order_shared,
+        double_since=_double_since(accepted, issue, message.rules),
+        rejects_double=message.rules.rejects_doubles,
         fingerprint=fingerprint(issue.invoice),
         deadline_at=deadline_at,
         data=_with_discounts(accepted.data, verdict.discounts_folded),
         warnings=_told(warnings),
     )
+
+
+def _double_since(accepted: NewCommand, issue: IssueInvoice, rules: AdmissionRules) -> datetime | None:
+    """A number says better which order it is than its looks do."""
+    if rules.double_window is None or issue.orderNo is not None or issue.allowDuplicate:
+        return None
+    return accepted.received_at - rules.double_window
 
 
 def _checked(message: _Message, verdict: Verdict) -> NewCommand:

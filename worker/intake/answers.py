@@ -39,6 +39,16 @@ def answer_busy(command: NewCommand, rules: Speaker) -> LooseEvent:
     return _loose(command, rules, RejectionCode.BUSY, about, FieldError(path="", message=message))
 
 
+def answer_duplicate(command: NewCommand, double: str | None, rules: Speaker) -> LooseEvent:
+    """The answer to an order that came a moment ago under another id; the same message gets the same event."""
+    about = f"duplicate\n{command.content_hash}\n{command.route.reply_to or ''}\n{double or ''}"
+    message = (
+        "the same order came a moment ago under another id; an orderNo would tell them apart, and "
+        "allowDuplicate: true says that it is meant"
+    )
+    return _loose(command, rules, RejectionCode.DUPLICATE, about, FieldError(path="", message=message), double)
+
+
 def answer_unstorable(command: NewCommand, rules: Speaker) -> LooseEvent:
     """The answer to a command that the journal cannot hold; the same message gets the same event."""
     about = f"unstorable\n{command.content_hash}\n{command.route.reply_to or ''}"
@@ -64,7 +74,14 @@ def answer_nameless(  # noqa: PLR0913, PLR0917  what an envelope has
     return LooseEvent(Event(0, event_id, event_type, body), name, route, at)
 
 
-def _loose(command: NewCommand, rules: Speaker, code: RejectionCode, about: str, error: FieldError) -> LooseEvent:
+def _loose(  # noqa: PLR0913, PLR0917
+    command: NewCommand,
+    rules: Speaker,
+    code: RejectionCode,
+    about: str,
+    error: FieldError,
+    first_command_id: str | None = None,
+) -> LooseEvent:
     event_type = f"{command.type}.{Outcome.REJECTED}"
     data = Rejected(
         commandId=command.id,
@@ -73,6 +90,7 @@ def _loose(command: NewCommand, rules: Speaker, code: RejectionCode, about: str,
         orderNo=command.order_no,
         code=code,
         errors=[error],
+        firstCommandId=first_command_id,
     )
     event_id, body = build_event(
         worker=rules.worker,

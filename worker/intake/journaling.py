@@ -12,12 +12,22 @@ import structlog
 
 from worker.clock import Clock
 from worker.errors import JournalFaulty, JournalUnavailable, NotStorable
-from worker.intake.admission import AdmissionRules, Admitted, answer_busy, answer_reused, answer_unstorable, unstorable
+from worker.intake.admission import (
+    AdmissionRules,
+    Admitted,
+    answer_busy,
+    answer_duplicate,
+    answer_reused,
+    answer_unstorable,
+    unstorable,
+)
 from worker.ports import IntakeJournal
 from worker.records import Admission, LooseEvent, NewCommand
 
 log = structlog.get_logger()
 
+ANSWERED: Final = frozenset({Admission.REUSED, Admission.BUSY, Admission.DUPLICATE})
+"""Nothing was written of such a message, and its sender is told why."""
 TRIES_TOGETHER: Final = 8
 """While all of a batch fail, and one of them not so often yet, the fault is taken for the store's (count)."""
 
@@ -122,7 +132,9 @@ class Journaling:
         results: Sequence[Admission] = ()
         if commands:
             results = await self._journal.admit(commands, worker=self._worker, waiting_max=self._rules.waiting_max)
-            answers += filter(None, map(self._answer, commands, results))
+            answers += [
+                await self._answer(*each) for each in zip(commands, results, strict=True) if each[1] in ANSWERED
+            ]
         if answers:
             await self._journal.answer(answers, worker=self._worker)
         if any(judged.admitted.answer is not None for judged in batch):
@@ -131,12 +143,12 @@ class Journaling:
             self._hooks.observe_batch(len(commands), self._clock.monotonic() - began)
             self._tell(commands, results)
 
-    def _answer(self, command: NewCommand, result: Admission) -> LooseEvent | None:
+    async def _answer(self, command: NewCommand, result: Admission) -> LooseEvent:
         if result is Admission.REUSED:
             return answer_reused(command, self._rules)
-        if result is Admission.BUSY:
-            return answer_busy(command, self._rules)
-        return None
+        if result is Admission.DUPLICATE:
+            return answer_duplicate(command, await self._journal.double_of(command), self._rules)
+        return answer_busy(command, self._rules)
 
     def _tell(self, commands: Sequence[NewCommand], results: Sequence[Admission]) -> None:
         for command, result in zip(commands, results, strict=True):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from contracts.commands import CommandType
+from contracts.envelope import dumps
 from worker.errors import NotFound
 from worker.records import (
     FINAL,
@@ -30,6 +31,9 @@ from worker.records import (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+CLAIM_SEPARATOR = "\x1f"
+"""No name may hold it."""
 
 TOPIC = ""
 """The `destination` of topic copies on disk: one stream per command, whatever the events' types."""
@@ -102,11 +106,36 @@ def changes_lane(settlement: Settlement) -> bool:
     return not settlement.expected <= UNSETTLED | FINAL | {CommandState.FOLLOWING}
 
 
+def frees_order(move: Step | Settlement) -> bool:
+    """Whether the command's order number is anybody's after this move: no invoice came of it."""
+    return move.to is CommandState.FAILED and not move.keeps_order
+
+
+def nudges_followers(move: Step | Settlement) -> bool:
+    """Whether those who follow this command have something to look at after this move."""
+    return move.command.order_no is not None and (move.to is CommandState.SUBMITTING or bool(move.events))
+
+
 def order_of(command: NewCommand) -> tuple[str | None, str | None]:
-    """The seller and order number that this command lays claim to: none if it was rejected."""
+    """The seller and order number that this command names: none if it was rejected."""
     if command.state is CommandState.REJECTED or command.order_no is None:
         return command.seller, None
     return command.seller or "", command.order_no
+
+
+def claim_of(command: NewCommand) -> str | None:
+    """The number it lays claim to, as one command at most has it."""
+    seller, order_no = order_of(command)
+    if order_no is None:
+        return None
+    return CLAIM_SEPARATOR.join(("" if command.is_order_shared else command.source, seller or "", order_no))
+
+
+def with_double_warning(warnings: bytes, double: str) -> bytes:
+    """The command's warnings and one more: the same order came a moment ago."""
+    message = "the same order came a moment ago under another id; allowDuplicate: true says that it is meant"
+    told = {"code": "duplicate_suspected", "message": message, "path": "", "commandId": double}
+    return dumps([*json.loads(warnings), told])
 
 
 def to_command(  # noqa: PLR0913
@@ -136,6 +165,8 @@ def to_command(  # noqa: PLR0913
         settled_at=at_or_none(row["settled_at"]),
         seller=row["seller"],
         order_no=row["order_no"],
+        order_hash=row["order_hash"],
+        holds_order=row["order_claim"] is not None,
         fingerprint=row["fingerprint"],
         follows=row["follows"],
         invoice_number=row["invoice_number"],

@@ -9,6 +9,7 @@ Sealed value: one byte 1, four bytes of key id, twelve of nonce, the ciphertext 
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ class Sealer:
         if not keys:
             raise ConfigurationError("FAPIAO_JOURNAL_KEYS is empty: passwords cannot be kept without a key")
         self._sealing_id = _key_id(keys[0])
+        self._digest_key = hashlib.sha256(b"fapiao journal digest key\n" + keys[0]).digest()
         self._ciphers = {_key_id(key): AESGCM(key) for key in reversed(keys)}
 
     @property
@@ -97,6 +99,10 @@ class Sealer:
     def reseal(self, source: str, command_id: str, sealed: bytes) -> bytes | None:
         """The same secrets, sealed with the first key; None where they cannot be opened, or there are none."""
         return self.seal(source, command_id, self.opened(source, command_id, sealed)[0])
+
+    def digest(self, *parts: str) -> str:
+        """A digest in hex that nobody can guess at without the first key. After a rotation it is another one."""
+        return hmac.new(self._digest_key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
 
     def check(self, key_ids: Sequence[bytes]) -> None:
         """Raises `ConfigurationError` if all of these keys are missing: then it is the setting that is wrong. Where

@@ -9,22 +9,20 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from contracts.envelope import loads
-from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
-from worker.flows.announce import Announcement, failure, what_every_event_says
+from worker.flows.announce import failure
 from worker.flows.table import deadline_exceeded
 from worker.flows.vocabulary import Settle
+from worker.lanes.repeats import Repeats
 from worker.lanes.services import LaneServices
 from worker.lanes.settling import Settling
 from worker.lanes.steps_back import ClockWatch
-from worker.records import Command, CommandState, Following
+from worker.records import Command, CommandState
 
 log = structlog.get_logger(__name__)
 
 QUEUED = frozenset({CommandState.WAITING, CommandState.HELD})
-FOLLOWING = frozenset({CommandState.FOLLOWING})
 
 
 class Housekeeping:
@@ -35,6 +33,7 @@ class Housekeeping:
         self._services = services
         self._worker = worker
         self._lanes_freed = lanes_freed
+        self._repeats = Repeats(services, lanes_freed=lanes_freed)
         self._wake = asyncio.Event()
         self._clocks = ClockWatch()
         self._settling = Settling(services, "housekeeping")
@@ -76,11 +75,10 @@ class Housekeeping:
             log.info("sellers_try_again", orders=trying)
             self._lanes_freed()
         late = [await self._guarded(command, self._fail_overdue(command)) for command in await journal.overdue(now)]
-        followed = [
-            await self._guarded(following.follower, self._answer_follower(following))
-            for following in await journal.followers()
-        ]
-        return freed + trying + sum(late) + sum(followed)
+        looked, told = await self._repeats.look()
+        if told:
+            self._services.committed()
+        return freed + trying + sum(late) + looked
 
     def _watch_clock(self, now: datetime) -> None:
         step = self._clocks.step_back(now, self._services.clock.monotonic())
@@ -103,15 +101,6 @@ class Housekeeping:
         code, stage, message = deadline_exceeded()
         announcement = failure(code, stage, message, command.attempts)
         return await self._settle(Settle(command, CommandState.FAILED, (announcement,)), QUEUED)
-
-    async def _answer_follower(self, following: Following) -> bool:
-        """The follower's own event, with the data of the first command's."""
-        said = loads(following.final.body)
-        own = what_every_event_says(following.follower)
-        data = {name: value for name, value in said["data"].items() if name not in own}
-        outcome = Outcome(following.final.type.rpartition(".")[2])
-        told = (Announcement(outcome, data),)
-        return await self._settle(Settle(following.follower, CommandState(outcome.value), told), FOLLOWING)
 
     async def _settle(self, move: Settle, expected: frozenset[CommandState]) -> bool:
         """Expected is where the reason holds, not where the command was read: another replica may have settled it

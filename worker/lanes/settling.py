@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from worker.crashpoints import crashpoint
-from worker.flows.announce import events_of
+from worker.flows.announce import events_of, keeps_order
 from worker.flows.vocabulary import Settle
 from worker.lanes.services import LaneServices
 from worker.records import CommandState, Settlement
@@ -61,7 +61,9 @@ class Settling:
             invoice_number=move.invoice_number,
             sought_at=move.sought_at,
             has_looked=has_looked,
+            progress=move.progress,
             findings=move.findings,
+            keeps_order=keeps_order(move.announcements),
         )
 
     def _tell(self, move: Settle) -> None:

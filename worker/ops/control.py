@@ -55,10 +55,13 @@ _OPERATIONS: Final = frozenset(
         "files",
         "prune",
         "resolve",
+        "cancel",
         "replay",
         "replies",
         "resend_replies",
         "discard_replies",
+        "accounts",
+        "resume_accounts",
         "rekey",
     }
 )
@@ -172,6 +175,10 @@ class RemoteOperations:
         answer = await self._ask("resolve", command_id=command_id, source=source, issued=issued, not_issued=not_issued)
         return dict(answer)
 
+    async def cancel(self, command_id: str, source: str | None = None) -> dict[str, Any]:
+        """See `Operations.cancel`."""
+        return dict(await self._ask("cancel", command_id=command_id, source=source))
+
     async def replay(self, command_id: str, source: str | None = None) -> dict[str, Any]:
         """See `Operations.replay`."""
         return dict(await self._ask("replay", command_id=command_id, source=source))
@@ -187,6 +194,14 @@ class RemoteOperations:
     async def discard_replies(self, numbers: Sequence[int] = ()) -> dict[str, Any]:
         """See `Operations.discard_replies`."""
         return dict(await self._ask("discard_replies", numbers=list(numbers)))
+
+    async def accounts(self, limit: int = 100) -> Any:
+        """See `Operations.accounts`."""
+        return await self._ask("accounts", limit=limit)
+
+    async def resume_accounts(self, ids: Sequence[str] = ()) -> dict[str, Any]:
+        """See `Operations.resume_accounts`."""
+        return dict(await self._ask("resume_accounts", ids=list(ids)))
 
     async def rekey(self) -> dict[str, Any]:
         """See `Operations.rekey`."""

@@ -1,7 +1,8 @@
 """What a person may ask of the journal, and the few decisions only a person can take.
 
-Guarantees: answers are plain JSON-able dicts without secrets; `resolve` writes the command's final event and its
-state in one transaction, by compare-and-set on `in_doubt`, and binds an invoice number to one command for ever.
+Guarantees: answers are plain JSON-able dicts without secrets; `resolve` and `cancel` write the command's final event
+and its state in one transaction, by compare-and-set on where it stood; an invoice number is bound to one command for
+ever.
 Knows nothing of how it is called: a running worker's control socket and the command line share it.
 """
 
@@ -24,11 +25,20 @@ from worker.flows.invoices import told_file
 from worker.ops.redaction import lane_digest
 from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for
 from worker.ports import OperatorJournal
-from worker.records import Command, CommandState, EventRecord, Settlement, UndeliverableReply
+from worker.records import (
+    NOT_SUBMITTED,
+    Command,
+    CommandState,
+    EventRecord,
+    RefusedAccount,
+    Settlement,
+    UndeliverableReply,
+)
 
 log = structlog.get_logger()
 
 LIST_MAX: Final = 10_000
+IN_DOUBT: Final = frozenset({CommandState.IN_DOUBT})
 UNCONFIRMED: Final = "unconfirmed"
 """No state of a command, but asked for like one: issued, and no look-up found the number."""
 BROKEN: Final = "broken"
@@ -116,7 +126,23 @@ class Operations:
         if command.state is not CommandState.IN_DOUBT:
             raise NotResolvable(f"Command {command_id} is {command.state}, not in doubt; there is nothing to decide.")
         announcement = _issued(command, issued) if issued is not None else _not_issued(command)
-        await self._settle(command, announcement, issued)
+        await self._settle(command, IN_DOUBT, announcement, issued)
+        return await self.status(command.id, command.source)
+
+    async def cancel(self, command_id: str, source: str | None = None) -> dict[str, Any]:
+        """End a command that was not submitted, as `failed` with `cancelled`. Whichever of this and the submission is
+        written first holds.
+
+        Raises `NotFound`, `AmbiguousCommand`, `NotResolvable`.
+        """
+        command = await self._one(command_id, source)
+        if command.state not in NOT_SUBMITTED:
+            raise NotResolvable(
+                f"Command {command_id} is {command.state}: only what was not submitted can be cancelled."
+            )
+        if command.state is CommandState.FOLLOWING and command.last_sequence:
+            raise NotResolvable(f"Command {command_id} repeats another one of its order, which was submitted.")
+        await self._settle(command, NOT_SUBMITTED, _cancelled(command))
         return await self.status(command.id, command.source)
 
     async def replay(self, command_id: str, source: str | None = None) -> dict[str, Any]:
@@ -142,6 +168,28 @@ class Operations:
         log.info("replies_discarded", count=count)
         return {"discarded": count}
 
+    async def accounts(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Accounts whose last login was refused, the latest first."""
+        return [describe_account(account) for account in await self._journal.refused_accounts(_limit(limit))]
+
+    async def resume_accounts(self, ids: Sequence[str] = ()) -> dict[str, Any]:
+        """Let these accounts (all, if none is named; a beginning of the id is enough) log in again at once. Raises
+        `NotFound`, `BadRequest`."""
+        chosen = [await self._account_id(name) for name in ids]
+        count = await self._journal.resume_accounts(chosen, self._clock.now())
+        crashpoint("operator.resumed")
+        log.info("accounts_resumed", count=count)
+        return {"resumed": count}
+
+    async def _account_id(self, name: str) -> str:
+        known = [account.id for account in await self._journal.refused_accounts(LIST_MAX)]
+        found = [each for each in known if each.startswith(name)] if name else []
+        if not found:
+            raise NotFound(f"There is no account {name} whose login was refused.")
+        if len(found) > 1:
+            raise BadRequest(f"Several accounts begin with {name}: say more of the id.")
+        return found[0]
+
     async def rekey(self) -> dict[str, Any]:
         """Seal the secrets of unfinished commands anew, with the first of the journal's keys."""
         done = await self._journal.reseal()
@@ -158,11 +206,17 @@ class Operations:
             raise AmbiguousCommand(f"Several sources have a command {command_id} ({sources}): name one with --source.")
         return found[0]
 
-    async def _settle(self, command: Command, announcement: Announcement, number: str | None) -> None:
+    async def _settle(
+        self,
+        command: Command,
+        expected: frozenset[CommandState],
+        announcement: Announcement,
+        number: str | None = None,
+    ) -> None:
         now = self._clock.now()
         settlement = Settlement(
             command=command,
-            expected=frozenset({CommandState.IN_DOUBT}),
+            expected=expected,
             to=CommandState.COMPLETED if number is not None else CommandState.FAILED,
             at=now,
             events=events_of(command, [announcement], worker=self._worker, at=now),
@@ -234,6 +288,19 @@ def describe_reply(reply: UndeliverableReply) -> dict[str, Any]:
     }
 
 
+def describe_account(account: RefusedAccount) -> dict[str, Any]:
+    """An account with one password, for JSON. The id tells nothing of either."""
+    return {
+        "id": account.id,
+        "companyCode": account.company_code,
+        "userId": account.user_id,
+        "isLookUp": account.is_look_up,
+        "refusals": account.refusals,
+        "refusedAt": timestamp(account.refused_at),
+        "suspendedUntil": _moment(account.suspended_until),
+    }
+
+
 def _issued(command: Command, number: str) -> Announcement:
     """`completed` by a person's word: what was submitted, under the number the person found."""
     invoice = submitted_invoice(command, number)
@@ -244,6 +311,11 @@ def _not_issued(command: Command) -> Announcement:
     return failure(
         FailureCode.NOT_ISSUED, Stage.RESOLVE, "A person found that no invoice was issued.", command.attempts
     )
+
+
+def _cancelled(command: Command) -> Announcement:
+    message = "A person cancelled it before anything was submitted."
+    return failure(FailureCode.CANCELLED, Stage.QUEUED, message, command.attempts)
 
 
 def _moment(moment: datetime | None) -> str | None:

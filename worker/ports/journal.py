@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from worker.records import (
+    AccountLogin,
     AccountState,
     Admission,
     Backlog,
@@ -28,6 +29,7 @@ from worker.records import (
     NewCommand,
     OutboxRow,
     Pruned,
+    RefusedAccount,
     Resealing,
     SellerState,
     Settlement,
@@ -61,7 +63,14 @@ class IntakeJournal(Protocol):
         A batch may hold the same `(source, id)` twice. A `REPEATED` with a reply_to queues the final event's reply
         copy to that reply_to under the same event id. A lane that gets work becomes ready, or, where it is
         held, is marked as wanted. `worker` becomes the publisher of the events written.
+
+        An `orderNo` belongs to one command: whoever names one that is held follows its holder. Of two that come at
+        once, over all replicas, one is the first. The same holds for doubles (`NewCommand.double_since`).
         """
+        ...
+
+    async def double_of(self, command: NewCommand) -> str | None:
+        """The id of the command of which this one is a double, if it still is one."""
         ...
 
     async def answer(self, events: Sequence[LooseEvent], *, worker: str) -> None:
@@ -140,12 +149,12 @@ class LaneJournal(Protocol):
         """Give the lane up: ready if it has due or unfinished work, delayed until its next due time, else idle."""
         ...
 
-    async def account(self, account: str) -> AccountState:
-        """How this account's logins went lately. `account` is a digest, not a name."""
+    async def account(self, login: AccountLogin) -> AccountState:
+        """How logins with this account and password went lately."""
         ...
 
     async def count_login(
-        self, account: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
+        self, login: AccountLogin, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
     ) -> AccountState:
         """Count a refused login, or forget the refusals after an accepted one."""
         ...
@@ -168,6 +177,11 @@ class LaneJournal(Protocol):
     async def end_rests(self, now: datetime, rest: timedelta, limit: int = 20) -> int:
         """Let the oldest held order of each seller whose rest is over try; the others rest once more. Where none is
         held the next that comes tries. How many try."""
+        ...
+
+    async def renew_password(self, login: AccountLogin, pointer: str, now: datetime) -> int:
+        """This login worked, and look-ups of its user and account were refused: what they look for takes its password
+        (at this JSON Pointer into the secrets) and is looked for at once. Returns for how many commands it did."""
         ...
 
     async def keep_stray(self, lane: str, command_key: int | None, reason: str, body: bytes, at: datetime) -> None:
@@ -245,7 +259,7 @@ class LaneJournal(Protocol):
         ...
 
     async def find_order(self, source: str, seller: str, order_no: str) -> Command | None:
-        """The command of this source that has this order number, without its secrets."""
+        """The command of this source that has this order number, else the newest that had it, without its secrets."""
         ...
 
     async def overdue(self, now: datetime, limit: int = 100) -> Sequence[Command]:
@@ -253,7 +267,16 @@ class LaneJournal(Protocol):
         ...
 
     async def followers(self, limit: int = 100) -> Sequence[Following]:
-        """Commands that follow one that has ended."""
+        """Commands that follow one of the same order and have not looked since it moved, oldest first."""
+        ...
+
+    async def heed(self, following: Following, *, is_over: bool) -> None:
+        """This follower has looked and there is nothing to tell; with `is_over` it listens no more."""
+        ...
+
+    async def succeed(self, following: Following, now: datetime) -> bool:
+        """The one it follows has let go of the number: this follower takes it and waits for its lane, or, where
+        another command has it by now, follows that one. False if neither could be done; then it is listed again."""
         ...
 
 
@@ -392,6 +415,15 @@ class OperatorJournal(Protocol):
 
     async def reseal(self) -> Resealing:
         """Seal anew, with the first key, every secret that an earlier key sealed. Writes, in short transactions."""
+        ...
+
+    async def refused_accounts(self, limit: int = 100) -> Sequence[RefusedAccount]:
+        """Accounts whose last login was refused, the latest first."""
+        ...
+
+    async def resume_accounts(self, ids: Sequence[str], now: datetime) -> int:
+        """Forget what these (all, if none is named) were refused: they may log in at once, and what their look-ups look
+        for is looked for at once. Writes."""
         ...
 
     async def settle(self, settlement: Settlement) -> bool:

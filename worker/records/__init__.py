@@ -12,6 +12,7 @@ from worker.records.commands import (
     ClaimBounds,
     Command,
     Following,
+    Heard,
     LaneLease,
     NewCommand,
     SecretsFault,
@@ -37,8 +38,26 @@ from worker.records.invoices import (
     Stray,
     SubmittedInvoice,
 )
-from worker.records.operation import AccountState, Backlog, Pruned, Resealing, SellerState, Space
-from worker.records.states import ACTIVE, FINAL, MAY_HAVE_INVOICE, PROGRESSING, SUBMITTED, UNSETTLED, CommandState
+from worker.records.operation import (
+    AccountLogin,
+    AccountState,
+    Backlog,
+    Pruned,
+    RefusedAccount,
+    Resealing,
+    SellerState,
+    Space,
+)
+from worker.records.states import (
+    ACTIVE,
+    FINAL,
+    MAY_HAVE_INVOICE,
+    NOT_SUBMITTED,
+    PROGRESSING,
+    SUBMITTED,
+    UNSETTLED,
+    CommandState,
+)
 from worker.records.vault import DueFile, KeptFile, MissingFile, Untold, VaultYear
 
 __all__ = [
@@ -48,10 +67,12 @@ __all__ = [
     "LONGEST_NUMBER_CHARS",
     "LOOK_UP",
     "MAY_HAVE_INVOICE",
+    "NOT_SUBMITTED",
     "OWN_LANE_MARK",
     "PROGRESSING",
     "SUBMITTED",
     "UNSETTLED",
+    "AccountLogin",
     "AccountState",
     "Admission",
     "Backlog",
@@ -68,6 +89,7 @@ __all__ = [
     "Findings",
     "Following",
     "FoundRow",
+    "Heard",
     "IssuedReply",
     "KeptCopy",
     "KeptFile",
@@ -79,6 +101,7 @@ __all__ = [
     "NewCommand",
     "OutboxRow",
     "Pruned",
+    "RefusedAccount",
     "Resealing",
     "Route",
     "SecretsFault",

@@ -62,6 +62,15 @@ class NewCommand:
     lane: str | None = None
     seller: str | None = None
     order_no: str | None = None
+    order_hash: str | None = None
+    """SHA-256 in hex of what is ordered, where there is a number: only the same order repeats another one."""
+    is_order_shared: bool = False
+    """Whether the number is one over all sources of the seller, and not the source's own."""
+    double_since: datetime | None = None
+    """An order that cannot be told from this one and came since then, under another id, is taken for the same; None
+    where nobody asks."""
+    rejects_double: bool = False
+    """Whether it is left out then; else it gets a warning."""
     fingerprint: str | None = None
     """SHA-256 in hex of what the gateway's reply could be told apart by: buyer, seller, items, remark."""
     deadline_at: datetime | None = None
@@ -111,9 +120,13 @@ class Command:
     settled_at: datetime | None = None
     seller: str | None = None
     order_no: str | None = None
+    order_hash: str | None = None
+    """As in `NewCommand`; None in what version 1 journaled."""
+    holds_order: bool = False
+    """Whether the `orderNo` is this command's: from its arrival until no invoice can come of it any more."""
     fingerprint: str | None = None
     follows: int | None = None
-    """The key of the command that had its `orderNo` first."""
+    """The key of the command whose `orderNo` it named."""
     invoice_number: str | None = None
     account: str | None = None
     """A digest of the tax-bureau account that submitted it."""
@@ -150,6 +163,8 @@ class Admission(StrEnum):
     FOLLOWING = "following"
     BUSY = "busy"
     """The tenant is over its limit: nothing was written; answer `busy`."""
+    DUPLICATE = "duplicate"
+    """The same order came a moment ago under another id: nothing was written; answer `duplicate`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +235,20 @@ class Step:
     """For `waiting`: it goes on on this lane, which is its own."""
     goes_last: bool = False
     """For `waiting`: whatever else its lane has goes before it from now on."""
+    keeps_order: bool = False
+    """For `failed`: its `orderNo` stays with it. Any other failure lets go of the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How far a follower has listened to its first."""
+
+    nudges: int
+    """As many as it was given when it looked."""
+    sequence: int
+    """Of the first one's last event that it knows."""
+    is_over: bool
+    """Whether it listens no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,13 +269,26 @@ class Settlement:
     """As in `Step`."""
     has_looked: bool = False
     """Counts a look-up."""
+    progress: bytes | None = None
+    """What its end depends on; None leaves what is there."""
     findings: Findings | None = None
+    keeps_order: bool = False
+    """As in `Step`."""
+    heard: Heard | None = None
+    """For a follower: what it tells of its first. One that ends without it listens no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """A command that follows one that has just ended, with the event it ended by."""
+    """A command that follows an earlier one of the same order, and has something to look at."""
 
     follower: Command
     first: Command
-    final: Event
+    events: tuple[Event, ...]
+    """The first one's, behind the last that the follower knows."""
+    claim: str
+    """The number, as it is claimed by one command."""
+    heard: int = 0
+    """The first one's last sequence that the follower knows."""
+    nudges: int = 1
+    """How often the first moved, or so; to be given back with what was heard."""

@@ -1,7 +1,21 @@
 """What an operator asks the journal about, and what it answers about itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLogin:
+    """One account with one password: its refused logins are counted."""
+
+    account: str
+    """A digest of company code and phone."""
+    password: str = field(repr=False)
+    """For a keyed digest; it is not kept."""
+    company_code: str
+    user_id: str
+    is_look_up: bool = False
+    """Counted apart: what a look-up is refused must not stop orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +24,21 @@ class AccountState:
 
     refusals: int = 0
     suspended_until: datetime | None = None
+    has_refused_look_ups: bool = False
+    """Whether look-ups of this user and account were refused, with whatever password."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedAccount:
+    """An account whose last login with some password was refused."""
+
+    id: str
+    company_code: str
+    user_id: str
+    is_look_up: bool
+    refusals: int
+    suspended_until: datetime | None
+    refused_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ class CommandState(StrEnum):
     HELD = "held"
     """Could not be told from a command of its lane that is in doubt; waits until that one is settled."""
     FOLLOWING = "following"
-    """Names an `orderNo` that an earlier command has; gets that one's outcome and issues nothing."""
+    """Names an `orderNo` that an earlier command has: gets that one's events, or takes the number when it is free."""
     RUNNING = "running"
     """Taken by a lane; nothing irreversible has happened, so a crash sends it back to waiting."""
     SUBMITTING = "submitting"
@@ -52,6 +52,12 @@ MAY_HAVE_INVOICE = SUBMITTED | UNSETTLED | {CommandState.COMPLETED}
 
 
 """Where an issue stands that may have an invoice: without a number it could claim any that fits it."""
+
+
+NOT_SUBMITTED = frozenset({CommandState.WAITING, CommandState.HELD, CommandState.FOLLOWING, CommandState.RUNNING})
+
+
+"""Where nothing irreversible has happened, so that a person may still stop it."""
 
 
 FINAL = frozenset({CommandState.COMPLETED, CommandState.FAILED, CommandState.REJECTED})

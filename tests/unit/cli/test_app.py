@@ -11,9 +11,10 @@ import worker
 from .conftest import Run
 
 COMMANDS = [
-    ["run"], ["dev"], ["demo"], ["sandbox"], ["example"], ["send"], ["status"], ["list"], ["resolve"], ["replay"],
-    ["invoices"], ["files"], ["prune"], ["dead", "list"], ["dead", "replay"], ["replies", "list"],
-    ["replies", "resend"], ["replies", "discard"], ["db", "upgrade"], ["contracts", "export"], ["settings"], ["doctor"],
+    ["run"], ["dev"], ["demo"], ["sandbox"], ["example"], ["send"], ["status"], ["list"], ["resolve"], ["cancel"],
+    ["replay"], ["invoices"], ["files"], ["prune"], ["dead", "list"], ["dead", "replay"], ["replies", "list"],
+    ["replies", "resend"], ["replies", "discard"], ["db", "upgrade"], ["accounts", "list"],
+    ["accounts", "resume"], ["contracts", "export"], ["settings"], ["doctor"],
 ]  # fmt: skip
 
 

@@ -138,3 +138,13 @@ def test_without_a_journal_the_file_that_was_looked_for_is_named(run: Run) -> No
     assert result.exit_code == 2
     assert "fapiao.db" in result.stderr
     assert "FAPIAO_DATABASE_URL" in result.stderr
+
+
+def test_cancel_ends_what_was_not_submitted(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.held = [command(state=CommandState.WAITING, last_sequence=0, submitted_at=None)]
+
+    result = run("cancel", "cmd-1")
+
+    assert result.exit_code == 0
+    assert "invoice.issue  cmd-1  failed" in result.stdout
+    assert run("cancel", "cmd-1").exit_code == 1

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.events import Outcome
 from tests.builders import MOMENT, make_command, make_found, make_invoice, make_listed, make_page
 from tests.examples import examples
 from tests.lane_fakes import make_file
@@ -31,7 +32,7 @@ from worker.flows.look_up import (
     Situation,
     decide,
 )
-from worker.flows.looks import Schedules
+from worker.flows.looks import EXPIRED, Absence, Schedules
 from worker.flows.table import Decision
 from worker.flows.vocabulary import (
     AskPage,
@@ -72,6 +73,7 @@ RULES = LookUpRules(
     skew=timedelta(minutes=5),
     max_pages=9,
     notice=timedelta(seconds=5),
+    rest=timedelta(minutes=30),
     late_files=(timedelta(seconds=2), timedelta(seconds=10)),
 )
 FOUND = make_found(1)
@@ -214,7 +216,6 @@ def test_nothing_that_is_sought_ends_the_look_without_a_session() -> None:
         (Begin(session_is_open=False, suspended_until=MOMENT + timedelta(minutes=11)), 600),
         (ConnectFailed("refused"), 60),
         (ConnectFailed("busy", retry_after=timedelta(minutes=7)), 420),
-        (LoginAnswered(accepted=False), 60),
         (QueryRefused(), 60),
         (TimedOut(), 60),
     ],
@@ -254,6 +255,41 @@ def test_login_that_is_refused_is_counted() -> None:
     (decision,) = run(LoginAnswered(accepted=False), state=LookUpState(P.ASKED))
 
     assert decision.effects[0] == CountLogin(accepted=False)
+
+
+@pytest.mark.parametrize(("before", "hours"), [(0, 0.5), (1, 1), (2, 2), (9, 12)])
+def test_login_that_is_refused_again_and_again_rests_longer_each_time(before: int, hours: float) -> None:
+    (decision,) = run(LoginAnswered(accepted=False), state=LookUpState(P.ASKED, refused_logins=before))
+
+    assert EndLookUp(MOMENT + MINUTE + timedelta(hours=hours)) in decision.effects
+
+
+@pytest.mark.parametrize("state", [CommandState.IN_DOUBT, CommandState.CHECKING])
+def test_who_waits_for_an_outcome_is_told_once_that_nothing_can_be_looked_for(state: CommandState) -> None:
+    """No look is counted: the schedule of the search stays whole."""
+    waiting = subject(1, state=state, sought_at=MOMENT, progress=EXPIRED.journaled())
+    (decision,) = run(LoginAnswered(accepted=False), state=LookUpState(P.ASKED), subjects=(waiting,))
+
+    (settled,) = settlements(decision)
+    (told,) = settled.announcements
+    assert (settled.to, told.outcome, told.data["needsPerson"]) == (CommandState.IN_DOUBT, Outcome.IN_DOUBT, True)
+    assert "refuses the login" in told.data["reason"]
+    assert settled.sought_at == told.data["nextLookAt"] == MOMENT + MINUTE + timedelta(minutes=30)
+    assert not settled.has_looked
+    assert settled.progress is not None
+    kept = Absence.read(settled.progress)
+    assert (kept.code, kept.has_told_refusal) == (EXPIRED.code, True)
+
+    again = subject(1, state=CommandState.IN_DOUBT, sought_at=MOMENT, progress=settled.progress)
+    (decision,) = run(LoginAnswered(accepted=False), state=LookUpState(P.ASKED), subjects=(again,))
+    assert settlements(decision) == []
+
+
+def test_whoever_waits_for_a_number_is_not_told() -> None:
+    issued = subject(1, state=CommandState.COMPLETED, sought_at=MOMENT)
+    (decision,) = run(LoginAnswered(accepted=False), state=LookUpState(P.ASKED), subjects=(issued,))
+
+    assert settlements(decision) == []
 
 
 def test_drain_leaves_the_look_to_the_next_holder() -> None:
@@ -505,7 +541,7 @@ inputs: st.SearchStrategy[Input] = st.one_of(
 @given(st.sampled_from([P.TAKEN, P.CONNECTING, P.ASKED, P.BOUND]), st.lists(inputs, max_size=40))
 def test_no_sequence_of_inputs_breaks_a_promise(start: Phase, steps: list[Input]) -> None:
     """Nothing is ever submitted or recorded, each submission is moved once at most, and only with the end of the look;
-    a look that is put off moves nobody."""
+    a look that is put off moves nobody. One whose login is refused tells that, and counts for no look."""
     state, effects = LookUpState(start), list[Effect]()
     for given_ in steps:
         decision = decide(situation(state, subjects=SOUGHT), given_)
@@ -515,7 +551,9 @@ def test_no_sequence_of_inputs_breaks_a_promise(start: Phase, steps: list[Input]
         state = decision.state
 
     assert not any(isinstance(effect, Submit | Record) for effect in effects)
-    moved = Counter(effect.command.key for effect in effects if isinstance(effect, Settle))
+    told = [effect for effect in effects if isinstance(effect, Settle) and not effect.has_looked]
+    assert all(effect.to is CommandState.IN_DOUBT and effect.sought_at is not None for effect in told)
+    moved = Counter(effect.command.key for effect in effects if isinstance(effect, Settle) and effect.has_looked)
     ends = [effect for effect in effects if isinstance(effect, EndLookUp)]
     assert len(ends) <= 1
     assert set(moved.values()) <= {1}

@@ -1,22 +1,18 @@
 """What no lane does: dead workers' lanes, overdue commands, repeats of an order."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from contracts.envelope import loads
-from contracts.events import Outcome
-from contracts.failures import FailureCode, Stage
+from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_command
 from tests.lane_fakes import FakeLane
 from tests.lane_fakes import Stage as FakeStage
 from tests.virtual_time import in_virtual_time
-from worker.flows.announce import Announcement, events_of, failure
 from worker.lanes.housekeeping import Housekeeping
-from worker.records import Command, CommandState, Following
+from worker.records import CommandState
 
 S = CommandState
 
@@ -24,16 +20,6 @@ S = CommandState
 def housekeeping(stage: FakeStage) -> tuple[Housekeeping, list[str]]:
     freed: list[str] = []
     return Housekeeping(stage.services, "w-1", lanes_freed=lambda: freed.append("freed")), freed
-
-
-def followed(stage: FakeStage, announcement: Announcement, **fields: Any) -> Command:
-    """A command that follows a first one which ended so."""
-    first = make_command(key=1, id="first", order_no="A-1", state=S.COMPLETED)
-    (final,) = events_of(first, (announcement,), worker="/fapiao-worker", at=MOMENT)
-    follower = make_command(key=2, id="second", order_no="A-1", state=S.FOLLOWING, follows=1, **fields)
-    stage.journal.add(follower)
-    stage.journal.following.append(Following(follower=follower, first=first, final=final))
-    return follower
 
 
 @pytest.mark.parametrize("state", [S.WAITING, S.HELD])
@@ -74,51 +60,6 @@ async def test_command_that_a_lane_took_meanwhile_is_left_to_it() -> None:
 
     assert stage.journal.state_of(1) is S.RUNNING
     assert not stage.hooks.outcomes
-
-
-@in_virtual_time
-async def test_repeat_of_an_order_gets_the_first_ones_data_under_its_own_id() -> None:
-    stage = FakeStage()
-    followed(stage, Announcement(Outcome.COMPLETED, {"invoiceUrl": "http://pdf.example/1.pdf", "reconciled": False}))
-    keeper, _ = housekeeping(stage)
-
-    assert await keeper.run_once() == 1
-
-    (event,) = stage.journal.events[2]
-    said = loads(event.body)
-    assert said["data"]["commandId"] == "second"
-    assert said["subject"] == "second"
-    assert said["data"]["invoiceUrl"] == "http://pdf.example/1.pdf"
-    assert stage.journal.state_of(2) is S.COMPLETED
-    assert await keeper.run_once() == 0
-
-
-@in_virtual_time
-async def test_repeat_of_an_order_that_failed_fails_alike() -> None:
-    stage = FakeStage()
-    followed(stage, failure(FailureCode.ISSUE_REFUSED, Stage.RESULT, "no", 3))
-    keeper, _ = housekeeping(stage)
-
-    await keeper.run_once()
-
-    assert stage.journal.state_of(2) is S.FAILED
-    assert stage.hooks.outcomes == [("failed", "issue_refused")]
-
-
-@in_virtual_time
-async def test_repeat_that_another_replica_answered_meanwhile_gets_no_second_end() -> None:
-    """The list of repeats and each of them are read one after the other."""
-    stage = FakeStage()
-    said = Announcement(Outcome.COMPLETED, {"invoiceUrl": "http://pdf.example/1.pdf"})
-    follower = followed(stage, said, last_sequence=1)
-    answered = replace(follower, state=S.COMPLETED)
-    stage.journal.commands[2] = answered
-    stage.journal.following[0] = replace(stage.journal.following[0], follower=answered)
-    keeper, _ = housekeeping(stage)
-
-    assert await keeper.run_once() == 0
-
-    assert stage.journal.outcomes_of(2) == []
 
 
 @in_virtual_time

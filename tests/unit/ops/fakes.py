@@ -17,6 +17,7 @@ from worker.records import (
     FileRow,
     FoundRow,
     Pruned,
+    RefusedAccount,
     Resealing,
     Route,
     SellerState,
@@ -111,6 +112,8 @@ class FakeOperatorJournal:
         """What each round of pruning will forget; then nothing."""
         self.pruned_before: list[tuple[datetime, bool]] = []
         self.loses_races = False
+        self.refused: list[RefusedAccount] = []
+        """Accounts whose last login was refused."""
         self.is_open = False
         self.resealing = Resealing(3, "0a0b0c0d", is_complete=True)
 
@@ -180,6 +183,14 @@ class FakeOperatorJournal:
 
     async def discard_replies(self, seqs: Sequence[int]) -> int:
         return self._take_out(seqs)
+
+    async def refused_accounts(self, limit: int = 100) -> Sequence[RefusedAccount]:
+        return self.refused[:limit]
+
+    async def resume_accounts(self, ids: Sequence[str], now: datetime) -> int:
+        before = len(self.refused)
+        self.refused = [account for account in self.refused if ids and account.id not in ids]
+        return before - len(self.refused)
 
     async def reseal(self) -> Resealing:
         return self.resealing

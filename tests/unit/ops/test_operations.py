@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from contracts.envelope import event_id
+from contracts.envelope import event_id, loads
 from worker.errors import NotFound, NotResolvable
 from worker.ops.operations import AmbiguousCommand, Operations
 from worker.ops.stored import BadRequest
-from worker.records import Command, CommandState, Copy, Pruned, own_lane
+from worker.records import NOT_SUBMITTED, Command, CommandState, Copy, Pruned, own_lane
 
 from .fakes import NOW, NUMBER, FakeClock, FakeOperatorJournal, command, event, stored, undeliverable
+
+S = CommandState
 
 
 def _operations(*commands: Command) -> tuple[Operations, FakeOperatorJournal]:
@@ -222,3 +224,45 @@ async def test_undeliverable_replies_are_listed_resent_and_discarded() -> None:
     assert await operations.resend_replies([5]) == {"resent": 1}
     assert await operations.discard_replies() == {"discarded": 2}
     assert await operations.replies() == []
+
+
+@pytest.mark.parametrize("state", [S.WAITING, S.HELD, S.RUNNING, S.FOLLOWING])
+async def test_what_was_not_submitted_is_cancelled(state: CommandState) -> None:
+    """By compare-and-set: whichever of this and the submission is written first holds."""
+    journal = FakeOperatorJournal(command(state=state, last_sequence=0, submitted_at=None))
+
+    told = await Operations(journal, FakeClock(), worker="/test").cancel("cmd-1")
+
+    assert told["state"] == "failed"
+    [settled] = journal.settlements
+    assert settled.expected == NOT_SUBMITTED
+    data = loads(settled.events[0].body)["data"]
+    assert (data["code"], data["stage"], data["retryable"]) == ("cancelled", "queued", False)
+    assert not settled.keeps_order
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (S.SUBMITTING, "is submitting"),
+        (S.SCANNING, "is scanning"),
+        (S.IN_DOUBT, "is in_doubt"),
+        (S.COMPLETED, "is completed"),
+        (S.FOLLOWING, "repeats another one"),
+    ],
+)
+async def test_what_was_submitted_is_not_cancelled(state: CommandState, why: str) -> None:
+    journal = FakeOperatorJournal(command(state=state))
+
+    with pytest.raises(NotResolvable, match=why):
+        await Operations(journal, FakeClock(), worker="/test").cancel("cmd-1")
+
+    assert journal.settlements == []
+
+
+async def test_a_cancellation_that_the_submission_overtook_says_so() -> None:
+    journal = FakeOperatorJournal(command(state=S.RUNNING, last_sequence=0))
+    journal.loses_races = True
+
+    with pytest.raises(NotResolvable, match="changed meanwhile"):
+        await Operations(journal, FakeClock(), worker="/test").cancel("cmd-1")

@@ -6,7 +6,7 @@ that a red-lettered or voided invoice is never simply the answer.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -57,6 +57,33 @@ def endings(case: Case, looks: Schedules, now: datetime) -> Iterator[Settle]:
         return
     schedule = looks.refusal if command.state is CommandState.CHECKING else looks.doubt
     yield _sought_again(case, verdict, schedule, now)
+
+
+def login_refused(subject: Subject, until: datetime, reason: str | None) -> Iterator[Settle]:
+    """Nothing can be looked for with a login that is refused. Whoever waits for an outcome is told, once; the number
+    of what was issued is not waited for in the same way."""
+    command = subject.command
+    absence = Absence.read(command.progress)
+    if subject.is_issued or absence.has_told_refusal:
+        return
+    data: dict[str, Any] = {
+        "reason": "The worker cannot look for it: the gateway refuses the login that it was submitted with. An order "
+        "of the same account with a login that works, or fapiao-worker resolve, puts that right.",
+        "submittedAt": command.submitted_at,
+        "candidates": [],
+        "needsPerson": True,
+        "nextLookAt": until,
+    }
+    if reason is not None:
+        data["gatewayMessage"] = reason
+    yield Settle(
+        command,
+        CommandState.IN_DOUBT,
+        (Announcement(Outcome.IN_DOUBT, data),),
+        sought_at=until,
+        has_looked=False,
+        progress=replace(absence, has_told_refusal=True).journaled(),
+    )
 
 
 def submitted_invoice(command: Command, number: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "command": ("select", "insert", "update", "delete"),
         "command_invoice": ("select", "insert", "update", "delete"),
         "event": ("select", "insert", "delete"),
+        "follower": ("select", "insert", "update", "delete"),
         "invoice": ("select", "insert", "update", "delete"),
         "invoice_file": ("select", "insert", "update", "delete"),
         "invoice_items": ("select", "insert", "update", "delete"),

@@ -5,17 +5,18 @@ enters the rest with one statement; what another worker entered meanwhile, or wh
 batch, goes into the next round. Nearly always one round is enough.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.journal.guarding import guarded_by
 from worker.journal.postgres.events import Queued, copies_of, copies_of_answer, insert_copies, insert_events
+from worker.journal.postgres.lanes import offer_lanes
 from worker.journal.postgres.pool import not_storable
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, without_transaction
-from worker.journal.rows import is_final, order_of, priority, to_event
+from worker.journal.rows import claim_of, is_final, order_of, priority, to_event, with_double_warning
 from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Identity = tuple[str, str]
 Order = tuple[str, str]
+"""A source, and the number that it claims."""
 Numbered = tuple[int, NewCommand]
 _ROUNDS = 50
 
@@ -39,6 +41,13 @@ class PostgresIntake(PostgresStore):
         if Admission.ACCEPTED in admissions or Admission.FOLLOWING in admissions:
             self._hints.send()
         return admissions
+
+    @without_transaction
+    async def double_of(self, statements: Statements, command: NewCommand) -> str | None:
+        """See `IntakeJournal.double_of`."""
+        if command.double_since is None or command.fingerprint is None:
+            return None
+        return (await _find_doubles(statements, {0: command})).get(0)
 
     @guarded_by(not_storable)
     @without_transaction
@@ -59,6 +68,8 @@ class _Batch:
     """Tenant to waiting commands, counted up to the limit."""
     lanes: dict[str, str] = field(default_factory=dict)
     """Lanes that got work, with its tenant."""
+    guarded: dict[int, int] = field(default_factory=dict)
+    """Key to the place in the batch, for what must be no double."""
 
 
 async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admission]:
@@ -68,6 +79,7 @@ async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admissio
             break
         pending = await _enter_round(batch, pending)
     await _offer_lanes(batch, max((command.received_at for command in commands), default=None))
+    await _guard_against_doubles(batch, commands)
     return [batch.admissions[number] for number in range(len(commands))]
 
 
@@ -82,22 +94,22 @@ async def _enter_round(batch: _Batch, pending: Sequence[Numbered]) -> list[Numbe
         identity, order = (command.source, command.id), _order(command)
         if identity in same:
             batch.admissions[number] = await _repeat(batch, command, same[identity])
-        elif identity in claimed or (order is not None and ("order", *order) in claimed):
+        elif identity in claimed or (order is not None and order[1] in claimed):
             later.append((number, command))
         elif _is_busy(batch, command):
             batch.admissions[number] = Admission.BUSY
         else:
             claimed.add(identity)
             if order is not None:
-                claimed.add(("order", *order))
+                claimed.add(order[1])
             entering.append((number, command, None if order is None else orders.get(order)))
             _count_entering(batch, command, entering[-1][2])
     return sorted(later + await _enter(batch, entering), key=lambda numbered: numbered[0])
 
 
 def _order(command: NewCommand) -> Order | None:
-    seller, order_no = order_of(command)
-    return None if seller is None or order_no is None else (seller, order_no)
+    claim = claim_of(command)
+    return None if claim is None else (command.source, claim)
 
 
 async def _find_same(statements: Statements, pending: Sequence[Numbered]) -> "dict[Identity, Record]":
@@ -106,11 +118,15 @@ async def _find_same(statements: Statements, pending: Sequence[Numbered]) -> "di
 
 
 async def _find_orders(statements: Statements, pending: Sequence[Numbered]) -> dict[Order, int]:
-    orders = {order for _, command in pending if (order := _order(command)) is not None}
-    if not orders:
+    named = {
+        (*order, *order_of(command), command.is_order_shared)
+        for _, command in pending
+        if (order := _order(command)) is not None
+    }
+    if not named:
         return {}
-    rows = await statements.all("find_orders", *columns(sorted(orders), 2))
-    return {(row["seller"], row["order_no"]): row["key"] for row in rows}
+    rows = await statements.all("find_orders", *columns(named, 5))
+    return {(row["source"], row["claim"]): row["key"] for row in rows}
 
 
 async def _count_waiting(batch: _Batch, pending: Sequence[Numbered]) -> None:
@@ -140,7 +156,7 @@ async def _enter(batch: _Batch, entering: Sequence[tuple[int, NewCommand, int | 
     rows = await batch.statements.all("insert_commands", *columns(values, 0))
     keys = {(row["source"], row["id"]): row["key"] for row in rows}
     collided: list[Numbered] = []
-    events, copies = [], []
+    events, copies, followers = [], [], []
     for number, command, follows in entering:
         key = keys.get((command.source, command.id))
         if key is None:
@@ -149,10 +165,16 @@ async def _enter(batch: _Batch, entering: Sequence[tuple[int, NewCommand, int | 
         batch.admissions[number] = _admission(command, follows)
         if batch.admissions[number] is Admission.ACCEPTED and command.lane is not None:
             batch.lanes.setdefault(command.lane, command.source)
+        if follows is not None:
+            followers.append((key, follows, claim_of(command)))
+        if command.double_since is not None and command.fingerprint is not None:
+            batch.guarded[key] = number
         events += [(key, event, command.received_at) for event in command.events]
         copies += copies_of(key, command, command.events, command.received_at)
     await insert_events(batch.statements, events)
     await insert_copies(batch.statements, copies, batch.worker)
+    if followers:
+        await batch.statements.run("insert_followers", *columns(followers, 3))
     return collided
 
 
@@ -168,8 +190,6 @@ def _values(statements: Statements, command: NewCommand, follows: int | None) ->
         raise ValueError("a command that waits must name its lane")
     ends_here = is_final(state)
     seller, order_no = order_of(command)
-    # A follower issues nothing, so it needs no password either.
-    needs_secrets = not ends_here and follows is None
     return (
         command.source,
         command.id,
@@ -190,7 +210,9 @@ def _values(statements: Statements, command: NewCommand, follows: int | None) ->
         order_no,
         follows,
         command.fingerprint,
-        statements.sealer.seal(command.source, command.id, command.secrets) if needs_secrets else None,
+        None if ends_here else statements.sealer.seal(command.source, command.id, command.secrets),
+        None if follows is not None else claim_of(command),
+        command.order_hash,
         command.data,
         command.warnings,
     )
@@ -202,21 +224,45 @@ async def _repeat(batch: _Batch, command: NewCommand, same: "Record") -> Admissi
     reply_to = command.route.reply_to
     if reply_to is None:
         return Admission.REPEATED
-    row = await batch.statements.one("final_event", same["key"])
-    if row is None:
-        return Admission.REPEATED
-    event = to_event(row)
-    pending = await batch.statements.one("has_pending_copy", same["key"], reply_to, event.id, Copy.REPLY)
-    if pending is None:
-        copy = Queued(same["key"], command.id, event, Copy.REPLY, reply_to, command.route, command.received_at)
-        await insert_copies(batch.statements, [copy], batch.worker)
+    key = same["key"]
+    for event in map(to_event, await batch.statements.all("final_events", key)):
+        pending = await batch.statements.one("has_pending_copy", key, reply_to, event.id, Copy.REPLY)
+        if pending is None:
+            copy = Queued(key, command.id, event, Copy.REPLY, reply_to, command.route, command.received_at)
+            await insert_copies(batch.statements, [copy], batch.worker)
     return Admission.REPEATED
 
 
 async def _offer_lanes(batch: _Batch, now: datetime | None) -> None:
-    if not batch.lanes:
+    if batch.lanes and now is not None:
+        await offer_lanes(batch.statements, batch.lanes, now)
+
+
+async def _guard_against_doubles(batch: _Batch, commands: Sequence[NewCommand]) -> None:
+    """Behind the lock on the lanes: two that come at once to two workers are on one lane, so the second sees the first.
+    What is left out was never seen by anybody."""
+    if not batch.guarded:
         return
-    rows = await batch.statements.all("offer_lanes", list(batch.lanes), list(batch.lanes.values()))
-    delayed = [row["lane"] for row in rows if row["is_delayed"]]
-    if delayed:
-        await batch.statements.run("refresh_lanes", delayed, now)
+    guarded = {key: commands[number] for key, number in batch.guarded.items()}
+    doubles = await _find_doubles(batch.statements, guarded)
+    warned, left_out = [], []
+    for key, double in doubles.items():
+        if guarded[key].rejects_double:
+            left_out.append(key)
+            batch.admissions[batch.guarded[key]] = Admission.DUPLICATE
+        else:
+            warned.append((key, with_double_warning(guarded[key].warnings, double)))
+    if warned:
+        await batch.statements.run("replace_warnings", *columns(warned, 2))
+    if left_out:
+        await batch.statements.run("leave_out_payloads", left_out)
+        await batch.statements.run("leave_out_commands", left_out)
+
+
+async def _find_doubles(statements: Statements, guarded: Mapping[int, NewCommand]) -> dict[int, str]:
+    """The key of each of these that an order cannot be told from that came a moment ago, to the other's id."""
+    asked = [
+        (key, command.fingerprint, command.double_since, command.source, command.lane, command.id)
+        for key, command in guarded.items()
+    ]
+    return {row["key"]: row["id"] for row in await statements.all("find_doubles", *columns(asked, 6))}

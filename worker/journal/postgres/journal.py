@@ -12,6 +12,8 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.journal.postgres import schema
+from worker.journal.postgres.accounts import PostgresAccounts
+from worker.journal.postgres.followers import PostgresFollowers
 from worker.journal.postgres.intake import PostgresIntake
 from worker.journal.postgres.invoices import PostgresInvoices
 from worker.journal.postgres.lanes import PostgresLanes
@@ -32,6 +34,8 @@ class PostgresJournal(
     PostgresLanes,
     PostgresSellers,
     PostgresSteps,
+    PostgresFollowers,
+    PostgresAccounts,
     PostgresLookUps,
     PostgresInvoices,
     PostgresOutbox,

@@ -4,7 +4,7 @@ Leases run by the server's clock; work is due by the caller's. Whoever
 changes a lane locks its row before looking at its commands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from worker.journal.postgres import look_ups
@@ -158,3 +158,11 @@ async def look_again(statements: Statements, lane: str | None, now: datetime) ->
         await statements.run("set_wanted", [lane])
     elif not row["is_ready"]:
         await statements.run("refresh_lanes", [lane], now)
+
+
+async def offer_lanes(statements: Statements, lanes: Mapping[str, str], now: datetime) -> None:
+    """Work came to these lanes, each with the tenant that it is of. Their rows are locked until the commit."""
+    rows = await statements.all("offer_lanes", list(lanes), list(lanes.values()))
+    delayed = [row["lane"] for row in rows if row["is_delayed"]]
+    if delayed:
+        await statements.run("refresh_lanes", delayed, now)

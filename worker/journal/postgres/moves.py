@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker.journal.postgres.batches import Answers, Ask
 from worker.journal.postgres.statements import Statements, columns
-from worker.journal.rows import LANE_PATIENCE, copies_for, is_final
+from worker.journal.rows import LANE_PATIENCE, copies_for, frees_order, is_final, nudges_followers
 from worker.records import ACTIVE, Command, CommandState, LaneLease, Step
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ async def _move(statements: Statements, steps: Sequence[Step]) -> Collection[int
         *columns(_events(steps), _EVENT_COLUMNS),
         *columns(_copies(steps), _COPY_COLUMNS),
         list({state for step in steps for state in step.expected}),
+        list(map(frees_order, steps)),
+        [step.command.key for step in steps if nudges_followers(step)],
     )
     return {row["key"] for row in rows}
 

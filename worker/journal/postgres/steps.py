@@ -5,21 +5,28 @@ that brings findings writes them in a transaction of its own; one that may free 
 has to do, locks the lane first.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import asyncpg
 
 from worker.errors import NotResolvable
 from worker.journal.postgres.batches import Ask
+from worker.journal.postgres.followers import note_heard
 from worker.journal.postgres.invoices import keep
 from worker.journal.postgres.lanes import look_again
 from worker.journal.postgres.moves import is_held_by, take_heads
 from worker.journal.postgres.sellers import held_if_resting
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, without_transaction
-from worker.journal.rows import changes_lane, copies_for, found, frees_twins, is_final, to_event
-from worker.records import ACTIVE, AccountState, Command, CommandState, Following, LaneLease, Settlement, Step
+from worker.journal.rows import (
+    changes_lane,
+    copies_for,
+    frees_order,
+    frees_twins,
+    is_final,
+    nudges_followers,
+)
+from worker.records import ACTIVE, Command, CommandState, LaneLease, Settlement, Step
 
 _NUMBER_INDEX = "one_command_per_invoice"
 
@@ -54,29 +61,6 @@ class PostgresSteps(PostgresStore):
     async def overdue(self, statements: Statements, now: datetime, limit: int = 100) -> list[Command]:
         """See `LaneJournal.overdue`."""
         return [statements.command(row) for row in await statements.all("overdue_commands", now, limit)]
-
-    @without_transaction
-    async def followers(self, statements: Statements, limit: int = 100) -> Sequence[Following]:
-        """See `LaneJournal.followers`."""
-        rows = await statements.all("ended_followings", limit)
-        return [await _following(statements, row["follower"], row["first"]) for row in rows]
-
-    @without_transaction
-    async def account(self, statements: Statements, account: str) -> AccountState:
-        """See `LaneJournal.account`."""
-        row = await statements.one("read_account", account)
-        return AccountState() if row is None else AccountState(row["refusals"], row["suspended_until"])
-
-    @without_transaction
-    async def count_login(  # noqa: PLR0913
-        self, statements: Statements, account: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
-    ) -> AccountState:
-        """See `LaneJournal.count_login`."""
-        if accepted:
-            await statements.run("accept_login", account)
-            return AccountState()
-        row = found(await statements.one("refuse_login", account, threshold, now + suspend), 0)
-        return AccountState(row["refusals"], row["suspended_until"])
 
     @without_transaction
     async def keep_stray(  # noqa: PLR0913, PLR0917
@@ -135,6 +119,7 @@ async def _settle(statements: Statements, settlement: Settlement, owner: str | N
     if not moved:
         return False
     await keep(statements, command, settlement.findings, settlement.at)
+    await _listen(statements, settlement)
     if frees_twins(settlement):
         await _free_twins(statements, command, settlement.at)
     if changes_lane(settlement):
@@ -165,11 +150,24 @@ async def _move(statements: Statements, move: Step | Settlement, lease: LaneLeas
         settlement.command.last_sequence if settlement else None,
         move.sought_at,
         step.account if step else None,
-        step.progress if step else None,
+        move.progress,
         step.deadline_at if step else None,
         int(settlement.has_looked) if settlement else 0,
+        frees_order(move),
+        nudges_followers(move),
     )
     return row is not None
+
+
+async def _listen(statements: Statements, settlement: Settlement) -> None:
+    """A follower that tells of its first is a repeat for good: it needs no password any more."""
+    key = settlement.command.key
+    if settlement.heard is not None:
+        await note_heard(statements, key, settlement.heard)
+        if settlement.to is CommandState.FOLLOWING:
+            await statements.run("forget_secrets", key)
+    elif CommandState.FOLLOWING in settlement.expected:
+        await statements.run("forget_follower", key)
 
 
 async def _free_twins(statements: Statements, command: Command, now: datetime) -> None:
@@ -177,11 +175,3 @@ async def _free_twins(statements: Statements, command: Command, now: datetime) -
         return
     if await statements.all("free_twins", command.lane, command.fingerprint):
         await look_again(statements, command.lane, now)
-
-
-async def _following(statements: Statements, follower: int, first: int) -> Following:
-    return Following(
-        follower=statements.command(found(await statements.one("read_command", follower), follower)),
-        first=statements.command(found(await statements.one("read_command", first), first)),
-        final=to_event(found(await statements.one("final_event", first), first)),
-    )

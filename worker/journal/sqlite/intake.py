@@ -2,10 +2,19 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from worker.journal.guarding import guarded_by
-from worker.journal.rows import is_final, micros, micros_or_none, order_of, priority, to_event
+from worker.journal.rows import (
+    claim_of,
+    is_final,
+    micros,
+    micros_or_none,
+    order_of,
+    priority,
+    to_event,
+    with_double_warning,
+)
 from worker.journal.sqlite.events import insert_answers, insert_copies, insert_events
 from worker.journal.sqlite.readiness import offer
 from worker.journal.sqlite.statements import Statements
@@ -25,6 +34,11 @@ class SqliteIntake(SqliteStore):
         """See `IntakeJournal.admit`."""
         batch = _Batch(waiting_max)
         return [_admit_one(statements, batch, command) for command in commands]
+
+    @one_transaction
+    def double_of(self, statements: Statements, command: NewCommand) -> str | None:
+        """See `IntakeJournal.double_of`."""
+        return _double_of(statements, command)
 
     @guarded_by(not_storable)
     @one_transaction
@@ -48,6 +62,14 @@ def _admit_one(statements: Statements, batch: _Batch, command: NewCommand) -> Ad
     if command.state is CommandState.WAITING and _is_busy(statements, batch, command.source):
         same = statements.one("find_same", id=command.id, source=command.source)
         return Admission.BUSY if same is None else _repeat(statements, batch, command, same)
+    double = _double_of(statements, command)
+    if double is not None:
+        same = statements.one("find_same", id=command.id, source=command.source)
+        if same is not None:
+            return _repeat(statements, batch, command, same)
+        if command.rejects_double:
+            return Admission.DUPLICATE
+        command = replace(command, warnings=with_double_warning(command.warnings, double))
     follows = _first_of_order(statements, command)
     state = CommandState.FOLLOWING if follows is not None else command.state
     key = _insert(statements, command, state, follows)
@@ -79,8 +101,30 @@ def _first_of_order(statements: Statements, command: NewCommand) -> int | None:
     seller, order_no = order_of(command)
     if order_no is None:
         return None
-    row = statements.one("find_order", seller=seller, order_no=order_no)
+    row = statements.one(
+        "find_order",
+        seller=seller,
+        order_no=order_no,
+        claim=claim_of(command),
+        source=command.source,
+        is_shared=command.is_order_shared,
+    )
     return None if row is None else int(row["key"])
+
+
+def _double_of(statements: Statements, command: NewCommand) -> str | None:
+    """The id of the order that this one cannot be told from, if one came a moment ago."""
+    if command.double_since is None or command.fingerprint is None:
+        return None
+    row = statements.one(
+        "find_double",
+        fingerprint=command.fingerprint,
+        since=micros(command.double_since),
+        source=command.source,
+        lane=command.lane,
+        id=command.id,
+    )
+    return None if row is None else str(row["id"])
 
 
 def _insert(statements: Statements, command: NewCommand, state: CommandState, follows: int | None) -> int | None:
@@ -109,13 +153,14 @@ def _insert(statements: Statements, command: NewCommand, state: CommandState, fo
         order_no=order_no,
         follows=follows,
         fingerprint=command.fingerprint,
-        # A follower issues nothing, so it needs no password either.
-        secrets=None
-        if ends_here or follows is not None
-        else statements.sealer.seal(command.source, command.id, command.secrets),
+        secrets=None if ends_here else statements.sealer.seal(command.source, command.id, command.secrets),
+        order_claim=None if follows is not None else claim_of(command),
+        order_hash=command.order_hash,
     )
     if key is not None:
         statements.run("insert_payload", key=key, data=command.data, warnings=command.warnings)
+        if follows is not None:
+            statements.run("insert_follower", key=key, first=follows, claim=claim_of(command))
     return key
 
 
@@ -133,14 +178,9 @@ def _repeat(statements: Statements, batch: _Batch, command: NewCommand, same: sq
     reply_to = command.route.reply_to
     if reply_to is None:
         return Admission.REPEATED
-    row = statements.one("final_event", key=same["key"])
-    if row is None:
-        return Admission.REPEATED
-    event = to_event(row)
-    pending = statements.one(
-        "has_pending_copy", key=same["key"], destination=reply_to, event_id=event.id, copy=Copy.REPLY
-    )
-    if pending is None:
-        copies = [(Copy.REPLY, reply_to)]
-        insert_copies(statements, same["key"], command, event, copies=copies, at=command.received_at)
+    key = same["key"]
+    for event in map(to_event, statements.all("final_events", key=key)):
+        pending = statements.one("has_pending_copy", key=key, destination=reply_to, event_id=event.id, copy=Copy.REPLY)
+        if pending is None:
+            insert_copies(statements, key, command, event, copies=[(Copy.REPLY, reply_to)], at=command.received_at)
     return Admission.REPEATED

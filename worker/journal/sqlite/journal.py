@@ -14,6 +14,8 @@ from worker.clock import Clock
 from worker.errors import ConfigurationError
 from worker.journal.rows import micros
 from worker.journal.sealing import Sealer, keys_beside
+from worker.journal.sqlite.accounts import SqliteAccounts
+from worker.journal.sqlite.followers import SqliteFollowers
 from worker.journal.sqlite.guard import FileGuard
 from worker.journal.sqlite.intake import SqliteIntake
 from worker.journal.sqlite.invoices import SqliteInvoices
@@ -35,6 +37,8 @@ class SqliteJournal(
     SqliteLanes,
     SqliteSellers,
     SqliteSteps,
+    SqliteFollowers,
+    SqliteAccounts,
     SqliteLookUps,
     SqliteInvoices,
     SqliteOutbox,

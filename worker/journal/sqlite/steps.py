@@ -1,26 +1,26 @@
 """Moves of commands on SQLite: steps under a lease, settlements without one, accounts and strays."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from worker.errors import NotResolvable
 from worker.journal.rows import (
-    at_or_none,
     changes_lane,
-    found,
+    frees_order,
     frees_twins,
     is_final,
     micros,
     micros_or_none,
-    to_event,
+    nudges_followers,
 )
 from worker.journal.sqlite.events import insert_events
+from worker.journal.sqlite.followers import note_heard, nudge_followers
 from worker.journal.sqlite.invoices import keep
 from worker.journal.sqlite.lanes import look_for_next
 from worker.journal.sqlite.readiness import free_twins, look_again
 from worker.journal.sqlite.sellers import held_if_resting
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
-from worker.records import ACTIVE, AccountState, Command, CommandState, Following, Settlement, Step
+from worker.records import ACTIVE, Command, CommandState, Settlement, Step
 
 
 class SqliteSteps(SqliteStore):
@@ -56,12 +56,16 @@ class SqliteSteps(SqliteStore):
             invoice_number=settlement.invoice_number,
             sought_at=micros_or_none(settlement.sought_at),
             has_looked=settlement.has_looked,
+            progress=settlement.progress,
+            frees_order=frees_order(settlement),
         )
         if not moved:
             return False
         insert_events(statements, command.key, command, settlement.events, at=settlement.at)
         keep(statements, command, settlement.findings, settlement.at)
         _free_twins(statements, settlement)
+        _tell_followers(statements, settlement)
+        _listen(statements, settlement)
         if changes_lane(settlement):
             look_again(statements, command.lane, micros(settlement.at))
         return True
@@ -70,32 +74,6 @@ class SqliteSteps(SqliteStore):
     def overdue(self, statements: Statements, now: datetime, limit: int = 100) -> list[Command]:
         """See `LaneJournal.overdue`."""
         return [statements.command(row) for row in statements.all("overdue_commands", now=micros(now), limit=limit)]
-
-    @one_transaction
-    def followers(self, statements: Statements, limit: int = 100) -> list[Following]:
-        """See `LaneJournal.followers`."""
-        return [
-            _following(statements, row["follower"], row["first"])
-            for row in statements.all("ended_followings", limit=limit)
-        ]
-
-    @one_transaction
-    def account(self, statements: Statements, account: str) -> AccountState:
-        """See `LaneJournal.account`."""
-        row = statements.one("read_account", account=account)
-        return AccountState() if row is None else AccountState(row["refusals"], at_or_none(row["suspended_until"]))
-
-    @one_transaction
-    def count_login(  # noqa: PLR0913
-        self, statements: Statements, account: str, *, accepted: bool, now: datetime, threshold: int, suspend: timedelta
-    ) -> AccountState:
-        """See `LaneJournal.count_login`."""
-        if accepted:
-            statements.run("accept_login", account=account)
-            return AccountState()
-        row = statements.one("refuse_login", account=account, threshold=threshold, until=micros(now + suspend))
-        assert row is not None  # noqa: S101  RETURNING
-        return AccountState(row["refusals"], at_or_none(row["suspended_until"]))
 
     @one_transaction
     def keep_stray(  # noqa: PLR0913, PLR0917
@@ -116,6 +94,7 @@ def _record(statements: Statements, step: Step, clock: int) -> bool:
         statements.run("put_last", key=step.command.key)
     if step.to_lane is not None:
         _move_to_lane(statements, step, step.to_lane)
+    _tell_followers(statements, step)
     return True
 
 
@@ -164,6 +143,7 @@ def _move(statements: Statements, step: Step, clock: int) -> bool:
             deadline_at=micros_or_none(step.deadline_at),
             sought_at=micros_or_none(step.sought_at),
             account=step.account,
+            frees_order=frees_order(step),
         )
         > 0
     )
@@ -178,17 +158,25 @@ def _free_twins(statements: Statements, move: Step | Settlement) -> None:
         free_twins(statements, move.command.lane, move.command.fingerprint, micros(move.at))
 
 
+def _tell_followers(statements: Statements, move: Step | Settlement) -> None:
+    if nudges_followers(move):
+        nudge_followers(statements, move.command)
+
+
+def _listen(statements: Statements, settlement: Settlement) -> None:
+    """A follower that tells of its first is a repeat for good: it needs no password any more."""
+    key = settlement.command.key
+    if settlement.heard is not None:
+        note_heard(statements, key, settlement.heard)
+        if settlement.to is CommandState.FOLLOWING:
+            statements.run("forget_secrets", key=key)
+    elif CommandState.FOLLOWING in settlement.expected:
+        statements.run("forget_follower", key=key)
+
+
 def _check_number(statements: Statements, settlement: Settlement) -> None:
     if settlement.invoice_number is None:
         return
     row = statements.one("number_owner", invoice_number=settlement.invoice_number)
     if row is not None and row["key"] != settlement.command.key:
         raise NotResolvable("this invoice number is bound to another command")
-
-
-def _following(statements: Statements, follower: int, first: int) -> Following:
-    return Following(
-        follower=statements.command(found(statements.one("read_command", key=follower), follower)),
-        first=statements.command(found(statements.one("read_command", key=first), first)),
-        final=to_event(found(statements.one("final_event", key=first), first)),
-    )

@@ -20,7 +20,7 @@ from worker.flows import look_up
 from worker.flows.evidence.shelf import Wanted
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Verdict, judge
-from worker.flows.looks import LookOutcome
+from worker.flows.looks import LookOutcome, rest_after_refusals
 from worker.flows.vocabulary import (
     AskPage,
     BoundRead,
@@ -40,7 +40,7 @@ from worker.lanes.runs.rivals import read_rivals
 from worker.lanes.runs.seller import forget_refusals
 from worker.lanes.services import LaneServices
 from worker.lanes.settling import Settling
-from worker.records import Command, CommandState
+from worker.records import AccountLogin, Command, CommandState
 from worker.texts import folded_code
 
 GIVES_WAY_FOR = timedelta(minutes=15)
@@ -133,6 +133,14 @@ class LookUpRun(Asking):
         return access
 
     @override
+    def _counted(self) -> AccountLogin:
+        return self._access().counted(self._line.lane, is_look_up=True)
+
+    @override
+    def _suspension(self) -> tuple[int, timedelta]:
+        return 1, rest_after_refusals(self._state.refused_logins, self._services.look_ups.rest)
+
+    @override
     def _access(self) -> Access:
         if self._login is None:
             raise AssertionError("a look-up without a login never gets this far")
@@ -203,7 +211,7 @@ class LookUpRun(Asking):
         verdict = _verdict(move)
         settling = Settling(self._services, "look_up")
         try:
-            settled = await settling.settle(move, point=verdict, has_looked=True, insist=self._insist)
+            settled = await settling.settle(move, point=verdict, has_looked=move.has_looked, insist=self._insist)
         except NotResolvable:
             # Bound to another command since it was asked: the next look sees that.
             settled, verdict = False, LookOutcome.BOUND

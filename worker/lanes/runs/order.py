@@ -14,7 +14,7 @@ from contracts.failures import FailureCode
 from worker import secrecy
 from worker.errors import Permanent
 from worker.ports import Credentials, LoginFields, Submission
-from worker.records import Command
+from worker.records import AccountLogin, Command
 
 LOGIN_PASSWORD = "/login/password"  # noqa: S105  JSON Pointers, not passwords
 SELLER_PASSWORD = "/invoice/sellerLoginPassword"  # noqa: S105
@@ -31,6 +31,11 @@ class Access:
     def account(self) -> str:
         """A digest that names the tax-bureau account without telling who it is."""
         return hashlib.sha256(f"{self.login.company_code}\0{self.login.phone}".encode()).hexdigest()
+
+    def counted(self, user_id: str, *, is_look_up: bool = False) -> AccountLogin:
+        """As its refusals are counted: another password of the same account is another login."""
+        login = self.login
+        return AccountLogin(self.account, login.password.get_secret_value(), login.company_code, user_id, is_look_up)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

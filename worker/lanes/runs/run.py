@@ -17,7 +17,7 @@ import structlog
 from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient, Unreachable
-from worker.flows.announce import events_of
+from worker.flows.announce import events_of, keeps_order
 from worker.flows.table import Decision, FlowState
 from worker.flows.vocabulary import (
     Begin,
@@ -40,10 +40,21 @@ from worker.flows.vocabulary import (
 from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.lane_session import Interruption, LaneSession
 from worker.lanes.runs.fetching import fetch
-from worker.lanes.runs.order import Access, CredentialFault
+from worker.lanes.runs.order import LOGIN_PASSWORD, Access, CredentialFault
 from worker.lanes.services import LaneServices
 from worker.ports import Disconnected, FrameIgnored, QueryEvent, SessionEvent
-from worker.records import FINAL, PROGRESSING, UNSETTLED, Command, CommandState, FoundRow, Step, is_own_lane, lane_apart
+from worker.records import (
+    FINAL,
+    PROGRESSING,
+    UNSETTLED,
+    AccountLogin,
+    Command,
+    CommandState,
+    FoundRow,
+    Step,
+    is_own_lane,
+    lane_apart,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +79,7 @@ class Run(ABC):
         self._timer_at: float | None = None
         self._began_at = services.clock.monotonic()
         self._had_refusals = False
+        self._had_refused_look_ups = False
         self._next: Command | None = None
         self._answer_was_lost = False
         self.has_looked_for_next = False
@@ -133,9 +145,18 @@ class Run(ABC):
         access = self._access()
         if await self._line.serves(access):
             return Begin(session_is_open=True)
-        account = await self._insist(lambda: self._services.journal.account(access.account))
+        account = await self._insist(lambda: self._services.journal.account(self._counted()))
         self._had_refusals = account.refusals > 0
-        return Begin(session_is_open=False, suspended_until=account.suspended_until)
+        self._had_refused_look_ups = account.has_refused_look_ups
+        return Begin(session_is_open=False, suspended_until=account.suspended_until, refused_logins=account.refusals)
+
+    def _counted(self) -> AccountLogin:
+        """The login, as its refusals are counted."""
+        return self._access().counted(self._line.lane)
+
+    def _suspension(self) -> tuple[int, timedelta]:
+        """After how many refusals in a row an account rests, and for how long."""
+        return self._services.settings.login_failures, self._services.suspension
 
     async def _next_input(self) -> Input:
         """The next thing that matters: an answer, the end of the connection or of the phase's time, or the drain."""
@@ -249,24 +270,35 @@ class Run(ABC):
         return None
 
     async def _count_login(self, *, accepted: bool) -> None:
+        if accepted and self._had_refused_look_ups:
+            await self._renew_password()
         if accepted and not self._had_refusals:
             return
         if not accepted:
             self._services.hooks.login_refused()
         self._had_refusals = not accepted
-        services, name = self._services, self._access().account
+        services, login = self._services, self._counted()
+        threshold, suspend = self._suspension()
         account = await self._insist(
             lambda: services.journal.count_login(
-                name,
-                accepted=accepted,
-                now=services.clock.now(),
-                threshold=services.settings.login_failures,
-                suspend=services.suspension,
+                login, accepted=accepted, now=services.clock.now(), threshold=threshold, suspend=suspend
             )
         )
         crashpoint("login.counted")
         if account.suspended_until is not None and not accepted:
-            self._log.error("account_suspended", refusals=account.refusals, until=account.suspended_until.isoformat())
+            self._log.error(
+                "look_ups_rest" if login.is_look_up else "account_suspended",
+                refusals=account.refusals,
+                until=account.suspended_until.isoformat(),
+            )
+
+    async def _renew_password(self) -> None:
+        """Look-ups of this account were refused, and this login works: they may take its password."""
+        self._had_refused_look_ups = False
+        services, login = self._services, self._counted()
+        count = await self._insist(lambda: services.journal.renew_password(login, LOGIN_PASSWORD, services.clock.now()))
+        crashpoint("login.renewed")
+        self._log.info("look_ups_take_new_password", commands=count)
 
     async def _keep(self, reason: str, body: bytes) -> None:
         """Evidence for a person: worth a try, not worth the run."""
@@ -320,6 +352,7 @@ class Run(ABC):
             findings=record.findings,
             to_lane=lane_apart(command) if record.goes_apart and not is_own_lane(self._line.lane) else None,
             goes_last=record.goes_last,
+            keeps_order=keeps_order(record.announcements),
         )
 
     def _recorded(self, record: Record) -> None:  # noqa: B027  most flows have nothing to do then

@@ -309,10 +309,9 @@ async def test_session_that_is_lost_while_files_are_waited_for_ends_the_wait() -
         (Script(query_fails=Transient("reset")), 0),
         (Script(pages=[[Disconnected("reset")]]), 1),
         (Script(pages=[[QueryRefused()]]), 1),
-        (Script(pages=[[LoginAnswered(accepted=False)]]), 1),
         (Script(pages=[[]]), 1),
     ],
-    ids=["no connection", "lost while asking", "lost while waiting", "refused", "login refused", "unanswered"],
+    ids=["no connection", "lost while asking", "lost while waiting", "refused", "unanswered"],
 )
 @in_virtual_time
 async def test_look_that_saw_nothing_counts_for_nothing_and_is_made_again_later(script: Script, questions: int) -> None:
@@ -333,14 +332,38 @@ async def test_look_that_saw_nothing_counts_for_nothing_and_is_made_again_later(
 
 
 @in_virtual_time
-async def test_login_that_keeps_being_refused_suspends_the_account_and_rests_with_it() -> None:
+async def test_login_that_keeps_being_refused_rests_longer_each_time_and_stops_no_order() -> None:
+    """After half an hour, an hour, two: it is told once. What look-ups are refused counts for them alone."""
     played = looking(Script(pages=[[LoginAnswered(accepted=False)]]))
 
-    await played.serve(sought(), until=1500)
+    await played.serve(sought(), until=4 * 3600)
 
-    assert len(played.gateway.queries) == 3
-    assert played.journal.accounts[ACCOUNT].refusals == 3
+    assert len(played.gateway.queries) == 4
+    assert played.journal.accounts[f"{ACCOUNT} for look-ups"].refusals == 4
+    assert ACCOUNT not in played.journal.accounts
     assert played.journal.state_of(1) is S.IN_DOUBT
+    assert played.journal.outcomes_of(1) == ["in_doubt"]
+    assert played.journal.commands[1].look_ups == 0
+
+
+@in_virtual_time
+async def test_login_that_works_is_taken_by_the_look_ups_that_were_refused() -> None:
+    """An order in doubt whose password was changed meanwhile: the next order with the new one brings it along."""
+    played = looking(
+        Script(pages=[[LoginAnswered(accepted=False)]]),
+        Script(submissions=[[make_result(make_invoice(remark="2"))]]),
+        listing(make_found(1, note="1")),
+    )
+    await played.serve(sought(remark="1"), until=60)
+    assert played.journal.outcomes_of(1) == ["in_doubt"]
+    data = make_data(invoice=make_invoice(remark="2"))
+    newer = make_command(key=2, state=S.WAITING, data=data, secrets={"/login/password": "mended"})
+
+    await played.serve(newer, until=now() + 300)
+
+    assert played.journal.outcomes_of(1) == ["in_doubt", "completed", "confirmed"]
+    assert played.journal.calls["renew_password"] == 1
+    assert played.gateway.queries[-1].login.password.get_secret_value() == "mended"
 
 
 @in_virtual_time

@@ -5,18 +5,20 @@ WITH given AS (
     SELECT * FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::integer[],
         $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::text[],
-        $16::text[], $17::text[], $18::bigint[], $19::text[], $20::bytea[], $21::bytea[], $22::bytea[]
+        $16::text[], $17::text[], $18::bigint[], $19::text[], $20::bytea[], $21::text[], $22::text[], $23::bytea[],
+        $24::bytea[]
     ) WITH ORDINALITY AS g (
         source, id, type, content_hash, state, lane, priority, last_sequence,
         deadline_at, received_at, settled_at, reply_to, correlation_id, traceparent, tracestate,
-        seller, order_no, follows, fingerprint, secrets, data, warnings, place
+        seller, order_no, follows, fingerprint, secrets, order_claim, order_hash, data, warnings, place
     )
 ), entered AS (
     INSERT INTO command (source, id, type, content_hash, state, lane, priority, last_sequence, deadline_at,
                          received_at, settled_at, reply_to, correlation_id, traceparent, tracestate, seller, order_no,
-                         follows, fingerprint, secrets)
+                         follows, fingerprint, secrets, order_claim, order_hash)
     SELECT source, id, type, content_hash, state, lane, priority, last_sequence, deadline_at, received_at, settled_at,
-           reply_to, correlation_id, traceparent, tracestate, seller, order_no, follows, fingerprint, secrets
+           reply_to, correlation_id, traceparent, tracestate, seller, order_no, follows, fingerprint, secrets,
+           order_claim, order_hash
     FROM given ORDER BY place
     ON CONFLICT DO NOTHING
     RETURNING key, source, id
@@ -33,17 +35,54 @@ FROM unnest($1::text[], $2::text[]) AS g (source, id) JOIN command c ON c.id = g
 FOR KEY SHARE OF c;
 
 -- name: find_orders
-SELECT c.key, c.seller, c.order_no
-FROM unnest($1::text[], $2::text[]) AS g (seller, order_no)
-JOIN command c ON c.seller = g.seller AND c.order_no = g.order_no AND c.order_no IS NOT NULL AND c.follows IS NULL;
+-- Who has these numbers: a command of the same source before any other's. Another source's is met only where numbers
+-- are one over all sources.
+SELECT g.source, g.claim, holder.key
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[])
+    AS g (source, claim, seller, order_no, is_shared)
+CROSS JOIN LATERAL (
+    SELECT c.key FROM command c
+    WHERE c.seller = g.seller AND c.order_no = g.order_no AND c.order_no IS NOT NULL AND c.order_claim IS NOT NULL
+      AND (c.order_claim = g.claim OR c.source = g.source OR g.is_shared)
+    ORDER BY c.source = g.source DESC, c.key LIMIT 1
+) AS holder;
+
+-- name: insert_followers
+INSERT INTO follower (key, first_key, claim) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[]);
+
+-- name: find_doubles
+-- Of the same batch only what came before counts.
+SELECT g.key, d.id FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
+    AS g (key, fingerprint, since, source, lane, id)
+CROSS JOIN LATERAL (
+    SELECT c.id FROM command c
+    WHERE c.fingerprint = g.fingerprint AND c.fingerprint IS NOT NULL AND c.received_at >= g.since
+      AND c.source = g.source AND c.lane = g.lane AND c.id <> g.id
+      AND (c.key < g.key OR c.key <> ALL ($1::bigint[]))
+      AND c.state NOT IN ('failed', 'rejected')
+    ORDER BY c.key LIMIT 1
+) AS d;
+
+-- name: replace_warnings
+UPDATE payload p SET warnings = g.warnings
+FROM unnest($1::bigint[], $2::bytea[]) AS g (key, warnings) WHERE p.key = g.key AND p.key = ANY ($1::bigint[]);
+
+-- name: leave_out_payloads
+DELETE FROM payload WHERE key = ANY ($1::bigint[]);
+
+-- name: leave_out_commands
+DELETE FROM command WHERE key = ANY ($1::bigint[]);
 
 -- name: count_waiting
 SELECT count(*) AS waiting FROM (SELECT 1 FROM command WHERE source = $1 AND state = 'waiting' LIMIT $2) AS w;
 
--- name: final_event
+-- name: final_events
+-- Its end and what followed it.
 SELECT sequence, id AS event_id, type AS event_type, body FROM event
-WHERE command_key = $1 AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected')
-ORDER BY sequence LIMIT 1;
+WHERE command_key = $1 AND sequence >= (
+    SELECT min(sequence) FROM event
+    WHERE command_key = $1 AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected'))
+ORDER BY sequence;
 
 -- name: has_pending_copy
 SELECT 1 FROM outbox

@@ -242,6 +242,7 @@ WITH moved AS (
         deadline_at = coalesce($23::timestamptz, deadline_at),
         look_ups = CASE WHEN $2::text = 'completed' AND state <> 'completed' AND $20::timestamptz IS NOT NULL THEN 0
                         ELSE look_ups + $24::integer END,
+        order_claim = CASE WHEN $25::boolean THEN NULL ELSE order_claim END,
         priority = CASE WHEN $2::text <> 'waiting' THEN priority WHEN type = 'look_up' THEN 2
                         WHEN priority = -1 THEN 1 ELSE priority END
     WHERE key = $1::bigint AND state = ANY ($8::text[]) AND ($9::bigint IS NULL OR epoch = $9::bigint)
@@ -253,6 +254,9 @@ WITH moved AS (
                       WHERE lane.lane = $10::text AND lane.holder = $11::text AND lane.epoch = $9::bigint
                         AND worker.leased_until > clock_timestamp()))
     RETURNING key, id, correlation_id, traceparent, tracestate
+), nudged AS (
+    UPDATE follower SET nudges = nudges + 1
+    WHERE first_key = $1::bigint AND $26::boolean AND EXISTS (SELECT FROM moved)
 ), told AS (
     INSERT INTO event (command_key, sequence, id, type, body, created_at)
     SELECT moved.key, e.sequence, e.id, e.type, e.body, $5::timestamptz
@@ -275,9 +279,9 @@ SELECT key FROM moved;
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::timestamptz[], $6::boolean[],
                          $7::text[], $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::text[],
-                         $13::bytea[], $14::timestamptz[])
+                         $13::bytea[], $14::timestamptz[], $27::boolean[])
         AS g (key, next, due_at, last_sequence, at, is_final, expected, epoch, lane, worker, sought_at, account,
-              progress, deadline_at)
+              progress, deadline_at, frees_order)
 ), locked AS MATERIALIZED (
     SELECT key FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR UPDATE
 ), moved AS (
@@ -295,6 +299,7 @@ WITH given AS MATERIALIZED (
         deadline_at = coalesce(g.deadline_at, c.deadline_at),
         look_ups = CASE WHEN g.next = 'completed' AND c.state <> 'completed' AND g.sought_at IS NOT NULL THEN 0
                         ELSE c.look_ups END,
+        order_claim = CASE WHEN g.frees_order THEN NULL ELSE c.order_claim END,
         priority = CASE WHEN g.next <> 'waiting' THEN c.priority WHEN c.type = 'look_up' THEN 2
                         WHEN c.priority = -1 THEN 1 ELSE c.priority END
     FROM given g JOIN locked l ON l.key = g.key
@@ -306,6 +311,9 @@ WITH given AS MATERIALIZED (
                       WHERE lane.lane = g.lane AND lane.holder || '' = g.worker AND lane.epoch = g.epoch
                         AND worker.leased_until > clock_timestamp()))
     RETURNING c.key, c.id, c.correlation_id, c.traceparent, c.tracestate, g.at, g.worker
+), nudged AS (
+    UPDATE follower f SET nudges = f.nudges + 1 FROM moved
+    WHERE f.first_key = moved.key AND f.first_key = ANY ($28::bigint[])
 ), told AS (
     INSERT INTO event (command_key, sequence, id, type, body, created_at)
     SELECT moved.key, e.sequence, e.id, e.type, e.body, moved.at
@@ -327,26 +335,67 @@ SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.deadline_at IS NOT NULL AND c.state IN ('waiting', 'held') AND c.deadline_at <= $1
 ORDER BY c.deadline_at LIMIT $2;
 
--- name: ended_followings
-SELECT f.key AS follower, first.key AS first FROM command f JOIN command first ON first.key = f.follows
-WHERE f.state = 'following' AND first.state IN ('completed', 'failed', 'rejected')
-ORDER BY f.key LIMIT $1;
+-- name: nudged_followers
+SELECT key, first_key, claim, heard, nudges FROM follower WHERE nudges > heeded ORDER BY key LIMIT $1;
+
+-- name: events_since
+SELECT sequence, id AS event_id, type AS event_type, body FROM event
+WHERE command_key = $1 AND sequence > $2 ORDER BY sequence;
+
+-- name: heed_nudges
+UPDATE follower SET heeded = $2, heard = $3 WHERE key = $1;
+
+-- name: forget_follower
+DELETE FROM follower WHERE key = $1;
+
+-- name: find_claim
+SELECT key FROM command WHERE order_claim = $1;
+
+-- name: take_order
+UPDATE command SET state = 'waiting', follows = NULL, order_claim = $2
+WHERE key = $1 AND state = 'following' RETURNING key;
+
+-- name: follow_another
+UPDATE command SET follows = $2 WHERE key = $1 AND state = 'following';
+
+-- name: listen_to_another
+UPDATE follower SET first_key = $2, heard = 0, nudges = nudges + 1 WHERE key = $1;
+
+-- name: forget_secrets
+UPDATE command SET secrets = NULL WHERE key = $1;
 
 -- name: read_account
-SELECT refusals, suspended_until FROM account WHERE id = $1;
+SELECT (SELECT refusals FROM account WHERE id = $1) AS refusals,
+       (SELECT suspended_until FROM account WHERE id = $1) AS suspended_until,
+       EXISTS (SELECT 1 FROM account WHERE account = $2 AND user_id = $3 AND is_look_up) AS has_refused_look_ups;
 
 -- name: refuse_login
 -- The count is kept when the suspension ends: one more refusal suspends again.
-INSERT INTO account (id, refusals, suspended_until)
-VALUES ($1, 1, CASE WHEN 1 >= $2::integer THEN $3::timestamptz END)
+INSERT INTO account (id, account, company_code, user_id, is_look_up, refused_at, refusals, suspended_until)
+VALUES ($1, $2, $3, $4, $5, $6, 1, CASE WHEN 1 >= $7::integer THEN $8::timestamptz END)
 ON CONFLICT (id) DO UPDATE SET
     refusals = account.refusals + 1,
-    suspended_until = CASE WHEN account.refusals + 1 >= $2::integer THEN $3::timestamptz
+    refused_at = excluded.refused_at,
+    user_id = excluded.user_id,
+    suspended_until = CASE WHEN account.refusals + 1 >= $7::integer THEN $8::timestamptz
                            ELSE account.suspended_until END
 RETURNING refusals, suspended_until;
 
+-- name: forget_old_refusals
+DELETE FROM account WHERE refused_at < $1;
+
 -- name: accept_login
 DELETE FROM account WHERE id = $1;
+
+-- name: accept_look_ups
+DELETE FROM account WHERE account = $1 AND user_id = $2 AND is_look_up;
+
+-- name: sought_secrets
+SELECT key, source, id, secrets FROM command
+WHERE lane = $1 AND account = $2 AND sought_at IS NOT NULL AND account IS NOT NULL AND secrets IS NOT NULL LIMIT $3;
+
+-- name: renew_secrets
+UPDATE command SET secrets = $2, sought_at = least(sought_at, $4) WHERE key = $1 AND secrets = $3;
 
 -- name: insert_stray
 -- A look-up is gone when it is done, so nothing may point to one.

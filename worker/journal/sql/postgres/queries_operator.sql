@@ -70,14 +70,10 @@ WHERE c.type = 'invoice.issue' AND c.state = 'completed' AND c.invoice_number IS
 ORDER BY c.key DESC LIMIT $1;
 
 -- name: find_tenants_order
--- The order's first command may be another tenant's; then this tenant's follows it.
-SELECT c.*, p.data, p.warnings
-FROM command first
-JOIN command c ON c.key = first.key OR c.follows = first.key
-JOIN payload p ON p.key = c.key
-WHERE first.seller = $2 AND first.order_no = $3 AND first.order_no IS NOT NULL AND first.follows IS NULL
-  AND c.source = $1
-ORDER BY c.key LIMIT 1;
+-- Whoever has the number goes before whoever had it.
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.seller = $2 AND c.order_no = $3 AND c.order_no IS NOT NULL AND c.source = $1
+ORDER BY c.order_claim IS NOT NULL DESC, c.key DESC LIMIT 1;
 
 -- name: events_of
 SELECT sequence, id AS event_id, type AS event_type, body, created_at FROM event
@@ -157,3 +153,15 @@ WHERE state = 'undeliverable' AND ($3::bigint[] IS NULL OR seq = ANY ($3::bigint
 -- name: discard_rows
 DELETE FROM outbox
 WHERE state = 'undeliverable' AND ($1::bigint[] IS NULL OR seq = ANY ($1::bigint[])) RETURNING seq;
+
+-- name: refused_accounts
+SELECT id, company_code, user_id, is_look_up, refusals, suspended_until, refused_at FROM account
+ORDER BY refused_at DESC LIMIT $1;
+
+-- name: forget_refused_accounts
+DELETE FROM account WHERE cardinality($1::text[]) = 0 OR id = ANY ($1::text[])
+RETURNING user_id, account, is_look_up;
+
+-- name: hasten_look_ups
+UPDATE command c SET sought_at = $3 FROM unnest($1::text[], $2::text[]) AS g (lane, account)
+WHERE c.lane = g.lane AND c.account = g.account AND c.account IS NOT NULL AND c.sought_at > $3;

@@ -1,10 +1,10 @@
 -- name: insert_command
 INSERT INTO command (source, id, type, content_hash, state, lane, priority, last_sequence, deadline_at, received_at,
                      settled_at, reply_to, correlation_id, traceparent, tracestate, seller, order_no, follows,
-                     fingerprint, secrets)
+                     fingerprint, secrets, order_claim, order_hash)
 VALUES (:source, :id, :type, :content_hash, :state, :lane, :priority, :last_sequence, :deadline_at, :received_at,
         :settled_at, :reply_to, :correlation_id, :traceparent, :tracestate, :seller, :order_no, :follows,
-        :fingerprint, :secrets)
+        :fingerprint, :secrets, :order_claim, :order_hash)
 ON CONFLICT (id, source) DO NOTHING;
 
 -- name: insert_payload
@@ -14,15 +14,32 @@ INSERT INTO payload (key, data, warnings) VALUES (:key, :data, :warnings);
 SELECT key, content_hash FROM command WHERE id = :id AND source = :source;
 
 -- name: find_order
-SELECT key FROM command WHERE seller = :seller AND order_no = :order_no AND follows IS NULL;
+-- Who has this number: a command of this source before any other's. Another source's is met only where numbers are one
+-- over all sources.
+SELECT key FROM command
+WHERE seller = :seller AND order_no = :order_no AND order_claim IS NOT NULL
+  AND (order_claim = :claim OR source = :source OR :is_shared)
+ORDER BY source = :source DESC, key LIMIT 1;
+
+-- name: insert_follower
+INSERT INTO follower (key, first_key, claim) VALUES (:key, :first, :claim);
+
+-- name: find_double
+SELECT id FROM command
+WHERE fingerprint = :fingerprint AND received_at >= :since AND source = :source AND lane = :lane AND id <> :id
+  AND state <> 'failed' AND state <> 'rejected'
+ORDER BY key LIMIT 1;
 
 -- name: count_waiting
 SELECT count(*) AS waiting FROM (SELECT 1 FROM command WHERE source = :source AND state = 'waiting' LIMIT :limit);
 
--- name: final_event
+-- name: final_events
+-- Its end and what followed it.
 SELECT sequence, id AS event_id, type AS event_type, body FROM event
-WHERE command_key = :key AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected')
-ORDER BY sequence LIMIT 1;
+WHERE command_key = :key AND sequence >= (
+    SELECT min(sequence) FROM event
+    WHERE command_key = :key AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected'))
+ORDER BY sequence;
 
 -- name: has_pending_copy
 SELECT 1 FROM outbox

@@ -185,6 +185,7 @@ UPDATE command SET
     attempts = CASE WHEN :progress IS NOT NULL AND (:to = 'running' OR :to = 'waiting') THEN 1 ELSE attempts END,
     progress = CASE WHEN :is_final THEN NULL ELSE coalesce(:progress, progress) END,
     deadline_at = coalesce(:deadline_at, deadline_at),
+    order_claim = CASE WHEN :frees_order THEN NULL ELSE order_claim END,
     priority = CASE WHEN :to <> 'waiting' THEN priority WHEN type = 'look_up' THEN 2
                     WHEN priority = -1 THEN 1 ELSE priority END
 WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
@@ -207,9 +208,10 @@ UPDATE command SET
     settled_at = CASE WHEN :is_final THEN coalesce(settled_at, :at) END,
     secrets = CASE WHEN :is_final AND :sought_at IS NULL THEN NULL ELSE secrets END,
     sought_at = :sought_at,
-    progress = CASE WHEN :is_final THEN NULL ELSE progress END,
+    progress = CASE WHEN :is_final THEN NULL ELSE coalesce(:progress, progress) END,
     look_ups = CASE WHEN :to = 'completed' AND state <> 'completed' AND :sought_at IS NOT NULL THEN 0
                     ELSE look_ups + :has_looked END,
+    order_claim = CASE WHEN :frees_order THEN NULL ELSE order_claim END,
     invoice_number = coalesce(invoice_number, :invoice_number)
 WHERE key = :key AND last_sequence = :known_sequence AND instr(:expected, ' ' || state || ' ') > 0
   AND (:invoice_number IS NULL OR invoice_number IS NULL OR invoice_number = :invoice_number);
@@ -222,25 +224,70 @@ SELECT c.*, p.data, p.warnings FROM command c INDEXED BY command_deadline JOIN p
 WHERE (c.state = 'waiting' OR c.state = 'held') AND c.deadline_at IS NOT NULL AND c.deadline_at <= :now
 ORDER BY c.deadline_at LIMIT :limit;
 
--- name: ended_followings
-SELECT f.key AS follower, first.key AS first FROM command f JOIN command first ON first.key = f.follows
-WHERE f.state = 'following' AND first.state IN ('completed', 'failed', 'rejected')
-ORDER BY f.key LIMIT :limit;
+-- name: nudge_followers
+UPDATE follower SET nudges = nudges + 1 WHERE first_key = :first;
+
+-- name: nudged_followers
+SELECT key, first_key, claim, heard, nudges FROM follower INDEXED BY follower_nudged
+WHERE nudges > heeded ORDER BY key LIMIT :limit;
+
+-- name: events_since
+SELECT sequence, id AS event_id, type AS event_type, body FROM event
+WHERE command_key = :key AND sequence > :heard ORDER BY sequence;
+
+-- name: heed_nudges
+UPDATE follower SET heeded = :nudges, heard = :heard WHERE key = :key;
+
+-- name: forget_follower
+DELETE FROM follower WHERE key = :key;
+
+-- name: find_claim
+SELECT key FROM command WHERE order_claim = :claim;
+
+-- name: take_order
+UPDATE command SET state = 'waiting', follows = NULL, order_claim = :claim WHERE key = :key AND state = 'following';
+
+-- name: follow_another
+UPDATE command SET follows = :first WHERE key = :key AND state = 'following';
+
+-- name: listen_to_another
+UPDATE follower SET first_key = :first, heard = 0, nudges = nudges + 1 WHERE key = :key;
+
+-- name: forget_secrets
+UPDATE command SET secrets = NULL WHERE key = :key;
 
 -- name: read_account
-SELECT refusals, suspended_until FROM account WHERE id = :account;
+SELECT (SELECT refusals FROM account WHERE id = :id) AS refusals,
+       (SELECT suspended_until FROM account WHERE id = :id) AS suspended_until,
+       EXISTS (SELECT 1 FROM account WHERE account = :account AND user_id = :user_id AND is_look_up = 1)
+           AS has_refused_look_ups;
 
 -- name: refuse_login
 -- The count is kept when the suspension ends: one more refusal suspends again.
-INSERT INTO account (id, refusals, suspended_until)
-VALUES (:account, 1, CASE WHEN 1 >= :threshold THEN :until END)
+INSERT INTO account (id, account, company_code, user_id, is_look_up, refused_at, refusals, suspended_until)
+VALUES (:id, :account, :company_code, :user_id, :is_look_up, :now, 1, CASE WHEN 1 >= :threshold THEN :until END)
 ON CONFLICT (id) DO UPDATE SET
     refusals = refusals + 1,
+    refused_at = excluded.refused_at,
+    user_id = excluded.user_id,
     suspended_until = CASE WHEN refusals + 1 >= :threshold THEN :until ELSE suspended_until END
 RETURNING refusals, suspended_until;
 
+-- name: forget_old_refusals
+DELETE FROM account WHERE refused_at < :before;
+
 -- name: accept_login
-DELETE FROM account WHERE id = :account;
+DELETE FROM account WHERE id = :id;
+
+-- name: accept_look_ups
+DELETE FROM account WHERE account = :account AND user_id = :user_id AND is_look_up = 1;
+
+-- name: sought_secrets
+SELECT key, source, id, secrets FROM command
+WHERE lane = :lane AND account = :account AND sought_at IS NOT NULL AND secrets IS NOT NULL LIMIT :limit;
+
+-- name: renew_secrets
+UPDATE command SET secrets = :new, sought_at = min(sought_at, :now) WHERE key = :key AND secrets = :old;
 
 -- name: insert_stray
 -- A look-up is gone when it is done, so nothing may point to one.

@@ -60,13 +60,10 @@ SELECT c.*, p.data, p.warnings FROM command c INDEXED BY command_broken JOIN pay
 WHERE c.breaks > 0 ORDER BY c.key DESC LIMIT :limit;
 
 -- name: find_tenants_order
--- The order's first command may be another tenant's; then this tenant's follows it.
-SELECT c.*, p.data, p.warnings
-FROM command first
-JOIN command c ON c.key = first.key OR c.follows = first.key
-JOIN payload p ON p.key = c.key
-WHERE first.seller = :seller AND first.order_no = :order_no AND first.follows IS NULL AND c.source = :source
-ORDER BY c.key LIMIT 1;
+-- Whoever has the number goes before whoever had it.
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.seller = :seller AND c.order_no = :order_no AND c.source = :source
+ORDER BY c.order_claim IS NOT NULL DESC, c.key DESC LIMIT 1;
 
 -- name: events_of
 SELECT sequence, id AS event_id, type AS event_type, body, created_at FROM event
@@ -148,3 +145,16 @@ DELETE FROM outbox WHERE seq = :seq AND state = 'undeliverable';
 
 -- name: discard_all_rows
 DELETE FROM outbox WHERE state = 'undeliverable';
+
+-- name: refused_accounts
+SELECT id, company_code, user_id, is_look_up, refusals, suspended_until, refused_at FROM account
+ORDER BY refused_at DESC LIMIT :limit;
+
+-- name: resume_account
+DELETE FROM account WHERE id = :id;
+
+-- name: hasten_look_ups
+UPDATE command SET sought_at = :now
+WHERE lane = (SELECT user_id FROM account WHERE id = :id AND is_look_up = 1)
+  AND account = (SELECT account FROM account WHERE id = :id AND is_look_up = 1)
+  AND account IS NOT NULL AND sought_at > :now;
