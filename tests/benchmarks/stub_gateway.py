@@ -21,7 +21,7 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 _SHORT, _MEDIUM = 126, 127
 _ECHOED = ("buyerName", "buyerIndentification", "sellerName", "sellerIndentification", "remark", "invoiceItems")
-_PICTURE = "data:image/png;base64," + base64.b64encode(bytes(400)).decode()
+_PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(392)).decode()
 _numbers = count(1)
 
 
