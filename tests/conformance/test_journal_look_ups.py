@@ -32,9 +32,10 @@ from tests.conformance.journal_builders import brought as bringing
 from tests.conformance.journal_stores import Store
 from worker.journal.rows import LOOK_UP_PATIENCE
 from worker.ports import Journal
-from worker.records import LOOK_UP, SUBMITTED, Claim, Command, CommandState, LaneLease
+from worker.records import LOOK_UP, SUBMITTED, Claim, Command, CommandState, Heard, LaneLease
 
 OTHER_ACCOUNT = "digest of another"
+FOLLOWING = frozenset({CommandState.FOLLOWING})
 
 
 async def enter(journal: Journal, now: datetime = NOW) -> int:
@@ -296,6 +297,28 @@ class TestLooking:
             ("f2", "http://pdf.example/2"),
         ]
         assert list(await journal.addresses("u2", 2)) == []
+
+    async def test_a_follower_has_no_address_of_its_own(self, journal: Journal) -> None:
+        """It is told that of the first one's invoice, and a journal of an earlier version has followers whose content
+        is another: two orders with one address would say that addresses tell nothing."""
+        order = {"order_no": "SO-1", "seller": "s"}
+        claim = await begin(journal, new("first", fingerprint="f", **order))
+        await submit(journal, claim)
+        body = json.dumps({"data": {"invoiceUrl": "http://pdf.example/1"}}).encode()
+        done = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, first=1)
+        await journal.record(replace(done, events=tuple(replace(each, body=body) for each in done.events)))
+        await journal.release(claim.lease, NOW)
+        for name in ("same", "other"):
+            await admit(journal, new(name, fingerprint=name, **order))
+            (following,) = await journal.followers()
+            heard = Heard(following.nudges, 1, is_over=True)
+            told = settlement(
+                following.follower, CommandState.COMPLETED, "completed", expected=FOLLOWING, heard=heard
+            )  # fmt: skip
+            assert await journal.settle(replace(told, events=tuple(replace(each, body=body) for each in told.events)))
+
+        assert list(await journal.addresses("u1", 1)) == [("f", "http://pdf.example/1")]
+        assert list(await journal.addresses("u1", 50)) == [("f", "http://pdf.example/1")]
 
     async def test_a_done_look_up_is_gone_and_another_one_comes_when_it_is_due(
         self, store: Store, journal: Journal

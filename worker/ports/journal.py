@@ -223,7 +223,7 @@ class LaneJournal(Protocol):
 
     async def addresses(self, lane: str, limit: int) -> Sequence[tuple[str, str]]:
         """The fingerprint and the PDF's address of what was completed on this lane last, oldest first, as far as either
-        is known."""
+        is known. Not of followers: they were told the address of another command's invoice."""
         ...
 
     async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:

@@ -99,9 +99,11 @@ WHERE command_key = ANY ($1::bigint[]) AND reason IN ('does_not_fit', 'fits_seve
 ORDER BY id LIMIT $2;
 
 -- name: last_results
+-- A follower is told the result of the order before it: it has no invoice of its own, and may say something else.
 SELECT wanted.fingerprint, e.body FROM (
     SELECT key, fingerprint FROM command
     WHERE lane = $1 AND state = 'completed' AND type = 'invoice.issue' AND fingerprint IS NOT NULL
+      AND follows IS NULL
     ORDER BY key DESC LIMIT $2) AS wanted
 JOIN event e ON e.command_key = wanted.key AND e.type = 'invoice.issue.completed'
 ORDER BY wanted.key;

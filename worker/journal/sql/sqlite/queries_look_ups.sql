@@ -86,9 +86,11 @@ WHERE command_key IN (SELECT value FROM json_each(:keys)) AND reason IN ('does_n
 ORDER BY id LIMIT :limit;
 
 -- name: last_results
+-- A follower is told the result of the order before it: it has no invoice of its own, and may say something else.
 SELECT wanted.fingerprint, e.body FROM (
     SELECT key, fingerprint FROM command
     WHERE lane = :lane AND state = 'completed' AND type = 'invoice.issue' AND fingerprint IS NOT NULL
+      AND follows IS NULL
     ORDER BY key DESC LIMIT :limit) AS wanted
 JOIN event e ON e.command_key = wanted.key AND e.type = 'invoice.issue.completed'
 ORDER BY wanted.key;
