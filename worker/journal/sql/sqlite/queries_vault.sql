@@ -2,9 +2,10 @@
 
 -- name: unentered_files
 -- Of an invoice that came through several users one row is enough: they tell the same of it.
-SELECT f.invoice_id, f.type, f.url, i.number, i.seller_id, i.invoice_date
-FROM (SELECT invoice_id, type, url FROM invoice_file WHERE is_entered = 0 ORDER BY fetched_at LIMIT :limit) f
-LEFT JOIN invoice i ON i.key = (SELECT max(key) FROM invoice WHERE invoice_id = f.invoice_id AND number IS NOT NULL);
+SELECT wanted.invoice_id, wanted.type, wanted.url, i.number, i.seller_id, i.invoice_date
+FROM (SELECT invoice_id, type, url FROM invoice_file WHERE is_entered = 0 ORDER BY fetched_at LIMIT :limit) wanted
+LEFT JOIN invoice i ON i.key = (
+    SELECT max(key) FROM invoice WHERE invoice_id = wanted.invoice_id AND number IS NOT NULL);
 
 -- name: set_entered
 UPDATE invoice_file SET is_entered = 1 WHERE invoice_id = :invoice_id AND type = :type;
@@ -21,11 +22,11 @@ WHERE vault_file.state <> 'kept' AND (vault_file.state <> 'missing' OR vault_fil
 
 -- name: enter_tellings
 INSERT INTO vault_telling (command_key, file_key, state)
-SELECT c.key, v.key, CASE v.state WHEN 'due' THEN 'open' ELSE 'ready' END
+SELECT wanted.key, v.key, CASE v.state WHEN 'due' THEN 'open' ELSE 'ready' END
 FROM vault_file v
 JOIN (SELECT ci.command_key AS key FROM invoice i JOIN command_invoice ci ON ci.invoice_key = i.key
       WHERE i.number = :number
-      UNION SELECT key FROM command WHERE invoice_number = :number) c
+      UNION SELECT key FROM command WHERE invoice_number = :number) wanted
 WHERE v.number = :number AND v.type = :type
 ON CONFLICT (command_key, file_key) DO NOTHING;
 
