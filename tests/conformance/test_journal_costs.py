@@ -27,6 +27,7 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_stores import PostgresStore, SqliteStore
 from worker.journal import migrations, queries
+from worker.journal.postgres import PostgresJournal
 from worker.journal.postgres.pool import _SESSION
 from worker.journal.sqlite import SqliteJournal
 from worker.records import SUBMITTED, ClaimBounds, CommandState
@@ -75,6 +76,34 @@ async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
     assert isinstance(opened, SqliteJournal)
     yield opened
     await store.close()
+
+
+@pytest.fixture
+async def server(postgres_url: str) -> AsyncIterator[PostgresJournal]:
+    """A journal in a database of its own, closed however the test ends: what one leaves open, another is blamed for."""
+    store = PostgresStore(postgres_url)
+    opened = await store.open_with_worker("w1")
+    assert isinstance(opened, PostgresJournal)
+    yield opened
+    await store.close()
+
+
+@pytest.fixture
+async def session(server: PostgresJournal, postgres_url: str) -> AsyncIterator[Any]:
+    """A session as the journal's own, beside it."""
+    connection = await asyncpg.connect(postgres_url, server_settings=_SESSION)
+    yield connection
+    await connection.close()
+
+
+async def plan_of(session: Any, sql: str) -> list[str]:
+    """The lines of a statement's plan, made for any values."""
+    count = max((int(number) for number in re.findall(r"\$(\d+)", sql)), default=0)
+    await session.execute(f"PREPARE asked AS {sql}")
+    given = f"({', '.join(['NULL'] * count)})" if count else ""
+    plan = [line for (line,) in await session.fetch(f"EXPLAIN EXECUTE asked{given}")]
+    await session.execute("DEALLOCATE asked")
+    return plan
 
 
 async def fill(journal: SqliteJournal, first: int, last: int, **changes: Any) -> None:
@@ -181,44 +210,28 @@ def test_no_statement_of_sqlite_walks_through_a_table() -> None:
     assert found == {("list_commands", "c"), ("outbox_depth", "outbox"), ("vault_years", "vault_file")}
 
 
-async def test_no_statement_of_postgres_walks_through_a_table(postgres_url: str) -> None:
-    store = PostgresStore(postgres_url)
-    await store.open()
-    await store.close()
-    connection = await asyncpg.connect(postgres_url, server_settings=_SESSION)
+async def test_no_statement_of_postgres_walks_through_a_table(session: Any) -> None:
     walked = set()
     for name, sql in queries.load("postgres").items():
-        count = max((int(number) for number in re.findall(r"\$(\d+)", sql)), default=0)
-        await connection.execute(f"PREPARE asked AS {sql}")
-        given = f"({', '.join(['NULL'] * count)})" if count else ""
-        plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked{given}")]
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(session, sql)
         walked |= {(name, table) for line in plan for table in re.findall(r"Seq Scan on (\w+)", line)}
-    await connection.close()
     # What a person asks for, of everything there is.
     assert {(name, table) for name, table in walked if table not in SMALL} == {("vault_years", "vault_file")}
 
 
 @pytest.mark.parametrize("rows", [0, 20])
-async def test_a_batch_finds_its_commands_by_key_where_the_statistics_are_old(postgres_url: str, rows: int) -> None:
+async def test_a_batch_finds_its_commands_by_key_where_the_statistics_are_old(
+    server: PostgresJournal, session: Any, rows: int
+) -> None:
     """Analysed while little waited, the planner would go through everything that waits for each of a batch."""
-    store = PostgresStore(postgres_url)
-    journal = await store.open_with_worker("w1")
-    await admit(journal, *(new(f"c{number}", lane=f"u{number}") for number in range(rows)))
-    connection = await asyncpg.connect(postgres_url, server_settings=_SESSION)
-    await connection.execute("ANALYZE")
-    for name in ("take_heads", "resume_commands", "move_commands", "busy_lanes"):
-        sql = queries.load("postgres")[name]
-        count = max(int(number) for number in re.findall(r"\$(\d+)", sql))
-        await connection.execute(f"PREPARE asked AS {sql}")
-        plan = [line for (line,) in await connection.fetch(f"EXPLAIN EXECUTE asked({', '.join(['NULL'] * count)})")]
-        await connection.execute("DEALLOCATE asked")
+    await admit(server, *(new(f"c{number}", lane=f"u{number}") for number in range(rows)))
+    await session.execute("ANALYZE")
+    for name in ("take_heads", "resume_commands", "move_command", "move_commands", "busy_lanes"):
+        plan = await plan_of(session, queries.load("postgres")[name])
         for number, line in enumerate(plan):
             if scan := re.search(r"Scan using (\w+) on (command|payload|lane)\b", line):
                 assert scan[1] in _BY_KEY_OR_LANE, (name, line)
                 assert re.search(rf"Index Cond: .*\b{_BY_KEY_OR_LANE[scan[1]]}\b", plan[number + 1]), (name, line)
-    await connection.close()
-    await store.close()
 
 
 _BY_KEY_OR_LANE = {
@@ -233,10 +246,8 @@ _BY_KEY_OR_LANE = {
 """Index to the column that it must be probed by."""
 
 
-async def test_a_page_of_any_size_is_four_round_trips(postgres_url: str) -> None:
-    store = PostgresStore(postgres_url)
-    journal = await store.open_with_worker("w1")
-    claim = await begin(journal, new("q", type="invoice.query"))
+async def test_a_page_of_any_size_is_four_round_trips(server: PostgresJournal) -> None:
+    claim = await begin(server, new("q", type="invoice.query"))
     counts, named = [], set(queries.load("postgres").values())
     for sequence, size in enumerate((10, 1000), 1):
         rows = [found(f"{sequence}-{number}") for number in range(size)]
@@ -244,11 +255,10 @@ async def test_a_page_of_any_size_is_four_round_trips(postgres_url: str) -> None
         findings = brought(*rows, items=items, files=tuple(pdf(row.invoice_id) for row in rows))
         page = step(claim, CommandState.RUNNING, "page", first=sequence, findings=findings)
         asked: list[str] = []
-        await _listen_to(journal, asked)
-        assert await journal.record(page)
+        await _listen_to(server, asked)
+        assert await server.record(page)
         counts.append(len([sql for sql in asked if sql in named]))
     assert counts == [4, 4]
-    await store.close()
 
 
 async def _listen_to(journal: Any, asked: list[str]) -> None:

@@ -250,9 +250,9 @@ WITH moved AS (
       AND ($19::integer IS NULL OR last_sequence = $19::integer)
       AND ($7::text IS NULL OR invoice_number IS NULL OR invoice_number = $7::text)
       AND ($2::text <> 'submitting'
-           OR EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
-                      WHERE lane.lane = $10::text AND lane.holder = $11::text AND lane.epoch = $9::bigint
-                        AND worker.leased_until > clock_timestamp()))
+           OR (SELECT lane.epoch = $9::bigint AND lane.holder IS NOT DISTINCT FROM $11::text
+               FROM lane WHERE lane.lane = $10::text)
+              AND (SELECT worker.leased_until > clock_timestamp() FROM worker WHERE worker.id = $11::text))
     RETURNING key, id, correlation_id, traceparent, tracestate
 ), nudged AS (
     UPDATE follower SET nudges = nudges + 1
@@ -276,6 +276,8 @@ SELECT key FROM moved;
 -- The same for many steps at once, each checked by itself. Their rows are locked in the order of their keys before any
 -- is changed: an update locks as its plan goes, and two that go otherwise would wait for each other. All states that
 -- any of them expects are named besides, so that every index that the planner may take for a small one is probed.
+-- A step's lane and worker are each read as a value: what merely must exist, the planner may gather beforehand, by going
+-- through every lane that is held.
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::timestamptz[], $6::boolean[],
                          $7::text[], $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::text[],
@@ -307,9 +309,9 @@ WITH given AS MATERIALIZED (
       AND c.state = ANY (string_to_array(g.expected, ' '))
       AND c.epoch = g.epoch AND (g.last_sequence = 0 OR c.last_sequence < g.last_sequence)
       AND (g.next <> 'submitting'
-           OR EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
-                      WHERE lane.lane = g.lane AND lane.holder || '' = g.worker AND lane.epoch = g.epoch
-                        AND worker.leased_until > clock_timestamp()))
+           OR (SELECT lane.epoch = g.epoch AND lane.holder IS NOT DISTINCT FROM g.worker
+               FROM lane WHERE lane.lane = g.lane)
+              AND (SELECT worker.leased_until > clock_timestamp() FROM worker WHERE worker.id = g.worker))
     RETURNING c.key, c.id, c.correlation_id, c.traceparent, c.tracestate, g.at, g.worker
 ), nudged AS (
     UPDATE follower f SET nudges = f.nudges + 1 FROM moved
