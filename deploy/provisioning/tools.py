@@ -7,16 +7,33 @@ from pathlib import Path
 from deploy.provisioning import CannotProvisionError, packages
 from deploy.provisioning.packages import Say
 
+SERVERS = "/usr/sbin"
+
 
 def promtool(say: Say) -> str:
     """Path of Prometheus' promtool: the installed one, or Debian's. Raises CannotProvisionError."""
-    found = shutil.which("promtool")
+    return _of_a_service("promtool", "Prometheus", "prometheus", say)
+
+
+def pgbouncer(say: Say) -> str:
+    """Path of PgBouncer: the installed one, or Debian's. Raises CannotProvisionError."""
+    return _of_a_service("pgbouncer", "PgBouncer", "pgbouncer", say)
+
+
+def _of_a_service(program: str, title: str, package: str, say: Say) -> str:
+    """A program that comes with a service, which stays stopped: Debian's package and service have one name."""
+    found = _find(program)
     if found is None and packages.can_install():
-        packages.install(["prometheus"], "prometheus", say)
-        found = shutil.which("promtool")
+        packages.install([package], package, say)
+        found = _find(program)
     if found is None:
-        raise CannotProvisionError("promtool is missing: install Prometheus (Debian's package prometheus has it).")
+        raise CannotProvisionError(f"{program} is missing: install {title} (Debian's package {package} has it).")
     return found
+
+
+def _find(program: str) -> str | None:
+    """Also where Debian keeps servers, which is not on everybody's search path."""
+    return shutil.which(program) or shutil.which(program, path=SERVERS)
 
 
 @dataclass(frozen=True)

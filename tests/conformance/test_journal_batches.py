@@ -133,9 +133,8 @@ async def test_what_is_not_due_is_left_for_its_time(journal: Journal) -> None:
         assert (following is None) == bool(number % 2)
 
 
+@pytest.mark.parametrize("store", ["postgres"], indirect=True)  # an SQLite file is one process's own
 async def test_two_workers_move_their_lanes_beside_each_other(store: Store) -> None:
-    if store.name == "sqlite":
-        pytest.skip("one process has the file to itself")
     first, second = await store.open_with_worker("w1"), await store.open_with_worker("w2")
     await admit(first, *(new(f"{turn}-{lane}", lane=f"u{lane}") for turn in range(4) for lane in range(40)))
     journals = {"w1": first, "w2": second}

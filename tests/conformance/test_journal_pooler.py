@@ -1,23 +1,23 @@
 """PgBouncer before the journal: session mode works, transaction mode is refused by a sentence that helps."""
 
 import asyncio
-import shutil
+import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
+from deploy.provisioning import tools
 from tests.conformance.journal_builders import NOW, admit, claim_one, new, state_of, step
 from tests.conformance.journal_stores import KEY, LEASE
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError
 from worker.journal.postgres import PostgresJournal
 from worker.records import CommandState
-
-pytestmark = pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="PgBouncer is not installed")
 
 
 @asynccontextmanager
@@ -35,9 +35,9 @@ async def pgbouncer(url: str, folder: Path, mode: str) -> AsyncIterator[str]:
         f"[databases]\n* = {where}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
         f"unix_socket_dir =\nauth_type = trust\nauth_file = {users}\npool_mode = {mode}\nuser = nobody\n"
     )
-    program = shutil.which("pgbouncer")
-    assert program is not None
-    process = await asyncio.create_subprocess_exec(program, str(config), stderr=asyncio.subprocess.DEVNULL)
+    process = await asyncio.create_subprocess_exec(
+        tools.pgbouncer(print), str(config), stderr=asyncio.subprocess.DEVNULL
+    )
     try:
         async with asyncio.timeout(10):
             while not await _listens(port):
@@ -75,8 +75,13 @@ async def test_session_mode_works_with_the_poolers_defaults(postgres_url: str, t
         await journal.close()
 
 
-async def test_transaction_mode_is_refused_at_the_start(postgres_url: str, tmp_path: Path) -> None:
+async def test_transaction_mode_is_refused_at_the_start_and_nothing_is_left_open(
+    postgres_url: str, tmp_path: Path
+) -> None:
     await _journal(postgres_url).upgrade()
     async with pgbouncer(postgres_url, tmp_path, "transaction") as address:
         with pytest.raises(ConfigurationError, match="pool_mode = session"):
             await _journal(address).open()
+        assert [
+            thing for thing in gc.get_objects() if type(thing) is asyncpg.Connection and not thing.is_closed()
+        ] == []

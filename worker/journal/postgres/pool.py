@@ -136,22 +136,30 @@ class Connections:
         if self._pool is not None:
             return
         try:
-            pool = asyncpg.create_pool(
-                connect=self._connect,
-                min_size=1,
-                max_size=self._size,
-                timeout=CONNECT_TIMEOUT_SECONDS,
-                command_timeout=COMMAND_TIMEOUT_SECONDS,
-                server_settings={"application_name": APPLICATION},
-                init=_prepare_session,
-                reset=_nothing_to_reset,
-            )
-            await pool
-            if self._size > 1:
-                await self._refuse_shared_sessions(pool)
+            self._pool = await self._opened()
         except Exception as error:
             raise self._classify(error) from error
-        self._pool = pool
+
+    async def _opened(self) -> "asyncpg.Pool[asyncpg.Record]":
+        pool = asyncpg.create_pool(
+            connect=self._connect,
+            min_size=1,
+            max_size=self._size,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            server_settings={"application_name": APPLICATION},
+            init=_prepare_session,
+            reset=_nothing_to_reset,
+        )
+        await pool
+        try:
+            if self._size > 1:
+                await self._refuse_shared_sessions(pool)
+        except BaseException:
+            # Nobody has it, so nobody else closes it; whoever opens again would leave one more behind each time.
+            pool.terminate()
+            raise
+        return pool
 
     async def _connect(self, *_: Any, **options: Any) -> Any:
         """For the pool: with the address as it is now."""

@@ -12,6 +12,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is all there is of the search path."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(packages, "POLICY", tmp_path / "policy")
+    monkeypatch.setattr(tools, "SERVERS", str(tmp_path / "sbin"))
     return tmp_path
 
 
@@ -43,6 +44,20 @@ def test_else_one_sentence_says_what_to_do(path: Path, monkeypatch: pytest.Monke
 
     with pytest.raises(CannotProvisionError, match="install Prometheus"):
         tools.promtool(lambda _: None)
+
+
+def test_a_server_that_is_not_on_the_search_path_is_found_where_debian_keeps_servers(path: Path) -> None:
+    (path / "sbin").mkdir()
+    _program(path / "sbin" / "pgbouncer")
+
+    assert tools.pgbouncer(print) == str(path / "sbin" / "pgbouncer")
+
+
+def test_a_pooler_that_cannot_be_had_is_one_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "can_install", lambda: False)
+
+    with pytest.raises(CannotProvisionError, match="pgbouncer is missing: install PgBouncer"):
+        tools.pgbouncer(print)
 
 
 def test_a_language_that_is_all_there_installs_nothing(path: Path) -> None:
