@@ -50,6 +50,18 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await store.close()
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+async def own_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """A database that no other test wrote into: what was deleted from a shared one is room that is used again."""
+    store: Store
+    if request.param == "sqlite":
+        store = SqliteStore(tmp_path / "journal.db")
+    else:
+        store = PostgresStore(request.getfixturevalue("postgres_url"))
+    yield store
+    await store.close()
+
+
 @pytest.fixture
 async def journal(store: Store) -> Journal:
     """An open journal where worker `w1` is registered for a minute."""

@@ -25,14 +25,15 @@ async def test_a_ping_is_answered(journal: Journal) -> None:
     await journal.ping()
 
 
-async def test_space_in_use_grows_with_what_is_kept(store: Store, journal: Journal) -> None:
+async def test_space_in_use_grows_with_what_is_kept(own_store: Store) -> None:
+    journal = await own_store.open_with_worker("w1")
     before = await journal.space()
     await admit(journal, *[new(f"c{n}", data=b'"' + bytes([65 + n % 26]) * 20_000 + b'"') for n in range(100)])
     after = await journal.space()
 
     assert before.used_bytes > 0
     assert after.used_bytes > before.used_bytes
-    assert (after.free_bytes is not None) is (store.name == "sqlite")
+    assert (after.free_bytes is not None) is (own_store.name == "sqlite")
 
 
 async def test_an_empty_journal_has_no_backlog(journal: Journal) -> None:

@@ -60,9 +60,9 @@ class IntakeJournal(Protocol):
     ) -> Sequence[Admission]:
         """Journal a batch in one transaction; on return it is durable. Results in the order given.
 
-        A batch may hold the same `(source, id)` twice. A `REPEATED` with a reply_to queues the final event's reply
-        copy to that reply_to under the same event id. A lane that gets work becomes ready, or, where it is
-        held, is marked as wanted. `worker` becomes the publisher of the events written.
+        A batch may hold the same `(source, id)` twice. A `REPEATED` with a reply_to queues reply copies of the
+        final event and of what followed it to that reply_to, under the same event ids. A lane that gets work
+        becomes ready, or, where it is held, is marked as wanted. `worker` becomes the publisher of the events written.
 
         An `orderNo` belongs to one command: whoever names one that is held follows its holder. Of two that come at
         once, over all replicas, one is the first. The same holds for doubles (`NewCommand.double_since`).
