@@ -74,7 +74,10 @@ async def issue(stack: Stack, names: Names) -> list[str]:
 async def look(stack: Stack, names: Names) -> list[str]:
     """A number that is found, a refusal that is true, a doubt that is settled, one that is never listed, and one that a
     person must decide."""
+    # Of a total of its own: an invoice of this buyer and total that nobody has could be the refused order's.
+    line = {"name": "商品A", "quantity": 1, "spec": "规格A", "unit": "件", "unitPrice": "150.00"}
     by_hand = make_order(names.of("twice"), names.user("5"), fault="dropped_after_issuing")
+    by_hand["invoice"]["invoiceItems"] = [line]
     stack.sandbox.ledger.issue(names.of("by-hand"), by_hand["invoice"] | {"buyerBankShow": 0, "sellerBankShow": 0})
     orders = [
         await stack.publish_order(names.user("1")),
