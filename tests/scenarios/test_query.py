@@ -96,7 +96,7 @@ async def test_a_query_finds_what_was_issued_and_its_files_open(stack: Stack) ->
     await stack.until([query], ["completed"])
 
     [found] = [invoice for invoice in told_by(stack, query) if invoice.get("note") == order]
-    assert (found["totalPriceAndTax"], found["buyerName"]) == ("200", "ABC公司")
+    assert (found["totalPriceAndTax"], found["buyerName"]) == ("200.00", "ABC公司")
     assert [item["quantity"] for item in found["items"]] == ["2"]
     assert {file["type"] for file in found["files"]} == {"pdf", "ofd", "xml"}
     async with httpx.AsyncClient() as client:
