@@ -178,7 +178,8 @@ WAYS = (
             "relay.marked",
         ),
         ends=(*ENDS, "in_doubt"),
-        options=SandboxOptions(qr="always", auto_scan_seconds=0.2, login_delay_seconds=0.05),
+        # Long enough for a round of housekeeping, which tells a repeat of the QR before the scan.
+        options=SandboxOptions(qr="always", auto_scan_seconds=1.2, login_delay_seconds=0.05),
         settings={"FAPIAO_LEASE_SECONDS": "3"},
     ),
     Way(
