@@ -5,12 +5,14 @@ takes its place, and the rest is judged as if it were good. Nothing that is said
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from inspect import isclass
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
 from contracts.discounts import fold
@@ -68,7 +70,7 @@ def judge(command_type: CommandType, data: dict[str, Any], limits: InvoiceLimits
     try:
         command = model.model_validate(tidied.data)
     except ValidationError as error:
-        command, faults = _mended(model, tidied.data, error)
+        command, faults = _mended(model, tidied.data, error.errors(include_url=False))
     errors, warnings, folded = _checked(command, limits)
     if faults:
         errors = faults + _independent(errors, faults)
@@ -105,13 +107,12 @@ def _checked(
 
 
 def _mended(
-    model: type[BaseModel], data: dict[str, Any], error: ValidationError
+    model: type[BaseModel], data: dict[str, Any], found: Sequence[ErrorDetails]
 ) -> tuple[AnyCommand | None, list[FieldError]]:
     """The command with stand-ins for what could not be read, or None where that was not enough; and the faults."""
     whole = deepcopy(data)
     faults: list[FieldError] = []
     for _ in range(_ROUNDS):
-        found = error.errors(include_url=False)
         faults += _independent(
             [FieldError(path=pointer(fault["loc"]), message=sentence(fault)) for fault in found], faults
         )
@@ -120,7 +121,9 @@ def _mended(
         try:
             command: Any = model.model_validate(whole)
         except ValidationError as again:
-            error = again
+            # Not kept: pydantic's errors take no part in the collection of cycles, and this one's traceback holds this
+            # frame. Each message that is no good would stay in memory, whole.
+            found = again.errors(include_url=False)
         else:
             return command, faults
     return None, faults
