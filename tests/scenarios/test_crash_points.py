@@ -98,9 +98,13 @@ async def consumes_or_died(stack: Stack, worker: WorkerProcess) -> bool:
 
 
 async def replace_if_killed(stack: Stack, worker: WorkerProcess) -> None:
-    """The recovery may be killed at the same point; the worker after it is not."""
-    if await worker.died(500) == -9:
-        stack.start_worker()
+    """The recovery may be killed at the same point; the worker after it is not. As whatever runs workers would, this
+    starts one again that came while a command line, for want of a worker, held the SQLite file itself."""
+    for _ in range(5):
+        status = await worker.died(500)
+        if status != -9 and "in use by another process" not in worker.log():
+            return
+        worker = stack.start_worker()
 
 
 async def settle(way: Way, stack: Stack, commands: Sequence[str], point: str) -> None:
