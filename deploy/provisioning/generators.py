@@ -4,6 +4,7 @@ Guarantees that packages are those of the lock files, by hash, and that a second
 nothing. What is missing is installed from Debian, or is an error that says what to do. Knows nothing of the schemas.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -41,6 +42,13 @@ def provision(root: Path, say: Say) -> Generators:
     """Return the generators and compilers, installed where they were missing. Raises CannotProvisionError."""
     home, locks = root / ".venv" / "generators", root / "tests" / "generated"
     home.mkdir(parents=True, exist_ok=True)
+    # Test processes come here at once; npm empties a folder that another one's npm is filling.
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _provision(home, locks, say)
+
+
+def _provision(home: Path, locks: Path, say: Say) -> Generators:
     node = _program("node", ["nodejs"], "Node.js 18 or newer", say)
     _check_node(node)
     javac = _program("javac", ["default-jdk-headless"], "a JDK", say)
@@ -91,6 +99,7 @@ def _node_modules(home: Path, locks: Path, say: Say) -> Path:
     if _is_new(home / "node.stamp", wanted):
         npm = _program("npm", ["npm"], "npm", say)
         say("Installing quicktype and TypeScript with npm, for tests/generated.")
+        (home / "node.stamp").unlink(missing_ok=True)
         for file in wanted:
             shutil.copy(file, home)
         _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], home, "npm")
@@ -102,6 +111,7 @@ def _python(home: Path, locks: Path, say: Say) -> Path:
     wanted, place = [locks / "requirements.lock"], home / "python"
     if _is_new(home / "python.stamp", wanted):
         say("Installing datamodel-code-generator with pip into an environment of its own, for tests/generated.")
+        (home / "python.stamp").unlink(missing_ok=True)
         _run([sys.executable, "-m", "venv", "--clear", str(place)], home, "venv")
         pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input", "--require-hashes"]
         _run([*pip, "--disable-pip-version-check", "-r", str(wanted[0])], home, "pip")
