@@ -125,8 +125,14 @@ async def archive(stack: Stack, names: Names) -> list[str]:
 
 async def refuse(stack: Stack, names: Names) -> list[str]:
     """A refused order puts its seller to rest; the next one is held, tries when the rest is over, and is issued."""
-    first = await stack.publish_order(names.user("1"), fault="refused")
-    return [first, await stack.publish_order(names.user("1"))]
+    # A seller of this life alone: one that issues what an earlier life left would end the rest.
+    seller = f"91330701MA2M37T8{names.life:02}"
+    orders = [stack.new_id(), stack.new_id()]
+    for order, changes in zip(orders, ({"fault": "refused"}, {}), strict=True):
+        data = make_order(order, names.user("1"), invoice={"sellerIndentification": seller}, **changes)
+        data["login"]["companyCode"] = seller
+        await stack.publish(order, data)
+    return orders
 
 
 async def scan(stack: Stack, names: Names) -> list[str]:
@@ -293,7 +299,7 @@ WAYS = (
             "seller.forgotten",
         ),
         ends=ENDS,
-        settings=QUICK_DOUBT | {"FAPIAO_REFUSALS_IN_ROW": "1", "FAPIAO_REFUSAL_REST_SECONDS": "1"},
+        settings=QUICK_DOUBT | {"FAPIAO_REFUSALS_IN_ROW": "1", "FAPIAO_REFUSAL_REST_SECONDS": "2"},
     ),
     Way(
         "draining",
