@@ -12,7 +12,6 @@ from inspect import isclass
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
 from contracts.discounts import fold
@@ -107,7 +106,7 @@ def _checked(
 
 
 def _mended(
-    model: type[BaseModel], data: dict[str, Any], found: Sequence[ErrorDetails]
+    model: type[BaseModel], data: dict[str, Any], found: Sequence[Any]
 ) -> tuple[AnyCommand | None, list[FieldError]]:
     """The command with stand-ins for what could not be read, or None where that was not enough; and the faults."""
     whole = deepcopy(data)
