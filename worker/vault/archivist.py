@@ -63,7 +63,7 @@ class VaultRules:
 
 
 class Archivist:
-    """A round every poll, or sooner when told that there is something."""
+    """A round every poll, and the next at once while there is something to do."""
 
     def __init__(  # noqa: PLR0913  its ports, by name
         self,
@@ -85,34 +85,21 @@ class Archivist:
         self._rules = rules
         self._committed = committed
         self._hooks = hooks
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        """Addresses may have been stored."""
-        self._wake.set()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._wake.clear()
             try:
                 moved = await self.run_once()
             except JournalUnavailable as fault:
                 log.warning("journal_unavailable", reason=str(fault))
                 moved = 0
             if moved == 0:
-                await self._pause()
+                await asyncio.sleep(self._rules.poll.total_seconds())
 
     async def aclose(self) -> None:
         """Close the connections of the fetcher."""
         await self._fetcher.aclose()
-
-    async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(self._rules.poll.total_seconds()):
-                await self._wake.wait()
-        except TimeoutError:
-            return
 
     async def run_once(self) -> int:
         """One round. Returns how many addresses were noted, files tried and events written."""
