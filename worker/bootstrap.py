@@ -16,7 +16,7 @@ import structlog
 
 from worker.amqp.topology import Topology
 from worker.clock import SystemClock
-from worker.configuration import Addresses, unknown_names
+from worker.configuration import MountedSettings, unknown_names
 from worker.errors import JournalUnavailable
 from worker.gateway.client import WebSocketGateway
 from worker.gateway.credentials import CredentialDirectory
@@ -76,15 +76,16 @@ class _Worker:
     def __init__(self, settings: Settings, worker: str) -> None:
         self._settings = settings
         self._worker = worker
-        self._addresses = Addresses(settings)
+        self._mounted = MountedSettings(settings)
         self._clock = SystemClock()
         self._topology = Topology(settings.prefix)
         self._tracing = open_tracing(settings, worker)
         self._metrics = Metrics(self._clock)
         self._health = Health(self._clock, self._metrics)
-        self._journal: Journal = open_journal(settings, self._clock, address=self._addresses.database)
-        self._gateway = WebSocketGateway(settings, observe=self._metrics.gateway_answered)
-        self._details = HttpInvoiceDetails(settings, observe=self._metrics.gateway_answered)
+        self._journal: Journal = open_journal(settings, self._clock, address=self._mounted.database)
+        headers, observe = self._mounted.gateway_headers, self._metrics.gateway_answered
+        self._gateway = WebSocketGateway(settings, headers=headers, observe=observe)
+        self._details = HttpInvoiceDetails(settings, headers=headers, observe=observe)
         self._broker_tls = broker_tls(settings)
         self._publisher = self._make_publisher()
         self._relay = self._make_relay()
@@ -101,7 +102,7 @@ class _Worker:
     def _make_publisher(self) -> Publisher:
         settings = self._settings
         return Publisher(
-            urls=self._addresses.brokers,
+            urls=self._mounted.brokers,
             topology=self._topology,
             heartbeat_seconds=settings.heartbeat_seconds,
             tls=self._broker_tls.context,
@@ -168,7 +169,7 @@ class _Worker:
     def _make_consumer(self) -> Consumer:
         settings = self._settings
         return Consumer(
-            urls=self._addresses.brokers,
+            urls=self._mounted.brokers,
             topology=self._topology,
             rules=AdmissionRules.from_settings(settings, self._topology.own_queues),
             journal=self._tracing.intake(self._journal),
