@@ -15,7 +15,7 @@ from typing import Final
 
 from worker.flows.conditions import BEIJING
 from worker.flows.evidence.endings import Case, endings, login_refused
-from worker.flows.evidence.shelf import Wanted
+from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
 from worker.flows.invoices import lacking_ids, trusted, with_files

@@ -44,7 +44,7 @@ from worker.records import (
 )
 
 
-class SpaciousJournal(Protocol):
+class SpaceJournal(Protocol):
     """What tells whether more commands can be taken."""
 
     async def space(self) -> Space:
@@ -431,7 +431,7 @@ class OperatorJournal(Protocol):
         ...
 
 
-class Journal(IntakeJournal, SpaciousJournal, LaneJournal, OutboxJournal, VaultJournal, OperatorJournal, Protocol):
+class Journal(IntakeJournal, SpaceJournal, LaneJournal, OutboxJournal, VaultJournal, OperatorJournal, Protocol):
     """The durable store, whole."""
 
     async def open(self) -> None:

@@ -23,7 +23,7 @@ _TOO_LONG: Final = Answer(HTTPStatus.REQUEST_URI_TOO_LONG, "text/plain", b"the a
 
 
 @dataclass(slots=True)
-class Switchboard:
+class ListeningPort:
     """What all lines of a port share. ``respond`` gets method, target and whether the line is fresh."""
 
     respond: Callable[[str, str, bool], Awaitable[Answer | None]]
@@ -40,7 +40,7 @@ class Switchboard:
 class Line(ServerConnection):
     """One connection; ``line_to`` makes its class."""
 
-    _switchboard: ClassVar[Switchboard]
+    _port: ClassVar[ListeningPort]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,10 +52,10 @@ class Line(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[explicit-override]
         super().connection_made(transport)
-        self._switchboard.lines.add(self)
+        self._port.lines.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # type: ignore[explicit-override]
-        self._switchboard.lines.discard(self)
+        self._port.lines.discard(self)
         self._rest()
         if self._answering is not None:
             self._answering.cancel()
@@ -80,22 +80,22 @@ class Line(ServerConnection):
         line, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (text.partition(":") for text in lines)}
         method, _, target = line.rpartition(" ")[0].partition(" ")
-        if self._switchboard.is_endpoint(target) or not target:
+        if self._port.is_endpoint(target) or not target:
             self._become_websocket()
             return
         self._waiting = rest
-        keeps = self._switchboard.keep_alive_seconds > 0 and line.endswith("HTTP/1.1") and _keeps(headers)
+        keeps = self._port.keep_alive_seconds > 0 and line.endswith("HTTP/1.1") and _keeps(headers)
         self._answering = self.loop.create_task(self._answer(method, target, len(line), keeps=keeps))
 
     def _become_websocket(self) -> None:
         self._is_websocket = True
-        self._switchboard.lines.discard(self)
+        self._port.lines.discard(self)
         super().data_received(bytes(self._waiting))
 
     async def _answer(self, method: str, target: str, length: int, *, keeps: bool) -> None:
         too_long = length > LONGEST_REQUEST_LINE
         try:
-            told = _TOO_LONG if too_long else await self._switchboard.respond(method, target, self._is_fresh)
+            told = _TOO_LONG if too_long else await self._port.respond(method, target, self._is_fresh)
         except Exception:
             self.transport.abort()
             raise
@@ -107,7 +107,7 @@ class Line(ServerConnection):
         if not keeps:
             self.transport.close()
             return
-        self._idle = self.loop.call_later(self._switchboard.keep_alive_seconds, self.transport.close)
+        self._idle = self.loop.call_later(self._port.keep_alive_seconds, self.transport.close)
         if self._waiting:
             self._take_next()
 
@@ -117,9 +117,9 @@ class Line(ServerConnection):
             self._idle = None
 
 
-def line_to(switchboard: Switchboard) -> type[Line]:
-    """A class of connections that share this switchboard: websockets takes a class and nothing else."""
-    return type("LineToSwitchboard", (Line,), {"_switchboard": switchboard})
+def line_to(port: ListeningPort) -> type[Line]:
+    """A class of connections that share this port: websockets takes a class and nothing else."""
+    return type("LineToPort", (Line,), {"_port": port})
 
 
 def _keeps(headers: Mapping[str, str]) -> bool:

@@ -32,7 +32,7 @@ from worker.sandbox.control import answer
 from worker.sandbox.details import is_look_up, look_up
 from worker.sandbox.faults import asked_by_user_id
 from worker.sandbox.house import House
-from worker.sandbox.line import Switchboard, line_to
+from worker.sandbox.line import ListeningPort, line_to
 from worker.sandbox.options import SandboxOptions
 
 __all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]
@@ -49,7 +49,7 @@ class Sandbox(House):
     def __init__(self, options: SandboxOptions | None = None, clock: Clock | None = None) -> None:
         """Open the ledger. Raises ``OSError`` if its file cannot be opened."""
         super().__init__(options, clock)
-        self._switchboard = Switchboard(self._respond, _is_endpoint, self.options.keep_alive_seconds)
+        self._port = ListeningPort(self._respond, _is_endpoint, self.options.keep_alive_seconds)
         self._server: Server | None = None
         self._numbers = count(1)
         self._connections: dict[int, ServerConnection] = {}
@@ -70,7 +70,7 @@ class Sandbox(House):
             self.options.host,
             self.options.port,
             process_request=self._admit,
-            create_connection=line_to(self._switchboard),
+            create_connection=line_to(self._port),
             open_timeout=None,
             compression=None,
             max_size=self.options.max_message_bytes,
@@ -87,7 +87,7 @@ class Sandbox(House):
         if self._server is not None:
             self.drop()
             self._server.close()
-            self._switchboard.hang_up()
+            self._port.hang_up()
             await self._server.wait_closed()
         self.ledger.close()
 

@@ -17,7 +17,7 @@ from contracts.failures import FailureCode
 from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
-from worker.flows.evidence.shelf import Wanted
+from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Verdict, judge
 from worker.flows.looks import LookOutcome, rest_after_refusals
