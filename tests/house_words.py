@@ -26,7 +26,7 @@ NETWORK: Final = _words(
 )
 PROGRAMS: Final = _words(
     "clock configuration control copy data dev directory entity error fault field file filter health hook limit "
-    "metric operation option page pausable pause private process progress provision redactor remote sample "
+    "metric mounted operation option page pausable pause private process progress provision redactor remote sample "
     "scheduler service setting signal span state system terminal text timing trace type vendor watch worker"
 )
 INVOICING: Final = _words(
