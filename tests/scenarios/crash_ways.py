@@ -3,10 +3,15 @@
 A way publishes its messages and says when it is over; the points that only it passes are listed with it.
 """
 
+import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+
+import asyncpg
 
 from tests.scenarios.stack import Stack, make_order, make_query
 from worker.sandbox.alterations import Behaviour
@@ -135,9 +140,42 @@ async def refuse(stack: Stack, names: Names) -> list[str]:
     return orders
 
 
+async def breaks(stack: Stack, names: Names) -> list[str]:
+    """An order whose content cannot be read any more, between two that wait for their scans."""
+    orders = [await stack.publish_order(names.user("1")) for _ in range(3)]
+    await stack.until(orders[:1], ["qr_required"])
+    await spoil(stack, orders[1])
+    return orders
+
+
 async def scan(stack: Stack, names: Names) -> list[str]:
     """Scans that take longer than the drain."""
     return [await stack.publish_order(names.user(str(number)), fault="qr_never_scanned") for number in range(2)]
+
+
+SPOIL = (
+    "UPDATE payload SET data = CAST('[]' AS {bytes}) WHERE key = (SELECT key FROM command WHERE id = '{id}') "
+    "RETURNING key"
+)
+
+
+async def spoil(stack: Stack, command: str) -> None:
+    """Alter what the journal holds of a command that waits, behind the worker's back."""
+    async with asyncio.timeout(20):
+        while not await is_spoiled(stack.database_url, command):
+            await asyncio.sleep(0.05)
+
+
+async def is_spoiled(url: str, command: str) -> bool:
+    """False where the journal does not have it yet."""
+    if url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=10)) as file, file:
+            return bool(file.execute(SPOIL.format(bytes="BLOB", id=command)).fetchall())
+    server = await asyncpg.connect(url)
+    try:
+        return bool(await server.fetch(SPOIL.format(bytes="bytea", id=command)))
+    finally:
+        await server.close()
 
 
 QUICK_DOUBT = {"FAPIAO_RECONCILE_SCHEDULE": "0.5s,0.5s", "FAPIAO_LEASE_SECONDS": "3"}
@@ -300,6 +338,14 @@ WAYS = (
         ),
         ends=ENDS,
         settings=QUICK_DOUBT | {"FAPIAO_REFUSALS_IN_ROW": "1", "FAPIAO_REFUSAL_REST_SECONDS": "2"},
+    ),
+    Way(
+        "breaking",
+        breaks,
+        ("breakage.count_next", "breakage.counted", "breakage.failed_next", "breakage.failed_recorded"),
+        options=SandboxOptions(qr="always", auto_scan_seconds=1.2),
+        settings={"FAPIAO_LEASE_SECONDS": "3"},
+        ends=(*ENDS, "in_doubt"),
     ),
     Way(
         "draining",
