@@ -507,6 +507,10 @@ class FakeSession:
     def is_open(self) -> bool:
         return not self._is_closed and not self._is_over
 
+    @property
+    def has_unheard(self) -> bool:
+        return not self._inbox.empty()
+
     async def login(self, login: LoginFields) -> None:
         self._gateway.acts.append("login")
         if self._script.login_fails:

@@ -78,7 +78,7 @@ def folded(text: str) -> str:
     """The text without what people do not see or do not mind: width, case, blanks, line feeds, invisible characters,
     HTML escapes, and which of several dots, quotes, dashes or brackets it is."""
     if _ORDINARY.fullmatch(text):
-        return _RUNS_OF_DASHES.sub("-", text.casefold())
+        return _RUNS_OF_DASHES.sub("-", text.casefold()) if "--" in text else text.casefold()
     return spaced(text).replace(" ", "")
 
 

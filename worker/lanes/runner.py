@@ -137,7 +137,7 @@ class LaneRunner:
     async def _hear_leftovers(self) -> None:
         """What is here before a command begins is no answer to it; it may be the late one to an earlier order that
         differs in nothing, and would be taken for its own. It ends the session, as when idle."""
-        if not self.line.is_connected:
+        if not (self.line.is_connected and self.line.has_unheard):
             return
         try:
             event = await self._listen(asyncio.get_running_loop().time(), wakeable=False)

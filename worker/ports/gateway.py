@@ -155,6 +155,11 @@ class GatewaySession(Protocol):
         """Whether it may be used again; False after any surprise."""
         ...
 
+    @property
+    def has_unheard(self) -> bool:
+        """Whether something has come that `receive` has not told yet."""
+        ...
+
     async def login(self, login: LoginFields) -> None:
         """Send the login frame (manual: 登录税务局). Raises `Transient` if the connection is gone."""
         ...
@@ -179,6 +184,11 @@ class QuerySession(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether it may be used again; False after any surprise."""
+        ...
+
+    @property
+    def has_unheard(self) -> bool:
+        """Whether something has come that `receive` has not told yet."""
         ...
 
     async def query(self, order: QueryOrder) -> None:

@@ -142,8 +142,7 @@ def _members(sent: SubmittedInvoice, reply: IssuedReply) -> Iterator[_Told]:
     yield "sellerName", _text(sent.seller_name, reply.seller_name), sent.seller_name, reply.seller_name
     buyer = code_likeness(sent.buyer_id, reply.buyer_id) if reply.buyer_id else UNTOLD
     yield BUYER, buyer, sent.buyer_id, reply.buyer_id
-    ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, reply.buyer_name or ""))
-    yield BUYER_NAME, likeness(ours, theirs), sent.buyer_name, reply.buyer_name
+    yield BUYER_NAME, _buyer_name(sent, reply.buyer_name or ""), sent.buyer_name, reply.buyer_name
     yield "buyerType", _flag(sent.buyer_type, reply.buyer_type), sent.buyer_type, reply.buyer_type
     kinds = sent.buyer_invoice_type, reply.buyer_invoice_type
     yield "buyerInvoiceType", _flag(*kinds), *kinds
@@ -153,7 +152,16 @@ def _members(sent: SubmittedInvoice, reply: IssuedReply) -> Iterator[_Told]:
 
 def _text(ours: str | None, theirs: str | None) -> Likeness:
     """A text that was left out was sent as "", and one that came as "" says nothing."""
+    if theirs and ours == theirs:
+        return SAME
     return likeness(Text(ours or ""), Text(theirs)) if theirs else UNTOLD
+
+
+def _buyer_name(sent: SubmittedInvoice, came: str) -> Likeness:
+    if sent.buyer_name == came:
+        return SAME
+    ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, came))
+    return likeness(ours, theirs)
 
 
 def _flag(ours: int, theirs: int | None) -> Likeness:
@@ -164,6 +172,8 @@ def _remark(sent: SubmittedInvoice, reply: IssuedReply) -> Likeness:
     """An empty remark says that there is none; one that began with what no register takes may be cut to nothing."""
     if reply.remark is None:
         return UNTOLD
+    if sent.remark == reply.remark:
+        return SAME
     ours, theirs = Text.of_remark(sent.remark), Text.of_remark(reply.remark)
     if theirs.plain == "" and ours.plain and ours.plain[0] <= "\uffff":
         return DIFFERENT
@@ -188,6 +198,8 @@ def _goods(ours: str, theirs: str | None) -> Likeness:
     """A name may come back with the tax classification before it, `*信息技术服务*软件`, or without the one it had."""
     if not theirs:
         return UNTOLD
+    if ours == theirs:
+        return SAME
     sent, came = folded(ours), folded(theirs)
     bare, bare_came = _CLASSIFICATION.sub("", sent), _CLASSIFICATION.sub("", came)
     if came in {sent, bare} or bare_came == sent:
@@ -200,6 +212,8 @@ def _goods(ours: str, theirs: str | None) -> Likeness:
 def _part(ours: str | None, theirs: str | None) -> Likeness:
     """Of a line: what holds more than was sent is another one, `新商品A` is not `商品A`."""
     close = _text(ours, theirs)
+    if close is SAME or close is UNTOLD:
+        return close
     is_longer = len(folded(theirs or "")) > len(folded(ours or ""))
     return DIFFERENT if close is UNCLEAR or (close is AKIN and is_longer and "*" not in (theirs or "")) else close
 

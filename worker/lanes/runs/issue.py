@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from contracts.envelope import loads
 from worker.crashpoints import crashpoint
 from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Transient
 from worker.flows import issue
@@ -28,7 +27,7 @@ from worker.flows.vocabulary import (
 )
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.late_replies import LateReplies, Unsettled, may_be
-from worker.lanes.runs.order import Access, CredentialFault, Order, try_order
+from worker.lanes.runs.order import Access, CredentialFault, Order, read_data, try_order
 from worker.lanes.runs.run import Run
 from worker.lanes.runs.seller import SellerOf
 from worker.lanes.services import LaneServices
@@ -45,8 +44,9 @@ class IssueRun(Run):
         self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
     ) -> None:
         super().__init__(services, line, command, may_take_next=may_take_next)
-        self._order: Order | CredentialFault = try_order(command, services.credentials)
-        self._sent = SubmittedInvoice.read(loads(command.data))
+        data = read_data(command)
+        self._order: Order | CredentialFault = try_order(command, services.credentials, data)
+        self._sent = SubmittedInvoice.read(data)
         self._state = issue.IssueState()
         self._late = LateReplies(services, line)
         self._seller = SellerOf(services, command, self._insist)
@@ -175,9 +175,8 @@ class IssueRun(Run):
     # ---- durable steps -------------------------------------------------------------------------------
 
     @override
-    def _step(self, record: Record) -> Step:
-        step = super()._step(record)
-        return replace(step, account=self._access().account) if record.to is CommandState.SUBMITTING else step
+    def _account(self, record: Record) -> str | None:
+        return self._access().account if record.to is CommandState.SUBMITTING else None
 
     @override
     async def _write(self, step: Step) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 import structlog
@@ -314,7 +314,7 @@ class Run(ABC):
 
     async def _record(self, record: Record) -> None:
         now = self._services.clock.now()
-        step = self._step(record)
+        step = self._step(record, now)
         crashpoint(f"{self.name}.{record.to}_next")
         await self._write(step)
         crashpoint(f"{self.name}.{record.to}_recorded")
@@ -336,8 +336,8 @@ class Run(ABC):
         if self._answer_was_lost:
             raise LeaseLost("the store's answer was lost; the lane is claimed anew")
 
-    def _step(self, record: Record) -> Step:
-        now, command = self._services.clock.now(), self._command
+    def _step(self, record: Record, now: datetime) -> Step:
+        command = self._command
         return Step(
             command=command,
             lease=self._line.lease,
@@ -353,7 +353,12 @@ class Run(ABC):
             to_lane=lane_apart(command) if record.goes_apart and not is_own_lane(self._line.lane) else None,
             goes_last=record.goes_last,
             keeps_order=keeps_order(record.announcements),
+            account=self._account(record),
         )
+
+    def _account(self, record: Record) -> str | None:
+        """The account that submits by this step, if it does."""
+        return None
 
     def _recorded(self, record: Record) -> None:  # noqa: B027  most flows have nothing to do then
         """A step is durable."""
