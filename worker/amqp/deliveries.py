@@ -15,8 +15,10 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from worker.amqp.connections import Link, ask
 from worker.amqp.room import ByteBudget, read_as_there_is_room
 from worker.amqp.wire import Properties, properties_of
+from worker.making import made_often
 
 
+@made_often
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
     """A message as it came, with the right to acknowledge it once, in its epoch."""

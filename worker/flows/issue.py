@@ -50,6 +50,7 @@ from worker.flows.vocabulary import (
     Submit,
     TimedOut,
 )
+from worker.making import made_often
 from worker.ports import LoginAnswered, QrRefused, QrShown, ResultRefused, ResultShown
 from worker.records import Command, CommandState, SubmittedInvoice
 
@@ -77,6 +78,7 @@ class Phase(StrEnum):
 # ---- states and decisions ------------------------------------------------------------------------------
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class IssueState:
     """The exchange in memory. What must survive a crash is in the command's own state."""
@@ -102,6 +104,7 @@ class IssueState:
         return self.moved(Phase.ENDED)
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What a decision may look at besides the input."""

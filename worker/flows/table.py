@@ -12,6 +12,7 @@ from contracts.failures import FailureCode, Stage
 from worker.flows.announce import failure
 from worker.flows.backoff import full_jitter
 from worker.flows.vocabulary import Begin, CloseSession, ConnectFailed, CountLogin, Draining, Effect, Input, Record
+from worker.making import made_often
 from worker.ports import LoginAnswered
 from worker.records import Command, CommandState
 
@@ -33,6 +34,7 @@ S_co = TypeVar("S_co", bound=FlowState, covariant=True)
 S = TypeVar("S", bound=FlowState)
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[S_co]):
     """What follows. `timer` restarts the phase's clock; None lets a running one run on."""

@@ -25,6 +25,7 @@ from contracts.gateway import (
 from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor, is_secret_name
 from worker.gateway.values import amount_of, decimal_of, flag_of, parsed, parsed_if_json, text_of
+from worker.making import made_often
 from worker.ports import LoginFields, ResultShown, Submission
 from worker.records import IssuedReply, Line
 
@@ -50,6 +51,7 @@ class IgnoredReason(StrEnum):
     """A result whose `isDrafts` is neither yes nor no, or a picture that is none."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A frame, normalised. `data` is what is meant, out of JSON text and nested `data`; `sent_data` is as it came.

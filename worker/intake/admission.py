@@ -35,6 +35,7 @@ from worker.intake.answers import (
 from worker.intake.fingerprints import fingerprint
 from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, joined, read
 from worker.intake.reply_rules import ReplyPattern
+from worker.making import made_often
 from worker.records import DISCOUNTS_FOLDED, CommandState, Event, LooseEvent, NewCommand, Route, own_lane
 from worker.settings import Settings
 
@@ -72,6 +73,7 @@ class DeadLetter:
     reason: str
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A command (to run, or rejected), a dead letter, or for a rejected one both."""
@@ -156,6 +158,7 @@ def unstorable() -> DeadLetter:
     return DeadLetter(RejectionCode.INVALID, UNSTORABLE)
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class _Message:
     """One message with a readable id, on its way to a verdict."""

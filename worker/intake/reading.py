@@ -18,6 +18,7 @@ from contracts.failures import RejectionCode
 from contracts.tidying import halves
 from worker.intake.fingerprints import body_hash, content_hash
 from worker.intake.unpacking import NotUnpacked, TooLargeUnpacked, unpacked
+from worker.making import made_often
 
 DEFAULT_SOURCE: Final = "amqp"
 """The tenant of a message that names none."""
@@ -32,6 +33,7 @@ _ATTRIBUTE_HEADERS: Final = tuple(
 _NAME_RULE: Final = f"must be text of 1 to {MAX_NAME_CHARS} characters without control characters"
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A delivery, with the AMQP properties that matter. Empty properties count as absent."""
@@ -60,6 +62,7 @@ class Fault:
     errors: tuple[FieldError, ...]
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a message says of itself."""

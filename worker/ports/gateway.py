@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from worker.making import made_often
 from worker.records import IssuedReply, ListedInvoice
 
 
@@ -36,6 +37,7 @@ class QrRefused:
     known to the session: whoever serves the lane says so."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class ResultShown:
     """`invoice_pdf` with data."""
@@ -115,6 +117,7 @@ SessionEvent = LoginAnswered | QrShown | QrRefused | ResultShown | ResultRefused
 QueryEvent = LoginAnswered | PageShown | QueryRefused | DownloadTold | FrameIgnored | Disconnected
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class LoginFields:
     """A login in the vendor's words, ready to be sent."""
@@ -138,6 +141,7 @@ class QueryOrder:
     page_number: int
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What `invoice_info` carries: the journaled invoice, and the seller's account from the same credential."""

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from worker.flows.evidence.members import RATES, Difference
+from worker.making import made_often
 from worker.records import IssuedReply, Line, SubmittedInvoice
 from worker.texts import Likeness, Text, code_likeness, folded, folded_code, folded_remark, likeness, remark_likeness
 
@@ -30,6 +31,7 @@ _DESCRIBING: Final = frozenset({"sellerName"})
 _CENT: Final = Decimal("0.01")
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Echo:
     """What a reply says of one order, member by member."""
@@ -59,22 +61,21 @@ class Echo:
 
 def echo_of(sent: SubmittedInvoice, reply: IssuedReply) -> Echo:
     """Compare them, once for all that may be asked."""
-    told = {name: (each, ours, theirs) for name, each, ours, theirs in _members(sent, reply)}
-    members = {name: each for name, (each, _, _) in told.items()}
-    differs = [
-        Difference(name, ours, theirs)
-        for name, (each, ours, theirs) in told.items()
-        if each in {AKIN, UNCLEAR, DIFFERENT}
-    ]
+    members: dict[str, Likeness] = {}
+    differs: list[Difference] = []
+    is_whole = True
+    for name, each, ours, theirs in _members(sent, reply):
+        members[name] = each
+        if each is SAME:
+            continue
+        if each is not UNTOLD:
+            differs.append(Difference(name, ours, theirs))
+        is_whole = is_whole and (name in _DESCRIBING or (each is UNTOLD and ours in {"", 0}))
     raw = dict(members)
     if members[BUYER] is SAME and members[BUYER_NAME] in {DIFFERENT, UNCLEAR}:
         members[BUYER_NAME] = AKIN  # the tax id identifies, and the register knows the name better
     known = {members[BUYER], members[BUYER_NAME]}
     seller = {members[LINES], members[SELLER]}
-    is_whole = all(
-        each is SAME or (each is UNTOLD and ours in {"", 0}) or name in _DESCRIBING
-        for name, (each, ours, _) in told.items()
-    )
     return Echo(members, raw, tuple(differs), is_whole, not known.isdisjoint({SAME, AKIN}) and SAME in seller)
 
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from contracts.failures import FailureCode
 from worker import secrecy
 from worker.errors import Permanent
+from worker.making import made_often
 from worker.ports import Credentials, LoginFields, Submission
 from worker.records import AccountLogin, Command
 
@@ -20,6 +21,7 @@ LOGIN_PASSWORD = "/login/password"  # noqa: S105  JSON Pointers, not passwords
 SELLER_PASSWORD = "/invoice/sellerLoginPassword"  # noqa: S105
 
 
+@made_often
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Access:
     """What a session is opened for. One may serve another command only where this is equal."""
@@ -38,6 +40,7 @@ class Access:
         return AccountLogin(self.account, login.password.get_secret_value(), login.company_code, user_id, is_look_up)
 
 
+@made_often
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Order:
     """One invoice to issue."""
