@@ -159,7 +159,7 @@ class FakeLaneJournal(FakeFindings):
         dead = [lane for lane in self.lanes.values() if lane.holder and not self._is_alive(lane.holder)]
         for lane in dead:
             lane.holder = None
-        return len(dead) + self.enter_look_ups(now)
+        return len(dead)
 
     async def claim(
         self, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None

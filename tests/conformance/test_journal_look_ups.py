@@ -40,7 +40,7 @@ FOLLOWING = frozenset({CommandState.FOLLOWING})
 
 async def enter(journal: Journal, now: datetime = NOW) -> int:
     """Let the journal look for what is sought."""
-    return await journal.reap("w1", now)
+    return await journal.enter_look_ups(now)
 
 
 async def entered(store: Store) -> list[tuple[str, str]]:
@@ -79,8 +79,8 @@ class TestEntering:
     async def test_no_more_than_asked_for_and_the_rest_next_time(self, store: Store, journal: Journal) -> None:
         for number in range(5):
             await seek(journal, new(f"c{number}", lane=f"u{number}"))
-        assert await journal.reap("w1", NOW, limit=3) == 3
-        assert await journal.reap("w1", NOW, limit=3) == 2
+        assert await journal.enter_look_ups(NOW, limit=3) == 3
+        assert await journal.enter_look_ups(NOW, limit=3) == 2
         assert len(await entered(store)) == 5
 
     async def test_its_lane_is_claimed_like_any_other(self, journal: Journal) -> None:
@@ -119,10 +119,8 @@ class TestEntering:
         journals = [await store.open_with_worker(worker) for worker in workers]
         for number in range(30):
             await seek(journals[0], new(f"c{number}", lane=f"u{number % 10}"))
-        counts = await asyncio.gather(
-            *(journal.reap(worker, NOW) for _ in range(5) for worker, journal in zip(workers, journals, strict=True))
-        )
-        while moved := await journals[0].reap("w1", NOW):
+        counts = await asyncio.gather(*(journal.enter_look_ups(NOW) for _ in range(5) for journal in journals))
+        while moved := await journals[0].enter_look_ups(NOW):
             counts.append(moved)
         assert sum(counts) == 10
         assert len(await entered(store)) == 10

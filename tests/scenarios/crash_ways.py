@@ -232,6 +232,7 @@ WAYS = (
         look,
         (
             "lane.looked",
+            "housekeeping.look_ups_entered",
             "issue.checking_next",
             "issue.checking_recorded",
             "look_up.connected",

@@ -95,10 +95,14 @@ class LaneJournal(Protocol):
         ...
 
     async def reap(self, worker: str, now: datetime, limit: int = 200) -> int:
-        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, adopt the
-        unpublished events of dead workers, and enter a look-up for each lane and account where something sought is due:
-        one, however much is sought. A look-up goes after the lane's other work, unless it has waited for
-        `LOOK_UP_PATIENCE`. Returns how many rows moved."""
+        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, and adopt
+        the unpublished events of dead workers. Returns how many rows moved."""
+        ...
+
+    async def enter_look_ups(self, now: datetime, limit: int = 200) -> int:
+        """Enter a look-up for each lane and account where something sought is due: one, however much is sought. It goes
+        after the lane's other work, unless it has waited for `LOOK_UP_PATIENCE`. Returns how many were entered, or let
+        go first."""
         ...
 
     async def claim(

@@ -84,6 +84,7 @@ class Played:
         await self.stage.lease()
         while True:
             await self.journal.reap("w-1", self.stage.clock.now())
+            await self.journal.enter_look_ups(self.stage.clock.now())
             claims = await self.journal.claim("w-1", 10, self.stage.clock.now())
             for claim in claims:
                 await LaneRunner(self.stage.services, claim).serve()

@@ -426,7 +426,7 @@ async def test_look_that_dies_is_made_again_by_the_next_holder(seconds: float) -
     played.details.seconds = 2
     played.journal.add(sought())
     await played.stage.lease()
-    await played.journal.reap("w-1", played.stage.clock.now())
+    await played.journal.enter_look_ups(played.stage.clock.now())
     (claim,) = await played.journal.claim("w-1", 1, played.stage.clock.now())
     runner = LaneRunner(played.stage.services, claim)
     played.line = runner.line
@@ -444,7 +444,7 @@ async def begun(played: Played) -> Any:
     """The exchange of the lane's look-up."""
     played.journal.add(sought())
     await played.stage.lease()
-    await played.journal.reap("w-1", played.stage.clock.now())
+    await played.journal.enter_look_ups(played.stage.clock.now())
     return await played.prepare()
 
 
