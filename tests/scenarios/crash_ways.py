@@ -141,10 +141,13 @@ async def refuse(stack: Stack, names: Names) -> list[str]:
 
 
 async def breaks(stack: Stack, names: Names) -> list[str]:
-    """An order whose content cannot be read any more, between two that wait for their scans."""
+    """An order whose content cannot be read any more, between two that wait for their scans. The worker may be killed
+    over one of an earlier life before that."""
     orders = [await stack.publish_order(names.user("1")) for _ in range(3)]
-    await stack.until(orders[:1], ["qr_required"])
-    await spoil(stack, orders[1])
+    worker = stack.workers[-1].process
+    await stack.wait_for(lambda: "qr_required" in stack.said(orders[0]) or worker.poll() is not None)
+    while not await is_spoiled(stack.database_url, orders[1]) and worker.poll() is None:
+        await asyncio.sleep(0.05)
     return orders
 
 
@@ -159,15 +162,8 @@ SPOIL = (
 )
 
 
-async def spoil(stack: Stack, command: str) -> None:
-    """Alter what the journal holds of a command that waits, behind the worker's back."""
-    async with asyncio.timeout(20):
-        while not await is_spoiled(stack.database_url, command):
-            await asyncio.sleep(0.05)
-
-
 async def is_spoiled(url: str, command: str) -> bool:
-    """False where the journal does not have it yet."""
+    """Alter what the journal holds of a command that waits, behind the worker's back; False where it has none yet."""
     if url.startswith("sqlite"):
         with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=10)) as file, file:
             return bool(file.execute(SPOIL.format(bytes="BLOB", id=command)).fetchall())
