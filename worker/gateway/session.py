@@ -7,16 +7,17 @@ Not known here: time, sockets, and whether a result fits what was submitted: tha
 a late result of an earlier submission looks the same (trap 9).
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE, LOGIN, InvoiceInfo, InvoiceItem
 from worker.gateway import codec, qr
 from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.query_codec import is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
-from worker.gateway.refusals import Refusal, login_reason, refusal_of
-from worker.gateway.values import status_of
+from worker.gateway.refusals import Refusal, is_contradicted, login_reason, refusal_of
+from worker.gateway.values import is_absent, status_of
 from worker.ports import (
     FrameIgnored,
     LoginAnswered,
@@ -94,7 +95,7 @@ class InvoiceSession:
     def _meaning(self, reply: Reply) -> SessionEvent:
         """Shape first, then the type word: results and pictures are known by sight, a bare "0" is not."""
         if codec.is_surely_result(reply.data):
-            return self._result(reply)
+            return self._result_answer(reply) if reply.type == INVOICE_PDF else self._result(reply)
         if isinstance(reply.data, str) and qr.looks_like_image(reply.data):
             return self._qr(reply, reply.data)
         if reply.type == LOGIN:
@@ -121,6 +122,8 @@ class InvoiceSession:
         for text in (reply.data, reply.sent_data):
             if isinstance(text, str) and status_of(text) is None and qr.may_be_content(text):
                 return self._qr(reply, text)
+        if (text := qr.found_in(reply.data)) is not None:
+            return self._qr(reply, text)
         refusal = refusal_of(reply.data, reply.sent_data, self._masking()) if reply.has_data else None
         if refusal is None and isinstance(reply.data, (dict, list)):
             refusal = Refusal()
@@ -140,7 +143,7 @@ class InvoiceSession:
         return FrameIgnored(IgnoredReason.UNREADABLE) if image is None else QrShown(image=image, content=None)
 
     def _result_answer(self, reply: Reply) -> SessionEvent:
-        if codec.has_result_members(reply.data):
+        if codec.has_result_members(reply.data) and not _is_refused(reply.data):
             return self._result(reply)
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
@@ -157,6 +160,11 @@ class InvoiceSession:
         if not (codec.has_result_members(reply.data) or reply.type == INVOICE_PDF):
             return FrameIgnored(reason)
         return FrameIgnored(reason, evidence({**reply.frame, "data": reply.data}, self._secrets))
+
+
+def _is_refused(data: Mapping[str, Any]) -> bool:
+    """Whether what has the members of a result brings none: no address, and it says that it failed."""
+    return is_absent(data.get("invoiceUrl")) and is_contradicted(data)
 
 
 def _clear_texts(submission: Submission) -> frozenset[str]:
