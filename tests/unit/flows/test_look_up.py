@@ -30,6 +30,7 @@ from worker.flows.look_up import (
     Next,
     Phase,
     Situation,
+    Sought,
     decide,
 )
 from worker.flows.looks import EXPIRED, Absence, Schedules
@@ -83,17 +84,16 @@ LISTED = make_listed(1)
 def situation(state: LookUpState | None = None, **fields: Any) -> Situation:
     defaults: dict[str, Any] = {
         "command": make_command(key=9, type=LOOK_UP),
-        "subjects": (subject(),),
-        "company": "91330701MA2M37T86L",
         "timing": TIMING,
         "looks": LOOKS,
         "rules": RULES,
         "now": MOMENT + MINUTE,
         "chance": 1.0,
     }
-    given_ = {**defaults, **fields}
-    given_.setdefault("wanted", Wanted.of(each.order for each in given_["subjects"]))
-    return Situation(state=state or LookUpState(), **given_)
+    subjects = fields.pop("subjects", (subject(),))
+    wanted = fields.pop("wanted", None) or Wanted.of(each.order for each in subjects)
+    sought = Sought(subjects, wanted, fields.pop("company", "91330701MA2M37T86L"))
+    return Situation(state=state or LookUpState(), wish=sought, **{**defaults, **fields})
 
 
 def standing(phase: Phase) -> LookUpState:

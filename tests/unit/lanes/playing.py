@@ -68,7 +68,7 @@ class Played:
 
     async def run(self, *commands: Command) -> Command | None:
         """The first one, to the end of its exchange."""
-        return await (await self.prepare(*commands)).run()
+        return (await (await self.prepare(*commands)).run()).command
 
     async def crash(self, running: "asyncio.Task[Any]") -> None:
         """The worker dies: nothing more is done, and another holder takes the lane."""

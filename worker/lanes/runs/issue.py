@@ -4,7 +4,7 @@ Guarantees a look at the lease right before anything is sent, and that a result 
 where it cannot be meant for another one of the lane.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -25,14 +25,12 @@ from worker.flows.vocabulary import (
     SendLogin,
     Submit,
 )
-from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.late_replies import LateReplies, Unsettled, may_be
 from worker.lanes.runs.order import Access, CredentialFault, Order, read_data, try_order
 from worker.lanes.runs.run import Run
 from worker.lanes.runs.seller import SellerOf
-from worker.lanes.services import LaneServices
 from worker.ports import QrRefused, QueryEvent, ResultRefused, ResultShown, SessionEvent
-from worker.records import SUBMITTED, Command, CommandState, Step, SubmittedInvoice
+from worker.records import SUBMITTED, CommandState, Step, SubmittedInvoice
 
 
 class IssueRun(Run):
@@ -40,33 +38,20 @@ class IssueRun(Run):
 
     name: ClassVar[str] = "issue"
 
-    def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
-    ) -> None:
-        super().__init__(services, line, command, may_take_next=may_take_next)
-        data = read_data(command)
-        self._order: Order | CredentialFault = try_order(command, services.credentials, data)
+    @override
+    def _read(self) -> None:
+        data = read_data(self._command)
+        self._order: Order | CredentialFault = try_order(self._command, self._services.credentials, data)
         self._sent = SubmittedInvoice.read(data)
         self._state = issue.IssueState()
-        self._late = LateReplies(services, line)
-        self._seller = SellerOf(services, command, self._insist)
+        self._late = LateReplies(self._services, self._line)
+        self._seller = SellerOf(self._services, self._command, self._insist)
 
     @override
     def _decide(self, given: Input) -> issue.Next:
-        decision = issue.decide(self._situation(), given)
+        decision = issue.decide(self._situation(self._state, self._sent, None), given)
         self._state = decision.state
         return decision
-
-    def _situation(self) -> issue.Situation:
-        return issue.Situation(
-            state=self._state,
-            command=self._command,
-            submitted=self._sent,
-            timing=self._services.timing,
-            now=self._services.clock.now(),
-            chance=self._services.chance(),
-            looks=self._services.looks,
-        )
 
     @override
     async def _first_input(self) -> Input:

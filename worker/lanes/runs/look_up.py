@@ -6,7 +6,7 @@ a look-up that dies is made again by the lane's next holder. It has no events of
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -33,12 +33,10 @@ from worker.flows.vocabulary import (
     SeeWhoIsNext,
     Settle,
 )
-from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import Asking
 from worker.lanes.runs.rivals import read_rivals
 from worker.lanes.runs.seller import forget_refusals
-from worker.lanes.services import LaneServices
 from worker.lanes.settling import Settling
 from worker.records import AccountLogin, Command, CommandState
 from worker.texts import folded_code
@@ -59,10 +57,8 @@ class LookUpRun(Asking):
 
     name: ClassVar[str] = "look_up"
 
-    def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
-    ) -> None:
-        super().__init__(services, line, command, may_take_next=may_take_next)
+    @override
+    def _read(self) -> None:
         self._state = look_up.LookUpState()
         self._subjects: tuple[Subject, ...] = ()
         self._wanted = Wanted()
@@ -78,19 +74,9 @@ class LookUpRun(Asking):
     def _decide(self, given: Input) -> look_up.Next:
         if isinstance(given, Overtaken):
             self._line.paused = self
-        situation = look_up.Situation(
-            state=self._state,
-            command=self._command,
-            subjects=self._subjects,
-            wanted=self._wanted,
-            company="" if self._login is None else self._login.login.company_code,
-            timing=self._services.timing,
-            looks=self._services.looks,
-            rules=self._services.look_ups,
-            now=self._services.clock.now(),
-            chance=self._services.chance(),
-        )
-        decision = look_up.decide(situation, given)
+        company = "" if self._login is None else self._login.login.company_code
+        sought = look_up.Sought(self._subjects, self._wanted, company)
+        decision = look_up.decide(self._situation(self._state, sought, self._services.look_ups), given)
         self._state = decision.state
         return decision
 
