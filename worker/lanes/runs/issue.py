@@ -91,6 +91,8 @@ class IssueRun(Run):
                 await self._late.keep(shown)
             return None
         others = await self._insist(self._late.unsettled)
+        if not others and not self._late.has_unreadable:
+            return shown  # nobody else's: whether it is this one's, the flow sees
         place = owner(shown.reply, [self._sent, *(other.sent for other in others)])
         if place == 0 and self._late.has_unreadable and not echo_of(self._sent, shown.reply).is_whole:
             place = None
