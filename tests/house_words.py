@@ -40,7 +40,7 @@ PLAIN: Final = _words(
     "cannot case change close code comparison complete condition count cut date decision desk details difference "
     "disconnect drain drawn due echo encodable end expire fail failure faulty fetch fit forward found go heard hint "
     "home house ignore in info inquiry insecurity interruption is judge keep kept large late likeness list loose "
-    "lost may meaning missing name need new next no not nothing of on open origin other out outcome overtaken "
+    "lost may meaning mine missing name need new next no not nothing of on open origin other out outcome overtaken "
     "part permanent phase pick possible prune question raw read reason receive recover refusal refuse reject "
     "rejection require resolvable result retry rewrite rule say see selection send settle several shelf show "
     "shown situation space stage step stop submit succeed supervise tell that there to told too transient "

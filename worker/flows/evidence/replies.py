@@ -95,6 +95,66 @@ def owner(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> int | None:
     return own[0] if len(own) == 1 else None
 
 
+# ---- whose it is -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """It answers the order in hand, and can be no other's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """It answers an order before it that is unsettled, and can be no other's."""
+
+    place: int
+    """Of that one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """It settles nothing."""
+
+    reason: str
+    of: tuple[int, ...]
+    """Places of the unsettled orders that it may be of: absence of their invoices proves nothing now."""
+    may_be_mine: bool = False
+    """It fits the order in hand, or one of the others instead; where False, it is no answer to the one in hand."""
+
+
+def judge(
+    reply: IssuedReply, hand: SubmittedInvoice | None, others: Sequence[SubmittedInvoice], *, may_be_more: bool = False
+) -> Mine | Late | Stray:
+    """Whose answer it is: of the order in hand, if it was submitted, or of one of the unsettled ones of its lane.
+    `may_be_more`: one of these could not be read, so what does not tell all may be its answer."""
+    place = owner(reply, [*others, *([] if hand is None else [hand])])
+    if hand is not None and place == len(others):
+        if not may_be_more or echo_of(hand, reply).is_whole:
+            return Mine()
+        place = None
+    if place is not None:
+        return Late(place)
+    if hand is None:
+        return stray_of(reply, others)
+    echoes = [echo_of(other, reply) for other in others]
+    fitting = tuple(number for number, echo in enumerate(echoes) if echo.fits)
+    if fitting or echo_of(hand, reply).fits:
+        return Stray("fits_several", fitting, may_be_mine=True)
+    return Stray("does_not_fit", tuple(number for number, echo in enumerate(echoes) if _may_be(echo)))
+
+
+def stray_of(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> Stray:
+    """For whom it is kept, where none is in hand that it could answer."""
+    echoes = [echo_of(order, reply) for order in orders]
+    reason = "fits_several" if sum(echo.fits for echo in echoes) > 1 else "does_not_fit"
+    return Stray(reason, tuple(number for number, echo in enumerate(echoes) if echo.fits or _may_be(echo)))
+
+
+def _may_be(echo: Echo) -> bool:
+    """Whether a text in it may only be written another way."""
+    return echo.is_enough and len(echo.contradictions) <= 1 and echo.contradictions.isdisjoint({SELLER, BUYER})
+
+
 def _is_told_from(sent: SubmittedInvoice, echo: Echo, other: SubmittedInvoice, reply: IssuedReply) -> bool:
     """Whether the reply cannot be the other one's. What is the same for this one must be another for that one: a text
     that is akin may be that one's, cut."""

@@ -4,7 +4,6 @@ Guarantees a look at the lease right before anything is sent, and that a result 
 where it cannot be meant for another one of the lane.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,7 +12,7 @@ from typing_extensions import override
 from worker.crashpoints import crashpoint
 from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Transient
 from worker.flows import issue
-from worker.flows.evidence.replies import echo_of, owner
+from worker.flows.evidence.replies import Late, Mine, Stray, echo_of, judge
 from worker.flows.vocabulary import (
     ConnectionLost,
     CountRefusal,
@@ -25,7 +24,7 @@ from worker.flows.vocabulary import (
     SendLogin,
     Submit,
 )
-from worker.lanes.runs.late_replies import LateReplies, Unsettled, may_be
+from worker.lanes.runs.late_replies import LateReplies
 from worker.lanes.runs.order import Access, CredentialFault, Order, read_data, try_order
 from worker.lanes.runs.run import Run
 from worker.lanes.runs.seller import SellerOf
@@ -93,30 +92,21 @@ class IssueRun(Run):
         others = await self._insist(self._late.unsettled)
         if not others and not self._late.has_unreadable:
             return shown  # nobody else's: whether it is this one's, the flow sees
-        place = owner(shown.reply, [self._sent, *(other.sent for other in others)])
-        if place == 0 and self._late.has_unreadable and not echo_of(self._sent, shown.reply).is_whole:
-            place = None
-        if place == 0:
-            return shown
-        if place is not None:
-            if not await self._late.settle(shown, self._sent):
-                await self._late.keep_for(others[place - 1].command.key, "does_not_fit", shown)
-            return None
-        return await self._open(shown, others)
-
-    async def _open(self, shown: ResultShown, others: Sequence[Unsettled]) -> Input | None:
-        """It cannot be told whose it is: kept for each that it may be of, for absence of theirs proves nothing now."""
-        echoes = {other.command.key: echo_of(other.sent, shown.reply) for other in others}
-        could_be = [key for key, echo in echoes.items() if echo.fits]
-        if could_be or echo_of(self._sent, shown.reply).fits:
-            for key in could_be:
-                await self._late.keep_for(key, "fits_several", shown)
-            await self._lay_aside(shown, "fits_several")
-            return None
-        for key, echo in echoes.items():
-            if may_be(echo):
-                await self._late.keep_for(key, "does_not_fit", shown)
-        return shown
+        open_ones = [other.sent for other in others]
+        match judge(shown.reply, self._sent, open_ones, may_be_more=self._late.has_unreadable):
+            case Mine():
+                return shown
+            case Late(place):
+                if not await self._late.settle_one(others[place], shown):
+                    await self._late.keep_for(others[place].command.key, "does_not_fit", shown)
+                return None
+            case Stray(reason, places, may_be_mine):
+                for place in places:
+                    await self._late.keep_for(others[place].command.key, reason, shown)
+                if not may_be_mine:
+                    return shown  # the flow lays it aside, and goes on waiting
+                await self._lay_aside(shown, reason)
+                return None
 
     def _is_repeat(self, shown: ResultShown) -> bool:
         """Whether it can only be one that settled an order before: an address of its own says so, unless all of this
