@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from contracts.failures import FailureCode, Stage
+from worker.backoff import full_jitter
 from worker.flows.announce import failure
-from worker.flows.backoff import full_jitter
 from worker.flows.looks import NO_SCHEDULES, Schedules
 from worker.flows.vocabulary import (
     Begin,

@@ -19,6 +19,7 @@ import httpx
 import structlog
 
 from contracts.failures import FailureCode
+from worker.backoff import full_jitter
 from worker.errors import Permanent, Transient, Unreachable
 from worker.gateway import rest_codec
 from worker.gateway.headers import AskHeaders, headers_of
@@ -37,7 +38,6 @@ _OWN_HEADERS: Final = {"User-Agent": "fapiao-worker", "Accept": "*/*", "Accept-E
 _TOO_MANY: Final = 429
 _SERVER_ERRORS: Final = 500
 _REFUSED_IDENTITY: Final = {401: FailureCode.GATEWAY_UNAUTHORIZED, 403: FailureCode.GATEWAY_FORBIDDEN}
-_LARGEST_EXPONENT: Final = 30
 
 for _name in ("httpx", "httpcore"):
     # At INFO the one writes out addresses, at DEBUG the other headers.
@@ -167,8 +167,8 @@ class HttpInvoiceDetails:
             self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + asked)
         if attempt >= self._settings.http_attempts:
             return None
-        growing = self._settings.retry_min_seconds * 2.0 ** min(attempt - 1, _LARGEST_EXPONENT)
-        return round(max(asked, self._chance() * min(longest, growing)), 3)
+        growing = full_jitter(attempt, self._chance(), shortest=self._settings.retry_min_seconds, longest=longest)
+        return round(max(asked, growing), 3)
 
 
 def classify(exc: Exception) -> Transient:

@@ -4,6 +4,7 @@ Guarantees a look at the lease right before anything is sent, and that a result 
 where it cannot be meant for another one of the lane.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -24,7 +25,7 @@ from worker.flows.vocabulary import (
     SendLogin,
     Submit,
 )
-from worker.lanes.runs.late_replies import LateReplies
+from worker.lanes.runs.late_replies import LateReplies, Unsettled
 from worker.lanes.runs.order import Access, CredentialFault, Order, read_data, try_order
 from worker.lanes.runs.run import Run
 from worker.lanes.runs.seller import SellerOf
@@ -92,6 +93,9 @@ class IssueRun(Run):
         others = await self._insist(self._late.unsettled)
         if not others and not self._late.has_unreadable:
             return shown  # nobody else's: whether it is this one's, the flow sees
+        return await self._judged(shown, others)
+
+    async def _judged(self, shown: ResultShown, others: Sequence[Unsettled]) -> Input | None:
         open_ones = [other.sent for other in others]
         match judge(shown.reply, self._sent, open_ones, may_be_more=self._late.has_unreadable):
             case Mine():
