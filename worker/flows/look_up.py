@@ -15,7 +15,7 @@ from typing import Final
 
 from worker.flows import table
 from worker.flows.conditions import BEIJING
-from worker.flows.evidence.endings import Case, endings, login_refused
+from worker.flows.evidence.endings import Case, endings, login_refused, without_login
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
@@ -164,7 +164,8 @@ def _begin(at: Situation, given: Begin) -> Next:
     if not at.wish.subjects:
         return _end(at, EndLookUp())
     if given.credential_fault is not None:
-        return _put_off(at)
+        ends = [end for subject in at.wish.subjects for end in without_login(subject, at.looks, at.now)]
+        return _put_off(at, ends=ends)
     if given.suspended_until is not None and at.now < given.suspended_until:
         # It comes back at a known time, however long something has been sought.
         return _not_before(at, max(given.suspended_until - at.now, at.timing.retry_max))
@@ -194,7 +195,11 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
     if given.accepted:
         return Decision(at.state, (CountLogin(accepted=True),))
     until = at.now + rest_after_refusals(at.state.refused_logins, at.rules.rest)
-    told = [settle for subject in at.wish.subjects for settle in login_refused(subject, until, given.reason)]
+    told = [
+        settle
+        for subject in at.wish.subjects
+        for settle in login_refused(subject, at.looks, at.now, until, given.reason)
+    ]
     return _end(at, CountLogin(accepted=False), *told, EndLookUp(until), CloseSession())
 
 
@@ -337,16 +342,16 @@ def _unseen(at: Situation, _: QueryRefused | ConnectionLost | TimedOut) -> Next:
     return _put_off(at)
 
 
-def _put_off(at: Situation, not_before: timedelta | None = None) -> Next:
+def _put_off(at: Situation, not_before: timedelta | None = None, ends: Sequence[Effect] = ()) -> Next:
     """The longer something has been sought, the longer until the next try."""
     oldest = min(subject.since for subject in at.wish.subjects)
     delay = delay_after_nothing_seen(at.now - oldest, at.timing.retry_max)
-    return _not_before(at, max(delay, not_before or delay))
+    return _not_before(at, max(delay, not_before or delay), ends)
 
 
-def _not_before(at: Situation, delay: timedelta) -> Next:
+def _not_before(at: Situation, delay: timedelta, ends: Sequence[Effect] = ()) -> Next:
     """No look was made: what is sought waits, and its schedule with it."""
-    return _end(at, EndLookUp(at.now + delay), CloseSession())
+    return _end(at, *ends, EndLookUp(at.now + delay), CloseSession())
 
 
 def _left(at: Situation, _: Draining) -> Next:

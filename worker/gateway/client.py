@@ -50,7 +50,8 @@ class WebSocketGateway:
 
     async def connect_query(self, user_id: str) -> QuerySocket:
         socket = await self._open(QUERY_PATH, user_id, self._query_limits)
-        dialogue = QueryDialogue(user_id, max_frame_bytes=self._query_limits.max_frame_bytes)
+        limits = self._query_limits
+        dialogue = QueryDialogue(user_id, max_frame_bytes=limits.max_frame_bytes, base_url=self._base_url)
         return QuerySocket(socket, dialogue, self._query_limits, self._observe)
 
     def close(self) -> None:

@@ -157,7 +157,7 @@ def _exact(value: Any) -> orjson.Fragment:
 # ---- inbound -----------------------------------------------------------------------------------------
 
 
-def _unwrapped(data: Any) -> Any:
+def unwrapped(data: Any) -> Any:
     """Follow JSON inside text and `data` inside `data` down to what is meant (traps 17, 52)."""
     for _ in range(_MAX_UNWRAPPINGS):
         inner = parsed_if_json(data)
@@ -170,7 +170,7 @@ def _unwrapped(data: Any) -> Any:
 
 
 def read_frame(
-    frame: str | bytes, max_bytes: int = MAX_FRAME_BYTES, unwrap: Callable[[Any], Any] = _unwrapped
+    frame: str | bytes, max_bytes: int = MAX_FRAME_BYTES, unwrap: Callable[[Any], Any] = unwrapped
 ) -> Reply | IgnoredReason:
     """Read a frame's envelope; `unwrap` finds in `data` what is meant. JSON is parsed strictly (trap 1): curly quotes
     are not JSON. Binary frames are read as UTF-8 text."""

@@ -74,13 +74,16 @@ def login_reason(data: Any, sent_data: Any, redactor: Redactor) -> str | None:
     return _shown(told, redactor)
 
 
-def is_contradicted(data: Mapping[str, Any]) -> bool:
-    """Whether what looks like a result says of itself that it failed: by a code that is not fine, or in words."""
+def is_refused(data: Mapping[str, Any]) -> bool:
+    """Whether what has the members of a result brings none: no address, and it says that it failed, by a code that is
+    not fine or in words."""
+    if not is_absent(data.get("invoiceUrl")):
+        return False
     message, code = _said(data)
+    if message is not None and _may_be_issued(message):
+        return False
     is_bad = code is not None and code.lower() not in _FINE_CODES
-    return (is_bad or (message is not None and _FAILING.search(message) is not None)) and not (
-        message is not None and _may_be_issued(message)
-    )
+    return is_bad or (message is not None and _FAILING.search(message) is not None)
 
 
 def _told(sent: Any) -> str | None:

@@ -7,17 +7,16 @@ Not known here: time, sockets, and whether a result fits what was submitted: tha
 a late result of an earlier submission looks the same (trap 9).
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE, LOGIN, InvoiceInfo, InvoiceItem
 from worker.gateway import codec, qr
 from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.query_codec import is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
-from worker.gateway.refusals import Refusal, is_contradicted, login_reason, refusal_of
-from worker.gateway.values import is_absent, status_of
+from worker.gateway.refusals import Refusal, is_refused, login_reason, refusal_of
+from worker.gateway.values import status_of
 from worker.ports import (
     FrameIgnored,
     LoginAnswered,
@@ -143,7 +142,7 @@ class InvoiceSession:
         return FrameIgnored(IgnoredReason.UNREADABLE) if image is None else QrShown(image=image, content=None)
 
     def _result_answer(self, reply: Reply) -> SessionEvent:
-        if codec.has_result_members(reply.data) and not _is_refused(reply.data):
+        if codec.has_result_members(reply.data) and not is_refused(reply.data):
             return self._result(reply)
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
@@ -160,11 +159,6 @@ class InvoiceSession:
         if not (codec.has_result_members(reply.data) or reply.type == INVOICE_PDF):
             return FrameIgnored(reason)
         return FrameIgnored(reason, evidence({**reply.frame, "data": reply.data}, self._secrets))
-
-
-def _is_refused(data: Mapping[str, Any]) -> bool:
-    """Whether what has the members of a result brings none: no address, and it says that it failed."""
-    return is_absent(data.get("invoiceUrl")) and is_contradicted(data)
 
 
 def _clear_texts(submission: Submission) -> frozenset[str]:

@@ -114,7 +114,7 @@ class DownloadTold:
 
 
 SessionEvent = LoginAnswered | QrShown | QrRefused | ResultShown | ResultRefused | FrameIgnored | Disconnected
-QueryEvent = LoginAnswered | PageShown | QueryRefused | DownloadTold | FrameIgnored | Disconnected
+QueryEvent = LoginAnswered | PageShown | QueryRefused | DownloadTold | ResultShown | FrameIgnored | Disconnected
 
 
 @made_often

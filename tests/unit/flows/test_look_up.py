@@ -264,6 +264,32 @@ def test_login_that_is_refused_again_and_again_rests_longer_each_time(before: in
     assert EndLookUp(MOMENT + MINUTE + timedelta(hours=hours)) in decision.effects
 
 
+@pytest.mark.parametrize(
+    ("phase", "given_"),
+    [(P.ASKED, LoginAnswered(accepted=False)), (P.TAKEN, Begin(session_is_open=False, credential_fault="gone"))],
+    ids=["refused", "gone"],
+)
+@pytest.mark.parametrize(("minutes", "is_over"), [(1, False), (2, True), (600, True)])
+def test_issued_order_without_a_login_to_look_is_unconfirmed_when_its_schedule_would_be_over(
+    phase: Phase, given_: Input, minutes: int, is_over: bool
+) -> None:
+    waiting = issued(1, sought_at=MOMENT, settled_at=MOMENT)
+    (decision,) = run(given_, state=LookUpState(phase), subjects=(waiting,), now=MOMENT + minutes * MINUTE)
+
+    told = [(end.to, each.outcome, end.sought_at) for end in settlements(decision) for each in end.announcements]
+    assert told == ([(CommandState.COMPLETED, Outcome.UNCONFIRMED, None)] if is_over else [])
+    assert any(isinstance(effect, EndLookUp) for effect in decision.effects)
+
+
+def test_one_that_was_not_due_is_not_unconfirmed_by_anothers_refused_login() -> None:
+    later = issued(1, sought_at=MOMENT + timedelta(days=1), settled_at=MOMENT)
+    (decision,) = run(
+        LoginAnswered(accepted=False), state=LookUpState(P.ASKED), subjects=(later,), now=MOMENT + timedelta(hours=9)
+    )
+
+    assert settlements(decision) == []
+
+
 @pytest.mark.parametrize("state", [CommandState.IN_DOUBT, CommandState.CHECKING])
 def test_who_waits_for_an_outcome_is_told_once_that_nothing_can_be_looked_for(state: CommandState) -> None:
     """No look is counted: the schedule of the search stays whole."""
@@ -552,7 +578,7 @@ def test_no_sequence_of_inputs_breaks_a_promise(start: Phase, steps: list[Input]
 
     assert not any(isinstance(effect, Submit | Record) for effect in effects)
     told = [effect for effect in effects if isinstance(effect, Settle) and not effect.has_looked]
-    assert all(effect.to is CommandState.IN_DOUBT and effect.sought_at is not None for effect in told)
+    assert all((effect.to is CommandState.IN_DOUBT) == (effect.sought_at is not None) for effect in told)
     moved = Counter(effect.command.key for effect in effects if isinstance(effect, Settle) and effect.has_looked)
     ends = [effect for effect in effects if isinstance(effect, EndLookUp)]
     assert len(ends) <= 1

@@ -31,9 +31,10 @@ from worker.flows.vocabulary import (
     RetryDownload,
     SeeWhoIsNext,
 )
+from worker.lanes.runs.late_replies import LateReplies
 from worker.lanes.runs.order import Access, CredentialFault, Question, try_question
 from worker.lanes.runs.run import LaneNext, Run
-from worker.ports import PageShown, QueryEvent, QueryOrder, SessionEvent
+from worker.ports import PageShown, QueryEvent, QueryOrder, ResultShown, SessionEvent
 
 LATE_BATCH = 100
 """Invoices whose late files are looked up and told at once."""
@@ -58,6 +59,12 @@ class Asking(Run):
     async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
         if isinstance(event, PageShown):
             return await self._page_read(event)
+        if isinstance(event, ResultShown):
+            # The late one of a submission on a session before: what it proves, it proves here too.
+            late = LateReplies(self._services, self._line)
+            if not await late.settle(event):
+                await late.keep(event)
+            return None
         return event  # type: ignore[return-value]  # the flow knows every event of a query session
 
     async def _page_read(self, page: PageShown) -> PageRead:
