@@ -44,7 +44,7 @@ PLAIN: Final = _words(
     "part permanent phase pick possible prune question raw read reason receive recover refusal refuse reject "
     "rejection require resolvable result retry rewrite rule say see selection send settle several shelf show "
     "shown situation space stage step stop submit succeed supervise tell that there to told too transient "
-    "unavailable unconfirmed unknown unpack unreachable unreadable untold upkeep ups verdict wait want warn "
+    "unavailable unconfirmed unknown unpack unreachable unreadable untold upkeep ups verdict wait walk want warn "
     "weight who wish with"
 )
 """Said of anything: what is done, how something is, what kind of thing it is."""

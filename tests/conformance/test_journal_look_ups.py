@@ -30,6 +30,7 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_builders import brought as bringing
 from tests.conformance.journal_stores import Store
+from worker.journal import walking
 from worker.journal.rows import LOOK_UP_PATIENCE
 from worker.ports import Journal
 from worker.records import LOOK_UP, SUBMITTED, Claim, Command, CommandState, Heard, LaneLease
@@ -82,6 +83,18 @@ class TestEntering:
         assert await journal.enter_look_ups(NOW, limit=3) == 3
         assert await journal.enter_look_ups(NOW, limit=3) == 2
         assert len(await entered(store)) == 5
+
+    async def test_a_round_looks_at_a_part_and_every_part_has_its_turn(
+        self, store: Store, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However much is sought, a round costs the same."""
+        monkeypatch.setattr(walking, "MOST", 3)
+        for number in range(8):
+            await seek(journal, new(f"c{number}", lane=f"u{number}"), NOW if number in {1, 7} else NOW + 60 * SECOND)
+
+        assert [await enter(journal) for _ in range(6)] == [1, 0, 1, 0, 0, 0]
+        assert await entered(store) == [("u1", ACCOUNT), ("u7", ACCOUNT)]
+        assert sum([await enter(journal, NOW + 60 * SECOND) for _ in range(6)]) == 6
 
     async def test_its_lane_is_claimed_like_any_other(self, journal: Journal) -> None:
         await seek(journal, new("a"))

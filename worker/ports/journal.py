@@ -101,8 +101,8 @@ class LaneJournal(Protocol):
 
     async def enter_look_ups(self, now: datetime, limit: int = 200) -> int:
         """Enter a look-up for each lane and account where something sought is due: one, however much is sought. It goes
-        after the lane's other work, unless it has waited for `LOOK_UP_PATIENCE`. Returns how many were entered, or let
-        go first."""
+        after the lane's other work, unless it has waited for `LOOK_UP_PATIENCE`. Looks at a bounded part of what is
+        sought, and at the next part when called again. Returns how many were entered, or let go first."""
         ...
 
     async def claim(

@@ -6,6 +6,7 @@ Any number of workers may enter them at once: a lane that another one has locked
 from collections.abc import Sequence
 from datetime import datetime
 
+from worker.journal import walking
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
 from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, to_command
@@ -18,13 +19,15 @@ class PostgresLookUps(PostgresStore):
     @one_transaction
     async def enter_look_ups(self, statements: Statements, now: datetime, limit: int = 200) -> int:
         """See `LaneJournal.enter_look_ups`."""
-        due = await statements.all("look_ups_to_enter", now, limit)
+        rows = await statements.all("walk_sought", *self._sought.after, walking.MOST, now)
+        due = self._sought.take(rows, limit)
         late = await statements.all("look_ups_to_lift", now - LOOK_UP_PATIENCE, now, limit - len(due))
         if not due and not late:
             return 0
-        rows = await statements.all("lock_lanes", [row["lane"] for row in [*due, *late]])
+        lanes = [lane for lane, _ in due] + [row["lane"] for row in late]
+        rows = await statements.all("lock_lanes", lanes)
         locked = {row["lane"] for row in rows}
-        pairs = [(row["lane"], row["account"]) for row in due if row["lane"] in locked]
+        pairs = [pair for pair in due if pair[0] in locked]
         entered = await statements.all("enter_look_ups", *columns(pairs, 2), now)
         lifted = await statements.all("lift_look_ups", [row["key"] for row in late if row["lane"] in locked])
         await statements.run("set_wanted", [row["lane"] for row in rows if row["holder"] is not None])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from worker.journal import walking
 from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, micros, to_command
 from worker.journal.sqlite.readiness import look_again
 from worker.journal.sqlite.statements import Statements
@@ -20,11 +21,13 @@ class SqliteLookUps(SqliteStore):
     def enter_look_ups(self, statements: Statements, now: datetime, limit: int = 200) -> int:
         """See `LaneJournal.enter_look_ups`."""
         moment = micros(now)
-        due = statements.all("look_ups_to_enter", now=moment, limit=limit)
-        for row in due:
-            key = statements.insert("enter_look_up", lane=row["lane"], account=row["account"], now=moment)
+        lane, account = self._sought.after
+        rows = statements.all("walk_sought", lane=lane, account=account, most=walking.MOST, now=moment)
+        due = self._sought.take(rows, limit)
+        for lane, account in due:
+            key = statements.insert("enter_look_up", lane=lane, account=account, now=moment)
             statements.run("insert_payload", key=key, data=b"{}", warnings=b"[]")
-            look_again(statements, row["lane"], moment)
+            look_again(statements, lane, moment)
         late = statements.all("look_ups_to_lift", cutoff=moment - _PATIENCE, now=moment, limit=limit - len(due))
         for row in late:
             statements.run("lift_look_up", key=row["key"])
