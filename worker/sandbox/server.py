@@ -27,12 +27,14 @@ from websockets.protocol import State
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.clock import Clock
 from worker.sandbox import issuing, querying
-from worker.sandbox.answers import Answer
+from worker.sandbox.answers import Answer, Stream
+from worker.sandbox.calls import Call
 from worker.sandbox.control import answer
 from worker.sandbox.details import is_look_up, look_up
 from worker.sandbox.faults import asked_by_user_id
 from worker.sandbox.house import House
 from worker.sandbox.line import ListeningPort, line_to
+from worker.sandbox.masking import secrets_in
 from worker.sandbox.options import SandboxOptions
 
 __all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]
@@ -133,13 +135,15 @@ class Sandbox(House):
         """Send to the user's newest socket, as the map has it now; a lost message is only counted."""
         number = self.vendor.route(user_id)
         if number is None:
-            self.note(user_id, 0, "lost")
+            self.feed.add("frame.lost", user_id, frame=_text_of(message))
             return
         try:
             await self._connections[number].send(message)
         except (ConnectionClosed, KeyError):
             self.vendor.of(user_id).lost_replies += 1
-            self.note(user_id, number, "lost")
+            self.feed.add("frame.lost", user_id, number, frame=_text_of(message))
+        else:
+            self.feed.add("frame.sent", user_id, number, frame=_text_of(message))
 
     @override
     def cut(self, socket: int) -> None:
@@ -148,13 +152,15 @@ class Sandbox(House):
         if connection is not None:
             connection.transport.abort()
 
-    async def _respond(self, method: str, target: str, is_fresh: bool) -> Answer | None:
-        if is_look_up(_path(target)):
+    async def _respond(self, call: Call, is_fresh: bool) -> Answer | Stream | None:
+        if is_look_up(call.path):
             self.lookups.connections += is_fresh
-            return await look_up(self, target, method)
-        if method not in ("GET", "HEAD", "POST"):
-            return Answer(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"GET or POST\n")
-        return await answer(self, target)
+            return await look_up(self, call.target, call.method)
+        if call.method not in ("GET", "HEAD", "POST"):
+            return Answer(
+                HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"GET or POST\n", (("Allow", "GET, HEAD, POST"),)
+            )
+        return await answer(self, call)
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         user_id = _user_id(request)
@@ -164,7 +170,7 @@ class Sandbox(House):
         name = next((name for name in asked if name), None)
         if name is None:
             return None
-        self.note(user_id, 0, "denied", name)
+        self.feed.add("session.denied", user_id, about=name)
         if name == "handshake_refuse":
             connection.transport.abort()
         return connection.respond(HTTPStatus(_HANDSHAKE_STATUS.get(name, 503)), f"{name}\n")
@@ -174,7 +180,7 @@ class Sandbox(House):
         self._sweep(user_id)
         self._connections[number] = connection
         self.vendor.opened(user_id, number)
-        self.note(user_id, number, "opened")
+        self.feed.add("session.opened", user_id, number, _path(connection.request.path) if connection.request else "")
         try:
             async for message in connection:
                 await self._hear(connection, user_id, number, message)
@@ -193,13 +199,15 @@ class Sandbox(House):
     def _leave(self, user_id: str, number: int) -> None:
         if self._connections.pop(number, None) is not None:
             self.vendor.closed(user_id, number)
-            self.note(user_id, number, "closed")
+            self.feed.add("session.closed", user_id, number)
 
     async def _hear(self, connection: ServerConnection, user_id: str, number: int, message: str | bytes) -> None:
         try:
             told = json.loads(message, parse_float=Decimal, parse_constant=_no_such_number)
         except ValueError:
             told = None
+        self.feed.hide(user_id, secrets_in(told))
+        self.feed.add("frame.heard", user_id, number, frame=_text_of(message))
         hear = (
             querying.hear
             if connection.request and _path(connection.request.path).endswith(QUERY_PATH)
@@ -229,6 +237,10 @@ def ready_line(sandbox: Sandbox) -> str:
             "control": f"{sandbox.http_url}/_sandbox/ledger",
         }
     )
+
+
+def _text_of(message: str | bytes) -> str:
+    return message if isinstance(message, str) else message.decode("utf-8", "replace")
 
 
 def _path(target: str) -> str:
