@@ -79,6 +79,7 @@ JAVA = Toolchain(
     ("default-jdk-headless", "librabbitmq-client-java", "libslf4j-java", "libgoogle-gson-java"),
 )
 NODE = Toolchain("Node", ("node", "npm"), (), ("nodejs", "npm"))
+CHROMIUM = Toolchain("the browser", ("chromium", "chromedriver"), (), ("chromium", "chromium-driver"))
 
 
 def toolchain(wanted: Toolchain, say: Say) -> None:

@@ -5,10 +5,10 @@ Guarantees that there is one list of options: the fields of `SandboxOptions`, ea
 
 import asyncio
 import inspect
-from dataclasses import MISSING, Field, fields
+from dataclasses import Field, fields
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Final, get_args, get_type_hints
+from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 
@@ -21,7 +21,14 @@ _SWITCHES: Final = {
     "naive_unregister": "--naive-unregister/--careful-unregister",
     "notice_per_page": "--notice-per-page/--notice-at-end",
 }
-Qr = StrEnum("Qr", {word.upper(): word for word in get_args(get_type_hints(SandboxOptions)["qr"])})
+
+
+class Qr(StrEnum):
+    """When the sandbox asks for a face scan."""
+
+    ALWAYS = "always"
+    AUTO = "auto"
+    NEVER = "never"
 
 
 def sandbox(**given: Any) -> None:
@@ -63,16 +70,14 @@ def _parameter(option: Field[Any], kind: Any) -> inspect.Parameter:
     """One field as typer reads it from a signature."""
     flag = _SWITCHES.get(option.name) or f"--{_SHORTER.get(option.name, option.name).replace('_', '-')}"
     words: dict[str, Any] = {"help": option.metadata["help"], "metavar": option.metadata.get("metavar")}
-    default = _PORT if option.name == "port" else option.default
+    default: Any = _PORT if option.name == "port" else option.default
     if option.name == "qr":
-        kind, default = Qr, Qr(option.default)
+        kind, default = Qr, Qr(default)
     elif kind is date:
         words["parser"] = date.fromisoformat
-        default = option.default.isoformat()
+        default = default.isoformat()
     elif "least" in option.metadata:
         words["min"] = option.metadata["least"]
-    if option.default is MISSING:
-        raise TypeError(f"{option.name} has no default")
     told = typer.Option(flag, **words)
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, told]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from worker.cli.terminal import FAILED, Stop, explained, load_settings, note, quiet_logs, say, say_json
+from worker.clock import Clock
 from worker.settings import Settings
 
 T = TypeVar("T")
@@ -17,6 +18,11 @@ database = typer.Typer(no_args_is_help=True, help="The journal's database.")
 
 def run() -> None:
     """Run the worker until SIGTERM; a second signal ends it at once. Everything is set by FAPIAO_* variables."""
+    run_by(None)
+
+
+def run_by(clock: Clock | None) -> None:
+    """As `run`, by another clock than the machine's: the sandbox's, in `dev` alone."""
     with explained():
         settings = load_settings()
         from worker.ops import cores, descriptors, logs
@@ -28,7 +34,7 @@ def run() -> None:
         from worker.bootstrap import run_worker
 
         _collect_garbage_seldom()
-        raise typer.Exit(_on_uvloop(run_worker(settings)))
+        raise typer.Exit(_on_uvloop(run_worker(settings, clock=clock)))
 
 
 @database.command()

@@ -247,6 +247,10 @@ class House(ABC):
             self.vendor.of(user_id).violations += 1
             self.feed.add("manual.violated", user_id, socket, "; ".join(violations))
 
+    def note(self, user_id: str, socket: int, event: str, about: str = "", *, frame: str = "") -> None:
+        """Enter what happened on a socket."""
+        self.feed.add(event, user_id, socket, about, frame=frame)
+
     def tape(self, number: int, user_id: str, order: Any) -> Tape:
         """Begin the tape of an order that was entered in the ledger under this number."""
         tape = self.tapes.begin(

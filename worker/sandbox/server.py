@@ -40,6 +40,7 @@ from worker.sandbox.options import SandboxOptions
 __all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]
 
 _HANDSHAKE_STATUS: Final = {"handshake_401": 401, "handshake_403": 403, "handshake_503": 503}
+_LONGEST_TYPE: Final = 40
 _quiet = logging.getLogger("worker.sandbox.websockets")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
@@ -135,15 +136,15 @@ class Sandbox(House):
         """Send to the user's newest socket, as the map has it now; a lost message is only counted."""
         number = self.vendor.route(user_id)
         if number is None:
-            self.feed.add("frame.lost", user_id, frame=_text_of(message))
+            self.note(user_id, 0, "frame.lost", frame=_text_of(message))
             return
         try:
             await self._connections[number].send(message)
         except (ConnectionClosed, KeyError):
             self.vendor.of(user_id).lost_replies += 1
-            self.feed.add("frame.lost", user_id, number, frame=_text_of(message))
+            self.note(user_id, number, "frame.lost", frame=_text_of(message))
         else:
-            self.feed.add("frame.sent", user_id, number, frame=_text_of(message))
+            self.note(user_id, number, "frame.sent", frame=_text_of(message))
 
     @override
     def cut(self, socket: int) -> None:
@@ -170,7 +171,7 @@ class Sandbox(House):
         name = next((name for name in asked if name), None)
         if name is None:
             return None
-        self.feed.add("session.denied", user_id, about=name)
+        self.note(user_id, 0, "session.denied", name)
         if name == "handshake_refuse":
             connection.transport.abort()
         return connection.respond(HTTPStatus(_HANDSHAKE_STATUS.get(name, 503)), f"{name}\n")
@@ -180,7 +181,7 @@ class Sandbox(House):
         self._sweep(user_id)
         self._connections[number] = connection
         self.vendor.opened(user_id, number)
-        self.feed.add("session.opened", user_id, number, _path(connection.request.path) if connection.request else "")
+        self.note(user_id, number, "session.opened", _path(connection.request.path) if connection.request else "")
         try:
             async for message in connection:
                 await self._hear(connection, user_id, number, message)
@@ -199,7 +200,7 @@ class Sandbox(House):
     def _leave(self, user_id: str, number: int) -> None:
         if self._connections.pop(number, None) is not None:
             self.vendor.closed(user_id, number)
-            self.feed.add("session.closed", user_id, number)
+            self.note(user_id, number, "session.closed")
 
     async def _hear(self, connection: ServerConnection, user_id: str, number: int, message: str | bytes) -> None:
         try:
@@ -207,7 +208,7 @@ class Sandbox(House):
         except ValueError:
             told = None
         self.feed.hide(user_id, secrets_in(told))
-        self.feed.add("frame.heard", user_id, number, frame=_text_of(message))
+        self.note(user_id, number, "frame.heard", _type_of(told), frame=_text_of(message))
         hear = (
             querying.hear
             if connection.request and _path(connection.request.path).endswith(QUERY_PATH)
@@ -237,6 +238,11 @@ def ready_line(sandbox: Sandbox) -> str:
             "control": f"{sandbox.http_url}/_sandbox/ledger",
         }
     )
+
+
+def _type_of(told: object) -> str:
+    """A client's word for what it says, cut to what is no essay."""
+    return str(told.get("type", ""))[:_LONGEST_TYPE] if isinstance(told, dict) else ""
 
 
 def _text_of(message: str | bytes) -> str:

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 import worker.sandbox
 from tests.unit.ops.fakes import FakeOperatorJournal
+from worker.clock import Clock
 from worker.errors import ConfigurationError, JournalUnavailable
 from worker.journal.sealing import Sealer, parse_keys
 from worker.records import Resealing
@@ -31,7 +32,8 @@ def bootstrap(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     told: dict[str, Any] = {"answer": 0, "cores": "allowed"}
     monkeypatch.setattr("worker.ops.cores.forbid", lambda: told.update(cores="forbidden"))
 
-    async def run_worker(settings: Settings) -> int:
+    async def run_worker(settings: Settings, clock: Clock | None = None) -> int:
+        told["clock"] = clock
         told["settings"] = settings
         if isinstance(told["answer"], Exception):
             raise told["answer"]
@@ -115,53 +117,16 @@ def test_every_option_of_the_sandbox_is_one_of_the_command_and_stands_in_the_rea
         started.append(options)
 
     monkeypatch.setattr("worker.sandbox.server.run", fake)
-    words = [
-        "--port",
-        "1",
-        "--qr",
-        "auto",
-        "--auto-scan",
-        "2",
-        "--qr-valid-seconds",
-        "9",
-        "--ledger",
-        "a.jsonl",
-        "--clock",
-        "c.json",
-        "--careful-unregister",
-        "--query-delay-seconds",
-        "1",
-        "--download-delay-seconds",
-        "2",
-        "--login-delay-seconds",
-        "3",
-        "--issue-delay-seconds",
-        "4",
-        "--archive-count",
-        "5000",
-        "--archive-seed",
-        "7",
-        "--archive-from",
-        "2025-01-01",
-        "--archive-to",
-        "2025-06-30",
-        "--archive-company",
-        "C",
-        "--files-not-ready",
-        "1",
-        "--notice-at-end",
-        "--keep-alive-seconds",
-        "0",
-        "--max-message-bytes",
-        "9",
-        "--host",
-        "0.0.0.0",
-        "--public-url",
-        "http://p",
-    ]
+    line = (
+        "--port 1 --qr auto --auto-scan 2 --qr-valid-seconds 9 --ledger a.jsonl --clock c.json --careful-unregister "
+        "--query-delay-seconds 1 --download-delay-seconds 2 --login-delay-seconds 3 --issue-delay-seconds 4 "
+        "--archive-count 5000 --archive-seed 7 --archive-from 2025-01-01 --archive-to 2025-06-30 --archive-company C "
+        "--files-not-ready 1 --notice-at-end --keep-alive-seconds 0 --max-message-bytes 9 --host ::1 "
+        "--public-url http://p"
+    )
 
     assert run("sandbox").exit_code == 0
-    assert run("sandbox", *words).exit_code == 0
+    assert run("sandbox", *line.split()).exit_code == 0
 
     assert started[0] == SandboxOptions(port=8090)
     default, given = asdict(SandboxOptions()), asdict(started[1])

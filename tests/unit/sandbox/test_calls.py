@@ -7,7 +7,7 @@ from worker.sandbox.calls import Call, refusal
 HERE = "127.0.0.1:8090"
 
 
-def call(method: str = "POST", target: str = "/_sandbox/reset", body: bytes = b"", **headers: str) -> Call:
+def call(method: str = "POST", *, target: str = "/_sandbox/reset", body: bytes = b"", **headers: str) -> Call:
     told = {"host": HERE, **{name.replace("_", "-"): value for name, value in headers.items()}}
     return Call(method, target, told, body)
 
@@ -17,8 +17,8 @@ def call(method: str = "POST", target: str = "/_sandbox/reset", body: bytes = b"
     [
         {},
         {"origin": f"http://{HERE}"},
-        {"origin": f"http://{HERE}", "sec_fetch_site": "same-origin"},
-        {"sec_fetch_site": "none"},
+        {"origin": f"http://{HERE}", "sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "none"},
         {"host": "sandbox:8090"},
         {"host": "localhost:8090"},
         {"host": "[::1]:8090"},
@@ -30,7 +30,7 @@ def call(method: str = "POST", target: str = "/_sandbox/reset", body: bytes = b"
     ],
 )
 def test_a_program_and_the_sandboxs_own_page_are_answered(headers: dict[str, str]) -> None:
-    assert refusal(call(**headers), "https://sandbox.example.com") is None
+    assert refusal(Call("POST", "/_sandbox/reset", {"host": HERE, **headers}), "https://sandbox.example.com") is None
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_a_program_and_the_sandboxs_own_page_are_answered(headers: dict[str, str
         {"origin": "null"},
         {"origin": ""},
         {"origin": "http://127.0.0.1:9999"},
-        {"sec_fetch_site": "cross-site"},
-        {"sec_fetch_site": "same-site"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
         {"host": "evil.example:8090", "origin": "http://evil.example:8090"},
         {"host": "127.0.0.1.evil.example"},
         {"host": "evil.example."},
@@ -51,7 +51,7 @@ def test_a_program_and_the_sandboxs_own_page_are_answered(headers: dict[str, str
 )
 def test_a_page_of_another_origin_changes_nothing(headers: dict[str, str]) -> None:
     """Nor by a name of its own that leads to this machine."""
-    assert refusal(call(**headers), None) is not None
+    assert refusal(Call("POST", "/_sandbox/reset", {"host": HERE, **headers}), None) is not None
 
 
 def test_a_foreign_name_reads_nothing_either() -> None:
