@@ -21,13 +21,14 @@ STORAGE: Final = _words(
     "storable storage store writer"
 )
 NETWORK: Final = _words(
-    "address connect connection context credential garbage gateway guard http link listening login ping pong port "
-    "request secret server socket tls user web zip"
+    "address call connect connection context credential garbage gateway guard html http link listening login ping "
+    "pong port request secret server socket stream tls user web zip"
 )
 PROGRAMS: Final = _words(
     "clock configuration control copy data dev directory entity error fault field file filter health hook limit "
-    "metric mounted operation option page pausable pause private process progress provision redactor remote sample "
-    "scheduler service setting signal span state system terminal text timing trace type vendor watch worker"
+    "metric mounted operation option page parameter pausable pause private process progress provision redactor "
+    "remote sample scheduler service setting signal span state system terminal text timing trace type vendor watch "
+    "worker"
 )
 INVOICING: Final = _words(
     "archive book dialogue discount download entry invoice issue item ledger line order pdf qr query scan seller "
@@ -36,14 +37,14 @@ INVOICING: Final = _words(
 TERMS: Final = MESSAGING | STORAGE | NETWORK | PROGRAMS | INVOICING
 
 PLAIN: Final = _words(
-    "absence account admit again ambiguous answer arm ask at await bad begin behaviour bound busy candidate "
-    "cannot case change close code comparison complete condition count cut date decision desk details difference "
+    "absence account admit again ambiguous answer arm ask at await bad begin behaviour bound busy candidate cannot "
+    "case change close code comparison complete condition count cut date decision desk details difference "
     "disconnect drain drawn due echo encodable end expire fail failure faulty fetch fit forward found go heard hint "
     "home house ignore in info inquiry insecurity interruption is judge keep kept large late likeness list loose "
     "lost may meaning mine missing name need new next no not nothing of on open origin other out outcome overtaken "
     "part permanent phase pick possible prune question raw read reason receive recover refusal refuse reject "
-    "rejection require resolvable result retry rewrite rule say see selection send settle several shelf show "
-    "shown situation space stage step stop submit succeed supervise tell that there to told too transient "
+    "rejection require resolvable result retry rewrite rule said say see selection send settle several shelf show "
+    "shown situation space speech stage step stop submit succeed supervise tell that there to told too transient "
     "unavailable unconfirmed unknown unpack unreachable unreadable untold upkeep ups verdict wait walk want warn "
     "weight who wish with"
 )

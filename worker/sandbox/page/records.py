@@ -14,7 +14,7 @@ from worker.sandbox.masking import masked
 from worker.sandbox.page.markup import Html, button, element, form, hidden, joined, put
 from worker.sandbox.page.words import Speech
 from worker.sandbox.tapes import Tape
-from worker.sandbox.vendor import Attendance, Scan
+from worker.sandbox.vendor import Scan, UserCounts
 
 _SHOWN: Final = 30
 _SHOWN_FRAMES: Final = 20
@@ -180,7 +180,7 @@ def sessions(house: House, speech: Speech) -> Html:
     return section("sessions", speech["sessions"], element("ul", rows, class_="rows"))
 
 
-def _session(house: House, speech: Speech, user_id: str, seen: Attendance) -> Html:
+def _session(house: House, speech: Speech, user_id: str, seen: UserCounts) -> Html:
     sockets = len(house.vendor.open_sockets(user_id))
     counts = [f"{sockets} {speech['open']}", f"{seen.logins} {speech['logins']}"]
     counts += [f"{seen.lost_replies} {speech['lost']}"] if seen.lost_replies else []
