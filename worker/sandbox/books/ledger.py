@@ -9,9 +9,10 @@ A password is never written. What a submission was for is read from its ``remark
 
 import json
 import os
+from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,9 @@ from worker.sandbox.books.identities import ledger_number, row_id
 
 CHINA: Final = timezone(timedelta(hours=8))
 NEVER: Final = "9999-12-31T00:00:00+08:00"
+STANDING: Final = "正常"
+RED_LETTERED: Final = "已红冲-全额"
+VOIDED: Final = "已作废"
 _SECRETS: Final = frozenset({"sellerLoginPassword"})
 
 
@@ -53,6 +57,7 @@ class Invoice:
     is_draft: bool
     order: Mapping[str, Any]
     listed_at: str = ""
+    status: str = STANDING
 
     @property
     def row_id(self) -> int:
@@ -132,6 +137,24 @@ class Ledger:
         self._enter_invoice(entry)
         return entry
 
+    def change(self, number: str, **changes: Any) -> Invoice:
+        """Another status, another order, another time of listing: what the bureau does to an invoice afterwards. In the
+        file on return. Raises `KeyError` for a number that was never given."""
+        entry = replace(self.invoices[number], **changes)
+        self._append({"invoice": {name: getattr(entry, name) for name in Invoice.__slots__}})
+        self._enter_invoice(entry)
+        return entry
+
+    def red_letter(self, number: str) -> Invoice:
+        """Take an invoice back by a red one, which is returned. Raises as `change`."""
+        was = self.change(number, status=RED_LETTERED)
+        items = [{**each, "quantity": -Decimal(str(each["quantity"]))} for each in was.order["invoiceItems"]]
+        return self.issue(was.user_id, {**was.order, "invoiceItems": items, "remark": f"红冲 {number}"})
+
+    def void(self, number: str) -> Invoice:
+        """Void an invoice. Raises as `change`."""
+        return self.change(number, status=VOIDED)
+
     def submissions_of(self, remark: str) -> int:
         """How often an order with this remark was submitted: more than once means twice."""
         return self._by_remark[remark]
@@ -182,11 +205,16 @@ class Ledger:
         self._by_remark[entry.remark] += 1
 
     def _enter_invoice(self, entry: Invoice) -> None:
+        known = self.invoices.get(entry.number)
         self.invoices[entry.number] = entry
-        if not entry.is_draft:
-            self._by_id[entry.row_id] = entry
-            self._by_seller[str(entry.order.get("sellerIndentification", ""))].append(entry)
-            self._by_buyer[str(entry.order.get("buyerIndentification", ""))].append(entry)
+        if entry.is_draft:
+            return
+        self._by_id[entry.row_id] = entry
+        for shelf, party in ((self._by_seller, "sellerIndentification"), (self._by_buyer, "buyerIndentification")):
+            if known is not None:
+                shelf[str(known.order.get(party, ""))].remove(known)
+            # Numbers rise, so this is the end, but for one that was changed.
+            insort(shelf[str(entry.order.get(party, ""))], entry, key=lambda each: each.number)
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         if self._file is not None:

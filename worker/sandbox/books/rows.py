@@ -42,7 +42,7 @@ def row(invoice: Invoice, query_type: int, user_id: str) -> Row:
         "totalPriceAndTax": invoice.total,
         "invoiceSource": SOURCE,
         "invoiceType": kind_of(invoice),
-        "invoiceStatus": "正常",
+        "invoiceStatus": invoice.status,
         "isInvoicePositive": "是" if invoice.total >= 0 else "否",
         "invoiceRiskLevel": "正常",
         "drawer": drawer(invoice),

@@ -113,3 +113,21 @@ def test_a_file_of_before_there_were_queries_is_read(tmp_path: Path) -> None:
 def test_a_submission_may_be_anything(order: Any) -> None:
     ledger = Ledger()
     assert ledger.submit("u", order).sequence == 1
+
+
+def test_what_the_bureau_changes_afterwards_is_listed_in_its_place_and_survives_a_restart(tmp_path: Path) -> None:
+    """A red letter, a void, another order; the red one takes back just what was issued."""
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path)
+    first, second, third = (ledger.issue("u", {**ORDER, "remark": remark}) for remark in "abc")
+    red = ledger.red_letter(first.number)
+    ledger.void(second.number)
+    ledger.change(third.number, order={**third.order, "buyerName": "乙公司"})
+    ledger.close()
+
+    reopened = Ledger(path)
+    listed = reopened.listed("S", 0)
+    assert [each.number for each in listed] == [red.number, third.number, second.number, first.number]
+    assert [each.status for each in listed] == ["正常", "正常", "已作废", "已红冲-全额"]
+    assert (red.total, listed[1].order["buyerName"]) == (-first.total, "乙公司")
+    reopened.close()
