@@ -5,8 +5,7 @@ a look-up that dies is made again by the lane's next holder. It has no events of
 """
 
 import asyncio
-import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -17,9 +16,8 @@ from contracts.failures import FailureCode
 from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
-from worker.flows.evidence.index import Wanted
+from worker.flows.evidence.shelf import Wanted
 from worker.flows.evidence.subjects import Subject
-from worker.flows.evidence.verdicts import Verdict, judge
 from worker.flows.looks import LookOutcome, rest_after_refusals
 from worker.flows.vocabulary import (
     AskPage,
@@ -33,10 +31,13 @@ from worker.flows.vocabulary import (
     SeeWhoIsNext,
     Settle,
 )
+from worker.lanes.lane_session import LaneSession
+from worker.lanes.runs.judging import judged
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import Asking
 from worker.lanes.runs.rivals import read_rivals
 from worker.lanes.runs.seller import forget_refusals
+from worker.lanes.services import LaneServices
 from worker.lanes.settling import Settling
 from worker.records import AccountLogin, Command, CommandState
 from worker.texts import folded_code
@@ -57,8 +58,10 @@ class LookUpRun(Asking):
 
     name: ClassVar[str] = "look_up"
 
-    @override
-    def _read(self) -> None:
+    def __init__(
+        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
+    ) -> None:
+        super().__init__(services, line, command, may_take_next=may_take_next)
         self._state = look_up.LookUpState()
         self._subjects: tuple[Subject, ...] = ()
         self._wanted = Wanted()
@@ -74,9 +77,19 @@ class LookUpRun(Asking):
     def _decide(self, given: Input) -> look_up.Next:
         if isinstance(given, Overtaken):
             self._line.paused = self
-        company = "" if self._login is None else self._login.login.company_code
-        sought = look_up.Sought(self._subjects, self._wanted, company)
-        decision = look_up.decide(self._situation(self._state, sought, self._services.look_ups), given)
+        situation = look_up.Situation(
+            state=self._state,
+            command=self._command,
+            subjects=self._subjects,
+            wanted=self._wanted,
+            company="" if self._login is None else self._login.login.company_code,
+            timing=self._services.timing,
+            looks=self._services.looks,
+            rules=self._services.look_ups,
+            now=self._services.clock.now(),
+            chance=self._services.chance(),
+        )
+        decision = look_up.decide(situation, given)
         self._state = decision.state
         return decision
 
@@ -158,30 +171,15 @@ class LookUpRun(Asking):
         numbers = await self._insist(lambda: journal.bound(asked.numbers)) if asked.numbers else frozenset[str]()
         keys = [subject.key for subject in self._subjects if not subject.is_issued]
         strays = await self._insist(lambda: journal.laid_aside(keys, MOST_STRAYS)) if keys else ()
-        told = await self._judged(numbers, rivals, are_all_rivals=are_all)
+        told = await judged(
+            self._subjects,
+            self._state.candidates,
+            numbers,
+            self._services.look_ups.skew,
+            rivals=rivals,
+            are_all_rivals=are_all,
+        )
         return BoundRead(numbers, rivals, are_all, tuple(strays), told)
-
-    async def _judged(
-        self, numbers: frozenset[str], rivals: Sequence[Subject], *, are_all_rivals: bool
-    ) -> Mapping[int, Verdict]:
-        """A few milliseconds at a time: leases, heartbeats and all other lanes share this loop."""
-        candidates, skew = self._state.candidates, self._services.look_ups.skew
-        steps = judge(self._subjects, candidates, numbers, skew, rivals=rivals, are_all_rivals=are_all_rivals)
-        was_collecting = gc.isenabled()
-        # Thousands of small things are made here, none in a circle: looking for circles among all that the process
-        # holds would stop the loop for longer than all else.
-        gc.disable()
-        try:
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as end:
-                    told: Mapping[int, Verdict] = end.value
-                    return told
-                await asyncio.sleep(0)
-        finally:
-            if was_collecting:
-                gc.enable()
 
     async def _rivals(self, since: datetime) -> tuple[tuple[Subject, ...], bool]:
         async def read(seller: str, behind: tuple[datetime, int], limit: int) -> Sequence[Command]:

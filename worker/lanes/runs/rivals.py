@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from worker.flows.evidence.index import InvoiceIndex
 from worker.flows.evidence.members import is_too_old
+from worker.flows.evidence.shelf import Shelf
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.records import Command, CommandState
 
@@ -31,7 +31,7 @@ async def read_rivals(
     """The rivals of these subjects, and whether they are all."""
     sought = {subject.key for subject in subjects}
     sellers = sorted({subject.command.seller or "" for subject in subjects})
-    index = InvoiceIndex.of(candidates)
+    shelf = Shelf.of(candidates)
     competing, seen = list[Subject](), 0
     for seller in sellers:
         behind: tuple[datetime, int] | None = (since, 0)
@@ -40,28 +40,29 @@ async def read_rivals(
             for row in rows:
                 if row.key in sought:
                     continue
-                rival = _read(row)
+                rival = read_subject(row)
                 if rival is not None:
-                    competing += [rival] if _could_claim(rival, index, skew) else []
-                elif _could_claim_any(row, candidates, skew):
+                    competing += [rival] if could_claim(rival, shelf, skew) else []
+                elif could_claim_any(row, candidates, skew):
                     return tuple(competing), False
             seen += len(rows)
             if seen >= MOST_READ or len(competing) > MOST_COMPETING:
                 return tuple(competing), False
-            behind = _last(rows) if len(rows) == AT_ONCE else None
+            behind = last_of(rows) if len(rows) == AT_ONCE else None
             await asyncio.sleep(0)
     return tuple(competing), True
 
 
-def _could_claim(rival: Subject, index: InvoiceIndex, skew: timedelta) -> bool:
-    return any(_is_in_its_time(rival, listed, skew) for listed in index.possible(rival.order))
+def could_claim(rival: Subject, shelf: Shelf, skew: timedelta) -> bool:
+    """Whether any of these may be this one's."""
+    return any(_is_in_its_time(rival, listed, skew) for listed in shelf.possible(rival.order))
 
 
 def _is_in_its_time(rival: Subject, listed: Listed, skew: timedelta) -> bool:
     return not is_too_old(rival.since, listed, skew) and listed.earliest - skew <= rival.until
 
 
-def _read(command: Command) -> Subject | None:
+def read_subject(command: Command) -> Subject | None:
     """None where its data were forgotten with its age, or cannot be read."""
     try:
         return Subject.read(command)
@@ -69,7 +70,7 @@ def _read(command: Command) -> Subject | None:
         return None
 
 
-def _could_claim_any(forgotten: Command, candidates: Iterable[Listed], skew: timedelta) -> bool:
+def could_claim_any(forgotten: Command, candidates: Iterable[Listed], skew: timedelta) -> bool:
     """Nobody knows any more what it submitted: it could claim whatever was issued in its time."""
     end = forgotten.settled_at if forgotten.state is CommandState.COMPLETED else None
     since = forgotten.submitted_at or forgotten.received_at
@@ -78,6 +79,7 @@ def _could_claim_any(forgotten: Command, candidates: Iterable[Listed], skew: tim
     )
 
 
-def _last(rows: Sequence[Command]) -> tuple[datetime, int]:
+def last_of(rows: Sequence[Command]) -> tuple[datetime, int]:
+    """Behind which the next rows come."""
     last = rows[-1]
     return last.submitted_at or last.received_at, last.key
