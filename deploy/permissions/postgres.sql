@@ -10,6 +10,7 @@ DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO fapiao_worker', curr
 GRANT USAGE ON SCHEMA public TO fapiao_worker;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON account TO fapiao_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON audit_row TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON command TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON command_invoice TO fapiao_worker;
 GRANT SELECT, INSERT, DELETE ON event TO fapiao_worker;

@@ -23,6 +23,7 @@ LEASE = timedelta(seconds=60)
 _TABLES = (
     "vault_telling",
     "vault_file",
+    "audit_row",
     "command_invoice",
     "invoice",
     "invoice_items",

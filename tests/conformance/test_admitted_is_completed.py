@@ -115,8 +115,7 @@ def test_what_is_admitted_is_sent_and_its_echo_completes_it(data: dict[str, Any]
         issue.Situation(
             state=issue.IssueState(phase=issue.Phase.SUBMITTED),
             command=command,
-            rules=None,
-            wish=SubmittedInvoice.read(loads(command.data)),
+            submitted=SubmittedInvoice.read(loads(command.data)),
             timing=TIMING,
             now=MOMENT,
             chance=0.5,

@@ -30,7 +30,7 @@ from worker.journal import migrations, queries
 from worker.journal.postgres import PostgresJournal
 from worker.journal.postgres.pool import _SESSION
 from worker.journal.sqlite import SqliteJournal
-from worker.records import SUBMITTED, ClaimBounds, CommandState
+from worker.records import SUBMITTED, AuditedRow, ClaimBounds, CommandState
 
 GRAIN = 10
 """SQLite counts its steps in tens."""
@@ -138,11 +138,11 @@ async def test_looking_for_what_is_sought_costs_by_lanes_not_by_commands(journal
     meter = Meter(journal)
     for number in range(10):
         await seek(journal, new(f"c{number}", lane=f"u{number}"))
-    assert await journal.enter_look_ups(NOW) == 10
-    few = await meter.steps(lambda: journal.enter_look_ups(NOW + SECOND))
+    assert await journal.reap("w1", NOW) == 10
+    few = await meter.steps(lambda: journal.reap("w1", NOW + SECOND))
     await journal._run(lambda s: s.connection.execute(_COPIES))
     assert (await journal.backlog(NOW)).sought == 2010
-    many = await meter.steps(lambda: journal.enter_look_ups(NOW + SECOND))
+    many = await meter.steps(lambda: journal.reap("w1", NOW + SECOND))
     assert many <= few * 1.2
 
 
@@ -182,6 +182,19 @@ async def test_an_issue_that_is_sought_takes_no_statement_more(journal: SqliteJo
         done = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, **sought)
         counts.append(len(await meter.statements(lambda done=done: journal.record_and_next(done))))  # type: ignore[misc]
     assert counts[0] == counts[1]
+
+
+async def test_an_audits_batch_costs_the_same_with_ten_times_the_list(journal: SqliteJournal) -> None:
+    """All of whose invoices are alike, so that each has thousands that could be its double."""
+    meter = Meter(journal)
+    claim = await begin(journal, new("audit", type="invoice.audit"))
+    costs = []
+    for first, last in ((0, 2000), (2000, 20_000)):
+        rows = [AuditedRow(f"{number:020}", f"{number:020}", b"{}", alike="a") for number in range(first, last)]
+        await journal.keep_audited(claim.command, rows)
+        costs.append(await meter.steps(lambda: journal.audited(claim.command, f"{900:020}", 200)))
+    assert costs[1] <= costs[0] * 1.1
+    assert await journal.count_audited(claim.command) == 20_000
 
 
 def _plans_of_sqlite() -> dict[str, list[str]]:

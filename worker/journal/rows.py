@@ -29,9 +29,6 @@ from worker.records import (
     UndeliverableReply,
 )
 
-_STATES = {str(state): state for state in CommandState}
-_COPIES = {str(copy): copy for copy in Copy}
-"""Looked up for every row: an enum's own search takes longer."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -156,7 +153,7 @@ def to_command(  # noqa: PLR0913
         source=row["source"],
         id=row["id"],
         type=row["type"],
-        state=state or _STATES[row["state"]],
+        state=state or CommandState(row["state"]),
         route=Route(row["reply_to"], row["correlation_id"], row["traceparent"], row["tracestate"]),
         received_at=at(row["received_at"]),
         lane=row["lane"],
@@ -198,7 +195,7 @@ def to_event(row: Row) -> Event:
 
 def to_outbox_row(row: Row) -> OutboxRow:
     """A row of `outbox` joined with its event."""
-    copy = _COPIES[row["copy"]]
+    copy = Copy(row["copy"])
     return OutboxRow(
         seq=row["seq"],
         command_key=row["command_key"] or 0,

@@ -31,7 +31,7 @@ from worker.ports.journal import (
     LaneJournal,
     OperatorJournal,
     OutboxJournal,
-    SpaceJournal,
+    SpaciousJournal,
     VaultJournal,
 )
 
@@ -60,7 +60,7 @@ __all__ = [
     "ResultRefused",
     "ResultShown",
     "SessionEvent",
-    "SpaceJournal",
+    "SpaciousJournal",
     "Submission",
     "VaultJournal",
 ]

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from worker.making import made_often
 from worker.records import IssuedReply, ListedInvoice
 
 
@@ -37,7 +36,6 @@ class QrRefused:
     known to the session: whoever serves the lane says so."""
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class ResultShown:
     """`invoice_pdf` with data."""
@@ -114,10 +112,9 @@ class DownloadTold:
 
 
 SessionEvent = LoginAnswered | QrShown | QrRefused | ResultShown | ResultRefused | FrameIgnored | Disconnected
-QueryEvent = LoginAnswered | PageShown | QueryRefused | DownloadTold | ResultShown | FrameIgnored | Disconnected
+QueryEvent = LoginAnswered | PageShown | QueryRefused | DownloadTold | FrameIgnored | Disconnected
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class LoginFields:
     """A login in the vendor's words, ready to be sent."""
@@ -141,7 +138,6 @@ class QueryOrder:
     page_number: int
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What `invoice_info` carries: the journaled invoice, and the seller's account from the same credential."""
@@ -157,11 +153,6 @@ class GatewaySession(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether it may be used again; False after any surprise."""
-        ...
-
-    @property
-    def has_unheard(self) -> bool:
-        """Whether something has come that `receive` has not told yet."""
         ...
 
     async def login(self, login: LoginFields) -> None:
@@ -188,11 +179,6 @@ class QuerySession(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether it may be used again; False after any surprise."""
-        ...
-
-    @property
-    def has_unheard(self) -> bool:
-        """Whether something has come that `receive` has not told yet."""
         ...
 
     async def query(self, order: QueryOrder) -> None:

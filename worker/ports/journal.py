@@ -4,7 +4,7 @@ Every method may raise `JournalUnavailable` or the errors it names; a cancelled 
 transaction or nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +12,8 @@ from worker.records import (
     AccountLogin,
     AccountState,
     Admission,
+    AuditedInvoice,
+    AuditedRow,
     Backlog,
     Claim,
     ClaimBounds,
@@ -27,6 +29,7 @@ from worker.records import (
     LaneLease,
     LooseEvent,
     NewCommand,
+    NumberedCommand,
     OutboxRow,
     Pruned,
     RefusedAccount,
@@ -44,7 +47,7 @@ from worker.records import (
 )
 
 
-class SpaceJournal(Protocol):
+class SpaciousJournal(Protocol):
     """What tells whether more commands can be taken."""
 
     async def space(self) -> Space:
@@ -78,7 +81,41 @@ class IntakeJournal(Protocol):
         ...
 
 
-class LaneJournal(Protocol):
+class AuditJournal(Protocol):
+    """What an audit asks beside what lanes do. Its rows are its own: no other command sees them."""
+
+    async def keep_audited(self, command: Command, rows: Sequence[AuditedRow]) -> None:
+        """Keep listed invoices, each once per audit; what comes again replaces what was there. Nothing is written
+        where the audit does not run any more, or under another epoch."""
+        ...
+
+    async def count_audited(self, command: Command) -> int:
+        """How many different invoices this audit keeps."""
+        ...
+
+    async def audited(self, command: Command, after: str, limit: int) -> Sequence[AuditedInvoice]:
+        """Rows of this audit by identity, from the one behind `after` on, each beside the command that has its number
+        and the first other row that is alike. Costs by the limit alone."""
+        ...
+
+    async def claim_audited(self, command: Command, claims: Mapping[str, int]) -> None:
+        """Remember for whom (or that it is `UNDECIDED`) this audit found invoices, by identity. What was `UNDECIDED`
+        before is so no more."""
+        ...
+
+    async def numbered(
+        self, command: Command, seller: str, since: tuple[datetime, int], until: datetime, limit: int
+    ) -> Sequence[NumberedCommand]:
+        """Commands of this seller that have an invoice's number, of all sources, by their submission and key: behind
+        `since`, before `until`; and whether this audit's list has them. Costs by the limit alone."""
+        ...
+
+    async def forget_audited(self, command: Command, limit: int) -> int:
+        """Forget at most so many of its rows. Returns how many went."""
+        ...
+
+
+class LaneJournal(AuditJournal, Protocol):
     """What lanes ask. Every write is fenced by the lane's epoch."""
 
     async def register(self, worker: str, lease: timedelta) -> None:
@@ -95,14 +132,10 @@ class LaneJournal(Protocol):
         ...
 
     async def reap(self, worker: str, now: datetime, limit: int = 200) -> int:
-        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, and adopt
-        the unpublished events of dead workers. Returns how many rows moved."""
-        ...
-
-    async def enter_look_ups(self, now: datetime, limit: int = 200) -> int:
-        """Enter a look-up for each lane and account where something sought is due: one, however much is sought. It goes
-        after the lane's other work, unless it has waited for `LOOK_UP_PATIENCE`. Looks at a bounded part of what is
-        sought, and at the next part when called again. Returns how many were entered, or let go first."""
+        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, adopt the
+        unpublished events of dead workers, and enter a look-up for each lane and account where something sought is due:
+        one, however much is sought. A look-up goes after the lane's other work, unless it has waited for
+        `LOOK_UP_PATIENCE`. Returns how many rows moved."""
         ...
 
     async def claim(
@@ -435,7 +468,7 @@ class OperatorJournal(Protocol):
         ...
 
 
-class Journal(IntakeJournal, SpaceJournal, LaneJournal, OutboxJournal, VaultJournal, OperatorJournal, Protocol):
+class Journal(IntakeJournal, SpaciousJournal, LaneJournal, OutboxJournal, VaultJournal, OperatorJournal, Protocol):
     """The durable store, whole."""
 
     async def open(self) -> None:

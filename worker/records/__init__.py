@@ -3,6 +3,7 @@
 Knows nothing of SQL, AMQP or the gateway. Times are aware UTC `datetime`s, bodies are UTF-8 JSON bytes.
 """
 
+from worker.records.audits import UNDECIDED, AuditedInvoice, AuditedRow, AuditOwner, AuditTwin, NumberedCommand
 from worker.records.commands import (
     DISCOUNTS_FOLDED,
     LOOK_UP,
@@ -71,10 +72,15 @@ __all__ = [
     "OWN_LANE_MARK",
     "PROGRESSING",
     "SUBMITTED",
+    "UNDECIDED",
     "UNSETTLED",
     "AccountLogin",
     "AccountState",
     "Admission",
+    "AuditOwner",
+    "AuditTwin",
+    "AuditedInvoice",
+    "AuditedRow",
     "Backlog",
     "Claim",
     "ClaimBounds",
@@ -99,6 +105,7 @@ __all__ = [
     "LooseEvent",
     "MissingFile",
     "NewCommand",
+    "NumberedCommand",
     "OutboxRow",
     "Pruned",
     "RefusedAccount",

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from worker.making import made_often
 from worker.records.events import Event, Route
 from worker.records.invoices import Findings
 from worker.records.states import CommandState
@@ -48,7 +47,6 @@ def _user_of(lane: str | None) -> str | None:
     return whose[1:].partition(OWN_LANE_MARK)[0] or None if whose.startswith(OWN_LANE_MARK) else None
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class NewCommand:
     """What admission made of a message: a command to run, or a rejected one that only answers."""
@@ -99,7 +97,6 @@ class SecretsFault:
     """They were sealed with a key that this worker was not given; another one may have it."""
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class Command:
     """A journaled command."""
@@ -170,7 +167,6 @@ class Admission(StrEnum):
     """The same order came a moment ago under another id: nothing was written; answer `duplicate`."""
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class LaneLease:
     """A worker's right to one lane; `epoch` grows at every claim and fences writes of an earlier holder."""
@@ -180,7 +176,6 @@ class LaneLease:
     epoch: int
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A lane just leased, with the command to run: a waiting one (now running), or one that an earlier holder
@@ -212,7 +207,6 @@ class ClaimBounds:
         return min(self.connecting, self.of_tenant, *self.left.values()) < limit
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class Step:
     """One durable move of a command: its new state and the events that tell of it, in one transaction."""

@@ -10,7 +10,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from worker.making import made_often
 from worker.records.states import CommandState
 
 LONGEST_NUMBER_CHARS: Final = 64
@@ -34,7 +33,6 @@ class Dated:
         return cls(moment, moment, moment)
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of goods, as it was sent or as it is echoed. None: not told."""
@@ -46,7 +44,6 @@ class Line:
     price: Decimal | None = None
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class SubmittedInvoice:
     """What `invoice_info` carried, from the journaled command. Nothing is "not told": what was left out was sent as
@@ -108,7 +105,6 @@ def _sent_line(line: Mapping[str, Any]) -> Line:
     )
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class IssuedReply:
     """What the gateway's result (`invoice_pdf`) echoes of an invoice. None: not told, nor is an empty text, but for the

@@ -15,6 +15,7 @@ from worker.journal.sealing import KEY_BYTES, Sealer
 GRANTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "account": ("select", "insert", "update", "delete"),
+        "audit_row": ("select", "insert", "update", "delete"),
         "command": ("select", "insert", "update", "delete"),
         "command_invoice": ("select", "insert", "update", "delete"),
         "event": ("select", "insert", "delete"),

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from worker.clock import Clock
 from worker.journal.postgres import schema
 from worker.journal.postgres.accounts import PostgresAccounts
+from worker.journal.postgres.audits import PostgresAudits
 from worker.journal.postgres.followers import PostgresFollowers
 from worker.journal.postgres.intake import PostgresIntake
 from worker.journal.postgres.invoices import PostgresInvoices
@@ -38,6 +39,7 @@ class PostgresJournal(
     PostgresAccounts,
     PostgresLookUps,
     PostgresInvoices,
+    PostgresAudits,
     PostgresOutbox,
     PostgresOperator,
     PostgresUpkeep,

@@ -15,6 +15,7 @@ from worker.errors import ConfigurationError
 from worker.journal.rows import micros
 from worker.journal.sealing import Sealer, keys_beside
 from worker.journal.sqlite.accounts import SqliteAccounts
+from worker.journal.sqlite.audits import SqliteAudits
 from worker.journal.sqlite.followers import SqliteFollowers
 from worker.journal.sqlite.guard import FileGuard
 from worker.journal.sqlite.intake import SqliteIntake
@@ -41,6 +42,7 @@ class SqliteJournal(
     SqliteAccounts,
     SqliteLookUps,
     SqliteInvoices,
+    SqliteAudits,
     SqliteOutbox,
     SqliteOperator,
     SqliteUpkeep,

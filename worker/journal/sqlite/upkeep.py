@@ -77,6 +77,7 @@ def _prune(statements: Statements, before: int, limit: int) -> Pruned:
 
 def _forget_commands(statements: Statements, keys: list[int]) -> None:
     values = [{"key": key} for key in keys]
+    statements.run_each("forget_audit", values)
     statements.run_each("forget_links", values)
     statements.run_each("forget_tellings", values)
     statements.run_each("forget_events", values)

@@ -36,6 +36,8 @@ WHERE (SELECT 1 FROM outbox o WHERE o.command_key = g.key LIMIT 1) IS NULL;
 -- name: forget_commands
 WITH links AS (
     DELETE FROM command_invoice WHERE command_key = ANY ($1::bigint[])
+), audits AS (
+    DELETE FROM audit_row WHERE command_key = ANY ($1::bigint[])
 ), events AS (
     DELETE FROM event WHERE command_key = ANY ($1::bigint[])
 ), payloads AS (
