@@ -13,7 +13,7 @@ from enum import StrEnum
 from pydantic import AliasChoices, Field, StrictBool
 
 from contracts.members import SAME_AS, Amount, Closed, Flag, Lines, Moment, Password, TaxId, Text, WithLogin
-from contracts.queries import LookUpFiles, LookUpItems, QueryInvoices, ReadStored, RetryDownload
+from contracts.queries import AuditInvoices, LookUpFiles, LookUpItems, QueryInvoices, ReadStored, RetryDownload
 
 MOST_DISCOUNTS = 2000
 """As many as an invoice may have lines, by default."""
@@ -29,6 +29,7 @@ class CommandType(StrEnum):
     FILES = "invoice.files"
     STORED = "invoice.stored"
     CHECK = "invoice.check"
+    AUDIT = "invoice.audit"
 
 
 class InvoiceItem(Closed):
@@ -118,7 +119,7 @@ class CheckInvoice(IssueInvoice):
     """`invoice.check`: what would become of an `invoice.issue` with these data. Nothing is sent to the gateway."""
 
 
-AnyCommand = IssueInvoice | QueryInvoices | RetryDownload | LookUpItems | LookUpFiles | ReadStored
+AnyCommand = IssueInvoice | QueryInvoices | RetryDownload | LookUpItems | LookUpFiles | ReadStored | AuditInvoices
 
 COMMANDS: dict[CommandType, type[AnyCommand]] = {
     CommandType.ISSUE: IssueInvoice,
@@ -128,5 +129,6 @@ COMMANDS: dict[CommandType, type[AnyCommand]] = {
     CommandType.FILES: LookUpFiles,
     CommandType.STORED: ReadStored,
     CommandType.CHECK: CheckInvoice,
+    CommandType.AUDIT: AuditInvoices,
 }
 """Command type to the model of its data."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from contracts.audits import MOST_FINDINGS, Finding, FindingCounts, MonthlySum
 from contracts.commands import CommandType
 from contracts.failures import FailureCode, RejectionCode
 from contracts.invoices import FileDifference, FoundInvoice, FoundItem, InvoiceFile, Open, StoredInvoice
@@ -24,6 +25,7 @@ class Outcome(StrEnum):
     QR_REQUIRED = "qr_required"
     IN_DOUBT = "in_doubt"
     PAGE = "page"
+    FINDING = "finding"
     COMPLETED = "completed"
     CONFIRMED = "confirmed"
     UNCONFIRMED = "unconfirmed"
@@ -386,6 +388,31 @@ class Checked(EventData):
     totals: list[CheckedTotal]
 
 
+class AuditFinding(EventData):
+    """Some of what does not add up, or was put right."""
+
+    findings: list[Finding] = Field(min_length=1, max_length=MOST_FINDINGS)
+
+
+class AuditCompleted(EventData):
+    """The period was held against the journal to its end."""
+
+    total: int = Field(description="invoices listed in the period, each once")
+    matched: int = Field(description="of these, the ones of this source's commands without a finding")
+    counts: FindingCounts
+    undecidedInvoices: int = Field(  # noqa: N815
+        description="listed, and perhaps of a command that has no number yet, or listed without a number"
+    )
+    undecidedCommands: int = Field(  # noqa: N815
+        description="commands of this source, submitted in the period, of which it is not known whether they have an "
+        "invoice, or which"
+    )
+    sums: list[MonthlySum] = Field(description="of all that is listed in the period, whosever it is")
+    isWhole: bool = Field(  # noqa: N815
+        description="whether all came that the gateway says there is; where not, nothing is called missing"
+    )
+
+
 _EVERY: dict[Outcome, type[EventData]] = {Outcome.REJECTED: Rejected, Outcome.FAILED: Failed}
 
 EVENTS: dict[CommandType, dict[Outcome, type[EventData]]] = {
@@ -410,5 +437,6 @@ EVENTS: dict[CommandType, dict[Outcome, type[EventData]]] = {
     CommandType.FILES: {Outcome.COMPLETED: FilesCompleted, **_EVERY},
     CommandType.STORED: {Outcome.COMPLETED: StoredCompleted, **_EVERY},
     CommandType.CHECK: {Outcome.COMPLETED: Checked, **_EVERY},
+    CommandType.AUDIT: {Outcome.FINDING: AuditFinding, Outcome.COMPLETED: AuditCompleted, **_EVERY},
 }
 """Command type to the outcomes that it may have, each with the model of its data."""

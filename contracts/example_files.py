@@ -10,7 +10,7 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any, Final
 
-from contracts import example_checks, example_issues, example_queries
+from contracts import example_audits, example_checks, example_issues, example_queries
 from contracts.commands import COMMANDS, CommandType
 from contracts.envelope import SPEC_VERSION, build_event
 from contracts.events import EVENTS, Outcome
@@ -26,6 +26,7 @@ _SAMPLES: Final[Mapping[CommandType, Sample]] = {
     CommandType.ISSUE: example_issues.SAMPLE,
     **example_queries.SAMPLES,
     CommandType.CHECK: example_checks.SAMPLE,
+    CommandType.AUDIT: example_audits.SAMPLE,
 }
 
 

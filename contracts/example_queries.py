@@ -25,7 +25,7 @@ from contracts.failures import RETRYABLE, FailureCode, RejectionCode, Stage
 
 _SELLER: Final = ORDER["invoice"]["sellerIndentification"]
 _ISSUED_AT: Final = (AT + timedelta(seconds=2)).astimezone(BEIJING)
-_LOGIN: Final = {**ORDER["login"], "companyName": ORDER["invoice"]["sellerName"]}
+LOGIN: Final = {**ORDER["login"], "companyName": ORDER["invoice"]["sellerName"]}
 _DOWNLOAD_DATE: Final = "2026-03-01 12:00:05"
 _ID_RULE: Final = "must be an id: digits, from 1 to 9223372036854775807"
 
@@ -158,7 +158,7 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
         "QUERY-20260401-0001",
         {
             "userId": USER_ID,
-            "login": _LOGIN,
+            "login": LOGIN,
             "condition": {"queryType": 0, "startInvoiceDate": "2026-03-01", "endInvoiceDate": "2026-03-31"},
             "page": {"pageSize": 50, "pageNumber": 1},
             "allPages": True,
@@ -178,7 +178,7 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
     ),
     CommandType.DOWNLOAD: Sample(
         "DOWNLOAD-20260401-0001",
-        {"userId": USER_ID, "login": _LOGIN, "date": _DOWNLOAD_DATE},
+        {"userId": USER_ID, "login": LOGIN, "date": _DOWNLOAD_DATE},
         {
             Outcome.REJECTED: _rejected("/date", "must not be empty"),
             Outcome.COMPLETED: (1, {"ok": True, "date": _DOWNLOAD_DATE}),

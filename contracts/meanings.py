@@ -225,6 +225,28 @@ member | member | 字段 | Which member differs. | 不一致的字段。 | "tota
 listed | in the list | 清单所示 | What the list said. | 清单中的值。 | "398.00"
 file | in the file | 文件所示 | What the file says. | 文件中的值。 | "397.00"
 url | address | 地址 | Where the file is; it may expire, so fetch it soon. | 文件地址，可能失效，请尽快下载。 | "https://gateway.example/files/26332000000000000042.pdf"
+findings | findings | 对账发现 | What does not add up, or was put right. | 对不上或已补正的项目。 | [{"kind": "unknown", "invoiceNumber": "26332000000000000042"}]
+kind | kind | 类别 | missing, unknown, changed, differs, double or unnumbered. | missing 清单缺少，unknown 来历不明，changed 已红冲或作废，differs 内容不同，double 疑似重复，unnumbered 补得号码。 | "unknown"
+Finding.invoice | listed invoice | 清单中的发票 | The invoice as it is listed; absent where it is missing. | 清单所示的发票；清单缺少时不给出。 | {"id": "1778381047770263553"}
+Finding.differs | differences | 差异 | Where the list says another thing than was confirmed. | 清单与已确认内容不一致之处。 | [{"member": "totalPriceAndTax", "confirmed": "398.00", "listed": "397.00"}]
+confirmed | as confirmed | 已确认的值 | As it was confirmed, or sent where nothing else was confirmed. | 确认时的值；未另行确认的为发送的值。 | "398.00"
+double | other invoice | 另一张发票 | Which listed invoice could be of the same order. | 可能属于同一订单的另一张发票。 | {"invoiceNumber": "26332000000000000041"}
+AuditCompleted.total | listed | 清单张数 | Invoices listed in the period, each once. | 期间内清单所列发票数（每张一次）。 | 412
+matched | matched | 相符张数 | Invoices of your own commands that are listed as they were confirmed. | 与本来源命令完全相符的发票数。 | 409
+counts | counts | 各类数目 | How many findings of each kind. | 各类发现的数目。 | {"missing": 0, "unknown": 1, "changed": 1, "differs": 0, "double": 0, "unnumbered": 1}
+FindingCounts.missing | missing | 清单缺少 | Issued, and not in the list; null where the list was not whole. | 已开具而清单没有；清单不完整时为 null。 | 0
+unknown | unknown | 来历不明 | Listed, and issued by no command. | 清单有，但没有任何命令开具。 | 1
+changed | changed | 已红冲或作废 | Red-lettered or voided since it was confirmed. | 确认后被红冲或作废。 | 1
+FindingCounts.differs | differing | 内容不同 | Total, buyer or date is another than was confirmed. | 金额、购买方或日期与确认时不同。 | 0
+FindingCounts.double | doubles | 疑似重复 | Could be the same order as another listed invoice. | 可能与清单中另一张属于同一订单。 | 0
+unnumbered | numbers found | 补得号码 | Commands whose number was missing and is found now. | 原缺号码、现已查得的命令数。 | 1
+undecidedInvoices | undecided invoices | 未定发票 | Listed, and perhaps of a command that has no number yet. | 清单所列、可能属于尚无号码的命令的发票数。 | 0
+undecidedCommands | undecided commands | 未定命令 | Your commands of the period of which it is not known yet whether they have an invoice, or which. | 期间内尚不知是否开具、或对应哪张发票的命令数。 | 0
+sums | sums | 合计 | Count and total with tax of all that is listed, by month and status. | 清单全部发票按月份和状态的张数与价税合计。 | [{"month": "2026-03", "status": "正常", "count": 412, "totalPriceAndTax": "163976.00"}]
+month | month | 月份 | Of Beijing; null for invoices that tell no date. | 北京时间的月份；没有日期的为 null。 | "2026-03"
+status | status | 状态 | The invoice's status, as the gateway names it; null where it names none. | 发票状态（网关原文）；没有时为 null。 | "正常"
+count | count | 张数 | How many invoices. | 发票张数。 | 412
+isWhole | whole | 是否完整 | Whether all came that the gateway says there is; where not, nothing is called missing. | 网关所报的发票是否全部取得；不完整时不认定缺少。 | true
 accepted | accepted | 是否会接受 | Whether an invoice.issue with these data would be accepted. | 以此数据开票是否会被接受。 | true
 linesTotal | sum of the lines | 各行合计 | The sum of the lines, each rounded to the cent. | 各行金额（四舍五入到分）之和。 | "390.00"
 totals | totals | 合计的两种读法 | The total read with and without tax, for each usual rate; empty where it would be rejected. | 按含税、不含税及常用税率给出的合计；会被拒绝时为空。 | []

@@ -27,6 +27,7 @@ LARGEST_ID = 2**63 - 1
 """The manual calls ids `integer(int64)`."""
 MOST_FILE_IDS = 500
 LARGEST_PAGE = 1000
+LONGEST_AUDIT_DAYS = 366
 INVOICE_NUMBER = r"^[0-9]{8,20}$"
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -188,6 +189,21 @@ class QueryInvoices(WithLogin):
         max_length=len(EVERY_FILE_TYPE),
         description="fetch the addresses of these files; [] fetches none",
     )
+
+
+class AuditInvoices(WithLogin):
+    """`invoice.audit`: hold a period's list against what the journal knows, and tell what does not add up."""
+
+    startInvoiceDate: Day = Field(description="the first day, of Beijing, included")  # noqa: N815
+    endInvoiceDate: Day = Field(description="the last day, of Beijing, included; at most 366 days")  # noqa: N815
+
+    @model_validator(mode="after")
+    def _sound(self) -> "AuditInvoices":
+        if self.startInvoiceDate > self.endInvoiceDate:
+            raise ValueError("startInvoiceDate must not be after endInvoiceDate")
+        if (self.endInvoiceDate - self.startInvoiceDate).days >= LONGEST_AUDIT_DAYS:
+            raise ValueError(f"startInvoiceDate and endInvoiceDate must span at most {LONGEST_AUDIT_DAYS} days")
+        return self
 
 
 class RetryDownload(WithLogin):

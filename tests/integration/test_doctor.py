@@ -37,7 +37,8 @@ async def test_every_queue_is_named_with_what_it_is_bound_to(amqp_url: str, topo
     assert {finding.verdict for finding in found.values()} == {Verdict.OK}
     assert found["issue"].says.endswith("0 waiting, 0 consumers; bound to invoice.issue")
     assert found["query"].says.endswith(
-        "bound to invoice.query, invoice.download, invoice.items, invoice.files, invoice.stored, invoice.check"
+        "bound to invoice.query, invoice.download, invoice.items, invoice.files, invoice.stored, invoice.check, "
+        "invoice.audit"
     )
 
 

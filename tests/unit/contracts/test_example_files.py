@@ -208,7 +208,7 @@ def test_an_event_example_names_a_user_and_an_order_where_the_command_has_them(n
     command_type = ".".join(name.split(".")[:2])
 
     assert ("userId" in data) == (
-        command_type in {"invoice.issue", "invoice.query", "invoice.download", "invoice.check"}
+        command_type in {"invoice.issue", "invoice.query", "invoice.download", "invoice.check", "invoice.audit"}
     )
     assert ("orderNo" in data) == (command_type == "invoice.issue")
 
