@@ -4,7 +4,7 @@ Keeps the promises of `worker.ports.LaneJournal` as far as lanes rely on them; t
 it by `tests/conformance`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,12 +12,17 @@ from worker.records import (
     LOOK_UP,
     MAY_HAVE_INVOICE,
     UNSETTLED,
+    AuditedInvoice,
+    AuditedRow,
+    AuditOwner,
+    AuditTwin,
     Command,
     CommandState,
     FileRow,
     Findings,
     FoundRow,
     LaneLease,
+    NumberedCommand,
     Route,
     Stored,
     StoredFilter,
@@ -40,6 +45,9 @@ class FakeFindings:
         """By lane, fingerprint and address of what was completed before."""
         self.items: dict[str, bytes] = {}
         self.files: dict[tuple[str, str], FileRow] = {}
+        self.audited_rows: dict[str, AuditedRow] = {}
+        """Of the one audit that a test has, by identity."""
+        self.audit_claims: dict[str, int] = {}
 
     def _enter(self, method: str) -> None:
         """Outages come in here."""
@@ -58,8 +66,8 @@ class FakeFindings:
         self.items.update(findings.items)
         self.files.update({(row.invoice_id, row.type): row for row in findings.files})
 
-    async def enter_look_ups(self, now: datetime, limit: int = 200) -> int:
-        self._enter("enter_look_ups")
+    def enter_look_ups(self, now: datetime) -> int:
+        """One for each lane and account where something sought is due."""
         commands = list(self.commands.values())
         there = {(c.lane, c.account) for c in commands if c.type == LOOK_UP}
         due = {(c.lane, c.account) for c in commands if c.sought_at is not None and c.sought_at <= now} - there
@@ -127,6 +135,73 @@ class FakeFindings:
     async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
         self._enter("bound")
         return frozenset(numbers) & {c.invoice_number for c in self.commands.values() if c.invoice_number}
+
+    # ---- audits ------------------------------------------------------------------------------------
+
+    async def keep_audited(self, command: Command, rows: Sequence[AuditedRow]) -> None:
+        self._enter("keep_audited")
+        self.audited_rows.update({row.identity: row for row in rows})
+        await self._leave("keep_audited")
+
+    async def count_audited(self, command: Command) -> int:
+        self._enter("count_audited")
+        return len(self.audited_rows)
+
+    async def audited(self, command: Command, after: str, limit: int) -> Sequence[AuditedInvoice]:
+        self._enter("audited")
+        rows = [row for name, row in sorted(self.audited_rows.items()) if name > after][:limit]
+        return [
+            AuditedInvoice(row, self.audit_claims.get(row.identity), self._owner(command, row), self._twin(row))
+            for row in rows
+        ]
+
+    def _owner(self, command: Command, row: AuditedRow) -> AuditOwner | None:
+        for each in self.commands.values():
+            if each.invoice_number is not None and each.invoice_number == row.number:
+                is_own = each.source == command.source
+                return (
+                    AuditOwner(each.key, is_own, each.id, each.order_no, each.data)
+                    if is_own
+                    else AuditOwner(each.key, is_own)
+                )
+        return None
+
+    def _twin(self, row: AuditedRow) -> AuditTwin | None:
+        if row.alike is None:
+            return None
+        others = [each for each in self.audited_rows.values() if each.alike == row.alike and each is not row]
+        bound = {each.invoice_number for each in self.commands.values()}
+        first = min(others, key=lambda each: each.identity, default=None)
+        return None if first is None else AuditTwin(first.identity, first.number, first.number in bound)
+
+    async def claim_audited(self, command: Command, claims: Mapping[str, int]) -> None:
+        self._enter("claim_audited")
+        self.audit_claims.update(claims)
+
+    async def numbered(
+        self, command: Command, seller: str, since: tuple[datetime, int], until: datetime, limit: int
+    ) -> Sequence[NumberedCommand]:
+        self._enter("numbered")
+        found = sorted(
+            (each.submitted_at, each.key, each)
+            for each in self.commands.values()
+            if each.seller == seller and each.invoice_number and each.submitted_at and each.submitted_at < until
+        )
+        return [
+            NumberedCommand(
+                key, at, each.source == command.source, str(each.invoice_number),
+                each.invoice_number in self.audited_rows, each.id, each.order_no,
+            )
+            for at, key, each in found
+            if (at, key) > since
+        ][:limit]  # fmt: skip
+
+    async def forget_audited(self, command: Command, limit: int) -> int:
+        self._enter("forget_audited")
+        gone = list(self.audited_rows)[:limit]
+        for name in gone:
+            del self.audited_rows[name]
+        return len(gone)
 
     async def unseen(self, command: Command, identities: Sequence[str]) -> frozenset[str]:
         self._enter("unseen")

@@ -159,7 +159,7 @@ class FakeLaneJournal(FakeFindings):
         dead = [lane for lane in self.lanes.values() if lane.holder and not self._is_alive(lane.holder)]
         for lane in dead:
             lane.holder = None
-        return len(dead)
+        return len(dead) + self.enter_look_ups(now)
 
     async def claim(
         self, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None
@@ -507,10 +507,6 @@ class FakeSession:
     def is_open(self) -> bool:
         return not self._is_closed and not self._is_over
 
-    @property
-    def has_unheard(self) -> bool:
-        return not self._inbox.empty()
-
     async def login(self, login: LoginFields) -> None:
         self._gateway.acts.append("login")
         if self._script.login_fails:
@@ -673,6 +669,14 @@ class RecordingHooks:
         self.pages: list[tuple[int, int]] = []
         self.verdicts: list[str] = []
         self.breaks: list[tuple[str, str]] = []
+        self.findings: list[str] = []
+        self.audits: list[bool] = []
+
+    def audit_finding(self, kind: str) -> None:
+        self.findings.append(str(kind))
+
+    def audit_ended(self, *, is_whole: bool) -> None:
+        self.audits.append(is_whole)
 
     def page_found(self, invoices: int, files: int) -> None:
         self.pages.append((invoices, files))

@@ -3,21 +3,20 @@
 A way publishes its messages and says when it is over; the points that only it passes are listed with it.
 """
 
-import asyncio
-import contextlib
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-import asyncpg
-
 from tests.scenarios.stack import Stack, make_order, make_query
+from worker.clock import SystemClock
 from worker.sandbox.alterations import Behaviour
+from worker.sandbox.books.ledger import CHINA
 from worker.sandbox.server import SandboxOptions
 
 ENDS = ("completed", "failed", "rejected")
+TODAY = SystemClock().now().astimezone(CHINA).date()
+"""Of the invoices that are issued here."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,16 @@ async def ask(stack: Stack, names: Names) -> list[str]:
     return [order, *ids.values()]
 
 
+async def audit(stack: Stack, names: Names) -> list[str]:
+    """A list of two pages, a doubt that it settles, and an order that overtakes."""
+    days = {"startInvoiceDate": (TODAY - timedelta(days=20)).isoformat(), "endInvoiceDate": TODAY.isoformat()}
+    doubt = await stack.publish_order(names.user("1"), fault="dropped_after_issuing")
+    data = {"userId": names.user("1"), "login": make_order("", names.user("1"))["login"], **days}
+    await stack.publish(names.of("audit"), data, type="invoice.audit")
+    await stack.pause(0.4)
+    return [doubt, names.of("audit"), await stack.publish_order(names.user("1"))]
+
+
 async def answer_late(stack: Stack, names: Names) -> list[str]:
     """The result of the first order comes while the second one waits for its scan."""
     first = await stack.publish_order(names.user("1"), fault="result_late=4")
@@ -140,38 +149,9 @@ async def refuse(stack: Stack, names: Names) -> list[str]:
     return orders
 
 
-async def breaks(stack: Stack, names: Names) -> list[str]:
-    """An order whose content cannot be read any more, between two that wait for their scans. The worker may be killed
-    over one of an earlier life before that."""
-    orders = [await stack.publish_order(names.user("1")) for _ in range(3)]
-    worker = stack.workers[-1].process
-    await stack.wait_for(lambda: "qr_required" in stack.said(orders[0]) or worker.poll() is not None)
-    while not await is_spoiled(stack.database_url, orders[1]) and worker.poll() is None:
-        await asyncio.sleep(0.05)
-    return orders
-
-
 async def scan(stack: Stack, names: Names) -> list[str]:
     """Scans that take longer than the drain."""
     return [await stack.publish_order(names.user(str(number)), fault="qr_never_scanned") for number in range(2)]
-
-
-SPOIL = (
-    "UPDATE payload SET data = CAST('[]' AS {bytes}) WHERE key = (SELECT key FROM command WHERE id = '{id}') "
-    "RETURNING key"
-)
-
-
-async def is_spoiled(url: str, command: str) -> bool:
-    """Alter what the journal holds of a command that waits, behind the worker's back; False where it has none yet."""
-    if url.startswith("sqlite"):
-        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=10)) as file, file:
-            return bool(file.execute(SPOIL.format(bytes="BLOB", id=command)).fetchall())
-    server = await asyncpg.connect(url)
-    try:
-        return bool(await server.fetch(SPOIL.format(bytes="bytea", id=command)))
-    finally:
-        await server.close()
 
 
 QUICK_DOUBT = {"FAPIAO_RECONCILE_SCHEDULE": "0.5s,0.5s", "FAPIAO_LEASE_SECONDS": "3"}
@@ -228,7 +208,6 @@ WAYS = (
         look,
         (
             "lane.looked",
-            "housekeeping.look_ups_entered",
             "issue.checking_next",
             "issue.checking_recorded",
             "look_up.connected",
@@ -287,6 +266,38 @@ WAYS = (
         settings=QUICK_DOUBT,
     ),
     Way(
+        "auditing",
+        audit,
+        (
+            "audit.connected",
+            "audit.page_asked",
+            "audit.rows_next",
+            "audit.rows_kept",
+            "audit.running_next",
+            "audit.running_recorded",
+            "audit.waiting_next",
+            "audit.waiting_recorded",
+            "audit.claims_next",
+            "audit.claims_kept",
+            "audit.details_fetched",
+            "audit.found_next",
+            "audit.found_recorded",
+            "audit.forget_next",
+            "audit.forgotten",
+            "audit.completed_next",
+            "audit.completed_recorded",
+        ),
+        options=SandboxOptions(
+            qr="never",
+            query_delay_seconds=0.4,
+            archive_count=150,
+            archive_from=TODAY - timedelta(days=19),
+            archive_to=TODAY - timedelta(days=2),
+        ),
+        # No look-up: the audit alone finds what is in doubt.
+        settings={"FAPIAO_LEASE_SECONDS": "3"},
+    ),
+    Way(
         "answered late",
         answer_late,
         ("late.settled_next", "late.settled_recorded"),
@@ -335,14 +346,6 @@ WAYS = (
         ),
         ends=ENDS,
         settings=QUICK_DOUBT | {"FAPIAO_REFUSALS_IN_ROW": "1", "FAPIAO_REFUSAL_REST_SECONDS": "2"},
-    ),
-    Way(
-        "breaking",
-        breaks,
-        ("breakage.count_next", "breakage.counted", "breakage.failed_next", "breakage.failed_recorded"),
-        options=SandboxOptions(qr="always", auto_scan_seconds=1.2),
-        settings={"FAPIAO_LEASE_SECONDS": "3"},
-        ends=(*ENDS, "in_doubt"),
     ),
     Way(
         "draining",

@@ -78,16 +78,20 @@ async def ask_everything(tenant: Tenant) -> None:
     stack.sandbox.faults.arm("download_fails", f"5-{tenant.source}", 1, 2)
     await tenant.send("query", question(tenant, "5"), type="invoice.query")
     await tenant.send("query refused", question(tenant, "6", login={"password": "refuse-login"}), type="invoice.query")
-    for kind in ("query", "download", "items", "files", "stored"):
+    own_days = {name: question(tenant, "5")["condition"][name] for name in ("startInvoiceDate", "endInvoiceDate")}
+    for name, user, password in (("audit", "5", "sandbox-password"), ("audit refused", "7", "refuse-login")):
+        login = question(tenant, user)["login"] | {"password": password}
+        await tenant.send(name, {"userId": f"{user}-{tenant.source}", "login": login, **own_days}, type="invoice.audit")
+    for kind in ("query", "download", "items", "files", "stored", "audit"):
         await tenant.send(f"bad {kind}", {"surplus": marker(tenant)}, type=f"invoice.{kind}")
     await tenant.send("bad check", f"no JSON {marker(tenant)}".encode(), type="invoice.check")
     await tenant.send("check", order(tenant, "check", "1"), type="invoice.check")
     await tenant.send(
         "stored", {"orderNo": "SO-1", "sellerIndentification": SELLERS[tenant.source]}, type="invoice.stored"
     )
-    await tenant.until(["query", "check", "stored"], "completed")
-    await tenant.until(["query refused"], "failed")
-    kinds = ("query", "download", "items", "files", "stored", "check")
+    await tenant.until(["query", "check", "stored", "audit"], "completed")
+    await tenant.until(["query refused", "audit refused"], "failed")
+    kinds = ("query", "download", "items", "files", "stored", "check", "audit")
     await tenant.until([f"bad {kind}" for kind in kinds], "rejected")
     login = question(tenant, "5")["login"]
     for name, date in (

@@ -9,7 +9,6 @@ from enum import StrEnum
 
 from contracts.envelope import dumps, loads
 from contracts.failures import FailureCode, Stage
-from worker.backoff import doubled
 
 
 class LookOutcome(StrEnum):
@@ -74,7 +73,8 @@ LONGEST_REST = timedelta(hours=12)
 def rest_after_refusals(refusals: int, shortest: timedelta) -> timedelta:
     """How long look-ups rest whose login was refused, after so many refusals in a row before: twice as long each time,
     for a password that is wrong stays wrong, and the tax bureau counts."""
-    return doubled(refusals + 1, shortest, max(LONGEST_REST, shortest))
+    longer: timedelta = shortest * (1 << min(refusals, 16))
+    return min(longer, max(LONGEST_REST, shortest))
 
 
 def delay_after_nothing_seen(age: timedelta, shortest: timedelta) -> timedelta:

@@ -9,9 +9,9 @@ from typing import Any
 
 from contracts.failures import FailureCode
 from worker.flows.announce import Announcement
+from worker.flows.audit_vocabulary import AuditEffect, AuditInput
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Verdict
-from worker.making import made_often
 from worker.ports import (
     DownloadTold,
     LoginAnswered,
@@ -178,6 +178,7 @@ Input = (
     | MayGoOn
     | Overtaken
     | BoundRead
+    | AuditInput
 )
 
 
@@ -199,7 +200,6 @@ class Submit:
     """Send `invoice_info`: the irreversible act. Always preceded, in the same decision, by the record of it."""
 
 
-@made_often
 @dataclass(frozen=True, slots=True)
 class Record:
     """Commit the new state with its events, before any later effect begins."""
@@ -344,4 +344,5 @@ Effect = (
     | ReadBound
     | Settle
     | EndLookUp
+    | AuditEffect
 )

@@ -24,6 +24,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from contracts.audits import FindingKind
 from contracts.commands import CommandType
 from contracts.events import Outcome
 from contracts.failures import FailureCode, RejectionCode
@@ -51,6 +52,7 @@ VAULT_OUTCOMES: Final = frozenset({"kept", "differs", "put_off", "missing"})
 _COPIES: Final = {"r": "reply", "t": "topic"}
 _OUTCOMES: Final = frozenset({*Outcome, *Admission})
 _OPERATIONS: Final = frozenset(get_args(Operation))
+_KINDS: Final = frozenset(FindingKind)
 _LOOK_OUTCOMES: Final = frozenset(LookOutcome)
 _RUNS: Final = frozenset({*CommandType, LOOK_UP})
 _BREAK_OUTCOMES: Final = ("again", "set_aside", "unknown_type")
@@ -97,6 +99,8 @@ class Metrics:
         self._look_ups = counter("look_ups_total", "Looks for the invoice of a command.", "verdict")
         self._dead_letters = counter("dead_letters_total", "Messages that were no command.", "code")
         self._returned = counter("commands_returned_total", "Commands that the broker had dead-lettered.", "reason")
+        self._findings = counter("audit_findings_total", "What audits found not to add up, or put right.", "kind")
+        self._audits = counter("audits_total", "Audits that came to their end.", "list")
         self._vault_files = counter("vault_files_total", "Tries to keep a file of an invoice.", "outcome")
         self._show_from_the_start()
         self._latency = Histogram(
@@ -107,8 +111,15 @@ class Metrics:
             registry=self.registry,
         )
 
+    def _show_audits_from_the_start(self) -> None:
+        for kind in FindingKind:
+            self._findings.labels(kind)
+        for reading in ("whole", "cut"):
+            self._audits.labels(reading)
+
     def _show_from_the_start(self) -> None:
         """A counter that appears with its first event rises from nothing, and `increase` sees no rise."""
+        self._show_audits_from_the_start()
         for code in RejectionCode:
             self._dead_letters.labels(code)
         for reason in REASONS:
@@ -219,6 +230,14 @@ class Metrics:
     def broke(self, command_type: str, outcome: str) -> None:
         """A run met a fault of the worker's own: again (later), set_aside, or unknown_type (of another version)."""
         self._child(self._breaks, _known(command_type, _RUNS), outcome).inc()
+
+    def audit_finding(self, kind: str) -> None:
+        """An audit told of one thing that does not add up, or that it put right."""
+        self._child(self._findings, _known(kind, _KINDS)).inc()
+
+    def audit_ended(self, *, is_whole: bool) -> None:
+        """An audit came to its end; from a list that was not whole nothing is called missing."""
+        self._child(self._audits, "whole" if is_whole else "cut").inc()
 
     def vault_file(self, outcome: str) -> None:
         """A file of an invoice was kept, kept although it differs from what was listed, put off, or is missing."""

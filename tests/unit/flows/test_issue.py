@@ -70,8 +70,7 @@ AFTER_SUBMISSION = {Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE, Phase
 def situation(phase: Phase = Phase.TAKEN, *, qr_attempt: int = 0, **fields: Any) -> Situation:
     defaults: dict[str, Any] = {
         "command": make_command(deadline_at=MOMENT + timedelta(minutes=30)),
-        "wish": SENT,
-        "rules": None,
+        "submitted": SENT,
         "timing": TIMING,
         "now": MOMENT,
         "chance": 1.0,
@@ -456,8 +455,7 @@ def _at(state: IssueState, command: Command, now: datetime) -> Situation:
     return Situation(
         state=state,
         command=command,
-        wish=SubmittedInvoice.read({"invoice": make_invoice()}),
-        rules=None,
+        submitted=SubmittedInvoice.read({"invoice": make_invoice()}),
         timing=TIMING,
         now=now,
         chance=0.5,

@@ -27,8 +27,7 @@ def step(phase: Phase, given: Input, *, looks: Schedules = LOOKS, **fields: Any)
     at = Situation(
         state=IssueState(phase),
         command=make_command(state=S.SUBMITTING, submitted_at=MOMENT, **fields),
-        rules=None,
-        wish=SubmittedInvoice.read({"invoice": make_invoice()}),
+        submitted=SubmittedInvoice.read({"invoice": make_invoice()}),
         timing=TIMING,
         now=MOMENT,
         chance=1.0,

@@ -18,6 +18,7 @@ from worker import flows, lanes
 WORDS = (frozenset(FoundInvoice.model_fields) | frozenset(InvoicePdf.model_fields)) - {"items", "files"}
 """What listed invoices and results are made of."""
 ALLOWED = {
+    "flows/audit_findings.py": "what `confirmed` said, which is the worker's own event",
     "flows/conditions.py": "the caller's condition, as it was journaled",
     "flows/invoices.py": "files and items of the HTTP look-ups, matched by the invoice's id",
     "flows/evidence/endings.py": "what `in_doubt` shows of a result that was kept, and the command's own lines",

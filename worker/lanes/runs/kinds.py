@@ -6,6 +6,7 @@ from typing import Final
 
 from contracts.commands import CommandType
 from worker.lanes.lane_session import LaneSession
+from worker.lanes.runs.audit import AuditRun
 from worker.lanes.runs.details import DetailsRun
 from worker.lanes.runs.issue import IssueRun
 from worker.lanes.runs.look_up import LookUpRun
@@ -14,7 +15,7 @@ from worker.lanes.runs.run import Run
 from worker.lanes.services import LaneServices
 from worker.records import LOOK_UP, Command
 
-KINDS: Final = MappingProxyType[str, type[Run]](
+EXCHANGES: Final = MappingProxyType[str, type[Run]](
     {
         # `invoice.check` is over before it is journaled, so no lane ever runs one.
         CommandType.ISSUE: IssueRun,
@@ -23,6 +24,7 @@ KINDS: Final = MappingProxyType[str, type[Run]](
         CommandType.ITEMS: DetailsRun,
         CommandType.FILES: DetailsRun,
         CommandType.STORED: DetailsRun,
+        CommandType.AUDIT: AuditRun,
         LOOK_UP: LookUpRun,
     }
 )
@@ -35,4 +37,4 @@ def run_of(services: LaneServices, line: LaneSession, command: Command, may_take
         line.paused = None
         paused.resume(command)
         return paused
-    return KINDS[command.type](services, line, command, may_take_next=may_take_next)
+    return EXCHANGES[command.type](services, line, command, may_take_next=may_take_next)

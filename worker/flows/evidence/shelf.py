@@ -20,7 +20,7 @@ def _range(in_order: Sequence[Decimal], low: Decimal, high: Decimal) -> Sequence
     return in_order[bisect_left(in_order, low) : bisect_right(in_order, high)]
 
 
-class InvoiceIndex:
+class Shelf:
     """Listed invoices by their totals and by their notes."""
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class InvoiceIndex:
         self._halves: Sequence[Decimal] = ()
 
     @classmethod
-    def of(cls, invoices: Iterable[Listed]) -> "InvoiceIndex":
+    def of(cls, invoices: Iterable[Listed]) -> "Shelf":
         """With these, in one go."""
-        index = cls()
+        shelf = cls()
         for each in invoices:
-            index.put(each)
-        index.close()
-        return index
+            shelf.put(each)
+        shelf.close()
+        return shelf
 
     def close(self) -> None:
         """All invoices are there."""

@@ -1,0 +1,392 @@
+"""The way of `invoice.audit`: the period's list is read page by page and kept, what has no number is sought in it, and
+list and journal are held against each other (design 9.8).
+
+Guarantees: nothing is called missing unless the list was whole, nothing unknown that a command could own; what is
+settled is settled by the evidence that look-ups go by, and nothing else is changed; each batch of findings is told and
+remembered as told in one step. Nothing here is irreversible, so whatever breaks is begun again where it stands.
+Knows no clock, no socket and no database. A pair that is not in `TRANSITIONS` changes nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+
+from contracts.audits import MOST_FINDINGS, FindingKind
+from contracts.events import Outcome
+from contracts.failures import FailureCode
+from contracts.failures import Stage as FailureStage
+from worker.flows.announce import Announcement
+from worker.flows.audit_findings import Standing, hold, missing, missing_without_number
+from worker.flows.audit_progress import MOST_READS, AuditProgress, Stage
+from worker.flows.audit_rows import row_of
+from worker.flows.audit_state import AuditState, Next, Phase, Situation
+from worker.flows.audit_vocabulary import (
+    AuditedCounted,
+    AuditedRead,
+    ClaimAudited,
+    CountAudited,
+    ForgetAudited,
+    KeepAudited,
+    NumberedRead,
+    Prove,
+    Proved,
+    ReadAudited,
+    ReadNumbered,
+)
+from worker.flows.conditions import BEIJING
+from worker.flows.evidence.endings import Case, endings
+from worker.flows.evidence.status import is_dead
+from worker.flows.evidence.subjects import Subject
+from worker.flows.evidence.verdicts import Found, Nothing
+from worker.flows.invoices import parts_of, trusted
+from worker.flows.query_progress import digest_of, is_last_page
+from worker.flows.table import (
+    Decision,
+    Table,
+    again,
+    connect_failed,
+    deadline_exceeded,
+    end,
+    fail,
+    follow,
+    is_overdue,
+    login_refused,
+    obstacle,
+    put_back,
+)
+from worker.flows.vocabulary import (
+    AskPage,
+    Begin,
+    Connect,
+    Connected,
+    ConnectFailed,
+    ConnectionLost,
+    CountLogin,
+    Details,
+    DetailsFailed,
+    DetailsFetched,
+    Draining,
+    Effect,
+    FetchDetails,
+    Input,
+    MayGoOn,
+    Overtaken,
+    PageRead,
+    Record,
+    SeeWhoIsNext,
+    TimedOut,
+)
+from worker.ports import LoginAnswered, QueryRefused
+from worker.records import UNDECIDED, CommandState
+
+PAGE_SIZE: Final = 100
+BATCH: Final = 200
+"""Invoices, or commands, that are held against each other at once."""
+FILE_TYPES: Final = ("pdf", "ofd", "xml")
+_AROUND: Final = timedelta(days=2)
+"""How far from its invoice's date a command's submission is looked for."""
+_EARLIEST: Final = date(1971, 1, 1)
+_LATEST: Final = date(9998, 12, 31)
+
+
+def decide(situation: Situation, given: Input) -> Next:
+    """The next step."""
+    return follow(TRANSITIONS, situation.state.phase, situation, given)
+
+
+# ---- the list ------------------------------------------------------------------------------------------
+
+
+def _begin(at: Situation, given: Begin) -> Next:
+    if at.state.progress.stage is not Stage.PAGES:
+        # No session is needed any more, so no login that could be missing or suspended.
+        return fail(at, *deadline_exceeded()) if is_overdue(at) else _go_on(at, MayGoOn())
+    if (decision := obstacle(at, given)) is not None:
+        return decision
+    if given.session_is_open:
+        return _connected(at, Connected())
+    return Decision(replace(at.state, phase=Phase.CONNECTING), (Connect(),))
+
+
+def _connected(at: Situation, _: Connected) -> Next:
+    return _ask(replace(at, state=replace(at.state, has_session=True)))
+
+
+def _ask(at: Situation) -> Next:
+    progress = at.state.progress
+    start, last = at.spans[progress.span]
+    asked = AskPage(start, last, progress.page)
+    return Decision(replace(at.state, phase=Phase.ASKED), (asked,), at.rules.page)
+
+
+def _login_answered(at: Situation, given: LoginAnswered) -> Next:
+    """The request carries a login, so its status may come by itself before the page (trap 54)."""
+    if given.accepted:
+        return Decision(at.state, (CountLogin(accepted=True),))
+    return login_refused(at, given)
+
+
+def _refused(at: Situation, given: QueryRefused) -> Next:
+    message = "The gateway refused the query and does not say why: a wrong password, or the portal down."
+    if given.reason is not None:
+        message = "The gateway refused the query, and says why (gatewayMessage)."
+    return fail(at, FailureCode.QUERY_REFUSED, FailureStage.QUERY, message, given.reason)
+
+
+def _lost(at: Situation, given: ConnectionLost) -> Next:
+    message = f"The connection was lost while the list was read ({given.reason})."
+    return again(at, FailureCode.GATEWAY_UNAVAILABLE, FailureStage.QUERY, message)
+
+
+def _page_overdue(at: Situation, _: TimedOut) -> Next:
+    message = "The gateway did not answer the query in time."
+    if at.command.attempts >= at.timing.login_attempts:
+        return fail(at, FailureCode.GATEWAY_TIMEOUT, FailureStage.QUERY, message)
+    return again(at, FailureCode.GATEWAY_TIMEOUT, FailureStage.QUERY, message)
+
+
+def _page_read(at: Situation, given: PageRead) -> Next:
+    """Keep the page, then remember that it is done: a page that is read twice is kept once."""
+    company = at.state.progress.company or at.company
+    rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in given.page.invoices)
+    progress = replace(_advanced(at, given), company=company)
+    return _stepped(at, progress, CountLogin(accepted=True), KeepAudited(rows))
+
+
+def _advanced(at: Situation, given: PageRead) -> AuditProgress:
+    """The progress once this page is kept."""
+    was, page = at.state.progress, given.page
+    is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
+    is_repeated = bool(page.invoices) and digest_of(page) == was.last_page
+    has_more_days = was.span + 1 < len(at.spans)
+    is_capped = was.pages + 1 >= at.rules.max_pages and (not is_last or has_more_days)
+    total = was.span_total if page.total is None else page.total
+    is_unsure = total is None and is_last and is_repeated
+    done = replace(
+        was,
+        began_at=was.began_at or at.now.isoformat(),
+        last_day=was.last_day or at.days[1].isoformat(),
+        span_days=was.span_days or at.rules.span_days,
+        page=was.page + 1,
+        pages=was.pages + 1,
+        span_total=total,
+        is_cut=was.is_cut or page.unreadable > 0 or is_unsure or is_capped,
+        last_page=digest_of(page),
+    )
+    if not is_last and not is_capped:
+        return done
+    over = replace(done, page=1, total=done.total + (total or 0), span_total=None, last_page="")
+    if has_more_days and not is_capped:
+        return replace(over, span=was.span + 1)
+    return replace(over, stage=Stage.COUNT)
+
+
+# ---- from one stage to the next ------------------------------------------------------------------------
+
+
+def _stepped(at: Situation, progress: AuditProgress, *effects: Effect, findings: Iterable[Any] = ()) -> Next:
+    """Tell what there is to tell, remember how far it has come, and see who is next."""
+    record = Record(
+        CommandState.RUNNING,
+        tuple(_announced(at, findings)),
+        progress=progress.journaled(),
+        deadline_at=at.now + at.rules.deadline,
+    )
+    state = replace(at.state, progress=progress, phase=Phase.LOOKING, proof=None)
+    return Decision(state, (*effects, record, SeeWhoIsNext()))
+
+
+def _announced(at: Situation, findings: Iterable[Any]) -> Iterator[Announcement]:
+    told = list(findings)
+    for part in parts_of(told, at.rules.event_bytes) if told else ():
+        for start in range(0, len(part), MOST_FINDINGS):
+            yield Announcement(Outcome.FINDING, {"findings": part[start : start + MOST_FINDINGS]})
+
+
+def _go_on(at: Situation, _: MayGoOn) -> Next:
+    state, progress = at.state, at.state.progress
+    if progress.stage is Stage.PAGES:
+        # A list that is read once more by a worker that began behind it: this one has no session yet.
+        return _ask(at) if state.has_session else end(at, Record(CommandState.WAITING, due_at=at.now))
+    if progress.stage is Stage.CLOSING:
+        return _closed(at)
+    asked: Effect
+    match progress.stage:
+        case Stage.COUNT:
+            asked = CountAudited()
+        case Stage.PROOF:
+            asked = Prove()
+        case Stage.LISTED:
+            asked = ReadAudited(progress.after)
+        case _:
+            asked = _next_numbered(at)
+    return Decision(replace(state, phase=Phase.READING), (asked,))
+
+
+def _give_way(at: Situation, _: Overtaken) -> Next:
+    """What is read is kept, so nothing is lost: what goes first on this lane does not wait for two hundred pages."""
+    return end(at, Record(CommandState.WAITING, due_at=at.now))
+
+
+def _counted(at: Situation, given: AuditedCounted) -> Next:
+    """Rows that moved while they were read come with another reading: all that is kept counts together."""
+    was = at.state.progress
+    lacks = given.number < was.total
+    if lacks and not was.is_cut and was.reads < MOST_READS:
+        return _stepped(at, was.read_again(at.now))
+    return _stepped(at, replace(was, stage=Stage.PROOF, is_whole=not was.is_cut and not lacks))
+
+
+# ---- what has no number --------------------------------------------------------------------------------
+
+
+def _proved(at: Situation, given: Proved) -> Next:
+    """Remember whose what was found is, look for its files, and settle it then."""
+    found = _found(given)
+    claims = dict.fromkeys(given.undecided, UNDECIDED)
+    claims |= {each.invoice.identity: key for key, each in found.items()}
+    state = replace(at.state, proof=given)
+    if not found:
+        settled = _settled(replace(at, state=state), Details())
+        return replace(settled, effects=(ClaimAudited(claims), *settled.effects))
+    wanted = FetchDetails(files_of=tuple(each.invoice.gateway_id for each in found.values()), types=FILE_TYPES)
+    return Decision(replace(state, phase=Phase.DETAILS), (ClaimAudited(claims), wanted))
+
+
+def _found(proof: Proved) -> Mapping[int, Found]:
+    """What is surely whose. That a doubt's invoice is dead is for a person, as after any look."""
+    return {
+        each.key: verdict
+        for each in proof.subjects
+        if isinstance(verdict := proof.verdicts[each.key], Found)
+        and (each.is_issued or not is_dead(verdict.invoice.status))
+    }
+
+
+def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
+    assert at.state.proof is not None  # noqa: S101  there is one in this phase
+    numbers = {each.invoice.gateway_id: each.invoice.number for each in _found(at.state.proof).values()}
+    return _settled(at, trusted(given.details, numbers))
+
+
+def _details_failed(at: Situation, _: DetailsFailed) -> Next:
+    """The number is evidence without its files; they can be asked for at any time."""
+    return _settled(at, Details())
+
+
+def _settled(at: Situation, details: Details) -> Next:
+    proof = at.state.proof
+    assert proof is not None  # noqa: S101  there is one in these phases
+    found = _found(proof)
+    moves: list[Effect] = [
+        move
+        for each in proof.subjects
+        if each.key in found
+        for move in endings(Case(each, found[each.key], details), at.looks, at.now)
+    ]
+    absent = [each for each in proof.subjects if _is_absent(at, each, proof)]
+    undecided = proof.others + len(proof.subjects) - len(found) - len(absent)
+    progress = at.state.progress.counted([FindingKind.MISSING] * len(absent))
+    progress = replace(progress, stage=Stage.LISTED, undecided_commands=undecided)
+    findings = [missing_without_number(each.command) for each in absent]
+    return _stepped(at, progress, *moves, findings=findings)
+
+
+def _is_absent(at: Situation, subject: Subject, proof: Proved) -> bool:
+    """Issued, sought to the end of its schedule, and nothing in a whole list could be it."""
+    return (
+        subject.is_issued
+        and subject.command.sought_at is None
+        and at.state.progress.is_whole
+        and proof.are_all_rivals
+        and isinstance(proof.verdicts[subject.key], Nothing)
+    )
+
+
+# ---- list and journal ----------------------------------------------------------------------------------
+
+
+def _audited_read(at: Situation, given: AuditedRead) -> Next:
+    was = at.state.progress
+    if not given.rows:
+        stage = Stage.NUMBERED if was.is_whole else Stage.CLOSING
+        return _stepped(at, replace(was, stage=stage))
+    held = [hold(each) for each in given.rows if each.row.is_in_period]
+    progress = replace(was.with_invoices(held), after=given.rows[-1].row.identity)
+    return _stepped(at, progress, findings=[each.finding for each in held if each.finding is not None])
+
+
+def _next_numbered(at: Situation) -> ReadNumbered:
+    progress = at.state.progress
+    since = datetime.fromisoformat(progress.since) if progress.since else _midnight(at.wish.first) - _AROUND
+    return ReadNumbered(since, progress.after_key, _midnight(at.wish.last) + _AROUND)
+
+
+def _midnight(day: date) -> datetime:
+    """Beijing's. Bounded, for callers do ask from the calendar's first day to its last one."""
+    return datetime.combine(min(max(day, _EARLIEST), _LATEST), time(), BEIJING)
+
+
+def _numbered_read(at: Situation, given: NumberedRead) -> Next:
+    was, wish = at.state.progress, at.wish
+    before = datetime.fromisoformat(was.began_at)
+    told = [missing(each, wish.first, wish.last, before) for each in given.rows]
+    findings = [each for each in told if isinstance(each, dict)]
+    progress = was.counted([FindingKind.MISSING] * len(findings))
+    progress = replace(progress, undecided_commands=was.undecided_commands + sum(each is True for each in told))
+    if given.rows:
+        last = given.rows[-1]
+        progress = replace(progress, since=last.submitted_at.isoformat(), after_key=last.key)
+    if len(given.rows) < BATCH:
+        progress = replace(progress, stage=Stage.CLOSING)
+    return _stepped(at, progress, findings=findings)
+
+
+def _closed(at: Situation) -> Next:
+    """What was kept goes first: the end is remembered without it."""
+    progress = at.state.progress
+    tally = progress.tally
+    counts: dict[str, int | None] = {kind: tally.get(kind, 0) for kind in FindingKind}
+    if not progress.is_whole:
+        counts[FindingKind.MISSING] = None
+    data = {
+        "total": progress.listed,
+        "matched": tally.get(Standing.MATCHED, 0),
+        "counts": counts,
+        "undecidedInvoices": tally.get(Standing.UNDECIDED, 0),
+        "undecidedCommands": progress.undecided_commands,
+        "sums": [
+            {"month": month, "status": status, "count": count, "totalPriceAndTax": total}
+            for month, status, count, total in sorted(progress.sums, key=lambda each: (each[0] or "", each[1] or ""))
+        ],
+        "isWhole": progress.is_whole,
+    }
+    return end(at, ForgetAudited(), Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
+
+
+TRANSITIONS: Table[AuditState] = {
+    (Phase.TAKEN, Begin): _begin,
+    (Phase.TAKEN, Draining): put_back,
+    (Phase.CONNECTING, Connected): _connected,
+    (Phase.CONNECTING, ConnectFailed): connect_failed,
+    (Phase.CONNECTING, Draining): put_back,
+    (Phase.ASKED, LoginAnswered): _login_answered,
+    (Phase.ASKED, PageRead): _page_read,
+    (Phase.ASKED, QueryRefused): _refused,
+    (Phase.ASKED, ConnectionLost): _lost,
+    (Phase.ASKED, TimedOut): _page_overdue,
+    (Phase.ASKED, Draining): put_back,
+    (Phase.LOOKING, MayGoOn): _go_on,
+    (Phase.LOOKING, Overtaken): _give_way,
+    (Phase.LOOKING, Draining): put_back,
+    (Phase.READING, AuditedCounted): _counted,
+    (Phase.READING, Proved): _proved,
+    (Phase.READING, AuditedRead): _audited_read,
+    (Phase.READING, NumberedRead): _numbered_read,
+    (Phase.READING, Draining): put_back,
+    (Phase.DETAILS, DetailsFetched): _details_fetched,
+    (Phase.DETAILS, DetailsFailed): _details_failed,
+    (Phase.DETAILS, Draining): put_back,
+}
+"""Phase and kind of input to what follows."""

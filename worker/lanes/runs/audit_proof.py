@@ -1,0 +1,182 @@
+"""What an audit's whole list says of the submissions that have no number: read from the journal a few at a time.
+
+Guarantees that all who could claim a listed invoice compete, of whatever source, and that an invoice which one of them
+may have is undecided where it is not surely found. Holds a bounded number of submissions and invoices.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+from worker.flows.audit import BATCH
+from worker.flows.audit_progress import AuditWish
+from worker.flows.audit_rows import listed_of
+from worker.flows.audit_vocabulary import Proved
+from worker.flows.conditions import BEIJING
+from worker.flows.evidence.members import compare, weigh
+from worker.flows.evidence.shelf import Shelf, Wanted
+from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.verdicts import Found
+from worker.lanes.runs.judging import judged
+from worker.lanes.runs.rivals import AT_ONCE, could_claim, could_claim_any, last_of, read_subject
+from worker.ports import LaneJournal
+from worker.records import UNSETTLED, Command, CommandState
+
+MOST_SUBJECTS: Final = 1000
+"""Judged by one audit."""
+MOST_OPEN: Final = 10_000
+"""Submissions without a number that are compared."""
+MOST_CANDIDATES: Final = 5_000
+"""Listed invoices that may be somebody's; where there are more, nothing is found and all of them are undecided."""
+_JUDGED: Final = UNSETTLED | {CommandState.COMPLETED}
+_TWO_DAYS: Final = timedelta(days=2)
+_BREATH: Final = 200
+
+T = TypeVar("T")
+
+
+class Insist(Protocol):
+    """Asks the store until it answers."""
+
+    def __call__(self, act: Callable[[], Awaitable[T]], /) -> Awaitable[T]: ...
+
+
+@dataclass(slots=True)
+class _Open:
+    """The submissions of the seller, in and around the period, that have no number."""
+
+    subjects: list[Subject] = field(default_factory=list)
+    rivals: list[Subject] = field(default_factory=list)
+    forgotten: list[Command] = field(default_factory=list)
+    """What they submitted nobody knows any more: they could claim whatever was issued in their time."""
+    others: int = 0
+    """Of the audit's own source and period, and not judged."""
+    are_all: bool = True
+
+    @property
+    def readable(self) -> list[Subject]:
+        """All that can be compared."""
+        return [*self.subjects, *self.rivals]
+
+
+@dataclass(slots=True)
+class _Candidates:
+    """Listed invoices that no command has and that may be somebody's."""
+
+    some: list[Listed] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    """Of all of them, where there are too many to compare."""
+
+    @property
+    def are_all(self) -> bool:
+        return len(self.names) == len(self.some)
+
+
+@dataclass(frozen=True, slots=True)
+class Prover:
+    """One audit's look for what has no number."""
+
+    journal: LaneJournal
+    insist: Insist
+    audit: Command
+    seller: str
+    wish: AuditWish
+    skew: timedelta
+
+    async def prove(self) -> Proved:
+        """What the kept list says. Raises what `insist` raises."""
+        waiting = await self._open()
+        if not waiting.readable and not waiting.forgotten:
+            return Proved((), {}, frozenset(), waiting.others, waiting.are_all)
+        candidates = await self._candidates(waiting)
+        shelf = Shelf.of(candidates.some)
+        rivals = [each for each in waiting.rivals if could_claim(each, shelf, self.skew)]
+        is_blurred = any(could_claim_any(each, candidates.some, self.skew) for each in waiting.forgotten)
+        are_all = waiting.are_all and candidates.are_all and not is_blurred
+        verdicts = await judged(
+            waiting.subjects, candidates.some, frozenset(), self.skew, rivals=rivals, are_all_rivals=are_all
+        )
+        found = {each.invoice.identity for each in verdicts.values() if isinstance(each, Found)}
+        has_its_own = {key for key, each in verdicts.items() if isinstance(each, Found)}
+        if candidates.are_all:
+            lacking = [each for each in waiting.readable if each.key not in has_its_own]
+            undecided = await self._claimable(lacking, waiting.forgotten, candidates.some, shelf)
+        else:
+            undecided = candidates.names
+        return Proved(tuple(waiting.subjects), verdicts, frozenset(undecided - found), waiting.others, are_all)
+
+    async def _open(self) -> _Open:
+        waiting, until = _Open(), _midnight(self.wish.last) + _TWO_DAYS
+        behind: tuple[datetime, int] | None = (_midnight(self.wish.first) - _TWO_DAYS, 0)
+        while behind is not None:
+            rows = await self.insist(partial(self.journal.rivals, self.seller, behind, AT_ONCE))
+            for row in rows:
+                if (row.submitted_at or row.received_at) < until:
+                    self._sort(row, waiting)
+            if len(waiting.readable) > MOST_OPEN:
+                waiting.are_all = False
+                break
+            behind = last_of(rows) if len(rows) == AT_ONCE and last_of(rows)[0] < until else None
+            await asyncio.sleep(0)
+        return waiting
+
+    def _sort(self, row: Command, waiting: _Open) -> None:
+        subject = read_subject(row)
+        is_own = row.source == self.audit.source and self._is_of_period(row.submitted_at or row.received_at)
+        is_judged = is_own and row.state in _JUDGED and len(waiting.subjects) < MOST_SUBJECTS
+        if subject is not None and is_judged:
+            waiting.subjects.append(subject)
+            return
+        waiting.others += is_own
+        if subject is None:
+            waiting.forgotten.append(row)
+        else:
+            waiting.rivals.append(subject)
+
+    def _is_of_period(self, moment: datetime) -> bool:
+        return self.wish.holds(moment.astimezone(BEIJING).date())
+
+    async def _candidates(self, waiting: _Open) -> _Candidates:
+        wanted = Wanted.of(each.order for each in waiting.readable)
+        found, after = _Candidates(), ""
+        while True:
+            rows = await self.insist(partial(self.journal.audited, self.audit, after, BATCH))
+            for each in rows:
+                if each.owner is not None:
+                    continue
+                listed = Listed.of(listed_of(each.row))
+                if wanted.may_be(listed) or any(could_claim_any(one, [listed], self.skew) for one in waiting.forgotten):
+                    found.names.add(listed.identity)
+                    if len(found.some) < MOST_CANDIDATES:
+                        found.some.append(listed)
+            if len(rows) < BATCH:
+                return found
+            after = rows[-1].row.identity
+            await asyncio.sleep(0)
+
+    async def _claimable(
+        self, lacking: Iterable[Subject], forgotten: Sequence[Command], candidates: Sequence[Listed], shelf: Shelf
+    ) -> set[str]:
+        """The identities of whatever one of these may have, in any degree."""
+        names = {
+            each.identity for each in candidates if any(could_claim_any(one, [each], self.skew) for one in forgotten)
+        }
+        work = 0
+        for subject in lacking:
+            for listed in shelf.possible(subject.order):
+                work += 1
+                if work % _BREATH == 0:
+                    await asyncio.sleep(0)
+                if listed.identity in names:
+                    continue
+                told = compare(subject.order, listed)
+                if told is not None and weigh(subject, listed, told, self.skew) is not None:
+                    names.add(listed.identity)
+        return names
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(min(max(day, date(1971, 1, 1)), date(9998, 12, 31)), time(), BEIJING)
