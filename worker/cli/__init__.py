@@ -6,6 +6,7 @@ import typer
 
 from worker.cli import (
     accounts,
+    audit,
     check,
     contracts,
     dead,
@@ -15,7 +16,6 @@ from worker.cli import (
     prune,
     records,
     replies,
-    sandbox,
     send,
     serve,
     settings,
@@ -54,10 +54,11 @@ def _root(
 app.command()(serve.run)
 app.command()(dev_command.dev)
 app.command()(demo.demo)
-app.command()(sandbox.sandbox)
+app.command()(serve.sandbox)
 app.command()(example.example)
 app.command()(send.send)
 app.command()(check.check)
+app.command()(audit.audit)
 app.command()(records.status)
 app.command("list")(records.list_)
 app.command()(records.resolve)

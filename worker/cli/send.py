@@ -30,7 +30,8 @@ def send(  # noqa: PLR0913, PLR0917  one parameter per option
         str | None,
         typer.Option(
             "--type",
-            help="Command type, for bare data: invoice.issue, .query, .download, .items, .files, .stored or .check.",
+            help="Command type, for bare data: invoice.issue, .query, .download, .items, .files, .stored, .check, "
+            "or .audit.",
         ),
     ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Command id, instead of the file's.")] = None,
@@ -55,7 +56,7 @@ def send(  # noqa: PLR0913, PLR0917  one parameter per option
         quiet_logs(settings)
         order = read_order(read_file(file), Wishes(id=id_, source=source, type=type_, new_id=new_id))
         watch = Watch(as_json=as_json, until_confirmed=wait_confirmed)
-        return await _send(settings, order, watch, timeout if wait else None)
+        return await deliver(settings, order, watch, timeout if wait else None)
 
     raise typer.Exit(run(work()))
 
@@ -77,12 +78,15 @@ class Watch:
         if identifier in self._seen:
             return None
         self._seen.add(identifier)
+        self._tell(body, event)
+        self.event = event
+        return self._exit_code()
+
+    def _tell(self, body: bytes, event: dict[str, Any]) -> None:
         if self._as_json:
             print(json.dumps(json.loads(body), ensure_ascii=False, separators=(",", ":")), flush=True)
         else:
             story.tell(event)
-        self.event = event
-        return self._exit_code()
 
     def _exit_code(self) -> int | None:
         outcome, data = story.outcome_of(self.event), self.event.get("data") or {}
@@ -96,7 +100,8 @@ class Watch:
         return _EXIT_CODES.get(outcome)
 
 
-async def _send(settings: Settings, order: Order, watch: Watch, timeout_seconds: float | None) -> int:
+async def deliver(settings: Settings, order: Order, watch: Watch, timeout_seconds: float | None) -> int:
+    """Publish it and follow it to its end, or, without a time-out, to the broker's confirm. Raises `Stop`."""
     from worker.cli.broker import broker
 
     async with broker(settings) as connection:

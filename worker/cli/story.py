@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from worker.cli import audit_report as audits
 from worker.cli import story_checks as checks
 from worker.cli import story_queries as queries
 from worker.cli import story_zh as chinese
@@ -133,6 +134,8 @@ _WORDS_OF_TYPE = {
     "invoice.files.completed": queries.files_completed,
     "invoice.stored.completed": queries.stored_completed,
     "invoice.check.completed": checks.completed,
+    "invoice.audit.finding": audits.findings,
+    "invoice.audit.completed": audits.completed,
 }
 
 

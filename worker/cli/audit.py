@@ -1,0 +1,148 @@
+"""`audit`: hold a month's list against what the worker knows, and show what does not add up."""
+
+import csv
+import re
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typing_extensions import override
+
+from contracts.commands import CommandType
+from contracts.envelope import dumps, loads
+from worker.cli import audit_report as report
+from worker.cli import story
+from worker.cli.invoices import harmless
+from worker.cli.language import said
+from worker.cli.orders import DEFAULT_SOURCE, Wishes, read_order
+from worker.cli.records import AsJson
+from worker.cli.send import Watch, deliver, read_file
+from worker.cli.terminal import USAGE, Stop, load_settings, note, quiet_logs, run, say, say_json, table
+
+DOES_NOT_ADD_UP: Final = 1
+AUDIT_FAILED: Final = 3
+_MONTH: Final = re.compile(r"(?P<year>[0-9]{4})-(?P<month>0[1-9]|1[0-2])")
+
+
+def audit(  # noqa: PLR0913, PLR0917  one parameter per option
+    user: Annotated[str, typer.Option("--user", help="The gateway's userId.")],
+    month: Annotated[str | None, typer.Option("--month", metavar="YYYY-MM", help="A whole month of Beijing.")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="DAY", help="Instead: from this day on.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="DAY", help="Up to this day, included.")] = None,
+    credential: Annotated[
+        str | None, typer.Option("--credential", help="The mounted login's name; default: as the user is called.")
+    ] = None,
+    login: Annotated[
+        Path | None, typer.Option("--login", metavar="FILE", help="Instead: a JSON file with the login.")
+    ] = None,
+    source: Annotated[str, typer.Option("--source", help="The tenant whose commands are audited.")] = DEFAULT_SOURCE,
+    timeout: Annotated[float, typer.Option("--timeout", help="How long to stay, in seconds.", min=0.1)] = 3600,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the findings as CSV with a header.")] = False,
+) -> None:
+    """Hold what the tax bureau lists against what the worker knows, and show what does not add up.
+
+    Exit code: 0 all adds up, 1 something does not (or the list was not whole, or something is open), 2 rejected or not
+    published, 3 the audit failed, 4 timed out.
+    """
+
+    async def work() -> tuple[int, "AuditWatch"]:
+        if as_json and as_csv:
+            raise Stop("Say either --json or --csv.", USAGE)
+        first, last = _days(month, since, until)
+        settings = load_settings()
+        quiet_logs(settings)
+        data = {"userId": user, **_access(user, credential, login), "startInvoiceDate": first, "endInvoiceDate": last}
+        order = read_order(dumps(data), Wishes(type=CommandType.AUDIT, source=source))
+        watch = AuditWatch()
+        return await deliver(settings, order, watch, timeout), watch
+
+    code, watch = run(work())
+    if watch.completed is not None:
+        _show(watch, as_json=as_json, as_csv=as_csv)
+        _hint(watch.completed, source)
+    raise typer.Exit(code)
+
+
+class AuditWatch(Watch):
+    """Collects the findings; shows nothing but an end that is no result."""
+
+    def __init__(self) -> None:
+        super().__init__(as_json=False)
+        self.findings: list[dict[str, Any]] = []
+        self.completed: dict[str, Any] | None = None
+
+    @override
+    def _tell(self, body: bytes, event: dict[str, Any]) -> None:
+        outcome, data = story.outcome_of(event), event.get("data") or {}
+        if outcome == "finding":
+            self.findings += data.get("findings") or []
+        elif outcome == "completed":
+            self.completed = data
+        else:
+            story.tell(event)
+
+    @override
+    def _exit_code(self) -> int | None:
+        outcome = story.outcome_of(self.event)
+        if outcome == "completed" and self.completed is not None:
+            return 0 if report.adds_up(self.completed) else DOES_NOT_ADD_UP
+        return {"failed": AUDIT_FAILED, "rejected": USAGE}.get(outcome)
+
+
+def _days(month: str | None, since: str | None, until: str | None) -> tuple[str, str]:
+    if (month is None) is (since is None or until is None):
+        raise Stop("Say which days: --month 2026-11, or --since DAY --until DAY.", USAGE)
+    if month is None:
+        return str(since), str(until)
+    found = _MONTH.fullmatch(month)
+    if found is None or not 1 <= int(found["year"]) <= date.max.year - 1:
+        raise Stop("--month must be a year and a month, such as 2026-11.", USAGE)
+    first = date(int(found["year"]), int(found["month"]), 1)
+    last = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    return first.isoformat(), last.isoformat()
+
+
+def _access(user: str, credential: str | None, login: Path | None) -> dict[str, Any]:
+    if login is None:
+        return {"credential": credential or user}
+    if credential is not None:
+        raise Stop("Say either --credential or --login.", USAGE)
+    try:
+        return {"login": loads(read_file(str(login)))}
+    except ValueError:
+        raise Stop("The login's file is not JSON.", USAGE) from None
+
+
+def _show(watch: AuditWatch, *, as_json: bool, as_csv: bool) -> None:
+    completed = watch.completed or {}
+    if as_json:
+        say_json({"findings": watch.findings, "completed": completed})
+        return
+    if as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(report.csv_heads())
+        writer.writerows([harmless(cell) for cell in report.csv_row(each)] for each in watch.findings)
+        return
+    if watch.findings:
+        table(report.heads(), [report.row(each) for each in watch.findings])
+        say()
+    if completed.get("sums"):
+        table(report.sum_heads(), report.sum_rows(completed))
+        say()
+    first, *others = report.completed(completed)
+    say(first, style="good" if report.adds_up(completed) else "bad")
+    for line in others:
+        say(line, style="warn")
+
+
+def _hint(completed: dict[str, Any], source: str) -> None:
+    if completed["total"] and not completed["matched"] and source == DEFAULT_SOURCE:
+        note(
+            said(
+                f'None of these is of a command of source "{source}": name yours with --source.',
+                f"清单中没有来源“{source}”的命令开具的发票：请用 --source 指明您的来源。",
+            )
+        )
