@@ -7,7 +7,7 @@ import asyncpg
 
 from worker.journal.postgres.lanes import offer_lanes
 from worker.journal.postgres.statements import Statements
-from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
+from worker.journal.postgres.store import PostgresStore, one_snapshot, without_transaction
 from worker.journal.rows import found, to_event
 from worker.records import Following, Heard
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class PostgresFollowers(PostgresStore):
     """See `LaneJournal`."""
 
-    @one_transaction
+    @one_snapshot
     async def followers(self, statements: Statements, limit: int = 100) -> list[Following]:
         """See `LaneJournal.followers`."""
         return [await _following(statements, row) for row in await statements.all("nudged_followers", limit)]

@@ -208,6 +208,15 @@ class Connections:
 
         return await self.run(whole)
 
+    async def view(self, operation: Operation[Result]) -> Result:
+        """Run an operation that only reads, all its statements of one moment."""
+
+        async def whole(statements: Statements) -> Result:
+            async with statements.connection.transaction(isolation="repeatable_read", readonly=True):
+                return await operation(statements)
+
+        return await self.run(whole)
+
     async def run(self, operation: Operation[Result]) -> Result:
         """Run an operation of a single statement, or one that only reads."""
         if self._pool is None:

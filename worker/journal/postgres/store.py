@@ -77,3 +77,16 @@ def without_transaction(
         return await self._run(lambda statements: method(self, statements, *args, **kwargs))
 
     return call
+
+
+def one_snapshot(
+    method: Callable[Concatenate[Part, Statements, Asked], Awaitable[Result]],
+) -> Callable[Concatenate[Part, Asked], Coroutine[Any, Any, Result]]:
+    """The same for a method of several statements that only read. They see the journal as it was at one moment: what is
+    put together of two moments would pass every compare-and-set of the later one, and be done a second time."""
+
+    @wraps(method)
+    async def call(self: Part, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Result:
+        return await self._connections.view(lambda statements: method(self, statements, *args, **kwargs))
+
+    return call

@@ -9,7 +9,7 @@ from datetime import datetime
 from worker.journal.invoice_rows import to_due_file, to_kept_file, to_untold, to_vault_year
 from worker.journal.postgres.events import copies_of, insert_copies, insert_events
 from worker.journal.postgres.statements import Statements, columns
-from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
+from worker.journal.postgres.store import PostgresStore, one_snapshot, one_transaction, without_transaction
 from worker.journal.rows import found
 from worker.records import DueFile, Event, KeptCopy, KeptFile, Untold, VaultYear
 
@@ -63,7 +63,7 @@ class PostgresVault(PostgresStore):
         await statements.run("ready_tellings", file.key)
         return True
 
-    @one_transaction
+    @one_snapshot
     async def untold_files(self, statements: Statements, commands: int, files: int) -> list[Untold]:
         """See `VaultJournal.untold_files`."""
         untold = []
