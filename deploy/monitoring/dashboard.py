@@ -127,6 +127,14 @@ ROWS: Mapping[str, Sequence[Graph]] = {
             "Unconfirmed: issued, and no look-up found the number (fapiao-worker list --state unconfirmed).",
         ),
         Graph(
+            "Audits",
+            {
+                "{{kind}}": f"sum by (kind) (increase(fapiao_audit_findings_total{HERE}[$__rate_interval]))",
+                "audits, list {{list}}": f"sum by (list) (increase(fapiao_audits_total{HERE}[$__rate_interval]))",
+            },
+            "What does not add up, or was put right; an audit whose list was cut calls nothing missing.",
+        ),
+        Graph(
             "Queries",
             {
                 "pages": f"sum(rate(fapiao_pages_total{HERE}[$__rate_interval]))",

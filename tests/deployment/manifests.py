@@ -71,6 +71,8 @@ def pods(manifests: Sequence[Manifest]) -> Iterator[tuple[str, Manifest]]:
     for kind in ("Deployment", "Job", "StatefulSet", "DaemonSet"):
         for owner in of_kind(manifests, kind):
             yield owner["metadata"]["name"], owner["spec"]["template"]
+    for owner in of_kind(manifests, "CronJob"):
+        yield owner["metadata"]["name"], owner["spec"]["jobTemplate"]["spec"]["template"]
 
 
 def faults(manifest: Manifest) -> list[str]:

@@ -20,7 +20,7 @@ from worker.bootstrap import _Worker
 from worker.cli.terminal import load_settings
 from worker.settings import Settings
 
-WORKLOADS = ("overlays/dev", "overlays/production", "overlays/operators", "upgrade")
+WORKLOADS = ("overlays/dev", "overlays/production", "overlays/operators", "upgrade", "audit")
 WORKER = {"app.kubernetes.io/name": "fapiao-worker", "app.kubernetes.io/component": "worker"}
 EXPECTED_SECRETS = {"fapiao-worker", "fapiao-credentials", "fapiao-worker-owner"}
 """Made by whoever runs it; the README says how."""
@@ -226,7 +226,8 @@ def test_what_a_pod_names_is_there(overlay: str) -> None:
 def test_every_selector_finds_a_pod(overlay: str) -> None:
     manifests = render(overlay)
     labels = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
-    labels += [pod["metadata"]["labels"] for _, pod in pods(render("upgrade"))]  # its policy is with the others
+    for apart in ("upgrade", "audit"):  # their policies are with the others
+        labels += [pod["metadata"]["labels"] for _, pod in pods(render(apart))]
     selectors = [m["spec"]["selector"] for m in of_kind(manifests, "Service")]
     selecting = {"PodDisruptionBudget": "selector", "NetworkPolicy": "podSelector", "PodMonitor": "selector"}
     for kind, member in selecting.items():
@@ -236,7 +237,8 @@ def test_every_selector_finds_a_pod(overlay: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("overlay", "namespace"), [("overlays/dev", "fapiao-dev"), ("overlays/operators", "fapiao"), ("upgrade", "fapiao")]
+    ("overlay", "namespace"),
+    [("overlays/dev", "fapiao-dev"), ("overlays/operators", "fapiao"), ("upgrade", "fapiao"), ("audit", "fapiao")],
 )
 def test_all_of_it_lies_in_one_namespace(overlay: str, namespace: str) -> None:
     for manifest in render(overlay):
@@ -346,8 +348,8 @@ def test_the_policy_lets_servers_outside_of_the_cluster_be_reached() -> None:
     """A managed database has an address of its own, and no namespace."""
     for policy in of_kind(render("overlays/production"), "NetworkPolicy"):
         anywhere = {port["port"] for rule in policy["spec"]["egress"] if "to" not in rule for port in rule["ports"]}
-        assert 5432 in anywhere
-        assert policy["metadata"]["name"] == "fapiao-upgrade" or {5671, 5672} <= anywhere
+        needed = {"fapiao-upgrade": {5432}, "fapiao-audit": {5671, 5672}}
+        assert needed.get(policy["metadata"]["name"], {5432, 5671, 5672}) <= anywhere
 
 
 def test_every_file_is_part_of_something() -> None:

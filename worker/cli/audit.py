@@ -28,7 +28,9 @@ _MONTH: Final = re.compile(r"(?P<year>[0-9]{4})-(?P<month>0[1-9]|1[0-2])")
 
 def audit(  # noqa: PLR0913, PLR0917  one parameter per option
     user: Annotated[str, typer.Option("--user", help="The gateway's userId.")],
-    month: Annotated[str | None, typer.Option("--month", metavar="YYYY-MM", help="A whole month of Beijing.")] = None,
+    month: Annotated[
+        str | None, typer.Option("--month", metavar="YYYY-MM", help="A whole month of Beijing, or: last.")
+    ] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="DAY", help="Instead: from this day on.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DAY", help="Up to this day, included.")] = None,
     credential: Annotated[
@@ -97,12 +99,20 @@ def _days(month: str | None, since: str | None, until: str | None) -> tuple[str,
         raise Stop("Say which days: --month 2026-11, or --since DAY --until DAY.", USAGE)
     if month is None:
         return str(since), str(until)
-    found = _MONTH.fullmatch(month)
+    found = _MONTH.fullmatch(_last_month() if month == "last" else month)
     if found is None or not 1 <= int(found["year"]) <= date.max.year - 1:
-        raise Stop("--month must be a year and a month, such as 2026-11.", USAGE)
+        raise Stop("--month must be a year and a month, such as 2026-11, or: last.", USAGE)
     first = date(int(found["year"]), int(found["month"]), 1)
     last = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
     return first.isoformat(), last.isoformat()
+
+
+def _last_month() -> str:
+    from worker.clock import SystemClock
+    from worker.flows.conditions import BEIJING
+
+    today = SystemClock().now().astimezone(BEIJING).date()
+    return (today.replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
 
 
 def _access(user: str, credential: str | None, login: Path | None) -> dict[str, Any]:

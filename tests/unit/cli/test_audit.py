@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from contracts.envelope import loads
 from tests.unit.ops.fakes import event
+from worker.clock import SystemClock
+from worker.flows.conditions import BEIJING
 
 from .conftest import Run
 from .fakes import FakeBroker
@@ -66,6 +69,17 @@ def test_it_asks_for_the_whole_month_with_the_users_credential(run: Run, broker:
     }
     assert "3 listed, 3 as they were confirmed; nothing that does not add up" in result.stdout
     assert "600.00" in result.stdout
+
+
+def test_last_month_is_beijings(run: Run, broker: FakeBroker) -> None:
+    """For a job that is the same every month."""
+    broker.bodies = [completed()]
+    run("audit", "--user", "1111", "--month", "last")
+
+    asked = loads(broker.published[0][0].body)
+    first = SystemClock().now().astimezone(BEIJING).date().replace(day=1)
+    assert asked["endInvoiceDate"] == (first - timedelta(days=1)).isoformat()
+    assert asked["startInvoiceDate"] == (first - timedelta(days=1)).replace(day=1).isoformat()
 
 
 @pytest.mark.parametrize(
