@@ -119,8 +119,15 @@ async def test_a_month_of_five_thousand_with_each_kind_of_finding(new_stack: Cal
         stack.check_promises([*orders.values()])
         assert orders["theirs"] not in json.dumps(stack.events["audit"])
 
-        await stack.publish("theirs", make_audit("user-2"), type="invoice.audit", app_id="another")
-        await stack.until(["theirs"], ["completed"], seconds=60)
-        assert {each["kind"] for each in findings_of(stack, "theirs")} == {"unknown", "double"}
-        assert stack.last("theirs", "completed")["matched"] == 1
+        asked = make_audit("user-2")
+        login = stack.folder / "login.json"
+        login.write_text(json.dumps(asked["login"]), encoding="utf-8")
+        days = ("--since", asked["startInvoiceDate"], "--until", asked["endInvoiceDate"])
+        words = ("audit", "--user", "user-2", "--login", str(login), "--source", "another", *days, "--json")
+        theirs = await stack.command_line(*words)
+        assert theirs.returncode == 1, theirs.stderr
+        shown = json.loads(theirs.stdout)
+        assert {each["kind"] for each in shown["findings"]} == {"unknown", "double"}
+        assert shown["completed"]["matched"] == 1
+        assert not {*orders.values()} & {each.get("commandId") for each in shown["findings"]}
         await stack.check_nothing_is_left()
