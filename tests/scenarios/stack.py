@@ -24,6 +24,7 @@ import httpx
 from aio_pika.abc import AbstractChannel, AbstractRobustConnection
 
 from contracts.commands import CommandType
+from tests.scenarios.nursery import Forked, nursery
 from tests.scenarios.schemas import violations_of
 from worker.clock import SystemClock
 from worker.journal import open_journal
@@ -116,7 +117,7 @@ class EmptyId(str):
 class WorkerProcess:
     """One `fapiao-worker run`."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | Forked"
     log_path: Path
 
     async def died(self, seconds: float = 30) -> int:
@@ -124,6 +125,7 @@ class WorkerProcess:
         async with asyncio.timeout(seconds):
             while self.process.poll() is None:
                 await asyncio.sleep(0.02)
+        assert self.process.returncode is not None
         return self.process.returncode
 
     def kill(self) -> None:
@@ -226,14 +228,23 @@ class Stack:
     def start_worker(self, **settings: str) -> WorkerProcess:
         """Start a worker; it need not be ready yet. Keywords are settings, in capitals without the prefix."""
         given = {f"FAPIAO_{name.upper()}": value for name, value in settings.items()}
-        return self.start_process([sys.executable, "-m", "worker", "run"], self.environment(**given))
+        environment = self.environment(**given)
+        if not nursery().can_have(environment):
+            return self.start_process([sys.executable, "-m", "worker", "run"], environment)
+        return self._started(lambda log: nursery().start(["run"], environment, log))
 
     def start_process(self, command: Sequence[str], environment: dict[str, str]) -> WorkerProcess:
         """Start what works on the queue, its log in a file of its own; killed at the end of the test."""
+
+        def start(log_path: Path) -> "subprocess.Popen[bytes]":
+            with log_path.open("wb") as log:
+                return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+
+        return self._started(start)
+
+    def _started(self, start: "Callable[[Path], subprocess.Popen[bytes] | Forked]") -> WorkerProcess:
         log_path = self.folder / f"worker-{len(self.workers)}.log"
-        with log_path.open("wb") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        worker = WorkerProcess(process, log_path)
+        worker = WorkerProcess(start(log_path), log_path)
         self.workers.append(worker)
         return worker
 
