@@ -87,10 +87,10 @@ def _utc(value: datetime) -> datetime:
 
 Amount = Annotated[
     Decimal,
+    Field(allow_inf_nan=False),  # first: behind a validator of ours it would be checked in Python
     BeforeValidator(_exact),
     AfterValidator(_sane),
     PlainSerializer(_plain, return_type=str, when_used="json"),
-    Field(allow_inf_nan=False),
 ]
 """An exact decimal: JSON number or text in, text out."""
 

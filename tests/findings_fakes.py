@@ -66,8 +66,8 @@ class FakeFindings:
         self.items.update(findings.items)
         self.files.update({(row.invoice_id, row.type): row for row in findings.files})
 
-    def enter_look_ups(self, now: datetime) -> int:
-        """One for each lane and account where something sought is due."""
+    async def enter_look_ups(self, now: datetime, limit: int = 200) -> int:
+        self._enter("enter_look_ups")
         commands = list(self.commands.values())
         there = {(c.lane, c.account) for c in commands if c.type == LOOK_UP}
         due = {(c.lane, c.account) for c in commands if c.sought_at is not None and c.sought_at <= now} - there

@@ -159,7 +159,7 @@ class FakeLaneJournal(FakeFindings):
         dead = [lane for lane in self.lanes.values() if lane.holder and not self._is_alive(lane.holder)]
         for lane in dead:
             lane.holder = None
-        return len(dead) + self.enter_look_ups(now)
+        return len(dead)
 
     async def claim(
         self, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None
@@ -506,6 +506,10 @@ class FakeSession:
     @property
     def is_open(self) -> bool:
         return not self._is_closed and not self._is_over
+
+    @property
+    def has_unheard(self) -> bool:
+        return not self._inbox.empty()
 
     async def login(self, login: LoginFields) -> None:
         self._gateway.acts.append("login")

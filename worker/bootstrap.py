@@ -15,8 +15,8 @@ from datetime import timedelta
 import structlog
 
 from worker.amqp.topology import Topology
-from worker.clock import SystemClock
-from worker.configuration import Addresses, unknown_names
+from worker.clock import Clock, SystemClock
+from worker.configuration import MountedSettings, unknown_names
 from worker.errors import JournalUnavailable
 from worker.gateway.client import WebSocketGateway
 from worker.gateway.credentials import CredentialDirectory
@@ -53,8 +53,8 @@ STOP_SECONDS = 10.0
 """For a stage that only has to finish what it has in hand."""
 
 
-async def run_worker(settings: Settings, signals: Signals | None = None) -> int:
-    """Run until a signal, or until a part dies. Returns the exit code.
+async def run_worker(settings: Settings, signals: Signals | None = None, clock: Clock | None = None) -> int:
+    """Run until a signal, or until a part dies, by the machine's clock unless another is given. Returns the exit code.
 
     Raises `ConfigurationError` for what only a changed configuration can cure; a broker, database or gateway that
     is away is waited for.
@@ -67,24 +67,25 @@ async def run_worker(settings: Settings, signals: Signals | None = None) -> int:
         # Not refused: a newer version's setting must not keep the version before from starting after a rollback.
         log.warning("setting_unknown", name=unknown.name, place=unknown.place, nearest=unknown.nearest)
     log.info("starting", worker=worker, lease_seconds=settings.lease_seconds, drain_seconds=settings.drain_seconds)
-    return await _Worker(settings, worker).run(signals)
+    return await _Worker(settings, worker, clock).run(signals)
 
 
 class _Worker:
     """The parts of one process, wired together."""
 
-    def __init__(self, settings: Settings, worker: str) -> None:
+    def __init__(self, settings: Settings, worker: str, clock: Clock | None = None) -> None:
         self._settings = settings
         self._worker = worker
-        self._addresses = Addresses(settings)
-        self._clock = SystemClock()
+        self._mounted = MountedSettings(settings)
+        self._clock = clock or SystemClock()
         self._topology = Topology(settings.prefix)
         self._tracing = open_tracing(settings, worker)
         self._metrics = Metrics(self._clock)
         self._health = Health(self._clock, self._metrics)
-        self._journal: Journal = open_journal(settings, self._clock, address=self._addresses.database)
-        self._gateway = WebSocketGateway(settings, observe=self._metrics.gateway_answered)
-        self._details = HttpInvoiceDetails(settings, observe=self._metrics.gateway_answered)
+        self._journal: Journal = open_journal(settings, self._clock, address=self._mounted.database)
+        headers, observe = self._mounted.gateway_headers, self._metrics.gateway_answered
+        self._gateway = WebSocketGateway(settings, headers=headers, observe=observe)
+        self._details = HttpInvoiceDetails(settings, headers=headers, observe=observe)
         self._broker_tls = broker_tls(settings)
         self._publisher = self._make_publisher()
         self._relay = self._make_relay()
@@ -101,7 +102,7 @@ class _Worker:
     def _make_publisher(self) -> Publisher:
         settings = self._settings
         return Publisher(
-            urls=self._addresses.brokers,
+            urls=self._mounted.brokers,
             topology=self._topology,
             heartbeat_seconds=settings.heartbeat_seconds,
             tls=self._broker_tls.context,
@@ -168,7 +169,7 @@ class _Worker:
     def _make_consumer(self) -> Consumer:
         settings = self._settings
         return Consumer(
-            urls=self._addresses.brokers,
+            urls=self._mounted.brokers,
             topology=self._topology,
             rules=AdmissionRules.from_settings(settings, self._topology.own_queues),
             journal=self._tracing.intake(self._journal),

@@ -2,13 +2,14 @@
 secret may have been rotated since.
 
 Guarantees that a setting at fault is named, never its value; that a name which is none is told with the nearest that
-is one; and that a rotated address is in use from the next connection on, as certificates are. Knows nothing of what
-the settings mean.
+is one; and that a rotated address or header is in use from the next connection on, as certificates are. Knows nothing
+of what the settings mean.
 """
 
 import difflib
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,12 +103,14 @@ def _names() -> Iterator[tuple[str, str]]:
                 yield name, place
 
 
-class Addresses:
-    """The addresses of broker and database, as they are now: read anew whenever a connection is opened."""
+class MountedSettings:
+    """The settings that may be rotated under a running worker, as they are now: addresses of broker and database with
+    their passwords, and what the gateway is shown beside a login. Asked whenever a connection is opened."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._told: str | None = None
+        self._seen: Seen | None = None
 
     def brokers(self) -> list[str]:
         """In the order given."""
@@ -117,10 +120,18 @@ class Addresses:
         """With its password."""
         return self._now().database_url.get_secret_value()
 
+    def gateway_headers(self) -> dict[str, str]:
+        """For each handshake and request."""
+        return {name: value.get_secret_value() for name, value in self._now().gateway_headers.items()}
+
     def _now(self) -> Settings:
         """What cannot be read, or not be used, leaves the earlier ones in use."""
-        if SECRETS_DIR not in os.environ:
+        secrets = os.environ.get(SECRETS_DIR)
+        if secrets is None:
             return self._settings  # the environment of a process does not change
+        seen = _look_at(Path(secrets))
+        if seen is not None and seen == self._seen:
+            return self._settings
         try:
             fresh = load()
         except ConfigurationError as fault:
@@ -128,11 +139,33 @@ class Addresses:
                 log.warning("settings_unusable", reason=str(fault), advice="connections go on with the earlier ones")
             self._told = str(fault)
             return self._settings
-        names = [name for name in ("amqp_url", "database_url") if getattr(fresh, name) != getattr(self._settings, name)]
+        self._seen = seen
+        names = [name for name in _ROTATED if getattr(fresh, name) != getattr(self._settings, name)]
         if names:
-            update = {name: getattr(fresh, name) for name in names}
-            self._settings = self._settings.model_copy(update=update)
-            urls = [value.get_secret_value() for value in update.values()]
-            secrecy.guard(self, [secret for url in urls for secret in passwords_in(url)])
-            log.info("addresses_read_anew", settings=[f"{PREFIX}{name.upper()}" for name in names])
+            self._settings = self._settings.model_copy(update={name: getattr(fresh, name) for name in names})
+            secrecy.guard(self, _secrets_of(self._settings))
+            log.info("settings_read_anew", settings=[f"{PREFIX}{name.upper()}" for name in names])
         return self._settings
+
+
+_ROTATED: Final = ("amqp_url", "database_url", "gateway_headers")
+_SETTLED_NS: Final = 1_000_000_000
+Seen = frozenset[tuple[str, int, int, int]]
+
+
+def _look_at(folder: Path) -> Seen | None:
+    """What tells whether a file of the folder was written or replaced. None where it cannot be seen, or was written so
+    lately that it may be again within its time stamp."""
+    try:
+        found = [(path.name, path.stat()) for path in folder.iterdir()]
+    except OSError:
+        return None
+    if any(time.time_ns() - stat.st_mtime_ns < _SETTLED_NS for _, stat in found):
+        return None
+    return frozenset((name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+
+
+def _secrets_of(settings: Settings) -> list[str]:
+    urls = [*settings.amqp_urls, settings.database_url.get_secret_value()]
+    headers = [value.get_secret_value() for value in settings.gateway_headers.values()]
+    return [secret for url in urls for secret in passwords_in(url)] + headers

@@ -13,6 +13,9 @@ import unicodedata
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
+from urllib.parse import unquote
+
+from worker.characters import simplified
 
 
 class Likeness(StrEnum):
@@ -78,7 +81,7 @@ def folded(text: str) -> str:
     """The text without what people do not see or do not mind: width, case, blanks, line feeds, invisible characters,
     HTML escapes, and which of several dots, quotes, dashes or brackets it is."""
     if _ORDINARY.fullmatch(text):
-        return _RUNS_OF_DASHES.sub("-", text.casefold())
+        return _RUNS_OF_DASHES.sub("-", text.casefold()) if "--" in text else text.casefold()
     return spaced(text).replace(" ", "")
 
 
@@ -111,7 +114,10 @@ def _is_invisible(each: str) -> bool:
 
 
 _PERSON_SUFFIX: Final = re.compile(r"(?<=.)\((?:个人|個人|自然人)\)$")
-_NO_REMARK: Final = frozenset({"null", "undefined", "(null)", "nil"})
+_LATIN: Final = str.maketrans("АВЕКМНОРСТУХΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXABEZHIKMNOPTYX")
+_NO_CODE: Final = re.compile(r"[^0-9A-Z*?X]*|[^1-9A-Z*?]+|NULL|NONE|NIL|UNDEFINED|NAN|N/?A|[\d.]+E\+?\d+")
+"""The last is what a spreadsheet makes of a number: the rest of its digits is lost."""
+_NO_REMARK: Final = frozenset({"null", "undefined", "(null)", "nil", "none", "无", "无备注", "n/a"})
 
 
 def folded_name(name: str, *, is_person: bool) -> str:
@@ -121,8 +127,12 @@ def folded_name(name: str, *, is_person: bool) -> str:
 
 
 def folded_code(code: str) -> str:
-    """A tax id or a number as it compares: hyphens do not count either."""
-    return folded(code).replace("-", "").upper()
+    """A tax id or a number as it compares: hyphens do not count either, and letters of other scripts that look like
+    Latin ones are these. What programs and people write where there is none is none: zeros, `null`, 无."""
+    text = folded(code).replace("-", "").upper()
+    if not text.isascii():
+        text = text.translate(_LATIN)
+    return "" if _NO_CODE.fullmatch(text) else text
 
 
 def folded_remark(remark: str) -> str:
@@ -133,7 +143,10 @@ def folded_remark(remark: str) -> str:
 
 # ---- comparing -----------------------------------------------------------------------------------------
 
-_MASKS: Final = re.compile(r"\*+|\.{3,}")
+_MASKS: Final = re.compile(r"\*+|\.{2,}|[■□▇█◆◇▲△○◯◎]+|_{3,}|#{2,}")
+_LETTERS_AS_MASKS: Final = re.compile(r"x{2,}|(?<![0-9a-z])x(?![0-9a-z])|某+")
+"""张x, 李某: a letter may stand for itself, so what lies behind it is not clear."""
+_CODE_MASKS: Final = re.compile(r"X{2,}|[^0-9A-Z]+")
 _LABELS: Final = re.compile(
     r"收款人|复核人?|开票人|销方|销售方|购方|购买方|开户行?|银行|账号|帐号|户名|地址|电话|付款|备注|地点|项目名称"
 )
@@ -149,7 +162,7 @@ class Text:
     def __init__(self, raw: str, plain: str | None = None) -> None:
         self.raw = raw
         self.plain = folded(raw) if plain is None else plain
-        self._bones: tuple[str, str, str] | None = None
+        self._bones: tuple[str, str, str, str] | None = None
 
     @classmethod
     def of_remark(cls, remark: str) -> "Text":
@@ -163,11 +176,18 @@ class Text:
         return cls(bare, folded_name(name, is_person=is_person))
 
     @property
-    def bones(self) -> tuple[str, str, str]:
-        """With accents taken off; without the letters that have them; and as if what no register takes had never stood
-        between two letters."""
+    def bones(self) -> tuple[str, str, str, str]:
+        """With accents taken off; without the letters that have them; as if what no register takes had never stood
+        between two letters; and in simplified characters, with what programs escape resolved."""
         if self._bones is None:
-            self._bones = bones(self.raw), bones(self.raw, accents=False), bones(self.raw, gaps=False)
+            raw, plainer = self.raw, simplified(_unquoted(self.raw))
+            usual = bones(raw)
+            self._bones = (
+                usual,
+                bones(raw, accents=False),
+                bones(raw, gaps=False),
+                usual if plainer == raw else bones(plainer),
+            )
         return self._bones
 
     @property
@@ -187,24 +207,32 @@ def likeness(ours: Text, theirs: Text) -> Likeness:
 
 
 def code_likeness(ours: str, theirs: str) -> Likeness:
-    """The same for a tax id: masked or cut it is akin, in all else it is the same or another."""
+    """The same for a tax id: masked or cut it is akin, in all else it is the same or another. A label before it makes
+    no difference."""
     if ours == theirs:
         return Likeness.SAME
     sent, came = folded_code(ours), folded_code(theirs)
     if sent == came:
         return Likeness.SAME
-    if not came.strip("*X"):
+    if not came.strip("*X?"):
         return Likeness.UNTOLD
-    if "*" in came and sent:
-        return Likeness.AKIN if _fits_mask(came, sent) else Likeness.DIFFERENT
-    is_cut = len(came) >= _LONG_ENOUGH and (
-        sent.startswith(came) or (came.startswith(sent) and len(sent) >= _LONG_ENOUGH)
-    )
+    if len(sent) >= _LONG_ENOUGH and sent in _CODE_MASKS.split(came):
+        return Likeness.SAME
+    masked = folded(theirs).upper()
+    if (
+        sent
+        and _CODE_MASKS.search(masked)
+        and (_fits_mask(came, sent, _CODE_MASKS) or _fits_mask(masked, sent, _CODE_MASKS))
+    ):
+        return Likeness.AKIN
+    is_cut = (len(came) >= _OWN_CODE and came in sent) or (len(sent) >= _LONG_ENOUGH and came.startswith(sent))
     return Likeness.AKIN if is_cut else Likeness.DIFFERENT
 
 
+_OWN_CODE: Final = 9
+"""Of a tax id: the organisation's own code, which stood alone once."""
 _LONG_ENOUGH: Final = 10
-"""Of a tax id, to say whose it is: the area and the half of the organisation's own code."""
+"""Of a tax id that stands in another text, to say whose it is."""
 
 
 def remark_likeness(ours: Text, theirs: Text, *, prints_bank: bool) -> Likeness:
@@ -239,7 +267,7 @@ def _is_beside(ours: Text, theirs: Text) -> bool:
 
 
 def _closely(ours: Text, theirs: Text) -> Likeness:
-    if _MASKS.search(theirs.plain) and _fits_mask(theirs.plain, ours.plain):
+    if _MASKS.search(theirs.plain) and _fits_mask(theirs.plain, ours.plain, _MASKS):
         return Likeness.AKIN
     if not ours.plain:
         return Likeness.DIFFERENT
@@ -247,16 +275,43 @@ def _closely(ours: Text, theirs: Text) -> Likeness:
     if any(one == other and len(one) >= _SHORT for one in ours.bones for other in theirs.bones):
         return Likeness.AKIN
     held = [_held(one, other) for one, other in pairs]
-    return Likeness.AKIN if Likeness.AKIN in held else held[0]
+    if Likeness.AKIN in held:
+        return Likeness.AKIN
+    if _LETTERS_AS_MASKS.search(theirs.plain) and _fits_mask(theirs.plain, ours.plain, _LETTERS_AS_MASKS):
+        return Likeness.UNCLEAR
+    return held[-1] if held[0] is Likeness.DIFFERENT else held[0]
 
 
-def _fits_mask(masked: str, text: str) -> bool:
-    """Whether the text could stand behind the mask; some of it must be seen."""
-    seen = _MASKS.split(masked)
-    if not "".join(seen):
+def _fits_mask(masked: str, text: str, masks: re.Pattern[str]) -> bool:
+    """Whether the text could stand behind the mask; some of it is seen, and each mask hides something."""
+    first, *others = masks.split(masked)
+    if not others or not (first or any(others)) or not text.startswith(first):
         return False
-    pattern = ".+?".join(map(re.escape, seen))
-    return re.fullmatch(pattern, text, re.DOTALL) is not None
+    last, at = others.pop(), len(first)
+    for each in others:
+        at = text.find(each, at + 1)
+        if at < 0:
+            return False
+        at += len(each)
+    return text.endswith(last) and at < len(text) - len(last)
+
+
+_ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([rnt])|([\\'\"/]))")
+
+
+def _unquoted(text: str) -> str:
+    """Without what programs make of characters on the way: `\\n` and `\\u5f20` of JSON that was escaped twice, `%20` of
+    an address."""
+    if "\\" in text:
+        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[3] or " ", text)
+    return unquote(text, errors="strict") if "%" in text and _is_quoted(text) else text
+
+
+def _is_quoted(text: str) -> bool:
+    try:
+        return unquote(text, errors="strict") != text
+    except UnicodeDecodeError:
+        return False
 
 
 def bones(text: str, *, accents: bool = True, gaps: bool = True) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "fapiao_contracts"
-LEFT_OUT = re.compile(r"(asyncapi|envelope|example_\w+|export|guide|schema_files)\.py")
+LEFT_OUT = re.compile(r"(asyncapi|caller|compatibility|envelope|example_\w+|export|guide|schema_files)\.py")
 OURS = re.compile(r"^(\s*)(from|import) contracts\b", re.MULTILINE)
 
 

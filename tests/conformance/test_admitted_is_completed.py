@@ -115,7 +115,8 @@ def test_what_is_admitted_is_sent_and_its_echo_completes_it(data: dict[str, Any]
         issue.Situation(
             state=issue.IssueState(phase=issue.Phase.SUBMITTED),
             command=command,
-            submitted=SubmittedInvoice.read(loads(command.data)),
+            rules=None,
+            wish=SubmittedInvoice.read(loads(command.data)),
             timing=TIMING,
             now=MOMENT,
             chance=0.5,

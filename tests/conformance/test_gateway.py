@@ -1,5 +1,6 @@
 """The gateway client against the sandbox over real sockets: the dialogue as the manual has it, and every fault."""
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -49,6 +50,20 @@ def names(events: list[SessionEvent]) -> list[str]:
 
 
 # ---- the dialogue as the manual has it ---------------------------------------------------------------
+
+
+async def test_a_session_says_whether_something_has_come_that_nobody_heard(sandbox: Sandbox) -> None:
+    """Read from the socket library's own queue, which is no promise of its: this holds it to it."""
+    async with session_with(sandbox.url) as session:
+        before = session.has_unheard
+        await session.login(login())
+        async with asyncio.timeout(5):
+            while not session.has_unheard:
+                await asyncio.sleep(0.01)
+
+        assert before is False
+        assert await heard(session) == LoginAnswered(accepted=True)
+        assert not session.has_unheard
 
 
 async def test_an_invoice_is_issued_without_a_scan(sandbox: Sandbox) -> None:

@@ -302,6 +302,17 @@ async def test_what_succeeded_is_measured() -> None:
 # ---- the wire ----------------------------------------------------------------------------------------
 
 
+async def test_a_rotated_header_goes_with_the_next_request_on_the_same_connection() -> None:
+    tokens = iter(("first", "next"))
+    async with http_peer(EMPTY) as (url, peer):
+        details = HttpInvoiceDetails(settings_for(url), headers=lambda: {"X-Token": next(tokens)})
+        for _ in range(2):
+            await details.items(ID)
+        await details.aclose()
+
+    assert [heard.headers["x-token"] for heard in peer.heard] == ["first", "next"]
+
+
 async def test_requests_carry_the_headers_of_the_settings_and_no_body() -> None:
     async with (
         http_peer(EMPTY) as (url, peer),

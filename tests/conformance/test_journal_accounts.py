@@ -84,7 +84,7 @@ class TestRenewal:
 
         assert [(await look_up(journal, name)).sought_at for name in "abc"] == [NOW, later, later]
         assert await journal.account(login()) == AccountState()
-        await journal.reap("w1", NOW)
+        await journal.enter_look_ups(NOW)
         [claim] = await journal.claim("w1", 10, NOW)
         sought = {command.id: command.secrets for command in await journal.sought(claim.command, 10)}
         assert sought == {"a": {POINTER: "new", "/other": "kept"}, "by name": {}}

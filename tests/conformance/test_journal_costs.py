@@ -138,11 +138,11 @@ async def test_looking_for_what_is_sought_costs_by_lanes_not_by_commands(journal
     meter = Meter(journal)
     for number in range(10):
         await seek(journal, new(f"c{number}", lane=f"u{number}"))
-    assert await journal.reap("w1", NOW) == 10
-    few = await meter.steps(lambda: journal.reap("w1", NOW + SECOND))
+    assert await journal.enter_look_ups(NOW) == 10
+    few = await meter.steps(lambda: journal.enter_look_ups(NOW + SECOND))
     await journal._run(lambda s: s.connection.execute(_COPIES))
     assert (await journal.backlog(NOW)).sought == 2010
-    many = await meter.steps(lambda: journal.reap("w1", NOW + SECOND))
+    many = await meter.steps(lambda: journal.enter_look_ups(NOW + SECOND))
     assert many <= few * 1.2
 
 

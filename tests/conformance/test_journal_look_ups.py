@@ -30,6 +30,7 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_builders import brought as bringing
 from tests.conformance.journal_stores import Store
+from worker.journal import walking
 from worker.journal.rows import LOOK_UP_PATIENCE
 from worker.ports import Journal
 from worker.records import LOOK_UP, SUBMITTED, Claim, Command, CommandState, Heard, LaneLease
@@ -40,7 +41,7 @@ FOLLOWING = frozenset({CommandState.FOLLOWING})
 
 async def enter(journal: Journal, now: datetime = NOW) -> int:
     """Let the journal look for what is sought."""
-    return await journal.reap("w1", now)
+    return await journal.enter_look_ups(now)
 
 
 async def entered(store: Store) -> list[tuple[str, str]]:
@@ -79,9 +80,21 @@ class TestEntering:
     async def test_no_more_than_asked_for_and_the_rest_next_time(self, store: Store, journal: Journal) -> None:
         for number in range(5):
             await seek(journal, new(f"c{number}", lane=f"u{number}"))
-        assert await journal.reap("w1", NOW, limit=3) == 3
-        assert await journal.reap("w1", NOW, limit=3) == 2
+        assert await journal.enter_look_ups(NOW, limit=3) == 3
+        assert await journal.enter_look_ups(NOW, limit=3) == 2
         assert len(await entered(store)) == 5
+
+    async def test_a_round_looks_at_a_part_and_every_part_has_its_turn(
+        self, store: Store, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However much is sought, a round costs the same."""
+        monkeypatch.setattr(walking, "MOST", 3)
+        for number in range(8):
+            await seek(journal, new(f"c{number}", lane=f"u{number}"), NOW if number in {1, 7} else NOW + 60 * SECOND)
+
+        assert [await enter(journal) for _ in range(6)] == [1, 0, 1, 0, 0, 0]
+        assert await entered(store) == [("u1", ACCOUNT), ("u7", ACCOUNT)]
+        assert sum([await enter(journal, NOW + 60 * SECOND) for _ in range(6)]) == 6
 
     async def test_its_lane_is_claimed_like_any_other(self, journal: Journal) -> None:
         await seek(journal, new("a"))
@@ -119,10 +132,8 @@ class TestEntering:
         journals = [await store.open_with_worker(worker) for worker in workers]
         for number in range(30):
             await seek(journals[0], new(f"c{number}", lane=f"u{number % 10}"))
-        counts = await asyncio.gather(
-            *(journal.reap(worker, NOW) for _ in range(5) for worker, journal in zip(workers, journals, strict=True))
-        )
-        while moved := await journals[0].reap("w1", NOW):
+        counts = await asyncio.gather(*(journal.enter_look_ups(NOW) for _ in range(5) for journal in journals))
+        while moved := await journals[0].enter_look_ups(NOW):
             counts.append(moved)
         assert sum(counts) == 10
         assert len(await entered(store)) == 10

@@ -179,17 +179,17 @@ async def test_a_look_up_that_another_worker_has_done_meanwhile_is_not_entered_a
 
 
 async def test_a_lane_that_somebody_changes_gets_its_look_up_later(store: PostgresStore) -> None:
-    """Reaping waits for nobody's transaction, and lets go of no lane that it has not locked."""
+    """Entering waits for nobody's transaction, and lets go of no lane that it has not locked."""
     journal = await store.open_with_worker("w1")
     await seek(journal, new("a"))
     blocker = await asyncpg.connect(store.url)
     transaction = blocker.transaction()
     await transaction.start()
     await blocker.execute("SELECT 1 FROM lane WHERE lane = 'u1' FOR UPDATE")
-    assert await asyncio.wait_for(journal.reap("w1", NOW), 5) == 0
+    assert await asyncio.wait_for(journal.enter_look_ups(NOW), 5) == 0
     await transaction.rollback()
     await blocker.close()
-    assert await journal.reap("w1", NOW) == 1
+    assert await journal.enter_look_ups(NOW) == 1
 
 
 async def test_another_process_is_told_of_new_work(store: PostgresStore) -> None:

@@ -221,7 +221,7 @@ class TestFindings:
 
     async def test_look_ups_stay(self, store: Store, journal: Journal) -> None:
         await seek(journal, new("i"))
-        await journal.reap("w1", NOW)
+        await journal.enter_look_ups(NOW)
         await claim_one(journal)
         await publish_all(journal)
         assert await journal.prune(NOW + timedelta(days=999), dry_run=False) == Pruned()

@@ -178,7 +178,7 @@ async def test_what_is_new_works_on_what_is_old(old: Store) -> None:
     claim = await put_in_doubt(journal, new("a", lane="u5"))
     await journal.release(claim.lease, NOW)
     await seek(journal, new("b", lane="u5", secrets={"p": PASSWORD}))
-    assert await journal.reap("w1", NOW + SECOND) >= 1
+    assert await journal.enter_look_ups(NOW + SECOND) >= 1
     moved = settlement(await look_up(journal, "b"), CommandState.COMPLETED, expected=COMPLETED, invoice_number="n9")
     assert await journal.settle(moved)
     assert (await look_up(journal, "b")).account == ACCOUNT

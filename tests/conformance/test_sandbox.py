@@ -149,7 +149,7 @@ async def test_a_declined_scan_fails_the_qr_and_issues_nothing() -> None:
         await speaker.issue()
         await speaker.hear()
         (waiting,) = sandbox.waiting_scans()
-        said = await get(sandbox, f"/scan/{waiting.token}/decline")
+        said = await get(sandbox, f"/scan/{waiting.token}/decline", "POST")
         assert "Declined" in said.text
         assert (await speaker.hear()) == {"type": "invoice_qrcode", "sendToId": "1111", "data": "0"}
         assert not sandbox.confirm(waiting.token)
@@ -338,8 +338,8 @@ async def test_frames_that_are_no_answer_come_as_asked_for() -> None:
 async def test_the_control_endpoints_tell_arm_drop_and_reset() -> None:
     async with Sandbox() as sandbox, logged_in(sandbox) as speaker:
         assert set((await get(sandbox, "/_sandbox/faults")).json()["table"]) == set(FAULTS)
-        assert (await get(sandbox, "/_sandbox/faults/set?name=nonsense")).status_code == 400
-        assert (await get(sandbox, "/_sandbox/faults/set?name=refused&times=0")).status_code == 400
+        assert (await get(sandbox, "/_sandbox/faults/set?name=nonsense", "POST")).status_code == 400
+        assert (await get(sandbox, "/_sandbox/faults/set?name=refused&times=0", "POST")).status_code == 400
         assert (await get(sandbox, "/_sandbox/nonsense")).status_code == 404
         assert (await get(sandbox, "/scan/nonsense")).status_code == 404
         assert (await get(sandbox, "/files/1.pdf")).status_code == 404
@@ -349,12 +349,12 @@ async def test_the_control_endpoints_tell_arm_drop_and_reset() -> None:
         await speaker.hear()
         (waiting,) = (await get(sandbox, "/_sandbox/scans")).json()
         assert waiting["url"].startswith(sandbox.http_url)
-        assert (await get(sandbox, "/_sandbox/scans/confirm?userId=1111")).json() == {"confirmed": 1}
+        assert (await get(sandbox, "/_sandbox/scans/confirm?userId=1111", "POST")).json() == {"confirmed": 1}
         assert (await speaker.hear())["type"] == "invoice_pdf"
         assert (await get(sandbox, "/_sandbox/submissions")).json() == {"command-1": 1}
         assert (await get(sandbox, "/_sandbox/reset", "POST")).json() == {"reset": True}
         assert (await get(sandbox, "/_sandbox/ledger")).json()["submissionCount"] == 0
-        assert (await get(sandbox, "/_sandbox/drop?userId=1111")).json() == {"dropped": 1}
+        assert (await get(sandbox, "/_sandbox/drop?userId=1111", "POST")).json() == {"dropped": 1}
         with pytest.raises(ConnectionClosed):
             await speaker.hear()
 
@@ -363,7 +363,7 @@ async def test_no_password_is_told_over_http() -> None:
     async with Sandbox() as sandbox, logged_in(sandbox) as speaker:
         await speaker.issue()
         await speaker.hear()
-        await get(sandbox, "/_sandbox/scans/confirm")
+        await get(sandbox, "/_sandbox/scans/confirm", "POST")
         await speaker.hear()
         for path in ("ledger", "journal", "sessions", "scans", "faults"):
             assert "top-secret" not in (await get(sandbox, f"/_sandbox/{path}")).text
@@ -383,8 +383,8 @@ async def test_the_vendor_writes_it_another_way_where_it_was_told_to() -> None:
     behaviour = {"result": [["sellerName", "append", "（杭州）"]], "logins": ["没有权限", "1"]}
     async with Sandbox(SandboxOptions(qr="never")) as sandbox:
         address = f"/_sandbox/behaviour/set?userId=u-1&behaviour={quote(json.dumps(behaviour))}"
-        assert (await get(sandbox, address)).status_code == 200
-        assert (await get(sandbox, "/_sandbox/behaviour/set?userId=u-1&behaviour={}x")).status_code == 400
+        assert (await get(sandbox, address, "POST")).status_code == 200
+        assert (await get(sandbox, "/_sandbox/behaviour/set?userId=u-1&behaviour={}x", "POST")).status_code == 400
         async with client(sandbox, "u-1") as speaker:
             assert (await speaker.log_in())["data"] == "没有权限"
             assert (await speaker.log_in())["data"] == "1"

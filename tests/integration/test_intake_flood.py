@@ -7,7 +7,7 @@ import aio_pika
 from tests.integration.messaging import broker_channel, until
 from worker.amqp.connections import Address, Link, open_link
 from worker.amqp.deliveries import Consumption, Delivery
-from worker.amqp.room import Room
+from worker.amqp.room import ByteBudget
 
 MIB = 1024 * 1024
 
@@ -19,7 +19,7 @@ async def fill(url: str, queue: str, count: int) -> None:
             await channel.default_exchange.publish(aio_pika.Message(bytes(MIB)), routing_key=queue)
 
 
-async def begin(link: Link, queue: str, room: Room, arrived: list[Delivery]) -> Consumption:
+async def begin(link: Link, queue: str, room: ByteBudget, arrived: list[Delivery]) -> Consumption:
     """Consume with a prefetch that would let everything in."""
 
     def receive(delivery: Delivery) -> None:
@@ -34,7 +34,7 @@ async def begin(link: Link, queue: str, room: Room, arrived: list[Delivery]) -> 
 async def test_no_more_is_read_than_there_is_room_for(amqp_url: str, reply_queue: str) -> None:
     """A prefetch of 200 bodies, room for 3: a few come; as each is let go, the next one does; in the end all came."""
     await fill(amqp_url, reply_queue, 12)
-    room, arrived = Room(3 * MIB), list[Delivery]()
+    room, arrived = ByteBudget(3 * MIB), list[Delivery]()
     async with open_link(Address(amqp_url), "test", 10, 1) as link:
         consumption = await begin(link, reply_queue, room, arrived)
         await until(lambda: room.is_full)
@@ -57,7 +57,7 @@ async def test_no_more_is_read_than_there_is_room_for(amqp_url: str, reply_queue
 async def test_a_link_without_room_can_be_given_up_and_loses_nothing(amqp_url: str, reply_queue: str) -> None:
     """As while the journal is down: the broker keeps everything for the next link."""
     await fill(amqp_url, reply_queue, 6)
-    room, arrived = Room(MIB), list[Delivery]()
+    room, arrived = ByteBudget(MIB), list[Delivery]()
     async with open_link(Address(amqp_url), "test", 10, 1) as link:
         await begin(link, reply_queue, room, arrived)
         await until(lambda: room.is_full)
@@ -65,5 +65,5 @@ async def test_a_link_without_room_can_be_given_up_and_loses_nothing(amqp_url: s
 
     again = list[Delivery]()
     async with open_link(Address(amqp_url), "test", 10, 2) as link:
-        await begin(link, reply_queue, Room(100 * MIB), again)
+        await begin(link, reply_queue, ByteBudget(100 * MIB), again)
         await until(lambda: len(again) == 6)

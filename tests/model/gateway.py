@@ -392,6 +392,10 @@ class Socket:
             raise fault("the connection is gone")
         self._gateway.check_sender(self, act)
 
+    @property
+    def has_unheard(self) -> bool:
+        return bool(self._inbox)
+
     async def receive(self) -> Any:
         self.process.check_alive()
         while not self._inbox:

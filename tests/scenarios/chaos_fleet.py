@@ -120,14 +120,14 @@ class WatchedSandbox(Sandbox):
         self.violations: list[tuple[str, str]] = []
 
     @override
-    def note(self, user_id: str, socket: int, what: str, about: str = "") -> None:
-        super().note(user_id, socket, what, about)
+    def note(self, user_id: str, socket: int, event: str, about: str = "", *, frame: str = "") -> None:
+        super().note(user_id, socket, event, about, frame=frame)
         sockets = self.vendor.open_sockets(user_id)
-        if what == "opened" and len(sockets) > 1:
+        if event == "session.opened" and len(sockets) > 1:
             owners = [owner for one in sockets if (owner := self._owner_of(one)) is not None]
             if len(owners) > 1:
                 self.violations.append((user_id, f"two sockets at once, of {owners}"))
-        if what == "heard" and socket < max(sockets, default=socket):
+        if event == "frame.heard" and socket < max(sockets, default=socket):
             self.violations.append((user_id, f"{about} came on a socket that another one had followed"))
 
     def _owner_of(self, socket: int) -> str | None:

@@ -161,9 +161,9 @@ class Run:
         lines += [f"  told {event.get('sequence')} {event['type']} {_short(event['data'])}" for event in told]
         if of is not None:
             lines += [
-                f"  gateway {at} {socket} {what} {about}"
-                for at, user, socket, what, about in self.stack.sandbox.journal
-                if user == of.user
+                f"  gateway {one.at} {one.socket} {one.event} {one.about}"
+                for one in self.stack.sandbox.feed
+                if one.user_id == of.user
             ][-60:]
         for worker in self.stack.workers:
             lines += [

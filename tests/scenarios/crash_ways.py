@@ -3,10 +3,15 @@
 A way publishes its messages and says when it is over; the points that only it passes are listed with it.
 """
 
+import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
+
+import asyncpg
 
 from tests.scenarios.stack import Stack, make_order, make_query
 from worker.clock import SystemClock
@@ -149,9 +154,38 @@ async def refuse(stack: Stack, names: Names) -> list[str]:
     return orders
 
 
+async def breaks(stack: Stack, names: Names) -> list[str]:
+    """An order whose content cannot be read any more, between two that wait for their scans. The worker may be killed
+    over one of an earlier life before that."""
+    orders = [await stack.publish_order(names.user("1")) for _ in range(3)]
+    worker = stack.workers[-1].process
+    await stack.wait_for(lambda: "qr_required" in stack.said(orders[0]) or worker.poll() is not None)
+    while not await is_spoiled(stack.database_url, orders[1]) and worker.poll() is None:
+        await asyncio.sleep(0.05)
+    return orders
+
+
 async def scan(stack: Stack, names: Names) -> list[str]:
     """Scans that take longer than the drain."""
     return [await stack.publish_order(names.user(str(number)), fault="qr_never_scanned") for number in range(2)]
+
+
+SPOIL = (
+    "UPDATE payload SET data = CAST('[]' AS {bytes}) WHERE key = (SELECT key FROM command WHERE id = '{id}') "
+    "RETURNING key"
+)
+
+
+async def is_spoiled(url: str, command: str) -> bool:
+    """Alter what the journal holds of a command that waits, behind the worker's back; False where it has none yet."""
+    if url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=10)) as file, file:
+            return bool(file.execute(SPOIL.format(bytes="BLOB", id=command)).fetchall())
+    server = await asyncpg.connect(url)
+    try:
+        return bool(await server.fetch(SPOIL.format(bytes="bytea", id=command)))
+    finally:
+        await server.close()
 
 
 QUICK_DOUBT = {"FAPIAO_RECONCILE_SCHEDULE": "0.5s,0.5s", "FAPIAO_LEASE_SECONDS": "3"}
@@ -208,6 +242,7 @@ WAYS = (
         look,
         (
             "lane.looked",
+            "housekeeping.look_ups_entered",
             "issue.checking_next",
             "issue.checking_recorded",
             "look_up.connected",
@@ -346,6 +381,14 @@ WAYS = (
         ),
         ends=ENDS,
         settings=QUICK_DOUBT | {"FAPIAO_REFUSALS_IN_ROW": "1", "FAPIAO_REFUSAL_REST_SECONDS": "2"},
+    ),
+    Way(
+        "breaking",
+        breaks,
+        ("breakage.count_next", "breakage.counted", "breakage.failed_next", "breakage.failed_recorded"),
+        options=SandboxOptions(qr="always", auto_scan_seconds=1.2),
+        settings={"FAPIAO_LEASE_SECONDS": "3"},
+        ends=(*ENDS, "in_doubt"),
     ),
     Way(
         "draining",

@@ -3,8 +3,11 @@
 import json
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -41,6 +44,34 @@ def test_an_order_ends_under_the_addresses_printed_and_the_data_outlast_a_kill(t
         assert dev.end(signal.SIGTERM) == 0
         assert psutil.wait_procs(started, timeout=END_SECONDS)[1] == [], "nothing runs on"
     assert dev.call("list").returncode == 2, "no dev here any more, and no journal where one is by default"
+
+
+def test_the_sandboxs_clock_moves_the_schedules_of_the_worker_beside_it(tmp_path: Path) -> None:
+    """A confirmation that is hours away comes when the clock is moved there, and not before; a worker that was
+    started anew goes on from there."""
+    (tmp_path / ".env").write_text("FAPIAO_CONFIRM_DELAY_SECONDS=7200\n")
+    with Dev(tmp_path, "--auto-scan", "0.5") as dev:
+        (tmp_path / "order.json").write_text(dev.call("example").stdout)
+        sent = dev.call("send", "--json", "order.json")
+        assert sent.returncode == 0, sent.stderr
+        issued = ask(dev, "GET", "wait?event=invoice.issued&timeout=20")
+        assert "invoice.confirmed" not in dev.said
+        asked = ask(dev, "GET", "sessions")["users"]
+        assert sum(user["queries"] for user in asked.values()) == 0, "nothing is looked for yet"
+        ask(dev, "POST", "clock/advance?seconds=7300")
+        ask(dev, "GET", f"wait?event=query.answered&after={issued['number']}&timeout=20")
+        told = dev.call("send", "--json", "--wait-confirmed", "order.json")  # the same order: its events again
+        confirmed = [
+            event for event in map(json.loads, told.stdout.splitlines()) if event["type"].endswith("confirmed")
+        ]
+        ahead = datetime.fromisoformat(confirmed[0]["time"]) - datetime.now(UTC)  # noqa: TID251  the machine's own
+        assert timedelta(hours=1.9) < ahead < timedelta(hours=2.2), "the worker's events are of that time"
+
+
+def ask(dev: Dev, method: str, path: str) -> Any:
+    answer = httpx.request(method, f"{dev.note['sandbox']}/_sandbox/{path}", timeout=30, trust_env=False)
+    assert answer.is_success, answer.text
+    return answer.json()
 
 
 def test_another_workers_queue_is_left_alone(tmp_path: Path, amqp_url: str, amqp_prefix: str) -> None:

@@ -79,7 +79,7 @@ async def test_a_worker_lives_through_rotated_passwords_and_says_what_is_odd(
         await stack.until([after], ["completed"])
 
         assert worker.process.poll() is None
-        assert "addresses_read_anew" in worker.log()
+        assert "settings_read_anew" in worker.log()
         assert "rotated-" not in worker.log()
         stack.check_promises([before, after])
 

@@ -1,19 +1,21 @@
 """Settings are read from everywhere they may stand, and again where a secret was rotated; odd names are told."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from worker import secrecy
-from worker.configuration import Addresses, load, unknown_names
+from worker import configuration, secrecy
+from worker.configuration import MountedSettings, load, unknown_names
 from worker.errors import ConfigurationError
+from worker.settings import Settings
 
 
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, and an environment of our own."""
     monkeypatch.chdir(tmp_path)
-    for name in list(__import__("os").environ):
+    for name in list(os.environ):
         if name.upper().startswith("FAPIAO_"):
             monkeypatch.delenv(name)
     return tmp_path
@@ -98,31 +100,66 @@ def test_a_rotated_secret_is_in_use_from_the_next_connection_on(mounted: Path) -
     broker, database = mounted / "fapiao_amqp_url", mounted / "fapiao_database_url"
     broker.write_text("amqp://u:first-password@h/")
     database.write_text("postgresql://u:first-password@h/d")
-    addresses = Addresses(load())
-    assert addresses.brokers() == ["amqp://u:first-password@h/"]
+    mounted_now = MountedSettings(load())
+    assert mounted_now.brokers() == ["amqp://u:first-password@h/"]
 
     broker.write_text("amqp://u:second-password@h/")
     database.write_text("postgresql://u:third-password@h/d")
 
-    assert addresses.brokers() == ["amqp://u:second-password@h/"]
-    assert addresses.database() == "postgresql://u:third-password@h/d"
+    assert mounted_now.brokers() == ["amqp://u:second-password@h/"]
+    assert mounted_now.database() == "postgresql://u:third-password@h/d"
     assert secrecy.found_in("of second-password and third-password") == ["second-password", "third-password"]
+
+
+def test_a_rotated_header_is_shown_at_the_next_handshake_and_known_as_a_secret(mounted: Path) -> None:
+    headers = mounted / "fapiao_gateway_headers"
+    headers.write_text('{"X-Key": "first-token"}')
+    settings = load()
+    now = MountedSettings(settings)
+    assert now.gateway_headers() == {"X-Key": "first-token"}
+
+    headers.write_text('{"X-Key": "next-token", "X-More": "of-it"}')
+
+    assert now.gateway_headers() == {"X-Key": "next-token", "X-More": "of-it"}
+    assert secrecy.found_in("a next-token in a text") == ["next-token"]
+
+
+def test_files_that_did_not_change_are_not_read_again(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handshake per second must not cost the reading of all settings; a file that is replaced is read."""
+    broker = mounted / "fapiao_amqp_url"
+    broker.write_text("amqp://u:p@h/")
+    os.utime(broker, (1e9, 1e9))
+    now = MountedSettings(load())
+    reads = []
+
+    def counted() -> Settings:
+        reads.append(1)
+        return load()
+
+    monkeypatch.setattr(configuration, "load", counted)
+    for _ in range(100):
+        now.gateway_headers()
+    assert len(reads) == 1
+
+    os.utime(broker, (1e9 + 60, 1e9 + 60))
+    assert now.brokers() == ["amqp://u:p@h/"]
+    assert len(reads) == 2
 
 
 def test_a_rotation_that_cannot_be_used_leaves_the_earlier_address(mounted: Path) -> None:
     """Half of a file, as it is written."""
     broker = mounted / "fapiao_amqp_url"
     broker.write_text("amqp://u:p@h/")
-    addresses = Addresses(load())
+    mounted_now = MountedSettings(load())
     broker.write_text("amqp://u:p#")
-    assert addresses.brokers() == ["amqp://u:p@h/"]
+    assert mounted_now.brokers() == ["amqp://u:p@h/"]
     broker.write_text("amqp://u:q@h/")
-    assert addresses.brokers() == ["amqp://u:q@h/"]
+    assert mounted_now.brokers() == ["amqp://u:q@h/"]
 
 
 def test_without_a_secrets_directory_nothing_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment does not change under a process."""
     settings = load()
-    addresses = Addresses(settings)
+    mounted_now = MountedSettings(settings)
     monkeypatch.setenv("FAPIAO_AMQP_URL", "amqp://other/")
-    assert addresses.brokers() == settings.amqp_urls
+    assert mounted_now.brokers() == settings.amqp_urls

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker import texts
-from worker.texts import Likeness, Text, code_likeness, folded, folded_remark
+from worker.texts import Likeness, Text, code_likeness, folded, folded_code, folded_remark
 
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
 
@@ -139,6 +139,24 @@ def test_other_private_use_characters_of_gbk(private: str, usual: str) -> None:
         ("SO-1-2", "SO-12", DIFFERENT),
         ("订单1", "订单2", DIFFERENT),
         ("杭州示例科技有限公司", "杭州样本科技有限公司", DIFFERENT),
+        ("于洪后勤台", "於洪後勤臺", AKIN),
+        ("黄為民", "黄为民", AKIN),
+        ("温", "溫", AKIN),
+        ("群峰真", "羣峯眞", AKIN),
+        ("黄說民", "黄?民", AKIN),
+        ("于洪", "俞洪", DIFFERENT),
+        ("第1行\n第2行", "第1行\\r\\n第2行", AKIN),
+        ("甲“乙”丙", '甲\\"乙\\"丙', AKIN),
+        ("A公司", "\\u0041\\u516c\\u53f8", AKIN),
+        ("A+B公司", "A%2BB%E5%85%AC%E5%8F%B8", AKIN),
+        ("50%折扣", "50%25折扣", AKIN),
+        ("杭州示例科技有限公司", "杭州示例..公司", AKIN),
+        ("杭州示例科技有限公司", "杭州■■■■有限公司", AKIN),
+        ("杭州示例科技有限公司", "杭州xxxx有限公司", UNCLEAR),
+        ("张三", "张×", UNCLEAR),
+        ("张三", "张某", UNCLEAR),
+        ("张三", "李某", DIFFERENT),
+        ("SO-1001", "SO-1xx1", UNCLEAR),
     ],
 )
 def test_what_a_register_cannot_take_leaves_texts_akin(ours: str, theirs: str, told: Likeness) -> None:
@@ -184,13 +202,41 @@ def test_more_may_be_printed_beside_a_remark(ours: str, theirs: str, prints_bank
         ("91330701MA2DFB848M", "91330701MA2DFB8", AKIN),
         ("91330701MA2DFB848M", "91330701MA2DFB848L", DIFFERENT),
         ("", "91330701MA2DFB848M", DIFFERENT),
+        ("91330701MA2DFB848M", "9133xxxxxxxxxx848M", AKIN),
+        ("91330701MA2DFB848M", "9133××××××××××848M", AKIN),
+        ("91330701MA2DFB848M", "9133…848M", AKIN),
+        ("91330701MA2DFB848M", "9133____848M", AKIN),
+        ("91330701MA2DFB848M", "9133----848M", AKIN),
+        ("91330701MA2DFB848M", "9133xxxxxxxxxx848L", DIFFERENT),
+        ("91330701MA2DFB848M", "xxxxxxxxxxxxxxxxxx", UNTOLD),
+        ("91330701MA2DFB848M", "税号:91330701MA2DFB848M", SAME),
+        ("91330701MA2DFB848M", "91330701МА2DFB848M", SAME),
+        ("91330701MA2DFB848M", "330701MA2DFB848", AKIN),
+        ("91330701MA2DFB848M", "MA2DFB848", AKIN),
+        ("91330701MA2DFB848M", "000000000000000", UNTOLD),
+        ("91330701MA2DFB848M", "null", UNTOLD),
+        ("91330701MA2DFB848M", "无", UNTOLD),
+        ("913307012345678901", "9.13307012345679E+17", UNTOLD),
     ],
 )
 def test_a_tax_id_is_the_same_masked_or_another(ours: str, theirs: str, told: Likeness) -> None:
     assert code_likeness(ours, theirs) is told
 
 
-@pytest.mark.parametrize("suffix", ["（个人）", "(个人)", "（個人）", " (个人) "])
+@pytest.mark.parametrize("nothing", ["0", "000000000000000", "无", "/", "-", "null", "N/A", "个人", ""])
+def test_what_is_written_where_there_is_no_tax_id_is_none(nothing: str) -> None:
+    assert folded_code(nothing) == ""
+
+
+@given(st.integers(1, 200), st.sampled_from("*x某_.#"))
+def test_masks_of_any_number_are_read_at_once(count: int, mask: str) -> None:
+    """Each could hide anything: trying all would take for ever."""
+    masked = f"1{mask * 3}" * count
+    assert likeness("1a" * count + "b", masked) in Likeness
+    assert code_likeness("1" * 5000, masked + "2") in Likeness
+
+
+@pytest.mark.parametrize("suffix", ["（个人）", "(个人)", "（個人）", " (个人) ", "（自然人）", "【个人】"])
 def test_the_suffix_of_a_natural_person_makes_no_difference(suffix: str) -> None:
     assert name_likeness("张晓明", "张晓明" + suffix, is_person=True) is SAME
     assert name_likeness("张晓明", "张晓明" + suffix, is_person=False) is AKIN
@@ -201,6 +247,6 @@ def test_a_buyer_called_person_keeps_its_name() -> None:
     assert name_likeness("张晓明", "（个人）", is_person=True) is not SAME
 
 
-@pytest.mark.parametrize("word", ["null", "NULL", " null ", "undefined"])
+@pytest.mark.parametrize("word", ["null", "NULL", " null ", "undefined", "无", "N/A", "none"])
 def test_a_remark_that_a_program_left_empty_is_none(word: str) -> None:
     assert folded_remark(word) == ""

@@ -24,6 +24,7 @@ from aiormq.exceptions import AMQPError, InvalidFrameError, ProbableAuthenticati
 
 from worker.addresses import at
 from worker.amqp.tolerance import read_what_there_is
+from worker.backoff import full_jitter
 from worker.errors import BrokerLost, ConfigurationError
 from worker.tls import MakeContext
 
@@ -78,7 +79,7 @@ class Address:
 
 def backoff_seconds(failures: int, roll: float) -> float:
     """The pause after so many failures in a row (from 1); `roll` in [0, 1) spreads it over its whole range."""
-    return roll * min(BACKOFF_MAX_SECONDS, BACKOFF_MIN_SECONDS * 2.0 ** min(failures - 1, 16))
+    return full_jitter(failures, roll, shortest=BACKOFF_MIN_SECONDS, longest=BACKOFF_MAX_SECONDS)
 
 
 def classify(error: BaseException) -> BrokerLost | None:

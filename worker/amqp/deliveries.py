@@ -13,10 +13,12 @@ from typing import Protocol
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from worker.amqp.connections import Link, ask
-from worker.amqp.room import Room, read_as_there_is_room
+from worker.amqp.room import ByteBudget, read_as_there_is_room
 from worker.amqp.wire import Properties, properties_of
+from worker.making import made_often
 
 
+@made_often
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
     """A message as it came, with the right to acknowledge it once, in its epoch."""
@@ -94,7 +96,7 @@ class Consumption:
 
     @classmethod
     async def open(
-        cls, link: Link, prefetch: int, on_delivery: Callable[[Delivery], None], room: Room
+        cls, link: Link, prefetch: int, on_delivery: Callable[[Delivery], None], room: ByteBudget
     ) -> "Consumption":
         """Open a channel; `prefetch` deliveries at most will be open per queue, and nothing is read while `room` is
         full. `on_delivery` must be quick. Consumes nothing yet: deliveries come before the broker has answered for the

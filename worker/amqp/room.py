@@ -12,7 +12,7 @@ import asyncio
 from aiormq.abc import AbstractChannel
 
 
-class Room:
+class ByteBudget:
     """Counts the bytes held."""
 
     def __init__(self, bytes_max: int) -> None:
@@ -48,7 +48,7 @@ class Room:
         await self._has_some.wait()
 
 
-def read_as_there_is_room(channel: AbstractChannel, room: Room) -> None:
+def read_as_there_is_room(channel: AbstractChannel, room: ByteBudget) -> None:
     """Make the reader of the channel's connection wait for room before each frame of this channel. Everything on that
     connection waits with it, so the connection must not be needed for anything else."""
     frames = channel.frames

@@ -25,6 +25,7 @@ _UNREADABLE = (struct.error, ValueError, OverflowError, OSError)
 def read_what_there_is() -> None:
     """Teach the decoder. Changes it for the whole process; may be called again."""
     commands.Basic.Properties.unmarshal = _unmarshal  # type: ignore[method-assign, assignment]
+    commands.Basic.Deliver.unmarshal = _unmarshal_delivery  # type: ignore[method-assign, assignment]
 
 
 def _unmarshal(properties: Any, flags: int, data: bytes) -> None:
@@ -39,6 +40,18 @@ def _unmarshal(properties: Any, flags: int, data: bytes) -> None:
         raw = given.raw if isinstance(given, ReceivedHeaders) else b""
         properties.headers = ReceivedHeaders({**(given or {}), **told}, raw + encoded(told))
         properties.timestamp = None
+
+
+def _unmarshal_delivery(delivery: commands.Basic.Deliver, data: bytes) -> None:
+    """As the library does it for every method, without looking up what this one is made of."""
+    at = 1 + data[0]
+    delivery.consumer_tag = data[1:at].decode()
+    delivery.delivery_tag = int.from_bytes(data[at : at + 8], "big")
+    delivery.redelivered = bool(data[at + 8] & 1)
+    at += 9
+    end = at + 1 + data[at]
+    delivery.exchange = data[at + 1 : end].decode()
+    delivery.routing_key = data[end + 1 : end + 1 + data[end]].decode()
 
 
 def _short_text(data: bytes) -> tuple[int, str]:

@@ -20,6 +20,7 @@ from aiormq.exceptions import (
     ChannelPreconditionFailed,
 )
 
+from contracts.commands import CommandType
 from worker.amqp.connections import Link, ask
 from worker.errors import BrokerLost
 
@@ -32,17 +33,9 @@ COPIES_TTL_MILLISECONDS: Final = 7 * 24 * 60 * 60 * 1000
 DECLARE_SECONDS: Final = 60.0
 """Choosing leaders for new quorum queues takes a busy cluster a while."""
 
-ISSUE: Final = "invoice.issue"
+ISSUE: Final = CommandType.ISSUE.value
 """Routing key of the command that `<prefix>.issue` takes."""
-LOOKUPS: Final = (
-    "invoice.query",
-    "invoice.download",
-    "invoice.items",
-    "invoice.files",
-    "invoice.stored",
-    "invoice.check",
-    "invoice.audit",
-)
+QUERIES: Final = tuple(each.value for each in CommandType if each is not CommandType.ISSUE)
 """Routing keys of the commands that `<prefix>.query` takes."""
 
 
@@ -140,7 +133,7 @@ class Topology:
             Queue(self.unrouted_queue, self.unrouted_exchange, ("",), quorum | bounded),
             Queue(self.returned_queue, self.dead_exchange, ("",), quorum | bounded),
             Queue(self.issue_queue, self.commands_exchange, (ISSUE,), quorum | self._dead_lettering),
-            Queue(self.query_queue, self.commands_exchange, LOOKUPS, quorum | self._dead_lettering),
+            Queue(self.query_queue, self.commands_exchange, QUERIES, quorum | self._dead_lettering),
         )
 
     @property

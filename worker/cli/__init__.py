@@ -16,6 +16,7 @@ from worker.cli import (
     prune,
     records,
     replies,
+    sandbox,
     send,
     serve,
     settings,
@@ -54,7 +55,7 @@ def _root(
 app.command()(serve.run)
 app.command()(dev_command.dev)
 app.command()(demo.demo)
-app.command()(serve.sandbox)
+app.command()(sandbox.sandbox)
 app.command()(example.example)
 app.command()(send.send)
 app.command()(check.check)

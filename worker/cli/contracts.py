@@ -1,4 +1,5 @@
-"""`contracts export`: schemas, AsyncAPI document and examples, made from the models this version runs with."""
+"""`contracts`: schemas, AsyncAPI document and examples, made from the models this version runs with, and whether an
+older contract's callers can go on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +9,6 @@ import typer
 from worker.cli.terminal import FAILED, USAGE, Stop, explained, note, say
 
 app = typer.Typer(no_args_is_help=True, help="The messages, as files for any language.")
-
-
-@app.callback()
-def _root() -> None:
-    """Keeps `export` a word of its own while it is the only one."""
 
 
 @app.command()
@@ -35,3 +31,43 @@ def export(
         raise typer.Exit(FAILED)
     if not changed:
         say(f"Everything in {directory} is up to date.")
+
+
+@app.command()
+def compare(
+    old: Annotated[
+        Path, typer.Argument(metavar="[OLD]", help="A file that `freeze` wrote, or a folder with an older schemas/.")
+    ] = Path("contracts/released.json"),
+) -> None:
+    """Tell what changed since an older contract; exit code 1 if it breaks a program written for that one."""
+    from contracts.compatibility import compare as changes_between
+    from contracts.export import messages, read
+
+    with explained():
+        try:
+            changes = changes_between(read(old), messages())
+        except (OSError, ValueError) as error:
+            raise Stop(f"Cannot read a contract from {old}: {error}.", USAGE) from None
+    for change in changes:
+        sign = "breaks" if change.is_breaking else "adds"
+        say(f"{sign:7} {' '.join(filter(None, (change.message, change.place)))}: {change.what}")
+    broken = sum(change.is_breaking for change in changes)
+    if broken:
+        note(f"{broken} of {len(changes)} changes break callers: a contract only grows.")
+        raise typer.Exit(FAILED)
+    say(f"{len(changes)} changes, and none breaks a caller.")
+
+
+@app.command()
+def freeze(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where it goes.")] = Path("contracts/released.json"),
+) -> None:
+    """Write this version's messages into one file: at a release, for later versions to be compared with."""
+    from contracts.export import freeze as write
+
+    with explained():
+        try:
+            write(file)
+        except OSError as error:
+            raise Stop(f"Cannot write {file}: {error.strerror}.", USAGE) from None
+    say(str(file))

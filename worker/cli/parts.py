@@ -37,15 +37,18 @@ class Parts:
         self._guard: Guard | None = None
         self._processes: list[asyncio.subprocess.Process] = []
 
-    async def start(self, name: str, arguments: list[str], environment: dict[str, str]) -> None:
-        """Start `fapiao-worker ARGUMENTS` with these variables beside those of our own environment."""
+    async def start(
+        self, name: str, arguments: list[str], environment: dict[str, str], *, module: str = "worker"
+    ) -> None:
+        """Start `fapiao-worker ARGUMENTS`, or another module of ours, with these variables beside those of our own
+        environment."""
         if self._guard is None:
             self._guard = Guard("parts", inherited=self._inherited)
         with (self._directory / f"{name}.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "worker",
+                module,
                 *arguments,
                 env={**os.environ, **environment},
                 stdin=asyncio.subprocess.DEVNULL,

@@ -1,15 +1,14 @@
-"""`run`, `sandbox`, `db upgrade`: the long-running commands, and what must precede `run` on PostgreSQL."""
+"""`run`, `db upgrade`: the long-running commands, and what must precede `run` on PostgreSQL."""
 
 import asyncio
 import gc
 from collections.abc import Coroutine
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from worker.cli.terminal import FAILED, USAGE, Stop, explained, load_settings, note, quiet_logs, say, say_json
+from worker.cli.terminal import FAILED, Stop, explained, load_settings, note, quiet_logs, say, say_json
+from worker.clock import Clock
 from worker.settings import Settings
 
 T = TypeVar("T")
@@ -17,16 +16,13 @@ T = TypeVar("T")
 database = typer.Typer(no_args_is_help=True, help="The journal's database.")
 
 
-class Qr(StrEnum):
-    """When the sandbox asks for a face scan."""
-
-    ALWAYS = "always"
-    AUTO = "auto"
-    NEVER = "never"
-
-
 def run() -> None:
     """Run the worker until SIGTERM; a second signal ends it at once. Everything is set by FAPIAO_* variables."""
+    run_by(None)
+
+
+def run_by(clock: Clock | None) -> None:
+    """As `run`, by another clock than the machine's: the sandbox's, in `dev` alone."""
     with explained():
         settings = load_settings()
         from worker.ops import cores, descriptors, logs
@@ -38,46 +34,7 @@ def run() -> None:
         from worker.bootstrap import run_worker
 
         _collect_garbage_seldom()
-        raise typer.Exit(_on_uvloop(run_worker(settings)))
-
-
-def sandbox(  # noqa: PLR0913, PLR0917  one parameter per option
-    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets phones reach it.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8090,
-    qr: Annotated[Qr, typer.Option(help="Ask for a scan always, for the first invoice of an account, or never.")] = (
-        Qr.ALWAYS
-    ),
-    auto_scan: Annotated[float | None, typer.Option(metavar="SECONDS", help="Scan by itself after so long.")] = None,
-    ledger: Annotated[Path | None, typer.Option(metavar="PATH", help="Keep the books in this file.")] = None,
-    public_url: Annotated[str | None, typer.Option(help="How phones reach it, for QRs and file addresses.")] = None,
-    archive_count: Annotated[int, typer.Option(metavar="N", help="Invoices of 2024 for every company.", min=0)] = 0,
-) -> None:
-    """Run a stand-in for the vendor's gateway. Nothing issued there is a tax invoice."""
-    with explained():
-        try:
-            from worker.sandbox.server import SandboxOptions, ready_line
-            from worker.sandbox.server import run as run_sandbox
-        except ModuleNotFoundError as error:
-            raise Stop(f"The sandbox needs {error.name}: pip install 'fapiao-worker[sandbox]'.") from None
-
-        options = SandboxOptions(
-            host=host,
-            port=port,
-            public_url=public_url,
-            qr=qr.value,
-            auto_scan_seconds=auto_scan,
-            ledger_path=ledger,
-            archive_count=archive_count,
-        )
-
-        def announce(running: Any) -> None:
-            print(ready_line(running), flush=True)
-            note(f"The sandbox listens: FAPIAO_GATEWAY_URL={running.url}  books: {running.http_url}/_sandbox/ledger")
-
-        try:
-            _on_uvloop(run_sandbox(options, announce))
-        except OSError as error:
-            raise Stop(f"Cannot listen on {host}:{port} ({error.strerror}): choose another --port.", USAGE) from None
+        raise typer.Exit(_on_uvloop(run_worker(settings, clock=clock)))
 
 
 @database.command()

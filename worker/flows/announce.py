@@ -8,12 +8,14 @@ from typing import Any
 from contracts.envelope import build_event, loads
 from contracts.events import Outcome
 from contracts.failures import KEEPS_ORDER, RETRYABLE, FailureCode, Stage
+from worker.making import made_often
 from worker.records import DISCOUNTS_FOLDED, Command, Event
 
 _FOLDED = b'"%b":' % DISCOUNTS_FOLDED.encode()
 """Inside a text the quotes would be escaped: only a member of this name looks like this."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Announcement:
     """What an event will say beyond what every event of the command says."""

@@ -6,7 +6,6 @@ never taken for "there is none" (trap 84). Pure. A pair that is not in `TRANSITI
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,9 +13,11 @@ from contracts.commands import CommandType
 from contracts.envelope import dumps, loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
+from worker.flows import table
 from worker.flows.announce import Announcement
 from worker.flows.invoices import findings_of, lacking_ids
-from worker.flows.table import Decision, Table, Timing, again, end, fail, follow, obstacle, put_back
+from worker.flows.query_state import QueryRules
+from worker.flows.table import Decision, Phased, Table, again, end, fail, follow, obstacle, put_back
 from worker.flows.vocabulary import (
     Begin,
     Details,
@@ -30,7 +31,7 @@ from worker.flows.vocabulary import (
     Record,
     StoredRead,
 )
-from worker.records import Command, CommandState
+from worker.records import CommandState
 
 
 class Phase(StrEnum):
@@ -42,20 +43,11 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DetailsState:
+class DetailsState(Phased):
     """The exchange in memory; how many rounds are over is in the command's progress."""
 
     phase: Phase = Phase.TAKEN
     round: int = 0
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing is awaited any more."""
-        return self.phase is Phase.ENDED
-
-    def ended(self) -> "DetailsState":
-        """The same at its end."""
-        return replace(self, phase=Phase.ENDED)
 
     @classmethod
     def read(cls, progress: bytes | None) -> "DetailsState":
@@ -63,18 +55,8 @@ class DetailsState:
         return cls(round=0 if progress is None else loads(progress)["round"])
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What a decision may look at besides the input. `data` are the command's, as journaled."""
-
-    state: DetailsState
-    command: Command
-    data: Mapping[str, Any]
-    timing: Timing
-    files_schedule: tuple[timedelta, ...]
-    now: datetime
-    chance: float
-
+Situation = table.Situation[DetailsState, Mapping[str, Any], QueryRules]
+"""Its wish are the command's data, as journaled."""
 
 Next = Decision[DetailsState]
 
@@ -93,9 +75,9 @@ def _begin(at: Situation, given: Begin) -> Next:
 def _question(at: Situation) -> Effect:
     match at.command.type:
         case CommandType.ITEMS:
-            return FetchDetails(items_of=(at.data["invoiceBasicInfoId"],))
+            return FetchDetails(items_of=(at.wish["invoiceBasicInfoId"],))
         case CommandType.FILES:
-            return FetchDetails(files_of=tuple(at.data["invoiceIdList"]), types=tuple(at.data["typeList"]))
+            return FetchDetails(files_of=tuple(at.wish["invoiceIdList"]), types=tuple(at.wish["typeList"]))
         case _:
             return ReadStored()
 
@@ -107,7 +89,7 @@ def _fetched(at: Situation, given: DetailsFetched) -> Next:
 
 
 def _items(at: Situation, details: Details) -> Next:
-    items = details.items.get(at.data["invoiceBasicInfoId"], ())
+    items = details.items.get(at.wish["invoiceBasicInfoId"], ())
     if items:
         return _completed(at, {"items": list(items)}, details)
     message = "The gateway has no items for this id, however often it was asked."
@@ -115,7 +97,7 @@ def _items(at: Situation, details: Details) -> Next:
 
 
 def _files(at: Situation, details: Details) -> Next:
-    missing = lacking_ids(at.data["invoiceIdList"], details, at.data["typeList"])
+    missing = lacking_ids(at.wish["invoiceIdList"], details, at.wish["typeList"])
     if missing and (later := _later(at, details)) is not None:
         return later
     return _completed(at, {"files": list(details.files), "missingFiles": list(missing)}, details)
@@ -123,9 +105,9 @@ def _files(at: Situation, details: Details) -> Next:
 
 def _later(at: Situation, details: Details | None = None) -> Next | None:
     """Not ready: asked again by the schedule; None when that is over. What came is stored."""
-    if at.state.round >= len(at.files_schedule):
+    if at.state.round >= len(at.rules.files_schedule):
         return None
-    due_at = at.now + at.files_schedule[at.state.round]
+    due_at = at.now + at.rules.files_schedule[at.state.round]
     if at.command.deadline_at is not None and due_at >= at.command.deadline_at:
         return None
     record = Record(

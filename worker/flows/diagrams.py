@@ -103,5 +103,12 @@ def _sample(phase: Phase) -> Situation:
     )
     timing = Timing(second, second, second, second, second, second, second, login_attempts=2)
     return Situation(
-        IssueState(phase), command, _SENT, timing, now=moment, chance=0.0, looks=Schedules(*[(second,)] * 3)
+        state=IssueState(phase),
+        command=command,
+        wish=_SENT,
+        rules=None,
+        timing=timing,
+        now=moment,
+        chance=0.0,
+        looks=Schedules(*[(second,)] * 3),
     )

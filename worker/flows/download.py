@@ -5,19 +5,29 @@ pair that is not in `TRANSITIONS` changes nothing.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
+from worker.flows import table
 from worker.flows.announce import Announcement
 from worker.flows.query_state import QueryRules
-from worker.flows.table import Decision, Table, Timing, again, connect_failed, end, fail, follow, obstacle, put_back
+from worker.flows.table import (
+    Decision,
+    Phased,
+    Table,
+    again,
+    end,
+    fail,
+    follow,
+    obstacle,
+    opening,
+    put_back,
+)
 from worker.flows.vocabulary import (
     Begin,
     Connect,
     Connected,
-    ConnectFailed,
     ConnectionLost,
     Draining,
     Input,
@@ -26,7 +36,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import DownloadTold
-from worker.records import Command, CommandState
+from worker.records import CommandState
 
 
 class Phase(StrEnum):
@@ -39,7 +49,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadState:
+class DownloadState(Phased):
     """The exchange in memory."""
 
     phase: Phase = Phase.TAKEN
@@ -47,28 +57,9 @@ class DownloadState:
     """What is asked for: the command's text, or the newest one that a failure brought."""
     tries: int = 0
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing is awaited any more."""
-        return self.phase is Phase.ENDED
 
-    def ended(self) -> "DownloadState":
-        """The same at its end."""
-        return replace(self, phase=Phase.ENDED)
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What a decision may look at besides the input."""
-
-    state: DownloadState
-    command: Command
-    date: str
-    timing: Timing
-    rules: QueryRules
-    now: datetime
-    chance: float
-
+Situation = table.Situation[DownloadState, str, QueryRules]
+"""Its wish is the text to ask for."""
 
 Next = Decision[DownloadState]
 
@@ -82,12 +73,12 @@ def _begin(at: Situation, given: Begin) -> Next:
     if (decision := obstacle(at, given)) is not None:
         return decision
     if given.session_is_open:
-        return _ask(at, at.date)
+        return _ask(at, at.wish)
     return Decision(replace(at.state, phase=Phase.CONNECTING), (Connect(),))
 
 
 def _connected(at: Situation, _: Connected) -> Next:
-    return _ask(at, at.date)
+    return _ask(at, at.wish)
 
 
 def _ask(at: Situation, date: str) -> Next:
@@ -97,7 +88,7 @@ def _ask(at: Situation, date: str) -> Next:
 
 def _told(at: Situation, given: DownloadTold) -> Next:
     if given.ok:
-        data = {"ok": True, "date": at.date}
+        data = {"ok": True, "date": at.wish}
         return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
     if at.state.tries < at.rules.download_attempts:
         return _ask(at, given.date or at.state.date)
@@ -118,11 +109,7 @@ def _overdue(at: Situation, _: TimedOut) -> Next:
 
 
 TRANSITIONS: Table[DownloadState] = {
-    (Phase.TAKEN, Begin): _begin,
-    (Phase.TAKEN, Draining): put_back,
-    (Phase.CONNECTING, Connected): _connected,
-    (Phase.CONNECTING, ConnectFailed): connect_failed,
-    (Phase.CONNECTING, Draining): put_back,
+    **opening(Phase, _begin, _connected),
     (Phase.ASKED, DownloadTold): _told,
     (Phase.ASKED, ConnectionLost): _lost,
     (Phase.ASKED, TimedOut): _overdue,

@@ -6,22 +6,21 @@ database. Every pair of phase and input that matters is in `TRANSITIONS`; any ot
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
+from worker.flows import table
 from worker.flows.announce import Announcement, in_its_words
 from worker.flows.evidence.endings import told_differences
 from worker.flows.evidence.replies import echo_of
-from worker.flows.looks import EXPIRED, NO_SCHEDULES, NOT_ISSUED, Absence, Schedules, next_look
+from worker.flows.looks import EXPIRED, NOT_ISSUED, Absence, next_look
 from worker.flows.table import (
     Decision,
+    Phased,
     Table,
-    Timing,
     again,
-    connect_failed,
     deadline_exceeded,
     end,
     fail,
@@ -30,6 +29,7 @@ from worker.flows.table import (
     is_overdue,
     login_refused,
     obstacle,
+    opening,
     put_back,
 )
 from worker.flows.vocabulary import (
@@ -37,7 +37,6 @@ from worker.flows.vocabulary import (
     CloseSession,
     Connect,
     Connected,
-    ConnectFailed,
     ConnectionLost,
     CountLogin,
     CountRefusal,
@@ -50,8 +49,9 @@ from worker.flows.vocabulary import (
     Submit,
     TimedOut,
 )
+from worker.making import made_often
 from worker.ports import LoginAnswered, QrRefused, QrShown, ResultRefused, ResultShown
-from worker.records import Command, CommandState, SubmittedInvoice
+from worker.records import CommandState, SubmittedInvoice
 
 MAX_QRS = 20
 """QR codes announced per command; each is a durable event, and a gateway gone mad must not fill the journal."""
@@ -77,8 +77,9 @@ class Phase(StrEnum):
 # ---- states and decisions ------------------------------------------------------------------------------
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
-class IssueState:
+class IssueState(Phased):
     """The exchange in memory. What must survive a crash is in the command's own state."""
 
     phase: Phase = Phase.TAKEN
@@ -88,34 +89,8 @@ class IssueState:
     has_strays: bool = False
     """The gateway answered with a result that was laid aside: the doubt's reason says so."""
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing is awaited any more."""
-        return self.phase is Phase.ENDED
 
-    def moved(self, phase: Phase) -> "IssueState":
-        """The same in another phase."""
-        return replace(self, phase=phase)
-
-    def ended(self) -> "IssueState":
-        """The same at its end."""
-        return self.moved(Phase.ENDED)
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What a decision may look at besides the input."""
-
-    state: IssueState
-    command: Command
-    submitted: SubmittedInvoice
-    timing: Timing
-    now: datetime
-    chance: float
-    """In [0, 1], for jitter."""
-    looks: Schedules = NO_SCHEDULES
-
-
+Situation = table.Situation[IssueState, SubmittedInvoice, None]
 Next = Decision[IssueState]
 
 
@@ -214,7 +189,7 @@ def _noted(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
 
 
 def _result_shown(at: Situation, given: ResultShown) -> Next:
-    echo = echo_of(at.submitted, given.reply)
+    echo = echo_of(at.wish, given.reply)
     differs = told_differences(echo.differs)
     if not echo.fits:
         stray = KeepStray("does_not_fit", {**given.invoice, "invoiceUrl": given.invoice_url, **differs})
@@ -303,12 +278,8 @@ def _doubt(at: Situation, reason: str, absence: Absence = NOT_ISSUED) -> Next:
 
 
 TRANSITIONS: Table[IssueState] = {
-    (Phase.TAKEN, Begin): _begin,
+    **opening(Phase, _begin, _log_in),
     (Phase.TAKEN, Recovered): _recovered,
-    (Phase.TAKEN, Draining): put_back,
-    (Phase.CONNECTING, Connected): _log_in,
-    (Phase.CONNECTING, ConnectFailed): connect_failed,
-    (Phase.CONNECTING, Draining): put_back,
     (Phase.LOGGING_IN, LoginAnswered): _login_answered,
     (Phase.LOGGING_IN, ConnectionLost): _login_lost,
     (Phase.LOGGING_IN, TimedOut): _login_unanswered,

@@ -13,15 +13,16 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
+from worker.flows import table
 from worker.flows.conditions import BEIJING
-from worker.flows.evidence.endings import Case, endings, login_refused
-from worker.flows.evidence.shelf import Wanted
+from worker.flows.evidence.endings import Case, endings, login_refused, without_login
+from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
 from worker.flows.invoices import lacking_ids, trusted, with_files
-from worker.flows.looks import Reading, Schedules, delay_after_nothing_seen, rest_after_refusals
+from worker.flows.looks import Reading, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_progress import digest_of, is_last_page
-from worker.flows.table import Decision, Table, Timing, follow
+from worker.flows.table import Decision, Phased, Table, follow, opening
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
@@ -49,7 +50,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, QueryRefused
-from worker.records import Command, CommandState, ListedInvoice, Stray
+from worker.records import CommandState, ListedInvoice, Stray
 from worker.texts import folded_code
 
 PAGE_SIZE: Final = 100
@@ -76,7 +77,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LookUpState:
+class LookUpState(Phased):
     """The look in memory: after a crash it is made again from the start."""
 
     phase: Phase = Phase.TAKEN
@@ -109,15 +110,6 @@ class LookUpState:
         """The invoices that were found."""
         return [verdict.invoice for _, verdict in self.told if isinstance(verdict, Found)]
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing is awaited any more."""
-        return self.phase is Phase.ENDED
-
-    def ended(self) -> "LookUpState":
-        """The same at its end."""
-        return replace(self, phase=Phase.ENDED)
-
     def resumed(self) -> "LookUpState":
         """The same after something went before it. What was issued meanwhile stands before what was read, or behind it;
         without it the list would seem cut."""
@@ -146,24 +138,17 @@ class LookUpRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """What a decision may look at besides the input."""
+class Sought:
+    """What one look is for."""
 
-    state: LookUpState
-    command: Command
-    """The look-up itself."""
-    subjects: Sequence[Subject]
-    wanted: Wanted
+    subjects: Sequence[Subject] = ()
+    wanted: Wanted = field(default_factory=Wanted)
     """By what an invoice of a page may be one of theirs."""
-    company: str
+    company: str = ""
     """Whose invoices are listed: the login's."""
-    timing: Timing
-    looks: Schedules
-    rules: LookUpRules
-    now: datetime
-    chance: float
 
 
+Situation = table.Situation[LookUpState, Sought, LookUpRules]
 Next = Decision[LookUpState]
 
 
@@ -176,10 +161,11 @@ def decide(situation: Situation, given: Input) -> Next:
 
 
 def _begin(at: Situation, given: Begin) -> Next:
-    if not at.subjects:
+    if not at.wish.subjects:
         return _end(at, EndLookUp())
     if given.credential_fault is not None:
-        return _put_off(at)
+        ends = [end for subject in at.wish.subjects for end in without_login(subject, at.looks, at.now)]
+        return _put_off(at, ends=ends)
     if given.suspended_until is not None and at.now < given.suspended_until:
         # It comes back at a known time, however long something has been sought.
         return _not_before(at, max(given.suspended_until - at.now, at.timing.retry_max))
@@ -202,20 +188,24 @@ def _ask(at: Situation, state: LookUpState) -> Next:
 
 
 def _first_day(at: Situation) -> date:
-    return min(subject.since for subject in at.subjects).astimezone(BEIJING).date() - timedelta(days=1)
+    return min(subject.since for subject in at.wish.subjects).astimezone(BEIJING).date() - timedelta(days=1)
 
 
 def _login_answered(at: Situation, given: LoginAnswered) -> Next:
     if given.accepted:
         return Decision(at.state, (CountLogin(accepted=True),))
     until = at.now + rest_after_refusals(at.state.refused_logins, at.rules.rest)
-    told = [settle for subject in at.subjects for settle in login_refused(subject, until, given.reason)]
+    told = [
+        settle
+        for subject in at.wish.subjects
+        for settle in login_refused(subject, at.looks, at.now, until, given.reason)
+    ]
     return _end(at, CountLogin(accepted=False), *told, EndLookUp(until), CloseSession())
 
 
 def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
-    fitting = [listed for listed in map(Listed.of, page.invoices) if at.wanted.may_be(listed)]
+    fitting = [listed for listed in map(Listed.of, page.invoices) if at.wish.wanted.may_be(listed)]
     kept = {listed.identity: listed for listed in (*was.candidates, *fitting)}
     total = was.total if page.total is None else page.total
     is_repeated = bool(page.invoices) and digest_of(page) == was.last_page
@@ -256,7 +246,7 @@ def _bound_read(at: Situation, given: BoundRead) -> Next:
     told = given.verdicts
     if told is None:
         told = verdicts(
-            at.subjects,
+            at.wish.subjects,
             at.state.candidates,
             given.numbers,
             at.rules.skew,
@@ -278,7 +268,7 @@ def _settle(at: Situation) -> Next:
         strays.setdefault(stray.command_key, []).append(stray)
     settlements: list[Effect] = [
         effect
-        for subject in at.subjects
+        for subject in at.wish.subjects
         for effect in endings(
             Case(
                 subject, told[subject.key], at.state.details, tuple(strays.get(subject.key, ())), _reading(at, subject)
@@ -292,7 +282,7 @@ def _settle(at: Situation) -> Next:
 
 def _reading(at: Situation, subject: Subject) -> Reading:
     """Absence proves something where the list was read to its end, and is the seller's company's."""
-    if folded_code(at.company) != folded_code(subject.command.seller or ""):
+    if folded_code(at.wish.company) != folded_code(subject.command.seller or ""):
         return Reading.ANOTHERS
     return Reading.WHOLE if at.state.is_whole else Reading.CUT
 
@@ -352,16 +342,16 @@ def _unseen(at: Situation, _: QueryRefused | ConnectionLost | TimedOut) -> Next:
     return _put_off(at)
 
 
-def _put_off(at: Situation, not_before: timedelta | None = None) -> Next:
+def _put_off(at: Situation, not_before: timedelta | None = None, ends: Sequence[Effect] = ()) -> Next:
     """The longer something has been sought, the longer until the next try."""
-    oldest = min(subject.since for subject in at.subjects)
+    oldest = min(subject.since for subject in at.wish.subjects)
     delay = delay_after_nothing_seen(at.now - oldest, at.timing.retry_max)
-    return _not_before(at, max(delay, not_before or delay))
+    return _not_before(at, max(delay, not_before or delay), ends)
 
 
-def _not_before(at: Situation, delay: timedelta) -> Next:
+def _not_before(at: Situation, delay: timedelta, ends: Sequence[Effect] = ()) -> Next:
     """No look was made: what is sought waits, and its schedule with it."""
-    return _end(at, EndLookUp(at.now + delay), CloseSession())
+    return _end(at, *ends, EndLookUp(at.now + delay), CloseSession())
 
 
 def _left(at: Situation, _: Draining) -> Next:
@@ -374,11 +364,7 @@ def _end(at: Situation, *effects: Effect) -> Next:
 
 
 TRANSITIONS: Table[LookUpState] = {
-    (Phase.TAKEN, Begin): _begin,
-    (Phase.TAKEN, Draining): _left,
-    (Phase.CONNECTING, Connected): _connected,
-    (Phase.CONNECTING, ConnectFailed): _connect_failed,
-    (Phase.CONNECTING, Draining): _left,
+    **opening(Phase, _begin, _connected, failed=_connect_failed, left=_left),
     (Phase.ASKED, LoginAnswered): _login_answered,
     (Phase.ASKED, PageRead): _page_read,
     (Phase.ASKED, DownloadTold): _early_notice,

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from contracts.envelope import dumps, loads
 from contracts.failures import FailureCode, Stage
+from worker.backoff import doubled
 
 
 class LookOutcome(StrEnum):
@@ -73,8 +74,7 @@ LONGEST_REST = timedelta(hours=12)
 def rest_after_refusals(refusals: int, shortest: timedelta) -> timedelta:
     """How long look-ups rest whose login was refused, after so many refusals in a row before: twice as long each time,
     for a password that is wrong stays wrong, and the tax bureau counts."""
-    longer: timedelta = shortest * (1 << min(refusals, 16))
-    return min(longer, max(LONGEST_REST, shortest))
+    return doubled(refusals + 1, shortest, max(LONGEST_REST, shortest))
 
 
 def delay_after_nothing_seen(age: timedelta, shortest: timedelta) -> timedelta:

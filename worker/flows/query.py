@@ -17,12 +17,11 @@ from worker.flows.announce import Announcement
 from worker.flows.conditions import fits_condition
 from worker.flows.invoices import file_row, findings_of, lacking_ids, parts_of, trusted, with_details
 from worker.flows.query_progress import QueryProgress, Stage, digest_of, is_last_page
-from worker.flows.query_state import Next, Phase, QueryState, Situation
+from worker.flows.query_state import Next, Phase, QueryState, Situation, spans_at
 from worker.flows.table import (
     Decision,
     Table,
     again,
-    connect_failed,
     deadline_exceeded,
     end,
     fail,
@@ -30,6 +29,7 @@ from worker.flows.table import (
     is_overdue,
     login_refused,
     obstacle,
+    opening,
     put_back,
 )
 from worker.flows.vocabulary import (
@@ -37,7 +37,6 @@ from worker.flows.vocabulary import (
     Begin,
     Connect,
     Connected,
-    ConnectFailed,
     ConnectionLost,
     CountLogin,
     DetailsFailed,
@@ -84,7 +83,7 @@ def _connected(at: Situation, _: Connected) -> Next:
 
 
 def _ask(at: Situation, progress: QueryProgress) -> Next:
-    start, last = at.spans[progress.span]
+    start, last = spans_at(at)[progress.span]
     return Decision(QueryState(progress, Phase.ASKED), (AskPage(start, last, progress.page),), at.rules.page)
 
 
@@ -241,9 +240,9 @@ def _advanced(at: Situation, items: int) -> QueryProgress:
     is_last = is_last_page(page, asked=was.page, page_size=wish.page_size, last_page=was.last_page)
     if wish.all_pages and not is_last and done.pages < at.rules.max_pages:
         return done
-    if wish.all_pages and was.span + 1 < len(at.spans) and done.pages < at.rules.max_pages:
+    if wish.all_pages and was.span + 1 < len(spans_at(at)) and done.pages < at.rules.max_pages:
         return replace(done, span=was.span + 1, page=1, total_before=total or 0, last_page="")
-    has_more = wish.all_pages and (not is_last or was.span + 1 < len(at.spans))
+    has_more = wish.all_pages and (not is_last or was.span + 1 < len(spans_at(at)))
     return replace(done.without_dates(), stage=Stage.LATE, is_cut=has_more)
 
 
@@ -345,11 +344,7 @@ def _missing_listed(at: Situation, given: MissingListed) -> Next:
 
 
 TRANSITIONS: Table[QueryState] = {
-    (Phase.TAKEN, Begin): _begin,
-    (Phase.TAKEN, Draining): put_back,
-    (Phase.CONNECTING, Connected): _connected,
-    (Phase.CONNECTING, ConnectFailed): connect_failed,
-    (Phase.CONNECTING, Draining): put_back,
+    **opening(Phase, _begin, _connected),
     (Phase.ASKED, LoginAnswered): _login_answered,
     (Phase.ASKED, PageRead): _page_read,
     (Phase.ASKED, DownloadTold): _early_notice,

@@ -1,15 +1,16 @@
 """What the flow of `invoice.query` is told, and where it stands in memory. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
+from worker.flows import table
 from worker.flows.query_progress import QueryProgress, spans_of
-from worker.flows.table import Decision, Timing
+from worker.flows.table import Decision, Phased
 from worker.ports import PageShown
-from worker.records import Command, ListedInvoice
+from worker.records import ListedInvoice
 
 
 class Phase(StrEnum):
@@ -82,7 +83,7 @@ class QueryWish:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryState:
+class QueryState(Phased):
     """The exchange in memory. What must survive a crash is in `progress`."""
 
     progress: QueryProgress
@@ -97,32 +98,11 @@ class QueryState:
     """The download that was asked for again last."""
     retries: int = 0
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing is awaited any more."""
-        return self.phase is Phase.ENDED
 
-    def ended(self) -> "QueryState":
-        """The same at its end."""
-        return replace(self, phase=Phase.ENDED)
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What a decision may look at besides the input."""
-
-    state: QueryState
-    command: Command
-    wish: QueryWish
-    timing: Timing
-    rules: QueryRules
-    now: datetime
-    chance: float
-
-    @property
-    def spans(self) -> list[tuple[date, date]]:
-        """The days in the parts in which they are asked for."""
-        return spans_of(self.wish.condition, self.state.progress.span_days or self.rules.span_days)
-
-
+Situation = table.Situation[QueryState, QueryWish, QueryRules]
 Next = Decision[QueryState]
+
+
+def spans_at(at: Situation) -> list[tuple[date, date]]:
+    """The days in the parts in which they are asked for."""
+    return spans_of(at.wish.condition, at.state.progress.span_days or at.rules.span_days)

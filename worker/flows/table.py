@@ -6,12 +6,25 @@ Pure, as the flows are. Knows a flow's state only as something that can end.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from contracts.failures import FailureCode, Stage
+from worker.backoff import full_jitter
 from worker.flows.announce import failure
-from worker.flows.backoff import full_jitter
-from worker.flows.vocabulary import Begin, CloseSession, ConnectFailed, CountLogin, Draining, Effect, Input, Record
+from worker.flows.looks import NO_SCHEDULES, Schedules
+from worker.flows.vocabulary import (
+    Begin,
+    CloseSession,
+    Connected,
+    ConnectFailed,
+    CountLogin,
+    Draining,
+    Effect,
+    Input,
+    Record,
+)
+from worker.making import made_often
 from worker.ports import LoginAnswered
 from worker.records import Command, CommandState
 
@@ -31,8 +44,31 @@ class FlowState(Protocol):
 
 S_co = TypeVar("S_co", bound=FlowState, covariant=True)
 S = TypeVar("S", bound=FlowState)
+W_co = TypeVar("W_co", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
 
 
+class Phased:
+    """What the states of all flows share: frozen dataclasses with a `phase`, one of whose values is `ended`."""
+
+    __slots__ = ()
+    phase: Any
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is awaited any more."""
+        return bool(self.phase == "ended")
+
+    def moved(self, phase: StrEnum) -> Self:
+        """The same in another phase."""
+        return replace(self, phase=phase)  # type: ignore[type-var]  # whoever is of this kind is a dataclass
+
+    def ended(self) -> Self:
+        """The same at its end."""
+        return self.moved(type(self.phase)("ended"))
+
+
+@made_often
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[S_co]):
     """What follows. `timer` restarts the phase's clock; None lets a running one run on."""
@@ -61,8 +97,26 @@ class Timing:
         return self.answer + self.scan + self.result
 
 
+@made_often
+@dataclass(frozen=True, slots=True)
+class Situation(Generic[S_co, W_co, R_co]):
+    """What a decision may look at besides the input; each flow says of what its own is made."""
+
+    state: S_co
+    command: Command
+    wish: W_co
+    """What the command wants, as its flow reads it."""
+    rules: R_co
+    """The settings of its kind alone."""
+    timing: Timing
+    now: datetime
+    chance: float
+    """In [0, 1], for jitter."""
+    looks: Schedules = NO_SCHEDULES
+
+
 class At(Protocol[S_co]):
-    """What these decisions look at."""
+    """What the decisions below look at: a part of any situation."""
 
     @property
     def state(self) -> S_co: ...
@@ -135,6 +189,25 @@ def connect_failed(at: At[S], given: ConnectFailed) -> Decision[S]:
 def put_back(at: At[S], _: Draining) -> Decision[S]:
     """Nothing irreversible happened: whoever takes the lane next begins anew."""
     return end(at, Record(CommandState.WAITING, due_at=at.now), CloseSession())
+
+
+def opening(
+    phases: type[StrEnum],
+    begin: Callable[[Any, Begin], Decision[S]],
+    connected: Callable[[Any, Connected], Decision[S]],
+    *,
+    failed: Callable[[Any, ConnectFailed], Decision[S]] = connect_failed,
+    left: Callable[[Any, Draining], Decision[S]] = put_back,
+) -> dict[tuple[Any, type[Input]], Callable[[Any, Any], Decision[S]]]:
+    """The rows of every flow that needs a session: its phases begin with `taken` and `connecting`."""
+    taken, connecting = phases("taken"), phases("connecting")
+    return {
+        (taken, Begin): begin,
+        (taken, Draining): left,
+        (connecting, Connected): connected,
+        (connecting, ConnectFailed): failed,
+        (connecting, Draining): left,
+    }
 
 
 def again(at: At[S], code: FailureCode, stage: Stage, message: str, not_before: timedelta | None = None) -> Decision[S]:

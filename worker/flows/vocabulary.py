@@ -12,6 +12,7 @@ from worker.flows.announce import Announcement
 from worker.flows.audit_vocabulary import AuditEffect, AuditInput
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Verdict
+from worker.making import made_often
 from worker.ports import (
     DownloadTold,
     LoginAnswered,
@@ -200,6 +201,7 @@ class Submit:
     """Send `invoice_info`: the irreversible act. Always preceded, in the same decision, by the record of it."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Record:
     """Commit the new state with its events, before any later effect begins."""

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.gateway import websocket
+from worker.gateway.headers import AskHeaders, headers_of
 from worker.gateway.keepalive import Pongs
 from worker.gateway.measuring import Observe, observe_nothing
 from worker.gateway.query_session import QueryDialogue
@@ -23,10 +24,13 @@ from worker.tls import gateway_tls
 class WebSocketGateway:
     """The vendor's gateway at `Settings.gateway_url`. One per process; close it at the end."""
 
-    def __init__(self, settings: Settings, *, observe: Observe = observe_nothing) -> None:
+    def __init__(
+        self, settings: Settings, *, headers: AskHeaders | None = None, observe: Observe = observe_nothing
+    ) -> None:
+        """`headers` are asked anew for each handshake, for they may have been rotated; without it, as in `settings`."""
         self._url = settings.gateway_url
         self._base_url = settings.gateway_http_base
-        self._headers = {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
+        self._headers = headers or headers_of(settings)
         self._limits = SocketLimits(
             open_timeout_seconds=settings.connect_timeout_seconds,
             close_timeout_seconds=settings.close_timeout_seconds,
@@ -46,7 +50,8 @@ class WebSocketGateway:
 
     async def connect_query(self, user_id: str) -> QuerySocket:
         socket = await self._open(QUERY_PATH, user_id, self._query_limits)
-        dialogue = QueryDialogue(user_id, max_frame_bytes=self._query_limits.max_frame_bytes)
+        limits = self._query_limits
+        dialogue = QueryDialogue(user_id, max_frame_bytes=limits.max_frame_bytes, base_url=self._base_url)
         return QuerySocket(socket, dialogue, self._query_limits, self._observe)
 
     def close(self) -> None:
@@ -58,6 +63,6 @@ class WebSocketGateway:
         began = clock()
         url = f"{self._url}{path}?userId={quote(user_id, safe='')}"
         context = None if self._tls is None else self._tls.context()
-        socket = await websocket.open_socket(url, self._headers, limits, context, self._pongs)
+        socket = await websocket.open_socket(url, self._headers(), limits, context, self._pongs)
         self._observe("connect", clock() - began)
         return socket

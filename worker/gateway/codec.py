@@ -25,6 +25,7 @@ from contracts.gateway import (
 from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor, is_secret_name
 from worker.gateway.values import amount_of, decimal_of, flag_of, parsed, parsed_if_json, text_of
+from worker.making import made_often
 from worker.ports import LoginFields, ResultShown, Submission
 from worker.records import IssuedReply, Line
 
@@ -50,6 +51,7 @@ class IgnoredReason(StrEnum):
     """A result whose `isDrafts` is neither yes nor no, or a picture that is none."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A frame, normalised. `data` is what is meant, out of JSON text and nested `data`; `sent_data` is as it came.
@@ -155,7 +157,7 @@ def _exact(value: Any) -> orjson.Fragment:
 # ---- inbound -----------------------------------------------------------------------------------------
 
 
-def _unwrapped(data: Any) -> Any:
+def unwrapped(data: Any) -> Any:
     """Follow JSON inside text and `data` inside `data` down to what is meant (traps 17, 52)."""
     for _ in range(_MAX_UNWRAPPINGS):
         inner = parsed_if_json(data)
@@ -168,7 +170,7 @@ def _unwrapped(data: Any) -> Any:
 
 
 def read_frame(
-    frame: str | bytes, max_bytes: int = MAX_FRAME_BYTES, unwrap: Callable[[Any], Any] = _unwrapped
+    frame: str | bytes, max_bytes: int = MAX_FRAME_BYTES, unwrap: Callable[[Any], Any] = unwrapped
 ) -> Reply | IgnoredReason:
     """Read a frame's envelope; `unwrap` finds in `data` what is meant. JSON is parsed strictly (trap 1): curly quotes
     are not JSON. Binary frames are read as UTF-8 text."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 from unicodedata import normalize
 
-from worker.gateway.values import text_of
+from worker.gateway.values import decimal_of, parsed_if_json, text_of
 from worker.records import Dated
 
 BEIJING: Final = timezone(timedelta(hours=8))
@@ -29,15 +29,29 @@ _PER_SECOND: Final = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _LENGTHS: Final = (3, 5, 6, 7)
 """Of a list: LocalDate, and LocalDateTime without seconds, with them, with nanoseconds."""
 
+_DEEPEST: Final = 3
+_MOMENTS: Final = ("$date", "time", "epochSecond", "seconds", "epochMilli", "timestamp")
+_LABEL: Final = re.compile(r"^(?:开票|开具)?(?:日期|时间) ?: ?")
+_MICROSOFTS: Final = re.compile(r"/?Date\((\d{10,16})(?:[+-]\d{4})?\)/?|(\d{10,16})L")
+_NUMERALS: Final = str.maketrans("〇零一二三四五六七八九", "00123456789")
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905  a list of words
-_ZONES: Final = {"z": _UTC, "utc": _UTC, "gmt": _UTC, "cst": BEIJING, "hkt": BEIJING, "北京时间": BEIJING}
+_ZONES: Final = {
+    "z": _UTC,
+    "utc": _UTC,
+    "gmt": _UTC,
+    "cst": BEIJING,
+    "hkt": BEIJING,
+    "北京时间": BEIJING,
+    "中国标准时间": BEIJING,
+}
 """CST is China's here, not Chicago's."""
 _CLOCK: Final = (
-    r"(?:,?[ T]*(?P<half1>上午|下午|AM|PM)? *(?P<hour>\d{1,2})[:时点](?P<minute>\d{1,2})"
-    r"(?:[:分](?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,9}))?秒?|分)? *(?P<half2>AM|PM)?)?"
+    r"(?:(?:-(?=\d\d\.)|,?[ T_]*)(?P<half1>上午|下午|AM|PM)? *(?P<hour>\d{1,2})[:时点.](?P<minute>\d{1,2})"
+    r"(?:[:分.](?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,9}))?秒?|分)? *(?P<half2>AM|PM)?)?"
 )
 _ZONE: Final = (
-    r" *(?:(?P<zone>Z|UTC|GMT|CST|HKT|北京时间)|(?:UTC|GMT)?(?P<offset>[+-]\d{1,2}:?\d{2}))?(?: *\[[\w/]+\])?"
+    r" *(?:\(?(?:UTC|GMT)?(?P<offset>[+-](?:\d{1,2}:?\d{2}|\d{1,2}))\)?"
+    r"|(?P<zone>Z|UTC|GMT|CST|HKT|北京时间|中国标准时间))?(?: *\[[\w/]+\])?"
 )
 _MONTH: Final = r"(?P<name>[A-Z]{3,9})\.?"
 _WEEKDAY: Final = r"(?:[A-Z]{3,9},? +|(?:星期|周)[一二三四五六日天] *,? *)?"
@@ -45,15 +59,15 @@ _FORMS: Final = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
         r"(?P<year>\d{4})[-/.年] ?(?P<month>\d{1,2})[-/.月] ?(?P<day>\d{1,2})日?"
-        r"(?: *(?:星期|周)[一二三四五六日天])?" + _CLOCK + _ZONE,
+        r"(?: *\(?(?:星期|周)[一二三四五六日天]\)?)?" + _CLOCK + _ZONE,
         _WEEKDAY + _MONTH + r" +(?P<day>\d{1,2}),? +(?P<year>\d{4})" + _CLOCK + _ZONE,
-        _WEEKDAY + r"(?P<day>\d{1,2})[ -]" + _MONTH + r"[ -,]+(?P<year>\d{4})" + _CLOCK + _ZONE,
+        _WEEKDAY + r"(?P<day>\d{1,2})[ -]" + _MONTH + r"[ ,-]+(?P<year>\d{4})" + _CLOCK + _ZONE,
         r"[A-Z]{3} +" + _MONTH + r" +(?P<day>\d{1,2}) +(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})"
         r" *(?:(?P<zone>[A-Z]{1,4})|(?:UTC|GMT)?(?P<offset>[+-]\d{2}:?\d{2}))? +(?P<year>\d{4})",
     )
 )  # fmt: skip
 _BEGINS_WITH_DAY: Final = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
-_COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?")
+_COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(?: ?(\d{2}):?(\d{2}):?(\d{2})(?:\.?\d{3})?)?")
 
 
 def dated_of(value: Any) -> Dated | None:
@@ -84,36 +98,59 @@ def is_dated(text: str) -> bool:
     return _BEGINS_WITH_DAY.match(text.lstrip()) is not None or moment_of(text) is not None
 
 
-def _read(value: Any) -> tuple[datetime, bool] | None:
+def _read(value: Any, depth: int = 0) -> tuple[datetime, bool] | None:
     """The moment with Beijing's offset, and whether its own offset is told."""
+    value = parsed_if_json(value)
+    if depth > _DEEPEST:
+        return None
     if isinstance(value, list):
-        return _listed(value)
+        return _read(value[0], depth + 1) if len(value) == 1 else _listed(value)
     if isinstance(value, dict):
-        return _described(value)
+        return _described(value, depth)
     told = text_of(value)
     if told is None or len(told) > _LONGEST:
         return None
-    text = " ".join(normalize("NFKC", told).split())
+    text = _LABEL.sub("", " ".join(normalize("NFKC", told).split()))
+    if (counted := _MICROSOFTS.fullmatch(text)) is not None:
+        text = counted[1] or counted[2]
     if not text.isascii() or not text.isdigit():
-        return _written(text)
+        return _compact(text) or _written(_in_digits(text))
     return _counted(Decimal(text)) or _compact(text)
 
 
+def _in_digits(text: str) -> str:
+    """二〇二四年十一月二十九日 as 2024年11月29日."""
+    if "年" not in text or any(each.isdecimal() for each in text):
+        return text
+    text = text.translate(_NUMERALS)
+    for ten, digits in ((r"(?<=\d)十(?=\d)", ""), (r"(?<=\d)十", "0"), (r"十(?=\d)", "1"), ("十", "10")):
+        text = re.sub(ten, digits, text)
+    return text
+
+
 def _listed(parts: Sequence[Any]) -> tuple[datetime, bool] | None:
-    """As Java writes its LocalDateTime where nobody asked for anything better."""
-    if len(parts) not in _LENGTHS or not all(type(part) is int for part in parts):
+    """As Java writes its LocalDateTime where nobody asked for anything better; the numbers as text too."""
+    told = [decimal_of(part) for part in parts[: _LENGTHS[-1] + 1]]
+    numbers = [int(each) for each in told if each is not None and each == int(each)]
+    is_mixed = len({isinstance(part, str) for part in parts}) > 1
+    if len(parts) not in _LENGTHS or len(numbers) < len(parts) or is_mixed:
         return None
-    year, month, day, hour, minute, second, nanoseconds = (*parts, 0, 0, 0, 0)[: _LENGTHS[-1]]
+    year, month, day, hour, minute, second, nanoseconds = (*numbers, 0, 0, 0, 0)[: _LENGTHS[-1]]
     return _moment(year, month, day, hour, minute, second).replace(microsecond=nanoseconds // 1000), False
 
 
-def _described(parts: dict[str, Any]) -> tuple[datetime, bool] | None:
-    """As older Java libraries write a Date (`time`) or a LocalDateTime (`year`, `monthValue`, …)."""
-    if type(parts.get("time")) is int:
-        return _counted(Decimal(parts["time"]))
-    names = ("year", "monthValue", "dayOfMonth", "hour", "minute", "second")
-    told = [parts.get(name, 0) for name in names]
-    return _listed(told) if all(parts.get(name) for name in names[:3]) else None
+def _described(parts: dict[str, Any], depth: int) -> tuple[datetime, bool] | None:
+    """As Java and JavaScript libraries write a Date (`time`), an Instant (`epochSecond`), a LocalDateTime (`year`,
+    `monthValue`, … or `date` and `time` apart), and MongoDB a date (`$date`)."""
+    if isinstance(parts.get("date"), dict):
+        clock = parts.get("time")
+        return _described({**parts["date"], **(clock if isinstance(clock, dict) else {})}, depth + 1)
+    moment = next((parts[name] for name in _MOMENTS if parts.get(name) is not None), None)
+    if moment is not None:
+        return _read(moment, depth + 1)
+    year, month, day = parts.get("year"), parts.get("monthValue", parts.get("month")), parts.get("day")
+    told = [year, month, parts.get("dayOfMonth", day), *(parts.get(name, 0) for name in ("hour", "minute", "second"))]
+    return _listed(told) if all(told[:3]) else None
 
 
 def _counted(number: Decimal) -> tuple[datetime, bool] | None:
@@ -169,11 +206,15 @@ def _zone(told: dict[str, str]) -> timezone | None:
         return _ZONES.get(told["zone"].lower())
     if "offset" not in told:
         return None
-    sign, hours, minutes = told["offset"][0], told["offset"][1:].replace(":", "")[:-2], told["offset"][-2:]
+    sign, digits = told["offset"][0], told["offset"][1:].replace(":", "")
+    hours, minutes = (digits[:-2], digits[-2:]) if len(digits) > 2 else (digits, "0")
     distance = timedelta(hours=int(hours), minutes=int(minutes))
     return timezone(-distance if sign == "-" else distance)
 
 
 def _moment(*parts: int) -> datetime:
+    """24:00 is the next day's beginning, and a leap second is the one before."""
     year, month, day, hour, minute, second = parts
-    return datetime(year, month, day, hour, minute, second, tzinfo=BEIJING)
+    if (hour, minute, second) == (24, 0, 0):
+        return datetime(year, month, day, tzinfo=BEIJING) + timedelta(days=1)
+    return datetime(year, month, day, hour, minute, 59 if second == 60 else second, tzinfo=BEIJING)

@@ -18,12 +18,23 @@ _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Kinds of characters that nobody sees, and that may turn what is seen."""
 _KEPT: Final = "%!#$&()*+,/:;=?@[]~"
 """What stands for itself in a path, a query or a fragment."""
+PLAIN: Final = re.compile(
+    r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[1-9][0-9]{0,3})?/[A-Za-z0-9._~/-]*(?:\?[A-Za-z0-9._~=&/-]+)?"
+)
+"""What most addresses are: they stay as they are, and need no closer look."""
 _STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def location(told: Any, base_url: str | None = None) -> str | None:
     """The address, without the quotes and spaces that may surround it, resolved against the gateway's base where that
     is known; None where it is none that may be opened."""
+    if isinstance(told, str) and len(told) <= MAX_CHARS and PLAIN.fullmatch(told):
+        return told
+    return closely_read(told, base_url)
+
+
+def closely_read(told: Any, base_url: str | None = None) -> str | None:
+    """The same, whatever the address looks like."""
     bare = unwrapped(told) if isinstance(told, str) else ""
     if not 0 < len(bare) <= MAX_CHARS or _UNFIT.search(bare) or any(category(each) in _UNSEEN for each in bare):
         return None

@@ -9,8 +9,8 @@ as an image, which runs none.
 import base64
 import binascii
 import re
-from typing import Final
-from urllib.parse import unquote_to_bytes
+from typing import Any, Final
+from urllib.parse import unquote, unquote_to_bytes
 
 MAX_IMAGE_BYTES: Final = 1024 * 1024
 MAX_TEXT_CHARS: Final = 7089
@@ -30,7 +30,14 @@ _PERHAPS_ENCODED: Final = ("UklGR", "Qk", "AAAB", "AAAA", "SUkq", "TU0A", "PHN2Z
 """How base64 of the other kinds begins; a QR's own text may begin so too, and then the whole decides."""
 _SHORTEST_ENCODED: Final = 100
 _AVIF_BRANDS: Final = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"mif1": "heif"}
-_SVG: Final = re.compile(rb"\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^>]*>|\s)*<svg[\s>]", re.IGNORECASE | re.DOTALL)
+_PREFIX: Final = re.compile(
+    r"(?<![^\s])(?:(image/[a-z0-9.+-]{1,40});)?base64,(?=[A-Za-z0-9+/_=\s-]{20})", re.IGNORECASE
+)
+"""Where `data:` got lost."""
+_IMAGE_TAG: Final = re.compile(r"<img\s[^>]*?src\s*=\s*[\"']?(data:[^\"'>]+)", re.IGNORECASE)
+_SVG: Final = re.compile(
+    rb"\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^>]*>|\s)*<(?:svg:)?svg[\s>]", re.IGNORECASE | re.DOTALL
+)
 _DATA_URI: Final = re.compile(r"data:([^,;]{0,100})([^,]{0,200}?)(;\s*base64\s*)?,", re.IGNORECASE)
 _WRAPPING: Final = " \t\r\n\"'`“”„‟‘’«»\ufeff"
 """Quotes and spaces that pasted examples leave around an address (trap 1)."""
@@ -43,11 +50,13 @@ def unwrapped(address: str) -> str:
 
 def looks_like_image(text: str) -> bool:
     """Whether this is meant as a picture, readable or not: a data URI, base64 with a picture's first bytes, or SVG."""
-    head = text[:32].lstrip(_WRAPPING)
+    head = text[:2000].lstrip(_WRAPPING)
     if (
-        head[:5].lower() == "data:"
+        head[:5].lower() in ("data:", "<?xml")
         or head.startswith(_ENCODED_MAGIC)
-        or head[:5].lower() in ("<svg ", "<svg>", "<?xml")
+        or _PREFIX.match(head) is not None
+        or _IMAGE_TAG.match(head) is not None
+        or _SVG.match(head.encode("utf-8", "replace")) is not None
     ):
         return True
     is_long = len(text) >= _SHORTEST_ENCODED
@@ -57,9 +66,35 @@ def looks_like_image(text: str) -> bool:
 
 
 def may_be_content(text: str) -> bool:
-    """Whether a QR may hold this text: an address or a token, without blanks or Chinese. A sentence is none."""
+    """Whether a QR may hold this text: an address or a token, without blanks or Chinese. A sentence is none, nor is a
+    page of a proxy."""
     bare = unwrapped(text)
-    return bool(bare) and bare.isascii() and bare.isprintable() and " " not in bare
+    return bool(bare) and bare.isascii() and bare.isprintable() and " " not in bare and bare[0] != "<"
+
+
+def found_in(data: Any) -> str | None:
+    """The picture in an object or a list, else the text of a member that is named like one that has a QR."""
+    contents: list[str] = []
+    left = [("", data)]
+    for _ in range(_MOST_MEMBERS):
+        if not left:
+            break
+        name, value = left.pop(0)
+        if isinstance(value, dict):
+            left += [(each, value[each]) for each in value if isinstance(each, str)]
+        elif isinstance(value, list):
+            left += [(name, each) for each in value]
+        elif isinstance(value, str) and isinstance(data, (dict, list)):
+            if looks_like_image(value):
+                return value
+            if _NAMED.search(name) and len(value) >= _SHORTEST_CONTENT and may_be_content(value):
+                contents.append(value)
+    return contents[0] if contents else None
+
+
+_MOST_MEMBERS: Final = 100
+_SHORTEST_CONTENT: Final = 8
+_NAMED: Final = re.compile(r"qr|url|二维码|ewm|^(?:content|image|img|picture|base64)$", re.IGNORECASE)
 
 
 def is_oversized(text: str) -> bool:
@@ -75,6 +110,9 @@ def is_oversized_image(text: str) -> bool:
 def image_uri(text: str) -> str | None:
     """Write the picture as `data:image/…;base64,…`; None if it is no picture or no base64."""
     bare = unwrapped(text)
+    if (tag := _IMAGE_TAG.match(bare)) is not None:
+        bare = tag[1]
+    bare = _PREFIX.sub(r"data:\1;base64,", bare)
     if bare[:1] == "<":
         return _written(bare.encode("utf-8", "replace"), "")
     prefix = _DATA_URI.match(bare)
@@ -127,6 +165,8 @@ def image_bytes(uri: str) -> bytes:
 
 def _decoded(encoded: str) -> bytes | None:
     """Base64 of either alphabet, with line breaks, with or without padding."""
+    if "%" in encoded or "\\" in encoded:
+        encoded = unquote(re.sub(r"\\(?:r|n|/)", lambda found: "/" if found[0] == "\\/" else "", encoded))
     joined = "".join(encoded.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(joined + "=" * (-len(joined) % 4), validate=True)

@@ -6,13 +6,15 @@ shape says first: the vendor's own example of a page calls itself `login` (trap 
 Not known here: time, sockets, which invoices were meant, and how many download notices follow a page.
 """
 
+from typing import Any
+
 from contracts.gateway import INVOICE_PDF, LOGIN, QUERY_INVOICE, QUERY_INVOICE_DOWNLOAD_ZIP
 from worker.gateway import codec, query_codec
 from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.dates import is_dated
 from worker.gateway.query_codec import Page
 from worker.gateway.redaction import Redactor, evidence
-from worker.gateway.refusals import login_reason, refusal_of
+from worker.gateway.refusals import is_refused, login_reason, refusal_of
 from worker.gateway.values import status_of
 from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, QueryEvent, QueryOrder, QueryRefused
 
@@ -20,8 +22,10 @@ from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, QueryEvent, 
 class QueryDialogue:
     """One `userId`'s dialogue: one page after another, each of which logs in by itself, and the downloads' notices."""
 
-    def __init__(self, user_id: str, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+    def __init__(self, user_id: str, *, max_frame_bytes: int = MAX_FRAME_BYTES, base_url: str | None = None) -> None:
+        """`base_url` is what addresses without a host are on."""
         self._user_id = user_id
+        self._base_url = base_url
         self._max_frame_bytes = max_frame_bytes
         self._asked_page: int | None = None
         """The page that is waited for."""
@@ -30,6 +34,7 @@ class QueryDialogue:
         self._awaits_notices = False
         """From the first frame on: a notice may come before its page, after it, or long after a retry."""
         self._secrets: set[str] = set()
+        self._clear_texts: frozenset[str] = frozenset()
         self._redactor = Redactor()
 
     def send_query(self, order: QueryOrder) -> str:
@@ -37,7 +42,8 @@ class QueryDialogue:
         cannot be written; nothing has changed then."""
         frame = query_codec.query_frame(order)
         self._secrets.add(order.login.password.get_secret_value())
-        self._redactor = Redactor(self._secrets, _clear_texts(order))
+        self._clear_texts = _clear_texts(order)
+        self._redactor = Redactor(self._secrets, self._clear_texts)
         self._asked_page = order.page_number
         self._is_login_told = False
         self._awaits_notices = True
@@ -63,6 +69,9 @@ class QueryDialogue:
         page = reply.data
         if isinstance(page, Page) and (page.is_evident or reply.type == QUERY_INVOICE):
             return self._page(reply, page)
+        result = codec.unwrapped(reply.sent_data)
+        if codec.is_surely_result(result) or (reply.type == INVOICE_PDF and codec.has_result_members(result)):
+            return self._late_result(reply, result)
         if reply.type == QUERY_INVOICE_DOWNLOAD_ZIP or self._is_dated(reply):
             return self._notice(reply)
         if reply.type == LOGIN:
@@ -77,6 +86,13 @@ class QueryDialogue:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
         self._asked_page = None
         return query_codec.page_shown(page, self._redactor)
+
+    def _late_result(self, reply: Reply, result: dict[str, Any]) -> QueryEvent:
+        """Of a submission on a session before this one, for the gateway sends by `userId` alone (trap 9)."""
+        if is_refused(result):
+            return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
+        shown = codec.result_of(result, self._secrets, self._clear_texts, self._base_url)
+        return self._ignored(IgnoredReason.UNREADABLE, reply) if shown is None else shown
 
     def _is_dated(self, reply: Reply) -> bool:
         """A bare date is a failed download's whatever the type word says: nothing else here is one."""

@@ -17,15 +17,31 @@ from worker.secrecy import hide_numbers
 
 MAX_REASON_CHARS: Final = 500
 _MAX_WRAPPERS: Final = 4
-_REASON_MEMBERS: Final = ("msg", "message", "errorMsg", "errMsg", "error", "reason", "desc", "info")
-_CODE_MEMBERS: Final = ("code", "errorCode", "errCode", "status", "success")
+_REASON_NAMES: Final = (
+    re.compile(r"(?:.*(?:msg|message|reason))|cwxx|cwms|fhxx|错误信息|失败原因|原因|提示|说明"),
+    re.compile(r"errors?|.*(?:desc|description|details?|cause|tips?)"),
+    re.compile(r"info|title|content|text|errinfo|errorinfo"),
+)
+"""The likeliest first; names in small letters, without what joins words."""
+_CODE_NAMES: Final = re.compile(r"(?:err(?:or)?|return|ret|result|rtn)?code|status|success|issuccess|ok")
+_INNER_NAMES: Final = ("data", "result", "response", "error", "body")
+_JOINS: Final = re.compile(r"[_\-\s]")
 _FINE_CODES: Final = frozenset({"0", "1", "200", "0000", "success", "ok", "true"})
+_FINE_WORDS: Final = frozenset(
+    {"ok", "success", "successful", "成功", "操作成功", "请求成功", "处理成功", "null", "true"}
+)
+"""Of a wrapper: what matters stands inside."""
 _MAY_BE_ISSUED: Final = re.compile(
-    r"成功|已开(?!户)|已提交|重复|处理中|开票中|受理|排队|正在|稍后(?:查询|查看)|success|issued|processing|pending|duplicate",
+    r"成功|已经?开(?!户)|已提交|已完成|已经?生成|已经?存在|开具完成|重复|处理中|开票中|受理|排队|正在|稍后(?:查询|查看)"
+    r"|success|issued|processing|pending|duplicate|already",
     re.IGNORECASE,
 )
 """Whoever says so may have an invoice, or make one yet: its absence is then looked for as long as after silence."""
-_NOT: Final = re.compile(r"失败|不成功|未成功|没有成功|无法|unsuccess|not success|fail", re.IGNORECASE)
+_NOT: Final = re.compile(r"失败|不成功|未成功|没有成功|无法|不能|不可|unsuccess|not success|fail", re.IGNORECASE)
+_CLAUSES: Final = re.compile(r"[,，;；。!！:：\n(（]|但|\bbut\b", re.IGNORECASE)
+_FAILING: Final = re.compile(
+    r"失败|错误|异常|不足|拒绝|无法|不能|未通过|超过|超限|fail|error|refus|reject|denied", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +74,88 @@ def login_reason(data: Any, sent_data: Any, redactor: Redactor) -> str | None:
     return _shown(told, redactor)
 
 
+def is_refused(data: Mapping[str, Any]) -> bool:
+    """Whether what has the members of a result brings none: no address, and it says that it failed, by a code that is
+    not fine or in words."""
+    if not is_absent(data.get("invoiceUrl")):
+        return False
+    message, code = _said(data)
+    if message is not None and _may_be_issued(message):
+        return False
+    is_bad = code is not None and code.lower() not in _FINE_CODES
+    return is_bad or (message is not None and _FAILING.search(message) is not None)
+
+
 def _told(sent: Any) -> str | None:
-    """The message of the outermost object that has one, or its code where that is not fine."""
-    for _ in range(_MAX_WRAPPERS):
-        sent = parsed_if_json(sent)
+    """The message of the outermost object that has one and says more than that all is well; else its code where that
+    is not fine."""
+    fine: str | None = None
+    bad: str | None = None
+    for depth in range(_MAX_WRAPPERS):
+        is_within = depth > 0 or isinstance(sent, list)
+        sent = _opened(sent)
         if not isinstance(sent, Mapping):
-            return None
-        message = next((text for name in _REASON_MEMBERS if (text := _text_in(sent, name)) is not None), None)
-        code = next((text for name in _CODE_MEMBERS if (text := _text_in(sent, name)) is not None), None)
-        if message is not None:
+            text = text_of(sent) if is_within else None
+            is_more = text is not None and status_of(text) is None and not is_absent(text) and location(text) is None
+            return text if is_more else fine or bad
+        message, code = _said(sent)
+        if message is not None and message.strip().lower() not in _FINE_WORDS:
             return message
+        fine = fine or message
         if code is not None and code.lower() not in _FINE_CODES:
-            return f"code {code}"
-        sent = sent.get("data")
+            bad = bad or f"code {code}"
+        sent = next((sent[name] for name in _inner(sent)), None)
+    return fine or bad
+
+
+def _opened(sent: Any) -> Any:
+    """What JSON text says; of a list what is in it and says more than yes or no."""
+    sent = parsed_if_json(sent)
+    if isinstance(sent, list):
+        return next((each for each in sent[:_MOST] if isinstance(each, Mapping) or _is_sentence(each)), None)
+    return sent
+
+
+def _is_sentence(value: Any) -> bool:
+    """Whether somebody wrote this to be read: a word alone in a list may be anything."""
+    return isinstance(value, str) and any(each.isspace() or each > "\u2e80" for each in value.strip())
+
+
+def _inner(sent: Mapping[str, Any]) -> list[str]:
+    names = {_JOINS.sub("", name).lower(): name for name in sent}
+    return [names[name] for name in _INNER_NAMES if name in names and sent[names[name]] is not None]
+
+
+def _said(told: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Its message and its code."""
+    names = [(_JOINS.sub("", name).lower(), name) for name in list(told)[:_MOST]]
+    message = next(
+        (
+            text
+            for likely in _REASON_NAMES
+            for plain, name in names
+            if likely.fullmatch(plain) and (text := _sentence(told[name])) is not None
+        ),
+        None,
+    )
+    codes = (_text_in(told, name) for plain, name in names if _CODE_NAMES.fullmatch(plain))
+    return message, next((code for code in codes if code is not None), None)
+
+
+_MOST: Final = 50
+"""Of members, or of a list's parts, that are looked at."""
+
+
+def _sentence(value: Any, depth: int = 0) -> str | None:
+    """The text, or the first one in what the gateway has put in its place."""
+    if isinstance(value, str) or depth >= _MAX_WRAPPERS:
+        return value if isinstance(value, str) and not is_absent(value) else None
+    if isinstance(value, Mapping):
+        message, code = _said(value)
+        texts = (_sentence(each, depth + 1) for each in list(value.values())[:_MOST])
+        return message or next((text for text in texts if text is not None and text != code), None)
+    if isinstance(value, list):
+        return next((text for each in value[:_MOST] if (text := _sentence(each, depth + 1)) is not None), None)
     return None
 
 
@@ -81,7 +166,8 @@ def _text_in(told: Mapping[str, Any], name: str) -> str | None:
 
 
 def _may_be_issued(text: str) -> bool:
-    return _MAY_BE_ISSUED.search(text) is not None and _NOT.search(text) is None
+    """In any of its clauses: `发票开具成功,但文件下载失败`."""
+    return any(_MAY_BE_ISSUED.search(each) is not None and _NOT.search(each) is None for each in _CLAUSES.split(text))
 
 
 def _shown(text: str | None, redactor: Redactor) -> str | None:

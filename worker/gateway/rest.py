@@ -19,8 +19,10 @@ import httpx
 import structlog
 
 from contracts.failures import FailureCode
+from worker.backoff import full_jitter
 from worker.errors import Permanent, Transient, Unreachable
 from worker.gateway import rest_codec
+from worker.gateway.headers import AskHeaders, headers_of
 from worker.gateway.measuring import Observe, Operation, observe_nothing
 from worker.gateway.retry_after import retry_after
 from worker.settings import Settings
@@ -31,10 +33,11 @@ log = structlog.get_logger()
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _KEEP_ALIVE_SECONDS: Final = 15
 """Less than servers usually keep an idle connection, so that few look-ups meet one that was just closed."""
+_OWN_HEADERS: Final = {"User-Agent": "fapiao-worker", "Accept": "*/*", "Accept-Encoding": "identity"}
+"""The settings may name others. Compression could blow an answer up in one step."""
 _TOO_MANY: Final = 429
 _SERVER_ERRORS: Final = 500
 _REFUSED_IDENTITY: Final = {401: FailureCode.GATEWAY_UNAUTHORIZED, 403: FailureCode.GATEWAY_FORBIDDEN}
-_LARGEST_EXPONENT: Final = 30
 
 for _name in ("httpx", "httpcore"):
     # At INFO the one writes out addresses, at DEBUG the other headers.
@@ -48,11 +51,14 @@ class HttpInvoiceDetails:
         self,
         settings: Settings,
         *,
+        headers: AskHeaders | None = None,
         observe: Observe = observe_nothing,
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`headers` are asked anew for each look-up, for they may have been rotated; without it, as in `settings`."""
         self._settings = settings
+        self._headers = headers or headers_of(settings)
         self._base_url = settings.gateway_http_base
         self._observe = observe
         self._chance = chance
@@ -74,7 +80,7 @@ class HttpInvoiceDetails:
     def _make_client(self, context: ssl.SSLContext | None) -> httpx.AsyncClient:
         concurrency = self._settings.http_concurrency
         return httpx.AsyncClient(
-            headers=_headers(self._settings),
+            headers=_OWN_HEADERS,
             verify=context or False,  # without TLS there is nothing to verify
             timeout=None,  # noqa: S113  each look-up as a whole has one
             limits=httpx.Limits(
@@ -141,7 +147,7 @@ class HttpInvoiceDetails:
         try:
             async with (
                 asyncio.timeout(self._settings.http_timeout_seconds),
-                self._client.stream("GET", address) as response,
+                self._client.stream("GET", address, headers=self._headers()) as response,
             ):
                 body = await _read(response)
         except (httpx.HTTPError, TimeoutError) as exc:
@@ -161,8 +167,8 @@ class HttpInvoiceDetails:
             self._quiet_until = max(self._quiet_until, asyncio.get_running_loop().time() + asked)
         if attempt >= self._settings.http_attempts:
             return None
-        growing = self._settings.retry_min_seconds * 2.0 ** min(attempt - 1, _LARGEST_EXPONENT)
-        return round(max(asked, self._chance() * min(longest, growing)), 3)
+        growing = full_jitter(attempt, self._chance(), shortest=self._settings.retry_min_seconds, longest=longest)
+        return round(max(asked, growing), 3)
 
 
 def classify(exc: Exception) -> Transient:
@@ -196,12 +202,6 @@ def refusal(status: int, headers: httpx.Headers) -> Transient | Permanent:
         wait: timedelta | None = retry_after(headers.get("Retry-After", ""), headers.get("Date", ""))
         return Transient(message, retry_after=wait)
     return Permanent(_REFUSED_IDENTITY.get(status, FailureCode.HTTP_ERROR), message)
-
-
-def _headers(settings: Settings) -> dict[str, str]:
-    """Ours first: the settings may name others. Compression could blow an answer up in one step."""
-    own = {"User-Agent": "fapiao-worker", "Accept": "*/*", "Accept-Encoding": "identity"}
-    return own | {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
 
 
 async def _read(response: httpx.Response) -> bytes:

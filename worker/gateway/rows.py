@@ -17,12 +17,12 @@ from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor, is_secret_name
 from worker.gateway.values import (
     amount_of,
-    bool_of,
     code_of,
     flag_of,
     id_of,
     is_absent,
     rate_of,
+    sign_of,
     text_of,
 )
 from worker.records import LONGEST_NUMBER_CHARS, ListedInvoice
@@ -75,7 +75,7 @@ INVOICE_MEMBERS: Final[Mapping[str, Read]] = {
     "invoiceSource": _text,
     "invoiceType": _text,
     "invoiceStatus": _text,
-    "isInvoicePositive": _unredacted(bool_of),
+    "isInvoicePositive": _unredacted(sign_of),
     "invoiceRiskLevel": _text,
     "drawer": _text,
     "note": _text,

@@ -15,7 +15,7 @@ from worker.gateway import codec, qr
 from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.query_codec import is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
-from worker.gateway.refusals import Refusal, login_reason, refusal_of
+from worker.gateway.refusals import Refusal, is_refused, login_reason, refusal_of
 from worker.gateway.values import status_of
 from worker.ports import (
     FrameIgnored,
@@ -94,7 +94,7 @@ class InvoiceSession:
     def _meaning(self, reply: Reply) -> SessionEvent:
         """Shape first, then the type word: results and pictures are known by sight, a bare "0" is not."""
         if codec.is_surely_result(reply.data):
-            return self._result(reply)
+            return self._result_answer(reply) if reply.type == INVOICE_PDF else self._result(reply)
         if isinstance(reply.data, str) and qr.looks_like_image(reply.data):
             return self._qr(reply, reply.data)
         if reply.type == LOGIN:
@@ -121,6 +121,8 @@ class InvoiceSession:
         for text in (reply.data, reply.sent_data):
             if isinstance(text, str) and status_of(text) is None and qr.may_be_content(text):
                 return self._qr(reply, text)
+        if (text := qr.found_in(reply.data)) is not None:
+            return self._qr(reply, text)
         refusal = refusal_of(reply.data, reply.sent_data, self._masking()) if reply.has_data else None
         if refusal is None and isinstance(reply.data, (dict, list)):
             refusal = Refusal()
@@ -140,7 +142,7 @@ class InvoiceSession:
         return FrameIgnored(IgnoredReason.UNREADABLE) if image is None else QrShown(image=image, content=None)
 
     def _result_answer(self, reply: Reply) -> SessionEvent:
-        if codec.has_result_members(reply.data):
+        if codec.has_result_members(reply.data) and not is_refused(reply.data):
             return self._result(reply)
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)

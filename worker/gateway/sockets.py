@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
+from typing_extensions import override
 
 from worker.errors import InDoubt, Transient
 from worker.gateway import websocket
@@ -74,6 +75,10 @@ class _OpenSocket(Generic[EventT]):
     def is_open(self) -> bool:
         return self._over is None and not self._is_closing and websocket.is_open(self._socket)
 
+    @property
+    def has_unheard(self) -> bool:
+        return websocket.has_unread(self._socket)
+
     async def _next_event(self) -> EventT | Disconnected:
         """Safe to cancel: the library keeps a frame until it is taken."""
         if self._over is not None:
@@ -103,9 +108,12 @@ class _OpenSocket(Generic[EventT]):
             log.warning("gateway_frame_large", bytes=size)
         self._asked[operation] = self._clock()
         try:
-            # A peer that stopped reading would hold a large frame for ever where keep-alive is off.
-            async with asyncio.timeout(self._limits.open_timeout_seconds):
+            if websocket.sends_at_once(self._socket, size):
                 await self._socket.send(frame)
+            else:
+                # A peer that stopped reading would hold it for ever where keep-alive is off.
+                async with asyncio.timeout(self._limits.open_timeout_seconds):
+                    await self._socket.send(frame)
         except (ConnectionClosed, OSError) as exc:
             self._end(exc)
             raise if_lost from exc
@@ -138,6 +146,11 @@ class InvoiceSocket(_OpenSocket[SessionEvent]):
         self._session = session
         self._scanner = scanner
         self._undelivered: SessionEvent | None = None
+
+    @property
+    @override
+    def has_unheard(self) -> bool:
+        return self._undelivered is not None or super().has_unheard
 
     async def login(self, login: LoginFields) -> None:
         lost = Transient("the connection was lost while the login was sent")

@@ -25,8 +25,12 @@ _FLAG_WORDS: Final = {
     "1": 1, "true": 1, "yes": 1, "y": 1, "是": 1,
     "0": 0, "false": 0, "no": 0, "n": 0, "否": 0, "不是": 0,
 }  # fmt: skip
+_BLUE: Final = frozenset({"蓝", "蓝字", "蓝票", "正", "正数", "positive", "blue"})
+_RED: Final = frozenset({"红", "红字", "红票", "负", "负数", "negative", "red"})
 _UNRATED: Final = Decimal(1)
-_MONEY_MARKS: Final = re.compile(r"[¥元圆]|RMB|CNY|人民币", re.IGNORECASE)
+_MONEY_MARKS: Final = re.compile(
+    r"CN¥|[¥元圆]整?|RMB|CNY|人民币|\(含税\)|[\u200b-\u200f\u202a-\u202e\u2060\ufeff]", re.IGNORECASE
+)
 _SEPARATED: Final = re.compile(r"\d{1,3}(?:([,' ])\d{3})(?:\1\d{3})*(?:\.\d+)?", re.ASCII)
 _MINUSES: Final = str.maketrans(dict.fromkeys("‐‑‒–−\xad", "-"))
 
@@ -75,6 +79,15 @@ def bool_of(value: Any) -> bool | None:
     """Yes or no, in any wording of `flag_of`."""
     flag = flag_of(value)
     return bool(flag) if flag in (0, 1) else None
+
+
+def sign_of(value: Any) -> bool | None:
+    """Whether an invoice is a blue one (`bool_of`, 蓝字, 正数) or a red one (红字, 负数)."""
+    flag = bool_of(value)
+    if flag is not None or not isinstance(value, str):
+        return flag
+    word = value.strip().lower().removesuffix("发票")
+    return True if word in _BLUE else False if word in _RED else None
 
 
 def count_of(value: Any) -> int | None:

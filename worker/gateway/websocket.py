@@ -31,8 +31,10 @@ __all__ = [
     "SocketLimits",
     "classify",
     "closing_reason",
+    "has_unread",
     "is_open",
     "open_socket",
+    "sends_at_once",
 ]
 
 _MAX_QUEUED_FRAMES: Final = 4
@@ -41,6 +43,8 @@ _INTERNAL_ERROR: Final = 1011
 """What our own keep-alive closes with when the peer no longer answers pings."""
 _REFUSED_IDENTITY: Final = {401: FailureCode.GATEWAY_UNAUTHORIZED, 403: FailureCode.GATEWAY_FORBIDDEN}
 _USER_AGENT: Final = "fapiao-worker"
+_TAKEN_AT_ONCE_BYTES: Final = 16 * 1024
+"""The library waits for the other side only where its buffer has twice as many (its `write_limit`)."""
 
 _wire_log = logging.getLogger("worker.gateway.wire")
 # At DEBUG the library writes out addresses, headers and frames: `userId`, tokens and passwords.
@@ -131,6 +135,17 @@ def _unreached(exc: OSError) -> str:
 def is_open(socket: ClientConnection) -> bool:
     """Whether neither side has begun to close, as far as is known."""
     return socket.state is State.OPEN
+
+
+def has_unread(socket: ClientConnection) -> bool:
+    """Whether a frame, or a part of one, has come that nobody has taken."""
+    return len(socket.recv_messages.frames) > 0
+
+
+def sends_at_once(socket: ClientConnection, size: int) -> bool:
+    """Whether a frame of so many bytes goes to the system, or to an empty buffer that takes it: nobody waits for the
+    other side then."""
+    return size < _TAKEN_AT_ONCE_BYTES and socket.transport.get_write_buffer_size() == 0
 
 
 def closing_reason(exc: Exception) -> str:

@@ -35,6 +35,7 @@ from worker.intake.answers import (
 from worker.intake.fingerprints import fingerprint
 from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, joined, read
 from worker.intake.reply_rules import ReplyPattern
+from worker.making import made_often
 from worker.records import DISCOUNTS_FOLDED, CommandState, Event, LooseEvent, NewCommand, Route, own_lane
 from worker.settings import Settings
 
@@ -72,6 +73,7 @@ class DeadLetter:
     reason: str
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A command (to run, or rejected), a dead letter, or for a rejected one both."""
@@ -156,6 +158,7 @@ def unstorable() -> DeadLetter:
     return DeadLetter(RejectionCode.INVALID, UNSTORABLE)
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class _Message:
     """One message with a readable id, on its way to a verdict."""
@@ -186,7 +189,7 @@ def _admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
     if isinstance(verdict.command, IssueInvoice):
         accepted = _issue(message, verdict, verdict.command)
     else:
-        accepted = _accepted(message, verdict.command, verdict.warnings)
+        accepted = _accepted(message, verdict.command, verdict.warnings, _journaled(verdict.command))
     return Admitted(_expired(accepted) if incoming.has_expired else accepted, None)
 
 
@@ -219,7 +222,14 @@ def _nameless(incoming: Incoming, reading: Reading, rules: AdmissionRules) -> Ad
     )
 
 
-def _accepted(message: _Message, command: AnyCommand, warnings: list[CommandWarning]) -> NewCommand:
+def _journaled(command: AnyCommand) -> bytes:
+    """The data as they are kept: without secrets, and without what they were folded from."""
+    return command.model_dump_json(exclude=_NOT_JOURNALED, exclude_none=True).encode()
+
+
+def _accepted(
+    message: _Message, command: AnyCommand, warnings: list[CommandWarning], data: bytes, **of_an_order: Any
+) -> NewCommand:
     """What commands of all types have. One without a login needs no session: it gets a lane of its own."""
     reading, received_at = message.reading, message.incoming.received_at
     return NewCommand(
@@ -230,42 +240,43 @@ def _accepted(message: _Message, command: AnyCommand, warnings: list[CommandWarn
         route=message.route,
         received_at=received_at,
         lane=command.userId if isinstance(command, WithLogin) else own_lane(reading.source, message.id),
-        deadline_at=received_at + message.rules.deadline,
-        data=command.model_dump_json(exclude=_NOT_JOURNALED, exclude_none=True).encode(),
+        data=data,
         secrets=_secrets(command),
         warnings=_told(warnings),
+        **{"deadline_at": received_at + message.rules.deadline, **of_an_order},
     )
 
 
 def _issue(message: _Message, verdict: Verdict, issue: IssueInvoice) -> NewCommand:
     warnings = [*verdict.warnings]
-    accepted = _accepted(message, issue, warnings)
-    deadline_at = issue.deadline or accepted.deadline_at
-    if deadline_at is not None and deadline_at <= accepted.received_at:
+    data, received_at = _journaled(issue), message.incoming.received_at
+    deadline_at = issue.deadline or received_at + message.rules.deadline
+    if deadline_at <= received_at:
         warnings.append(_warning("deadline_passed", "had passed when the command came in", "/deadline"))
-    if len(accepted.data) > LARGE_FRAME_BYTES:
+    if len(data) > LARGE_FRAME_BYTES:
         sentence = "makes a frame of about 7 KB or more, which the gateway may not take"
         warnings.append(_warning("large_frame", sentence, "/invoice"))
-    return replace(
-        accepted,
+    return _accepted(
+        message,
+        issue,
+        warnings,
+        _with_discounts(data, verdict.discounts_folded),
         seller=issue.invoice.sellerIndentification,
         order_no=issue.orderNo,
-        order_hash=None if issue.orderNo is None else content_of(loads(accepted.data)),
+        order_hash=None if issue.orderNo is None else content_of(loads(data)),
         is_order_shared=message.rules.is_order_shared,
-        double_since=_double_since(accepted, issue, message.rules),
+        double_since=_double_since(received_at, issue, message.rules),
         rejects_double=message.rules.rejects_doubles,
         fingerprint=fingerprint(issue.invoice),
         deadline_at=deadline_at,
-        data=_with_discounts(accepted.data, verdict.discounts_folded),
-        warnings=_told(warnings),
     )
 
 
-def _double_since(accepted: NewCommand, issue: IssueInvoice, rules: AdmissionRules) -> datetime | None:
+def _double_since(received_at: datetime, issue: IssueInvoice, rules: AdmissionRules) -> datetime | None:
     """A number says better which order it is than its looks do."""
     if rules.double_window is None or issue.orderNo is not None or issue.allowDuplicate:
         return None
-    return accepted.received_at - rules.double_window
+    return received_at - rules.double_window
 
 
 def _checked(message: _Message, verdict: Verdict) -> NewCommand:

@@ -18,28 +18,28 @@ UNKNOWN_TYPE: Final = "command"
 UNSTORABLE: Final = "the journal cannot hold this command: a value in it fits into no column"
 
 
-class Speaker(Protocol):
+class Answering(Protocol):
     """Who answers."""
 
     @property
     def worker(self) -> str: ...
 
 
-def answer_reused(command: NewCommand, rules: Speaker) -> LooseEvent:
+def answer_reused(command: NewCommand, rules: Answering) -> LooseEvent:
     """The answer to a message whose id came before with other content; the same message gets the same event."""
     about = f"id_reused\n{command.content_hash}\n{command.route.reply_to or ''}"
     message = "this source has used this id with other content; give the new order an id of its own"
     return _loose(command, rules, RejectionCode.ID_REUSED, about, FieldError(path="/id", message=message))
 
 
-def answer_busy(command: NewCommand, rules: Speaker) -> LooseEvent:
+def answer_busy(command: NewCommand, rules: Answering) -> LooseEvent:
     """The answer to a tenant over its limit. Each message gets an event of its own, for the next may be accepted."""
     about = f"busy\n{command.received_at.isoformat()}"
     message = "this source has too many waiting commands; send this one again later, under the same id"
     return _loose(command, rules, RejectionCode.BUSY, about, FieldError(path="", message=message))
 
 
-def answer_duplicate(command: NewCommand, double: str | None, rules: Speaker) -> LooseEvent:
+def answer_duplicate(command: NewCommand, double: str | None, rules: Answering) -> LooseEvent:
     """The answer to an order that came a moment ago under another id; the same message gets the same event."""
     about = f"duplicate\n{command.content_hash}\n{command.route.reply_to or ''}\n{double or ''}"
     message = (
@@ -49,14 +49,14 @@ def answer_duplicate(command: NewCommand, double: str | None, rules: Speaker) ->
     return _loose(command, rules, RejectionCode.DUPLICATE, about, FieldError(path="", message=message), double)
 
 
-def answer_unstorable(command: NewCommand, rules: Speaker) -> LooseEvent:
+def answer_unstorable(command: NewCommand, rules: Answering) -> LooseEvent:
     """The answer to a command that the journal cannot hold; the same message gets the same event."""
     about = f"unstorable\n{command.content_hash}\n{command.route.reply_to or ''}"
     return _loose(command, rules, RejectionCode.INVALID, about, FieldError(path="", message=UNSTORABLE))
 
 
 def answer_nameless(  # noqa: PLR0913, PLR0917  what an envelope has
-    reading: Reading, fault: Fault, name: str, route: Route, at: datetime, rules: Speaker
+    reading: Reading, fault: Fault, name: str, route: Route, at: datetime, rules: Answering
 ) -> LooseEvent:
     """The answer to a message without an id, under a name that was made for it."""
     event_type = f"{reading.type or UNKNOWN_TYPE}.{Outcome.REJECTED}"
@@ -76,7 +76,7 @@ def answer_nameless(  # noqa: PLR0913, PLR0917  what an envelope has
 
 def _loose(  # noqa: PLR0913, PLR0917
     command: NewCommand,
-    rules: Speaker,
+    rules: Answering,
     code: RejectionCode,
     about: str,
     error: FieldError,

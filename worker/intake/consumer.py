@@ -18,13 +18,13 @@ from worker import secrecy
 from worker.amqp.connections import AskUrls, Link, SupervisedConnection, backoff_seconds
 from worker.amqp.deaths import EXPIRED, death_in
 from worker.amqp.deliveries import Acknowledging, Consumption, Delivery
-from worker.amqp.room import Room
+from worker.amqp.room import ByteBudget
 from worker.amqp.topology import Topology, declare_over, queues_to_consume
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import BrokerLost, JournalUnavailable
 from worker.intake.admission import AdmissionRules, Admitted, Incoming, admit
-from worker.intake.dead_lettering import CODE_HEADER, Dead, DeadLettering, DeadLetters
+from worker.intake.dead_lettering import CODE_HEADER, DeadLettering, DeadLetters, FaultyDelivery
 from worker.intake.journaling import IntakeHooks, Journaling, Judged
 from worker.ports import IntakeJournal
 from worker.tls import MakeContext
@@ -71,7 +71,7 @@ class Consumer:
         self._rules = rules
         self._clock = clock
         self._prefetch = prefetch
-        self._room = Room(bytes_max)
+        self._room = ByteBudget(bytes_max)
         self._declares = declares
         self._hooks = hooks or IntakeHooks()
         self._journaling = Journaling(journal, self._hooks, rules, worker, clock)
@@ -266,7 +266,7 @@ class Consumer:
                 living.append(received.delivery)  # what came back from the dead queue has its copy there already
                 self._let_go(received.delivery)
             else:
-                self._burials.add(Dead(received.delivery, letter))
+                self._burials.add(FaultyDelivery(received.delivery, letter))
         with contextlib.suppress(BrokerLost):  # they come again and are told from new ones
             await self.acknowledge(living)
         crashpoint("intake.acked")

@@ -56,7 +56,7 @@ class Acknowledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dead:
+class FaultyDelivery:
     """A delivery with what is wrong with it."""
 
     delivery: Delivery
@@ -67,7 +67,7 @@ class Dead:
         return self.delivery.properties.message_id or ""
 
 
-def dead_letter_of(dead: Dead, exchange: str) -> Outgoing:
+def dead_letter_of(dead: FaultyDelivery, exchange: str) -> Outgoing:
     """The copy that goes to the dead-letter exchange, under the routing key it came with."""
     given = dead.delivery.properties
     added = {CODE_HEADER: str(dead.letter.code), REASON_HEADER: dead.letter.reason}
@@ -102,7 +102,7 @@ class DeadLettering:
         self._broker_may_dead_letter = broker_may_dead_letter
         self._count = count
         self._gone = gone
-        self._waiting: deque[Dead] = deque()
+        self._waiting: deque[FaultyDelivery] = deque()
         self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
@@ -112,7 +112,7 @@ class DeadLettering:
         """Whether the queues are as declared: one without dead-lettering would drop what is left to the broker."""
         self._broker_may_dead_letter = may
 
-    def add(self, dead: Dead) -> None:
+    def add(self, dead: FaultyDelivery) -> None:
         """Bury this one; its delivery is acknowledged when that is durable."""
         self._waiting.append(dead)
         self._arrived.set()
@@ -141,10 +141,10 @@ class DeadLettering:
                 self._waiting.append(dead)
         return settled
 
-    def _choose(self) -> list[Dead]:
+    def _choose(self) -> list[FaultyDelivery]:
         """The next ones, no two with the same message id; those of an earlier epoch come again by themselves."""
-        chosen: dict[str, Dead] = {}
-        rest: deque[Dead] = deque()
+        chosen: dict[str, FaultyDelivery] = {}
+        rest: deque[FaultyDelivery] = deque()
         for dead in self._waiting:
             if not self._acknowledger.is_current(dead.delivery):
                 self._gone(dead.delivery)
@@ -156,7 +156,7 @@ class DeadLettering:
         self._waiting = rest
         return list(chosen.values())
 
-    async def _settle(self, dead: Dead, verdict: Verdict) -> bool:
+    async def _settle(self, dead: FaultyDelivery, verdict: Verdict) -> bool:
         with contextlib.suppress(BrokerLost):  # it comes again, in the next epoch
             if verdict is Verdict.CONFIRMED:
                 crashpoint("intake.dead_lettered")

@@ -18,16 +18,22 @@ from contracts.failures import RejectionCode
 from contracts.tidying import halves
 from worker.intake.fingerprints import body_hash, content_hash
 from worker.intake.unpacking import NotUnpacked, TooLargeUnpacked, unpacked
+from worker.making import made_often
 
 DEFAULT_SOURCE: Final = "amqp"
 """The tenant of a message that names none."""
 _TYPES: Final = {str(member): member for member in CommandType}
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_PREFIXES: Final = ("cloudEvents_", "cloudEvents:")
-"""What the names of attributes begin with in CloudEvents' binding to AMQP, which knows both."""
+_ATTRIBUTE_HEADERS: Final = tuple(
+    (f"{prefix}{name}", name)
+    for name in ("specversion", "id", "source", "type")
+    for prefix in ("cloudEvents_", "cloudEvents:")
+)
+"""What attributes are called in CloudEvents' binding to AMQP, which knows two prefixes."""
 _NAME_RULE: Final = f"must be text of 1 to {MAX_NAME_CHARS} characters without control characters"
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A delivery, with the AMQP properties that matter. Empty properties count as absent."""
@@ -56,6 +62,7 @@ class Fault:
     errors: tuple[FieldError, ...]
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a message says of itself."""
@@ -231,13 +238,14 @@ def _property_source(incoming: Incoming) -> str:
 def _attributes(incoming: Incoming) -> dict[str, str]:
     """A CloudEvent's attributes where they stand in headers (binary mode); empty where there is no such event."""
     found: dict[str, str] = {}
-    for name in ("specversion", "id", "source", "type"):
-        for prefix in _PREFIXES:
-            value = incoming.headers.get(f"{prefix}{name}")
-            if isinstance(value, bytes | bytearray):
-                value = value.decode(errors="replace")
-            if isinstance(value, str):
-                found.setdefault(name, value)
+    if not incoming.headers:
+        return found
+    for header, name in _ATTRIBUTE_HEADERS:
+        value = incoming.headers.get(header)
+        if isinstance(value, bytes | bytearray):
+            value = value.decode(errors="replace")
+        if isinstance(value, str):
+            found.setdefault(name, value)
     return found if "specversion" in found or "id" in found else {}
 
 

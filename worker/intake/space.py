@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import structlog
 
 from worker.errors import JournalUnavailable
-from worker.ports import SpaciousJournal
+from worker.ports import SpaceJournal
 from worker.records import Space
 
 log = structlog.get_logger()
@@ -47,7 +47,7 @@ class SpaceLimits:
 class SpaceWatch:
     """Schedules now and then. `run` it beside the consumer."""
 
-    def __init__(self, journal: SpaciousJournal, intake: Pausable, limits: SpaceLimits) -> None:
+    def __init__(self, journal: SpaceJournal, intake: Pausable, limits: SpaceLimits) -> None:
         self._journal = journal
         self._intake = intake
         self._limits = limits

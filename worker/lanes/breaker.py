@@ -1,4 +1,4 @@
-"""Who may knock at a gateway that does not answer: few, and seldom.
+"""The circuit breaker: while the gateway does not answer, few lanes may try to connect, and seldom.
 
 What concerns one user closes nothing for the others: a refused identity counts for nothing, and what may be one user's
 own trouble (no answer in time, a server error, a connection that is dropped in the handshake) counts only where it
@@ -7,6 +7,8 @@ or sockets.
 """
 
 from dataclasses import dataclass, field
+
+from worker.backoff import doubled
 
 OPENS_AFTER = 3
 """Failures in a row of the kind that everybody would meet, after which only probes go on."""
@@ -72,5 +74,5 @@ class GatewayBreaker:
     def _span(self) -> float:
         is_sure = self.failures >= OPENS_AFTER
         row = self.failures - OPENS_AFTER if is_sure else self._unsure - SEVERAL
-        doublings: int = 2 ** min(max(row, 0), 10)
-        return min(self.longest_seconds if is_sure else self.longest_seconds_unsure, self.shortest_seconds * doublings)
+        longest = self.longest_seconds if is_sure else self.longest_seconds_unsure
+        return doubled(row + 1, self.shortest_seconds, longest)

@@ -1,4 +1,4 @@
-"""What no lane does: free what dead workers held, fail what waited too long, answer repeats of an order.
+"""What no lane does: free what dead workers held, enter look-ups, end what waited too long, answer repeats of orders.
 
 Each round is bounded; what is left over is done in the next one. Knows nothing of sessions.
 """
@@ -69,6 +69,10 @@ class Housekeeping:
         if freed:
             crashpoint("housekeeping.reaped")
             self._lanes_freed()
+        entered = await journal.enter_look_ups(now)
+        if entered:
+            crashpoint("housekeeping.look_ups_entered")
+            self._lanes_freed()
         trying = await journal.end_rests(now, timedelta(seconds=self._services.settings.refusal_rest_seconds))
         if trying:
             crashpoint("housekeeping.rests_ended")
@@ -78,7 +82,7 @@ class Housekeeping:
         looked, told = await self._repeats.look()
         if told:
             self._services.committed()
-        return freed + trying + sum(late) + looked
+        return freed + entered + trying + sum(late) + looked
 
     def _watch_clock(self, now: datetime) -> None:
         step = self._clocks.step_back(now, self._services.clock.monotonic())

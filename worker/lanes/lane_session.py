@@ -82,6 +82,11 @@ class LaneSession:
         """Whether there is a session that may be used again."""
         return self._session is not None and self._session.is_open
 
+    @property
+    def has_unheard(self) -> bool:
+        """Whether the gateway has said something that nobody has listened to."""
+        return self._session is not None and self._session.has_unheard
+
     async def serves(self, access: Access) -> bool:
         """Whether the open session may serve this; one that may not is closed."""
         if self.is_connected and self._access == access:

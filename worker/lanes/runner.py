@@ -14,9 +14,9 @@ from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost
 from worker.lanes.breakage import Breakage
 from worker.lanes.lane_session import Interruption, LaneSession
-from worker.lanes.runs.kinds import EXCHANGES, run_of
+from worker.lanes.runs.kinds import KINDS, run_of
 from worker.lanes.runs.late_replies import LateReplies
-from worker.lanes.runs.run import Run
+from worker.lanes.runs.run import LaneNext, Run
 from worker.lanes.services import LaneServices
 from worker.ports import Disconnected, DownloadTold, FrameIgnored, QueryEvent, ResultShown, SessionEvent
 from worker.records import SUBMITTED, Claim, Command
@@ -49,9 +49,8 @@ class LaneRunner:
         command: Command | None = self._claim.command
         try:
             while command is not None:
-                command, has_looked = await self._serve_one(command)
-                if command is None:
-                    command = await self._next(has_looked=has_looked)
+                following = await self._serve_one(command)
+                command = following.command or await self._next(has_looked=following.has_looked)
         except LeaseLost as loss:
             log.warning("lane_lost", reason=str(loss), epoch=self._claim.lease.epoch)
         except JournalUnavailable as fault:
@@ -66,22 +65,22 @@ class LaneRunner:
             crashpoint("lane.hung_up")
             await self._release()
 
-    async def _serve_one(self, command: Command) -> tuple[Command | None, bool]:
-        """The lane's next command, and whether the journal was asked for it."""
+    async def _serve_one(self, command: Command) -> LaneNext:
+        """Carry it out, and tell what comes next."""
         self._served += 1
         self._in_hand = command
         self._count_as(command.source)
         await self._hear_leftovers()
-        if command.type not in EXCHANGES and command.state not in SUBMITTED:
+        if command.type not in KINDS and command.state not in SUBMITTED:
             await self._breakage.put_behind(command)
             self._in_hand = None
-            return None, False
+            return LaneNext()
         run = self._run = run_of(self._services, self.line, command, self._may_go_on)
         following = await run.run()
         self._in_hand = self._run = None
-        if run.has_had_its_turn:
+        if following.has_had_its_turn:
             self._served = QUANTUM
-        return following, run.has_looked_for_next
+        return following
 
     async def _set_aside(self) -> bool:
         """Whether the lane is rid of what broke it. Not of what was submitted just now: a run that finds it again may
@@ -137,7 +136,7 @@ class LaneRunner:
     async def _hear_leftovers(self) -> None:
         """What is here before a command begins is no answer to it; it may be the late one to an earlier order that
         differs in nothing, and would be taken for its own. It ends the session, as when idle."""
-        if not self.line.is_connected:
+        if not (self.line.is_connected and self.line.has_unheard):
             return
         try:
             event = await self._listen(asyncio.get_running_loop().time(), wakeable=False)

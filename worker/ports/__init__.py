@@ -31,7 +31,7 @@ from worker.ports.journal import (
     LaneJournal,
     OperatorJournal,
     OutboxJournal,
-    SpaciousJournal,
+    SpaceJournal,
     VaultJournal,
 )
 
@@ -60,7 +60,7 @@ __all__ = [
     "ResultRefused",
     "ResultShown",
     "SessionEvent",
-    "SpaciousJournal",
+    "SpaceJournal",
     "Submission",
     "VaultJournal",
 ]

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from worker.making import made_often
 from worker.records import IssuedReply, ListedInvoice
 
 
@@ -36,6 +37,7 @@ class QrRefused:
     known to the session: whoever serves the lane says so."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class ResultShown:
     """`invoice_pdf` with data."""
@@ -112,9 +114,10 @@ class DownloadTold:
 
 
 SessionEvent = LoginAnswered | QrShown | QrRefused | ResultShown | ResultRefused | FrameIgnored | Disconnected
-QueryEvent = LoginAnswered | PageShown | QueryRefused | DownloadTold | FrameIgnored | Disconnected
+QueryEvent = LoginAnswered | PageShown | QueryRefused | DownloadTold | ResultShown | FrameIgnored | Disconnected
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class LoginFields:
     """A login in the vendor's words, ready to be sent."""
@@ -138,6 +141,7 @@ class QueryOrder:
     page_number: int
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What `invoice_info` carries: the journaled invoice, and the seller's account from the same credential."""
@@ -153,6 +157,11 @@ class GatewaySession(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether it may be used again; False after any surprise."""
+        ...
+
+    @property
+    def has_unheard(self) -> bool:
+        """Whether something has come that `receive` has not told yet."""
         ...
 
     async def login(self, login: LoginFields) -> None:
@@ -179,6 +188,11 @@ class QuerySession(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether it may be used again; False after any surprise."""
+        ...
+
+    @property
+    def has_unheard(self) -> bool:
+        """Whether something has come that `receive` has not told yet."""
         ...
 
     async def query(self, order: QueryOrder) -> None:

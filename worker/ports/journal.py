@@ -47,7 +47,7 @@ from worker.records import (
 )
 
 
-class SpaciousJournal(Protocol):
+class SpaceJournal(Protocol):
     """What tells whether more commands can be taken."""
 
     async def space(self) -> Space:
@@ -132,10 +132,14 @@ class LaneJournal(AuditJournal, Protocol):
         ...
 
     async def reap(self, worker: str, now: datetime, limit: int = 200) -> int:
-        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, adopt the
-        unpublished events of dead workers, and enter a look-up for each lane and account where something sought is due:
-        one, however much is sought. A look-up goes after the lane's other work, unless it has waited for
-        `LOOK_UP_PATIENCE`. Returns how many rows moved."""
+        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, and adopt
+        the unpublished events of dead workers. Returns how many rows moved."""
+        ...
+
+    async def enter_look_ups(self, now: datetime, limit: int = 200) -> int:
+        """Enter a look-up for each lane and account where something sought is due: one, however much is sought. It goes
+        after the lane's other work, unless it has waited for `LOOK_UP_PATIENCE`. Looks at a bounded part of what is
+        sought, and at the next part when called again. Returns how many were entered, or let go first."""
         ...
 
     async def claim(
@@ -468,7 +472,7 @@ class OperatorJournal(Protocol):
         ...
 
 
-class Journal(IntakeJournal, SpaciousJournal, LaneJournal, OutboxJournal, VaultJournal, OperatorJournal, Protocol):
+class Journal(IntakeJournal, SpaceJournal, LaneJournal, OutboxJournal, VaultJournal, OperatorJournal, Protocol):
     """The durable store, whole."""
 
     async def open(self) -> None:

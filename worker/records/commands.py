@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from worker.making import made_often
 from worker.records.events import Event, Route
 from worker.records.invoices import Findings
 from worker.records.states import CommandState
@@ -47,6 +48,7 @@ def _user_of(lane: str | None) -> str | None:
     return whose[1:].partition(OWN_LANE_MARK)[0] or None if whose.startswith(OWN_LANE_MARK) else None
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class NewCommand:
     """What admission made of a message: a command to run, or a rejected one that only answers."""
@@ -97,6 +99,7 @@ class SecretsFault:
     """They were sealed with a key that this worker was not given; another one may have it."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Command:
     """A journaled command."""
@@ -167,6 +170,7 @@ class Admission(StrEnum):
     """The same order came a moment ago under another id: nothing was written; answer `duplicate`."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class LaneLease:
     """A worker's right to one lane; `epoch` grows at every claim and fences writes of an earlier holder."""
@@ -176,6 +180,7 @@ class LaneLease:
     epoch: int
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A lane just leased, with the command to run: a waiting one (now running), or one that an earlier holder
@@ -207,6 +212,7 @@ class ClaimBounds:
         return min(self.connecting, self.of_tenant, *self.left.values()) < limit
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Step:
     """One durable move of a command: its new state and the events that tell of it, in one transaction."""

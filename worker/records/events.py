@@ -5,7 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from worker.making import made_often
 
+
+@made_often
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event as it will be published: the same id and bytes at every attempt."""
@@ -17,6 +20,7 @@ class Event:
     body: bytes
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where the events of a command go, and what comes back on each."""

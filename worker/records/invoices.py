@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from worker.making import made_often
 from worker.records.states import CommandState
 
 LONGEST_NUMBER_CHARS: Final = 64
@@ -33,6 +34,7 @@ class Dated:
         return cls(moment, moment, moment)
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of goods, as it was sent or as it is echoed. None: not told."""
@@ -44,6 +46,7 @@ class Line:
     price: Decimal | None = None
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class SubmittedInvoice:
     """What `invoice_info` carried, from the journaled command. Nothing is "not told": what was left out was sent as
@@ -105,6 +108,7 @@ def _sent_line(line: Mapping[str, Any]) -> Line:
     )
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class IssuedReply:
     """What the gateway's result (`invoice_pdf`) echoes of an invoice. None: not told, nor is an empty text, but for the

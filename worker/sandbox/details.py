@@ -4,7 +4,6 @@ They know no user (trap 86) and read nothing but the address (trap 77). What lea
 and counted. The faults of these calls can only be armed from outside: there is no text in them to ask in.
 """
 
-import asyncio
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -117,13 +116,13 @@ def _is_id(text: str) -> bool:
 
 def _refused(house: House, why: str) -> Answer:
     house.lookups.violations += 1
-    house.note("", 0, "violation", why)
+    house.feed.add("manual.violated", about=why)
     return _json({"code": 400, "msg": why, "data": None}, HTTPStatus.BAD_REQUEST)
 
 
 async def _answer(house: House, rows: list[Row], asked: Asked) -> Answer | None:
     if "http_slow" in asked:
-        await asyncio.sleep(asked["http_slow"])
+        await house.clock.sleep(asked["http_slow"])
     if "http_cut" in asked:
         return None
     if "http_redirect" in asked:

@@ -4,7 +4,6 @@ Once begun, an exchange goes on without its socket, as a vendor's back end would
 invoice is still issued, and the reply goes to whatever socket the map has for the ``userId`` by then, or nowhere.
 """
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE
 from worker.sandbox.alterations import altered, asked_changes
 from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.cassettes import URL
 from worker.sandbox.dialogue import (
     AwaitScan,
     Cut,
@@ -29,6 +29,7 @@ from worker.sandbox.faults import Asked
 from worker.sandbox.house import House
 from worker.sandbox.qr import qr_data
 from worker.sandbox.replies import bent_result, frame, other_invoice, result, status
+from worker.sandbox.tapes import Tape
 from worker.sandbox.vendor import Scan, ScanState
 
 _MEBIBYTE = 1024 * 1024
@@ -43,6 +44,7 @@ class Exchange:
     socket: int
     order: dict[str, Any] = field(repr=False)
     asked: Asked
+    tape: Tape
     scan: Scan | None = None
     invoice: Invoice | None = None
 
@@ -58,38 +60,64 @@ class Exchange:
                     await self._do(step)
         finally:
             self.house.vendor.exchange_ended(self.user_id)
+            self.tape.is_over = True
+            self._happened("order.ended", self.tape.invoice)
 
     async def _do(self, step: Step) -> None:
         match step:
             case Pause(seconds):
-                await asyncio.sleep(seconds)
+                await self.house.clock.sleep(seconds)
             case ShowQr(form, works):
                 await self._show_qr(form, works=works)
             case FailQr():
                 await self._say_status(INVOICE_QRCODE)
             case Issue(as_draft, listed_after_seconds):
-                self.invoice = self.house.ledger.issue(
-                    self.user_id, self.order, as_draft=as_draft, listed_after_seconds=listed_after_seconds
-                )
+                self._issue(as_draft, listed_after_seconds)
             case Refuse():
                 await self._say_status(INVOICE_PDF)
             case Say(type_word, data):
-                await self._send(type_word, data)
+                await self._send(type_word, self._with_address(data))
             case SendResult(whose):
                 await self._send_result(whose)
             case SendGarbage(mebibytes):
                 text = "x" * int(mebibytes * _MEBIBYTE) or "<html>502 Bad Gateway</html>"
+                self.tape.tell(self.house.clock.monotonic(), "", "not JSON")
                 await self.house.send(self.user_id, text)
             case Cut():
+                self.tape.tell(self.house.clock.monotonic(), "", "the socket is cut")
                 self.house.cut(self.socket)
 
+    def _issue(self, as_draft: bool, listed_after_seconds: float | None) -> None:
+        self.invoice = self.house.ledger.issue(
+            self.user_id, self.order, as_draft=as_draft, listed_after_seconds=listed_after_seconds
+        )
+        self.tape.invoice = self.invoice.number
+        self.tape.state = "invoice.drafted" if as_draft else "invoice.issued"
+        self._happened(self.tape.state, self.invoice.number)
+
+    def _happened(self, event: str, about: str) -> None:
+        self.house.feed.add(event, self.user_id, self.socket, about, remark=self.tape.remark)
+
+    def _with_address(self, data: Any) -> Any:
+        """Data of a record: the invoice's address is this sandbox's."""
+        if self.invoice is None:
+            return data
+        if isinstance(data, dict):
+            return {name: self._with_address(value) for name, value in data.items()}
+        return data.replace(URL, self.house.file_url(self.invoice.number)) if isinstance(data, str) else data
+
     async def _scanned(self) -> bool:
-        return self.scan is None or await self.house.scans.outcome(self.scan) is ScanState.CONFIRMED
+        if self.scan is None:
+            return True
+        outcome = await self.house.scans.outcome(self.scan)
+        self.tape.state = f"scan.{outcome}"
+        return outcome is ScanState.CONFIRMED
 
     async def _show_qr(self, form: Any, *, works: bool) -> None:
         if self.scan is not None:
             self.house.scans.settle(self.scan.token, ScanState.SUPERSEDED)
         self.scan = self.house.scans.show(self.user_id, self.order, works=works)
+        self.tape.state = "qr.shown"
         data = qr_data(self.house.scan_url(self.scan.token), form)
         await self._send(INVOICE_QRCODE, data)
 
@@ -118,5 +146,6 @@ class Exchange:
 
     async def _send(self, type_word: str, data: Any, send_to: str | None = None) -> None:
         text = frame(type_word, send_to or self.user_id, data, self.asked)
+        self.tape.tell(self.house.clock.monotonic(), type_word, data)
         binary = "binary_frame" in self.asked and type_word == INVOICE_PDF
         await self.house.send(self.user_id, text.encode() if binary else text)

@@ -232,7 +232,7 @@ class FaultBook:
     def arm(self, name: str, user_id: str = ANY_USER, times: int = 1, value: float | None = None) -> Armed:
         """Arm ``name`` for the next ``times`` phases it belongs to. Raises ``ValueError`` if it is unknown."""
         if name not in FAULTS:
-            raise ValueError(f"there is no fault called {name}")
+            raise ValueError("there is no fault of this name; the table has them all")
         if times < 1:
             raise ValueError("times must be 1 or more")
         armed = Armed(user_id, name, FAULTS[name].value or 0.0 if value is None else value, times)
@@ -249,9 +249,9 @@ class FaultBook:
         self._armed = [armed for armed in self._armed if armed.times > 0]
         return {armed.name: armed.value for armed in due}
 
-    def clear(self) -> None:
-        """Disarm all."""
-        self._armed.clear()
+    def clear(self, name: str | None = None) -> None:
+        """Disarm one fault for everybody, or all."""
+        self._armed = [] if name is None else [armed for armed in self._armed if armed.name != name]
 
     def __iter__(self) -> Iterator[Armed]:
         return iter(tuple(self._armed))

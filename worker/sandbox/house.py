@@ -12,14 +12,18 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, NamedTuple
 
-from worker.clock import Clock, SystemClock
+from worker.clock import Clock
 from worker.sandbox.alterations import Behaviours
 from worker.sandbox.books.archive import Archive
 from worker.sandbox.books.books import Books, Wanted
 from worker.sandbox.books.ledger import Ledger
+from worker.sandbox.cassettes import Replays
 from worker.sandbox.downloads import Downloads
 from worker.sandbox.faults import FaultBook
+from worker.sandbox.feed import Feed
 from worker.sandbox.options import SandboxOptions
+from worker.sandbox.tapes import Tape, Tapes
+from worker.sandbox.timepiece import Timepiece
 from worker.sandbox.vendor import Scan, ScanState, Vendor
 
 _KEPT_NOTES: Final = 10_000
@@ -58,27 +62,40 @@ LOOK_UP_COUNTS: Final = tuple(each.name for each in fields(LookUps) if each.repr
 class ScanDesk:
     """The scans that people have yet to make."""
 
-    def __init__(self, vendor: Vendor, *, valid_seconds: float, auto_seconds: float | None) -> None:
+    def __init__(
+        self, vendor: Vendor, clock: Timepiece, feed: Feed, *, valid_seconds: float, auto_seconds: float | None
+    ) -> None:
         self._vendor = vendor
+        self._clock = clock
+        self._feed = feed
         self._valid_seconds = valid_seconds
         self._auto_seconds = auto_seconds
         self._waiting: dict[str, asyncio.Future[ScanState]] = {}
+        self._confirming: set[asyncio.Task[None]] = set()
 
     def show(self, user_id: str, order: dict[str, Any], *, works: bool) -> Scan:
         """Open a scan; one that works confirms itself after ``auto_seconds``, where that is set."""
         scan = Scan(secrets.token_urlsafe(7), user_id, order, works)
         self._vendor.shown(scan)
         if works:
-            loop = asyncio.get_running_loop()
-            self._waiting[scan.token] = loop.create_future()
+            self._waiting[scan.token] = asyncio.get_running_loop().create_future()
             if self._auto_seconds is not None:
-                loop.call_later(self._auto_seconds, self.settle, scan.token, ScanState.CONFIRMED)
+                task = asyncio.create_task(self._confirm_later(scan.token, self._auto_seconds))
+                self._confirming.add(task)
+                task.add_done_callback(self._confirming.discard)
+        self._feed.add("qr.shown", user_id, about=scan.token, remark=str(order.get("remark", "")))
         return scan
+
+    async def _confirm_later(self, token: str, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self.settle(token, ScanState.CONFIRMED)
 
     def settle(self, token: str, state: ScanState) -> bool:
         """End a scan; false if it had ended, cannot end this way, or is unknown."""
-        if self._vendor.settle_scan(token, state) is None:
+        scan = self._vendor.settle_scan(token, state)
+        if scan is None:
             return False
+        self._feed.add(f"scan.{state}", scan.user_id, about=token, remark=str(scan.order.get("remark", "")))
         waiting = self._waiting.pop(token, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(state)
@@ -87,45 +104,54 @@ class ScanDesk:
     def forget(self) -> None:
         """Drop all scans; whoever waited for one must have been cancelled."""
         self._waiting.clear()
+        for task in self._confirming:
+            task.cancel()
 
     async def outcome(self, scan: Scan) -> ScanState:
         """Wait for the person, or for the QR to expire."""
         waiting = self._waiting.get(scan.token)
         if waiting is None:
             return scan.state
+        expiry = asyncio.ensure_future(self._clock.sleep(self._valid_seconds))
         try:
-            return await asyncio.wait_for(waiting, self._valid_seconds)
-        except TimeoutError:
-            self._waiting.pop(scan.token, None)
-            self._vendor.settle_scan(scan.token, ScanState.EXPIRED)
-            return ScanState.EXPIRED
+            await asyncio.wait((waiting, expiry), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            expiry.cancel()
+        if not waiting.done():
+            self.settle(scan.token, ScanState.EXPIRED)
+        return await waiting
 
 
 class House(ABC):
     """Everything that is remembered; conversations take it and talk through it. Everything public may be inspected."""
 
     def __init__(self, options: SandboxOptions | None = None, clock: Clock | None = None) -> None:
-        """Open the ledger. Raises ``OSError`` if its file cannot be opened."""
+        """Open the ledger. Raises ``OSError`` if its file, or the clock's, cannot be opened."""
         self.options = options or SandboxOptions()
-        self._clock = clock or SystemClock()
+        self.clock = Timepiece(clock, self.options.clock_path)
         self.vendor = Vendor(naive_unregister=self.options.naive_unregister)
-        self.ledger = Ledger(self.options.ledger_path, self._clock)
+        self.ledger = Ledger(self.options.ledger_path, self.clock)
         self.faults = FaultBook()
         self.behaviours = Behaviours()
-        self.journal: deque[tuple[str, str, int, str, str]] = deque(maxlen=_KEPT_NOTES)
+        self.replays = Replays()
+        self.feed = Feed(lambda: self.clock.now().isoformat())
+        self.tapes = Tapes()
         self.scans = ScanDesk(
             self.vendor,
+            self.clock,
+            self.feed,
             valid_seconds=self.options.qr_valid_seconds,
             auto_seconds=self.options.auto_scan_seconds,
         )
-        self.archive = Archive(
-            count=self.options.archive_count,
-            seed=self.options.archive_seed,
-            first_day=self.options.archive_from,
-            last_day=self.options.archive_to,
-            company=self.options.archive_company,
+        self.seed(
+            Archive(
+                count=self.options.archive_count,
+                seed=self.options.archive_seed,
+                first_day=self.options.archive_from,
+                last_day=self.options.archive_to,
+                company=self.options.archive_company,
+            )
         )
-        self.books = Books(self.ledger, self.archive)
         self.downloads = Downloads()
         self.lookups = LookUps()
         self.queries: deque[AskedPage] = deque(maxlen=_KEPT_NOTES)
@@ -182,19 +208,28 @@ class House(ABC):
             task.cancel()
         await asyncio.gather(*self._exchanges, return_exceptions=True)
 
+    def seed(self, archive: Archive) -> None:
+        """Lay out another past. What the ledger holds stays."""
+        self.archive = archive
+        self.books = Books(self.ledger, archive)
+
     def reset(self) -> None:
-        """Forget books, counts, scans and faults, and end exchanges under way. Open sockets stay."""
+        """Forget books, counts, scans and faults, and end exchanges under way. Open sockets stay, and the clock goes
+        on from where it is."""
         for task in self._exchanges:
             task.cancel()
         self.ledger.clear()
         self.faults.clear()
         self.behaviours.clear()
-        self.journal.clear()
+        self.replays.clear()
+        self.feed.clear()
+        self.tapes.clear()
         self.queries.clear()
         self.downloads.forget()
         self.lookups = LookUps()
         self.scans.forget()
         self.vendor.forget()
+        self.feed.add("sandbox.reset")
 
     def waiting_scans(self) -> list[Scan]:
         """The QRs that are shown and not settled, oldest first."""
@@ -210,12 +245,26 @@ class House(ABC):
         """Count a frame that leaves the manual, and say where."""
         if violations:
             self.vendor.of(user_id).violations += 1
-            self.note(user_id, socket, "violation", "; ".join(violations))
+            self.feed.add("manual.violated", user_id, socket, "; ".join(violations))
 
-    def note(self, user_id: str, socket: int, what: str, about: str = "") -> None:
-        """Enter something that happened in the journal."""
-        self.journal.append((self._clock.now().isoformat(), user_id, socket, what, about))
+    def note(self, user_id: str, socket: int, event: str, about: str = "", *, frame: str = "") -> None:
+        """Enter what happened on a socket."""
+        self.feed.add(event, user_id, socket, about, frame=frame)
+
+    def tape(self, number: int, user_id: str, order: Any) -> Tape:
+        """Begin the tape of an order that was entered in the ledger under this number."""
+        tape = self.tapes.begin(
+            number,
+            self.clock.now().isoformat(),
+            user_id,
+            order,
+            self.clock.monotonic(),
+            self.feed.secrets_of(user_id),
+        )
+        self.feed.add("order.received", user_id, about=str(number), remark=tape.remark)
+        return tape
 
     def note_query(self, user_id: str, what: Wanted, number: int, size: int, rows: int) -> None:
         """Enter a page that was told in the log of queries."""
-        self.queries.append(AskedPage(self._clock.now().isoformat(), user_id, what, number, size, rows))
+        self.queries.append(AskedPage(self.clock.now().isoformat(), user_id, what, number, size, rows))
+        self.feed.add("query.answered", user_id, about=f"page {number}, {rows} rows")

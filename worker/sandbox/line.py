@@ -1,32 +1,40 @@
 """A connection to the port: HTTP requests are answered here, a WebSocket handshake is left to websockets.
 
 Guaranteed: a connection serves one request after the other until it has been idle for a while, as usual servers do,
-so a client's pool of connections is really used. websockets alone would close it after each answer. Request bodies
-are not read: a request that has one is answered, and its connection closed.
+so a client's pool of connections is really used. websockets alone would close it after each answer. A body is read
+where its length is told and small; the connection of a request with a body is closed after the answer.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 
-from worker.sandbox.answers import Answer
+from worker.sandbox.answers import Answer, Stream
+from worker.sandbox.calls import Call
 
 LONGEST_REQUEST_LINE: Final = 8192
 """What usual servers take (trap 77: batch ids to keep the address short)."""
 _LARGEST_HEAD: Final = 65_536
+_LARGEST_BODY: Final = 1024 * 1024
+_BODY_SECONDS: Final = 60.0
+_FURTHEST_BEHIND: Final = 4 * 1024 * 1024
+"""Bytes that the reader of a stream may have waiting; it may come again, and go on from where it was."""
 _HEAD_END: Final = b"\r\n\r\n"
 _TOO_LONG: Final = Answer(HTTPStatus.REQUEST_URI_TOO_LONG, "text/plain", b"the address is too long\n")
+_TOO_LARGE: Final = Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text/plain", b"a body has at most 1 MiB\n")
+_NO_LENGTH: Final = Answer(HTTPStatus.LENGTH_REQUIRED, "text/plain", b"a body needs a Content-Length\n")
 
 
 @dataclass(slots=True)
-class Switchboard:
-    """What all lines of a port share. ``respond`` gets method, target and whether the line is fresh."""
+class ListeningPort:
+    """What all lines of a port share. ``respond`` gets the call and whether the line is fresh."""
 
-    respond: Callable[[str, str, bool], Awaitable[Answer | None]]
+    respond: Callable[[Call, bool], Awaitable[Answer | Stream | None]]
     is_endpoint: Callable[[str], bool]
     keep_alive_seconds: float
     lines: set["Line"] = field(default_factory=set)
@@ -40,7 +48,7 @@ class Switchboard:
 class Line(ServerConnection):
     """One connection; ``line_to`` makes its class."""
 
-    _switchboard: ClassVar[Switchboard]
+    _port: ClassVar[ListeningPort]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,10 +60,10 @@ class Line(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[explicit-override]
         super().connection_made(transport)
-        self._switchboard.lines.add(self)
+        self._port.lines.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # type: ignore[explicit-override]
-        self._switchboard.lines.discard(self)
+        self._port.lines.discard(self)
         self._rest()
         if self._answering is not None:
             self._answering.cancel()
@@ -80,22 +88,31 @@ class Line(ServerConnection):
         line, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (text.partition(":") for text in lines)}
         method, _, target = line.rpartition(" ")[0].partition(" ")
-        if self._switchboard.is_endpoint(target) or not target:
+        if self._port.is_endpoint(target) or not target:
             self._become_websocket()
             return
+        # A look-up with a body is a GET, and answered at once.
+        body, rest, refused = _body(headers, rest) if method == "POST" else (bytearray(), rest, None)
+        if body is None:
+            self._idle = self.loop.call_later(_BODY_SECONDS, self.transport.abort)
+            return
         self._waiting = rest
-        keeps = self._switchboard.keep_alive_seconds > 0 and line.endswith("HTTP/1.1") and _keeps(headers)
-        self._answering = self.loop.create_task(self._answer(method, target, len(line), keeps=keeps))
+        refused = _TOO_LONG if len(line) > LONGEST_REQUEST_LINE else refused
+        keeps = self._port.keep_alive_seconds > 0 and line.endswith("HTTP/1.1") and _keeps(headers)
+        call = Call(method, target, headers, bytes(body))
+        self._answering = self.loop.create_task(self._answer(call, refused, keeps=keeps))
 
     def _become_websocket(self) -> None:
         self._is_websocket = True
-        self._switchboard.lines.discard(self)
+        self._port.lines.discard(self)
         super().data_received(bytes(self._waiting))
 
-    async def _answer(self, method: str, target: str, length: int, *, keeps: bool) -> None:
-        too_long = length > LONGEST_REQUEST_LINE
+    async def _answer(self, call: Call, refused: Answer | None, *, keeps: bool) -> None:
         try:
-            told = _TOO_LONG if too_long else await self._switchboard.respond(method, target, self._is_fresh)
+            told = refused or await self._port.respond(call, self._is_fresh)
+            if isinstance(told, Stream):
+                await self._go_on_telling(told, has_body=call.method != "HEAD")
+                told = None
         except Exception:
             self.transport.abort()
             raise
@@ -103,13 +120,24 @@ class Line(ServerConnection):
         if told is None:
             self.transport.abort()
             return
-        self.transport.write(_written(told, keeps=keeps, has_body=method != "HEAD"))
+        self.transport.write(_written(told, keeps=keeps, has_body=call.method != "HEAD"))
         if not keeps:
             self.transport.close()
             return
-        self._idle = self.loop.call_later(self._switchboard.keep_alive_seconds, self.transport.close)
+        self._idle = self.loop.call_later(self._port.keep_alive_seconds, self.transport.close)
         if self._waiting:
             self._take_next()
+
+    async def _go_on_telling(self, told: Stream, *, has_body: bool) -> None:
+        head = {"Content-Type": told.content_type, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        self.transport.write(_head(HTTPStatus.OK, {**head, "Connection": "close"}))
+        if not has_body:
+            return
+        async with aclosing(told.pieces) as pieces:
+            async for piece in pieces:
+                if self.transport.get_write_buffer_size() > _FURTHEST_BEHIND:
+                    return
+                self.transport.write(piece)
 
     def _rest(self) -> None:
         if self._idle is not None:
@@ -117,14 +145,27 @@ class Line(ServerConnection):
             self._idle = None
 
 
-def line_to(switchboard: Switchboard) -> type[Line]:
-    """A class of connections that share this switchboard: websockets takes a class and nothing else."""
-    return type("LineToSwitchboard", (Line,), {"_switchboard": switchboard})
+def line_to(port: ListeningPort) -> type[Line]:
+    """A class of connections that share this port: websockets takes a class and nothing else."""
+    return type("LineToPort", (Line,), {"_port": port})
 
 
 def _keeps(headers: Mapping[str, str]) -> bool:
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     return not has_body and headers.get("connection", "").lower() != "close"
+
+
+def _body(headers: Mapping[str, str], rest: bytearray) -> tuple[bytearray | None, bytearray, Answer | None]:
+    """The body, what comes behind it, and why it is refused; no body yet where more of it is to come."""
+    if "transfer-encoding" in headers:
+        return bytearray(), bytearray(), _NO_LENGTH
+    told = headers.get("content-length", "0")
+    if not (told.isascii() and told.isdigit() and len(told) < 10):
+        return bytearray(), bytearray(), _NO_LENGTH
+    length = int(told)
+    if length > _LARGEST_BODY:
+        return bytearray(), bytearray(), _TOO_LARGE
+    return (None, rest, None) if len(rest) < length else (rest[:length], rest[length:], None)
 
 
 def _written(told: Answer, *, keeps: bool, has_body: bool) -> bytes:
@@ -133,8 +174,12 @@ def _written(told: Answer, *, keeps: bool, has_body: bool) -> bytes:
         "Content-Length": str(len(told.body)),
         "Cache-Control": "no-store",
         "Connection": "keep-alive" if keeps else "close",
-        "Server": "fapiao-sandbox",
         **dict(told.headers),
     }
-    lines = [f"HTTP/1.1 {told.status.value} {told.status.phrase}", *(f"{n}: {v}" for n, v in headers.items()), "", ""]
-    return "\r\n".join(lines).encode("latin-1") + (told.body if has_body else b"")
+    return _head(told.status, headers) + (told.body if has_body else b"")
+
+
+def _head(status: HTTPStatus, headers: Mapping[str, str]) -> bytes:
+    told = {"Server": "fapiao-sandbox", "X-Content-Type-Options": "nosniff", **headers}
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in told.items()), "", ""]
+    return "\r\n".join(lines).encode("latin-1")

@@ -1,4 +1,4 @@
-"""The pages a person sees: the scan page behind the QR, and a front page that says what this is.
+"""The pages behind a QR, and behind an address that leads nowhere.
 
 Pure. Plain HTML without scripts, readable on a phone, Chinese first and English beside it.
 """
@@ -78,24 +78,6 @@ def scan_page(scan: Scan) -> str:
 def unknown_page(what: str) -> str:
     """The page for an address that leads nowhere."""
     return _page("没有此页面", "Nothing here", f"{what}不存在。", "The sandbox does not know this address.", "")
-
-
-def front_page(gateway_url: str, waiting: int) -> str:
-    """The page at ``/``."""
-    body = (
-        f"<dl><dt>网关 Gateway</dt><dd><code>{escape(gateway_url)}</code></dd>"
-        f"<dt>待扫码 Waiting scans</dt><dd>{waiting}</dd></dl>"
-        '<p><a href="/_sandbox/scans">scans</a> · <a href="/_sandbox/ledger">ledger</a> · '
-        '<a href="/_sandbox/sessions">sessions</a> · <a href="/_sandbox/journal">journal</a> · '
-        '<a href="/_sandbox/faults">faults</a></p>'
-    )
-    return _page(
-        "开票网关沙盒",
-        "Fapiao gateway sandbox",
-        "仅供测试，不会开具真实发票。",
-        "A stand-in for the vendor's gateway. Nothing issued here is a tax invoice.",
-        body,
-    )
 
 
 def _facts(scan: Scan) -> str:

@@ -4,7 +4,6 @@ Guaranteed: one request holds login, condition and page, and there is no login f
 of the ``userId``, whichever endpoint it is on. A query under way goes on without its socket.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +31,6 @@ async def hear(house: House, user_id: str, socket: int, told: Any) -> None:
     if type_word == QUERY_INVOICE:
         _take_query(house, user_id, socket, told.get("data"))
     elif type_word == QUERY_INVOICE_DOWNLOAD_ZIP:
-        house.note(user_id, socket, "heard", QUERY_INVOICE_DOWNLOAD_ZIP)
         house.begin(_download_again(house, user_id, socket, told.get("data")))
     else:
         house.complain(user_id, socket, ["a frame that the manual does not know here"])
@@ -41,7 +39,6 @@ async def hear(house: House, user_id: str, socket: int, told: Any) -> None:
 def _take_query(house: House, user_id: str, socket: int, data: Any) -> None:
     violations = query_violations(data)
     house.complain(user_id, socket, violations)
-    house.note(user_id, socket, "heard", QUERY_INVOICE)
     if violations:
         house.begin(house.send(user_id, frame(QUERY_INVOICE, user_id, status(False, {}), {})))
         return
@@ -64,7 +61,7 @@ async def _download_again(house: House, user_id: str, socket: int, date: Any) ->
         house.complain(user_id, socket, ["a download that never failed, or not in these bytes"])
         await house.send(user_id, frame(QUERY_INVOICE_DOWNLOAD_ZIP, user_id, date, asked))
         return
-    await asyncio.sleep(house.options.download_delay_seconds + asked.get("download_late", 0.0))
+    await house.clock.sleep(house.options.download_delay_seconds + asked.get("download_late", 0.0))
     odd = _odd_notice(asked)
     if "download_dropped" in asked:
         house.cut(socket)
@@ -108,7 +105,7 @@ class Inquiry:
     async def _answer(self) -> bool:
         asked, options = self.asked, self.house.options
         slow = asked.get("query_slow", 0.0) + asked.get("login_slow", 0.0)
-        await asyncio.sleep(options.query_delay_seconds + slow)
+        await self.house.clock.sleep(options.query_delay_seconds + slow)
         if asked.keys() & {"query_dropped", "login_dropped"}:
             self.house.cut(self.socket)
             return False
@@ -178,7 +175,7 @@ class Inquiry:
         options, asked = self.house.options, self.asked
         if not options.notice_per_page and self.number * self.size < self.total:
             return
-        await asyncio.sleep(options.download_delay_seconds + asked.get("download_late", 0.0))
+        await self.house.clock.sleep(options.download_delay_seconds + asked.get("download_late", 0.0))
         if "download_dropped" in asked:
             self.house.cut(self.socket)
         elif "download_silent" not in asked:

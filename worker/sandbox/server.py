@@ -27,17 +27,20 @@ from websockets.protocol import State
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.clock import Clock
 from worker.sandbox import issuing, querying
-from worker.sandbox.answers import Answer
+from worker.sandbox.answers import Answer, Stream
+from worker.sandbox.calls import Call
 from worker.sandbox.control import answer
 from worker.sandbox.details import is_look_up, look_up
 from worker.sandbox.faults import asked_by_user_id
 from worker.sandbox.house import House
-from worker.sandbox.line import Switchboard, line_to
+from worker.sandbox.line import ListeningPort, line_to
+from worker.sandbox.masking import secrets_in
 from worker.sandbox.options import SandboxOptions
 
 __all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]
 
 _HANDSHAKE_STATUS: Final = {"handshake_401": 401, "handshake_403": 403, "handshake_503": 503}
+_LONGEST_TYPE: Final = 40
 _quiet = logging.getLogger("worker.sandbox.websockets")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
@@ -49,7 +52,7 @@ class Sandbox(House):
     def __init__(self, options: SandboxOptions | None = None, clock: Clock | None = None) -> None:
         """Open the ledger. Raises ``OSError`` if its file cannot be opened."""
         super().__init__(options, clock)
-        self._switchboard = Switchboard(self._respond, _is_endpoint, self.options.keep_alive_seconds)
+        self._port = ListeningPort(self._respond, _is_endpoint, self.options.keep_alive_seconds)
         self._server: Server | None = None
         self._numbers = count(1)
         self._connections: dict[int, ServerConnection] = {}
@@ -70,7 +73,7 @@ class Sandbox(House):
             self.options.host,
             self.options.port,
             process_request=self._admit,
-            create_connection=line_to(self._switchboard),
+            create_connection=line_to(self._port),
             open_timeout=None,
             compression=None,
             max_size=self.options.max_message_bytes,
@@ -87,7 +90,7 @@ class Sandbox(House):
         if self._server is not None:
             self.drop()
             self._server.close()
-            self._switchboard.hang_up()
+            self._port.hang_up()
             await self._server.wait_closed()
         self.ledger.close()
 
@@ -133,13 +136,15 @@ class Sandbox(House):
         """Send to the user's newest socket, as the map has it now; a lost message is only counted."""
         number = self.vendor.route(user_id)
         if number is None:
-            self.note(user_id, 0, "lost")
+            self.note(user_id, 0, "frame.lost", frame=_text_of(message))
             return
         try:
             await self._connections[number].send(message)
         except (ConnectionClosed, KeyError):
             self.vendor.of(user_id).lost_replies += 1
-            self.note(user_id, number, "lost")
+            self.note(user_id, number, "frame.lost", frame=_text_of(message))
+        else:
+            self.note(user_id, number, "frame.sent", frame=_text_of(message))
 
     @override
     def cut(self, socket: int) -> None:
@@ -148,13 +153,15 @@ class Sandbox(House):
         if connection is not None:
             connection.transport.abort()
 
-    async def _respond(self, method: str, target: str, is_fresh: bool) -> Answer | None:
-        if is_look_up(_path(target)):
+    async def _respond(self, call: Call, is_fresh: bool) -> Answer | Stream | None:
+        if is_look_up(call.path):
             self.lookups.connections += is_fresh
-            return await look_up(self, target, method)
-        if method not in ("GET", "HEAD", "POST"):
-            return Answer(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"GET or POST\n")
-        return await answer(self, target)
+            return await look_up(self, call.target, call.method)
+        if call.method not in ("GET", "HEAD", "POST"):
+            return Answer(
+                HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"GET or POST\n", (("Allow", "GET, HEAD, POST"),)
+            )
+        return await answer(self, call)
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         user_id = _user_id(request)
@@ -164,7 +171,7 @@ class Sandbox(House):
         name = next((name for name in asked if name), None)
         if name is None:
             return None
-        self.note(user_id, 0, "denied", name)
+        self.note(user_id, 0, "session.denied", name)
         if name == "handshake_refuse":
             connection.transport.abort()
         return connection.respond(HTTPStatus(_HANDSHAKE_STATUS.get(name, 503)), f"{name}\n")
@@ -174,7 +181,7 @@ class Sandbox(House):
         self._sweep(user_id)
         self._connections[number] = connection
         self.vendor.opened(user_id, number)
-        self.note(user_id, number, "opened")
+        self.note(user_id, number, "session.opened", _path(connection.request.path) if connection.request else "")
         try:
             async for message in connection:
                 await self._hear(connection, user_id, number, message)
@@ -193,13 +200,15 @@ class Sandbox(House):
     def _leave(self, user_id: str, number: int) -> None:
         if self._connections.pop(number, None) is not None:
             self.vendor.closed(user_id, number)
-            self.note(user_id, number, "closed")
+            self.note(user_id, number, "session.closed")
 
     async def _hear(self, connection: ServerConnection, user_id: str, number: int, message: str | bytes) -> None:
         try:
             told = json.loads(message, parse_float=Decimal, parse_constant=_no_such_number)
         except ValueError:
             told = None
+        self.feed.hide(user_id, secrets_in(told))
+        self.note(user_id, number, "frame.heard", _type_of(told), frame=_text_of(message))
         hear = (
             querying.hear
             if connection.request and _path(connection.request.path).endswith(QUERY_PATH)
@@ -229,6 +238,15 @@ def ready_line(sandbox: Sandbox) -> str:
             "control": f"{sandbox.http_url}/_sandbox/ledger",
         }
     )
+
+
+def _type_of(told: object) -> str:
+    """A client's word for what it says, cut to what is no essay."""
+    return str(told.get("type", ""))[:_LONGEST_TYPE] if isinstance(told, dict) else ""
+
+
+def _text_of(message: str | bytes) -> str:
+    return message if isinstance(message, str) else message.decode("utf-8", "replace")
 
 
 def _path(target: str) -> str:

@@ -43,7 +43,7 @@ class Scan:
 
 
 @dataclass(slots=True)
-class Attendance:
+class UserCounts:
     """What was seen of one ``userId``. ``max_concurrent`` counts sockets open at the same time, of both endpoints.
 
     ``pages`` counts every ``query_invoice``, ``queries`` those for a first page, ``downloads`` the retries.
@@ -73,14 +73,14 @@ class Vendor:
         self._open: dict[str, set[int]] = {}
         self._logged_in: set[int] = set()
         self._faces_known: set[str] = set()
-        self.attendance: dict[str, Attendance] = {}
+        self.attendance: dict[str, UserCounts] = {}
         self.scans: OrderedDict[str, Scan] = OrderedDict()
 
-    def of(self, user_id: str) -> Attendance:
+    def of(self, user_id: str) -> UserCounts:
         """The counts of a user, made on first sight."""
         seen = self.attendance.get(user_id)
         if seen is None:
-            seen = self.attendance[user_id] = Attendance()
+            seen = self.attendance[user_id] = UserCounts()
         return seen
 
     def opened(self, user_id: str, socket: int) -> None:
@@ -173,7 +173,7 @@ class Vendor:
     def forget(self) -> None:
         """Start the counts anew; sockets that are open stay open and count as opened."""
         still_open = {user_id: len(sockets) for user_id, sockets in self._open.items()}
-        self.attendance = {user: Attendance(n, 0, n) for user, n in still_open.items()}
+        self.attendance = {user: UserCounts(n, 0, n) for user, n in still_open.items()}
         self.scans.clear()
         self._faces_known.clear()
 

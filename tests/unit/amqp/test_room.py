@@ -5,13 +5,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from tests.virtual_time import in_virtual_time
-from worker.amqp.room import Room, read_as_there_is_room
+from worker.amqp.room import ByteBudget, read_as_there_is_room
 
 
 @in_virtual_time
 async def test_frames_wait_for_room_and_keep_their_order() -> None:
     channel = SimpleNamespace(frames=asyncio.Queue())
-    room = Room(100)
+    room = ByteBudget(100)
     read_as_there_is_room(cast("Any", channel), room)
     await channel.frames.put(1)
     room.take(60)
@@ -30,7 +30,7 @@ async def test_frames_wait_for_room_and_keep_their_order() -> None:
 
 @in_virtual_time
 async def test_a_body_larger_than_the_room_is_let_in_alone() -> None:
-    room = Room(100)
+    room = ByteBudget(100)
 
     room.take(1000)
     was_full = room.is_full

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pamqp.frame
 import pytest
+from pamqp import base, commands
+from pamqp.frame import marshal
 from pamqp.header import ContentHeader
 
 from worker.amqp.tolerance import TIMESTAMP_HEADER, UNDECODABLE_HEADERS, read_what_there_is
@@ -60,3 +62,18 @@ def test_what_could_be_read_is_read_as_before() -> None:
 
     assert isinstance(header, ContentHeader)
     assert properties_of(header.properties) == given
+
+
+@pytest.mark.parametrize("redelivered", [False, True])
+def test_a_delivery_is_read_as_the_library_reads_it(redelivered: bool) -> None:
+    given = commands.Basic.Deliver("ctag", 2**40 + 7, redelivered, "fapiao.commands", "invoice.issue")
+    given.routing_key = "发票.issue"
+    frame = marshal(given, 1)
+    read_what_there_is()
+
+    _, _, quick = pamqp.frame.unmarshal(frame)
+    usual = commands.Basic.Deliver()
+    base.Frame.unmarshal(usual, frame[11:-1])
+
+    assert isinstance(quick, commands.Basic.Deliver)
+    assert dict(quick) == dict(usual) == dict(given)

@@ -1,5 +1,6 @@
 """`contracts export`."""
 
+import json
 from pathlib import Path
 
 from .conftest import Run
@@ -39,3 +40,34 @@ def test_a_place_that_cannot_be_written_is_exit_code_2(run: Run, tmp_path: Path)
 
     assert result.exit_code == 2
     assert "Cannot write" in result.stderr
+
+
+def test_an_older_contract_whose_callers_can_go_on_is_exit_code_0(run: Run, tmp_path: Path) -> None:
+    run("contracts", "freeze", str(tmp_path / "released.json"))
+
+    result = run("contracts", "compare", str(tmp_path / "released.json"))
+
+    assert (result.exit_code, result.stdout) == (0, "0 changes, and none breaks a caller.\n")
+
+
+def test_an_older_contract_with_more_than_this_one_is_exit_code_1(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "released.json"
+    run("contracts", "freeze", str(file))
+    old = json.loads(file.read_text())
+    old["schemas"]["invoice.issue.gone"] = old["schemas"].pop("invoice.issue.archived")
+    file.write_text(json.dumps(old))
+
+    result = run("contracts", "compare", str(file))
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "breaks  invoice.issue.gone: the message is gone",
+        "adds    invoice.issue.archived: a new message",
+    ]
+
+
+def test_what_is_no_contract_is_exit_code_2(run: Run, tmp_path: Path) -> None:
+    result = run("contracts", "compare", str(tmp_path))
+
+    assert result.exit_code == 2
+    assert "it holds no messages" in result.stderr

@@ -4,17 +4,21 @@ import json
 import socket
 import sys
 import types
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+import worker.sandbox
 from tests.unit.ops.fakes import FakeOperatorJournal
+from worker.clock import Clock
 from worker.errors import ConfigurationError, JournalUnavailable
 from worker.journal.sealing import Sealer, parse_keys
 from worker.records import Resealing
+from worker.sandbox.options import SandboxOptions
 from worker.settings import Settings
 
 from .conftest import Run
@@ -28,7 +32,8 @@ def bootstrap(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     told: dict[str, Any] = {"answer": 0, "cores": "allowed"}
     monkeypatch.setattr("worker.ops.cores.forbid", lambda: told.update(cores="forbidden"))
 
-    async def run_worker(settings: Settings) -> int:
+    async def run_worker(settings: Settings, clock: Clock | None = None) -> int:
+        told["clock"] = clock
         told["settings"] = settings
         if isinstance(told["answer"], Exception):
             raise told["answer"]
@@ -100,6 +105,46 @@ def test_the_sandbox_is_started_as_asked(run: Run, monkeypatch: pytest.MonkeyPat
     (options,) = started
     assert (options.port, options.qr, options.auto_scan_seconds, options.ledger_path) == (18099, "auto", 2.5, ledger)
     assert options.host == "127.0.0.1"
+
+
+def test_every_option_of_the_sandbox_is_one_of_the_command_and_stands_in_the_readme(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And without any, all is as in a test that starts one, but at a port that stays the same."""
+    started: list[SandboxOptions] = []
+
+    async def fake(options: SandboxOptions, _announce: Any) -> None:
+        started.append(options)
+
+    monkeypatch.setattr("worker.sandbox.server.run", fake)
+    line = (
+        "--port 1 --qr auto --auto-scan 2 --qr-valid-seconds 9 --ledger a.jsonl --clock c.json --careful-unregister "
+        "--query-delay-seconds 1 --download-delay-seconds 2 --login-delay-seconds 3 --issue-delay-seconds 4 "
+        "--archive-count 5000 --archive-seed 7 --archive-from 2025-01-01 --archive-to 2025-06-30 --archive-company C "
+        "--files-not-ready 1 --notice-at-end --keep-alive-seconds 0 --max-message-bytes 9 --host ::1 "
+        "--public-url http://p"
+    )
+
+    assert run("sandbox").exit_code == 0
+    assert run("sandbox", *line.split()).exit_code == 0
+
+    assert started[0] == SandboxOptions(port=8090)
+    default, given = asdict(SandboxOptions()), asdict(started[1])
+    assert {name for name in given if given[name] == default[name]} == set()
+    assert (given["archive_from"], given["ledger_path"]) == (date(2025, 1, 1), Path("a.jsonl"))
+    readme = (Path(worker.sandbox.__path__[0]) / "README.md").read_text(encoding="utf-8")
+    for name in given:
+        assert f"`{name}`" in readme
+
+
+def test_an_option_that_makes_no_sense_is_said(run: Run, tmp_path: Path) -> None:
+    assert run("sandbox", "--archive-from", "yesterday").exit_code == 2
+    assert run("sandbox", "--qr", "perhaps").exit_code == 2
+    (tmp_path / "clock").write_text("not a clock")
+    result = run("sandbox", "--port", "0", "--clock", str(tmp_path / "clock"))
+    assert result.exit_code == 2
+    assert "not a clock" not in result.stderr
+    assert str(tmp_path) in run("sandbox", "--port", "0", "--ledger", str(tmp_path / "no" / "ledger")).stderr
 
 
 def test_a_taken_port_is_said_with_the_option_to_change(run: Run) -> None:

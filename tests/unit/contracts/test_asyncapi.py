@@ -11,6 +11,7 @@ import yaml as pyyaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts import caller
 from contracts.asyncapi import document, yaml
 from contracts.commands import COMMANDS
 from contracts.schema_files import event_models
@@ -175,3 +176,34 @@ def test_every_example_fits_its_payload(name: str) -> None:
 def test_no_keyword_that_readers_of_asyncapi_may_not_know(word: str) -> None:
     """AsyncAPI's own dialect is a superset of draft 7."""
     assert f'"{word}"' not in json.dumps(DOCUMENT)
+
+
+CALLERS = caller.document()
+
+
+def test_the_callers_side_satisfies_asyncapis_own_schema_too() -> None:
+    schema = json.loads((ROOT / "tests/golden/asyncapi/3.0.0-without-$id.json").read_text())
+
+    assert [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(CALLERS)] == []
+
+
+def test_callers_send_what_the_worker_receives_and_receive_what_it_sends() -> None:
+    told = {
+        name: (operation["action"], operation["channel"]["$ref"]) for name, operation in CALLERS["operations"].items()
+    }
+
+    assert told == {
+        "publishOrder": ("send", OPERATIONS["receiveCommand"]["channel"]["$ref"]),
+        "publishQuery": ("send", OPERATIONS["receiveQuery"]["channel"]["$ref"]),
+        "hearEvents": ("receive", OPERATIONS["sendEvent"]["channel"]["$ref"]),
+    }
+    assert CALLERS["operations"]["publishOrder"]["reply"] == OPERATIONS["receiveCommand"]["reply"]
+
+
+def test_callers_see_no_queue_of_the_operators_and_every_message_of_theirs() -> None:
+    assert CALLERS["channels"].keys() == {"commands", "queries", "events", "replies"}
+    assert CALLERS["components"]["messages"].keys() == DOCUMENT["components"]["messages"].keys() - {"DeadLetter"}
+    for reference in references(CALLERS):
+        found: Any = CALLERS
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]

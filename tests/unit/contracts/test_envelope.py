@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts.envelope import CommandEnvelope, EventEnvelope, build_event, dumps, event_id, loads, timestamp
+from contracts.envelope import (
+    CommandEnvelope,
+    EventEnvelope,
+    build_event,
+    dumps,
+    event_id,
+    loads,
+    may_hold_halves,
+    timestamp,
+)
 from contracts.invoices import InvoiceFile
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
@@ -136,3 +145,15 @@ def test_an_event_is_a_cloud_event() -> None:
 def test_an_envelope_has_a_name_of_its_own(length: int) -> None:
     with pytest.raises(ValidationError):
         CommandEnvelope(specversion="1.0", id="x" * length, source="s", type="t", data={})
+
+
+@pytest.mark.parametrize(
+    "text", ['"\\ud83d"', '"\\uD83D\\uDE00"', '"\\uDc00"', '"\ud800"', '"商品\udfff"', '"\\ud83d 商品"']
+)
+def test_no_half_of_a_pair_is_overlooked(text: str) -> None:
+    assert may_hold_halves(text)
+
+
+@pytest.mark.parametrize("text", ["", '"\\u5546"', '"商品😀"', '"\\ud7ff"', '"\\uD7fb 商"'])
+def test_texts_without_one_are_known_to_have_none(text: str) -> None:
+    assert not may_hold_halves(text)

@@ -17,7 +17,14 @@ OWN = {"worker", "contracts", "fapiao_contracts", "hatchling"}
 PACKAGE_OF = {"PIL": "pillow", "zxingcpp": "zxing-cpp", "opentelemetry": "opentelemetry-sdk"}
 FOUND_BY_OTHERS = {"sniffio", "opentelemetry-exporter-otlp-proto-http"}
 """httpx looks for the first; the second is part of a name space that the first package of it stands for."""
-EXTRAS = {"PIL": "qr", "zxingcpp": "qr", "reportlab": "sandbox", "segno": "sandbox", "opentelemetry": "otel"}
+EXTRAS = {
+    "PIL": "qr",
+    "zxingcpp": "qr",
+    "reportlab": "sandbox",
+    "segno": "sandbox",
+    "opentelemetry": "otel",
+    "pytest": "testkit",
+}
 
 
 def _names(lines: list[str]) -> set[str]:
@@ -52,12 +59,13 @@ def test_every_import_is_declared_and_every_declared_package_is_imported() -> No
 
 
 def test_what_an_extra_brings_is_imported_only_where_its_absence_is_met() -> None:
-    """The sandbox, traces, the picture reader and the QR in the terminal: each says what to install, or goes on
-    without."""
+    """The sandbox, traces, the picture reader, the QR in the terminal, the test kit: each says what to install, or goes
+    on without."""
     places = {
         "qr": ("worker/gateway/scanner.py",),
         "sandbox": ("worker/sandbox/", "worker/cli/terminal.py"),
         "otel": ("worker/ops/otel/",),
+        "testkit": ("worker/testkit/",),
     }
     for file, name in _imported():
         if name in EXTRAS:

@@ -102,7 +102,7 @@ class Driven:
             disturbed = self.disturb(given)
             if disturbed is None:
                 raise Crash
-            at = Situation(state, self.command, wish, TIMING, self.rules, self.now, 1.0)
+            at = Situation(state, self.command, wish, self.rules, TIMING, self.now, 1.0)
             decision = decide(at, disturbed)
             state = decision.state
             given = self._perform_all(decision.effects) or given

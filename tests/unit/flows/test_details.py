@@ -11,7 +11,17 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command
 from tests.lane_fakes import make_file
-from tests.unit.flows.tables import EXAMPLES, FILES_SCHEDULE, PUT_BACK, TIMING, Expected, record_of, said_of, seen
+from tests.unit.flows.tables import (
+    EXAMPLES,
+    FILES_SCHEDULE,
+    PUT_BACK,
+    RULES,
+    TIMING,
+    Expected,
+    record_of,
+    said_of,
+    seen,
+)
 from worker.flows.details import TRANSITIONS, DetailsState, Next, Phase, Situation, decide
 from worker.flows.table import Decision
 from worker.flows.vocabulary import (
@@ -40,9 +50,9 @@ ITEM = {"invoiceBasicInfoId": "1", "itemName": "商品A"}
 def situation(kind: str = "invoice.files", state: DetailsState | None = None, **fields: Any) -> Situation:
     defaults: dict[str, Any] = {
         "command": make_command(type=kind, lane="\x1ferp\x1fa", deadline_at=MOMENT + timedelta(minutes=30)),
-        "data": DATA[kind],
+        "wish": DATA[kind],
         "timing": TIMING,
-        "files_schedule": FILES_SCHEDULE,
+        "rules": RULES,
         "now": MOMENT,
         "chance": 1.0,
     }

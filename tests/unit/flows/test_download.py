@@ -40,7 +40,7 @@ FAILED = DownloadTold(ok=False, date=FAILED_DATE)
 def situation(state: DownloadState | None = None, **fields: Any) -> Situation:
     defaults: dict[str, Any] = {
         "command": make_command(type="invoice.download", deadline_at=MOMENT + timedelta(minutes=30)),
-        "date": DATE,
+        "wish": DATE,
         "timing": TIMING,
         "rules": RULES,
         "now": MOMENT,

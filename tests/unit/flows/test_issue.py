@@ -70,7 +70,8 @@ AFTER_SUBMISSION = {Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE, Phase
 def situation(phase: Phase = Phase.TAKEN, *, qr_attempt: int = 0, **fields: Any) -> Situation:
     defaults: dict[str, Any] = {
         "command": make_command(deadline_at=MOMENT + timedelta(minutes=30)),
-        "submitted": SENT,
+        "wish": SENT,
+        "rules": None,
         "timing": TIMING,
         "now": MOMENT,
         "chance": 1.0,
@@ -455,7 +456,8 @@ def _at(state: IssueState, command: Command, now: datetime) -> Situation:
     return Situation(
         state=state,
         command=command,
-        submitted=SubmittedInvoice.read({"invoice": make_invoice()}),
+        wish=SubmittedInvoice.read({"invoice": make_invoice()}),
+        rules=None,
         timing=TIMING,
         now=now,
         chance=0.5,

@@ -27,7 +27,8 @@ def step(phase: Phase, given: Input, *, looks: Schedules = LOOKS, **fields: Any)
     at = Situation(
         state=IssueState(phase),
         command=make_command(state=S.SUBMITTING, submitted_at=MOMENT, **fields),
-        submitted=SubmittedInvoice.read({"invoice": make_invoice()}),
+        rules=None,
+        wish=SubmittedInvoice.read({"invoice": make_invoice()}),
         timing=TIMING,
         now=MOMENT,
         chance=1.0,

@@ -18,7 +18,7 @@ from tests.lane_fakes import make_file
 from tests.unit.flows.submissions import issued, subject
 from tests.unit.flows.tables import EXAMPLES, FAILED_DATE, TIMING, Expected, read, seen
 from worker.flows.conditions import BEIJING
-from worker.flows.evidence.shelf import Wanted
+from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found
 from worker.flows.look_up import (
@@ -30,6 +30,7 @@ from worker.flows.look_up import (
     Next,
     Phase,
     Situation,
+    Sought,
     decide,
 )
 from worker.flows.looks import EXPIRED, Absence, Schedules
@@ -83,17 +84,16 @@ LISTED = make_listed(1)
 def situation(state: LookUpState | None = None, **fields: Any) -> Situation:
     defaults: dict[str, Any] = {
         "command": make_command(key=9, type=LOOK_UP),
-        "subjects": (subject(),),
-        "company": "91330701MA2M37T86L",
         "timing": TIMING,
         "looks": LOOKS,
         "rules": RULES,
         "now": MOMENT + MINUTE,
         "chance": 1.0,
     }
-    given_ = {**defaults, **fields}
-    given_.setdefault("wanted", Wanted.of(each.order for each in given_["subjects"]))
-    return Situation(state=state or LookUpState(), **given_)
+    subjects = fields.pop("subjects", (subject(),))
+    wanted = fields.pop("wanted", None) or Wanted.of(each.order for each in subjects)
+    sought = Sought(subjects, wanted, fields.pop("company", "91330701MA2M37T86L"))
+    return Situation(state=state or LookUpState(), wish=sought, **{**defaults, **fields})
 
 
 def standing(phase: Phase) -> LookUpState:
@@ -262,6 +262,32 @@ def test_login_that_is_refused_again_and_again_rests_longer_each_time(before: in
     (decision,) = run(LoginAnswered(accepted=False), state=LookUpState(P.ASKED, refused_logins=before))
 
     assert EndLookUp(MOMENT + MINUTE + timedelta(hours=hours)) in decision.effects
+
+
+@pytest.mark.parametrize(
+    ("phase", "given_"),
+    [(P.ASKED, LoginAnswered(accepted=False)), (P.TAKEN, Begin(session_is_open=False, credential_fault="gone"))],
+    ids=["refused", "gone"],
+)
+@pytest.mark.parametrize(("minutes", "is_over"), [(1, False), (2, True), (600, True)])
+def test_issued_order_without_a_login_to_look_is_unconfirmed_when_its_schedule_would_be_over(
+    phase: Phase, given_: Input, minutes: int, is_over: bool
+) -> None:
+    waiting = issued(1, sought_at=MOMENT, settled_at=MOMENT)
+    (decision,) = run(given_, state=LookUpState(phase), subjects=(waiting,), now=MOMENT + minutes * MINUTE)
+
+    told = [(end.to, each.outcome, end.sought_at) for end in settlements(decision) for each in end.announcements]
+    assert told == ([(CommandState.COMPLETED, Outcome.UNCONFIRMED, None)] if is_over else [])
+    assert any(isinstance(effect, EndLookUp) for effect in decision.effects)
+
+
+def test_one_that_was_not_due_is_not_unconfirmed_by_anothers_refused_login() -> None:
+    later = issued(1, sought_at=MOMENT + timedelta(days=1), settled_at=MOMENT)
+    (decision,) = run(
+        LoginAnswered(accepted=False), state=LookUpState(P.ASKED), subjects=(later,), now=MOMENT + timedelta(hours=9)
+    )
+
+    assert settlements(decision) == []
 
 
 @pytest.mark.parametrize("state", [CommandState.IN_DOUBT, CommandState.CHECKING])
@@ -552,7 +578,7 @@ def test_no_sequence_of_inputs_breaks_a_promise(start: Phase, steps: list[Input]
 
     assert not any(isinstance(effect, Submit | Record) for effect in effects)
     told = [effect for effect in effects if isinstance(effect, Settle) and not effect.has_looked]
-    assert all(effect.to is CommandState.IN_DOUBT and effect.sought_at is not None for effect in told)
+    assert all((effect.to is CommandState.IN_DOUBT) == (effect.sought_at is not None) for effect in told)
     moved = Counter(effect.command.key for effect in effects if isinstance(effect, Settle) and effect.has_looked)
     ends = [effect for effect in effects if isinstance(effect, EndLookUp)]
     assert len(ends) <= 1

@@ -26,6 +26,9 @@ class FakeTransport:
     def abort(self) -> None:
         self.is_cut = True
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 class FakeSocket:
     """A socket whose other side is the test: `say` and `fail`."""

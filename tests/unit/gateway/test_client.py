@@ -10,7 +10,9 @@ from websockets.frames import Close
 from tests.unit.gateway.dialogue import INVOICE, LOGIN, PASSWORD, RESULT, SUBMISSION, data_uri, frame, picture
 from tests.unit.gateway.stage import LOST, Stage
 from worker.errors import InDoubt, Transient
+from worker.gateway.client import WebSocketGateway
 from worker.ports import Disconnected, QrShown, ResultShown, Submission
+from worker.settings import Settings
 
 
 @pytest.fixture
@@ -22,6 +24,17 @@ async def test_the_user_id_is_url_encoded_as_a_whole(stage: Stage) -> None:
     await stage.gateway.connect("a/b &用户=?#")
 
     assert stage.urls == ["ws://gateway.test/prefix/invoice?userId=a%2Fb%20%26%E7%94%A8%E6%88%B7%3D%3F%23"]
+
+
+async def test_headers_that_were_rotated_go_with_the_next_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch)
+    tokens = iter(("first", "next"))
+    gateway = WebSocketGateway(Settings(_env_file=None), headers=lambda: {"X-Token": next(tokens)})
+
+    await gateway.connect("1111")
+    await gateway.connect_query("1111")
+
+    assert stage.headers == [{"X-Token": "first"}, {"X-Token": "next"}]
 
 
 async def test_the_headers_of_the_settings_go_with_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.gateway.dialogue import RESULT, shown
-from worker.gateway.locations import MAX_CHARS, location
+from worker.gateway.locations import MAX_CHARS, PLAIN, closely_read, location
 from worker.gateway.rows import file_of
 
 
@@ -79,3 +79,8 @@ def test_whatever_is_told_is_passed_on_fit_to_be_opened_or_not_at_all(told: str,
 
     assert found is None or (found.isascii() and found.isprintable() and " " not in found and len(found) <= MAX_CHARS)
     assert found is None or location(found, base) == found
+
+
+@given(st.from_regex(PLAIN, fullmatch=True))
+def test_the_short_way_for_plain_addresses_says_what_the_long_one_says(told: str) -> None:
+    assert location(told) == closely_read(told) == told

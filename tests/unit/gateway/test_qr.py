@@ -2,6 +2,7 @@
 
 import base64
 import io
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from tests.unit.gateway.dialogue import data_uri, picture
 from worker.gateway.qr import (
     MAX_IMAGE_BYTES,
+    found_in,
     image_bytes,
     image_uri,
     is_oversized,
@@ -35,6 +37,11 @@ ENCODED = base64.b64encode(PNG).decode()
         data_uri(PNG, "jpg"),
         f"DATA:application/octet-stream;charset=x;BASE64,{ENCODED}",
         base64.urlsafe_b64encode(PNG).decode(),
+        "\\r\\n".join(ENCODED[start : start + 76] for start in range(0, len(ENCODED), 76)),
+        quote(ENCODED, safe=""),
+        f"image/png;base64,{ENCODED}",
+        f"base64,{ENCODED}",
+        f'<img src="{data_uri(PNG)}"/>',
     ],
 )
 def test_every_wording_of_a_picture_becomes_the_same_data_uri(text: str) -> None:
@@ -149,3 +156,42 @@ def test_whatever_is_told_is_a_bounded_picture_or_none(text: str) -> None:
     uri = image_uri(text)
 
     assert uri is None or (uri.startswith("data:image/") and len(image_bytes(uri)) <= MAX_IMAGE_BYTES)
+
+
+@pytest.mark.parametrize(
+    "before", ["", "\ufeff", '<?xml version="1.0"?>\n', "<!-- made by x -->", '<!DOCTYPE svg PUBLIC "a" "b">']
+)
+@pytest.mark.parametrize("begin", ["<svg ", "<svg\n", "<SVG ", "<svg:svg "])
+def test_a_drawing_is_known_whatever_stands_before_it(before: str, begin: str) -> None:
+    text = f"{before}{begin}width='9'></svg>"
+
+    assert looks_like_image(text)
+    assert (image_uri(text) or "").startswith("data:image/svg+xml;base64,")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"qrcode": ENCODED, "expire": 60},
+        {"code": 200, "data": {"image": data_uri(PNG)}},
+        [data_uri(PNG)],
+        {"msg": "请扫码", "result": [{"base64": ENCODED}]},
+    ],
+)
+def test_a_picture_is_found_in_whatever_holds_it(data: Any) -> None:
+    found = found_in(data)
+
+    assert found is not None
+    assert image_uri(found) == data_uri(PNG)
+
+
+@pytest.mark.parametrize("data", [{"qrUrl": "https://x.example/q"}, {"data": {"qrcode": "qrcode_id=1"}}])
+def test_so_is_what_a_qr_says_where_a_member_is_named_like_one(data: Any) -> None:
+    assert found_in(data) in {"https://x.example/q", "qrcode_id=1"}
+
+
+@pytest.mark.parametrize(
+    "data", [{}, [], None, "text", {"code": 500, "msg": "二维码已失效"}, {"trace": "abcdefghij"}, {"url": "0"}]
+)
+def test_what_holds_none_gives_none(data: Any) -> None:
+    assert found_in(data) is None

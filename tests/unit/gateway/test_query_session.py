@@ -18,7 +18,16 @@ from tests.unit.gateway.dialogue import PASSWORD, RESULT, USER_ID, frame
 from tests.unit.gateway.queries import LOGIN, PAGE, PAGING, ROW, answered, asked, ignored, order, sent, shown, told
 from worker.gateway.codec import IgnoredReason
 from worker.gateway.query_session import QueryDialogue
-from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, LoginFields, PageShown, QueryOrder, QueryRefused
+from worker.ports import (
+    DownloadTold,
+    FrameIgnored,
+    LoginAnswered,
+    LoginFields,
+    PageShown,
+    QueryOrder,
+    QueryRefused,
+    ResultShown,
+)
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gateway" / "query"
 FRAMES = {
@@ -271,10 +280,13 @@ def test_a_frame_for_somebody_else_is_never_an_answer(what: str, type_word: Any,
 
 
 def test_a_result_among_the_pages_is_no_page() -> None:
+    """It is the late one of an order, and answers nothing that was asked here."""
     lines = {**RESULT, "invoiceItems": [ROW]}
+    dialogue = asked()
 
-    assert ignored(lines, "query_invoice") == IgnoredReason.NO_DATA
-    assert ignored(lines, "login") == IgnoredReason.NO_DATA
+    for type_word in ("query_invoice", "login"):
+        assert isinstance(told(lines, type_word, dialogue), ResultShown)
+    assert isinstance(told(PAGE, dialogue=dialogue), PageShown)
 
 
 @pytest.mark.parametrize("amount", ["1e999999999", "[" * 500 + "]" * 500])

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.gateway.dialogue import PASSWORD, ignored, told
+from tests.unit.gateway.dialogue import PASSWORD, RESULT, ignored, told
 from tests.unit.gateway.queries import told as told_of_query
 from worker.gateway.redaction import Redactor
 from worker.gateway.refusals import MAX_REASON_CHARS, login_reason, refusal_of
 from worker.gateway.session import Phase
-from worker.ports import LoginAnswered, QrRefused, QrShown, QueryRefused, ResultRefused
+from worker.ports import LoginAnswered, QrRefused, QrShown, QueryRefused, ResultRefused, ResultShown
 
 REASON = "开票失败:授信额度不足,本次开票金额:398.00;剩余可用额度:0.00"
 
@@ -35,6 +35,23 @@ REASON = "开票失败:授信额度不足,本次开票金额:398.00;剩余可用
         ("系统繁忙,请稍后重试", "系统繁忙,请稍后重试"),
         ("开票未成功", "开票未成功"),
         (500, "500"),
+        ([REASON], REASON),
+        ({"errors": [None, REASON]}, REASON),
+        ({"errors": [{"message": REASON}]}, REASON),
+        ({"errors": {"invoiceItems": [REASON]}}, REASON),
+        ({"error": {"code": 5, "message": REASON}}, REASON),
+        ({"returnCode": "9999", "returnMessage": REASON}, REASON),
+        ({"err_msg": REASON}, REASON),
+        ({"Response": {"Error": {"Message": REASON}}}, REASON),
+        ({"失败原因": REASON}, REASON),
+        ({"code": 200, "msg": "success", "data": {"code": 500, "msg": REASON}}, REASON),
+        ({"code": 200, "message": "操作成功", "data": REASON}, REASON),
+        ({"success": "false", "data": REASON}, REASON),
+        ({"result": REASON}, REASON),
+        ({"invoiceUrl": "", "msg": REASON}, REASON),
+        ({"invoiceUrl": None, "isDrafts": 0, "invoiceItems": [], "code": 500, "msg": REASON}, REASON),
+        ({**RESULT, "invoiceUrl": None, "code": 500, "msg": REASON}, REASON),
+        ("纳税人已注销,不能开票成功", "纳税人已注销,不能开票成功"),
     ],
     ids=str,
 )
@@ -53,6 +70,12 @@ def test_a_result_that_is_none_is_a_refusal_with_its_reason(data: Any, reason: s
             "正在处理中",
             "success",
             {"code": 0, "msg": "成功"},
+            "发票开具成功,但文件下载失败",
+            "开票已完成,PDF生成失败",
+            "开具失败,原因:发票已开具过",
+            "发票号码已存在",
+            {"code": 500, "msg": "订单已经开具"},
+            "issued but pdf failed",
         ),
         {"code": 200, "msg": "操作成功", "data": None},
     ],
@@ -134,3 +157,14 @@ def test_nothing_raises_and_every_reason_is_bounded(data: Any) -> None:
 
     assert refusal is None or refusal.reason is None or 0 < len(refusal.reason) <= MAX_REASON_CHARS
     assert refusal is None or refusal.reason is None or refusal.reason.isprintable()
+
+
+@pytest.mark.parametrize(
+    "beside", [{}, {"code": 200, "msg": "success"}, {"msg": "开票成功"}, {"code": 500, "msg": "已开具,请勿重复"}]
+)
+def test_a_result_that_does_not_say_that_it_failed_is_one(beside: dict[str, Any]) -> None:
+    assert isinstance(told("invoice_pdf", {**RESULT, "invoiceUrl": None, **beside}), ResultShown)
+
+
+def test_a_result_with_an_address_is_one_whatever_it_says() -> None:
+    assert isinstance(told("invoice_pdf", {**RESULT, "code": 500, "msg": REASON}), ResultShown)

@@ -41,7 +41,7 @@ from worker.gateway.rest_codec import (
     rows_of,
 )
 from worker.gateway.session import InvoiceSession
-from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, PageShown, QueryRefused
+from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, PageShown, QueryRefused, ResultShown
 
 BASE = "http://gateway.test/prefix"
 SUCCESS = frozenset({0, 200})
@@ -676,13 +676,24 @@ def test_trap_7_pages_and_notices_for_another_user_never_count() -> None:
     assert isinstance(dialogue.receive_text(frame("query_invoice", PAGE, 1111)), PageShown)
 
 
-def test_trap_9_a_late_result_on_the_query_side_is_kept_as_evidence() -> None:
-    event = told(RESULT, "invoice_pdf")
+def test_trap_9_a_late_result_on_the_query_side_is_told_as_one() -> None:
+    """It settles what it proves, by the same rules as on a session for orders."""
+    for type_word in ("invoice_pdf", "login", "query_invoice", ""):
+        event = told(RESULT, type_word)
 
-    assert isinstance(event, FrameIgnored)
-    assert event.reason == IgnoredReason.UNEXPECTED_TYPE
-    assert "买方有限公司" in (event.body or b"").decode()
-    assert PASSWORD.encode() not in (event.body or b"")
+        assert isinstance(event, ResultShown)
+        assert event.invoice["buyerName"] == "买方有限公司"
+        assert PASSWORD not in repr(event)
+
+
+def test_trap_9_what_refuses_or_says_nothing_on_the_query_side_is_kept_as_evidence() -> None:
+    for data in ({**RESULT, "invoiceUrl": None, "code": 500, "msg": "失败"}, {"code": 500, "msg": "失败"}, "0"):
+        event = told(data, "invoice_pdf")
+
+        assert isinstance(event, FrameIgnored)
+        assert event.reason == IgnoredReason.UNEXPECTED_TYPE
+        assert event.body is not None
+        assert PASSWORD.encode() not in event.body
 
 
 def test_trap_49_the_password_of_a_query_is_a_secret_wherever_it_is_echoed() -> None:

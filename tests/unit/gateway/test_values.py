@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.gateway.values import amount_of
+from worker.gateway.values import amount_of, sign_of
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,11 @@ from worker.gateway.values import amount_of
         ("-￥5.50", "-5.50"),
         ("￥-5.50", "-5.50"),
         ("+5", "5"),
+        ("CN¥1,234.50", "1234.50"),
+        ("1234.50元整", "1234.50"),
+        ("1,234.50(含税)", "1234.50"),
+        ("\u200b1234.5000\ufeff", "1234.50"),
+        ("1\u202f234.50", "1234.50"),
         (".5", "0.5"),
         (12, "12"),
         (Decimal("0.10"), "0.10"),
@@ -64,3 +69,18 @@ def test_nothing_raises_and_what_is_read_is_bounded(text: str) -> None:
     amount = amount_of(text)
 
     assert amount is None or (amount.is_finite() and abs(amount.adjusted()) <= 41)
+
+
+@pytest.mark.parametrize("word", ["蓝字", "蓝票", "蓝字发票", "正数", "Blue", "1", 1, True, "是"])
+def test_a_blue_invoice_is_positive(word: Any) -> None:
+    assert sign_of(word) is True
+
+
+@pytest.mark.parametrize("word", ["红字", "红票", "红字发票", "负数", "negative", "0", 0, False, "否"])
+def test_a_red_invoice_is_negative(word: Any) -> None:
+    assert sign_of(word) is False
+
+
+@pytest.mark.parametrize("word", ["", "?", "正常", None, 2, []])
+def test_any_other_word_is_no_sign(word: Any) -> None:
+    assert sign_of(word) is None

@@ -11,7 +11,7 @@ from worker.amqp.confirms import Verdict
 from worker.amqp.deliveries import Delivery
 from worker.amqp.wire import Outgoing, Properties
 from worker.intake.admission import DeadLetter
-from worker.intake.dead_lettering import Dead, DeadLettering, dead_letter_of
+from worker.intake.dead_lettering import DeadLettering, FaultyDelivery, dead_letter_of
 
 
 class FakeQueue:
@@ -44,9 +44,9 @@ class FakePublisher:
         return [self.verdicts.get(message.body, Verdict.CONFIRMED) for message in messages]
 
 
-def dead(tag: int, body: bytes = b"x", message_id: str | None = None, epoch: int = 1) -> Dead:
+def dead(tag: int, body: bytes = b"x", message_id: str | None = None, epoch: int = 1) -> FaultyDelivery:
     delivery = Delivery(epoch, tag, False, "invoice.issue", body, Properties(message_id=message_id or f"m{tag}"))
-    return Dead(delivery, DeadLetter(RejectionCode.MALFORMED, "why"))
+    return FaultyDelivery(delivery, DeadLetter(RejectionCode.MALFORMED, "why"))
 
 
 def burials(*, broker_may_dead_letter: bool = True) -> tuple[DeadLettering, FakePublisher, FakeQueue]:
@@ -75,7 +75,7 @@ def test_the_copy_is_untouched_but_for_what_the_broker_would_not_take() -> None:
         user_id="erp",
         app_id="shop",
     )
-    letter = Dead(
+    letter = FaultyDelivery(
         Delivery(1, 1, False, "invoice.issue", b"\x00\xff", given), DeadLetter(RejectionCode.INVALID, "/data is wrong")
     )
 
@@ -101,7 +101,8 @@ def test_the_copy_is_untouched_but_for_what_the_broker_would_not_take() -> None:
 def test_headers_by_which_the_broker_routes_are_kept_under_another_name(header: str) -> None:
     """Published as they came, they would send copies wherever their sender likes, with the worker's permissions."""
     given = Properties(headers={header: ["somebody.else"], "cc": "is no routing header"})
-    letter = Dead(Delivery(1, 1, False, "invoice.issue", b"x", given), DeadLetter(RejectionCode.INVALID, "why"))
+    why = DeadLetter(RejectionCode.INVALID, "why")
+    letter = FaultyDelivery(Delivery(1, 1, False, "invoice.issue", b"x", given), why)
 
     headers = dead_letter_of(letter, "fapiao.dead").properties.headers or {}
 

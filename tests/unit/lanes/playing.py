@@ -68,7 +68,7 @@ class Played:
 
     async def run(self, *commands: Command) -> Command | None:
         """The first one, to the end of its exchange."""
-        return await (await self.prepare(*commands)).run()
+        return (await (await self.prepare(*commands)).run()).command
 
     async def crash(self, running: "asyncio.Task[Any]") -> None:
         """The worker dies: nothing more is done, and another holder takes the lane."""
@@ -84,6 +84,7 @@ class Played:
         await self.stage.lease()
         while True:
             await self.journal.reap("w-1", self.stage.clock.now())
+            await self.journal.enter_look_ups(self.stage.clock.now())
             claims = await self.journal.claim("w-1", 10, self.stage.clock.now())
             for claim in claims:
                 await LaneRunner(self.stage.services, claim).serve()

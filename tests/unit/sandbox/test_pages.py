@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from worker.sandbox.pages import front_page, scan_page
+from worker.sandbox.pages import scan_page
 from worker.sandbox.vendor import Scan, ScanState
 
 ORDER: dict[str, Any] = {
@@ -41,7 +41,3 @@ def test_a_settled_scan_says_what_happened_and_has_no_button(state: ScanState, w
 
 def test_a_scan_that_cannot_work_says_so() -> None:
     assert "cannot be confirmed" in scan_page(Scan("tok", "u", ORDER, works=False))
-
-
-def test_the_front_page_names_the_gateway() -> None:
-    assert "ws://127.0.0.1:1" in front_page("ws://127.0.0.1:1", 0)

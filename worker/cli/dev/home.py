@@ -38,6 +38,11 @@ class Home:
         return self.directory / "fapiao.db"
 
     @property
+    def clock(self) -> Path:
+        """Where the sandbox keeps how far ahead its clock is, and the worker reads it."""
+        return self.directory / "clock.json"
+
+    @property
     def held(self) -> tuple[int, ...]:
         """The lock's file descriptor while it is held, for guards to inherit."""
         return () if self._lock < 0 else (self._lock,)

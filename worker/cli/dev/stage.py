@@ -84,7 +84,7 @@ class DevStage:
             f"  broker    {self._broker.shown}   ({self._broker.how})",
             f"  publish   to exchange {prefix}.commands, routing key invoice.issue",
             f"  events    on exchange {prefix}.events (topic), and in the queue that reply_to names",
-            f"  sandbox   {self.sandbox_url}   (stands in for the tax gateway)",
+            f"  sandbox   {self.sandbox_url}   (stands in for the tax gateway: open it in a browser)",
             f"  worker    http://127.0.0.1:{self.worker_port}/readyz",
             f"  scans     {self._who_scans()}",
             f"  data      {FOLDER}/ (journal, books, logs)",
@@ -107,7 +107,7 @@ class DevStage:
             f"  消息服务器  {self._broker.shown}   ({self._broker.how})",
             f"  发布到      交换机 {prefix}.commands，路由键 invoice.issue",
             f"  事件        交换机 {prefix}.events（topic），以及 reply_to 指定的队列",
-            f"  沙箱        {self.sandbox_url}   （模拟税务网关）",
+            f"  沙箱        {self.sandbox_url}   （模拟税务网关，可用浏览器打开）",
             f"  本服务      http://127.0.0.1:{self.worker_port}/readyz",
             f"  扫码        {scans}",
             f"  数据        {FOLDER}/（记录、账本、日志）",
@@ -148,13 +148,14 @@ class DevStage:
     async def _start_sandbox(self) -> None:
         port = str(urlsplit(self.sandbox_url).port)
         arguments = ["sandbox", "--port", port, "--ledger", str(self._home.directory / "ledger.jsonl")]
+        arguments += ["--clock", str(self._home.clock)]
         if self._auto_scan_seconds is not None:
             arguments += ["--auto-scan", str(self._auto_scan_seconds)]
         await self._parts.start("sandbox", arguments, {})
         await self._parts.until("sandbox", lambda: answers(f"{self.sandbox_url}/"))
 
     async def _start_worker(self) -> None:
-        await self._parts.start("worker", ["run"], self.environment())
+        await self._parts.start("worker", [], self.environment(), module="worker.cli.dev.worker")
         await self._parts.until("worker", lambda: answers(f"http://127.0.0.1:{self.worker_port}/readyz"))
 
     def environment(self) -> dict[str, str]:

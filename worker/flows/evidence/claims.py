@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
+from worker.flows.evidence.index import InvoiceIndex
 from worker.flows.evidence.members import Comparison, Difference, Fit, Weight, compare, is_too_old, weigh
-from worker.flows.evidence.shelf import Shelf
 from worker.flows.evidence.subjects import NEVER, Listed, Order, Subject
 
 BREATH: Final = 200
@@ -118,28 +118,28 @@ def claims_of(
 ) -> Generator[None, None, Claims]:
     """First what fits exactly; only for whom nothing does, what fits in any degree and is not exactly another's."""
     claims = Claims(free)
-    shelf = yield from _shelved(free.values())
-    yield from _exact_claims(_kinds(everybody.values()), shelf.likely, skew, claims)
+    index = yield from _indexed(free.values())
+    yield from _exact_claims(_kinds(everybody.values()), index.likely, skew, claims)
     taken: set[str] = set()
     for keys, names in (yield from _joined(claims.exact, {})):
         if len(names) <= len(keys):
             # More invoices than submissions for them: one may be a third one's.
             taken.update(names)
     yield
-    left = yield from _shelved(each for name, each in free.items() if name not in taken)
+    left = yield from _indexed(each for name, each in free.items() if name not in taken)
     rest = [each for each in everybody.values() if each.key not in claims.exact]
     yield from _other_claims(_kinds(rest), left.possible, skew, rivals, claims)
     return claims
 
 
-def _shelved(invoices: Iterable[Listed]) -> Generator[None, None, Shelf]:
-    shelf = Shelf()
+def _indexed(invoices: Iterable[Listed]) -> Generator[None, None, InvoiceIndex]:
+    index = InvoiceIndex()
     for work, each in enumerate(invoices, start=1):
-        shelf.put(each)
+        index.put(each)
         if work % (BREATH * 10) == 0:
             yield
-    shelf.close()
-    return shelf
+    index.close()
+    return index
 
 
 def _kinds(subjects: Iterable[Subject]) -> list[list[Subject]]:

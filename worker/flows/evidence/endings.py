@@ -59,12 +59,17 @@ def endings(case: Case, looks: Schedules, now: datetime) -> Iterator[Settle]:
     yield _sought_again(case, verdict, schedule, now)
 
 
-def login_refused(subject: Subject, until: datetime, reason: str | None) -> Iterator[Settle]:
+def login_refused(
+    subject: Subject, looks: Schedules, now: datetime, until: datetime, reason: str | None
+) -> Iterator[Settle]:
     """Nothing can be looked for with a login that is refused. Whoever waits for an outcome is told, once; the number
-    of what was issued is not waited for in the same way."""
+    of what was issued is waited for as long as its own schedule takes."""
     command = subject.command
     absence = Absence.read(command.progress)
-    if subject.is_issued or absence.has_told_refusal:
+    if subject.is_issued:
+        yield from without_login(subject, looks, now)
+        return
+    if absence.has_told_refusal:
         return
     data: dict[str, Any] = {
         "reason": "The worker cannot look for it: the gateway refuses the login that it was submitted with. An order "
@@ -84,6 +89,21 @@ def login_refused(subject: Subject, until: datetime, reason: str | None) -> Iter
         has_looked=False,
         progress=replace(absence, has_told_refusal=True).journaled(),
     )
+
+
+def without_login(subject: Subject, looks: Schedules, now: datetime) -> Iterator[Settle]:
+    """The end of an issued order for which no look can be made, when its own schedule would be over: nobody is left to
+    wait for a number for ever."""
+    command = subject.command
+    over = (command.settled_at or subject.since) + sum(looks.confirm, timedelta())
+    if not subject.is_issued or now < over or (command.sought_at is not None and command.sought_at > now):
+        return
+    message = (
+        "The invoice was issued, but its number could not be looked up: the gateway refuses the login that it was "
+        "submitted with, or that login is gone. Look for it at the tax bureau."
+    )
+    told = Announcement(Outcome.UNCONFIRMED, {"message": message, "lookUps": command.look_ups})
+    yield Settle(command, CommandState.COMPLETED, (told,), has_looked=False)
 
 
 def submitted_invoice(command: Command, number: str) -> dict[str, Any]:

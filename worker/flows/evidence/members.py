@@ -5,6 +5,7 @@ Each member does one of three things. It **rules out**: seller's tax id, sign, a
 seller's name. What follows from the answers is a `Weight`; what is not simply the same is told as a `Difference`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ _CLOCKS: Final = 3
 RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
 """Of value added tax, those of today and of the years before."""
 _HIGHEST_RATE: Final = max(RATES)
+_PERSONAL: Final = re.compile(r"[1-8]\d{5}(?:\d{8})?\d{3}[\dX]|[\dX*?]*[*?][\dX*?]*")
+"""The number of a citizen's card, of now or of before 2000, or what a mask leaves of one."""
 
 
 class Weight(IntEnum):
@@ -124,8 +127,9 @@ def _buyer(order: Order, listed: Listed) -> Likeness:
         if code is AKIN:
             return DIFFERENT if name is DIFFERENT else AKIN
     elif listed.buyer.strip("*X"):
-        # The register may know a tax id that the order did not have; a person has none.
-        return AKIN if name is SAME and not order.sent.is_person else DIFFERENT
+        # The register may know a tax id that the order did not have; of a person it knows the number of its card.
+        is_theirs = not order.sent.is_person or _PERSONAL.fullmatch(listed.buyer) is not None
+        return (AKIN if name is SAME else name) if is_theirs else DIFFERENT
     return name
 
 

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from worker.flows.evidence.members import RATES, Difference
+from worker.making import made_often
 from worker.records import IssuedReply, Line, SubmittedInvoice
 from worker.texts import Likeness, Text, code_likeness, folded, folded_code, folded_remark, likeness, remark_likeness
 
@@ -30,6 +31,7 @@ _DESCRIBING: Final = frozenset({"sellerName"})
 _CENT: Final = Decimal("0.01")
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Echo:
     """What a reply says of one order, member by member."""
@@ -59,22 +61,21 @@ class Echo:
 
 def echo_of(sent: SubmittedInvoice, reply: IssuedReply) -> Echo:
     """Compare them, once for all that may be asked."""
-    told = {name: (each, ours, theirs) for name, each, ours, theirs in _members(sent, reply)}
-    members = {name: each for name, (each, _, _) in told.items()}
-    differs = [
-        Difference(name, ours, theirs)
-        for name, (each, ours, theirs) in told.items()
-        if each in {AKIN, UNCLEAR, DIFFERENT}
-    ]
+    members: dict[str, Likeness] = {}
+    differs: list[Difference] = []
+    is_whole = True
+    for name, each, ours, theirs in _members(sent, reply):
+        members[name] = each
+        if each is SAME:
+            continue
+        if each is not UNTOLD:
+            differs.append(Difference(name, ours, theirs))
+        is_whole = is_whole and (name in _DESCRIBING or (each is UNTOLD and ours in {"", 0}))
     raw = dict(members)
     if members[BUYER] is SAME and members[BUYER_NAME] in {DIFFERENT, UNCLEAR}:
         members[BUYER_NAME] = AKIN  # the tax id identifies, and the register knows the name better
     known = {members[BUYER], members[BUYER_NAME]}
     seller = {members[LINES], members[SELLER]}
-    is_whole = all(
-        each is SAME or (each is UNTOLD and ours in {"", 0}) or name in _DESCRIBING
-        for name, (each, ours, _) in told.items()
-    )
     return Echo(members, raw, tuple(differs), is_whole, not known.isdisjoint({SAME, AKIN}) and SAME in seller)
 
 
@@ -92,6 +93,66 @@ def owner(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> int | None:
         if counts(each, reply, (other for rival, other in enumerate(orders) if rival != place))
     ]
     return own[0] if len(own) == 1 else None
+
+
+# ---- whose it is -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """It answers the order in hand, and can be no other's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """It answers an order before it that is unsettled, and can be no other's."""
+
+    place: int
+    """Of that one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """It settles nothing."""
+
+    reason: str
+    of: tuple[int, ...]
+    """Places of the unsettled orders that it may be of: absence of their invoices proves nothing now."""
+    may_be_mine: bool = False
+    """It fits the order in hand, or one of the others instead; where False, it is no answer to the one in hand."""
+
+
+def judge(
+    reply: IssuedReply, hand: SubmittedInvoice | None, others: Sequence[SubmittedInvoice], *, may_be_more: bool = False
+) -> Mine | Late | Stray:
+    """Whose answer it is: of the order in hand, if it was submitted, or of one of the unsettled ones of its lane.
+    `may_be_more`: one of these could not be read, so what does not tell all may be its answer."""
+    place = owner(reply, [*others, *([] if hand is None else [hand])])
+    if hand is not None and place == len(others):
+        if not may_be_more or echo_of(hand, reply).is_whole:
+            return Mine()
+        place = None
+    if place is not None:
+        return Late(place)
+    if hand is None:
+        return stray_of(reply, others)
+    echoes = [echo_of(other, reply) for other in others]
+    fitting = tuple(number for number, echo in enumerate(echoes) if echo.fits)
+    if fitting or echo_of(hand, reply).fits:
+        return Stray("fits_several", fitting, may_be_mine=True)
+    return Stray("does_not_fit", tuple(number for number, echo in enumerate(echoes) if _may_be(echo)))
+
+
+def stray_of(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> Stray:
+    """For whom it is kept, where none is in hand that it could answer."""
+    echoes = [echo_of(order, reply) for order in orders]
+    reason = "fits_several" if sum(echo.fits for echo in echoes) > 1 else "does_not_fit"
+    return Stray(reason, tuple(number for number, echo in enumerate(echoes) if echo.fits or _may_be(echo)))
+
+
+def _may_be(echo: Echo) -> bool:
+    """Whether a text in it may only be written another way."""
+    return echo.is_enough and len(echo.contradictions) <= 1 and echo.contradictions.isdisjoint({SELLER, BUYER})
 
 
 def _is_told_from(sent: SubmittedInvoice, echo: Echo, other: SubmittedInvoice, reply: IssuedReply) -> bool:
@@ -142,8 +203,7 @@ def _members(sent: SubmittedInvoice, reply: IssuedReply) -> Iterator[_Told]:
     yield "sellerName", _text(sent.seller_name, reply.seller_name), sent.seller_name, reply.seller_name
     buyer = code_likeness(sent.buyer_id, reply.buyer_id) if reply.buyer_id else UNTOLD
     yield BUYER, buyer, sent.buyer_id, reply.buyer_id
-    ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, reply.buyer_name or ""))
-    yield BUYER_NAME, likeness(ours, theirs), sent.buyer_name, reply.buyer_name
+    yield BUYER_NAME, _buyer_name(sent, reply.buyer_name or ""), sent.buyer_name, reply.buyer_name
     yield "buyerType", _flag(sent.buyer_type, reply.buyer_type), sent.buyer_type, reply.buyer_type
     kinds = sent.buyer_invoice_type, reply.buyer_invoice_type
     yield "buyerInvoiceType", _flag(*kinds), *kinds
@@ -153,7 +213,16 @@ def _members(sent: SubmittedInvoice, reply: IssuedReply) -> Iterator[_Told]:
 
 def _text(ours: str | None, theirs: str | None) -> Likeness:
     """A text that was left out was sent as "", and one that came as "" says nothing."""
+    if theirs and ours == theirs:
+        return SAME
     return likeness(Text(ours or ""), Text(theirs)) if theirs else UNTOLD
+
+
+def _buyer_name(sent: SubmittedInvoice, came: str) -> Likeness:
+    if sent.buyer_name == came:
+        return SAME
+    ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, came))
+    return likeness(ours, theirs)
 
 
 def _flag(ours: int, theirs: int | None) -> Likeness:
@@ -164,6 +233,8 @@ def _remark(sent: SubmittedInvoice, reply: IssuedReply) -> Likeness:
     """An empty remark says that there is none; one that began with what no register takes may be cut to nothing."""
     if reply.remark is None:
         return UNTOLD
+    if sent.remark == reply.remark:
+        return SAME
     ours, theirs = Text.of_remark(sent.remark), Text.of_remark(reply.remark)
     if theirs.plain == "" and ours.plain and ours.plain[0] <= "\uffff":
         return DIFFERENT
@@ -188,6 +259,8 @@ def _goods(ours: str, theirs: str | None) -> Likeness:
     """A name may come back with the tax classification before it, `*信息技术服务*软件`, or without the one it had."""
     if not theirs:
         return UNTOLD
+    if ours == theirs:
+        return SAME
     sent, came = folded(ours), folded(theirs)
     bare, bare_came = _CLASSIFICATION.sub("", sent), _CLASSIFICATION.sub("", came)
     if came in {sent, bare} or bare_came == sent:
@@ -200,6 +273,8 @@ def _goods(ours: str, theirs: str | None) -> Likeness:
 def _part(ours: str | None, theirs: str | None) -> Likeness:
     """Of a line: what holds more than was sent is another one, `新商品A` is not `商品A`."""
     close = _text(ours, theirs)
+    if close is SAME or close is UNTOLD:
+        return close
     is_longer = len(folded(theirs or "")) > len(folded(ours or ""))
     return DIFFERENT if close is UNCLEAR or (close is AKIN and is_longer and "*" not in (theirs or "")) else close
 

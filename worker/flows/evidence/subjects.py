@@ -105,7 +105,7 @@ class Listed:
 
     @classmethod
     def of(cls, invoice: ListedInvoice) -> "Listed":
-        """From the gateway's list. A date that is not told contradicts nothing."""
+        """From the gateway's list. A date that is not told contradicts nothing; a total of zero is none."""
         name = invoice.buyer_name or ""
         dated = invoice.dated
         return cls(
@@ -115,8 +115,8 @@ class Listed:
             person=Text.of_name(name, is_person=True),
             name=Text.of_name(name, is_person=False),
             note=Text.of_remark(invoice.note or ""),
-            with_tax=invoice.with_tax,
-            without_tax=invoice.total_without_tax,
+            with_tax=invoice.with_tax or None,
+            without_tax=invoice.total_without_tax or None,
             earliest=EVER if dated is None else dated.earliest,
             latest=NEVER if dated is None else dated.latest,
         )

@@ -7,7 +7,6 @@ changes a lane locks its row before looking at its commands.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from worker.journal.postgres import look_ups
 from worker.journal.postgres.batches import Ask
 from worker.journal.postgres.moves import take_heads
 from worker.journal.postgres.outbox import adopt
@@ -55,7 +54,6 @@ class PostgresLanes(PostgresStore):
         if delayed:
             await statements.run("refresh_lanes", [row["lane"] for row in delayed], now)
         moved += len(delayed)
-        moved += await look_ups.enter(statements, now, max(limit - moved, 0))
         return moved + await adopt(statements, worker, max(limit - moved, 0))
 
     @one_transaction

@@ -6,14 +6,35 @@ Any number of workers may enter them at once: a lane that another one has locked
 from collections.abc import Sequence
 from datetime import datetime
 
+from worker.journal import walking
 from worker.journal.postgres.statements import Statements, columns
-from worker.journal.postgres.store import PostgresStore, without_transaction
+from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
 from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, to_command
 from worker.records import Command, LaneLease, Stray
 
 
 class PostgresLookUps(PostgresStore):
     """What look-ups ask: see `LaneJournal`."""
+
+    @one_transaction
+    async def enter_look_ups(self, statements: Statements, now: datetime, limit: int = 200) -> int:
+        """See `LaneJournal.enter_look_ups`."""
+        rows = await statements.all("walk_sought", *self._sought.after, walking.MOST, now)
+        due = self._sought.take(rows, limit)
+        late = await statements.all("look_ups_to_lift", now - LOOK_UP_PATIENCE, now, limit - len(due))
+        if not due and not late:
+            return 0
+        lanes = [lane for lane, _ in due] + [row["lane"] for row in late]
+        rows = await statements.all("lock_lanes", lanes)
+        locked = {row["lane"] for row in rows}
+        pairs = [pair for pair in due if pair[0] in locked]
+        entered = await statements.all("enter_look_ups", *columns(pairs, 2), now)
+        lifted = await statements.all("lift_look_ups", [row["key"] for row in late if row["lane"] in locked])
+        await statements.run("set_wanted", [row["lane"] for row in rows if row["holder"] is not None])
+        await statements.run(
+            "refresh_lanes", [row["lane"] for row in rows if row["holder"] is None and not row["is_ready"]], now
+        )
+        return len(entered) + len(lifted)
 
     @without_transaction
     async def has_earlier(self, statements: Statements, command: Command, now: datetime) -> bool:
@@ -60,22 +81,3 @@ class PostgresLookUps(PostgresStore):
     ) -> bool:
         """See `LaneJournal.end_look_up`."""
         return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None
-
-
-async def enter(statements: Statements, now: datetime, limit: int) -> int:
-    """Enter look-ups for what is due, and let those go first that have waited too long. Returns how many. Inside a
-    transaction."""
-    due = await statements.all("look_ups_to_enter", now, limit)
-    late = await statements.all("look_ups_to_lift", now - LOOK_UP_PATIENCE, now, limit - len(due))
-    if not due and not late:
-        return 0
-    rows = await statements.all("lock_lanes", [row["lane"] for row in [*due, *late]])
-    locked = {row["lane"] for row in rows}
-    pairs = [(row["lane"], row["account"]) for row in due if row["lane"] in locked]
-    entered = await statements.all("enter_look_ups", *columns(pairs, 2), now)
-    lifted = await statements.all("lift_look_ups", [row["key"] for row in late if row["lane"] in locked])
-    await statements.run("set_wanted", [row["lane"] for row in rows if row["holder"] is not None])
-    await statements.run(
-        "refresh_lanes", [row["lane"] for row in rows if row["holder"] is None and not row["is_ready"]], now
-    )
-    return len(entered) + len(lifted)

@@ -26,7 +26,7 @@ class PostgresOperator(PostgresStore):
 
     @without_transaction
     async def space(self, statements: Statements) -> Space:
-        """See `SpaciousJournal.space`: what was deleted counts until the server has vacuumed it away."""
+        """See `SpaceJournal.space`: what was deleted counts until the server has vacuumed it away."""
         return Space(_number(await statements.one("used_bytes")))
 
     @without_transaction

@@ -2,7 +2,8 @@
 
 Guarantees that an operation is wholly done or not at all, that deadlocks are tried again, and that whatever is about
 the connection or the server's health becomes `JournalUnavailable`; the next call connects anew. If the connection
-breaks during a commit, its outcome is unknown: operations are such that doing them again is harmless.
+breaks during a commit, its outcome is unknown: operations are such that doing them again is harmless, and nothing is
+read as done before what may have been committed is where the server keeps it (`replication`).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import asyncpg
 import structlog
 
 from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable, NotStorable
+from worker.journal.postgres.replication import StandbyWait
 from worker.journal.postgres.statements import Statements
 from worker.journal.sealing import Sealer
 
@@ -130,6 +132,7 @@ class Connections:
         self._sealer = sealer
         self._size = size
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._standby = StandbyWait()
 
     async def open(self) -> None:
         """Connect, unless that was done. Raises `ConfigurationError` or `JournalUnavailable`."""
@@ -225,7 +228,7 @@ class Connections:
             try:
                 async with self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS) as connection:
                     try:
-                        return await operation(Statements(connection, self._sealer))
+                        return await self._done(operation, connection)
                     except (asyncpg.InternalClientError, asyncpg.ReadOnlySQLTransactionError):
                         # After a fail-over the address leads elsewhere: whoever stays connected reads for ever.
                         connection.terminate()
@@ -235,10 +238,24 @@ class Connections:
                 await asyncio.sleep(0.005 * 2**attempt)
             except Exception as error:
                 meant = self._classify(error)
+                if isinstance(meant, JournalUnavailable):
+                    self._standby.doubt()
                 if meant is error:
                     raise
                 raise meant from error
         raise JournalUnavailable("PostgreSQL: transactions keep colliding", retry_after=timedelta(seconds=1))
+
+    async def _done(self, operation: Operation[Result], connection: Any) -> Result:
+        statements = Statements(connection, self._sealer)
+        if self._standby.is_in_doubt:
+            try:
+                with self._standby.proving(), self._standby.watched(connection):
+                    await statements.run("commit_something")
+            except asyncpg.PostgresError:
+                connection.terminate()  # it may lead to a server that takes no commits
+                raise
+        with self._standby.watched(connection):
+            return await operation(statements)
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         """A connection outside the pool. Raises what the driver raises."""

@@ -14,6 +14,7 @@ from worker.journal.postgres.hints import Hints
 from worker.journal.postgres.pool import Connections, Dsn
 from worker.journal.postgres.statements import Statements
 from worker.journal.sealing import Sealer, parse_keys
+from worker.journal.walking import Walk
 
 Result = TypeVar("Result")
 Part = TypeVar("Part", bound="PostgresStore")
@@ -40,6 +41,7 @@ class PostgresStore:
         """What lanes ask all the time; the other connections are for everybody else."""
         self._hints = Hints(self._connections)
         self._clock = clock
+        self._sought = Walk()
         self._worker: str | None = None
         """The worker that registered here, by whom events without a lease are published."""
 

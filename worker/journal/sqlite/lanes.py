@@ -7,7 +7,6 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from worker.journal.rows import LANE_PATIENCE, micros
-from worker.journal.sqlite import look_ups
 from worker.journal.sqlite.picking import Picking
 from worker.journal.sqlite.readiness import refresh
 from worker.journal.sqlite.statements import Statements
@@ -50,7 +49,7 @@ class SqliteLanes(SqliteStore):
         for delayed in statements.all("delayed_lanes", now=moment, limit=max(limit - moved, 0)):
             refresh(statements, delayed["lane"], moment)
             moved += 1
-        return moved + look_ups.enter(statements, moment, max(limit - moved, 0))
+        return moved
 
     @one_transaction
     def claim(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from worker.journal import walking
 from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, micros, to_command
 from worker.journal.sqlite.readiness import look_again
 from worker.journal.sqlite.statements import Statements
@@ -15,6 +16,23 @@ _PATIENCE = int(LOOK_UP_PATIENCE.total_seconds() * 1_000_000)
 
 class SqliteLookUps(SqliteStore):
     """What look-ups ask: see `LaneJournal`."""
+
+    @one_transaction
+    def enter_look_ups(self, statements: Statements, now: datetime, limit: int = 200) -> int:
+        """See `LaneJournal.enter_look_ups`."""
+        moment = micros(now)
+        lane, account = self._sought.after
+        rows = statements.all("walk_sought", lane=lane, account=account, most=walking.MOST, now=moment)
+        due = self._sought.take(rows, limit)
+        for lane, account in due:
+            key = statements.insert("enter_look_up", lane=lane, account=account, now=moment)
+            statements.run("insert_payload", key=key, data=b"{}", warnings=b"[]")
+            look_again(statements, lane, moment)
+        late = statements.all("look_ups_to_lift", cutoff=moment - _PATIENCE, now=moment, limit=limit - len(due))
+        for row in late:
+            statements.run("lift_look_up", key=row["key"])
+            look_again(statements, row["lane"], moment)
+        return len(due) + len(late)
 
     @one_transaction
     def sought(self, statements: Statements, look_up: Command, limit: int) -> list[Command]:
@@ -70,17 +88,3 @@ class SqliteLookUps(SqliteStore):
         if not_before is not None:
             statements.run("put_off", lane=look_up.lane, account=look_up.account, not_before=micros(not_before))
         return True
-
-
-def enter(statements: Statements, now: int, limit: int) -> int:
-    """Enter look-ups for what is due, and let those go first that have waited too long. Returns how many."""
-    due = statements.all("look_ups_to_enter", now=now, limit=limit)
-    for row in due:
-        key = statements.insert("enter_look_up", lane=row["lane"], account=row["account"], now=now)
-        statements.run("insert_payload", key=key, data=b"{}", warnings=b"[]")
-        look_again(statements, row["lane"], now)
-    late = statements.all("look_ups_to_lift", cutoff=now - _PATIENCE, now=now, limit=limit - len(due))
-    for row in late:
-        statements.run("lift_look_up", key=row["key"])
-        look_again(statements, row["lane"], now)
-    return len(due) + len(late)

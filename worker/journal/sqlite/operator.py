@@ -33,7 +33,7 @@ class SqliteOperator(SqliteStore):
 
     @one_transaction
     def space(self, statements: Statements) -> Space:
-        """See `SpaciousJournal.space`. Pages of the file that were freed are used again, so they are not counted."""
+        """See `SpaceJournal.space`. Pages of the file that were freed are used again, so they are not counted."""
         return Space(_number(statements.one("used_bytes")), shutil.disk_usage(self._path.parent).free)
 
     @one_transaction

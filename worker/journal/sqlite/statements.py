@@ -67,5 +67,7 @@ class Statements:
         return self._command(row, state=CommandState.RUNNING, epoch=epoch, attempts=int(row["attempts"]) + 1)
 
     def _command(self, row: sqlite3.Row, **changed: Any) -> Command:
-        secrets, fault = self.sealer.opened(row["source"], row["id"], row["secrets"])
-        return to_command(row, secrets, fault=fault, **changed)
+        # A row is searched through for each name; of these there are thirty.
+        values = dict(zip(row.keys(), row, strict=True))
+        secrets, fault = self.sealer.opened(values["source"], values["id"], values["secrets"])
+        return to_command(values, secrets, fault=fault, **changed)

@@ -12,6 +12,7 @@ from worker.clock import Clock
 from worker.errors import ConfigurationError
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.writer import Writer
+from worker.journal.walking import Walk
 
 Result = TypeVar("Result")
 Part = TypeVar("Part", bound="SqliteStore")
@@ -33,6 +34,7 @@ class SqliteStore:
         self._clock = clock
         self._is_readonly = readonly
         self._writer: Writer | None = None
+        self._sought = Walk()
 
     async def _run(self, operation: Callable[[Statements], Result]) -> Result:
         """On return it is durable. It may be run twice (see `worker.journal.sqlite.writer`)."""

@@ -21,6 +21,7 @@ import structlog
 
 from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable, NotStorable
 from worker.journal.sqlite.statements import Statements
+from worker.making import made_often
 
 log = structlog.get_logger()
 
@@ -31,6 +32,7 @@ Result = TypeVar("Result")
 Operation = Callable[[Statements], Any]
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     operation: Operation

@@ -4,7 +4,6 @@ Guarantees that memory holds one page or one batch, however much is listed, and 
 settled by compare-and-set, as after any look.
 """
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from typing_extensions import override
@@ -31,13 +30,12 @@ from worker.flows.audit_vocabulary import (
 )
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Overtaken, Record, SeeWhoIsNext, Settle
-from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.audit_proof import Prover
 from worker.lanes.runs.query import PAGES_IN_A_ROW, Questioning
+from worker.lanes.runs.run import LaneNext
 from worker.lanes.runs.seller import forget_refusals
-from worker.lanes.services import LaneServices
 from worker.lanes.settling import Settling
-from worker.records import Command, CommandState
+from worker.records import CommandState
 from worker.texts import folded_code
 
 CONDITION = {"queryType": 0}
@@ -50,12 +48,11 @@ class AuditRun(Questioning):
 
     name: ClassVar[str] = "audit"
 
-    def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
-    ) -> None:
-        super().__init__(services, line, command, may_take_next=may_take_next)
-        self._wish = AuditWish.read(loads(command.data))
-        self._state = AuditState(AuditProgress.read(command.progress))
+    @override
+    def _read(self) -> None:
+        super()._read()
+        self._wish = AuditWish.read(loads(self._command.data))
+        self._state = AuditState(AuditProgress.read(self._command.progress))
         self._batches = 0
 
     @override
@@ -87,7 +84,7 @@ class AuditRun(Questioning):
             case SeeWhoIsNext():
                 return await self._look_around()
             case CountAudited() | Prove() | ReadAudited() | ReadNumbered():
-                return await self._read(effect)
+                return await self._read_journal(effect)
             case KeepAudited():
                 await self._keep_rows(effect)
             case ClaimAudited():
@@ -100,7 +97,7 @@ class AuditRun(Questioning):
                 return await super()._perform(effect)
         return None
 
-    async def _read(self, effect: CountAudited | Prove | ReadAudited | ReadNumbered) -> Input:
+    async def _read_journal(self, effect: CountAudited | Prove | ReadAudited | ReadNumbered) -> Input:
         journal, command = self._services.journal, self._command
         match effect:
             case CountAudited():
@@ -117,8 +114,9 @@ class AuditRun(Questioning):
 
     async def _look_around(self) -> Input:
         self._batches += 1
-        self.has_had_its_turn = self._line.is_contended and self._batches >= PAGES_IN_A_ROW
-        return Overtaken() if self.has_had_its_turn else await self._see_who_is_next()
+        has_had_its_turn = self._line.is_contended and self._batches >= PAGES_IN_A_ROW
+        self._next = LaneNext(has_had_its_turn=has_had_its_turn)
+        return Overtaken() if has_had_its_turn else await self._see_who_is_next()
 
     async def _keep_rows(self, effect: KeepAudited) -> None:
         crashpoint("audit.rows_next")

@@ -16,8 +16,8 @@ from worker.flows.audit_progress import AuditWish
 from worker.flows.audit_rows import listed_of
 from worker.flows.audit_vocabulary import Proved
 from worker.flows.conditions import BEIJING
+from worker.flows.evidence.index import InvoiceIndex, Wanted
 from worker.flows.evidence.members import compare, weigh
-from worker.flows.evidence.shelf import Shelf, Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found
 from worker.lanes.runs.judging import judged
@@ -92,8 +92,8 @@ class Prover:
         if not waiting.readable and not waiting.forgotten:
             return Proved((), {}, frozenset(), waiting.others, waiting.are_all)
         candidates = await self._candidates(waiting)
-        shelf = Shelf.of(candidates.some)
-        rivals = [each for each in waiting.rivals if could_claim(each, shelf, self.skew)]
+        index = InvoiceIndex.of(candidates.some)
+        rivals = [each for each in waiting.rivals if could_claim(each, index, self.skew)]
         is_blurred = any(could_claim_any(each, candidates.some, self.skew) for each in waiting.forgotten)
         are_all = waiting.are_all and candidates.are_all and not is_blurred
         verdicts = await judged(
@@ -103,7 +103,7 @@ class Prover:
         has_its_own = {key for key, each in verdicts.items() if isinstance(each, Found)}
         if candidates.are_all:
             lacking = [each for each in waiting.readable if each.key not in has_its_own]
-            undecided = await self._claimable(lacking, waiting.forgotten, candidates.some, shelf)
+            undecided = await self._claimable(lacking, waiting.forgotten, candidates.some, index)
         else:
             undecided = candidates.names
         return Proved(tuple(waiting.subjects), verdicts, frozenset(undecided - found), waiting.others, are_all)
@@ -158,7 +158,11 @@ class Prover:
             await asyncio.sleep(0)
 
     async def _claimable(
-        self, lacking: Iterable[Subject], forgotten: Sequence[Command], candidates: Sequence[Listed], shelf: Shelf
+        self,
+        lacking: Iterable[Subject],
+        forgotten: Sequence[Command],
+        candidates: Sequence[Listed],
+        index: InvoiceIndex,
     ) -> set[str]:
         """The identities of whatever one of these may have, in any degree."""
         names = {
@@ -166,7 +170,7 @@ class Prover:
         }
         work = 0
         for subject in lacking:
-            for listed in shelf.possible(subject.order):
+            for listed in index.possible(subject.order):
                 work += 1
                 if work % _BREATH == 0:
                     await asyncio.sleep(0)

@@ -3,7 +3,7 @@
 Knows no gateway session: the lane is the command's own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -13,10 +13,8 @@ from contracts.failures import FailureCode
 from worker.flows import details
 from worker.flows.invoices import parts_of, stored_invoice
 from worker.flows.vocabulary import Begin, DetailsFailed, Effect, FetchDetails, Input, ReadStored, StoredRead
-from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.order import Access
 from worker.lanes.runs.run import Run
-from worker.lanes.services import LaneServices
 from worker.records import Command, StoredFilter
 
 
@@ -25,25 +23,15 @@ class DetailsRun(Run):
 
     name: ClassVar[str] = "details"
 
-    def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
-    ) -> None:
-        super().__init__(services, line, command, may_take_next=may_take_next)
-        self._data: Mapping[str, Any] = loads(command.data)
-        self._state = details.DetailsState.read(command.progress)
+    @override
+    def _read(self) -> None:
+        self._data: Mapping[str, Any] = loads(self._command.data)
+        self._state = details.DetailsState.read(self._command.progress)
 
     @override
     def _decide(self, given: Input) -> details.Next:
-        situation = details.Situation(
-            state=self._state,
-            command=self._command,
-            data=self._data,
-            timing=self._services.timing,
-            files_schedule=self._services.queries.files_schedule,
-            now=self._services.clock.now(),
-            chance=self._services.chance(),
-        )
-        decision = details.decide(situation, given)
+        at = self._situation(self._state, self._data, self._services.queries)
+        decision = details.decide(at, given)
         self._state = decision.state
         return decision
 

@@ -4,17 +4,16 @@ Guarantees a look at the lease right before anything is sent, and that a result 
 where it cannot be meant for another one of the lane.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from typing_extensions import override
 
-from contracts.envelope import loads
 from worker.crashpoints import crashpoint
 from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Transient
 from worker.flows import issue
-from worker.flows.evidence.replies import echo_of, owner
+from worker.flows.evidence.replies import Late, Mine, Stray, echo_of, judge
 from worker.flows.vocabulary import (
     ConnectionLost,
     CountRefusal,
@@ -26,14 +25,12 @@ from worker.flows.vocabulary import (
     SendLogin,
     Submit,
 )
-from worker.lanes.lane_session import LaneSession
-from worker.lanes.runs.late_replies import LateReplies, Unsettled, may_be
-from worker.lanes.runs.order import Access, CredentialFault, Order, try_order
+from worker.lanes.runs.late_replies import LateReplies, Unsettled
+from worker.lanes.runs.order import Access, CredentialFault, Order, read_data, try_order
 from worker.lanes.runs.run import Run
 from worker.lanes.runs.seller import SellerOf
-from worker.lanes.services import LaneServices
 from worker.ports import QrRefused, QueryEvent, ResultRefused, ResultShown, SessionEvent
-from worker.records import SUBMITTED, Command, CommandState, Step, SubmittedInvoice
+from worker.records import SUBMITTED, CommandState, Step, SubmittedInvoice
 
 
 class IssueRun(Run):
@@ -41,32 +38,20 @@ class IssueRun(Run):
 
     name: ClassVar[str] = "issue"
 
-    def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
-    ) -> None:
-        super().__init__(services, line, command, may_take_next=may_take_next)
-        self._order: Order | CredentialFault = try_order(command, services.credentials)
-        self._sent = SubmittedInvoice.read(loads(command.data))
+    @override
+    def _read(self) -> None:
+        data = read_data(self._command)
+        self._order: Order | CredentialFault = try_order(self._command, self._services.credentials, data)
+        self._sent = SubmittedInvoice.read(data)
         self._state = issue.IssueState()
-        self._late = LateReplies(services, line)
-        self._seller = SellerOf(services, command, self._insist)
+        self._late = LateReplies(self._services, self._line)
+        self._seller = SellerOf(self._services, self._command, self._insist)
 
     @override
     def _decide(self, given: Input) -> issue.Next:
-        decision = issue.decide(self._situation(), given)
+        decision = issue.decide(self._situation(self._state, self._sent, None), given)
         self._state = decision.state
         return decision
-
-    def _situation(self) -> issue.Situation:
-        return issue.Situation(
-            state=self._state,
-            command=self._command,
-            submitted=self._sent,
-            timing=self._services.timing,
-            now=self._services.clock.now(),
-            chance=self._services.chance(),
-            looks=self._services.looks,
-        )
 
     @override
     async def _first_input(self) -> Input:
@@ -106,30 +91,26 @@ class IssueRun(Run):
                 await self._late.keep(shown)
             return None
         others = await self._insist(self._late.unsettled)
-        place = owner(shown.reply, [self._sent, *(other.sent for other in others)])
-        if place == 0 and self._late.has_unreadable and not echo_of(self._sent, shown.reply).is_whole:
-            place = None
-        if place == 0:
-            return shown
-        if place is not None:
-            if not await self._late.settle(shown, self._sent):
-                await self._late.keep_for(others[place - 1].command.key, "does_not_fit", shown)
-            return None
-        return await self._open(shown, others)
+        if not others and not self._late.has_unreadable:
+            return shown  # nobody else's: whether it is this one's, the flow sees
+        return await self._judged(shown, others)
 
-    async def _open(self, shown: ResultShown, others: Sequence[Unsettled]) -> Input | None:
-        """It cannot be told whose it is: kept for each that it may be of, for absence of theirs proves nothing now."""
-        echoes = {other.command.key: echo_of(other.sent, shown.reply) for other in others}
-        could_be = [key for key, echo in echoes.items() if echo.fits]
-        if could_be or echo_of(self._sent, shown.reply).fits:
-            for key in could_be:
-                await self._late.keep_for(key, "fits_several", shown)
-            await self._lay_aside(shown, "fits_several")
-            return None
-        for key, echo in echoes.items():
-            if may_be(echo):
-                await self._late.keep_for(key, "does_not_fit", shown)
-        return shown
+    async def _judged(self, shown: ResultShown, others: Sequence[Unsettled]) -> Input | None:
+        open_ones = [other.sent for other in others]
+        match judge(shown.reply, self._sent, open_ones, may_be_more=self._late.has_unreadable):
+            case Mine():
+                return shown
+            case Late(place):
+                if not await self._late.settle_one(others[place], shown):
+                    await self._late.keep_for(others[place].command.key, "does_not_fit", shown)
+                return None
+            case Stray(reason, places, may_be_mine):
+                for place in places:
+                    await self._late.keep_for(others[place].command.key, reason, shown)
+                if not may_be_mine:
+                    return shown  # the flow lays it aside, and goes on waiting
+                await self._lay_aside(shown, reason)
+                return None
 
     def _is_repeat(self, shown: ResultShown) -> bool:
         """Whether it can only be one that settled an order before: an address of its own says so, unless all of this
@@ -175,9 +156,8 @@ class IssueRun(Run):
     # ---- durable steps -------------------------------------------------------------------------------
 
     @override
-    def _step(self, record: Record) -> Step:
-        step = super()._step(record)
-        return replace(step, account=self._access().account) if record.to is CommandState.SUBMITTING else step
+    def _account(self, record: Record) -> str | None:
+        return self._access().account if record.to is CommandState.SUBMITTING else None
 
     @override
     async def _write(self, step: Step) -> None:

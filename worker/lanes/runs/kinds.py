@@ -15,7 +15,7 @@ from worker.lanes.runs.run import Run
 from worker.lanes.services import LaneServices
 from worker.records import LOOK_UP, Command
 
-EXCHANGES: Final = MappingProxyType[str, type[Run]](
+KINDS: Final = MappingProxyType[str, type[Run]](
     {
         # `invoice.check` is over before it is journaled, so no lane ever runs one.
         CommandType.ISSUE: IssueRun,
@@ -37,4 +37,4 @@ def run_of(services: LaneServices, line: LaneSession, command: Command, may_take
         line.paused = None
         paused.resume(command)
         return paused
-    return EXCHANGES[command.type](services, line, command, may_take_next=may_take_next)
+    return KINDS[command.type](services, line, command, may_take_next=may_take_next)

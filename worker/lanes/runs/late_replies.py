@@ -16,7 +16,7 @@ from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, failure
 from worker.flows.evidence.endings import told_differences
-from worker.flows.evidence.replies import BUYER, SELLER, Echo, echo_of, owner
+from worker.flows.evidence.replies import Late, Stray, echo_of, judge, stray_of
 from worker.flows.looks import next_look
 from worker.flows.vocabulary import Settle
 from worker.lanes.lane_session import LaneSession
@@ -86,18 +86,24 @@ class LateReplies:
             for each in unsettled
         )
 
-    async def settle(self, shown: ResultShown, hand: SubmittedInvoice | None = None) -> bool:
-        """Whether it spoke of one unsettled command and of no other, the one in hand among them, and that one is
-        settled by it now. Not where the store does not answer: then the result is kept, and the look-up finds what it
-        spoke of."""
+    async def settle(self, shown: ResultShown) -> bool:
+        """Whether it spoke of one unsettled command and of no other, and that one is settled by it now. Not where the
+        store does not answer: then the result is kept, and the look-up finds what it spoke of."""
         try:
             await self.recall()
-            if self._services.addresses.is_known(shown.invoice_url):
-                return False
             others = await self.unsettled()
-            orders = [each.sent for each in others] + ([] if hand is None else [hand])
-            place = owner(shown.reply, orders)
-            return place is not None and place < len(others) and await self._settle(others[place], shown)
+        except JournalUnavailable as fault:
+            log.warning("late_reply_not_settled", reason=str(fault))
+            return False
+        judged = judge(shown.reply, None, [each.sent for each in others])
+        return isinstance(judged, Late) and await self.settle_one(others[judged.place], shown)
+
+    async def settle_one(self, meant: Unsettled, shown: ResultShown) -> bool:
+        """Whether the command that it answers is settled by it now: not by one that settled another before."""
+        if self._services.addresses.is_known(shown.invoice_url):
+            return False
+        try:
+            return await self._settle(meant, shown)
         except JournalUnavailable as fault:
             log.warning("late_reply_not_settled", reason=str(fault))
             return False
@@ -105,20 +111,20 @@ class LateReplies:
     async def keep(self, shown: ResultShown) -> None:
         """For a person, under each command that it may speak of: while it is there, absence of that one's invoice
         proves nothing. One that repeats what was told before speaks of none."""
-        reason, keys = "does_not_fit", list[int | None]()
+        stray, others = Stray("does_not_fit", ()), list[Unsettled]()
         if self._services.addresses.is_known(shown.invoice_url):
-            reason = "repeated"
+            stray = Stray("repeated", ())
         else:
             try:
-                echoes = [(each.command.key, echo_of(each.sent, shown.reply)) for each in await self.unsettled()]
-                keys = [key for key, echo in echoes if echo.fits or may_be(echo)]
-                reason = "fits_several" if sum(echo.fits for _, echo in echoes) > 1 else reason
+                others = list(await self.unsettled())
+                stray = stray_of(shown.reply, [each.sent for each in others])
             except JournalUnavailable as fault:
                 log.warning("stray_not_told_whose", reason=str(fault))
-        self._services.hooks.frame_ignored(reason)
-        log.warning("reply_fits_nothing", reason=reason)
+        self._services.hooks.frame_ignored(stray.reason)
+        log.warning("reply_fits_nothing", reason=stray.reason)
+        keys: list[int | None] = [others[place].command.key for place in stray.of]
         for key in keys or [None]:
-            await self.keep_for(key, reason, shown)
+            await self.keep_for(key, stray.reason, shown)
 
     async def keep_for(self, key: int | None, reason: str, shown: ResultShown) -> None:
         """Under this command. Worth a try, not worth the run."""
@@ -139,11 +145,6 @@ class LateReplies:
         if settled:
             self._services.addresses.settled(self._line.lane, command.fingerprint, shown.invoice_url)
         return settled
-
-
-def may_be(echo: Echo) -> bool:
-    """Whether a text in it may only be written another way."""
-    return echo.is_enough and len(echo.contradictions) <= 1 and echo.contradictions.isdisjoint({SELLER, BUYER})
 
 
 def _ending(meant: Unsettled, shown: ResultShown) -> tuple[CommandState, Announcement]:

@@ -5,7 +5,7 @@ a look-up that dies is made again by the lane's next holder. It has no events of
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ from contracts.failures import FailureCode
 from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
-from worker.flows.evidence.shelf import Wanted
+from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Subject
 from worker.flows.looks import LookOutcome, rest_after_refusals
 from worker.flows.vocabulary import (
@@ -31,13 +31,11 @@ from worker.flows.vocabulary import (
     SeeWhoIsNext,
     Settle,
 )
-from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.judging import judged
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import Asking
 from worker.lanes.runs.rivals import read_rivals
 from worker.lanes.runs.seller import forget_refusals
-from worker.lanes.services import LaneServices
 from worker.lanes.settling import Settling
 from worker.records import AccountLogin, Command, CommandState
 from worker.texts import folded_code
@@ -58,10 +56,8 @@ class LookUpRun(Asking):
 
     name: ClassVar[str] = "look_up"
 
-    def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
-    ) -> None:
-        super().__init__(services, line, command, may_take_next=may_take_next)
+    @override
+    def _read(self) -> None:
         self._state = look_up.LookUpState()
         self._subjects: tuple[Subject, ...] = ()
         self._wanted = Wanted()
@@ -77,19 +73,9 @@ class LookUpRun(Asking):
     def _decide(self, given: Input) -> look_up.Next:
         if isinstance(given, Overtaken):
             self._line.paused = self
-        situation = look_up.Situation(
-            state=self._state,
-            command=self._command,
-            subjects=self._subjects,
-            wanted=self._wanted,
-            company="" if self._login is None else self._login.login.company_code,
-            timing=self._services.timing,
-            looks=self._services.looks,
-            rules=self._services.look_ups,
-            now=self._services.clock.now(),
-            chance=self._services.chance(),
-        )
-        decision = look_up.decide(situation, given)
+        company = "" if self._login is None else self._login.login.company_code
+        sought = look_up.Sought(self._subjects, self._wanted, company)
+        decision = look_up.decide(self._situation(self._state, sought, self._services.look_ups), given)
         self._state = decision.state
         return decision
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from contracts.failures import FailureCode
 from worker import secrecy
 from worker.errors import Permanent
+from worker.making import made_often
 from worker.ports import Credentials, LoginFields, Submission
 from worker.records import AccountLogin, Command
 
@@ -20,6 +21,7 @@ LOGIN_PASSWORD = "/login/password"  # noqa: S105  JSON Pointers, not passwords
 SELLER_PASSWORD = "/invoice/sellerLoginPassword"  # noqa: S105
 
 
+@made_often
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Access:
     """What a session is opened for. One may serve another command only where this is equal."""
@@ -38,6 +40,7 @@ class Access:
         return AccountLogin(self.account, login.password.get_secret_value(), login.company_code, user_id, is_look_up)
 
 
+@made_often
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Order:
     """One invoice to issue."""
@@ -75,10 +78,16 @@ def access_by(login: LoginFields, *, is_query: bool = False) -> Access:
     return access
 
 
-def read_order(command: Command, credentials: Credentials) -> Order:
-    """Raises `Permanent(credential_missing)` where the named credential, or the command's own, cannot be had."""
+def read_data(command: Command) -> Any:
+    """The data of a journaled command. Raises `ValueError` where they are no JSON."""
     # Admission wrote it with decimals as text: there is no fraction that a fast parser could round.
-    data = orjson.loads(command.data)
+    return orjson.loads(command.data)
+
+
+def read_order(command: Command, credentials: Credentials, data: Any = None) -> Order:
+    """From the command's data, unless they were read already. Raises `Permanent(credential_missing)` where the named
+    credential, or the command's own, cannot be had."""
+    data = read_data(command) if data is None else data
     if command.secrets_fault is not None:
         # One of them may be the seller's own password, in whose place nothing else may be sent.
         raise Permanent(FailureCode.CREDENTIAL_MISSING, command.secrets_fault.message)
@@ -86,22 +95,23 @@ def read_order(command: Command, credentials: Credentials) -> Order:
     invoice = dict(data["invoice"])
     account = invoice.pop("sellerLoginAccount", None) or login.phone
     own_password = command.secrets.get(SELLER_PASSWORD)
-    password = SecretStr(own_password) if own_password else login.password
-    order = Order(access_by(login), Submission(invoice, account, password))
-    secrecy.guard(order, [password.get_secret_value()])
+    if not own_password:
+        return Order(access_by(login), Submission(invoice, account, login.password))
+    order = Order(access_by(login), Submission(invoice, account, SecretStr(own_password)))
+    secrecy.guard(order, [own_password])
     return order
 
 
 def read_question(command: Command, credentials: Credentials) -> Question:
     """Raises as `read_order`."""
-    data = orjson.loads(command.data)
+    data = read_data(command)
     return Question(access_by(read_login(data, command, credentials), is_query=True), data)
 
 
-def try_order(command: Command, credentials: Credentials) -> Order | CredentialFault:
+def try_order(command: Command, credentials: Credentials, data: Any = None) -> Order | CredentialFault:
     """The order, or what is wrong with its credential."""
     try:
-        return read_order(command, credentials)
+        return read_order(command, credentials, data)
     except Permanent as fault:
         return _fault(command, fault)
 

@@ -4,7 +4,7 @@ Nothing that they send is irreversible; each is sent under a lease that still ru
 session over all replicas.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -13,7 +13,7 @@ from contracts.envelope import loads
 from contracts.events import Outcome
 from worker.flows import download, query
 from worker.flows.query_progress import MOST_MISSING, QueryProgress
-from worker.flows.query_state import Next, QueryState, QueryWish, Situation
+from worker.flows.query_state import Next, QueryState, QueryWish
 from worker.flows.vocabulary import (
     AskPage,
     Details,
@@ -31,12 +31,10 @@ from worker.flows.vocabulary import (
     RetryDownload,
     SeeWhoIsNext,
 )
-from worker.lanes.lane_session import LaneSession
+from worker.lanes.runs.late_replies import LateReplies
 from worker.lanes.runs.order import Access, CredentialFault, Question, try_question
-from worker.lanes.runs.run import Run
-from worker.lanes.services import LaneServices
-from worker.ports import PageShown, QueryEvent, QueryOrder, SessionEvent
-from worker.records import Command
+from worker.lanes.runs.run import LaneNext, Run
+from worker.ports import PageShown, QueryEvent, QueryOrder, ResultShown, SessionEvent
 
 LATE_BATCH = 100
 """Invoices whose late files are looked up and told at once."""
@@ -61,6 +59,12 @@ class Asking(Run):
     async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
         if isinstance(event, PageShown):
             return await self._page_read(event)
+        if isinstance(event, ResultShown):
+            # The late one of a submission on a session before: what it proves, it proves here too.
+            late = LateReplies(self._services, self._line)
+            if not await late.settle(event):
+                await late.keep(event)
+            return None
         return event  # type: ignore[return-value]  # the flow knows every event of a query session
 
     async def _page_read(self, page: PageShown) -> PageRead:
@@ -79,11 +83,9 @@ class Asking(Run):
 class Questioning(Asking):
     """A command that brings its own login."""
 
-    def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
-    ) -> None:
-        super().__init__(services, line, command, may_take_next=may_take_next)
-        question = try_question(command, services.credentials)
+    @override
+    def _read(self) -> None:
+        question = try_question(self._command, self._services.credentials)
         self._fault = question if isinstance(question, CredentialFault) else None
         self._question = None if isinstance(question, CredentialFault) else question
 
@@ -106,26 +108,17 @@ class QueryRun(Questioning):
 
     name: ClassVar[str] = "query"
 
-    def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
-    ) -> None:
-        super().__init__(services, line, command, may_take_next=may_take_next)
-        self._wish = QueryWish.read(loads(command.data))
-        self._state = QueryState(QueryProgress.read(command.progress, self._wish.first_page))
+    @override
+    def _read(self) -> None:
+        super()._read()
+        self._wish = QueryWish.read(loads(self._command.data))
+        self._state = QueryState(QueryProgress.read(self._command.progress, self._wish.first_page))
         self._pages = 0
 
     @override
     def _decide(self, given: Input) -> Next:
-        situation = Situation(
-            state=self._state,
-            command=self._command,
-            wish=self._wish,
-            timing=self._services.timing,
-            rules=self._services.queries,
-            now=self._services.clock.now(),
-            chance=self._services.chance(),
-        )
-        decision = query.decide(situation, given)
+        at = self._situation(self._state, self._wish, self._services.queries)
+        decision = query.decide(at, given)
         self._state = decision.state
         return decision
 
@@ -155,8 +148,9 @@ class QueryRun(Questioning):
 
     async def _look_around(self) -> Input:
         self._pages += 1
-        self.has_had_its_turn = self._line.is_contended and self._pages >= PAGES_IN_A_ROW
-        return Overtaken() if self.has_had_its_turn else await self._see_who_is_next()
+        has_had_its_turn = self._line.is_contended and self._pages >= PAGES_IN_A_ROW
+        self._next = LaneNext(has_had_its_turn=has_had_its_turn)
+        return Overtaken() if has_had_its_turn else await self._see_who_is_next()
 
     async def _fetch_late(self, after: str) -> Input:
         journal = self._services.journal
@@ -188,25 +182,16 @@ class DownloadRun(Questioning):
 
     name: ClassVar[str] = "download"
 
-    def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
-    ) -> None:
-        super().__init__(services, line, command, may_take_next=may_take_next)
+    @override
+    def _read(self) -> None:
+        super()._read()
         self._state = download.DownloadState()
-        self._date: str = loads(command.data)["date"]
+        self._date: str = loads(self._command.data)["date"]
 
     @override
     def _decide(self, given: Input) -> download.Next:
-        situation = download.Situation(
-            state=self._state,
-            command=self._command,
-            date=self._date,
-            timing=self._services.timing,
-            rules=self._services.queries,
-            now=self._services.clock.now(),
-            chance=self._services.chance(),
-        )
-        decision = download.decide(situation, given)
+        at = self._situation(self._state, self._date, self._services.queries)
+        decision = download.decide(at, given)
         self._state = decision.state
         return decision
 

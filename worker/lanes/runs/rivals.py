@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from worker.flows.evidence.index import InvoiceIndex
 from worker.flows.evidence.members import is_too_old
-from worker.flows.evidence.shelf import Shelf
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.records import Command, CommandState
 
@@ -31,7 +31,7 @@ async def read_rivals(
     """The rivals of these subjects, and whether they are all."""
     sought = {subject.key for subject in subjects}
     sellers = sorted({subject.command.seller or "" for subject in subjects})
-    shelf = Shelf.of(candidates)
+    index = InvoiceIndex.of(candidates)
     competing, seen = list[Subject](), 0
     for seller in sellers:
         behind: tuple[datetime, int] | None = (since, 0)
@@ -42,7 +42,7 @@ async def read_rivals(
                     continue
                 rival = read_subject(row)
                 if rival is not None:
-                    competing += [rival] if could_claim(rival, shelf, skew) else []
+                    competing += [rival] if could_claim(rival, index, skew) else []
                 elif could_claim_any(row, candidates, skew):
                     return tuple(competing), False
             seen += len(rows)
@@ -53,9 +53,9 @@ async def read_rivals(
     return tuple(competing), True
 
 
-def could_claim(rival: Subject, shelf: Shelf, skew: timedelta) -> bool:
+def could_claim(rival: Subject, index: InvoiceIndex, skew: timedelta) -> bool:
     """Whether any of these may be this one's."""
-    return any(_is_in_its_time(rival, listed, skew) for listed in shelf.possible(rival.order))
+    return any(_is_in_its_time(rival, listed, skew) for listed in index.possible(rival.order))
 
 
 def _is_in_its_time(rival: Subject, listed: Listed, skew: timedelta) -> bool:

@@ -8,8 +8,8 @@ which lane comes next.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 import structlog
@@ -18,7 +18,7 @@ from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient, Unreachable
 from worker.flows.announce import events_of, keeps_order
-from worker.flows.table import Decision, FlowState
+from worker.flows.table import Decision, FlowState, Situation
 from worker.flows.vocabulary import (
     Begin,
     CloseSession,
@@ -59,6 +59,21 @@ from worker.records import (
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+S = TypeVar("S", bound=FlowState)
+W = TypeVar("W")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneNext:
+    """What comes on a lane after a command."""
+
+    command: Command | None = None
+    """Already begun, in the transaction that ended the one before."""
+    has_looked: bool = False
+    """The journal was asked: the lane has no other due command, but for what woke it since."""
+    has_had_its_turn: bool = False
+    """Other lanes wait, and this command took long enough: nothing more is taken on this one."""
 
 
 class Run(ABC):
@@ -80,16 +95,13 @@ class Run(ABC):
         self._began_at = services.clock.monotonic()
         self._had_refusals = False
         self._had_refused_look_ups = False
-        self._next: Command | None = None
         self._answer_was_lost = False
-        self.has_looked_for_next = False
-        """The lane has no other due command, but for what woke the line since."""
-        self.has_had_its_turn = False
-        """Other lanes wait, and this command took long enough: nothing more is taken on this one."""
+        self._next = LaneNext()
         self._log = log.bind(command_id=command.id, command_source=command.source)
+        self._read()
 
-    async def run(self) -> Command | None:
-        """The lane's next command, if there is one. Raises `LeaseLost` when the lane is no longer ours."""
+    async def run(self) -> LaneNext:
+        """To its end, or back to the queue. Raises `LeaseLost` when the lane is no longer ours."""
         given = await self._first_input()
         while True:
             decision = self._decide(given)
@@ -104,8 +116,8 @@ class Run(ABC):
     def resume(self, command: Command) -> None:
         """Go on with what is in memory, under a new beginning of the same command."""
         self._command = command
-        self._has_ended = self._answer_was_lost = self.has_looked_for_next = self.has_had_its_turn = False
-        self._timer_at, self._next = None, None
+        self._has_ended = self._answer_was_lost = False
+        self._timer_at, self._next = None, LaneNext()
 
     @property
     def command(self) -> Command:
@@ -113,6 +125,9 @@ class Run(ABC):
         return self._command
 
     # ---- what each flow says for itself --------------------------------------------------------------
+
+    def _read(self) -> None:  # noqa: B027  a flow that wants nothing of the command reads nothing
+        """Read what the command wants. Called once, before all else."""
 
     @abstractmethod
     def _decide(self, given: Input) -> Decision[FlowState]:
@@ -125,6 +140,20 @@ class Run(ABC):
     @abstractmethod
     def _access(self) -> Access:
         """What a session is opened for."""
+
+    def _situation(self, state: S, wish: W, rules: R) -> Situation[S, W, R]:
+        """As the flow may see it now."""
+        services = self._services
+        return Situation(
+            state=state,
+            command=self._command,
+            wish=wish,
+            rules=rules,
+            timing=services.timing,
+            now=services.clock.now(),
+            chance=services.chance(),
+            looks=services.looks,
+        )
 
     async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
         """What an event of the session means to the flow; None where it means nothing."""
@@ -314,7 +343,7 @@ class Run(ABC):
 
     async def _record(self, record: Record) -> None:
         now = self._services.clock.now()
-        step = self._step(record)
+        step = self._step(record, now)
         crashpoint(f"{self.name}.{record.to}_next")
         await self._write(step)
         crashpoint(f"{self.name}.{record.to}_recorded")
@@ -336,8 +365,8 @@ class Run(ABC):
         if self._answer_was_lost:
             raise LeaseLost("the store's answer was lost; the lane is claimed anew")
 
-    def _step(self, record: Record) -> Step:
-        now, command = self._services.clock.now(), self._command
+    def _step(self, record: Record, now: datetime) -> Step:
+        command = self._command
         return Step(
             command=command,
             lease=self._line.lease,
@@ -353,7 +382,12 @@ class Run(ABC):
             to_lane=lane_apart(command) if record.goes_apart and not is_own_lane(self._line.lane) else None,
             goes_last=record.goes_last,
             keeps_order=keeps_order(record.announcements),
+            account=self._account(record),
         )
+
+    def _account(self, record: Record) -> str | None:
+        """The account that submits by this step, if it does."""
+        return None
 
     def _recorded(self, record: Record) -> None:  # noqa: B027  most flows have nothing to do then
         """A step is durable."""
@@ -368,10 +402,10 @@ class Run(ABC):
         async def write() -> bool:
             nonlocal tries
             tries += 1
-            if ends and not self.has_had_its_turn and self._may_take_next():
+            if ends and not self._next.has_had_its_turn and self._may_take_next():
                 self._line.heed_wake()
-                written, self._next = await journal.record_and_next(step)
-                self.has_looked_for_next = written
+                written, following = await journal.record_and_next(step)
+                self._next = LaneNext(following, has_looked=written)
                 return written
             return await journal.record(step)
 

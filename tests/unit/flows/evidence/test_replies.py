@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import make_invoice, make_item
-from worker.flows.evidence.replies import apart_by, counts, echo_of, owner
+from worker.flows.evidence.replies import Late, Mine, Stray, apart_by, counts, echo_of, judge, owner
 from worker.gateway.codec import result_of
 from worker.records import IssuedReply, SubmittedInvoice
 
@@ -227,3 +227,38 @@ def test_what_differs_is_told() -> None:
 
     assert [each.member for each in echo.differs] == ["sellerName", "remark"]
     assert echo.differs[0].told() == {"member": "sellerName", "sent": "XYZ科技有限公司", "listed": "XYZ科技"}
+
+
+FIRST, SECOND = sent(make_invoice(remark="订单 1")), sent(make_invoice(remark="订单 2"))
+TELLS_FIRST, TELLS_NEITHER = reply_to(make_invoice(remark="订单 1")), reply_to(make_invoice(), remark=None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "hand", "others", "judged"),
+    [
+        (TELLS_FIRST, FIRST, [], Mine()),
+        (TELLS_FIRST, FIRST, [SECOND], Mine()),
+        (TELLS_FIRST, SECOND, [FIRST], Late(0)),
+        (TELLS_FIRST, None, [SECOND, FIRST], Late(1)),
+        (TELLS_NEITHER, FIRST, [], Mine()),
+        (TELLS_NEITHER, FIRST, [SECOND], Stray("fits_several", (0,), may_be_mine=True)),
+        (TELLS_NEITHER, None, [FIRST, SECOND], Stray("fits_several", (0, 1))),
+        (reply_to(make_invoice(remark="订单 3")), FIRST, [SECOND], Stray("does_not_fit", (0,))),
+        (
+            reply_to(make_invoice(), buyerName="甲公司", buyerIndentification=None),
+            None,
+            [FIRST],
+            Stray("does_not_fit", ()),
+        ),
+    ],
+)
+def test_whose_a_reply_is(
+    reply: dict[str, Any], hand: SubmittedInvoice | None, others: list[SubmittedInvoice], judged: Mine | Late | Stray
+) -> None:
+    """Of the order in hand, of one before it, or of nobody for certain; then it is kept for each that it may be of."""
+    assert judge(told(reply), hand, others) == judged
+
+
+def test_a_reply_that_does_not_tell_all_may_be_of_an_order_that_cannot_be_read() -> None:
+    assert judge(told(TELLS_FIRST), FIRST, [], may_be_more=True) == Mine()
+    assert judge(told(TELLS_NEITHER), FIRST, [], may_be_more=True) == Stray("fits_several", (), may_be_mine=True)

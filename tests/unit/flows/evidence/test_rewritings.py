@@ -50,6 +50,10 @@ REGISTERS: dict[str, Rewriting] = {
     "without what is beyond the BMP": lambda text: "".join(each for each in text if each <= "\uffff"),
     "cut before what is beyond the BMP": lambda text: re.split("[\U00010000-\U0010ffff]", text)[0],
     "with boxes": lambda text: "".join("□" if each > "\uffff" else each for each in text),
+    "in traditional characters": lambda text: text.translate(str.maketrans("号谢惠顾订单", "號謝惠顧訂單")),
+    "escaped for JSON twice": lambda text: text.replace("\n", "\\n"),
+    "no-break spaces": lambda text: text.replace(" ", "\u00a0"),
+    "joiners": "\u200d".join,
     "other dots": lambda text: text.replace("·", "•"),
     "other brackets": lambda text: text.replace("(", "〔").replace(")", "〕"),
     "other dashes": lambda text: text.replace("-", "—"),
@@ -85,7 +89,13 @@ def test_whatever_is_left_out_masked_or_dated_otherwise_beside_it_is_never_absen
     name: str, remark: str, of_name: str, of_remark: str, data: st.DataObject
 ) -> None:
     person = data.draw(st.booleans())
-    codes = st.sampled_from([None, "9133****848M", "91330701MA2DFB848M"])
+    codes = st.sampled_from(
+        [
+            *(None, "9133****848M", "9133xxxx848M", "9133××××848M", "91330701MA2DFB", "000000000000000", "无"),
+            *("91330701MA2DFB848M", "税号:91330701MA2DFB848M", "91330701ma2dfb848m"),
+        ]
+    )
+    personal = st.sampled_from([None, "0", "33****1234", "33010619900101123X"])
     party: dict[str, Any] = {"buyerIndentification": "", "buyerType": 1} if person else {}
     sought = subject(invoice=make_invoice(buyerName=name, remark=remark, **party))
     row = listed(
@@ -93,10 +103,10 @@ def test_whatever_is_left_out_masked_or_dated_otherwise_beside_it_is_never_absen
         buyerName=data.draw(
             st.sampled_from([None, written(name, of_name), written(name, of_name) + ("（个人）" if person else "")])
         ),
-        buyerIdentificationNumber=None if person else data.draw(codes),
+        buyerIdentificationNumber=data.draw(personal if person else codes),
         note=data.draw(st.sampled_from([None, written(remark, of_remark)])),
         sellerName=data.draw(st.sampled_from([None, "XYZ科技（杭州）有限公司"])),
-        totalPriceAndTax=data.draw(st.sampled_from([None, Decimal(226)])),
+        totalPriceAndTax=data.draw(st.sampled_from([None, Decimal(0), Decimal(226)])),
     )
     shift = data.draw(st.sampled_from([timedelta(0), timedelta(minutes=-6), timedelta(hours=-8), timedelta(hours=-23)]))
 

@@ -12,7 +12,7 @@ from tests.builders import MOMENT, make_invoice
 from tests.examples import examples
 from tests.unit.flows.submissions import SKEW, fit, found_of, issued, judge, listed, subject
 from worker.flows.conditions import BEIJING
-from worker.flows.evidence.shelf import Shelf, Wanted
+from worker.flows.evidence.index import InvoiceIndex, Wanted
 from worker.flows.evidence.subjects import Listed
 from worker.flows.evidence.verdicts import Candidate, Found, Nothing, Several
 from worker.records import CommandState, ListedInvoice
@@ -128,13 +128,13 @@ rows = st.builds(
 @settings(max_examples=examples(300), deadline=None)
 @given(orders, st.lists(rows, max_size=4))
 def test_only_what_nobody_could_claim_is_left_out(order: dict[str, Any], invoices: list[ListedInvoice]) -> None:
-    """Of a page by what is sought, of the shelf by the submission: neither loses evidence of any weight."""
+    """Of a page by what is sought, of the index by the submission: neither loses evidence of any weight."""
     sought = subject(2, invoice=order)
     for invoice in invoices:
         if fit(sought, invoice) is not None:
             shown = Listed.of(invoice)
             assert Wanted.of([sought.order]).may_be(shown)
-            assert shown in set(Shelf.of([shown]).possible(sought.order))
+            assert shown in set(InvoiceIndex.of([shown]).possible(sought.order))
 
 
 @settings(max_examples=examples(300), deadline=None)

@@ -113,7 +113,7 @@ async def serve(listed_after: float | None, *, every: float, hours: float) -> Pl
         later(key * every, lambda key=key: played.journal.add(order(key)))
     await played.stage.lease()
     while now() < hours * HOUR + 600:
-        await played.journal.reap("w-1", played.stage.clock.now())
+        await played.journal.enter_look_ups(played.stage.clock.now())
         claims = await played.journal.claim("w-1", 10, played.stage.clock.now())
         for claim in claims:
             await LaneRunner(played.stage.services, claim).serve()

@@ -8,17 +8,19 @@ import pytest
 
 from contracts.envelope import loads
 from contracts.failures import FailureCode
-from tests.builders import change_result, make_command, make_data, make_invoice, make_result
-from tests.lane_fakes import After, Answer, Script
+from tests.builders import change_result, make_command, make_data, make_found, make_invoice, make_page, make_result
+from tests.lane_fakes import After, Answer, FakeCredentials, Script
 from tests.unit.flows.submissions import make_submitted
-from tests.unit.lanes.playing import LONG_LEASE, Played, later, now
+from tests.unit.lanes.playing import DONE, LONG_LEASE, Played, later, now, waiting_query
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.flows.looks import Absence
 from worker.lanes.runner import LaneRunner
+from worker.lanes.runs.order import read_order
 from worker.ports import QrRefused, ResultRefused, ResultShown
 from worker.records import Command, CommandState
 
 S = CommandState
+ACCOUNT = read_order(make_command(), FakeCredentials()).access.account
 ANOTHER = "91330701MA2DFB848X"
 """Another buyer's tax id."""
 STRANGE = make_invoice(buyerIndentification=ANOTHER)
@@ -306,3 +308,50 @@ async def test_refusal_is_checked_at_once_where_no_answer_to_the_doubt_can_come_
     assert command.submitted_at is not None
     assert command.sought_at == command.submitted_at + timedelta(seconds=15)
     assert Absence.read(command.progress).not_before is None
+
+
+# ---- on the query side -----------------------------------------------------------------------------------
+
+
+def asked(*answers: Answer) -> Played:
+    """A gateway that says this when a page is asked for."""
+    return Played(Script(pages=[list(answers)]), settings={**LONG_LEASE, "session_idle_seconds": 0, "confirm": True})
+
+
+@pytest.mark.parametrize("state", [S.IN_DOUBT, S.CHECKING])
+@in_virtual_time
+async def test_late_result_during_a_query_settles_the_submission_before_and_the_query_goes_on(
+    state: CommandState,
+) -> None:
+    played = asked(LATE, make_page(total=0), DONE)
+
+    await played.serve(doubtful(state=state), waiting_query(2))
+
+    assert played.completed(1)["invoiceUrl"] == LATE.invoice_url
+    assert played.journal.state_of(2) is S.COMPLETED
+    assert played.journal.commands[1].sought_at is not None
+    assert not played.journal.strays
+    played.check()
+
+
+@in_virtual_time
+async def test_result_during_a_query_that_contradicts_what_is_open_settles_nothing() -> None:
+    played = asked(make_result(STRANGE, invoice_url="http://pdf.example/x.pdf"), make_page(total=0), DONE)
+
+    await played.serve(doubtful(), waiting_query(2))
+
+    assert played.journal.state_of(1) is S.IN_DOUBT
+    assert [reason for _, reason in strays(played)] == ["does_not_fit"]
+    assert played.journal.state_of(2) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_late_result_during_its_own_look_up_settles_it_once() -> None:
+    """The look then finds nobody who waits for it: what it found is the number of what is completed by now."""
+    played = asked(LATE, make_page(make_found(1, note="1")), DONE)
+
+    await played.serve(doubtful(account=ACCOUNT, sought_at=EPOCH), until=300)
+
+    assert played.journal.outcomes_of(1)[0] == "completed"
+    assert played.completed(1)["invoiceUrl"] == LATE.invoice_url
+    played.check()

@@ -347,6 +347,19 @@ async def test_login_that_keeps_being_refused_rests_longer_each_time_and_stops_n
 
 
 @in_virtual_time
+async def test_issued_order_whose_login_stays_refused_is_unconfirmed_in_the_end() -> None:
+    played = looking(Script(pages=[[LoginAnswered(accepted=False)]]))
+
+    await played.serve(issued(1, settled_at=EPOCH), until=4 * 3600)
+
+    assert played.journal.outcomes_of(1) == ["unconfirmed"]
+    assert "refuses the login" in played.said("unconfirmed")[0]["message"]
+    assert played.journal.commands[1].sought_at is None
+    assert not played.journal.commands[1].secrets
+    assert played.stage.hooks.verdicts[-1] == "put_off"
+
+
+@in_virtual_time
 async def test_login_that_works_is_taken_by_the_look_ups_that_were_refused() -> None:
     """An order in doubt whose password was changed meanwhile: the next order with the new one brings it along."""
     played = looking(
@@ -426,7 +439,7 @@ async def test_look_that_dies_is_made_again_by_the_next_holder(seconds: float) -
     played.details.seconds = 2
     played.journal.add(sought())
     await played.stage.lease()
-    await played.journal.reap("w-1", played.stage.clock.now())
+    await played.journal.enter_look_ups(played.stage.clock.now())
     (claim,) = await played.journal.claim("w-1", 1, played.stage.clock.now())
     runner = LaneRunner(played.stage.services, claim)
     played.line = runner.line
@@ -444,7 +457,7 @@ async def begun(played: Played) -> Any:
     """The exchange of the lane's look-up."""
     played.journal.add(sought())
     await played.stage.lease()
-    await played.journal.reap("w-1", played.stage.clock.now())
+    await played.journal.enter_look_ups(played.stage.clock.now())
     return await played.prepare()
 
 

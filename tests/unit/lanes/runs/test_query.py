@@ -223,7 +223,7 @@ async def test_query_that_comes_later_does_not_overtake() -> None:
 
     exchange = await played.prepare(waiting_query(1))
     played.journal.add(waiting_query(2))
-    following = await exchange.run()
+    following = (await exchange.run()).command
 
     assert following is not None
     assert (following.key, played.journal.state_of(1)) == (2, S.COMPLETED)

@@ -38,7 +38,7 @@ class Played:
         return IssueRun(self.stage.services, self.line, claim.command, may_take_next=lambda: True)
 
     async def run(self, command: Command = WAITING) -> Command | None:
-        return await (await self.prepare(command)).run()
+        return (await (await self.prepare(command)).run()).command
 
     @property
     def failure(self) -> dict[str, Any]:

@@ -1,22 +1,23 @@
 -- What is sought at the gateway. A look-up is a command of the journal's own: one per lane and account, however much is
 -- sought there. Its priority is 2, behind issue (0) and query (1), or -1 once it has waited for too long.
 
--- name: look_ups_to_enter
--- The pairs of lane and account with something sought that is due and without a look-up. A probe per pair, however
--- many commands each has; and one for its look-up, which the planner would join to all look-ups if it were an EXISTS.
+-- name: walk_sought
+-- The next pairs of lane and account with something sought, behind a given one; `is_due` where that is due and there is
+-- no look-up. A probe per pair, however many commands each has; and one for its look-up, which the planner would join
+-- to all look-ups if it were an EXISTS.
 WITH RECURSIVE pair AS (
-    (SELECT lane, account, sought_at FROM command WHERE sought_at IS NOT NULL AND account IS NOT NULL
-     ORDER BY lane, account, sought_at LIMIT 1)
+    SELECT $1::text AS lane, $2::text AS account, NULL::timestamptz AS sought_at, 0 AS place
     UNION ALL
-    SELECT following.* FROM pair CROSS JOIN LATERAL (
+    SELECT following.*, pair.place + 1 FROM pair CROSS JOIN LATERAL (
         SELECT lane, account, sought_at FROM command
         WHERE sought_at IS NOT NULL AND account IS NOT NULL AND (lane, account) > (pair.lane, pair.account)
         ORDER BY lane, account, sought_at LIMIT 1) AS following
+    WHERE pair.place < $3
 )
-SELECT lane, account FROM pair
-WHERE sought_at <= $1
-  AND (SELECT l.key FROM command l WHERE l.type = 'look_up' AND l.lane = pair.lane AND l.account = pair.account) IS NULL
-LIMIT $2;
+SELECT lane, account, sought_at <= $4 AND
+    (SELECT l.key FROM command l WHERE l.type = 'look_up' AND l.lane = pair.lane AND l.account = pair.account) IS NULL
+    AS is_due
+FROM pair WHERE place > 0;
 
 -- name: look_ups_to_lift
 SELECT key, lane FROM command

@@ -1,25 +1,24 @@
 -- What is sought at the gateway. A look-up is a command of the journal's own: one per lane and account, however much is
 -- sought there. Its priority is 2, behind issue (0) and query (1), or -1 once it has waited for too long.
 
--- name: look_ups_to_enter
--- The pairs of lane and account with something sought that is due and without a look-up. A probe per pair, however
--- many commands each has.
-WITH RECURSIVE pair (lane, account, sought_at) AS (
-    SELECT * FROM (SELECT lane, account, sought_at FROM command WHERE sought_at IS NOT NULL AND account IS NOT NULL
-                   ORDER BY lane, account, sought_at LIMIT 1)
+-- name: walk_sought
+-- The next pairs of lane and account with something sought, behind a given one; `is_due` where that is due and there is
+-- no look-up. A probe per pair, however many commands each has.
+WITH RECURSIVE pair (lane, account, sought_at, place) AS (
+    VALUES (:lane, :account, NULL, 0)
     UNION ALL
-    SELECT c.lane, c.account, c.sought_at FROM pair JOIN command c ON c.key = coalesce(
+    SELECT c.lane, c.account, c.sought_at, pair.place + 1 FROM pair JOIN command c ON c.key = coalesce(
         (SELECT n.key FROM command n
          WHERE n.sought_at IS NOT NULL AND n.account IS NOT NULL AND n.lane = pair.lane AND n.account > pair.account
          ORDER BY n.account, n.sought_at LIMIT 1),
         (SELECT n.key FROM command n
          WHERE n.sought_at IS NOT NULL AND n.account IS NOT NULL AND n.lane > pair.lane
          ORDER BY n.lane, n.account, n.sought_at LIMIT 1))
+    WHERE pair.place < :most
 )
-SELECT lane, account FROM pair
-WHERE sought_at <= :now
-  AND NOT EXISTS (SELECT 1 FROM command l WHERE l.type = 'look_up' AND l.lane = pair.lane AND l.account = pair.account)
-LIMIT :limit;
+SELECT lane, account, sought_at <= :now AND NOT EXISTS (
+    SELECT 1 FROM command l WHERE l.type = 'look_up' AND l.lane = pair.lane AND l.account = pair.account) AS is_due
+FROM pair WHERE place > 0;
 
 -- name: look_ups_to_lift
 SELECT key, lane FROM command INDEXED BY one_look_up_per_account

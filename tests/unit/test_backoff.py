@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.flows.backoff import full_jitter
+from worker.backoff import full_jitter
 
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(seconds=60)
 

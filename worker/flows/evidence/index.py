@@ -20,7 +20,7 @@ def _range(in_order: Sequence[Decimal], low: Decimal, high: Decimal) -> Sequence
     return in_order[bisect_left(in_order, low) : bisect_right(in_order, high)]
 
 
-class Shelf:
+class InvoiceIndex:
     """Listed invoices by their totals and by their notes."""
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class Shelf:
         self._halves: Sequence[Decimal] = ()
 
     @classmethod
-    def of(cls, invoices: Iterable[Listed]) -> "Shelf":
+    def of(cls, invoices: Iterable[Listed]) -> "InvoiceIndex":
         """With these, in one go."""
-        shelf = cls()
+        index = cls()
         for each in invoices:
-            shelf.put(each)
-        shelf.close()
-        return shelf
+            index.put(each)
+        index.close()
+        return index
 
     def close(self) -> None:
         """All invoices are there."""

@@ -1,0 +1,29 @@
+"""Whether an invoice still counts, in whatever words its list says so."""
+
+import pytest
+
+from worker.flows.evidence.status import is_dead
+
+DEAD = """
+    已红冲 已红冲-全额 已红冲-部分 部分红冲 全额冲红 红字 红字发票 红票 已紅沖 已作废 作廢 已作癈 空白作废 已废弃
+    已冲正 已冲减 已撤销
+    已取消 已注销 已退票 红废 已失效 无效 正常-已红冲 红冲中 开具红字
+    VOID Voided cancelled RED RED_FLUSHED red-letter REVERSED PARTIALLY_REVERSED partially_red invalidated WRITTEN_OFF
+    offset revoked deleted refunded
+"""
+ALIVE = """
+    正常 蓝字 蓝字发票 已开具 未红冲 未作废 非作废 未被红冲 不作废 可红冲 不可红冲 正常(未红冲) 未红冲，正常
+    红冲失败 作废失败
+    红冲申请被驳回 NORMAL valid NOT_VOID not-reversed issued credit ordered registered 0 1
+"""
+
+
+@pytest.mark.parametrize("status", DEAD.split())
+def test_what_was_red_lettered_or_voided_is_dead(status: str) -> None:
+    assert is_dead(status)
+    assert is_dead(" ".join(status))
+
+
+@pytest.mark.parametrize("status", [*ALIVE.split(), "", None, "未 红 冲", "not void"])
+def test_what_was_not_is_alive(status: str | None) -> None:
+    assert not is_dead(status)

@@ -1,0 +1,114 @@
+"""What may be done to the sandbox: scans, faults, scenarios, replays, the clock, the archive, a reset."""
+
+import json
+from datetime import date
+from typing import Any
+
+from worker.sandbox.alterations import Behaviour
+from worker.sandbox.api.reading import armed_facts, clock_facts, recorded_order
+from worker.sandbox.api.routes import Values
+from worker.sandbox.books.archive import Archive
+from worker.sandbox.calls import Call
+from worker.sandbox.cassettes import Cassette, read_cassette
+from worker.sandbox.house import House
+from worker.sandbox.scenarios import begin
+from worker.sandbox.vendor import ScanState
+
+
+def set_fault(house: House, asked: Values, _: Call) -> Any:
+    armed = house.faults.arm(asked["name"], asked["userId"], asked["times"], asked["value"])
+    house.feed.add("fault.armed", armed.user_id, about=armed.name)
+    return {"armed": armed_facts(armed)}
+
+
+def clear_faults(house: House, asked: Values, _: Call) -> Any:
+    house.faults.clear(asked["name"])
+    house.feed.add("fault.disarmed", about=asked["name"] or "")
+    return {"armed": [armed_facts(armed) for armed in house.faults]}
+
+
+def set_scenario(house: House, asked: Values, _: Call) -> Any:
+    scenario = begin(house.faults, asked["name"], asked["userId"])
+    house.feed.add("scenario.begun", asked["userId"], about=asked["name"])
+    return {"begun": asked["name"], "shows": scenario.shows.en}
+
+
+def set_replay(house: House, asked: Values, call: Call) -> Any:
+    try:
+        cassette = _meant(house, asked, call)
+    except RecursionError:
+        raise ValueError("the record is nested too deeply") from None
+    except json.JSONDecodeError:
+        raise ValueError("the record is no JSON") from None
+    house.replays.set(asked["userId"], cassette, asked["times"])
+    house.feed.add("replay.set", asked["userId"], about=f"{len(cassette.frames)} frames")
+    return {"set": asked["userId"], "frames": len(cassette.frames)}
+
+
+def _meant(house: House, asked: Values, call: Call) -> Cassette:
+    if asked["order"] is not None:
+        return recorded_order(house, asked["order"])
+    return read_cassette(json.loads(asked["record"] or call.body.decode("utf-8", "replace")))
+
+
+def set_behaviour(house: House, asked: Values, _: Call) -> Any:
+    house.behaviours.set(asked["userId"], Behaviour.read(json.loads(asked["behaviour"])))
+    return {"set": asked["userId"]}
+
+
+def clear_behaviours(house: House, _asked: Values, _: Call) -> Any:
+    house.behaviours.clear()
+    house.replays.clear()
+    return {"cleared": True}
+
+
+def confirm_scans(house: House, asked: Values, _: Call) -> Any:
+    return {"confirmed": _settle(house, asked, ScanState.CONFIRMED)}
+
+
+def decline_scans(house: House, asked: Values, _: Call) -> Any:
+    return {"declined": _settle(house, asked, ScanState.DECLINED)}
+
+
+def expire_scans(house: House, asked: Values, _: Call) -> Any:
+    return {"expired": _settle(house, asked, ScanState.EXPIRED)}
+
+
+def _settle(house: House, asked: Values, state: ScanState) -> int:
+    """How many of the waiting scans that were meant ended this way."""
+    due = [
+        scan.token
+        for scan in house.waiting_scans()
+        if asked["userId"] in (None, scan.user_id) and asked["token"] in (None, scan.token)
+    ]
+    return sum(house.scans.settle(token, state) for token in due)
+
+
+def advance_clock(house: House, asked: Values, _: Call) -> Any:
+    house.clock.advance(asked["seconds"])
+    house.feed.add("clock.moved", about=f"{asked['seconds']:g} s forward")
+    return clock_facts(house)
+
+
+def seed(house: House, asked: Values, _: Call) -> Any:
+    first, last = (_day(asked[name], name) for name in ("from", "to"))
+    count, company = asked["count"], asked["companyCode"] or None
+    house.seed(Archive(count=count, seed=asked["seed"], first_day=first, last_day=last, company=company))
+    house.feed.add("sandbox.seeded", about=f"{count} invoices")
+    return {"total": count, "seed": asked["seed"], "from": first.isoformat(), "to": last.isoformat()}
+
+
+def _day(text: str, name: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{name} is no day like 2024-01-31") from None
+
+
+def drop(house: House, asked: Values, _: Call) -> Any:
+    return {"dropped": house.drop(asked["userId"])}
+
+
+def reset(house: House, _asked: Values, _: Call) -> Any:
+    house.reset()
+    return {"reset": True}

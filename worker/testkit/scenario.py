@@ -1,0 +1,144 @@
+"""What a test says: an order, what became of it, and waiting for what one's own program does.
+
+    def test_an_order_is_invoiced(fapiao):
+        story = fapiao.issue(fapiao.order())
+        assert story.outcomes == ["qr_required", "completed", "confirmed"]
+
+Guarantees: every wait is bounded and fails with what was seen instead; no test is given another's order.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+from contracts.commands import CommandType
+from contracts.envelope import CLOUDEVENTS_JSON, dumps
+from worker.cli.example import fresh_example
+from worker.sandbox.faults import FAULTS
+from worker.testkit.connection import Connection
+from worker.testkit.processes import KitError, until
+
+WAIT_SECONDS: Final = 60.0
+_FINAL: Final = {"completed", "failed", "rejected"}
+_LAST_OF_ISSUE: Final = {"confirmed", "unconfirmed", "failed", "rejected"}
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was told of one command so far, in order."""
+
+    command_id: str
+    events: list[dict[str, Any]]
+    """CloudEvents: `type`, `id`, `data`, …"""
+
+    @property
+    def outcomes(self) -> list[str]:
+        """The last word of each event's type: `qr_required`, `completed`, …"""
+        return [_outcome(event) for event in self.events]
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The data of the last event."""
+        data: dict[str, Any] = self.events[-1]["data"]
+        return data
+
+    def __getitem__(self, outcome: str) -> dict[str, Any]:
+        """The data of the newest event with this outcome: `story["confirmed"]["invoiceNumber"]`. Raises KeyError."""
+        for event in reversed(self.events):
+            if _outcome(event) == outcome:
+                found: dict[str, Any] = event["data"]
+                return found
+        raise KeyError(f"{outcome} is not among {self.outcomes}")
+
+
+class Scenario(Connection):
+    """Publishes as a caller would, and hears what anybody is told."""
+
+    def order(self, *, fault: str | None = None, **changes: Any) -> dict[str, Any]:
+        """The data of a good `invoice.issue`, with a user, an `orderNo` and a remark of its own. `fault` names what
+        shall go wrong at the gateway (`worker/sandbox/README.md`); `invoice` changes single members of it."""
+        name = f"T{uuid4().hex[:12]}"
+        data: dict[str, Any] = fresh_example(CommandType.ISSUE, "test")["data"]
+        data["userId"] = data["orderNo"] = data["invoice"]["remark"] = name
+        data["login"]["phone"] = name  # an account of its own: refused logins suspend one
+        data["invoice"] |= changes.pop("invoice", {})
+        if fault is not None:
+            _ask_for(fault, data)
+        return data | changes
+
+    def publish(
+        self,
+        data: Mapping[str, Any],
+        *,
+        command_type: str = CommandType.ISSUE,
+        command_id: str | None = None,
+        source: str = "/test",
+    ) -> str:
+        """Publish a command under this id, or a fresh one; the id."""
+        name = command_id or f"test-{uuid4()}"
+        envelope = {"specversion": "1.0", "id": name, "source": source, "type": str(command_type), "data": dict(data)}
+        self.send(dumps(envelope), routing_key=str(command_type), content_type=CLOUDEVENTS_JSON)
+        return name
+
+    def issue(self, order: Mapping[str, Any], *, command_id: str | None = None, seconds: float = WAIT_SECONDS) -> Story:
+        """Publish an order and follow it to its last event."""
+        return self.follow(self.publish(order, command_id=command_id), seconds=seconds)
+
+    def query(
+        self, data: Mapping[str, Any], *, command_type: str = CommandType.QUERY, seconds: float = WAIT_SECONDS
+    ) -> Story:
+        """Publish a command that looks something up, and follow it to its last event."""
+        return self.follow(self.publish(data, command_type=command_type), seconds=seconds)
+
+    def follow(self, command_id: str, *, seconds: float = WAIT_SECONDS) -> Story:
+        """Wait for the last event of a command: of an order that is `confirmed` or `unconfirmed`, `failed`,
+        `rejected`, or `in_doubt` once a person must decide. Raises KitError when the time is over."""
+        patience = until(seconds, f"the end of {command_id}")
+        while not _is_over(story := self.story(command_id)):
+            try:
+                patience.lasts()
+            except KitError as error:
+                raise KitError(f"{error}; told so far: {story.outcomes or 'nothing'}") from None
+        return story
+
+    def story(self, command_id: str) -> Story:
+        """What was told of a command up to now."""
+        return Story(command_id, [event for event in list(self.events) if event.get("subject") == command_id])
+
+    def wait_for(self, outcome: str, *, seconds: float = WAIT_SECONDS, **members: Any) -> dict[str, Any]:
+        """The first event with this outcome whose data have these members, whoever published the command:
+        `wait_for("confirmed", orderNo="SO-1")`. Raises KitError when the time is over."""
+        patience = until(seconds, f"{outcome} with {members}")
+        for place in itertools.count():
+            while place >= len(self.events):
+                patience.lasts()
+            event = self.events[place]
+            if _outcome(event) == outcome and members.items() <= event["data"].items():
+                return event
+        raise AssertionError("unreachable")
+
+
+def _outcome(event: Mapping[str, Any]) -> str:
+    return str(event["type"]).rpartition(".")[2]
+
+
+def _is_over(story: Story) -> bool:
+    if not story.events:
+        return False
+    last, outcome = story.events[-1], story.outcomes[-1]
+    if outcome == "in_doubt":
+        return bool(last["data"].get("needsPerson"))
+    issues = str(last["type"]).startswith(f"{CommandType.ISSUE}.")
+    return outcome in (_LAST_OF_ISSUE if issues else _FINAL) or (not issues and outcome == "archived")
+
+
+def _ask_for(fault: str, data: dict[str, Any]) -> None:
+    name = fault.partition("=")[0]
+    if name not in FAULTS:
+        raise KitError(f"the sandbox knows no fault {name!r}: see `fapiao-worker sandbox` and its README")
+    if "login" in FAULTS[name].phases and "invoice" not in FAULTS[name].phases:
+        data["login"]["password"] += f"#fault={fault}"
+    else:
+        data["invoice"]["remark"] += f"#fault={fault}"
