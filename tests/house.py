@@ -32,7 +32,7 @@ COMPOSING: Final = frozenset(
     {
         "contracts.texts",
         "worker.bootstrap",
-        "worker.cli",
+        "worker.cli.catalogue",
         "worker.journal.postgres.journal",
         "worker.journal.sqlite.journal",
         "worker.lanes.runs.kinds",
@@ -97,6 +97,8 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 yield full if full in modules() else node.module
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Entry":
+            yield from (f"worker.cli.{each.value!s}" for each in node.args[:1] if isinstance(each, ast.Constant))
 
 
 def serving_one() -> dict[str, str]:

@@ -4,7 +4,6 @@ Guarantees: with `--json` nothing but JSON reaches stdout; colour and pictures o
 worker never shows a traceback, and ends with the exit code that `explain` lists. Knows nothing of what is said.
 """
 
-import asyncio
 import json
 import os
 import sys
@@ -16,13 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
 
-from contracts.envelope import dumps
-from worker import configuration
 from worker.errors import ConfigurationError, WorkerError
-from worker.settings import Settings
 
 if TYPE_CHECKING:
     from worker.ops.redaction import Redactor
+    from worker.settings import Settings
 
 T = TypeVar("T")
 
@@ -59,6 +56,8 @@ def note(text: str) -> None:
 
 def say_json(value: Any, *, line: bool = False) -> None:
     """A value for machines, on stdout: indented, or on one line."""
+    from contracts.envelope import dumps
+
     plain = json.loads(dumps(value))
     print(json.dumps(plain, ensure_ascii=False, indent=None if line else 2), flush=True)
 
@@ -96,11 +95,12 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def load_settings(*, beside_dev: bool = True) -> Settings:
+def load_settings(*, beside_dev: bool = True) -> "Settings":
     """The settings, checked. Raises `ConfigurationError` that names each variable at fault, never its value.
 
     Where a `fapiao-worker dev` runs in this folder, and nothing else is asked for, they point at that one.
     """
+    from worker import configuration
     from worker.ops.redaction import Redactor, known_secrets
 
     settings = configuration.load()
@@ -156,11 +156,13 @@ def exit_code(error: WorkerError) -> int:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run one asynchronous command to its end."""
+    import asyncio
+
     with explained():
         return asyncio.run(work)
 
 
-def quiet_logs(settings: Settings) -> None:
+def quiet_logs(settings: "Settings") -> None:
     """Short commands log warnings only, on stderr, through the same redaction as the worker."""
     from worker.ops import logs
 

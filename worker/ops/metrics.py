@@ -10,7 +10,6 @@ import asyncio
 import platform
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, get_args
 
 import structlog
@@ -34,6 +33,7 @@ from worker.clock import Clock
 from worker.flows.looks import LookOutcome
 from worker.gateway.codec import IgnoredReason
 from worker.gateway.measuring import Operation
+from worker.ops.version import product_version
 from worker.records import LOOK_UP, Admission, Backlog
 
 log = structlog.get_logger()
@@ -56,14 +56,6 @@ _KINDS: Final = frozenset(FindingKind)
 _LOOK_OUTCOMES: Final = frozenset(LookOutcome)
 _RUNS: Final = frozenset({*CommandType, LOOK_UP})
 _BREAK_OUTCOMES: Final = ("again", "set_aside", "unknown_type")
-
-
-def product_version() -> str:
-    """The installed version; `0` where the package is not installed."""
-    try:
-        return version("fapiao-worker")
-    except PackageNotFoundError:
-        return "0"
 
 
 class Metrics:

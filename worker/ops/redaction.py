@@ -10,11 +10,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from worker import secrecy
 from worker.addresses import passwords_in
-from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
 
 REDACTED: Final = "[redacted]"
 MAX_DEPTH: Final = 8
@@ -117,7 +119,7 @@ class Redactor:
         return self.text(str(value))
 
 
-def known_secrets(settings: Settings) -> list[str]:
+def known_secrets(settings: "Settings") -> list[str]:
     """Every secret of the configuration, as it could turn up in a message of some library."""
     found: list[str] = []
     gateways = [settings.gateway_url, settings.gateway_http_url or ""]

@@ -19,10 +19,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from worker.amqp.topology import Topology
-from worker.ops.metrics import product_version
 from worker.ops.otel.dialogue import Steps, TracedGateway
 from worker.ops.otel.messages import TracedIntake, TracedPublisher
 from worker.ops.otel.runs import Runs, TracedLanes
+from worker.ops.version import product_version
 from worker.settings import Settings
 
 Part = TypeVar("Part")
