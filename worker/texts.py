@@ -271,15 +271,16 @@ def _closely(ours: Text, theirs: Text) -> Likeness:
         return Likeness.AKIN
     if not ours.plain:
         return Likeness.DIFFERENT
-    pairs = tuple(zip(ours.bones, theirs.bones, strict=True))
-    if any(one == other and len(one) >= _SHORT for one in ours.bones for other in theirs.bones):
+    sent, came = ours.bones, theirs.bones
+    if any(each in came and len(each) >= _SHORT for each in sent):
         return Likeness.AKIN
-    held = [_held(one, other) for one, other in pairs]
+    # Most texts have nothing by which these would differ: what is the same pair is compared once.
+    held = [_held(one, other) for one, other in dict.fromkeys(zip(sent, came, strict=True))]
     if Likeness.AKIN in held:
         return Likeness.AKIN
     if _LETTERS_AS_MASKS.search(theirs.plain) and _fits_mask(theirs.plain, ours.plain, _LETTERS_AS_MASKS):
         return Likeness.UNCLEAR
-    return held[-1] if held[0] is Likeness.DIFFERENT else held[0]
+    return held[0] if held[0] is not Likeness.DIFFERENT else _held(sent[-1], came[-1])
 
 
 def _fits_mask(masked: str, text: str, masks: re.Pattern[str]) -> bool:

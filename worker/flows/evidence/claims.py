@@ -105,11 +105,12 @@ class Claims:
     def groups(self) -> Generator[None, None, Groups]:
         """The keys of submissions that compete, directly or through others, with the names of the invoices that they
         compete for. Whoever has nothing but what something contradicts competes with nobody."""
-        loose = {
-            key: list(self.best(key)) if self.weight_of(key) > Weight.AGAINST else []
-            for key, mine in self.rest.items()
-            if mine
-        }
+        loose: dict[int, Sequence[str]] = {}
+        for work, (key, mine) in enumerate(self.rest.items(), start=1):
+            if work % (BREATH // 10) == 0:
+                yield
+            if mine:
+                loose[key] = list(self.best(key)) if self.weight_of(key) > Weight.AGAINST else []
         return (yield from _joined(self.exact, loose))
 
 
@@ -136,7 +137,7 @@ def _indexed(invoices: Iterable[Listed]) -> Generator[None, None, InvoiceIndex]:
     index = InvoiceIndex()
     for work, each in enumerate(invoices, start=1):
         index.put(each)
-        if work % (BREATH * 10) == 0:
+        if work % (BREATH * 4) == 0:
             yield
     index.close()
     return index

@@ -170,7 +170,7 @@ def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness
         yield Difference("buyerIndentification", sent.buyer_id, invoice.buyer_id)
     if _name(order, listed) is not SAME and listed.name.plain:
         yield Difference("buyerName", sent.buyer_name, invoice.buyer_name)
-    if invoice.seller_name and folded(sent.seller_name) != folded(invoice.seller_name):
+    if listed.seller_name and order.seller_name != listed.seller_name:
         yield Difference("sellerName", sent.seller_name, invoice.seller_name)
     if total in {AKIN, UNCLEAR, DIFFERENT}:
         shown = listed.with_tax if listed.with_tax is not None else listed.without_tax

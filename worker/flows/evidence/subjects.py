@@ -8,7 +8,7 @@ from typing import Final
 
 from contracts.envelope import loads
 from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
-from worker.texts import Text, folded_code
+from worker.texts import Text, folded, folded_code
 
 CENT: Final = Decimal("0.01")
 EVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -24,6 +24,8 @@ class Order:
     buyer: str
     """The buyer's tax id, folded; "" where it has none."""
     name: Text
+    seller_name: str
+    """Folded."""
     remark: Text
     total: Decimal
     """Sum of quantity times price; whether tax is in it, nobody says (trap 28)."""
@@ -38,6 +40,7 @@ class Order:
             seller=folded_code(sent.seller_id),
             buyer=folded_code(sent.buyer_id),
             name=Text.of_name(sent.buyer_name, is_person=sent.is_person),
+            seller_name=folded(sent.seller_name),
             remark=Text.of_remark(sent.remark),
             total=sent.total,
             tolerance=CENT * len(sent.lines),
@@ -92,6 +95,8 @@ class Listed:
 
     invoice: ListedInvoice
     seller: str
+    seller_name: str
+    """Folded."""
     buyer: str
     person: Text
     """The buyer's name, as that of a natural person."""
@@ -111,6 +116,7 @@ class Listed:
         return cls(
             invoice=invoice,
             seller=folded_code(invoice.seller_id or ""),
+            seller_name=folded(invoice.seller_name or ""),
             buyer=folded_code(invoice.buyer_id or ""),
             person=Text.of_name(name, is_person=True),
             name=Text.of_name(name, is_person=False),

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from worker.flows.evidence.claims import Claims, claims_of
+from worker.flows.evidence.claims import BREATH, Claims, claims_of
 from worker.flows.evidence.members import Difference, Weight, twin_of
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.records import ListedInvoice
@@ -111,6 +111,7 @@ def judge(  # noqa: PLR0913  the evidence, and how far it goes
     than were given, nothing is found: an invoice that one subject alone fits could be another's. Stops after every few
     milliseconds of work, for whoever runs it to see to something else."""
     free = {each.identity: each for each in invoices if each.invoice.number not in bound}
+    yield
     everybody = {each.key: each for each in (*rivals, *subjects)}
     claims = yield from claims_of(everybody, free, skew, frozenset(rival.key for rival in rivals))
     told: Verdicts = {}
@@ -125,7 +126,8 @@ def judge(  # noqa: PLR0913  the evidence, and how far it goes
             told[key] = _several(key, claims, is_contested=len(keys) > 1 or not are_all_rivals)
             if work % MOST_CANDIDATES == 0:
                 yield
-    _withdraw(told, claims)
+    yield
+    yield from _withdraw(told, claims)
     return {subject.key: told.get(subject.key, Nothing()) for subject in subjects}
 
 
@@ -154,7 +156,7 @@ def _several(key: int, claims: Claims, *, is_contested: bool) -> Verdict:
     )
 
 
-def _withdraw(told: Verdicts, claims: Claims) -> None:
+def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
     """What fits somebody only closely is not given while another one, who has not got its own, could claim it too in
     any degree that nothing contradicts."""
     close = {
@@ -164,7 +166,9 @@ def _withdraw(told: Verdicts, claims: Claims) -> None:
     }
     if not close:
         return
-    for other, verdict in list(told.items()):
+    for work, (other, verdict) in enumerate(list(told.items()), start=1):
+        if work % BREATH == 0:
+            yield
         if isinstance(verdict, Found):
             continue
         for name in claims.open_names(other):
