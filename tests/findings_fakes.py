@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from contracts.envelope import loads
+from worker.flows.evidence.clues import clues_of
 from worker.records import (
     LOOK_UP,
     MAY_HAVE_INVOICE,
@@ -23,11 +25,32 @@ from worker.records import (
     FoundRow,
     LaneLease,
     NumberedCommand,
+    Probes,
     Route,
     Stored,
     StoredFilter,
     Stray,
+    SubmittedInvoice,
 )
+
+MAX_KEY = 2**62
+
+
+def is_found_by(probes: Probes, command: Command) -> bool:
+    """As the stores' indexes find it; data that cannot be read are open."""
+    try:
+        sent = SubmittedInvoice.read(loads(command.data))
+        lines = [(each.quantity, each.price) for each in sent.lines]
+        clues = clues_of(sent.buyer_id, sent.remark, lines, sent.expected_total, prints_bank=sent.prints_bank)
+    except (KeyError, TypeError, ValueError):
+        return True
+    if clues.total is None:
+        return True
+    return clues.mark in probes.marks or any(
+        (each.low <= clues.total <= each.high and (each.buyer is None or clues.buyer in {"", each.buyer}))
+        or (clues.expected is not None and each.low <= clues.expected <= each.high)
+        for each in probes.totals
+    )
 
 
 class FakeFindings:
@@ -131,6 +154,15 @@ class FakeFindings:
             if c.seller == seller and c.invoice_number is None and c.state in MAY_HAVE_INVOICE and c.submitted_at
         ]
         return [c for at, key, c in sorted(found, key=lambda row: row[:2]) if (at, key) > since][:limit]
+
+    async def rivals_by_clues(
+        self, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
+    ) -> Sequence[Command]:
+        self._enter("rivals_by_clues")
+        moment, after = since
+        rows = await self.rivals(seller, (moment, MAX_KEY), len(self.commands))
+        found = [command for command in rows if command.key > after and is_found_by(probes, command)]
+        return sorted(found, key=lambda command: command.key)[:limit]
 
     async def bound(self, numbers: Sequence[str]) -> frozenset[str]:
         self._enter("bound")

@@ -30,7 +30,7 @@ from worker.journal import migrations, queries
 from worker.journal.postgres import PostgresJournal
 from worker.journal.postgres.pool import _SESSION
 from worker.journal.sqlite import SqliteJournal
-from worker.records import SUBMITTED, AuditedRow, ClaimBounds, CommandState
+from worker.records import SUBMITTED, AuditedRow, ClaimBounds, Clues, CommandState, Probes, TotalProbe
 
 GRAIN = 10
 """SQLite counts its steps in tens."""
@@ -156,6 +156,28 @@ async def test_looking_for_rivals_costs_by_those_without_a_number(journal: Sqlit
     assert many <= few * 1.2
 
 
+async def test_finding_rivals_by_clues_costs_by_those_that_are_found(journal: SqliteJournal) -> None:
+    """However many open numbers the seller has with other totals, buyers and remarks."""
+    meter = Meter(journal)
+    for number in range(10):
+        clues = Clues(buyer="91330701MA2DFB848M", total=10_000 + number, expected=11_300, mark="m")
+        await seek(journal, new(f"c{number}", lane=f"u{number}", seller="s", clues=clues))
+    probes = Probes((TotalProbe(10_000, 10_002), TotalProbe(10_005, 10_005, "91330701MA2DFB848M")), ("m",))
+    few = await meter.steps(lambda: journal.rivals_by_clues("s", (NOW - SECOND, 0), probes, 500))
+    await journal._run(lambda s: s.connection.execute(_OTHER_TOTALS))
+    many = await meter.steps(lambda: journal.rivals_by_clues("s", (NOW - SECOND, 0), probes, 500))
+    assert len(await journal.rivals_by_clues("s", (NOW - SECOND, 0), probes, 500)) == 10
+    assert many <= few * 1.2
+
+
+_OTHER_TOTALS = """
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+INSERT INTO command (source, id, type, content_hash, state, lane, priority, received_at, correlation_id, seller,
+                     submitted_at, buyer, total_cents, expected_cents, mark)
+SELECT source, id || ' ' || i, type, '', state, lane, priority, received_at, '', seller, submitted_at,
+       CASE WHEN i % 2 THEN '91330701MA2DFB848X' ELSE '' END, 20000 + i, 30000 + i, 'other'
+FROM command, n
+"""
 _NUMBERED = """
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
 INSERT INTO command (source, id, type, content_hash, state, lane, priority, received_at, correlation_id, seller,

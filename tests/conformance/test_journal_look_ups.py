@@ -33,7 +33,7 @@ from tests.conformance.journal_stores import Store
 from worker.journal import walking
 from worker.journal.rows import LOOK_UP_PATIENCE
 from worker.ports import Journal
-from worker.records import LOOK_UP, SUBMITTED, Claim, Command, CommandState, Heard, LaneLease
+from worker.records import LOOK_UP, SUBMITTED, UNSETTLED, Claim, Command, CommandState, Heard, LaneLease
 
 OTHER_ACCOUNT = "digest of another"
 FOLLOWING = frozenset({CommandState.FOLLOWING})
@@ -308,6 +308,29 @@ class TestLooking:
             ("f2", "http://pdf.example/2"),
         ]
         assert list(await journal.addresses("u2", 2)) == []
+
+    async def test_an_old_order_that_is_completed_late_is_among_a_lanes_last_results(self, journal: Journal) -> None:
+        """Its key is old; what settled it came last, and is what the gateway repeats."""
+        old = await put_in_doubt(journal, new("old", fingerprint="old"))
+        await journal.release(old.lease, NOW)
+        for number in range(3):
+            claim = await begin(journal, new(f"c{number}", fingerprint=f"f{number}"))
+            await submit(journal, claim)
+            done = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, first=1, at=NOW + SECOND)
+            body = json.dumps({"data": {"invoiceUrl": f"http://pdf.example/{number}"}}).encode()
+            await journal.record(replace(done, events=tuple(replace(each, body=body) for each in done.events)))
+            await journal.release(claim.lease, NOW)
+        late = settlement(
+            await look_up(journal, old.command.id), CommandState.COMPLETED, "completed", expected=UNSETTLED
+        )
+        body = json.dumps({"data": {"invoiceUrl": "http://pdf.example/old"}}).encode()
+        events = tuple(replace(each, body=body) for each in late.events)
+        assert await journal.settle(replace(late, at=NOW + 2 * SECOND, events=events))
+
+        assert list(await journal.addresses("u1", 2)) == [
+            ("f2", "http://pdf.example/2"),
+            ("old", "http://pdf.example/old"),
+        ]
 
     async def test_a_follower_has_no_address_of_its_own(self, journal: Journal) -> None:
         """It is told that of the first one's invoice, and a journal of an earlier version has followers whose content

@@ -22,6 +22,7 @@ from contracts.judging import Verdict, judge, told
 from contracts.limits import LARGE_FRAME_BYTES, InvoiceLimits
 from contracts.members import WithLogin
 from worker.errors import ConfigurationError
+from worker.flows.evidence.clues import clues_of
 from worker.flows.orders import content_of
 from worker.intake.answers import (
     UNKNOWN_TYPE,
@@ -36,7 +37,7 @@ from worker.intake.fingerprints import fingerprint
 from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, joined, read
 from worker.intake.reply_rules import ReplyPattern
 from worker.making import made_often
-from worker.records import DISCOUNTS_FOLDED, CommandState, Event, LooseEvent, NewCommand, Route, own_lane
+from worker.records import DISCOUNTS_FOLDED, Clues, CommandState, Event, LooseEvent, NewCommand, Route, own_lane
 from worker.settings import Settings
 
 __all__ = [
@@ -268,7 +269,19 @@ def _issue(message: _Message, verdict: Verdict, issue: IssueInvoice) -> NewComma
         double_since=_double_since(received_at, issue, message.rules),
         rejects_double=message.rules.rejects_doubles,
         fingerprint=fingerprint(issue.invoice),
+        clues=_clues(issue),
         deadline_at=deadline_at,
+    )
+
+
+def _clues(issue: IssueInvoice) -> Clues:
+    invoice = issue.invoice
+    return clues_of(
+        invoice.buyerIndentification,
+        invoice.remark,
+        ((each.quantity, each.unitPrice) for each in invoice.invoiceItems),
+        issue.expectedTotal,
+        prints_bank=bool(invoice.buyerBankShow or invoice.sellerBankShow),
     )
 
 

@@ -31,6 +31,7 @@ from worker.records import (
     NewCommand,
     NumberedCommand,
     OutboxRow,
+    Probes,
     Pruned,
     RefusedAccount,
     Resealing,
@@ -281,6 +282,14 @@ class LaneJournal(AuditJournal, Protocol):
     async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
         """Submissions of this seller, of any lane and account, that may have an invoice and have no number: what was
         submitted and has not failed. By their submission and key, from the ones behind `since` on, without secrets."""
+        ...
+
+    async def rivals_by_clues(
+        self, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
+    ) -> Sequence[Command]:
+        """Those of `rivals` that were submitted after this moment and that one of these probes finds, or whose clues
+        are open: by their keys, from the ones behind the given one on. A probe each by index, however many the seller
+        has."""
         ...
 
     async def bound(self, numbers: Sequence[str]) -> frozenset[str]:

@@ -50,6 +50,40 @@ def _user_of(lane: str | None) -> str | None:
 
 @made_often
 @dataclass(frozen=True, slots=True)
+class Clues:
+    """By what an order is found as one that could claim a listed invoice; what is open is found by every probe."""
+
+    buyer: str = ""
+    """The tax id of a company of today; "" for any other buyer."""
+    total: int | None = None
+    """Sum of the lines, whole cents; None: open."""
+    expected: int | None = None
+    """The total that the caller expects, where it named one."""
+    mark: str | None = None
+    """A digest of the remark, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TotalProbe:
+    """Orders over so much, both ends included, in cents; `buyer` None: whoever the buyer is."""
+
+    low: int
+    high: int
+    buyer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Whoever one of these finds could claim an invoice that is listed."""
+
+    totals: tuple[TotalProbe, ...] = ()
+    """By the sum of the lines or the expected total."""
+    marks: tuple[str, ...] = ()
+    """By the remark, whatever the total is."""
+
+
+@made_often
+@dataclass(frozen=True, slots=True)
 class NewCommand:
     """What admission made of a message: a command to run, or a rejected one that only answers."""
 
@@ -75,6 +109,7 @@ class NewCommand:
     """Whether it is left out then; else it gets a warning."""
     fingerprint: str | None = None
     """SHA-256 in hex of what the gateway's reply could be told apart by: buyer, seller, items, remark."""
+    clues: Clues = field(default_factory=Clues)
     deadline_at: datetime | None = None
     data: bytes = b"{}"
     """The command's data in the vendor's words, defaults filled in, secrets taken out."""

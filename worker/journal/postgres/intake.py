@@ -215,6 +215,10 @@ def _values(statements: Statements, command: NewCommand, follows: int | None) ->
         command.order_hash,
         command.data,
         command.warnings,
+        command.clues.buyer,
+        command.clues.total,
+        command.clues.expected,
+        command.clues.mark,
     )
 
 

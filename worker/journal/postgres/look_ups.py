@@ -10,7 +10,7 @@ from worker.journal import walking
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
 from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, to_command
-from worker.records import Command, LaneLease, Stray
+from worker.records import Command, LaneLease, Probes, Stray
 
 
 class PostgresLookUps(PostgresStore):
@@ -69,6 +69,17 @@ class PostgresLookUps(PostgresStore):
     ) -> list[Command]:
         """See `LaneJournal.rivals`."""
         return [to_command(row, {}) for row in await statements.all("rival_commands", seller, *since, limit)]
+
+    @without_transaction
+    async def rivals_by_clues(
+        self, statements: Statements, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
+    ) -> list[Command]:
+        """See `LaneJournal.rivals_by_clues`."""
+        lows, highs, buyers = columns([(each.low, each.high, each.buyer) for each in probes.totals], 3)
+        rows = await statements.all(
+            "rivals_by_clues", seller, since[0], lows, highs, buyers, list(probes.marks), since[1], limit
+        )
+        return [to_command(row, {}) for row in rows]
 
     @without_transaction
     async def bound(self, statements: Statements, numbers: Sequence[str]) -> frozenset[str]:

@@ -156,6 +156,10 @@ def _insert(statements: Statements, command: NewCommand, state: CommandState, fo
         secrets=None if ends_here else statements.sealer.seal(command.source, command.id, command.secrets),
         order_claim=None if follows is not None else claim_of(command),
         order_hash=command.order_hash,
+        buyer=command.clues.buyer,
+        total_cents=command.clues.total,
+        expected_cents=command.clues.expected,
+        mark=command.clues.mark,
     )
     if key is not None:
         statements.run("insert_payload", key=key, data=command.data, warnings=command.warnings)

@@ -9,7 +9,7 @@ from worker.journal.rows import LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, micr
 from worker.journal.sqlite.readiness import look_again
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
-from worker.records import Command, LaneLease, Stray
+from worker.records import Command, LaneLease, Probes, Stray
 
 _PATIENCE = int(LOOK_UP_PATIENCE.total_seconds() * 1_000_000)
 
@@ -68,6 +68,23 @@ class SqliteLookUps(SqliteStore):
         """See `LaneJournal.rivals`."""
         moment, after = since
         rows = statements.all("rival_commands", seller=seller, since=micros(moment), after=after, limit=limit)
+        return [to_command(row, {}) for row in rows]
+
+    @one_transaction
+    def rivals_by_clues(
+        self, statements: Statements, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
+    ) -> list[Command]:
+        """See `LaneJournal.rivals_by_clues`."""
+        totals = [(each.low, each.high, each.buyer) for each in probes.totals]
+        rows = statements.all(
+            "rivals_by_clues",
+            seller=seller,
+            since=micros(since[0]),
+            totals=json.dumps(totals),
+            marks=json.dumps(probes.marks),
+            after=since[1],
+            limit=limit,
+        )
         return [to_command(row, {}) for row in rows]
 
     @one_transaction

@@ -37,7 +37,7 @@ from worker.lanes.runs.query import Asking
 from worker.lanes.runs.rivals import read_rivals
 from worker.lanes.runs.seller import forget_refusals
 from worker.lanes.settling import Settling
-from worker.records import AccountLogin, Command, CommandState
+from worker.records import AccountLogin, Command, CommandState, Probes
 from worker.texts import folded_code
 
 GIVES_WAY_FOR = timedelta(minutes=15)
@@ -168,14 +168,21 @@ class LookUpRun(Asking):
         return BoundRead(numbers, rivals, are_all, tuple(strays), told)
 
     async def _rivals(self, since: datetime) -> tuple[tuple[Subject, ...], bool]:
-        async def read(seller: str, behind: tuple[datetime, int], limit: int) -> Sequence[Command]:
-            return await self._insist(lambda: self._services.journal.rivals(seller, behind, limit))
-
         skew = self._services.look_ups.skew
-        rivals, are_all = await read_rivals(read, self._subjects, since, self._state.candidates, skew)
+        rivals, are_all = await read_rivals(self, self._subjects, since, self._state.candidates, skew)
         if not are_all:
             self._log.warning("look_up_with_too_many_rivals", rivals=len(rivals))
         return rivals, are_all
+
+    async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
+        """See `LaneJournal.rivals`; asked again where the store does not answer."""
+        return await self._insist(lambda: self._services.journal.rivals(seller, since, limit))
+
+    async def rivals_by_clues(
+        self, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
+    ) -> Sequence[Command]:
+        """See `LaneJournal.rivals_by_clues`; asked again where the store does not answer."""
+        return await self._insist(lambda: self._services.journal.rivals_by_clues(seller, since, probes, limit))
 
     async def _settle(self, move: Settle) -> None:
         verdict = _verdict(move)

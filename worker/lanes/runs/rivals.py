@@ -2,55 +2,89 @@
 lanes wait while they are compared.
 
 Guarantees that whoever is left out could not claim any of these invoices, or that it is said that some may be missing.
-Totals, remarks and ends are compared before anything is bounded: a retail seller has thousands of open numbers for
-个人, and few of them have the total that is listed.
+They are found by buyer, total and remark, and compared before anything is bounded: a retail seller has thousands of
+open numbers for 个人, and few of them have the total that is listed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
+from worker.flows.evidence.clues import probes_of
 from worker.flows.evidence.index import InvoiceIndex
 from worker.flows.evidence.members import is_too_old
 from worker.flows.evidence.subjects import Listed, Subject
-from worker.records import Command, CommandState
+from worker.records import Command, CommandState, Probes
 
 AT_ONCE = 100
+PROBES_AT_ONCE = 200
 MOST_READ = 50_000
-"""Submissions of the sellers that are looked at; where there are more, nothing is found by this look."""
+"""Submissions that are looked at; where there are more, nothing is found by this look."""
 MOST_COMPETING = 10_000
 """Of these, the ones that an invoice may be of."""
 
-Read = Callable[[str, tuple[datetime, int], int], Awaitable[Sequence[Command]]]
-"""`LaneJournal.rivals`."""
+
+class Journal(Protocol):
+    """As much of `LaneJournal` as is asked here."""
+
+    async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
+        """All of a seller's."""
+        ...
+
+    async def rivals_by_clues(
+        self, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
+    ) -> Sequence[Command]:
+        """Those that could claim what the probes are of."""
+        ...
 
 
 async def read_rivals(
-    read: Read, subjects: Iterable[Subject], since: datetime, candidates: Sequence[Listed], skew: timedelta
+    journal: Journal, subjects: Iterable[Subject], since: datetime, candidates: Sequence[Listed], skew: timedelta
 ) -> tuple[tuple[Subject, ...], bool]:
     """The rivals of these subjects, and whether they are all."""
     sought = {subject.key for subject in subjects}
     sellers = sorted({subject.command.seller or "" for subject in subjects})
-    index = InvoiceIndex.of(candidates)
-    competing, seen = list[Subject](), 0
+    index, probes = InvoiceIndex.of(candidates), probes_of(candidates)
+    competing, seen = dict[int, Subject](), set[int]()
     for seller in sellers:
-        behind: tuple[datetime, int] | None = (since, 0)
-        while behind is not None:
-            rows = await read(seller, behind, AT_ONCE)
+        pages = _all_of(journal, seller, since) if probes is None else _found_by(journal, seller, since, probes)
+        async for rows in pages:
             for row in rows:
-                if row.key in sought:
+                if row.key in sought or row.key in seen:
                     continue
                 rival = read_subject(row)
-                if rival is not None:
-                    competing += [rival] if could_claim(rival, index, skew) else []
-                elif could_claim_any(row, candidates, skew):
-                    return tuple(competing), False
-            seen += len(rows)
-            if seen >= MOST_READ or len(competing) > MOST_COMPETING:
-                return tuple(competing), False
-            behind = last_of(rows) if len(rows) == AT_ONCE else None
+                if rival is None and could_claim_any(row, candidates, skew):
+                    return tuple(competing.values()), False
+                if rival is not None and could_claim(rival, index, skew):
+                    competing[rival.key] = rival
+            seen.update(row.key for row in rows)
+            if len(seen) >= MOST_READ or len(competing) > MOST_COMPETING:
+                return tuple(competing.values()), False
             await asyncio.sleep(0)
-    return tuple(competing), True
+    return tuple(competing.values()), True
+
+
+async def _all_of(journal: Journal, seller: str, since: datetime) -> AsyncIterator[Sequence[Command]]:
+    """Where an invoice's total is not told, it could be anybody's."""
+    behind: tuple[datetime, int] | None = (since, 0)
+    while behind is not None:
+        rows = await journal.rivals(seller, behind, AT_ONCE)
+        yield rows
+        behind = last_of(rows) if len(rows) == AT_ONCE else None
+
+
+async def _found_by(journal: Journal, seller: str, since: datetime, probes: Probes) -> AsyncIterator[Sequence[Command]]:
+    count = max(len(probes.totals), len(probes.marks), 1)
+    for start in range(0, count, PROBES_AT_ONCE):
+        part = slice(start, start + PROBES_AT_ONCE)
+        some, after = Probes(probes.totals[part], probes.marks[part]), 0
+        while True:
+            rows = await journal.rivals_by_clues(seller, (since, after), some, AT_ONCE)
+            yield rows
+            if len(rows) < AT_ONCE:
+                break
+            after = rows[-1].key
 
 
 def could_claim(rival: Subject, index: InvoiceIndex, skew: timedelta) -> bool:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.builders import MOMENT, make_invoice, make_item, make_listed
+from tests.findings_fakes import is_found_by
 from tests.unit.flows.submissions import SKEW, make_submitted, subject
 from worker.flows.evidence.subjects import Listed
 from worker.lanes.runs import rivals
 from worker.lanes.runs.rivals import read_rivals
-from worker.records import Command, CommandState
+from worker.records import Command, CommandState, Probes
 
 SINCE = MOMENT - timedelta(days=1)
 SEEN = [Listed.of(make_listed(1, note=""))]
@@ -27,9 +28,16 @@ class Shelf:
         self.commands = commands
         self.asked: list[tuple[str, tuple[datetime, int], int]] = []
 
-    async def read(self, seller: str, behind: tuple[datetime, int], limit: int) -> Sequence[Command]:
-        self.asked.append((seller, behind, limit))
-        return [c for c in self.commands if c.seller == seller and (c.submitted_at, c.key) > behind][:limit]
+    async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
+        self.asked.append((seller, since, limit))
+        return [c for c in self.commands if c.seller == seller and (c.submitted_at, c.key) > since][:limit]
+
+    async def rivals_by_clues(
+        self, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
+    ) -> Sequence[Command]:
+        self.asked.append((seller, since, limit))
+        some = [c for c in self.commands if c.seller == seller and c.submitted_at and c.submitted_at > since[0]]
+        return [c for c in some if c.key > since[1] and is_found_by(probes, c)][:limit]
 
 
 def submitted(key: int, **fields: Any) -> Command:
@@ -38,7 +46,7 @@ def submitted(key: int, **fields: Any) -> Command:
 
 
 async def keys(shelf: Shelf, *sought: Command) -> tuple[list[int], bool]:
-    read, are_all = await read_rivals(shelf.read, [subject(c.key, seller=c.seller) for c in sought], SINCE, SEEN, SKEW)
+    read, are_all = await read_rivals(shelf, [subject(c.key, seller=c.seller) for c in sought], SINCE, SEEN, SKEW)
     return [rival.key for rival in read], are_all
 
 
@@ -82,7 +90,7 @@ async def test_many_that_could_not_claim_anything_are_not_too_many(monkeypatch: 
     shelf = Shelf(*(submitted(key, invoice=make_invoice(remark=str(key))) for key in range(2, 1200)))
     seen = [Listed.of(make_listed(1, note="7", totalAmount=Decimal(1), totalPriceAndTax=Decimal(2)))]
 
-    read, are_all = await read_rivals(shelf.read, [subject(1)], SINCE, seen, SKEW)
+    read, are_all = await read_rivals(shelf, [subject(1)], SINCE, seen, SKEW)
 
     assert ([rival.key for rival in read], are_all) == ([7], True)
 
@@ -115,3 +123,26 @@ async def test_one_whose_data_were_forgotten_long_before_is_in_nobodys_way() -> 
     forgotten = submitted(2, data=b"{}", state=S.COMPLETED, settled_at=MOMENT - 2 * SKEW)
 
     assert await keys(Shelf(submitted(3), forgotten), submitted(1)) == ([3], True)
+
+
+async def test_day_of_a_retail_seller_is_read_by_its_totals() -> None:
+    """Two thousand open numbers, all totals different: of each but a few neighbours are read."""
+    orders = [make_invoice(invoiceItems=[make_item(unitPrice=Decimal(key))]) for key in range(100, 2100)]
+    shelf = Shelf(*(submitted(key, invoice=order) for key, order in enumerate(orders, start=2)))
+    seen = [Listed.of(make_listed(1, note="", totalAmount=Decimal(500), totalPriceAndTax=Decimal(565)))]
+
+    read, are_all = await read_rivals(shelf, [subject(1)], SINCE, seen, SKEW)
+
+    assert are_all
+    assert {int(rival.order.total) for rival in read} <= {500, 565}
+    assert len(shelf.asked) == 1
+
+
+async def test_where_a_total_is_not_told_all_are_read() -> None:
+    shelf = Shelf(*map(submitted, range(2, 300)))
+    seen = [Listed.of(make_listed(1, note="", totalAmount=None, totalTax=None, totalPriceAndTax=None))]
+
+    _, are_all = await read_rivals(shelf, [subject(1)], SINCE, seen, SKEW)
+
+    assert are_all
+    assert len(shelf.asked) == 3

@@ -6,19 +6,21 @@ WITH given AS (
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::integer[],
         $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::text[],
         $16::text[], $17::text[], $18::bigint[], $19::text[], $20::bytea[], $21::text[], $22::text[], $23::bytea[],
-        $24::bytea[]
+        $24::bytea[], $25::text[], $26::bigint[], $27::bigint[], $28::text[]
     ) WITH ORDINALITY AS g (
         source, id, type, content_hash, state, lane, priority, last_sequence,
         deadline_at, received_at, settled_at, reply_to, correlation_id, traceparent, tracestate,
-        seller, order_no, follows, fingerprint, secrets, order_claim, order_hash, data, warnings, place
+        seller, order_no, follows, fingerprint, secrets, order_claim, order_hash, data, warnings, buyer,
+        total_cents, expected_cents, mark, place
     )
 ), entered AS (
     INSERT INTO command (source, id, type, content_hash, state, lane, priority, last_sequence, deadline_at,
                          received_at, settled_at, reply_to, correlation_id, traceparent, tracestate, seller, order_no,
-                         follows, fingerprint, secrets, order_claim, order_hash)
+                         follows, fingerprint, secrets, order_claim, order_hash, buyer, total_cents, expected_cents,
+                         mark)
     SELECT source, id, type, content_hash, state, lane, priority, last_sequence, deadline_at, received_at, settled_at,
            reply_to, correlation_id, traceparent, tracestate, seller, order_no, follows, fingerprint, secrets,
-           order_claim, order_hash
+           order_claim, order_hash, buyer, total_cents, expected_cents, mark
     FROM given ORDER BY place
     ON CONFLICT DO NOTHING
     RETURNING key, source, id

@@ -91,6 +91,48 @@ FROM (SELECT key FROM command
 JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
 ORDER BY c.submitted_at, c.key;
 
+-- name: rivals_by_clues
+-- A probe by index for each; whoever has no total is found by every one.
+SELECT c.*, p.data, p.warnings
+FROM (
+    SELECT DISTINCT wanted.key FROM (
+        SELECT c.key FROM command c
+        WHERE c.seller = $1 AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > $2
+          AND c.total_cents IS NULL AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')
+        UNION ALL
+        SELECT c.key FROM unnest($3::bigint[], $4::bigint[], $5::text[]) AS g (low, high, buyer)
+        CROSS JOIN LATERAL (
+            SELECT c.key FROM command c
+            WHERE g.buyer IS NULL AND c.total_cents BETWEEN g.low AND g.high
+              AND c.seller = $1 AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > $2
+              AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')) AS c
+        UNION ALL
+        SELECT c.key FROM unnest($3::bigint[], $4::bigint[], $5::text[]) AS g (low, high, buyer)
+        CROSS JOIN LATERAL unnest(ARRAY['', g.buyer]) AS b (buyer)
+        CROSS JOIN LATERAL (
+            SELECT c.key FROM command c
+            WHERE g.buyer IS NOT NULL AND c.buyer = b.buyer AND c.total_cents BETWEEN g.low AND g.high
+              AND c.seller = $1 AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > $2
+              AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')) AS c
+        UNION ALL
+        SELECT c.key FROM unnest($3::bigint[], $4::bigint[]) AS g (low, high)
+        CROSS JOIN LATERAL (
+            SELECT c.key FROM command c
+            WHERE c.expected_cents BETWEEN g.low AND g.high AND c.expected_cents IS NOT NULL
+              AND c.seller = $1 AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > $2
+              AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')) AS c
+        UNION ALL
+        SELECT c.key FROM unnest($6::text[]) AS g (mark)
+        CROSS JOIN LATERAL (
+            SELECT c.key FROM command c
+            WHERE c.mark = g.mark AND c.mark IS NOT NULL AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')
+              AND c.seller = $1 AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > $2) AS c
+    ) AS wanted
+    WHERE wanted.key > $7 ORDER BY wanted.key LIMIT $8
+) AS s
+JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
+ORDER BY c.key;
+
 -- name: bound_numbers
 SELECT invoice_number FROM command WHERE invoice_number = ANY ($1::text[]);
 
@@ -102,9 +144,9 @@ ORDER BY id LIMIT $2;
 -- name: last_results
 -- A follower is told the result of the order before it: it has no invoice of its own, and may say something else.
 SELECT wanted.fingerprint, e.body FROM (
-    SELECT key, fingerprint FROM command
+    SELECT key, fingerprint, settled_at FROM command
     WHERE lane = $1 AND state = 'completed' AND type = 'invoice.issue' AND fingerprint IS NOT NULL
       AND follows IS NULL
-    ORDER BY key DESC LIMIT $2) AS wanted
+    ORDER BY settled_at DESC, key DESC LIMIT $2) AS wanted
 JOIN event e ON e.command_key = wanted.key AND e.type = 'invoice.issue.completed'
-ORDER BY wanted.key;
+ORDER BY wanted.settled_at, wanted.key;

@@ -1,10 +1,10 @@
 -- name: insert_command
 INSERT INTO command (source, id, type, content_hash, state, lane, priority, last_sequence, deadline_at, received_at,
                      settled_at, reply_to, correlation_id, traceparent, tracestate, seller, order_no, follows,
-                     fingerprint, secrets, order_claim, order_hash)
+                     fingerprint, secrets, order_claim, order_hash, buyer, total_cents, expected_cents, mark)
 VALUES (:source, :id, :type, :content_hash, :state, :lane, :priority, :last_sequence, :deadline_at, :received_at,
         :settled_at, :reply_to, :correlation_id, :traceparent, :tracestate, :seller, :order_no, :follows,
-        :fingerprint, :secrets, :order_claim, :order_hash)
+        :fingerprint, :secrets, :order_claim, :order_hash, :buyer, :total_cents, :expected_cents, :mark)
 ON CONFLICT (id, source) DO NOTHING;
 
 -- name: insert_payload

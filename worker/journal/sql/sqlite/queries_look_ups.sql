@@ -76,6 +76,40 @@ FROM (SELECT key FROM command INDEXED BY command_rival
 JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
 ORDER BY c.submitted_at, c.key;
 
+-- name: rivals_by_clues
+-- A probe by index for each; whoever has no total is found by every one. Totals are [low, high, buyer].
+SELECT c.*, p.data, p.warnings
+FROM (
+    SELECT DISTINCT wanted.key FROM (
+        SELECT c.key FROM command c INDEXED BY rival_by_total
+        WHERE c.seller = :seller AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > :since
+          AND c.total_cents IS NULL AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')
+        UNION ALL
+        SELECT c.key FROM json_each(:totals) g CROSS JOIN command c INDEXED BY rival_by_total
+        WHERE json_extract(g.value, '$[2]') IS NULL AND c.total_cents BETWEEN json_extract(g.value, '$[0]') AND json_extract(g.value, '$[1]')
+          AND c.seller = :seller AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > :since
+          AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')
+        UNION ALL
+        SELECT c.key FROM json_each(:totals) g CROSS JOIN json_each(json_array('', json_extract(g.value, '$[2]'))) b
+        CROSS JOIN command c INDEXED BY rival_by_buyer
+        WHERE json_extract(g.value, '$[2]') IS NOT NULL AND c.buyer = b.value AND c.total_cents BETWEEN json_extract(g.value, '$[0]') AND json_extract(g.value, '$[1]')
+          AND c.seller = :seller AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > :since
+          AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')
+        UNION ALL
+        SELECT c.key FROM json_each(:totals) g CROSS JOIN command c INDEXED BY rival_by_expected
+        WHERE c.expected_cents BETWEEN json_extract(g.value, '$[0]') AND json_extract(g.value, '$[1]') AND c.expected_cents IS NOT NULL
+          AND c.seller = :seller AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > :since
+          AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')
+        UNION ALL
+        SELECT c.key FROM json_each(:marks) g CROSS JOIN command c INDEXED BY rival_by_mark
+        WHERE c.mark = g.value AND c.mark IS NOT NULL AND c.state IN ('submitting', 'scanning', 'checking', 'in_doubt', 'completed')
+          AND c.seller = :seller AND c.invoice_number IS NULL AND c.submitted_at IS NOT NULL AND c.submitted_at > :since
+    ) AS wanted
+    WHERE wanted.key > :after ORDER BY wanted.key LIMIT :limit
+) AS s
+JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
+ORDER BY c.key;
+
 -- name: bound_numbers
 SELECT invoice_number FROM command WHERE invoice_number IN (SELECT value FROM json_each(:numbers));
 
@@ -87,9 +121,9 @@ ORDER BY id LIMIT :limit;
 -- name: last_results
 -- A follower is told the result of the order before it: it has no invoice of its own, and may say something else.
 SELECT wanted.fingerprint, e.body FROM (
-    SELECT key, fingerprint FROM command
+    SELECT key, fingerprint, settled_at FROM command
     WHERE lane = :lane AND state = 'completed' AND type = 'invoice.issue' AND fingerprint IS NOT NULL
       AND follows IS NULL
-    ORDER BY key DESC LIMIT :limit) AS wanted
+    ORDER BY settled_at DESC, key DESC LIMIT :limit) AS wanted
 JOIN event e ON e.command_key = wanted.key AND e.type = 'invoice.issue.completed'
-ORDER BY wanted.key;
+ORDER BY wanted.settled_at, wanted.key;

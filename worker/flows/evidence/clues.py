@@ -1,0 +1,95 @@
+"""By what the journal finds the submissions that could claim a listed invoice, without reading all of a seller's: the
+buyer, the total and the remark, as they can be compared in an index. PURE.
+
+Guarantees that whoever could claim a listed invoice in any degree that competes is among those that its probes find.
+What cannot be compared that way (a tax id that is no company's of today, more lines than a total may be rounded by,
+bank data printed around a remark) has an open clue, which every probe finds.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from hashlib import sha256
+from typing import Final
+
+from worker.flows.evidence.subjects import Listed
+from worker.records import Clues, Probes, TotalProbe
+from worker.texts import folded_code, folded_remark
+
+_MOST_LINES: Final = 50
+_SLACK: Final = 51
+"""Cents by which a total may differ: each line may be rounded by one, and what is kept is cut to whole ones."""
+_HIGHEST: Final = Decimal("1.17")
+_LARGEST: Final = 10**15
+_STANDARD: Final = re.compile(r"9[123][0-9A-Z]{16}")
+"""A company's tax id of today: another one is never the same, cut or masked."""
+_COMMON: Final = 20
+"""A remark that more invoices have names none of them."""
+
+
+def clues_of(
+    buyer_id: str,
+    remark: str,
+    lines: Iterable[tuple[Decimal | None, Decimal | None]],
+    expected: Decimal | None,
+    *,
+    prints_bank: bool,
+) -> Clues:
+    """Of an order; lines are quantity and price."""
+    amounts = [quantity * price if quantity and price else Decimal(0) for quantity, price in lines]
+    plain = folded_remark(remark)
+    total = None if len(amounts) > _MOST_LINES or (prints_bank and plain) else _cents(sum(amounts, Decimal(0)))
+    return Clues(
+        buyer=_standard(folded_code(buyer_id)),
+        total=total,
+        expected=None if expected is None or total is None else _cents(expected),
+        mark=_mark(plain) if plain else None,
+    )
+
+
+def probes_of(candidates: Sequence[Listed]) -> Probes | None:
+    """By which whoever could claim one of these is found; None where only all of the seller's will do."""
+    ranges: dict[str | None, list[tuple[int, int]]] = {}
+    notes: dict[str, int] = {}
+    for listed in candidates:
+        told = [each for each in (listed.with_tax, listed.without_tax) if each is not None]
+        if not told:
+            return None
+        ranges.setdefault(_standard(listed.buyer) or None, []).extend(_around(told))
+        if listed.note.plain:
+            notes[listed.note.plain] = notes.get(listed.note.plain, 0) + 1
+    totals = tuple(
+        TotalProbe(low, high, buyer) for buyer, wanted in ranges.items() for low, high in _merged(sorted(wanted))
+    )
+    return Probes(totals, tuple(_mark(note) for note, count in notes.items() if count <= _COMMON))
+
+
+def _around(told: Sequence[Decimal]) -> Iterator[tuple[int, int]]:
+    """In cents. Where only one total is told, the order's may be the other one."""
+    for each in told:
+        low, high = (each, each) if len(told) > 1 else (each / _HIGHEST, each * _HIGHEST)
+        if abs(each) * 100 < _LARGEST:
+            yield int(low * 100) - _SLACK, int(high * 100) + _SLACK
+
+
+def _merged(wanted: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for low, high in wanted:
+        if merged and low <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(high, merged[-1][1])
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def _standard(code: str) -> str:
+    return code if _STANDARD.fullmatch(code) else ""
+
+
+def _cents(amount: Decimal) -> int | None:
+    cents = int(amount * 100)
+    return cents if abs(cents) < _LARGEST else None
+
+
+def _mark(plain: str) -> str:
+    return sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:16]
