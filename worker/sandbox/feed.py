@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -52,12 +53,16 @@ class Happening:
     """One thing that happened. `remark` is the order's, where it is about one."""
 
     number: int
-    at: str
+    moment: datetime
     event: str
     user_id: str
     socket: int
     about: str
     remark: str = ""
+
+    @property
+    def at(self) -> str:
+        return self.moment.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,12 @@ class Awaited:
 class Feed:
     """The last 10,000 things that happened, and the last 1,000 frames' texts."""
 
-    def __init__(self, now: Callable[[], str]) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._kept: deque[Happening] = deque(maxlen=_KEPT)
         self._frames: OrderedDict[int, str] = OrderedDict()
         self._secrets: dict[str, deque[str]] = {}
-        self._moved = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
         self.last_number = 0
 
     def add(  # noqa: PLR0913  what is known of a happening
@@ -102,8 +107,10 @@ class Feed:
             self._frames[self.last_number] = masked(frame, self.secrets_of(user_id)) if too_long else frame
             if len(self._frames) > _KEPT_FRAMES:
                 self._frames.popitem(last=False)
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
+        while self._waiting:
+            waiting = self._waiting.pop()
+            if not waiting.done():
+                waiting.set_result(None)
 
     def hide(self, user_id: str, secrets: set[str]) -> None:
         """Know these as this user's passwords from now on."""
@@ -117,7 +124,8 @@ class Feed:
     def told(self, happening: Happening) -> dict[str, Any]:
         """As JSON, with its frame where that is still kept."""
         known = asdict(happening)
-        known["userId"] = known.pop("user_id")
+        del known["moment"]
+        known["at"], known["userId"] = happening.at, known.pop("user_id")
         # A user's id stands in one frame with the password that an order's text may repeat.
         secrets = self.secrets_of(happening.user_id)
         known["about"], known["remark"] = masked(happening.about, secrets), masked(happening.remark, secrets)
@@ -128,17 +136,23 @@ class Feed:
         """The `count`-th thing that fits, those that happened already included. Cancel it to stop waiting."""
         after = awaited.after
         while True:
-            moved = self._moved
             for happening in self.since(after):
                 after, count = happening.number, count - awaited.fits(happening)
                 if count <= 0:
                     return happening
-            await moved.wait()
+            # Not every number is kept: what was forgotten is behind whoever waits, too.
+            after = max(after, self.last_number)
+            await self.more_than(after)
 
     async def more_than(self, number: int) -> None:
         """Wait until something happened after this number."""
         while self.last_number <= number:
-            await self._moved.wait()
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.add(waiting)
+            try:
+                await waiting
+            finally:
+                self._waiting.discard(waiting)
 
     def since(self, after: int) -> list[Happening]:
         """What happened after a number, as far as it is kept."""

@@ -134,7 +134,7 @@ class House(ABC):
         self.faults = FaultBook()
         self.behaviours = Behaviours()
         self.replays = Replays()
-        self.feed = Feed(lambda: self.clock.now().isoformat())
+        self.feed = Feed(self.clock.now)
         self.tapes = Tapes()
         self.scans = ScanDesk(
             self.vendor,

@@ -1,11 +1,12 @@
 """Each order as it went: what came in, what was told at which second, how it ended.
 
-Pure. Guaranteed: a tape holds no password, and tapes do not grow without bound.
+Pure. Guaranteed: a tape tells no password, and tapes do not grow without bound. What they hold is masked when it is
+read, which is seldom: a page that nobody looks at costs nothing.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from worker.sandbox.masking import masked_members
@@ -20,7 +21,7 @@ class Taped:
 
     seconds: float
     type_word: str
-    data: Any
+    data: Any = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -30,9 +31,10 @@ class Tape:
     number: int
     at: str
     user_id: str
-    order: Mapping[str, Any]
+    given: Mapping[str, Any] = field(repr=False)
+    """The order as it came."""
     began: float = 0.0
-    frames: list[Taped] = field(default_factory=list)
+    passed: list[Taped] = field(default_factory=list, repr=False)
     state: str = "order.received"
     is_over: bool = False
     invoice: str = ""
@@ -41,12 +43,22 @@ class Tape:
 
     @property
     def remark(self) -> str:
-        return str(self.order.get("remark", ""))
+        return str(self.given.get("remark", ""))
+
+    @property
+    def order(self) -> dict[str, Any]:
+        """The order without its password."""
+        return dict(masked_members(self.given))
+
+    @property
+    def frames(self) -> list[Taped]:
+        """What was told, without passwords."""
+        return [replace(taped, data=masked_members(taped.data)) for taped in self.passed]
 
     def tell(self, moment: float, type_word: str, data: Any) -> None:
         """Put a frame on it that goes out now."""
-        if len(self.frames) < _MOST_FRAMES:
-            self.frames.append(Taped(round(moment - self.began, 2), type_word, masked_members(data)))
+        if len(self.passed) < _MOST_FRAMES:
+            self.passed.append(Taped(round(moment - self.began, 2), type_word, data))
 
 
 class Tapes:
@@ -59,7 +71,7 @@ class Tapes:
         self, number: int, at: str, user_id: str, order: Any, began: float, secrets: Iterable[str] = ()
     ) -> Tape:
         """Start a tape. `order` may be anything a client sends."""
-        given = masked_members(order) if isinstance(order, dict) else {}
+        given = order if isinstance(order, dict) else {}
         tape = self._kept[number] = Tape(number, at, user_id, given, began, secrets=tuple(secrets))
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)

@@ -1,6 +1,7 @@
 """What happens is numbered, kept within bounds, told without passwords, and can be waited for."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,7 +10,7 @@ from worker.sandbox.feed import EVENTS, Awaited, Feed
 
 @pytest.fixture
 def feed() -> Feed:
-    return Feed(lambda: "2026-11-29T00:00:00+00:00")
+    return Feed(lambda: datetime(2026, 11, 29, tzinfo=UTC))
 
 
 async def test_what_happened_before_the_wait_counts_too(feed: Feed) -> None:
@@ -35,6 +36,15 @@ async def test_a_reset_forgets_and_numbers_go_on(feed: Feed) -> None:
     feed.add("frame.sent", "u")
     assert [one.number for one in feed.since(0)] == [2]
     await asyncio.wait_for(feed.more_than(1), 1)
+
+
+async def test_a_wait_for_what_was_forgotten_waits_for_the_next(feed: Feed) -> None:
+    feed.add("frame.sent", "u")
+    feed.clear()
+    waiting = asyncio.create_task(feed.next(Awaited(frozenset({"frame.sent"}))))
+    await asyncio.sleep(0)
+    feed.add("frame.sent", "u")
+    assert (await asyncio.wait_for(waiting, 1)).number == 2
 
 
 def test_nothing_grows_without_bound(feed: Feed) -> None:

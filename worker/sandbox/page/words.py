@@ -32,9 +32,9 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "qr_of": ("QR for", "二维码："),
     "dead_qr": ("A fault was asked for: this QR cannot be confirmed.", "已请求的故障：此二维码无法确认。"),
-    "confirm": ("Scanned, approve", "已扫码，确认"),
+    "confirm": ("Approve", "已扫码，确认"),
     "decline": ("Refuse", "拒绝"),
-    "expire": ("Let it expire", "令其过期"),
+    "expire": ("Expire", "令其过期"),
     "open_page": ("Open its page", "打开扫码页"),
     "orders": ("Orders", "订单"),
     "no_orders": (
