@@ -44,6 +44,7 @@ def test_what_goes_wrong_is_asked_for_by_name(fapiao: Scenario, fapiao_sandbox: 
     assert found.outcomes == ["qr_required", "in_doubt", "completed", "confirmed"]
     assert fapiao.follow(refused).last["code"] == "login_refused"
     assert [invoice["remark"] for invoice in fapiao_sandbox.invoices()] == [order["invoice"]["remark"]]
+    assert fapiao_sandbox.wait("invoice.issued", remark=order["invoice"]["remark"])["event"] == "invoice.issued"
     with pytest.raises(KitError, match="knows no fault 'login_refusd'"):
         fapiao.order(fault="login_refusd")
 

@@ -98,10 +98,13 @@ def answers(url: str) -> bool:
     return True
 
 
-def fetch(url: str) -> bytes:
-    """The body behind an address on this machine. Raises OSError, with what was answered where it was no success."""
+def fetch(url: str, form: bytes | None = None, *, seconds: float = 10) -> bytes:
+    """The body behind an address on this machine, or the answer to a form that is sent there.
+
+    Raises OSError, with what was answered where it was no success.
+    """
     try:
-        with _OPENER.open(url, timeout=10) as answer:
+        with _OPENER.open(url, form, timeout=seconds) as answer:
             return bytes(answer.read())
     except HTTPError as error:
         said = error.read().decode(errors="replace")[:500]

@@ -2,11 +2,13 @@
 
 import json
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 from worker.servers.processes import LOOPBACK, free_port
 from worker.testkit.processes import KitProcess, fetch
+
+_ANSWER_SECONDS: Final = 10.0
 
 
 class KitSandbox:
@@ -31,7 +33,7 @@ class KitSandbox:
 
     def reset(self) -> None:
         """Empty books, no faults, no open sockets."""
-        self._ask("reset")
+        self._do("reset")
 
     def invoices(self, remark: str | None = None) -> list[dict[str, Any]]:
         """What was issued, drafts left out; all, or those of orders with this remark. Amounts are numbers."""
@@ -45,7 +47,7 @@ class KitSandbox:
     def arm(self, fault: str, *, user_id: str = "*", times: int = 1, value: float | None = None) -> None:
         """Let the next exchanges go wrong; the names are in the sandbox's README. Raises OSError for an unknown one."""
         number = {} if value is None else {"value": value}
-        self._ask("faults/set", name=fault, userId=user_id, times=times, **number)
+        self._do("faults/set", name=fault, userId=user_id, times=times, **number)
 
     def scans(self) -> list[dict[str, Any]]:
         """The QRs that wait for a person: `userId`, `url`, `remark`, `works`."""
@@ -54,7 +56,18 @@ class KitSandbox:
 
     def confirm_scans(self) -> int:
         """Scan all that wait; how many. For a sandbox without `--auto-scan`."""
-        return int(self._ask("scans/confirm")["confirmed"])
+        return int(self._do("scans/confirm")["confirmed"])
+
+    def wait(self, event: str, *, remark: str = "", seconds: float = 30) -> dict[str, Any]:
+        """Wait until it happened, at once if it has already: `qr.shown`, `invoice.issued`; all names are at
+        `/_sandbox/events/names`. `remark`: of an order whose remark contains this. Raises OSError where it did not."""
+        happening: dict[str, Any] = self._ask("wait", event=event, remark=remark, timeout=seconds)
+        return happening
 
     def _ask(self, what: str, **parameters: Any) -> Any:
-        return json.loads(fetch(f"{self.http_url}/_sandbox/{what}?{urlencode(parameters)}"))
+        seconds = float(parameters.get("timeout", 0)) + _ANSWER_SECONDS
+        return json.loads(fetch(f"{self.http_url}/_sandbox/{what}?{urlencode(parameters)}", seconds=seconds))
+
+    def _do(self, what: str, **parameters: Any) -> Any:
+        """What changes something is asked by POST."""
+        return json.loads(fetch(f"{self.http_url}/_sandbox/{what}", urlencode(parameters).encode()))
