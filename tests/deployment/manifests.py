@@ -29,6 +29,12 @@ def render(overlay: str) -> tuple[Manifest, ...]:
     return _render(KUBERNETES / overlay)
 
 
+@cache
+def sample(name: str) -> tuple[Manifest, ...]:
+    """The manifests of one file under `samples`."""
+    return tuple(yaml.safe_load_all((KUBERNETES / "samples" / f"{name}.yaml").read_text()))
+
+
 def render_with(components: Sequence[str], folder: Path) -> tuple[Manifest, ...]:
     """Production with these components alone, as an operator's own overlay would have it."""
 
@@ -68,11 +74,10 @@ def one(manifests: Sequence[Manifest], kind: str, name: str) -> Manifest:
 
 def pods(manifests: Sequence[Manifest]) -> Iterator[tuple[str, Manifest]]:
     """Every pod template, with its owner's name."""
-    for kind in ("Deployment", "Job", "StatefulSet", "DaemonSet"):
+    for kind in ("Deployment", "Job", "StatefulSet", "DaemonSet", "CronJob"):
         for owner in of_kind(manifests, kind):
-            yield owner["metadata"]["name"], owner["spec"]["template"]
-    for owner in of_kind(manifests, "CronJob"):
-        yield owner["metadata"]["name"], owner["spec"]["jobTemplate"]["spec"]["template"]
+            spec = owner["spec"]["jobTemplate"]["spec"] if kind == "CronJob" else owner["spec"]
+            yield owner["metadata"]["name"], spec["template"]
 
 
 def faults(manifest: Manifest) -> list[str]:

@@ -9,14 +9,18 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.deployment.manifests import KUBERNETES, Manifest, faults, of_kind, one, pods, render, render_with
+from tests.deployment.manifests import KUBERNETES, Manifest, faults, of_kind, one, pods, render, render_with, sample
 from worker.amqp.topology import Topology
 from worker.bootstrap import _Worker
+from worker.cli import app
+from worker.cli.prune import age_of
 from worker.cli.terminal import load_settings
 from worker.settings import Settings
 
@@ -31,7 +35,7 @@ def test_every_manifest_fits_its_schema_strictly(overlay: str) -> None:
     assert {m["metadata"]["name"]: wrong for m in render(overlay) if (wrong := faults(m))} == {}
 
 
-@pytest.mark.parametrize("component", ["keda", "prometheus-operator", "rabbitmq", "network-policy"])
+@pytest.mark.parametrize("component", ["keda", "prometheus-operator", "rabbitmq", "network-policy", "prune"])
 def test_each_component_goes_with_production_alone(component: str, tmp_path: Path) -> None:
     components = [component] if component != "network-policy" else []  # it is in production already
     manifests = render_with(components, tmp_path)
@@ -40,17 +44,26 @@ def test_each_component_goes_with_production_alone(component: str, tmp_path: Pat
     assert len(of_kind(manifests, "Deployment")) == 1
 
 
-@pytest.mark.parametrize("kind", sorted({m["kind"] for overlay in WORKLOADS for m in render(overlay)}))
+SAMPLES = ("external-secrets", "cloudnative-pg")
+EVERYTHING = [m for overlay in WORKLOADS for m in render(overlay)] + [m for name in SAMPLES for m in sample(name)]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_sample_fits_its_operators_schema_strictly(name: str) -> None:
+    assert {m["metadata"]["name"]: wrong for m in sample(name) if (wrong := faults(m))} == {}
+
+
+@pytest.mark.parametrize("kind", sorted({m["kind"] for m in EVERYTHING}))
 def test_a_member_misspelt_anywhere_is_found(kind: str) -> None:
     """That the schemas are strict at all depths: each member of each object, renamed one by one."""
-    manifest = next(m for overlay in WORKLOADS for m in render(overlay) if m["kind"] == kind)
+    manifest = next(m for m in EVERYTHING if m["kind"] == kind)
     missed = [path for path, broken in _misspelt(manifest) if not faults(broken)]
 
     assert missed == []
 
 
 FREE = {
-    "labels", "annotations", "matchLabels", "data", "limits", "requests",
+    "labels", "annotations", "matchLabels", "data", "limits", "requests", "parameters",
     "arguments", "definition",  # RabbitMQ's own
 }  # fmt: skip
 """Objects whose members anybody may name; likewise a trigger's `metadata` and a Service's `selector`."""
@@ -353,9 +366,48 @@ def test_the_policy_lets_servers_outside_of_the_cluster_be_reached() -> None:
 
 
 def test_every_file_is_part_of_something() -> None:
-    """None lies there that nothing renders."""
+    """None lies there that nothing renders, and no sample that no test reads."""
+    assert {path.stem for path in (KUBERNETES / "samples").iterdir()} == set(SAMPLES)
     used = {path for path in KUBERNETES.rglob("*.yaml") if path.name == "kustomization.yaml"}
     text = "".join(path.read_text() for path in used)
     for path in KUBERNETES.rglob("*"):
-        if path.is_file() and path not in used and path.suffix != ".sql":
+        if path.is_file() and path not in used and path.suffix != ".sql" and path.parent.name != "samples":
             assert os.path.basename(path) in text, path  # noqa: PTH119
+
+
+# ---- pruning and the samples -------------------------------------------------------------------------
+
+
+def test_what_is_pruned_is_called_as_the_command_line_takes_it() -> None:
+    """And an age that is one."""
+    (job,) = _specs("CronJob")
+    (container,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    words = container["args"]
+
+    asked = CliRunner().invoke(app, [*words[:1], "--help"])
+    assert asked.exit_code == 0
+    assert [word for word in words if word.startswith("--") and word not in asked.output] == []
+    assert age_of(words[words.index("--older-than") + 1]) >= timedelta(days=366)
+    assert job["concurrencyPolicy"] == "Forbid"
+
+
+def test_external_secrets_make_what_the_pods_mount() -> None:
+    made = {m["spec"]["target"]["name"]: m["spec"] for m in sample("external-secrets")}
+    known = {f"FAPIAO_{name.upper()}" for name in Settings.model_fields}
+
+    assert made.keys() == EXPECTED_SECRETS
+    keys = {name: {entry["secretKey"] for entry in spec.get("data", [])} for name, spec in made.items()}
+    assert keys["fapiao-worker"] >= {"FAPIAO_AMQP_URL", "FAPIAO_DATABASE_URL", "FAPIAO_JOURNAL_KEYS"}
+    assert keys["fapiao-worker-owner"] == {"FAPIAO_DATABASE_URL"}
+    assert set().union(*keys.values()) <= known
+
+
+def test_the_sample_database_loses_no_commit_and_has_the_role_that_is_granted() -> None:
+    (cluster,) = [m["spec"] for m in sample("cloudnative-pg")]
+
+    assert cluster["instances"] >= 3
+    assert cluster["postgresql"]["synchronous"] == {"method": "any", "number": 1, "dataDurability": "required"}
+    (role,) = cluster["managed"]["roles"]
+    grants = (KUBERNETES.parent / "permissions" / "postgres.sql").read_text()
+    assert f"TO {role['name']};" in grants
+    assert cluster["bootstrap"]["initdb"]["owner"] != role["name"]
