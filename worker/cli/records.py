@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli import story
+from worker.cli.language import said
 from worker.cli.terminal import load_settings, quiet_logs, run, say, say_json, table
 
 CommandId = Annotated[str, typer.Argument(metavar="ID", help="The command's id.")]
@@ -129,17 +130,21 @@ def _until(moment: str) -> str:
 
     seconds = (datetime.fromisoformat(moment) - SystemClock().now()).total_seconds()
     if seconds <= 0:
-        return "due"
-    for unit, length in (("h", 3600), ("min", 60)):
+        return said("due", "已到时间")
+    for unit, chinese, length in (("h", "小时", 3600), ("min", "分钟", 60)):
         if seconds >= length:
-            return f"in {seconds / length:.0f} {unit}"
-    return f"in {seconds:.0f} s"
+            return said(f"in {seconds / length:.0f} {unit}", f"{seconds / length:.0f} {chinese}后")
+    return said(f"in {seconds:.0f} s", f"{seconds:.0f} 秒后")
 
 
 def _rest(seller: dict[str, Any] | None) -> str | None:
     if seller is None:
         return None
-    return f"{seller['refusals']} orders of the seller were refused in a row; one tries at {seller['until']}"
+    count, until = seller["refusals"], seller["until"]
+    return said(
+        f"{count} orders of the seller were refused in a row; one tries at {until}",
+        f"该销售方连续 {count} 张订单被拒；{until} 由一张订单再试",
+    )
 
 
 def _show(command: dict[str, Any], *, as_json: bool) -> None:
@@ -147,27 +152,33 @@ def _show(command: dict[str, Any], *, as_json: bool) -> None:
         say_json(command)
         return
     say(f"{command['type']}  {command['commandId']}  {command['state']}", style="strong")
-    facts = {
-        "source": command["commandSource"],
-        "user": command["userId"],
-        "order": command["orderNo"],
-        "invoice": command["invoiceNumber"],
-        "received": command["receivedAt"],
-        "submitted": command["submittedAt"],
-        "ended": command["settledAt"],
-        "deadline": command["deadline"],
-        "attempts": command["attempts"],
-        "look-ups": command["lookUps"] or None,
-        "next look": command["soughtAt"] and f"{command['soughtAt']} ({_until(command['soughtAt'])})",
-        "reply to": command["replyTo"],
-        "held": _rest(command.get("sellerRests")),
-    }
-    for name, value in facts.items():
+    for english, chinese, value in _facts(command):
         if value is not None:
-            say(f"  {name:<10} {value}")
+            say(f"  {said(f'{english:<10}', f'{chinese}：')} {value}")
     for number, event in enumerate(command["events"], start=1):
         story.tell(event, is_past=number < len(command["events"]))
         if event["undeliverable"]:
-            say(f"{'':22}its reply queue is missing: fapiao-worker replies list", style="warn")
+            missing = said("its reply queue is missing", "回复队列不存在")
+            say(f"{'':22}{missing}: fapiao-worker replies list", style="warn")
         elif event["unpublished"]:
-            say(f"{'':22}not confirmed by the broker yet: {', '.join(event['unpublished'])}", style="faint")
+            waiting = said("not confirmed by the broker yet", "消息服务器尚未确认")
+            say(f"{'':22}{waiting}: {', '.join(event['unpublished'])}", style="faint")
+
+
+def _facts(command: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """What is known beside the events, by its name in both languages; None where nothing is."""
+    return [
+        ("source", "来源", command["commandSource"]),
+        ("user", "用户", command["userId"]),
+        ("order", "订单号", command["orderNo"]),
+        ("invoice", "发票号码", command["invoiceNumber"]),
+        ("received", "收到", command["receivedAt"]),
+        ("submitted", "提交", command["submittedAt"]),
+        ("ended", "结束", command["settledAt"]),
+        ("deadline", "截止", command["deadline"]),
+        ("attempts", "尝试次数", command["attempts"]),
+        ("look-ups", "已查询次数", command["lookUps"] or None),
+        ("next look", "下次查询", command["soughtAt"] and f"{command['soughtAt']} ({_until(command['soughtAt'])})"),
+        ("reply to", "回复队列", command["replyTo"]),
+        ("held", "暂缓", _rest(command.get("sellerRests"))),
+    ]

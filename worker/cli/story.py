@@ -13,6 +13,7 @@ from typing import Any
 
 from worker.cli import audit_report as audits
 from worker.cli import story_checks as checks
+from worker.cli import story_found_zh as chinese_found
 from worker.cli import story_queries as queries
 from worker.cli import story_zh as chinese
 from worker.cli.language import is_chinese
@@ -108,7 +109,8 @@ def _warning(told: dict[str, Any]) -> str:
 
 
 def _words_for(event_type: str, outcome: str) -> Callable[[dict[str, Any]], list[str]]:
-    if is_chinese() and (words := chinese.WORDS.get(event_type) or chinese.WORDS.get(outcome)):
+    spoken = chinese.WORDS | chinese_found.WORDS
+    if is_chinese() and (words := spoken.get(event_type) or spoken.get(outcome)):
         return words
     return _WORDS_OF_TYPE.get(event_type) or _WORDS.get(outcome, _other)
 

@@ -3,6 +3,7 @@
 The first line is what happened, the others are details and what to do next.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 _MOST_LINES: Final = 5
@@ -47,8 +48,7 @@ def download_completed(data: dict[str, Any]) -> list[str]:
 def items_completed(data: dict[str, Any]) -> list[str]:
     """`invoice.items.completed`."""
     items = data.get("items") or []
-    lines = [_joined(item.get("itemName"), item.get("amount"), item.get("taxRate"), item.get("tax")) for item in items]
-    return [_count(len(items), "item"), *_first(lines)]
+    return [_count(len(items), "item"), *_first([*map(item_line, items)])]
 
 
 def files_completed(data: dict[str, Any]) -> list[str]:
@@ -95,20 +95,35 @@ def invoice_line(invoice: dict[str, Any]) -> str:
     return _joined(name, str(invoice.get("invoiceDate") or "")[:10], partner, invoice.get("totalPriceAndTax"), files)
 
 
+def item_line(item: dict[str, Any]) -> str:
+    """One line of an invoice: name, amount, rate, tax."""
+    return _joined(item.get("itemName"), item.get("amount"), item.get("taxRate"), item.get("tax"))
+
+
 def file_line(file: dict[str, Any]) -> str:
     """Where one file is."""
     return f"{file.get('type', '')!s:<4} {file.get('url')}"
 
 
-def _first(lines: list[str]) -> list[str]:
+def first_lines(lines: list[str], more: Callable[[int], str]) -> list[str]:
+    """The first few, and how many more there are in words."""
     if len(lines) <= _MOST_LINES:
         return lines
-    return [*lines[:_MOST_LINES], f"… and {len(lines) - _MOST_LINES} more"]
+    return [*lines[:_MOST_LINES], more(len(lines) - _MOST_LINES)]
 
 
-def _names(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST_LINES} more" if len(names) > _MOST_LINES else ""
-    return ", ".join(names[:_MOST_LINES]) + more
+def names(found: list[str], more: Callable[[int], str]) -> str:
+    """The first few names, and how many more there are in words."""
+    rest = f" {more(len(found) - _MOST_LINES)}" if len(found) > _MOST_LINES else ""
+    return ", ".join(found[:_MOST_LINES]) + rest
+
+
+def _first(lines: list[str]) -> list[str]:
+    return first_lines(lines, lambda count: f"… and {count} more")
+
+
+def _names(found: list[str]) -> str:
+    return names(found, lambda count: f"and {count} more")
 
 
 def _count(number: int, what: str) -> str:

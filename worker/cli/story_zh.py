@@ -1,6 +1,6 @@
 """The same story in Chinese: what an event of an order says, and what a code means. Pure: data to lines.
 
-Outcomes that are not here (pages of a query, files) are told as everywhere. The words for codes are the contract's.
+What queries and checks bring is in `story_found_zh`. The words for codes are the contract's.
 """
 
 from collections.abc import Callable

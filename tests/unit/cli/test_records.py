@@ -87,6 +87,19 @@ def test_status_says_how_often_and_when_an_invoice_is_looked_for(run: Run, journ
     assert "next look  2026-01-01T12:00:00.000Z" in told
 
 
+def test_status_speaks_chinese_where_the_terminal_does(
+    run: Run, journal: FakeOperatorJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    journal.held = [command(look_ups=2, sought_at=NOW)]
+
+    told = run("status", "cmd-1").stdout
+
+    assert "已查询次数： 2" in told
+    assert "下次查询： 2026-01-01T12:00:00.000Z (已到时间)" in told
+    assert "来源： " in told
+
+
 def test_a_state_that_does_not_exist_is_told_with_those_that_do(run: Run, journal: FakeOperatorJournal) -> None:
     result = run("list", "--state", "sleeping")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contracts import example_files
 from contracts.failures import FailureCode, RejectionCode
 from contracts.texts import WARNINGS
 from worker.cli import story
@@ -85,3 +86,67 @@ def test_a_code_of_a_later_version_is_told_in_the_workers_words(capsys: pytest.C
     assert "new words" in _told(capsys, "failed", code="brand_new", stage="s", message="new words")
     assert "brand_new" in _told(capsys, "rejected", code="brand_new", errors=[])
     assert "new words" in _told(capsys, "completed", warnings=[{"code": "brand_new", "message": "new words"}])
+
+
+INVOICE = {
+    "id": "7",
+    "countETicketNumbers": "26332000000000000042",
+    "invoiceDate": "2026-03-01T12:00:02.000+08:00",
+    "buyerName": "示例购买方",
+    "totalPriceAndTax": "398.00",
+    "files": [{"type": "pdf"}],
+}
+
+
+BROUGHT = [name for name in example_files.events() if name.endswith((".completed", ".page"))]
+
+
+@pytest.mark.parametrize("event_type", BROUGHT)
+def test_whatever_a_command_brings_is_told_in_chinese(event_type: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every word but names, numbers, addresses and what is typed."""
+    story.tell(example_files.events()[event_type])
+
+    told = capsys.readouterr().out
+    said = "\n".join(line[22:] for line in told.splitlines())  # behind the outcome, which is the contract's word
+    assert CHINESE.search(said)
+    for english in ("page", " invoice ", "issued", "accepted", " file", " item", "without", "prices"):
+        assert english not in said
+
+
+def test_what_a_query_misses_comes_with_the_way_to_ask_again_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    data = {
+        "invoiceCount": 9,
+        "pages": 1,
+        "isCut": True,
+        "missingInvoices": 2,
+        "missingItems": ["1"],
+        "missingFiles": [str(number) for number in range(9)],
+        "download": {"ok": False, "date": "2024-04-12 10:10:10"},
+    }
+    story.tell({"type": "invoice.query.completed", "data": data})
+    told = capsys.readouterr().out
+
+    assert "9 张发票，0 条明细，0 个文件，共 1 页" in told
+    assert "缺少文件：0, 1, 2, 3, 4 …… 还有 4 条（可用 invoice.files 再取）" in told
+    assert "date 填 “2024-04-12 10:10:10”" in told
+    assert "FAPIAO_QUERY_MAX_PAGES" in told
+
+
+def test_pages_are_told_with_their_place(capsys: pytest.CaptureFixture[str]) -> None:
+    page = {"pageNumber": 3, "totalPage": 500, "part": 2, "parts": 3, "invoices": [INVOICE] * 50}
+    story.tell({"type": "invoice.query.page", "data": page})
+    told = capsys.readouterr().out.splitlines()
+
+    assert told[0].endswith("第 3 页，共 500 页，第 2 部分（共 3 部分）：50 张发票")
+    assert told[-1].strip() == "…… 还有 45 条"
+
+
+def test_a_check_tells_faults_and_warnings_in_the_words_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = [{"code": "check_digit", "path": "/invoice/buyerIndentification", "message": "English"}]
+    wrong = [{"path": "/invoice/remark", "message": "is too long"}]
+    story.tell({"type": "invoice.check.completed", "data": {"accepted": False, "errors": wrong, "warnings": odd}})
+    told = capsys.readouterr().out
+
+    assert "会被拒收" in told
+    assert "/invoice/remark：is too long" in told
+    assert f"警告 check_digit，/invoice/buyerIndentification：{WARNINGS['check_digit'].zh.happened}" in told
