@@ -31,18 +31,6 @@ def _of_a_service(program: str, title: str, package: str, say: Say) -> str:
     return found
 
 
-def chromium(say: Say) -> str:
-    """Path of a Chromium, which needs no screen: the installed one, or Debian's. Raises CannotProvisionError."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None and packages.can_install():
-        packages.install(["chromium"], None, say)
-        found = shutil.which("chromium")
-    if found is None:
-        raise CannotProvisionError("chromium is missing: install Chromium (Debian's package chromium has it).")
-    return found
-
-
 def _find(program: str) -> str | None:
     """Also where Debian keeps servers, which is not on everybody's search path."""
     return shutil.which(program) or shutil.which(program, path=SERVERS)

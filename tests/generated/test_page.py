@@ -20,7 +20,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("page")
     file = folder / "contract.html"
     assert page.main([str(file)]) == 0
-    browser = [tools.chromium(print), "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=30000"]
+    tools.toolchain(tools.CHROMIUM, print)
+    browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=30000"]
     alone = [f"--user-data-dir={folder}/profile", "--host-resolver-rules=MAP * ~NOTFOUND"]
     done = subprocess.run(
         [*browser, *alone, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=120, check=True

@@ -95,9 +95,9 @@ def test_status_speaks_chinese_where_the_terminal_does(
 
     told = run("status", "cmd-1").stdout
 
-    assert "已查询次数： 2" in told
-    assert "下次查询： 2026-01-01T12:00:00.000Z (已到时间)" in told
-    assert "来源： " in told
+    assert "已查询次数：2" in told
+    assert "下次查询：2026-01-01T12:00:00.000Z (已到时间)" in told
+    assert "来源：" in told
 
 
 def test_a_state_that_does_not_exist_is_told_with_those_that_do(run: Run, journal: FakeOperatorJournal) -> None:
