@@ -154,7 +154,7 @@ def _show(command: dict[str, Any], *, as_json: bool) -> None:
     say(f"{command['type']}  {command['commandId']}  {command['state']}", style="strong")
     for english, chinese, value in _facts(command):
         if value is not None:
-            say(f"  {said(f'{english:<10}', f'{chinese}：')}{value}")
+            say(f"  {said(f'{english:<10} ', f'{chinese}：')}{value}")
     for number, event in enumerate(command["events"], start=1):
         story.tell(event, is_past=number < len(command["events"]))
         if event["undeliverable"]:
