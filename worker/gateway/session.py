@@ -55,7 +55,7 @@ class InvoiceSession:
         self._max_frame_bytes = max_frame_bytes
         self._phase = Phase.NEW
         self._secrets: set[str] = set()
-        self._submitted_texts: frozenset[str] = frozenset()
+        self._submitted: Submission | None = None
 
     @property
     def phase(self) -> Phase:
@@ -78,7 +78,7 @@ class InvoiceSession:
             raise ValueError("nobody is logged in on this session")
         frame = codec.invoice_frame(submission)
         self._secrets.add(submission.seller_password.get_secret_value())
-        self._submitted_texts = _clear_texts(submission)
+        self._submitted = submission
         self._phase = Phase.SUBMITTED
         return frame
 
@@ -151,7 +151,8 @@ class InvoiceSession:
 
     def _result(self, reply: Reply) -> SessionEvent:
         """Also before anything was submitted here: then it is the late one of a submission before (trap 9)."""
-        result = codec.result_of(reply.data, self._secrets, self._submitted_texts, self._base_url)
+        harmless = frozenset[str]() if self._submitted is None else _clear_texts(self._submitted)
+        result = codec.result_of(reply.data, self._secrets, harmless, self._base_url)
         return self._ignored(IgnoredReason.UNREADABLE, reply) if result is None else result
 
     def _ignored(self, reason: IgnoredReason, reply: Reply) -> FrameIgnored:

@@ -111,6 +111,7 @@ class Run(ABC):
             answer = await self._perform_all(decision.effects)
             if self._has_ended:
                 return self._next
+            del given, decision  # a picture that was told is not kept while somebody scans it
             given = answer or await self._next_input()
 
     def resume(self, command: Command) -> None:
