@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scans", type=int, default=2000, help="parked scans")
     parser.add_argument("--waiting", type=int, default=1_000_000, help="commands that wait while claims are measured")
-    parser.add_argument("--contestants", default="bare,worker,worker-postgres", help="also: faststream, taskiq, …")
+    parser.add_argument("--contestants", default="bare,worker,worker-postgres", help="which of these")
     parser.add_argument("--only", default="", help=f"of: {', '.join(ALL)}")
     parser.add_argument("--into", type=Path, default=Path("bench-results"), help="folder for JSON, table and pictures")
     parser.add_argument("--shared-servers", action="store_true", help="those of the environment, not ones of its own")

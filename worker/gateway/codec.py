@@ -15,11 +15,9 @@ import orjson
 
 from contracts.gateway import (
     INVOICE_INFO,
+    LOGIN,
     InvoiceInfo,
     InvoicePdf,
-    Login,
-    LoginRequest,
-    dumps,
     plain_number,
 )
 from worker.gateway.locations import location
@@ -89,17 +87,19 @@ _ITEM_TEXT_MEMBERS: Final = frozenset({"name", "spec", "unit"})
 
 
 def login_frame(login: LoginFields) -> str:
-    """Write `login` (manual: 登录税务局). `companyName` belongs to queries and is left out."""
-    return dumps(
-        LoginRequest(
-            data=Login(
-                companyCode=login.company_code,
-                phone=login.phone,
-                password=login.password.get_secret_value(),
-                area=login.area,
-                role=login.role,
-            )
-        )
+    """Write `login` (manual: 登录税务局). `companyName` belongs to queries and is left out.
+
+    Raises `ValueError` for half a surrogate pair.
+    """
+    return _frame(
+        LOGIN,
+        {
+            "companyCode": login.company_code,
+            "phone": login.phone,
+            "password": login.password.get_secret_value(),
+            "area": login.area,
+            "role": login.role,
+        },
     )
 
 
@@ -125,8 +125,12 @@ def invoice_frame(submission: Submission) -> str:
             members[name] = _text(seller.get(name) or invoice.get(name) or "")
     if not members["invoiceItems"]:
         raise ValueError("an invoice needs at least one line")
+    return _frame(INVOICE_INFO, members)
+
+
+def _frame(kind: str, members: Mapping[str, Any]) -> str:
     try:
-        return orjson.dumps({"type": INVOICE_INFO, "data": members}).decode()
+        return orjson.dumps({"type": kind, "data": members}).decode()
     except orjson.JSONEncodeError as error:
         raise ValueError("half a surrogate pair is no text") from error
 

@@ -1,6 +1,7 @@
 """Values of the codec that no trap names."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,19 @@ from tests.unit.gateway.dialogue import INVOICE, LOGIN, PASSWORD, SUBMISSION
 from worker.gateway.codec import IgnoredReason, Reply, invoice_frame, login_frame, read_frame
 from worker.gateway.values import decimal_of, flag_of, text_of
 from worker.ports import Submission
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_the_login_frame_has_the_bytes_that_the_contracts_model_has(text: str) -> None:
+    login = replace(LOGIN, password=SecretStr(text), phone=f"1{text}")
+
+    assert login_frame(login) == gateway.dumps(
+        gateway.LoginRequest(
+            data=gateway.Login(
+                companyCode=login.company_code, phone=f"1{text}", password=text, area=login.area, role=login.role
+            )
+        )
+    )
 
 
 def test_the_login_frame_is_the_manuals() -> None:
