@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from contracts import asyncapi, compatibility, example_files, guide, schema_files, texts
+from contracts import asyncapi, compatibility, event_types, example_files, guide, schema_files, texts
 from contracts.commands import COMMANDS
 
 
@@ -16,7 +16,7 @@ def export(directory: Path, *, check: bool = False) -> list[Path]:
     """Bring `asyncapi.yaml`, `schemas/`, `examples/`, `texts/` and the tables of the guides, where there are any, in
     `directory` up to date; returns what was written or removed, sorted. With `check` nothing is touched, and the list
     says what would be."""
-    wanted = {directory / name: body for name, body in rendered().items()} | _guides(directory)
+    wanted = {directory / name: body for name, body in rendered().items()} | _guides(directory) | _types(directory)
     present = {path for folder in ("schemas", "examples", "texts") for path in (directory / folder).glob("*.json")}
     changed = [path for path, body in wanted.items() if not path.is_file() or path.read_bytes() != body]
     left_over = sorted(present - wanted.keys())
@@ -72,6 +72,12 @@ def read(place: Path) -> dict[str, compatibility.Schema]:
 
 def _is_message(name: str) -> bool:
     return name != "bundle" and not name.endswith(".data") and not name.startswith("gateway.")
+
+
+def _types(directory: Path) -> dict[Path, bytes]:
+    """The module of the events' data, where there is one: beside the models, and nowhere else."""
+    file = directory / event_types.FILE
+    return {file: event_types.rendered().encode()} if file.is_file() else {}
 
 
 def _guides(directory: Path) -> dict[Path, bytes]:

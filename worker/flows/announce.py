@@ -1,6 +1,6 @@
 """Events of a command, ready to be committed: numbered, named and encoded. Knows nothing of where they go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from contracts.envelope import build_event, loads
 from contracts.events import Outcome
 from contracts.failures import KEEPS_ORDER, RETRYABLE, FailureCode, Stage
+from contracts.told import AnyEventData, FailedData
 from worker.making import made_often
 from worker.records import DISCOUNTS_FOLDED, Command, Event
 
@@ -21,26 +22,28 @@ class Announcement:
     """What an event will say beyond what every event of the command says."""
 
     outcome: Outcome
-    data: dict[str, Any]
+    data: Mapping[str, Any]
+
+
+def announced(outcome: Outcome, data: AnyEventData) -> Announcement:
+    """An announcement whose data are what the contract says, member by member; mypy holds flows to it."""
+    return Announcement(outcome, data)
 
 
 def failure(
     code: FailureCode, stage: Stage, message: str, attempts: int, gateway_message: str | None = None
 ) -> Announcement:
     """The final `failed`; with the gateway's own words, where it said why."""
-    data = {
+    data: FailedData = {
         "code": code,
         "stage": stage,
         "message": message,
         "retryable": code in RETRYABLE,
         "attempts": attempts,
     }
-    return Announcement(Outcome.FAILED, data | in_its_words(gateway_message))
-
-
-def in_its_words(gateway_message: str | None) -> dict[str, Any]:
-    """What an event says of the reason that the gateway gave."""
-    return {} if gateway_message is None else {"gatewayMessage": gateway_message}
+    if gateway_message is not None:
+        data["gatewayMessage"] = gateway_message
+    return announced(Outcome.FAILED, data)
 
 
 def keeps_order(announcements: Sequence[Announcement]) -> bool:

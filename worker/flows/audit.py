@@ -16,7 +16,8 @@ from contracts.audits import MOST_FINDINGS, FindingKind
 from contracts.events import Outcome
 from contracts.failures import FailureCode
 from contracts.failures import Stage as FailureStage
-from worker.flows.announce import Announcement
+from contracts.told import AuditCompletedData
+from worker.flows.announce import Announcement, announced
 from worker.flows.audit_findings import Standing, hold, missing, missing_without_number
 from worker.flows.audit_progress import MOST_READS, AuditProgress, Stage
 from worker.flows.audit_rows import row_of
@@ -201,7 +202,7 @@ def _announced(at: Situation, findings: Iterable[Any]) -> Iterator[Announcement]
     told = list(findings)
     for part in parts_of(told, at.rules.event_bytes) if told else ():
         for start in range(0, len(part), MOST_FINDINGS):
-            yield Announcement(Outcome.FINDING, {"findings": part[start : start + MOST_FINDINGS]})
+            yield announced(Outcome.FINDING, {"findings": part[start : start + MOST_FINDINGS]})
 
 
 def _go_on(at: Situation, _: MayGoOn) -> Next:
@@ -350,7 +351,7 @@ def _closed(at: Situation) -> Next:
     counts: dict[str, int | None] = {kind: tally.get(kind, 0) for kind in FindingKind}
     if not progress.is_whole:
         counts[FindingKind.MISSING] = None
-    data = {
+    data: AuditCompletedData = {
         "total": progress.listed,
         "matched": tally.get(Standing.MATCHED, 0),
         "counts": counts,
@@ -362,7 +363,7 @@ def _closed(at: Situation) -> Next:
         ],
         "isWhole": progress.is_whole,
     }
-    return end(at, ForgetAudited(), Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
+    return end(at, ForgetAudited(), Record(CommandState.COMPLETED, (announced(Outcome.COMPLETED, data),)))
 
 
 TRANSITIONS: Table[AuditState] = {

@@ -1,11 +1,11 @@
 """What becomes of a command whose run broke in a way that nobody expects, so that what is behind it goes on. Pure."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
-from worker.flows.announce import Announcement, failure
+from contracts.told import InDoubtData
+from worker.flows.announce import announced, failure
 from worker.flows.vocabulary import Record
 from worker.records import SUBMITTED, Command, CommandState
 
@@ -23,14 +23,14 @@ def set_aside(command: Command) -> Record:
         message = "The worker met a fault of its own again and again while it carried this out. Nothing was submitted."
         told = failure(FailureCode.INTERNAL_ERROR, Stage.QUEUED, message, command.attempts)
         return Record(CommandState.FAILED, (told,))
-    data: dict[str, Any] = {
+    data: InDoubtData = {
         "reason": "The worker met a fault of its own again and again after the submission.",
         "submittedAt": command.submitted_at,
         "candidates": [],
         "needsPerson": True,
         "nextLookAt": None,
     }
-    return Record(CommandState.IN_DOUBT, (Announcement(Outcome.IN_DOUBT, data),))
+    return Record(CommandState.IN_DOUBT, (announced(Outcome.IN_DOUBT, data),))
 
 
 def put_behind(now: datetime) -> Record:

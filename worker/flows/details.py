@@ -13,8 +13,9 @@ from contracts.commands import CommandType
 from contracts.envelope import dumps, loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
+from contracts.told import AnyEventData, FilesCompletedData, ItemsCompletedData, StoredCompletedData
 from worker.flows import table
-from worker.flows.announce import Announcement
+from worker.flows.announce import announced
 from worker.flows.invoices import findings_of, lacking_ids
 from worker.flows.query_state import QueryRules
 from worker.flows.table import Decision, Phased, Table, again, end, fail, follow, obstacle, put_back
@@ -91,7 +92,7 @@ def _fetched(at: Situation, given: DetailsFetched) -> Next:
 def _items(at: Situation, details: Details) -> Next:
     items = details.items.get(at.wish["invoiceBasicInfoId"], ())
     if items:
-        return _completed(at, {"items": list(items)}, details)
+        return _completed(at, ItemsCompletedData(items=list(items)), details)
     message = "The gateway has no items for this id, however often it was asked."
     return _later(at) or fail(at, FailureCode.HTTP_ERROR, Stage.DETAILS, message)
 
@@ -100,7 +101,7 @@ def _files(at: Situation, details: Details) -> Next:
     missing = lacking_ids(at.wish["invoiceIdList"], details, at.wish["typeList"])
     if missing and (later := _later(at, details)) is not None:
         return later
-    return _completed(at, {"files": list(details.files), "missingFiles": list(missing)}, details)
+    return _completed(at, FilesCompletedData(files=list(details.files), missingFiles=list(missing)), details)
 
 
 def _later(at: Situation, details: Details | None = None) -> Next | None:
@@ -119,14 +120,18 @@ def _later(at: Situation, details: Details | None = None) -> Next | None:
     return end(at, record)
 
 
-def _completed(at: Situation, data: dict[str, Any], details: Details) -> Next:
+def _completed(at: Situation, data: AnyEventData, details: Details) -> Next:
     findings = findings_of((), details, user_id=None)
-    return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),), findings=findings))
+    return end(at, Record(CommandState.COMPLETED, (announced(Outcome.COMPLETED, data),), findings=findings))
 
 
 def _stored(at: Situation, given: StoredRead) -> Next:
-    data = {"invoices": list(given.invoices), "total": given.total, "commandState": given.command_state}
-    return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
+    data: StoredCompletedData = {
+        "invoices": list(given.invoices),
+        "total": given.total,
+        "commandState": given.command_state,
+    }
+    return end(at, Record(CommandState.COMPLETED, (announced(Outcome.COMPLETED, data),)))
 
 
 def _failed(at: Situation, given: DetailsFailed) -> Next:

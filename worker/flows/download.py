@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
+from contracts.told import DownloadCompletedData
 from worker.flows import table
-from worker.flows.announce import Announcement
+from worker.flows.announce import announced
 from worker.flows.query_state import QueryRules
 from worker.flows.table import (
     Decision,
@@ -88,8 +89,8 @@ def _ask(at: Situation, date: str) -> Next:
 
 def _told(at: Situation, given: DownloadTold) -> Next:
     if given.ok:
-        data = {"ok": True, "date": at.wish}
-        return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
+        data: DownloadCompletedData = {"ok": True, "date": at.wish}
+        return end(at, Record(CommandState.COMPLETED, (announced(Outcome.COMPLETED, data),)))
     if at.state.tries < at.rules.download_attempts:
         return _ask(at, given.date or at.state.date)
     message = f"The gateway could not get the files in {at.state.tries} tries."

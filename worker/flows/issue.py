@@ -7,13 +7,13 @@ database. Every pair of phase and input that matters is in `TRANSITIONS`; any ot
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
+from contracts.told import InDoubtData, QrRequiredData
 from worker.flows import table
-from worker.flows.announce import Announcement, in_its_words
-from worker.flows.evidence.endings import told_differences
+from worker.flows.announce import announced
+from worker.flows.evidence.endings import issued, told_differences
 from worker.flows.evidence.replies import echo_of
 from worker.flows.looks import EXPIRED, NOT_ISSUED, Absence, next_look
 from worker.flows.table import (
@@ -157,7 +157,7 @@ def _qr_shown(at: Situation, given: QrShown) -> Next:
     if at.state.qr_attempt >= MAX_QRS:
         return Decision(at.state)
     attempt = at.state.qr_attempt + 1
-    data = {
+    data: QrRequiredData = {
         "image": given.image,
         "content": given.content,
         "attempt": attempt,
@@ -166,7 +166,7 @@ def _qr_shown(at: Situation, given: QrShown) -> Next:
     }
     return Decision(
         replace(at.state, phase=Phase.SCANNING, qr_attempt=attempt, refused=None),
-        (Record(CommandState.SCANNING, (Announcement(Outcome.QR_REQUIRED, data),)),),
+        (Record(CommandState.SCANNING, (announced(Outcome.QR_REQUIRED, data),)),),
         at.timing.scan,
     )
 
@@ -190,16 +190,16 @@ def _noted(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
 
 def _result_shown(at: Situation, given: ResultShown) -> Next:
     echo = echo_of(at.wish, given.reply)
-    differs = told_differences(echo.differs)
     if not echo.fits:
+        differs = {"differs": told_differences(echo.differs)} if echo.differs else {}
         stray = KeepStray("does_not_fit", {**given.invoice, "invoiceUrl": given.invoice_url, **differs})
         return Decision(replace(at.state, has_strays=True), (stray,))
     if given.is_draft:
         message = "The gateway saved a draft, which is no invoice. Finish or delete it on the portal."
         return end(at, failed(at, FailureCode.SAVED_AS_DRAFT, Stage.RESULT, message))
-    data = {"invoice": given.invoice, "invoiceUrl": given.invoice_url, "reconciled": False, **differs}
+    told = issued(given.invoice, given.invoice_url, echo.differs, reconciled=False)
     sought_at = next_look(at.looks.confirm, 0, at.now)
-    record = Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),), sought_at=sought_at)
+    record = Record(CommandState.COMPLETED, (told,), sought_at=sought_at)
     return end(at, record, CountRefusal(refused=False))
 
 
@@ -264,15 +264,16 @@ def _doubt(at: Situation, reason: str, absence: Absence = NOT_ISSUED) -> Next:
     sought_at = next_look(at.looks.doubt, 0, at.now)
     if at.state.refused is not None and not at.state.refused.may_be_anothers:
         absence = replace(absence, gateway_message=at.state.refused.reason)
-    data: dict[str, Any] = {
+    data: InDoubtData = {
         "reason": reason,
         "submittedAt": at.command.submitted_at,
         "candidates": [],
         "needsPerson": sought_at is None,
         "nextLookAt": sought_at,
-        **in_its_words(absence.gateway_message),
     }
-    told = (Announcement(Outcome.IN_DOUBT, data),)
+    if absence.gateway_message is not None:
+        data["gatewayMessage"] = absence.gateway_message
+    told = (announced(Outcome.IN_DOUBT, data),)
     record = Record(CommandState.IN_DOUBT, told, sought_at=sought_at, progress=absence.journaled())
     return end(at, record, CloseSession())
 

@@ -16,7 +16,8 @@ from contracts.envelope import loads
 from contracts.events import Outcome
 from contracts.failures import RejectionCode
 from contracts.gateway import plain_number
-from worker.flows.announce import Announcement, what_every_event_says
+from contracts.told import RejectedData
+from worker.flows.announce import Announcement, announced, what_every_event_says
 from worker.records import FINAL, Command, CommandState, Event, Following
 
 _NO_CONTENT: Final = frozenset({"sellerLoginAccount", "sellerLoginPassword"})
@@ -98,8 +99,10 @@ _TAKEN: Final = "this number of the seller is in use by another source"
 
 
 def _rejection(code: RejectionCode, message: str, first: str | None) -> Announcement:
-    data: dict[str, Any] = {"code": code, "errors": [{"path": "/orderNo", "message": message}]}
-    return Announcement(Outcome.REJECTED, data | ({} if first is None else {"firstCommandId": first}))
+    data: RejectedData = {"code": code, "errors": [{"path": "/orderNo", "message": message}]}
+    if first is not None:
+        data["firstCommandId"] = first
+    return announced(Outcome.REJECTED, data)
 
 
 def _is_same(follower: Command, first: Command) -> bool:

@@ -13,7 +13,8 @@ from contracts.envelope import loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode
 from contracts.failures import Stage as FailureStage
-from worker.flows.announce import Announcement
+from contracts.told import QueryCompletedData
+from worker.flows.announce import Announcement, announced
 from worker.flows.conditions import fits_condition
 from worker.flows.invoices import file_row, findings_of, lacking_ids, parts_of, trusted, with_details
 from worker.flows.query_progress import QueryProgress, Stage, digest_of, is_last_page
@@ -250,7 +251,7 @@ def _page_events(at: Situation, told: list[dict[str, Any]], number: int, *, late
     page = at.state.page
     parts = parts_of(told, at.rules.event_bytes)
     return [
-        Announcement(
+        announced(
             Outcome.PAGE,
             {
                 "pageNumber": number,
@@ -328,7 +329,7 @@ def _missing_listed(at: Situation, given: MissingListed) -> Next:
             goes_apart=True,
         )
         return end(at, record)
-    data = {
+    data: QueryCompletedData = {
         "total": progress.total,
         "pages": progress.pages,
         "invoiceCount": progress.told,
@@ -340,7 +341,7 @@ def _missing_listed(at: Situation, given: MissingListed) -> Next:
         "missingFiles": list(given.invoice_ids),
         "download": {"ok": progress.download_ok, "date": progress.download_date},
     }
-    return end(at, Record(CommandState.COMPLETED, (Announcement(Outcome.COMPLETED, data),)))
+    return end(at, Record(CommandState.COMPLETED, (announced(Outcome.COMPLETED, data),)))
 
 
 TRANSITIONS: Table[QueryState] = {

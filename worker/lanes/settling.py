@@ -4,7 +4,7 @@ Guarantees that it is done by compare-and-set, told of, counted and logged alike
 before and after.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ class Settling:
             self.services.committed()
         if move.to is move.command.state:
             return
-        said: dict[str, Any] = move.announcements[-1].data if move.announcements else {}
+        said: Mapping[str, Any] = move.announcements[-1].data if move.announcements else {}
         code = str(said.get("code", ""))
         self.services.hooks.settled(move.command.type, move.to, code)
         log.info(

@@ -14,13 +14,12 @@ from typing import Any, Final
 import structlog
 
 from contracts.envelope import loads, timestamp
-from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import NotFound, NotResolvable, WorkerError
 from worker.flows.announce import Announcement, events_of, failure
-from worker.flows.evidence.endings import submitted_invoice
+from worker.flows.evidence.endings import issued, submitted_invoice
 from worker.flows.invoices import told_file
 from worker.ops.redaction import lane_digest
 from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for
@@ -303,8 +302,7 @@ def describe_account(account: RefusedAccount) -> dict[str, Any]:
 
 def _issued(command: Command, number: str) -> Announcement:
     """`completed` by a person's word: what was submitted, under the number the person found."""
-    invoice = submitted_invoice(command, number)
-    return Announcement(Outcome.COMPLETED, {"invoice": invoice, "invoiceUrl": None, "reconciled": True})
+    return issued(submitted_invoice(command, number), None, reconciled=True)
 
 
 def _not_issued(command: Command) -> Announcement:

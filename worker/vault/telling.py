@@ -4,19 +4,20 @@ from typing import Any
 
 from contracts.envelope import loads, timestamp
 from contracts.events import Outcome
-from worker.flows.announce import Announcement
+from contracts.told import ArchivedData
+from worker.flows.announce import Announcement, announced
 from worker.records import KeptFile, Untold
 
 
 def archived(untold: Untold) -> Announcement:
     """What became of these files, as `contracts.events.Archived` has it."""
-    data = {
+    data: ArchivedData = {
         "files": [_told(file) for file in untold.kept],
         "missing": [
             {"invoiceNumber": file.number, "type": file.type, "reason": file.reason} for file in untold.missing
         ],
     }
-    return Announcement(Outcome.ARCHIVED, data)
+    return announced(Outcome.ARCHIVED, data)
 
 
 def _told(file: KeptFile) -> dict[str, Any]:

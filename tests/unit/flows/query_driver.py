@@ -3,7 +3,7 @@
 What the flow records survives a crash; all else is begun again from there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,7 +70,7 @@ class Driven:
         self.rounds = 0
         self.steps = 0
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Mapping[str, Any]:
         """What the final event says."""
         while self.command.state not in FINAL:
             self.rounds += self.command.state is CommandState.WAITING
@@ -82,7 +82,7 @@ class Driven:
         return self.records[-1].announcements[-1].data
 
     @property
-    def pages(self) -> list[dict[str, Any]]:
+    def pages(self) -> list[Mapping[str, Any]]:
         """The page events' data."""
         told = [told for record in self.records for told in record.announcements]
         return [each.data for each in told if each.outcome is Outcome.PAGE]

@@ -141,6 +141,6 @@ def record_of(decision: Decision[Any]) -> Record:
     return record
 
 
-def said_of(decision: Decision[Any]) -> dict[str, Any]:
+def said_of(decision: Decision[Any]) -> Mapping[str, Any]:
     """What the last event of the decision's record says."""
     return record_of(decision).announcements[-1].data

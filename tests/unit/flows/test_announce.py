@@ -1,7 +1,9 @@
 """Events of a command: numbered, named, and the same after any crash."""
 
+import ast
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from contracts.envelope import loads
 from contracts.events import Outcome
@@ -88,3 +90,16 @@ def test_every_event_tells_what_became_of_the_discounts() -> None:
         {"line": 1, "amount": "10.00"}
     ]
     assert "discountsFolded" not in what_every_event_says(make_command(data=remark))
+
+
+def test_whoever_makes_an_event_is_held_to_the_contract() -> None:
+    """By mypy, through `announced`: the constructor takes anything, so it is called where an event is passed on, and
+    nowhere else."""
+    worker = Path(__file__).resolve().parents[3] / "worker"
+    calls = {
+        path.relative_to(worker).as_posix()
+        for path in worker.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Announcement"
+    }
+    assert calls == {"flows/announce.py", "flows/orders.py"}

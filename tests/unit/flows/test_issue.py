@@ -182,7 +182,7 @@ def _seen(decision: Next) -> Expected:
 # ---- before the submission -----------------------------------------------------------------------------
 
 
-def failure_of(decision: Next) -> dict[str, Any]:
+def failure_of(decision: Next) -> Mapping[str, Any]:
     record = next(effect for effect in decision.effects if isinstance(effect, Record))
     assert record.to is CommandState.FAILED
     return record.announcements[-1].data

@@ -5,14 +5,15 @@ the command's own schedule, from a whole list, where the gateway had not answere
 that a red-lettered or voided invoice is never simply the answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from contracts.envelope import loads
 from contracts.events import IssuedInvoice, IssuedItem, Outcome
-from worker.flows.announce import Announcement, failure, in_its_words
+from contracts.told import CompletedData, ConfirmedData, InDoubtData
+from worker.flows.announce import Announcement, announced, failure
 from worker.flows.evidence.members import Difference
 from worker.flows.evidence.status import is_dead
 from worker.flows.evidence.subjects import Subject
@@ -71,7 +72,7 @@ def login_refused(
         return
     if absence.has_told_refusal:
         return
-    data: dict[str, Any] = {
+    data: InDoubtData = {
         "reason": "The worker cannot look for it: the gateway refuses the login that it was submitted with. An order "
         "of the same account with a login that works, or fapiao-worker resolve, puts that right.",
         "submittedAt": command.submitted_at,
@@ -84,7 +85,7 @@ def login_refused(
     yield Settle(
         command,
         CommandState.IN_DOUBT,
-        (Announcement(Outcome.IN_DOUBT, data),),
+        (announced(Outcome.IN_DOUBT, data),),
         sought_at=until,
         has_looked=False,
         progress=replace(absence, has_told_refusal=True).journaled(),
@@ -102,7 +103,7 @@ def without_login(subject: Subject, looks: Schedules, now: datetime) -> Iterator
         "The invoice was issued, but its number could not be looked up: the gateway refuses the login that it was "
         "submitted with, or that login is gone. Look for it at the tax bureau."
     )
-    told = Announcement(Outcome.UNCONFIRMED, {"message": message, "lookUps": command.look_ups})
+    told = announced(Outcome.UNCONFIRMED, {"message": message, "lookUps": command.look_ups})
     yield Settle(command, CommandState.COMPLETED, (told,), has_looked=False)
 
 
@@ -118,9 +119,26 @@ def submitted_invoice(command: Command, number: str) -> dict[str, Any]:
     return invoice.model_dump(exclude_none=True)
 
 
-def told_differences(differs: tuple[Difference, ...]) -> dict[str, Any]:
-    """As a part of an event; nothing where nothing differs."""
-    return {"differs": [each.told() for each in differs]} if differs else {}
+def told_differences(differs: tuple[Difference, ...]) -> list[dict[str, Any]]:
+    """As a member of an event, which is left out where nothing differs."""
+    return [each.told() for each in differs]
+
+
+def issued(
+    invoice: Mapping[str, Any],
+    invoice_url: str | None,
+    differs: tuple[Difference, ...] = (),
+    *,
+    reconciled: bool,
+    status: str | None = None,
+) -> Announcement:
+    """`completed`, by the gateway's reply, or by what a look-up or a person found (`reconciled`)."""
+    data: CompletedData = {"invoice": invoice, "invoiceUrl": invoice_url, "reconciled": reconciled}
+    if differs:
+        data["differs"] = told_differences(differs)
+    if status is not None:
+        data["invoiceStatus"] = status
+    return announced(Outcome.COMPLETED, data)
 
 
 # ---- found ---------------------------------------------------------------------------------------------
@@ -131,15 +149,18 @@ def _found(subject: Subject, found: Found, details: Details) -> Settle:
     number = invoice.number
     assert number is not None  # noqa: S101  what has no number is never found
     files = [file for file in details.files if file["invoiceBasicInfoId"] == invoice.gateway_id]
-    beside = told_differences(found.differs) | _status(invoice)
-    confirmed = _confirmation(subject, invoice, number, files) | beside
+    confirmed = _confirmation(subject, invoice, number, files)
+    if found.differs:
+        confirmed["differs"] = told_differences(found.differs)
+    if invoice.status is not None:
+        confirmed["invoiceStatus"] = invoice.status
     if is_dead(invoice.status):
         confirmed["warnings"] = [*loads(subject.command.warnings), _DEAD]
-    told = [Announcement(Outcome.CONFIRMED, confirmed)]
+    told = [announced(Outcome.CONFIRMED, confirmed)]
     if not subject.is_issued:
         pdf = next((file["url"] for file in files if file["type"] == "pdf"), None)
-        data = {"invoice": submitted_invoice(subject.command, number), "invoiceUrl": pdf, "reconciled": True}
-        told.insert(0, Announcement(Outcome.COMPLETED, data | beside))
+        sent = submitted_invoice(subject.command, number)
+        told.insert(0, issued(sent, pdf, found.differs, reconciled=True, status=invoice.status))
     return Settle(
         command=subject.command,
         to=CommandState.COMPLETED,
@@ -149,11 +170,7 @@ def _found(subject: Subject, found: Found, details: Details) -> Settle:
     )
 
 
-def _status(invoice: ListedInvoice) -> dict[str, Any]:
-    return {} if invoice.status is None else {"invoiceStatus": invoice.status}
-
-
-def _confirmation(subject: Subject, invoice: ListedInvoice, number: str, files: list[dict[str, Any]]) -> dict[str, Any]:
+def _confirmation(subject: Subject, invoice: ListedInvoice, number: str, files: list[dict[str, Any]]) -> ConfirmedData:
     return {
         "invoiceId": invoice.gateway_id,
         "invoiceNumber": number,
@@ -182,7 +199,7 @@ def _unconfirmed(subject: Subject, looks: Schedules, now: datetime) -> Settle:
     told: tuple[Announcement, ...] = ()
     if sought_at is None:
         message = "The invoice was issued, but no look-up could tell its number. Look for it at the tax bureau."
-        told = (Announcement(Outcome.UNCONFIRMED, {"message": message, "lookUps": look_ups}),)
+        told = (announced(Outcome.UNCONFIRMED, {"message": message, "lookUps": look_ups}),)
     return Settle(subject.command, CommandState.COMPLETED, told, sought_at=sought_at)
 
 
@@ -207,15 +224,17 @@ def _for_a_person(case: Case, verdict: Nothing | Several) -> Settle:
     """Evidence cannot decide: `fapiao-worker resolve` does."""
     listed = [_candidate(each) for each in verdict.candidates] if isinstance(verdict, Several) else []
     aside = [_laid_aside(stray) for stray in case.strays]
-    data = {
+    data: InDoubtData = {
         "reason": _reason(case, verdict),
         "submittedAt": case.subject.command.submitted_at,
         "candidates": [*aside, *listed][:MOST_CANDIDATES],
         "needsPerson": True,
         "nextLookAt": None,
-        **in_its_words(Absence.read(case.subject.command.progress).gateway_message),
     }
-    return Settle(case.subject.command, CommandState.IN_DOUBT, (Announcement(Outcome.IN_DOUBT, data),))
+    gateway_message = Absence.read(case.subject.command.progress).gateway_message
+    if gateway_message is not None:
+        data["gatewayMessage"] = gateway_message
+    return Settle(case.subject.command, CommandState.IN_DOUBT, (announced(Outcome.IN_DOUBT, data),))
 
 
 def _reason(case: Case, verdict: Nothing | Several) -> str:

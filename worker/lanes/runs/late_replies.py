@@ -10,12 +10,11 @@ from dataclasses import dataclass
 import structlog
 
 from contracts.envelope import dumps, loads
-from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, failure
-from worker.flows.evidence.endings import told_differences
+from worker.flows.evidence.endings import issued
 from worker.flows.evidence.replies import Late, Stray, echo_of, judge, stray_of
 from worker.flows.looks import next_look
 from worker.flows.vocabulary import Settle
@@ -152,6 +151,5 @@ def _ending(meant: Unsettled, shown: ResultShown) -> tuple[CommandState, Announc
         message = "The gateway saved a draft, which is no invoice. Finish or delete it on the portal."
         told = failure(FailureCode.SAVED_AS_DRAFT, Stage.RESULT, message, meant.command.attempts)
         return CommandState.FAILED, told
-    differs = told_differences(echo_of(meant.sent, shown.reply).differs)
-    data = {"invoice": shown.invoice, "invoiceUrl": shown.invoice_url, "reconciled": False, **differs}
-    return CommandState.COMPLETED, Announcement(Outcome.COMPLETED, data)
+    differs = echo_of(meant.sent, shown.reply).differs
+    return CommandState.COMPLETED, issued(shown.invoice, shown.invoice_url, differs, reconciled=False)

@@ -7,7 +7,7 @@ which lane comes next.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
@@ -431,7 +431,7 @@ class Run(ABC):
     def _report(self, record: Record) -> None:
         """One line per command at its end, and one when it goes back, is checked or falls into doubt."""
         if record.to in FINAL | UNSETTLED | {CommandState.WAITING}:
-            said: dict[str, Any] = record.announcements[-1].data if record.announcements else {}
+            said: Mapping[str, Any] = record.announcements[-1].data if record.announcements else {}
             code = str(said.get("code", ""))
             if record.to is not CommandState.WAITING:
                 self._services.hooks.settled(self._command.type, record.to, code)
