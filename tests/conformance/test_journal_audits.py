@@ -148,19 +148,39 @@ async def test_a_sellers_commands_with_a_number_come_by_their_submission_with_wh
     assert not await journal.numbered(claim.command, "another seller", (NOW - WEEK, 0), NOW + WEEK, 10)
 
 
-async def test_rows_are_forgotten_some_at_a_time_and_with_their_command(store: Store) -> None:
-    """Those of an audit that failed go when it does."""
+async def test_rows_are_forgotten_some_at_a_time_and_by_any_end(store: Store) -> None:
+    """A run's, and a person's or a deadline's; another audit's stay."""
     journal = await store.open_with_worker("w1")
-    claim, failed = await audit(journal), await audit(journal, "failed")
-    for each in (claim, failed):
+    claims = [await audit(journal, name) for name in ("audit", "failed", "cancelled")]
+    for each in claims:
         await journal.keep_audited(each.command, [row(str(number)) for number in range(5)])
+    claim, failed, cancelled = claims
     assert [await journal.forget_audited(claim.command, 3) for _ in range(3)] == [3, 2, 0]
 
     assert await journal.record(step(failed, CommandState.FAILED, "failed"))
+    assert await journal.count_audited(failed.command) == 0
+    assert await journal.count_audited(cancelled.command) == 5
+    assert await journal.record(step(cancelled, CommandState.WAITING, due_at=NOW + WEEK))
+    (waiting,) = await journal.find("cancelled")
+    expected = frozenset({CommandState.WAITING})
+    assert await journal.settle(settlement(waiting, CommandState.FAILED, "failed", expected=expected))
+    assert await store.rows("SELECT count(*) FROM audit_row") == [(0,)]
+
+
+async def test_an_old_audit_is_pruned(store: Store) -> None:
+    """Should rows of it be left, they go as well."""
+    journal = await store.open_with_worker("w1")
+    claim = await audit(journal)
+    assert await journal.record(step(claim, CommandState.FAILED, "failed"))
+    key = claim.command.key
+    await store.write(
+        "INSERT INTO audit_row (command_key, identity, is_in_period, data) "  # noqa: S608  a number
+        f"SELECT {key}, 'x', (1 = 1), data FROM payload WHERE key = {key}"
+    )
     await journal.published([each.seq for each in await journal.due("w1", NOW + WEEK, 100)])
     await journal.prune(NOW + WEEK, dry_run=False)
     assert await store.rows("SELECT count(*) FROM audit_row") == [(0,)]
-    assert await journal.find("failed") == []
+    assert await journal.find("audit") == []
 
 
 async def test_an_audit_does_not_stand_before_its_lanes_orders(store: Store) -> None:

@@ -114,6 +114,11 @@ def frees_order(move: Step | Settlement) -> bool:
     return move.to is CommandState.FAILED and not move.keeps_order
 
 
+def forgets_audit(move: Step | Settlement) -> bool:
+    """Whether this move ends an audit, however: what it kept of its list goes with it."""
+    return move.command.type == CommandType.AUDIT and is_final(move.to)
+
+
 def nudges_followers(move: Step | Settlement) -> bool:
     """Whether those who follow this command have something to look at after this move."""
     return move.command.order_no is not None and (move.to is CommandState.SUBMITTING or bool(move.events))

@@ -112,7 +112,8 @@ class AuditJournal(Protocol):
         ...
 
     async def forget_audited(self, command: Command, limit: int) -> int:
-        """Forget at most so many of its rows. Returns how many went."""
+        """Forget at most so many of its rows, so that no long step is needed at its end: any end, `record`'s or
+        `settle`'s, forgets the rest. Returns how many went."""
         ...
 
 

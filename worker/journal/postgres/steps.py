@@ -21,6 +21,7 @@ from worker.journal.postgres.store import PostgresStore, without_transaction
 from worker.journal.rows import (
     changes_lane,
     copies_for,
+    forgets_audit,
     frees_order,
     frees_twins,
     is_final,
@@ -73,7 +74,7 @@ class PostgresSteps(PostgresStore):
 def _stands_alone(step: Step) -> bool:
     """Whether this step concerns its command only, so that it can go in a batch with those of other lanes."""
     is_plain = step.to_lane is None and not step.goes_last and step.to is not CommandState.HELD
-    return is_plain and step.findings is None and not frees_twins(step)
+    return is_plain and step.findings is None and not frees_twins(step) and not forgets_audit(step)
 
 
 async def _record_and_next(statements: Statements, step: Step) -> tuple[bool, Command | None]:
@@ -100,6 +101,8 @@ async def _record(statements: Statements, step: Step) -> bool:
         await _free_twins(statements, step.command, step.at)
     if step.goes_last:
         await statements.run("put_last", step.command.key)
+    if forgets_audit(step):
+        await statements.run("forget_audit", step.command.key)
     if step.to_lane is not None:
         due_at, epoch = step.due_at or step.at, step.lease.epoch
         await statements.run("move_to_lane", step.command.key, step.to_lane, step.command.source, due_at, epoch)
@@ -120,6 +123,8 @@ async def _settle(statements: Statements, settlement: Settlement, owner: str | N
         return False
     await keep(statements, command, settlement.findings, settlement.at)
     await _listen(statements, settlement)
+    if forgets_audit(settlement):
+        await statements.run("forget_audit", command.key)
     if frees_twins(settlement):
         await _free_twins(statements, command, settlement.at)
     if changes_lane(settlement):

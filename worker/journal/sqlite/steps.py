@@ -5,6 +5,7 @@ from datetime import datetime
 from worker.errors import NotResolvable
 from worker.journal.rows import (
     changes_lane,
+    forgets_audit,
     frees_order,
     frees_twins,
     is_final,
@@ -64,6 +65,7 @@ class SqliteSteps(SqliteStore):
         insert_events(statements, command.key, command, settlement.events, at=settlement.at)
         keep(statements, command, settlement.findings, settlement.at)
         _free_twins(statements, settlement)
+        _forget_audit(statements, settlement)
         _tell_followers(statements, settlement)
         _listen(statements, settlement)
         if changes_lane(settlement):
@@ -94,6 +96,7 @@ def _record(statements: Statements, step: Step, clock: int) -> bool:
         statements.run("put_last", key=step.command.key)
     if step.to_lane is not None:
         _move_to_lane(statements, step, step.to_lane)
+    _forget_audit(statements, step)
     _tell_followers(statements, step)
     return True
 
@@ -156,6 +159,11 @@ def _listed(states: frozenset[CommandState]) -> str:
 def _free_twins(statements: Statements, move: Step | Settlement) -> None:
     if frees_twins(move):
         free_twins(statements, move.command.lane, move.command.fingerprint, micros(move.at))
+
+
+def _forget_audit(statements: Statements, move: Step | Settlement) -> None:
+    if forgets_audit(move):
+        statements.run("forget_audit", key=move.command.key)
 
 
 def _tell_followers(statements: Statements, move: Step | Settlement) -> None:

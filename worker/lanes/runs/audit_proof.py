@@ -29,6 +29,8 @@ MOST_SUBJECTS: Final = 1000
 """Judged by one audit."""
 MOST_OPEN: Final = 10_000
 """Submissions without a number that are compared."""
+MOST_FORGOTTEN: Final = 100
+"""Of which nobody knows what they submitted; where there are more, every invoice without a command is undecided."""
 MOST_CANDIDATES: Final = 5_000
 """Listed invoices that may be somebody's; where there are more, nothing is found and all of them are undecided."""
 _JUDGED: Final = UNSETTLED | {CommandState.COMPLETED}
@@ -55,6 +57,11 @@ class _Open:
     others: int = 0
     """Of the audit's own source and period, and not judged."""
     are_all: bool = True
+
+    @property
+    def is_foggy(self) -> bool:
+        """Whether too much was forgotten to say whose anything is not."""
+        return len(self.forgotten) > MOST_FORGOTTEN
 
     @property
     def readable(self) -> list[Subject]:
@@ -93,17 +100,19 @@ class Prover:
             return Proved((), {}, frozenset(), waiting.others, waiting.are_all)
         candidates = await self._candidates(waiting)
         index = InvoiceIndex.of(candidates.some)
-        rivals = [each for each in waiting.rivals if could_claim(each, index, self.skew)]
+        rivals = await self._competing(waiting.rivals, index)
         is_blurred = any(could_claim_any(each, candidates.some, self.skew) for each in waiting.forgotten)
-        are_all = waiting.are_all and candidates.are_all and not is_blurred
+        are_all = waiting.are_all and candidates.are_all and not is_blurred and not waiting.is_foggy
         verdicts = await judged(
             waiting.subjects, candidates.some, frozenset(), self.skew, rivals=rivals, are_all_rivals=are_all
         )
         found = {each.invoice.identity for each in verdicts.values() if isinstance(each, Found)}
         has_its_own = {key for key, each in verdicts.items() if isinstance(each, Found)}
-        if candidates.are_all:
+        if waiting.is_foggy:
+            undecided = candidates.names
+        elif candidates.are_all:
             lacking = [each for each in waiting.readable if each.key not in has_its_own]
-            undecided = await self._claimable(lacking, waiting.forgotten, candidates.some, index)
+            undecided = await self._claimable(lacking, waiting, candidates.some, index)
         else:
             undecided = candidates.names
         return Proved(tuple(waiting.subjects), verdicts, frozenset(undecided - found), waiting.others, are_all)
@@ -132,7 +141,7 @@ class Prover:
             return
         waiting.others += is_own
         if subject is None:
-            waiting.forgotten.append(row)
+            waiting.forgotten += [] if waiting.is_foggy else [row]
         else:
             waiting.rivals.append(subject)
 
@@ -148,7 +157,7 @@ class Prover:
                 if each.owner is not None:
                     continue
                 listed = Listed.of(listed_of(each.row))
-                if wanted.may_be(listed) or any(could_claim_any(one, [listed], self.skew) for one in waiting.forgotten):
+                if waiting.is_foggy or wanted.may_be(listed) or self._is_anybodys(listed, waiting):
                     found.names.add(listed.identity)
                     if len(found.some) < MOST_CANDIDATES:
                         found.some.append(listed)
@@ -157,17 +166,21 @@ class Prover:
             after = rows[-1].row.identity
             await asyncio.sleep(0)
 
+    def _is_anybodys(self, listed: Listed, waiting: _Open) -> bool:
+        return any(could_claim_any(one, [listed], self.skew) for one in waiting.forgotten)
+
+    async def _competing(self, rivals: Sequence[Subject], index: InvoiceIndex) -> list[Subject]:
+        found: list[Subject] = []
+        for start in range(0, len(rivals), _BREATH):
+            found += [each for each in rivals[start : start + _BREATH] if could_claim(each, index, self.skew)]
+            await asyncio.sleep(0)
+        return found
+
     async def _claimable(
-        self,
-        lacking: Iterable[Subject],
-        forgotten: Sequence[Command],
-        candidates: Sequence[Listed],
-        index: InvoiceIndex,
+        self, lacking: Iterable[Subject], waiting: _Open, candidates: Sequence[Listed], index: InvoiceIndex
     ) -> set[str]:
         """The identities of whatever one of these may have, in any degree."""
-        names = {
-            each.identity for each in candidates if any(could_claim_any(one, [each], self.skew) for one in forgotten)
-        }
+        names = {each.identity for each in candidates if self._is_anybodys(each, waiting)}
         work = 0
         for subject in lacking:
             for listed in index.possible(subject.order):

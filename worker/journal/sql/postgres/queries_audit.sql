@@ -65,3 +65,6 @@ WITH gone AS (
     RETURNING 1
 )
 SELECT count(*) AS number FROM gone;
+
+-- name: forget_audit
+DELETE FROM audit_row WHERE command_key = $1;
