@@ -49,7 +49,7 @@ class VaultRules:
     concurrency: int
     """Files fetched at once."""
     seconds: float
-    """For a file as a whole."""
+    """For fetching a file, and for storing it."""
     schedule: tuple[timedelta, ...]
     """Delays between tries; after the last one a file is missing."""
     source: str
@@ -135,7 +135,7 @@ class Archivist:
         told = await asyncio.to_thread(read_file, file.type, body)
         differs = differences(file, told)
         key = key_of(file)
-        await self._storage.keep(key, body)
+        await self._store(key, body)
         crashpoint("vault.stored")
         copy = KeptCopy(key, hashlib.sha256(body).hexdigest(), len(body), self._clock.now(), dumps(differs))
         await self._journal.file_kept(file, copy)
@@ -148,6 +148,15 @@ class Archivist:
             size=len(body),
             differs=[difference["member"] for difference in differs] or None,
         )
+
+    async def _store(self, key: str, body: bytes) -> None:
+        """A folder on a server that hangs must not hold up the other files for ever. What is written later all the same
+        is the same file: the next try finds it."""
+        try:
+            async with asyncio.timeout(self._rules.seconds):
+                await self._storage.keep(key, body)
+        except TimeoutError:
+            raise Transient("the vault did not take it in time") from None
 
     async def _ask_anew(self, file: DueFile, reason: str) -> None:
         """An address lives for a while only; the gateway gives another one."""

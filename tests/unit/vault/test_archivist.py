@@ -1,7 +1,8 @@
 """A file's way into the vault, on the journal's real SQL, a real folder and a small web server."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,55 @@ async def test_a_store_that_is_full_or_away_leaves_the_file_due(stage: Stage) ->
     stage.clock.at += SCHEDULE[0]
     await stage.rounds()
     assert await stage.kept() == {"pdf": PAPERS["pdf"]}
+
+
+async def test_a_store_that_hangs_is_given_up_and_holds_up_no_other_file(stage: Stage) -> None:
+    """A folder on a server that does not answer; the file comes to its place at the next try."""
+    hanging = asyncio.Event()
+    real = stage.archivist._storage
+
+    class Slow(Storage):
+        @override
+        async def keep(self, key: str, body: bytes) -> None:
+            if key.endswith(".pdf"):
+                await hanging.wait()
+            await real.keep(key, body)
+
+    stage.archivist._storage = Slow(f"file://{stage.folder}")
+    stage.archivist._rules = replace(stage.archivist._rules, seconds=0.3)
+    await stage.confirm(**{kind: stage.served.gives(f"/{kind}", body) for kind, body in PAPERS.items()})
+    await stage.rounds(1)
+    assert sorted(stage.counted) == ["kept", "kept", "put_off"]
+    assert (await stage.kept()).keys() == {"ofd", "xml"}
+    hanging.set()
+    stage.clock.at += SCHEDULE[0]
+    await stage.rounds()
+    assert await stage.kept() == PAPERS
+
+
+async def test_two_replicas_fetch_each_file_once(stage: Stage) -> None:
+    """Both at work at the same moment, on one journal and one folder."""
+    first, rules = stage.archivist, replace(stage.archivist._rules, concurrency=1)
+    first._rules = rules
+    second = Archivist(
+        journal=stage.journal,
+        details=stage.details,
+        fetcher=Fetcher(AddressRules(stage.served.at("")), max_bytes=1_000_000, seconds=5),
+        storage=Storage(f"file://{stage.folder}"),
+        clock=stage.clock,
+        rules=rules,
+        committed=lambda: None,
+        hooks=first._hooks,
+    )
+    await stage.confirm(**{kind: stage.served.gives(f"/{kind}", body) for kind, body in PAPERS.items()})
+    for _ in range(3):
+        await asyncio.gather(first.run_once(), second.run_once())
+    await second.aclose()
+
+    assert await stage.kept() == PAPERS
+    assert len(stage.served.asked) == 3
+    assert stage.counted == ["kept"] * 3
+    assert len(await stage.told()) == 1
 
 
 async def test_another_file_under_the_key_is_left_as_it_is(stage: Stage) -> None:
