@@ -15,7 +15,7 @@ from worker.records import Command
 
 
 class Phase(StrEnum):
-    """How far the exchange has come."""
+    """How far the run has come."""
 
     TAKEN = "taken"
     CONNECTING = "connecting"
@@ -31,7 +31,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditState:
-    """The exchange in memory. What must survive a crash is in `progress`."""
+    """The run in memory. What must survive a crash is in `progress`."""
 
     progress: AuditProgress
     phase: Phase = Phase.TAKEN

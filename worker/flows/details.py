@@ -36,7 +36,7 @@ from worker.records import CommandState
 
 
 class Phase(StrEnum):
-    """How far the exchange has come."""
+    """How far the run has come."""
 
     TAKEN = "taken"
     ASKED = "asked"
@@ -45,7 +45,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DetailsState(Phased):
-    """The exchange in memory; how many rounds are over is in the command's progress."""
+    """The run in memory; how many rounds are over is in the command's progress."""
 
     phase: Phase = Phase.TAKEN
     round: int = 0

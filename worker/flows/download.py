@@ -41,7 +41,7 @@ from worker.records import CommandState
 
 
 class Phase(StrEnum):
-    """How far the exchange has come."""
+    """How far the run has come."""
 
     TAKEN = "taken"
     CONNECTING = "connecting"
@@ -51,7 +51,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DownloadState(Phased):
-    """The exchange in memory."""
+    """The run in memory."""
 
     phase: Phase = Phase.TAKEN
     date: str = ""

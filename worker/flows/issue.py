@@ -58,7 +58,7 @@ MAX_QRS = 20
 
 
 class Phase(StrEnum):
-    """How far the exchange has come."""
+    """How far the run has come."""
 
     TAKEN = "taken"
     CONNECTING = "connecting"
@@ -80,7 +80,7 @@ class Phase(StrEnum):
 @made_often
 @dataclass(frozen=True, slots=True)
 class IssueState(Phased):
-    """The exchange in memory. What must survive a crash is in the command's own state."""
+    """The run in memory. What must survive a crash is in the command's own state."""
 
     phase: Phase = Phase.TAKEN
     qr_attempt: int = 0

@@ -14,7 +14,7 @@ from worker.records import ListedInvoice
 
 
 class Phase(StrEnum):
-    """How far the exchange has come."""
+    """How far the run has come."""
 
     TAKEN = "taken"
     CONNECTING = "connecting"
@@ -84,7 +84,7 @@ class QueryWish:
 
 @dataclass(frozen=True, slots=True)
 class QueryState(Phased):
-    """The exchange in memory. What must survive a crash is in `progress`."""
+    """The run in memory. What must survive a crash is in `progress`."""
 
     progress: QueryProgress
     phase: Phase = Phase.TAKEN

@@ -30,7 +30,7 @@ from worker.records import Command, CommandState
 
 
 class FlowState(Protocol):
-    """Where an exchange stands, in memory."""
+    """Where a run stands, in memory."""
 
     @property
     def has_ended(self) -> bool:

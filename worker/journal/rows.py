@@ -105,7 +105,8 @@ def frees_twins(move: Step | Settlement) -> bool:
 
 
 def changes_lane(settlement: Settlement) -> bool:
-    """Whether what a lane has to do may be another after this settlement; what frees twins is not asked here."""
+    """Whether the settled command was among its lane's work, so that the lane's next work must be found anew. Whether
+    it frees twins is another question: `frees_twins`."""
     return not settlement.expected <= UNSETTLED | FINAL | {CommandState.FOLLOWING}
 
 

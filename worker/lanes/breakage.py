@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class Breakage:
-    """Of one lane."""
+    """Counts the runs of one lane that break, and sets their commands aside when there were too many."""
 
     def __init__(self, services: LaneServices, lease: LaneLease) -> None:
         self._services = services

@@ -1,4 +1,5 @@
-"""The lane's connection: at most one session, kept between commands while it gives no cause for doubt.
+"""The lane's connection: at most one session, kept between commands until something
+unexpected comes over it.
 
 Guarantees that the session is closed, and that the gateway had a moment to forget it, before another one of the
 same `userId` is opened. Every wait can be interrupted. Knows nothing of commands.

@@ -78,7 +78,7 @@ class Scheduler:
         self._services.lease.is_given_up = True
 
     async def drain(self, grace: timedelta) -> None:
-        """Take nothing new, let exchanges finish for `grace`, then hand over what is left; durable either way.
+        """Take nothing new, let runs finish for `grace`, then hand over what is left; durable either way.
 
         The lease is ended last, and only when every session is closed: the next holder may connect at once.
         """

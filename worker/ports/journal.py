@@ -165,7 +165,8 @@ class LaneJournal(AuditJournal, Protocol):
         ...
 
     async def record(self, step: Step) -> bool:
-        """Write one step; False if fenced, and then nothing is written; nor is a step again whose events are there.
+        """Write one step. False, with nothing written, where another worker holds the lane by now (the epoch fences
+        it), or where the step's events are there already: it was written before, and its answer was lost.
 
         `submitting` asks besides that the worker's lease is still running and the lane still its own, and sets
         `submitted_at`. A final state erases the command's secrets (unless its invoice is still sought) and progress,
@@ -270,9 +271,9 @@ class LaneJournal(AuditJournal, Protocol):
         ...
 
     async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
-        """Forget a look-up that was done; False if fenced, and then nothing is written. What is still sought brings a
-        new one when it is due. `not_before` puts off whatever this one looked for (same lane and account) until
-        then, for nothing could be seen: `sought_at` becomes the later of the two."""
+        """Forget a look-up that was done. False, with nothing written, where another worker holds the lane by now. What
+        is still sought brings a new one when it is due. `not_before` puts off whatever this one looked for (same lane
+        and account) until then, for nothing could be seen: `sought_at` becomes the later of the two."""
         ...
 
     async def unsettled(self, lane: str) -> Sequence[Command]:

@@ -41,7 +41,8 @@ def is_own_lane(lane: str) -> bool:
 
 
 def _user_of(lane: str | None) -> str | None:
-    """A lane of a command's own is nobody's, unless the command left its user's lane for it."""
+    """Whose lane it is, by `userId`. None for a lane that one command has for itself, unless that command began on its
+    user's lane."""
     if lane is None or not is_own_lane(lane):
         return lane
     whose = lane.removeprefix(OWN_LANE_MARK)
@@ -171,8 +172,8 @@ class Command:
     sought_at: datetime | None = None
     """When its invoice is looked for next; None where nobody looks."""
     look_ups: int = 0
-    """How often was looked. Counted anew where it is completed and its number is sought from then on: the schedule of
-    that search is whole."""
+    """Looks made in the current search. When a command is completed, a new search begins, for its number, and this
+    starts again at 0 with that search's own schedule."""
     progress: bytes | None = None
     """How far a query has come: the flow's own JSON."""
     breaks: int = 0

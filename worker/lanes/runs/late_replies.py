@@ -40,7 +40,7 @@ class Unsettled:
 
 
 class LateReplies:
-    """Of one lane."""
+    """Settles or keeps the results on one lane that answer an earlier order than the one in hand."""
 
     def __init__(self, services: LaneServices, line: LaneSession) -> None:
         self._services = services

@@ -1,4 +1,4 @@
-"""The exchanges on the query side of the gateway: pages and downloads.
+"""The runs on the query side of the gateway: pages and downloads.
 
 Nothing that they send is irreversible; each is sent under a lease that still runs all the same, for a lane has one
 session over all replicas.

@@ -1,7 +1,7 @@
 """Carries out one command on its lane: asks the flow what to do, does it, and tells the flow what came of it.
 
 Guarantees that every effect of a decision begins only after the one before it is done, so a record is durable
-before the act it announces. What flows share is here; each flow's own acts are in its own exchange. Knows nothing of
+before the act it announces. What flows share is here; each flow's own acts are in a run of its own. Knows nothing of
 which lane comes next.
 """
 
@@ -206,7 +206,7 @@ class Run(ABC):
                 case Disconnected(reason):
                     return ConnectionLost(reason)
                 case None:
-                    raise AssertionError("an exchange is never woken")
+                    raise AssertionError("a run is never woken")
                 case _:
                     told = await self._hear(event)
                     if told is not None:
@@ -214,7 +214,7 @@ class Run(ABC):
 
     def _interrupted(self, interruption: Interruption) -> Input:
         if interruption.lease_is_lost:
-            raise LeaseLost("the lease ended during the exchange")
+            raise LeaseLost("the lease ended during the run")
         return Draining()
 
     # ---- what the flow wants done ------------------------------------------------------------------

@@ -20,6 +20,7 @@ DELETE FROM worker WHERE id = $1;
 DELETE FROM worker WHERE leased_until <= clock_timestamp();
 
 -- name: dead_holders
+-- Walks the index from holder to holder: one probe for each, however many lanes it has.
 WITH RECURSIVE holders (id) AS (
     SELECT min(holder) FROM lane WHERE holder IS NOT NULL
     UNION ALL
@@ -37,6 +38,7 @@ WHERE datname = current_database() AND usename = current_user AND application_na
   AND xact_start < clock_timestamp() - $1::interval;
 
 -- name: lock_held_lanes
+-- A lane that somebody has locked is left for the next round: freeing waits for nobody's transaction.
 SELECT lane FROM lane WHERE holder = ANY($1::text[]) ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED;
 
 -- name: lock_own_lanes
@@ -51,6 +53,7 @@ SELECT lane FROM lane WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at 
 SELECT lane, is_ready, is_wanted, holder, epoch FROM lane WHERE lane = $1 FOR UPDATE;
 
 -- name: lock_lanes_in_order
+-- In one order everywhere: two transactions that lock several lanes never wait for each other.
 SELECT lane, is_wanted, holder, epoch FROM lane WHERE lane = ANY ($1::text[]) ORDER BY lane FOR UPDATE;
 
 -- name: refresh_lanes
