@@ -18,6 +18,7 @@ _NOTES: Final = {"title", "description", "examples", "default", "$id", "$schema"
 _RULES: Final = ("allOf", "anyOf", "oneOf", "not")
 _LOWER: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _UPPER: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
+_NEVER_BELOW_0: Final = {"minLength", "minItems"}
 _NO_LIMIT: Final = {"password"}
 """Formats that say how a value is shown, and forbid none."""
 _TRIALS: Final = ["", "发票", "a b", "A-1_b.c", "0", "12.50", "2026-03-01", "91330100EXAMPLE01D"] + [
@@ -205,7 +206,8 @@ def _values(schema: Schema) -> list[Any] | None:
 def _bounds_fit(inner: Schema, outer: Schema) -> bool:
     if _values(inner) is not None:
         return True
-    lower = all(name in inner and inner[name] >= outer[name] for name in _LOWER if outer.get(name))
+    bounds = [name for name in _LOWER if name in outer and not (outer[name] == 0 and name in _NEVER_BELOW_0)]
+    lower = all(name in inner and inner[name] >= outer[name] for name in bounds)
     return lower and all(name in inner and inner[name] <= outer[name] for name in _UPPER if name in outer)
 
 
