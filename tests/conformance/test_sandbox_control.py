@@ -282,3 +282,18 @@ async def test_texts_of_a_stranger_are_no_markup() -> None:
             for scan in sandbox.waiting_scans():
                 sandbox.confirm(scan.token)
                 await speaker.hear()
+
+
+async def test_an_issued_invoice_is_red_lettered_or_voided_afterwards_and_told_so() -> None:
+    """A number that was never given is an error."""
+    async with Sandbox(QUICK) as sandbox:
+        first, second = (sandbox.ledger.issue("1111", order(remark=remark)) for remark in ("SO-1", "SO-2"))
+        red = await told(sandbox, f"invoices/red_letter?number={first.number}", "POST")
+        await told(sandbox, f"invoices/void?number={second.number}", "POST")
+
+        listed = {invoice.number: invoice for invoice in sandbox.ledger.invoices.values()}
+        assert listed[first.number].status == "已红冲-全额"
+        assert listed[second.number].status == "已作废"
+        assert listed[red["by"]].total == -first.total
+        assert (await told(sandbox, "wait?event=invoice.changed"))["about"] == first.number
+        assert (await call(sandbox, "_sandbox/invoices/void?number=1", "POST")).status_code == 400

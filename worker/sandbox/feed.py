@@ -36,6 +36,7 @@ EVENTS: Final = {
     "scan.superseded": "a newer QR replaced one",
     "invoice.issued": "an invoice was issued",
     "invoice.drafted": "a draft was saved",
+    "invoice.changed": "an invoice was red-lettered or voided afterwards",
     "query.answered": "a page of a query was told",
     "fault.armed": "a fault was armed",
     "fault.disarmed": "armed faults were taken back",

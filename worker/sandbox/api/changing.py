@@ -84,6 +84,25 @@ def _settle(house: House, asked: Values, state: ScanState) -> int:
     return sum(house.scans.settle(token, state) for token in due)
 
 
+def red_letter(house: House, asked: Values, _: Call) -> Any:
+    red = house.ledger.red_letter(_issued(house, asked["number"]))
+    house.feed.add("invoice.changed", red.user_id, about=asked["number"])
+    return {"redLettered": asked["number"], "by": red.number}
+
+
+def void(house: House, asked: Values, _: Call) -> Any:
+    voided = house.ledger.void(_issued(house, asked["number"]))
+    house.feed.add("invoice.changed", voided.user_id, about=voided.number)
+    return {"voided": voided.number}
+
+
+def _issued(house: House, number: str) -> str:
+    known = house.ledger.invoices.get(number)
+    if known is None or known.is_draft:
+        raise ValueError("no invoice of this number was issued here")
+    return number
+
+
 def advance_clock(house: House, asked: Values, _: Call) -> Any:
     house.clock.advance(asked["seconds"])
     house.feed.add("clock.moved", about=f"{asked['seconds']:g} s forward")

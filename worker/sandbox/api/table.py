@@ -10,12 +10,14 @@ from worker.sandbox.api.changing import (
     decline_scans,
     drop,
     expire_scans,
+    red_letter,
     reset,
     seed,
     set_behaviour,
     set_fault,
     set_replay,
     set_scenario,
+    void,
 )
 from worker.sandbox.api.openapi import document
 from worker.sandbox.api.reading import (
@@ -45,6 +47,7 @@ _IN_REMARK: Final = Parameter("remark", "only what is about an order whose remar
 _WHOSE: Final = Parameter("userId", "for this `userId`; `*` is whoever comes next", default=ANY_USER)
 _TIMES: Final = Parameter("times", "so many times", "integer", 1, least=1, most=1_000_000)
 _SCAN: Final = (USER, Parameter("token", "only this scan"))
+_NUMBER: Final = Parameter("number", "the invoice's, as `ledger` shows it", needed=True)
 _AFTER: Final = Parameter("after", "only what happened after this number", "integer", 0, least=0)
 
 
@@ -181,6 +184,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("scans/confirm", "Confirm waiting scans.", confirm_scans, _SCAN, changes=True),
     Route("scans/decline", "Refuse waiting scans.", decline_scans, _SCAN, changes=True),
     Route("scans/expire", "Let waiting QRs expire now.", expire_scans, _SCAN, changes=True),
+    Route(
+        "invoices/red_letter",
+        "Take an issued invoice back by a red one, as a person does on the portal.",
+        red_letter,
+        (_NUMBER,),
+        changes=True,
+    ),
+    Route("invoices/void", "Void an issued invoice, likewise.", void, (_NUMBER,), changes=True),
     Route("clock", "The time here, and how far ahead of the machine's it is.", clock),
     Route(
         "clock/advance",

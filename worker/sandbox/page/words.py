@@ -128,6 +128,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "scan.expired": ("QR expired", "二维码过期"),
     "scan.superseded": ("newer QR", "二维码已更新"),
     "invoice.issued": ("issued", "已开票"),
+    "invoice.changed": ("changed afterwards", "事后变更"),
     "invoice.drafted": ("draft saved", "已存草稿"),
     "query.answered": ("page told", "已回复一页"),
     "fault.armed": ("fault armed", "已布置故障"),
