@@ -39,7 +39,7 @@ from worker.flows.conditions import BEIJING
 from worker.flows.evidence.endings import Case, endings
 from worker.flows.evidence.status import is_dead
 from worker.flows.evidence.subjects import Subject
-from worker.flows.evidence.verdicts import Found, Nothing
+from worker.flows.evidence.verdicts import Found, Nothing, Verdict
 from worker.flows.invoices import parts_of, trusted
 from worker.flows.query_progress import digest_of, is_last_page
 from worker.flows.table import (
@@ -244,7 +244,7 @@ def _counted(at: Situation, given: AuditedCounted) -> Next:
 
 def _proved(at: Situation, given: Proved) -> Next:
     """Remember whose what was found is, look for its files, and settle it then."""
-    found = _found(given)
+    found = surely_found(given.subjects, given.verdicts)
     claims = dict.fromkeys(given.undecided, UNDECIDED)
     claims |= {each.invoice.identity: key for key, each in found.items()}
     state = replace(at.state, proof=given)
@@ -255,19 +255,21 @@ def _proved(at: Situation, given: Proved) -> Next:
     return Decision(replace(state, phase=Phase.DETAILS), (ClaimAudited(claims), wanted))
 
 
-def _found(proof: Proved) -> Mapping[int, Found]:
-    """What is surely whose. That a doubt's invoice is dead is for a person, as after any look."""
+def surely_found(subjects: Iterable[Subject], verdicts: Mapping[int, Verdict]) -> Mapping[int, Found]:
+    """What is surely whose, by the command's key. A dead invoice of a doubt is for a person, as after any look: its
+    command stays as it is, and the invoice undecided."""
     return {
         each.key: verdict
-        for each in proof.subjects
-        if isinstance(verdict := proof.verdicts[each.key], Found)
-        and (each.is_issued or not is_dead(verdict.invoice.status))
+        for each in subjects
+        if isinstance(verdict := verdicts[each.key], Found) and (each.is_issued or not is_dead(verdict.invoice.status))
     }
 
 
 def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
-    assert at.state.proof is not None  # noqa: S101  there is one in this phase
-    numbers = {each.invoice.gateway_id: each.invoice.number for each in _found(at.state.proof).values()}
+    proof = at.state.proof
+    assert proof is not None  # noqa: S101  there is one in this phase
+    found = surely_found(proof.subjects, proof.verdicts)
+    numbers = {each.invoice.gateway_id: each.invoice.number for each in found.values()}
     return _settled(at, trusted(given.details, numbers))
 
 
@@ -279,7 +281,7 @@ def _details_failed(at: Situation, _: DetailsFailed) -> Next:
 def _settled(at: Situation, details: Details) -> Next:
     proof = at.state.proof
     assert proof is not None  # noqa: S101  there is one in these phases
-    found = _found(proof)
+    found = surely_found(proof.subjects, proof.verdicts)
     moves: list[Effect] = [
         move
         for each in proof.subjects

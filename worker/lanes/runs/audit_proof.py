@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from worker.flows.audit import BATCH
+from worker.flows.audit import BATCH, surely_found
 from worker.flows.audit_progress import AuditWish
 from worker.flows.audit_rows import listed_of
 from worker.flows.audit_vocabulary import Proved
@@ -19,7 +19,6 @@ from worker.flows.conditions import BEIJING
 from worker.flows.evidence.index import InvoiceIndex, Wanted
 from worker.flows.evidence.members import compare, weigh
 from worker.flows.evidence.subjects import Listed, Subject
-from worker.flows.evidence.verdicts import Found
 from worker.lanes.runs.judging import judged
 from worker.lanes.runs.rivals import AT_ONCE, could_claim, could_claim_any, last_of, read_subject
 from worker.ports import LaneJournal
@@ -106,16 +105,16 @@ class Prover:
         verdicts = await judged(
             waiting.subjects, candidates.some, frozenset(), self.skew, rivals=rivals, are_all_rivals=are_all
         )
-        found = {each.invoice.identity for each in verdicts.values() if isinstance(each, Found)}
-        has_its_own = {key for key, each in verdicts.items() if isinstance(each, Found)}
+        found = surely_found(waiting.subjects, verdicts)
         if waiting.is_foggy:
             undecided = candidates.names
         elif candidates.are_all:
-            lacking = [each for each in waiting.readable if each.key not in has_its_own]
+            lacking = [each for each in waiting.readable if each.key not in found]
             undecided = await self._claimable(lacking, waiting, candidates.some, index)
         else:
             undecided = candidates.names
-        return Proved(tuple(waiting.subjects), verdicts, frozenset(undecided - found), waiting.others, are_all)
+        undecided = undecided - {each.invoice.identity for each in found.values()}
+        return Proved(tuple(waiting.subjects), verdicts, frozenset(undecided), waiting.others, are_all)
 
     async def _open(self) -> _Open:
         waiting, until = _Open(), _midnight(self.wish.last) + _TWO_DAYS

@@ -167,6 +167,19 @@ async def test_an_issued_command_that_was_sought_to_the_end_and_has_nothing_in_a
 
 
 @in_virtual_time
+async def test_a_doubts_voided_invoice_is_for_a_person_and_not_called_unknown() -> None:
+    """As after any look: the command stays in doubt."""
+    played = Played(Script(pages=lists(make_found(1, note="SO-1", invoiceStatus="已作废"))))
+    doubt = make_data(invoice=make_invoice(remark="SO-1"))
+
+    await played.run(waiting_audit(), issued(2, None, state=S.IN_DOUBT, settled_at=None, data=doubt))
+
+    assert played.journal.state_of(2) is S.IN_DOUBT
+    said = played.completed()
+    assert (kinds(played), said["undecidedInvoices"], said["undecidedCommands"]) == ([], 1, 1)
+
+
+@in_virtual_time
 async def test_a_refused_list_fails_the_audit() -> None:
     played = Played(Script(pages=[[QueryRefused("查询失败")]]))
 
