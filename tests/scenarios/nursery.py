@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -93,9 +93,9 @@ class Nursery:
         """Whether it differs from the nursery's in settings of the worker alone."""
         return self.environment == _surroundings(environment)
 
-    def start(self, words: list[str], environment: dict[str, str], log_path: Path) -> Forked:
-        """Start `fapiao-worker WORDS`, all that it says in that file."""
-        asked = {"words": words, "environment": environment, "log": str(log_path)}
+    def start(self, words: Sequence[str], environment: dict[str, str], out: Path, errors: Path | None = None) -> Forked:
+        """Start `fapiao-worker WORDS`; what it says goes into these files, or all into the first."""
+        asked = {"words": list(words), "environment": environment, "out": str(out), "errors": str(errors or out)}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         while True:
@@ -195,12 +195,15 @@ def _work(asked: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(asked["environment"])
-    log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for ours, theirs in ((nothing, 0), (log, 1), (log, 2)):
+    to_file = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    for theirs, path, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, asked["out"], to_file),
+        (2, asked["errors"], to_file),
+    ):
+        ours = os.open(path, flags, 0o644)
         os.dup2(ours, theirs)
-    os.close(log)
-    os.close(nothing)
+        os.close(ours)
     random.seed()
     from worker import cli, crashpoints
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -266,6 +267,8 @@ class Stack:
     async def command_line(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
         """Run `fapiao-worker …` to its end."""
         given = {f"FAPIAO_{name.upper()}": value for name, value in settings.items()}
+        if nursery().can_have(self.environment(**given)):
+            return await self._forked_command_line(words, self.environment(**given))
         return await asyncio.to_thread(
             subprocess.run,
             [sys.executable, "-m", "worker", *words],
@@ -276,6 +279,21 @@ class Stack:
             timeout=90,
             check=False,
         )
+
+    async def _forked_command_line(
+        self, words: Sequence[str], environment: dict[str, str]
+    ) -> "subprocess.CompletedProcess[str]":
+        with tempfile.TemporaryDirectory() as name:
+            out, errors = Path(name) / "out", Path(name) / "errors"
+            process = nursery().start(words, environment, out, errors)
+            try:
+                async with asyncio.timeout(90):
+                    while (status := process.poll()) is None:
+                        await asyncio.sleep(0.02)
+            finally:
+                process.kill()
+            said, told = (path.read_text(encoding="utf-8") for path in (out, errors))
+        return subprocess.CompletedProcess(list(words), status, said, told)
 
     # ---- publishing and watching -------------------------------------------------------------------
 
