@@ -3,7 +3,6 @@
 Guarantees that there is one list of options: the fields of `SandboxOptions`, each with its words there.
 """
 
-import asyncio
 import inspect
 from dataclasses import Field, fields
 from datetime import date
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 
+from worker.cli.serve import on_uvloop
 from worker.cli.terminal import USAGE, Stop, explained, note
 from worker.sandbox.options import SandboxOptions
 
@@ -46,24 +46,14 @@ def sandbox(**given: Any) -> None:
 
         options = SandboxOptions(**{**given, "qr": given["qr"].value})
         try:
-            _on_uvloop(run_sandbox(options, announce))
+            on_uvloop(run_sandbox(options, announce))
         except ValueError as error:
             raise Stop(f"{error}.", USAGE) from None
         except OSError as error:
-            place = error.filename or f"{options.host}:{options.port}"
-            raise Stop(
-                f"Cannot listen on {options.host}:{options.port} ({error.strerror}): choose another --port."
-                if error.filename is None
-                else f"Cannot open {place} ({error.strerror}).",
-                USAGE,
-            ) from None
-
-
-def _on_uvloop(work: Any) -> None:
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work)
+            if error.filename is not None:
+                raise Stop(f"Cannot open {error.filename} ({error.strerror}).", USAGE) from None
+            place = f"{options.host}:{options.port}"
+            raise Stop(f"Cannot listen on {place} ({error.strerror}): choose another --port.", USAGE) from None
 
 
 def _parameter(option: Field[Any], kind: Any) -> inspect.Parameter:

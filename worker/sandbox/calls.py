@@ -37,7 +37,9 @@ class Call:
     def asked(self) -> dict[str, str]:
         """The parameters: of the address, and of a form that was sent. The last of a name counts."""
         texts = [urlsplit(self.target).query]
-        if self.headers.get("content-type", "").partition(";")[0].strip() == _FORM:
+        # JSON that a tool sent under its usual type is no form: `curl --data @record.json`.
+        is_form = self.headers.get("content-type", "").partition(";")[0].strip() == _FORM
+        if is_form and not self.body.lstrip().startswith(b"{"):
             texts.append(self.body.decode("utf-8", "replace"))
         return {name: values[-1] for text in texts for name, values in parse_qs(text, keep_blank_values=True).items()}
 

@@ -62,7 +62,7 @@ async def _controlled(house: House, call: Call, route: Route) -> Answer | Stream
     try:
         told = route.do(house, route.read(call), call)
         told = await told if isawaitable(told) else told
-    except (KeyError, ValueError) as problem:
+    except (KeyError, RecursionError, ValueError) as problem:
         return _json({"error": str(problem)}, HTTPStatus.BAD_REQUEST)
     if route.changes and call.wants_page:
         # A form of the page in a browser without scripts.

@@ -87,6 +87,7 @@ class Sandbox(House):
     async def stop(self) -> None:
         """Cut what is open, end all exchanges, close the ledger."""
         await self.end_exchanges()
+        self.scans.forget()
         if self._server is not None:
             self.drop()
             self._server.close()

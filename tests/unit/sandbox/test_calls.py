@@ -65,4 +65,7 @@ def test_parameters_come_from_the_address_and_from_a_form() -> None:
     )
     assert form.asked == {"a": "1", "b": "3", "c": "甲"}
     assert call(target="/x?a=1", body=b"a=2", content_type="application/json").asked == {"a": "1"}
+    assert call(target="/x?a=1", body=b' {"a": 2}', content_type="application/x-www-form-urlencoded").asked == {
+        "a": "1"
+    }
     assert call(target="/scan/a%2Fb//c").place == ["scan", "a/b", "c"]

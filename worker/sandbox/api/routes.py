@@ -4,11 +4,10 @@ Pure. One table answers calls and writes the OpenAPI document, so the two cannot
 document is refused.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from worker.sandbox.answers import Answer, Stream
 from worker.sandbox.calls import Call
 from worker.sandbox.house import House
 
@@ -16,6 +15,7 @@ Kind = Literal["string", "integer", "number"]
 Values = Mapping[str, Any]
 """Parameters by name, each of its kind, defaults filled in; what was not given and has none is None."""
 Do = Callable[[House, Values, Call], Any]
+"""Answers JSON, an `Answer` or a `Stream`, at once or when awaited. Raises `ValueError` with a sentence."""
 _READ: Final[Mapping[Kind, Callable[[str], Any]]] = {"string": str, "integer": int, "number": float}
 
 
@@ -74,9 +74,6 @@ class Route:
                 raise ValueError(f"this address takes {', '.join(sorted(known)) or 'no parameters'}")
         return {parameter.name: parameter.read(asked.get(parameter.name)) for parameter in self.takes}
 
-
-Outcome = Answer | Stream | Any
-Doing = Awaitable[Outcome] | Outcome
 
 USER: Final = Parameter("userId", "only this `userId`")
 LIMIT: Final = Parameter("limit", "the newest so many", "integer", 1000, least=1, most=10_000)
