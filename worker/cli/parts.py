@@ -6,6 +6,7 @@ parts do.
 """
 
 import asyncio
+import atexit
 import os
 import signal
 import socket
@@ -23,8 +24,6 @@ from worker.servers.processes import Guard
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 10.0
 _LOOPBACK: Final = "127.0.0.1"
-_CLAIMS: Final[list[socket.socket]] = []
-"""Held as long as this process lives."""
 
 
 class Parts:
@@ -169,7 +168,7 @@ def _claim(port: int) -> bool:
     except OSError:
         claim.close()
         return False
-    _CLAIMS.append(claim)
+    atexit.register(claim.close)  # held as long as this process lives
     return True
 
 
