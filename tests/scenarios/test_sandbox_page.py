@@ -16,7 +16,7 @@ from tests.scenarios.browser import chromium, complaints
 from worker.sandbox.server import Sandbox
 
 T = TypeVar("T")
-pytestmark = pytest.mark.timeout(180)  # the first run installs the browser
+pytestmark = pytest.mark.timeout(900)  # the first run installs the browser
 EVIL = '<img src=x onerror="window.evil=1"><script>window.evil=1</script>\'"</li></section>'
 SECONDS = 10
 
