@@ -8,8 +8,9 @@ know it again, while an order that differs in nothing is under way: nothing coul
 """
 
 import asyncio
+import html
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -71,6 +72,37 @@ PLANS: Final[Mapping[str, Plan]] = MappingProxyType(
 )
 
 
+Rewriting = Callable[[str], str]
+
+
+def _traditional(text: str) -> str:
+    return text.translate(str.maketrans("杭州发展样东沟单号", "杭州發展樣東溝單號"))
+
+
+REWRITINGS: Final[Mapping[str, Mapping[str, Rewriting]]] = MappingProxyType(
+    {
+        "as they came": {},
+        "escaped": {"buyerName": html.escape, "remark": lambda text: "".join(f"&#{ord(each)};" for each in text)},
+        "in full width": {"remark": lambda text: text.replace(" ", "　").upper(), "buyerName": str.upper},
+        "in traditional characters": {"buyerName": _traditional, "sellerName": _traditional},
+        "with the payee behind": {"remark": lambda text: f"{text}\n收款人:李四 复核人:王五"},
+        "masked": {"buyerIndentification": lambda code: f"{code[:4]}xxxxxxxxxx{code[-4:]}"},
+        "by their registered names": {
+            "sellerName": lambda name: f"{name}(杭州)",
+            "buyerName": lambda name: name.replace("有限", "有限责任"),
+        },
+    }
+)
+"""How the bureau writes what describes an invoice, in its list and in its results. What identifies it stays what it
+is, however it is written."""
+
+
+def rewritten(invoice: Mapping[str, Any], rewriting: str) -> dict[str, Any]:
+    """The invoice as the bureau writes it."""
+    ways = REWRITINGS[rewriting]
+    return {name: ways[name](value) if name in ways else value for name, value in invoice.items()}
+
+
 @dataclass(eq=False)
 class Sent:
     """One submission, and what became of it."""
@@ -83,6 +115,8 @@ class Sent:
     number: str | None = None
     issued_at: datetime | None = None
     listed_at: float = float("inf")
+    rewriting: str = "as they came"
+    """How its texts are written from now on."""
     is_over: bool = False
     """Nothing more will be issued."""
     told: set[str] = field(default_factory=set)
@@ -94,7 +128,7 @@ class Sent:
 
     @property
     def result(self) -> ResultShown:
-        return make_result(dict(self.invoice), invoice_url=self.url)
+        return make_result(rewritten(self.invoice, self.rewriting), invoice_url=self.url)
 
 
 @dataclass
@@ -105,6 +139,7 @@ class GatewayFaults:
     forgets_newest: bool = False
     """A late close of an old socket takes the new one's place away."""
     listing_seconds: float = 1.0
+    rewriting: str = "as they came"
     closes_seen_after: float = 0.05
     logins: deque[str] = field(default_factory=deque)
     queries: deque[str] = field(default_factory=deque)
@@ -194,7 +229,7 @@ class ModelGateway:
         (command,) = active
         self._check_submission(command)
         plan = self.faults.plans.popleft() if self.faults.plans else "issued"
-        sent = Sent(command["key"], socket.user_id, submission.invoice, plan)
+        sent = Sent(command["key"], socket.user_id, submission.invoice, plan, rewriting=self.faults.rewriting)
         self.sent.append(sent)
         self._go_on(sent, iter(PLANS[plan]))
 
@@ -325,7 +360,7 @@ class ModelGateway:
 
 def _row(sent: Sent) -> dict[str, Any]:
     """As `contracts.invoices.FoundInvoice` has it; prices are taken to be without tax."""
-    invoice = sent.invoice
+    invoice = rewritten(sent.invoice, sent.rewriting)
     lines = invoice["invoiceItems"]
     amount = sum((Decimal(str(line["quantity"])) * Decimal(str(line["unitPrice"])) for line in lines), Decimal(0))
     tax = (amount * Decimal("0.13")).quantize(Decimal("0.01"))
@@ -408,8 +443,8 @@ class Socket:
         return self._meaning(event)
 
     def _meaning(self, event: Any) -> Any:
-        """What the real session makes of a frame that nobody asked for: evidence, or nothing."""
-        if isinstance(event, (Disconnected, LoginAnswered)):
+        """What the real session makes of a frame that nobody asked for: a late result, or nothing."""
+        if isinstance(event, (Disconnected, LoginAnswered, ResultShown)):
             return event
         is_answer = isinstance(event, (PageShown, QueryRefused))
         if is_answer and self._has_asked:
@@ -417,7 +452,7 @@ class Socket:
             return event
         if not is_answer and self._has_submitted:
             return event
-        return FrameIgnored("unexpected_phase", b"{}" if isinstance(event, ResultShown) else None)
+        return FrameIgnored("unexpected_phase")
 
     async def close(self) -> None:
         self._is_over = True

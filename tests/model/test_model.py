@@ -26,7 +26,7 @@ from typing_extensions import override
 from contracts.envelope import dumps
 from tests.builders import make_invoice, make_item
 from tests.model.broker import Message
-from tests.model.gateway import PLANS
+from tests.model.gateway import PLANS, REWRITINGS
 from tests.model.promises import broken_promises, unfinished, unpublished
 from tests.model.simulation import run_now
 from tests.model.system import MOST_SKEW_SECONDS, System, Worker
@@ -243,11 +243,16 @@ class Walk(RuleBasedStateMachine):
     @rule(
         logins=st.lists(st.sampled_from(("refused", "silent", "accepted", "accepted")), max_size=3),
         queries=st.lists(st.sampled_from(("page", "refused", "dropped", "late", "silent")), max_size=3),
-        listing=st.sampled_from((0.5, 5.0, 20.0)),
+        listing=st.sampled_from((0.5, 5.0, 20.0, 75.0)),
+        rewriting=st.sampled_from(sorted(REWRITINGS)),
         closes=st.sampled_from((0.05, 0.1, 4.0)),
     )
-    def trouble_gateway(self, logins: list[str], queries: list[str], listing: float, closes: float) -> None:
+    def trouble_gateway(
+        self, logins: list[str], queries: list[str], listing: float, rewriting: str, closes: float
+    ) -> None:
+        """Answers to come, how late invoices are listed, how the bureau writes texts, when closes are seen."""
         faults = self.gateway.faults
+        faults.rewriting = rewriting
         faults.logins.extend(logins)
         faults.queries.extend(queries)
         faults.listing_seconds, faults.closes_seen_after = listing, closes
