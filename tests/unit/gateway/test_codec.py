@@ -12,9 +12,10 @@ from pydantic import SecretStr
 
 from contracts import gateway
 from tests.unit.gateway.dialogue import INVOICE, LOGIN, PASSWORD, SUBMISSION
-from worker.gateway.codec import IgnoredReason, Reply, invoice_frame, login_frame, read_frame
+from worker.gateway.codec import IgnoredReason, Reply, invoice_frame, login_frame, read_frame, result_of
 from worker.gateway.values import decimal_of, flag_of, text_of
 from worker.ports import Submission
+from worker.records import IssuedReply, Line
 
 
 @given(st.text(st.characters(codec="utf-8")))
@@ -158,3 +159,28 @@ def test_numbers_in_frames_are_exact_whichever_parser_reads_them(text: str, data
     assert isinstance(reply, Reply)
     assert reply.sent_data == data
     assert "float" not in {type(value).__name__ for value in (reply.sent_data if isinstance(data, list) else [])}
+
+
+def test_each_member_of_a_typed_reply_is_the_results_own() -> None:
+    """One that were read by another name would weaken evidence silently."""
+    texts = ("sellerIndentification", "sellerName", "buyerIndentification", "buyerName", "remark", "invoiceNumber")
+    item = {"name": "the name", "quantity": 2, "spec": "the spec", "unit": "the unit", "unitPrice": 3}
+    flags = {"buyerType": 1, "buyerInvoiceType": 0, "isDrafts": 1}
+    told = {**{name: f"the {name}" for name in texts}, **flags, "invoiceItems": [item], "invoiceUrl": "http://a.b/c"}
+    shown = result_of(told, (), ())
+
+    assert shown is not None
+    reply = shown.reply
+    assert {name: getattr(reply, name) for name in IssuedReply.__slots__ if name != "told"} == {
+        "seller_id": "the sellerIndentification",
+        "seller_name": "the sellerName",
+        "buyer_id": "the buyerIndentification",
+        "buyer_name": "the buyerName",
+        "buyer_type": 1,
+        "buyer_invoice_type": 0,
+        "remark": "the remark",
+        "lines": (Line("the name", Decimal(2), "the spec", "the unit", Decimal(3)),),
+        "number": "the invoiceNumber",
+        "is_draft": True,
+        "invoice_url": "http://a.b/c",
+    }

@@ -1,5 +1,6 @@
 """What becomes of a row, beyond the traps: the contract's members, and the bounds."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from worker.gateway.rows import (
     item_of,
     listed_invoice,
 )
+from worker.records import ListedInvoice
 
 ADDED = {"invoiceDateRaw", "totalsDiffer", "extra", "items", "files", "taxRateValue"}
 """What we tell beside the vendor's members."""
@@ -30,6 +32,35 @@ def found(**members: Any) -> dict[str, Any]:
 def test_the_members_are_the_manuals_and_the_contracts() -> None:
     assert set(INVOICE_MEMBERS) == set(InvoiceRow.model_fields) == set(FoundInvoice.model_fields) - ADDED
     assert set(ITEM_MEMBERS) == set(InvoiceItemEntity.model_fields) == set(FoundItem.model_fields) - ADDED
+
+
+def test_each_member_of_a_typed_invoice_is_the_rows_own() -> None:
+    """One that were read by another name would weaken evidence silently."""
+    row = {name: f"the {name}" for name in INVOICE_MEMBERS}
+    amounts = {"totalAmount": "100.00", "totalTax": "13.00", "totalPriceAndTax": "113.00"}
+    others = {"id": 7, "countETicketNumbers": "26332000000000000001", "isInvoicePositive": "否", "queryType": 1}
+    invoice = listed_invoice({**row, **amounts, **others, "invoiceDate": "2026-11-29T15:24:35+08:00"}, Redactor())
+
+    assert invoice is not None
+    assert {name: getattr(invoice, name) for name in ListedInvoice.__slots__ if name not in {"told", "dated"}} == {
+        "gateway_id": "7",
+        "number": "26332000000000000001",
+        "seller_id": "the sellerIdentificationNumber",
+        "seller_name": "the sellerName",
+        "buyer_id": "the buyerIdentificationNumber",
+        "buyer_name": "the buyerName",
+        "note": "the note",
+        "total": Decimal(113),
+        "total_without_tax": Decimal(100),
+        "total_tax": Decimal(13),
+        "is_positive": False,
+        "status": "the invoiceStatus",
+        "invoice_type": "the invoiceType",
+        "source": "the invoiceSource",
+        "query_type": 1,
+    }
+    assert invoice.dated is not None
+    assert invoice.dated.shown.isoformat() == "2026-11-29T15:24:35+08:00"
 
 
 def test_a_text_that_nobody_could_print_is_cut() -> None:

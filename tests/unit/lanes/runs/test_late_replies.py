@@ -16,7 +16,7 @@ from tests.virtual_time import EPOCH, in_virtual_time
 from worker.flows.looks import Absence
 from worker.lanes.runner import LaneRunner
 from worker.lanes.runs.order import read_order
-from worker.ports import QrRefused, ResultRefused, ResultShown
+from worker.ports import LoginAnswered, QrRefused, ResultRefused, ResultShown
 from worker.records import Command, CommandState
 
 S = CommandState
@@ -308,6 +308,23 @@ async def test_refusal_is_checked_at_once_where_no_answer_to_the_doubt_can_come_
     assert command.submitted_at is not None
     assert command.sought_at == command.submitted_at + timedelta(seconds=15)
     assert Absence.read(command.progress).not_before is None
+
+
+@in_virtual_time
+async def test_late_result_before_the_sessions_first_submission_settles_what_it_speaks_of() -> None:
+    """It comes while the next order logs in: nothing was submitted on this session yet."""
+    played = Played(
+        Script(login=[LATE, LoginAnswered(True)], submissions=[[RESULT]]),
+        settings={**LONG_LEASE, "session_idle_seconds": 0, "confirm": True},
+    )
+
+    await played.serve(doubtful(), waiting())
+
+    assert [played.journal.state_of(key) for key in (1, 2)] == [S.COMPLETED] * 2
+    assert played.completed(1)["invoiceUrl"] == LATE.invoice_url
+    assert played.completed(2)["invoiceUrl"] == RESULT.invoice_url
+    assert not played.journal.strays
+    played.check()
 
 
 # ---- on the query side -----------------------------------------------------------------------------------
