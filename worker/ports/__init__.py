@@ -28,12 +28,12 @@ from worker.ports.gateway import (
 from worker.ports.journal import (
     IntakeJournal,
     Journal,
-    LaneJournal,
     OperatorJournal,
     OutboxJournal,
     SpaceJournal,
     VaultJournal,
 )
+from worker.ports.lane_journal import LaneJournal
 
 __all__ = [
     "Credentials",
