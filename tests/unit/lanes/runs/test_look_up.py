@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from contracts.failures import FailureCode
-from tests.builders import make_command, make_data, make_found, make_invoice, make_page, make_result
+from tests.builders import make_command, make_data, make_found, make_invoice, make_item, make_page, make_result
 from tests.lane_fakes import After, FakeCredentials, Script, make_login_fields
 from tests.unit.flows.submissions import make_submitted
 from tests.unit.lanes.playing import DONE, LONG_LEASE, Played, later, now
@@ -76,6 +77,45 @@ async def test_hundred_issued_invoices_are_confirmed_by_one_question() -> None:
         assert not command.secrets
     assert played.stage.hooks.verdicts == ["found"] * 100
     assert not [command for command in played.journal.commands.values() if command.type == LOOK_UP]
+
+
+@in_virtual_time
+async def test_day_of_a_retail_seller_is_found_whole() -> None:
+    """Two thousand open numbers, all of 个人 and without a remark; their totals differ. A look takes a thousand."""
+    count, every = 2000, 20
+    times = {key: EPOCH + timedelta(seconds=every * key) for key in range(1, count + 1)}
+    rows = [
+        make_found(
+            key,
+            buyerName="个人",
+            buyerIdentificationNumber=None,
+            note=None,
+            totalAmount=Decimal(100 + key),
+            totalTax=None,
+            totalPriceAndTax=Decimal(100 + key) * Decimal("1.13"),
+            invoiceDate=at + timedelta(seconds=5),
+        )
+        for key, at in times.items()
+    ]
+    pages = [[make_page(*rows[at : at + 100], total=count, has_next=at + 100 < count)] for at in range(0, count, 100)]
+    played = looking(Script(pages=pages), Script(pages=pages))
+    await asyncio.sleep(every * count + 100)
+
+    await played.serve(*(_retail(key, at) for key, at in times.items()))
+
+    found = {key: played.journal.commands[key].invoice_number for key in times}
+    assert found == {key: row["countETicketNumbers"] for key, row in zip(times, rows, strict=True)}
+
+
+def _retail(key: int, at: datetime) -> Command:
+    invoice = make_invoice(
+        buyerName="个人",
+        buyerIndentification="",
+        buyerType=1,
+        invoiceItems=[make_item(quantity=Decimal(1), unitPrice=Decimal(100 + key))],
+    )
+    times: dict[str, Any] = {"submitted_at": at, "settled_at": at + timedelta(seconds=10), "sought_at": at}
+    return make_submitted(key, invoice=invoice, account=ACCOUNT, epoch=0, state=S.COMPLETED, last_sequence=0, **times)
 
 
 @in_virtual_time
