@@ -58,8 +58,9 @@ class VaultRules:
 
     @property
     def hold(self) -> timedelta:
-        """How long a file that was taken is nobody else's: for the fetch, a new address and the store."""
-        return timedelta(seconds=4 * self.seconds + 60)
+        """How long a file that was taken is nobody else's: for the fetch, a new address and the store. So long it waits
+        when its worker dies; where a try takes longer all the same, another fetches the same file, which is harmless."""
+        return timedelta(seconds=4 * self.seconds + 15)
 
 
 class Archivist:

@@ -53,14 +53,19 @@ func issue(order string) int {
 	replies := must(channel.QueueDeclare(setting("SHOP_REPLIES", "shop.replies"), true, false, false, false, nil)).Name
 	check(channel.Confirm(false))
 	returned := channel.NotifyReturn(make(chan amqp.Return, 1))
+	confirms := channel.NotifyPublish(make(chan amqp.Confirmation, 1)) // before the publish: none is missed
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	confirm := must(channel.PublishWithDeferredConfirmWithContext(ctx, "fapiao.commands", "invoice.issue", true, false,
-		amqp.Publishing{
-			ContentType: "application/cloudevents+json", DeliveryMode: amqp.Persistent, ReplyTo: replies, Body: command,
-		}))
-	if !confirm.Wait() { // returns when RabbitMQ has it on disk
-		stop("RabbitMQ refused it: send it again")
+	check(channel.PublishWithContext(ctx, "fapiao.commands", "invoice.issue", true, false, amqp.Publishing{
+		ContentType: "application/cloudevents+json", DeliveryMode: amqp.Persistent, ReplyTo: replies, Body: command,
+	}))
+	select {
+	case confirm := <-confirms: // when RabbitMQ has it on disk
+		if !confirm.Ack {
+			stop("RabbitMQ did not take it: send it again")
+		}
+	case <-ctx.Done():
+		stop("no word from RabbitMQ: send it again")
 	}
 	select {
 	case <-returned:
