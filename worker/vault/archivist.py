@@ -59,7 +59,7 @@ class VaultRules:
     @property
     def hold(self) -> timedelta:
         """How long a file that was taken is nobody else's: for the fetch, a new address and the store. So long it waits
-        when its worker dies; where a try takes longer all the same, another fetches the same file, which is harmless."""
+        when its worker dies; where a try takes longer all the same, another fetches the same file, which is no harm."""
         return timedelta(seconds=4 * self.seconds + 15)
 
 
