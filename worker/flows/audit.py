@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from contracts.audits import MOST_FINDINGS, FindingKind
 from contracts.events import Outcome
-from contracts.failures import FailureCode
 from contracts.failures import Stage as FailureStage
 from contracts.told import AuditCompletedData
 from worker.flows.announce import Announcement, announced
+from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
 from worker.flows.audit_findings import Standing, hold, missing, missing_without_number
 from worker.flows.audit_progress import MOST_READS, AuditProgress, Stage
 from worker.flows.audit_rows import row_of
-from worker.flows.audit_state import AuditState, Next, Phase, Situation
+from worker.flows.audit_state import AuditState, Next, Phase, Situation, days_at, spans_at
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,
@@ -45,15 +45,13 @@ from worker.flows.query_progress import digest_of, is_last_page
 from worker.flows.table import (
     Decision,
     Table,
-    again,
-    connect_failed,
     deadline_exceeded,
     end,
     fail,
     follow,
     is_overdue,
-    login_refused,
     obstacle,
+    opening,
     put_back,
 )
 from worker.flows.vocabulary import (
@@ -61,7 +59,6 @@ from worker.flows.vocabulary import (
     Begin,
     Connect,
     Connected,
-    ConnectFailed,
     ConnectionLost,
     CountLogin,
     Details,
@@ -116,40 +113,14 @@ def _connected(at: Situation, _: Connected) -> Next:
 
 def _ask(at: Situation) -> Next:
     progress = at.state.progress
-    start, last = at.spans[progress.span]
+    start, last = spans_at(at)[progress.span]
     asked = AskPage(start, last, progress.page)
     return Decision(replace(at.state, phase=Phase.ASKED), (asked,), at.rules.page)
 
 
-def _login_answered(at: Situation, given: LoginAnswered) -> Next:
-    """The request carries a login, so its status may come by itself before the page (trap 54)."""
-    if given.accepted:
-        return Decision(at.state, (CountLogin(accepted=True),))
-    return login_refused(at, given)
-
-
-def _refused(at: Situation, given: QueryRefused) -> Next:
-    message = "The gateway refused the query and does not say why: a wrong password, or the portal down."
-    if given.reason is not None:
-        message = "The gateway refused the query, and says why (gatewayMessage)."
-    return fail(at, FailureCode.QUERY_REFUSED, FailureStage.QUERY, message, given.reason)
-
-
-def _lost(at: Situation, given: ConnectionLost) -> Next:
-    message = f"The connection was lost while the list was read ({given.reason})."
-    return again(at, FailureCode.GATEWAY_UNAVAILABLE, FailureStage.QUERY, message)
-
-
-def _page_overdue(at: Situation, _: TimedOut) -> Next:
-    message = "The gateway did not answer the query in time."
-    if at.command.attempts >= at.timing.login_attempts:
-        return fail(at, FailureCode.GATEWAY_TIMEOUT, FailureStage.QUERY, message)
-    return again(at, FailureCode.GATEWAY_TIMEOUT, FailureStage.QUERY, message)
-
-
 def _page_read(at: Situation, given: PageRead) -> Next:
     """Keep the page, then remember that it is done: a page that is read twice is kept once."""
-    company = at.state.progress.company or at.company
+    company = at.state.progress.company or at.state.company
     rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in given.page.invoices)
     progress = replace(_advanced(at, given), company=company)
     return _stepped(at, progress, CountLogin(accepted=True), KeepAudited(rows))
@@ -160,14 +131,14 @@ def _advanced(at: Situation, given: PageRead) -> AuditProgress:
     was, page = at.state.progress, given.page
     is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
     is_repeated = bool(page.invoices) and digest_of(page) == was.last_page
-    has_more_days = was.span + 1 < len(at.spans)
+    has_more_days = was.span + 1 < len(spans_at(at))
     is_capped = was.pages + 1 >= at.rules.max_pages and (not is_last or has_more_days)
     total = was.span_total if page.total is None else page.total
     is_unsure = total is None and is_last and is_repeated
     done = replace(
         was,
         began_at=was.began_at or at.now.isoformat(),
-        last_day=was.last_day or at.days[1].isoformat(),
+        last_day=was.last_day or days_at(at)[1].isoformat(),
         span_days=was.span_days or at.rules.span_days,
         page=was.page + 1,
         pages=was.pages + 1,
@@ -369,16 +340,12 @@ def _closed(at: Situation) -> Next:
 
 
 TRANSITIONS: Table[AuditState] = {
-    (Phase.TAKEN, Begin): _begin,
-    (Phase.TAKEN, Draining): put_back,
-    (Phase.CONNECTING, Connected): _connected,
-    (Phase.CONNECTING, ConnectFailed): connect_failed,
-    (Phase.CONNECTING, Draining): put_back,
-    (Phase.ASKED, LoginAnswered): _login_answered,
+    **opening(Phase, _begin, _connected),
+    (Phase.ASKED, LoginAnswered): login_answered,
     (Phase.ASKED, PageRead): _page_read,
-    (Phase.ASKED, QueryRefused): _refused,
-    (Phase.ASKED, ConnectionLost): _lost,
-    (Phase.ASKED, TimedOut): _page_overdue,
+    (Phase.ASKED, QueryRefused): query_refused("a wrong password"),
+    (Phase.ASKED, ConnectionLost): connection_lost(FailureStage.QUERY, "while the list was read"),
+    (Phase.ASKED, TimedOut): answer_overdue(FailureStage.QUERY, "The gateway did not answer the query in time."),
     (Phase.ASKED, Draining): put_back,
     (Phase.LOOKING, MayGoOn): _go_on,
     (Phase.LOOKING, Overtaken): _give_way,

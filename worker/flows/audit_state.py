@@ -1,17 +1,16 @@
 """What the flow of `invoice.audit` is told, and where it stands in memory. Pure."""
 
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
+from worker.flows import table
 from worker.flows.audit_progress import AuditProgress, AuditWish
 from worker.flows.audit_vocabulary import Proved
 from worker.flows.conditions import BEIJING
-from worker.flows.looks import Schedules
 from worker.flows.query_progress import spans_of
 from worker.flows.query_state import QueryRules
-from worker.flows.table import Decision, Timing
-from worker.records import Command
+from worker.flows.table import Decision, Phased
 
 
 class Phase(StrEnum):
@@ -30,51 +29,29 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AuditState:
+class AuditState(Phased):
     """The run in memory. What must survive a crash is in `progress`."""
 
     progress: AuditProgress
     phase: Phase = Phase.TAKEN
     has_session: bool = False
     proof: Proved | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing is awaited any more."""
-        return self.phase is Phase.ENDED
-
-    def ended(self) -> "AuditState":
-        """The same at its end."""
-        return replace(self, phase=Phase.ENDED)
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What a decision may look at besides the input."""
-
-    state: AuditState
-    command: Command
-    wish: AuditWish
-    company: str
+    company: str = ""
     """Whose invoices are listed: the login's. Empty where there is none, which is so in later stages only."""
-    timing: Timing
-    rules: QueryRules
-    now: datetime
-    chance: float
-    looks: Schedules = field(default_factory=Schedules)
 
-    @property
-    def spans(self) -> list[tuple[date, date]]:
-        """The days in the parts in which they are asked for."""
-        progress = self.state.progress
-        last_day = progress.last_day or self.days[1].isoformat()
-        days = {"startInvoiceDate": self.days[0].isoformat(), "endInvoiceDate": last_day}
-        return spans_of(days, progress.span_days or self.rules.span_days)
 
-    @property
-    def days(self) -> tuple[date, date]:
-        """The first and last day that are asked for."""
-        return self.wish.days_asked(self.now.astimezone(BEIJING).date())
-
+Situation = table.Situation[AuditState, AuditWish, QueryRules]
 
 Next = Decision[AuditState]
+
+
+def days_at(at: Situation) -> tuple[date, date]:
+    """The first and last day that are asked for."""
+    return at.wish.days_asked(at.now.astimezone(BEIJING).date())
+
+
+def spans_at(at: Situation) -> list[tuple[date, date]]:
+    """The days in the parts in which they are asked for."""
+    progress, (first, last) = at.state.progress, days_at(at)
+    days = {"startInvoiceDate": first.isoformat(), "endInvoiceDate": progress.last_day or last.isoformat()}
+    return spans_of(days, progress.span_days or at.rules.span_days)

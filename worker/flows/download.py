@@ -12,12 +12,12 @@ from contracts.failures import FailureCode, Stage
 from contracts.told import DownloadCompletedData
 from worker.flows import table
 from worker.flows.announce import announced
+from worker.flows.asking import answer_overdue, connection_lost
 from worker.flows.query_state import QueryRules
 from worker.flows.table import (
     Decision,
     Phased,
     Table,
-    again,
     end,
     fail,
     follow,
@@ -97,23 +97,11 @@ def _told(at: Situation, given: DownloadTold) -> Next:
     return fail(at, FailureCode.DOWNLOAD_FAILED, Stage.DOWNLOAD, message)
 
 
-def _lost(at: Situation, given: ConnectionLost) -> Next:
-    message = f"The connection was lost during the download ({given.reason})."
-    return again(at, FailureCode.GATEWAY_UNAVAILABLE, Stage.DOWNLOAD, message)
-
-
-def _overdue(at: Situation, _: TimedOut) -> Next:
-    message = "The gateway did not tell in time how the download went."
-    if at.command.attempts >= at.timing.login_attempts:
-        return fail(at, FailureCode.GATEWAY_TIMEOUT, Stage.DOWNLOAD, message)
-    return again(at, FailureCode.GATEWAY_TIMEOUT, Stage.DOWNLOAD, message)
-
-
 TRANSITIONS: Table[DownloadState] = {
     **opening(Phase, _begin, _connected),
     (Phase.ASKED, DownloadTold): _told,
-    (Phase.ASKED, ConnectionLost): _lost,
-    (Phase.ASKED, TimedOut): _overdue,
+    (Phase.ASKED, ConnectionLost): connection_lost(Stage.DOWNLOAD, "during the download"),
+    (Phase.ASKED, TimedOut): answer_overdue(Stage.DOWNLOAD, "The gateway did not tell in time how the download went."),
     (Phase.ASKED, Draining): put_back,
 }
 """Phase and kind of input to what follows."""

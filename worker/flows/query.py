@@ -15,6 +15,7 @@ from contracts.failures import FailureCode
 from contracts.failures import Stage as FailureStage
 from contracts.told import QueryCompletedData
 from worker.flows.announce import Announcement, announced
+from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
 from worker.flows.conditions import fits_condition
 from worker.flows.invoices import file_row, findings_of, lacking_ids, parts_of, trusted, with_details
 from worker.flows.query_progress import QueryProgress, Stage, digest_of, is_last_page
@@ -28,7 +29,6 @@ from worker.flows.table import (
     fail,
     follow,
     is_overdue,
-    login_refused,
     obstacle,
     opening,
     put_back,
@@ -86,32 +86,6 @@ def _connected(at: Situation, _: Connected) -> Next:
 def _ask(at: Situation, progress: QueryProgress) -> Next:
     start, last = spans_at(at)[progress.span]
     return Decision(QueryState(progress, Phase.ASKED), (AskPage(start, last, progress.page),), at.rules.page)
-
-
-def _login_answered(at: Situation, given: LoginAnswered) -> Next:
-    """The request carries a login, so its status may come by itself before the page (trap 54)."""
-    if given.accepted:
-        return Decision(at.state, (CountLogin(accepted=True),))
-    return login_refused(at, given)
-
-
-def _refused(at: Situation, given: QueryRefused) -> Next:
-    message = "The gateway refused the query and does not say why: a wrong password or condition, or the portal down."
-    if given.reason is not None:
-        message = "The gateway refused the query, and says why (gatewayMessage)."
-    return fail(at, FailureCode.QUERY_REFUSED, FailureStage.QUERY, message, given.reason)
-
-
-def _lost(at: Situation, given: ConnectionLost) -> Next:
-    message = f"The connection was lost during the query ({given.reason})."
-    return again(at, FailureCode.GATEWAY_UNAVAILABLE, FailureStage.QUERY, message)
-
-
-def _page_overdue(at: Situation, _: TimedOut) -> Next:
-    message = "The gateway did not answer the query in time."
-    if at.command.attempts >= at.timing.login_attempts:
-        return fail(at, FailureCode.GATEWAY_TIMEOUT, FailureStage.QUERY, message)
-    return again(at, FailureCode.GATEWAY_TIMEOUT, FailureStage.QUERY, message)
 
 
 # ---- the page and its download notice ------------------------------------------------------------------
@@ -344,14 +318,16 @@ def _missing_listed(at: Situation, given: MissingListed) -> Next:
     return end(at, Record(CommandState.COMPLETED, (announced(Outcome.COMPLETED, data),)))
 
 
+_lost = connection_lost(FailureStage.QUERY, "during the query")
+
 TRANSITIONS: Table[QueryState] = {
     **opening(Phase, _begin, _connected),
-    (Phase.ASKED, LoginAnswered): _login_answered,
+    (Phase.ASKED, LoginAnswered): login_answered,
     (Phase.ASKED, PageRead): _page_read,
     (Phase.ASKED, DownloadTold): _early_notice,
-    (Phase.ASKED, QueryRefused): _refused,
+    (Phase.ASKED, QueryRefused): query_refused("a wrong password or condition"),
     (Phase.ASKED, ConnectionLost): _lost,
-    (Phase.ASKED, TimedOut): _page_overdue,
+    (Phase.ASKED, TimedOut): answer_overdue(FailureStage.QUERY, "The gateway did not answer the query in time."),
     (Phase.ASKED, Draining): put_back,
     (Phase.NOTICE, DownloadTold): _notice,
     (Phase.NOTICE, ConnectionLost): _lost,

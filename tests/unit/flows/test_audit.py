@@ -79,7 +79,7 @@ class Driven:
         return end
 
     def _claim(self, progress: bytes | None, limit: int) -> bytes | None:
-        state = AuditState(AuditProgress.read(progress))
+        state = AuditState(AuditProgress.read(progress), company=SELLER)
         given: Input = Begin(session_is_open=False)
         while True:
             decision = decide(_situation(state), given)
@@ -154,7 +154,7 @@ class Driven:
 
 def _situation(state: AuditState) -> Situation:
     command = make_command(type="invoice.audit", data=dumps(DATA))
-    return Situation(state, command, AuditWish.read(DATA), SELLER, TIMING, RULES, MOMENT, 0.5)
+    return Situation(state, command, AuditWish.read(DATA), RULES, TIMING, MOMENT, 0.5)
 
 
 @settings(max_examples=examples(60))
@@ -180,7 +180,7 @@ def test_whatever_is_listed_and_whenever_it_crashes_all_is_found_once(
 
 def test_a_pair_that_is_in_no_table_changes_nothing_and_a_drain_puts_back_wherever_it_stands() -> None:
     for phase in Phase:
-        state = replace(AuditState(AuditProgress(), has_session=True), phase=phase)
+        state = replace(AuditState(AuditProgress(), has_session=True, company=SELLER), phase=phase)
         decision = decide(_situation(state), Draining())
         if (phase, Draining) in TRANSITIONS:
             record = decision.effects[0]
@@ -193,7 +193,7 @@ def test_a_pair_that_is_in_no_table_changes_nothing_and_a_drain_puts_back_wherev
 
 def test_a_page_is_kept_before_it_is_remembered_and_a_batch_is_told_as_it_is_remembered() -> None:
     driven = Driven([NOBODY] * 3, 0, [])
-    state = replace(AuditState(AuditProgress(), has_session=True), phase=Phase.ASKED)
+    state = replace(AuditState(AuditProgress(), has_session=True, company=SELLER), phase=Phase.ASKED)
     kept = decide(_situation(state), PageRead(driven._page(1))).effects
     assert [type(each).__name__ for each in kept] == ["CountLogin", "KeepAudited", "Record", "SeeWhoIsNext"]
     assert PAGE_SIZE == 100

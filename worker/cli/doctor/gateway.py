@@ -25,6 +25,7 @@ from worker.addresses import at
 from worker.cli.doctor.findings import Finding, fail, ok, warn
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError
+from worker.gateway.headers import headers_of
 from worker.settings import Settings
 from worker.tls import gateway_tls, insecurities
 
@@ -108,7 +109,7 @@ def _ask(settings: Settings, base: str, path: str) -> tuple[int, Mapping[str, st
         if parts.scheme == "https"
         else HTTPConnection(host, port, timeout=timeout)
     )
-    headers = {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
+    headers = dict(headers_of(settings)())
     try:
         connection.request("GET", parts.path.rstrip("/") + path, headers=headers)
         answer = connection.getresponse()

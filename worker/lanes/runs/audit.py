@@ -14,7 +14,7 @@ from worker.crashpoints import crashpoint
 from worker.errors import NotResolvable
 from worker.flows import audit
 from worker.flows.audit_progress import AuditProgress, AuditWish, Stage
-from worker.flows.audit_state import AuditState, Next, Situation
+from worker.flows.audit_state import AuditState, Next
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,
@@ -29,10 +29,9 @@ from worker.flows.audit_vocabulary import (
     ReadNumbered,
 )
 from worker.flows.looks import LookOutcome
-from worker.flows.vocabulary import AskPage, Effect, Input, Overtaken, Record, SeeWhoIsNext, Settle
+from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
 from worker.lanes.runs.audit_proof import Prover
-from worker.lanes.runs.query import PAGES_IN_A_ROW, Questioning
-from worker.lanes.runs.run import LaneNext
+from worker.lanes.runs.query import Questioning
 from worker.lanes.runs.seller import forget_refusals
 from worker.lanes.settling import Settling
 from worker.records import CommandState
@@ -52,29 +51,15 @@ class AuditRun(Questioning):
     def _read(self) -> None:
         super()._read()
         self._wish = AuditWish.read(loads(self._command.data))
-        self._state = AuditState(AuditProgress.read(self._command.progress))
-        self._batches = 0
+        company = "" if self._question is None else folded_code(self._question.access.login.company_code)
+        self._state = AuditState(AuditProgress.read(self._command.progress), company=company)
 
     @override
     def _decide(self, given: Input) -> Next:
-        situation = Situation(
-            state=self._state,
-            command=self._command,
-            wish=self._wish,
-            company=self._company,
-            timing=self._services.timing,
-            rules=self._services.queries,
-            now=self._services.clock.now(),
-            chance=self._services.chance(),
-            looks=self._services.looks,
-        )
-        decision = audit.decide(situation, given)
+        at = self._situation(self._state, self._wish, self._services.queries)
+        decision = audit.decide(at, given)
         self._state = decision.state
         return decision
-
-    @property
-    def _company(self) -> str:
-        return "" if self._question is None else folded_code(self._question.access.login.company_code)
 
     @override
     async def _perform(self, effect: Effect) -> Input | None:
@@ -111,12 +96,6 @@ class AuditRun(Questioning):
                 return NumberedRead(tuple(numbered))
             case Prove():
                 return await self._prove()
-
-    async def _look_around(self) -> Input:
-        self._batches += 1
-        has_had_its_turn = self._line.is_contended and self._batches >= PAGES_IN_A_ROW
-        self._next = LaneNext(has_had_its_turn=has_had_its_turn)
-        return Overtaken() if has_had_its_turn else await self._see_who_is_next()
 
     async def _keep_rows(self, effect: KeepAudited) -> None:
         crashpoint("audit.rows_next")

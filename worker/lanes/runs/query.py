@@ -39,7 +39,7 @@ from worker.ports import PageShown, QueryEvent, QueryOrder, ResultShown, Session
 LATE_BATCH = 100
 """Invoices whose late files are looked up and told at once."""
 PAGES_IN_A_ROW = 20
-"""Pages of one query while other lanes wait for a place."""
+"""Turns of one command, each a page or a batch, while other lanes wait for a place."""
 
 
 class Asking(Run):
@@ -88,6 +88,7 @@ class Questioning(Asking):
         question = try_question(self._command, self._services.credentials)
         self._fault = question if isinstance(question, CredentialFault) else None
         self._question = None if isinstance(question, CredentialFault) else question
+        self._turns = 0
 
     @override
     async def _first_input(self) -> Input:
@@ -96,6 +97,13 @@ class Questioning(Asking):
     @override
     def _access(self) -> Access:
         return self._asked().access
+
+    async def _look_around(self) -> Input:
+        """Another turn is done, a page or a batch: does anything on this lane go first, or another lane?"""
+        self._turns += 1
+        has_had_its_turn = self._line.is_contended and self._turns >= PAGES_IN_A_ROW
+        self._next = LaneNext(has_had_its_turn=has_had_its_turn)
+        return Overtaken() if has_had_its_turn else await self._see_who_is_next()
 
     def _asked(self) -> Question:
         if self._question is None:
@@ -113,7 +121,6 @@ class QueryRun(Questioning):
         super()._read()
         self._wish = QueryWish.read(loads(self._command.data))
         self._state = QueryState(QueryProgress.read(self._command.progress, self._wish.first_page))
-        self._pages = 0
 
     @override
     def _decide(self, given: Input) -> Next:
@@ -145,12 +152,6 @@ class QueryRun(Questioning):
                 return MissingListed(tuple(missing), files)
             case _:
                 return await super()._perform(effect)
-
-    async def _look_around(self) -> Input:
-        self._pages += 1
-        has_had_its_turn = self._line.is_contended and self._pages >= PAGES_IN_A_ROW
-        self._next = LaneNext(has_had_its_turn=has_had_its_turn)
-        return Overtaken() if has_had_its_turn else await self._see_who_is_next()
 
     async def _fetch_late(self, after: str) -> Input:
         journal = self._services.journal

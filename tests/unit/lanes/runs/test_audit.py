@@ -207,11 +207,12 @@ async def test_once_the_list_is_read_no_login_is_needed(stage: Stage) -> None:
 def test_what_goes_from_page_to_page_and_from_batch_to_batch_stays_small_over_twenty_thousand_invoices() -> None:
     """A page, or a batch, is forgotten with the next: all that is kept is where it stands, and what was counted."""
     command = waiting_audit(state=S.RUNNING, epoch=1, attempts=1)
-    state = AuditState(AuditProgress(began_at=MOMENT.isoformat()), Phase.ASKED, has_session=True)
+    progress = AuditProgress(began_at=MOMENT.isoformat())
+    state = AuditState(progress, Phase.ASKED, has_session=True, company=SELLER)
     wish = AuditWish.read({"startInvoiceDate": DAY, "endInvoiceDate": DAY})
 
     def step(given: Input, phase: Phase) -> AuditState:
-        situation = Situation(state, command, wish, SELLER, TIMING, RULES, MOMENT, 0.5)
+        situation = Situation(state, command, wish, RULES, TIMING, MOMENT, 0.5)
         return replace(audit.decide(situation, given).state, phase=phase)
 
     halves = [[others(half * 100 + place + 1) for place in range(100)] for half in range(2)]
