@@ -99,6 +99,14 @@ def own_rabbit(own_node: servers.Broker) -> servers.Broker:
     return own_node
 
 
+@pytest.fixture(scope="module")
+def own_database() -> Iterator[servers.Database]:
+    """A PostgreSQL that the tests of a module may stop, kill and reconfigure."""
+    database = servers.start_postgres(print)
+    yield database
+    database.close()
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Address of the shared PostgreSQL's maintenance database."""

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
-from tests import servers
 from tests.conformance.journal_builders import admit, begin, new, state_of, step
 from tests.conformance.journal_stores import PostgresStore
 from tests.servers import Database
@@ -18,14 +17,6 @@ from worker.records import CommandState
 pytestmark = pytest.mark.xdist_group("standby")
 
 ENDINGS = {"cancelled": "pg_cancel_backend", "terminated": "pg_terminate_backend"}
-
-
-@pytest.fixture(scope="module")
-def own_database() -> Iterator[Database]:
-    """A PostgreSQL that may be told to wait for a standby which is not there."""
-    database = servers.start_postgres(print)
-    yield database
-    database.close()
 
 
 @pytest.fixture

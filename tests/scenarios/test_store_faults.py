@@ -11,7 +11,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests import servers
 from tests.scenarios.chaos_fleet import CUT_ALL, Fleet, WatchedSandbox
 from tests.scenarios.chaos_run import GATEWAY, SETTINGS, Run, Weather
 from tests.scenarios.chaos_stacks import ChaosStack
@@ -21,14 +20,6 @@ from tests.servers import Database
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("store-faults")]
 
 LIGHT = Weather(seed=8, seconds=5, per_second=8, fault_share=0.1)
-
-
-@pytest.fixture(scope="module")
-def own_database() -> Iterator[Database]:
-    """A PostgreSQL that may be broken."""
-    database = servers.start_postgres(print)
-    yield database
-    database.close()
 
 
 @pytest.fixture

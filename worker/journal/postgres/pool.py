@@ -204,18 +204,15 @@ class Connections:
 
     async def transact(self, operation: Operation[Result]) -> Result:
         """Run an operation in one transaction; on return it is durable."""
-
-        async def whole(statements: Statements) -> Result:
-            async with statements.connection.transaction():
-                return await operation(statements)
-
-        return await self.run(whole)
+        return await self._within(operation)
 
     async def view(self, operation: Operation[Result]) -> Result:
         """Run an operation that only reads, all its statements of one moment."""
+        return await self._within(operation, isolation="repeatable_read", readonly=True)
 
+    async def _within(self, operation: Operation[Result], **options: Any) -> Result:
         async def whole(statements: Statements) -> Result:
-            async with statements.connection.transaction(isolation="repeatable_read", readonly=True):
+            async with statements.connection.transaction(**options):
                 return await operation(statements)
 
         return await self.run(whole)
