@@ -1,14 +1,18 @@
-"""What comes in by plain HTTP, and which of it a stranger's web page may not ask.
+"""What comes in by plain HTTP and what is answered, and which of it a stranger's web page may not ask.
 
 Pure. Guaranteed by `refusal`: a page of another origin, open in the browser of whoever runs the sandbox, changes
 nothing here and reads nothing of the control pages, not even by a name of its own that leads to this machine.
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from contracts.gateway import dumps
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _NOBODYS_TO_REGISTER: Final = (".localhost", ".local", ".internal", ".test")
@@ -84,3 +88,34 @@ def _is_ours(name: str, public: str | None) -> bool:
     except ValueError:
         return name == public or (bool(name) and "." not in name) or name.endswith(_NOBODYS_TO_REGISTER)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer with a body in memory."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An HTTP answer that goes on until its reader leaves, or stays so far behind that it is left."""
+
+    content_type: str
+    pieces: AsyncGenerator[bytes, None]
+
+
+def json_text(told: Any) -> str:
+    """JSON of what a program here holds, floats too."""
+    return dumps({"": _exact(told)})[len('{"":') : -1]
+
+
+def _exact(told: Any) -> Any:
+    if isinstance(told, float):
+        return int(told) if told.is_integer() else Decimal(repr(told))
+    if isinstance(told, Mapping):
+        return {name: _exact(value) for name, value in told.items()}
+    return [_exact(value) for value in told] if isinstance(told, (list, tuple)) else told

@@ -10,13 +10,12 @@ from http import HTTPStatus
 from inspect import isawaitable
 from typing import Any, Final
 
-from worker.sandbox.answers import Answer, Stream, json_text
 from worker.sandbox.api.routes import Route
 from worker.sandbox.api.table import ROUTES
 from worker.sandbox.books.ledger import Invoice
-from worker.sandbox.calls import Call, refusal
+from worker.sandbox.calls import Answer, Call, Stream, json_text, refusal
 from worker.sandbox.house import House
-from worker.sandbox.page.front import page, part
+from worker.sandbox.page.render import page, part
 from worker.sandbox.pages import scan_page, unknown_page
 from worker.sandbox.papers.ofd import ofd
 from worker.sandbox.papers.pdf import pdf

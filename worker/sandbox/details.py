@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from contracts.gateway import dumps
 from contracts.gateway_query import FILE_PATH, ITEM_PATH
 from worker.sandbox.alterations import altered
-from worker.sandbox.answers import Answer
 from worker.sandbox.books.rows import FILE_TYPES, Row, bent_rows, file_rows, item_rows
+from worker.sandbox.calls import Answer
 from worker.sandbox.faults import Asked
 from worker.sandbox.house import House
 

@@ -18,13 +18,12 @@ from worker.sandbox.books.archive import Archive
 from worker.sandbox.books.books import Books, Wanted
 from worker.sandbox.books.ledger import Ledger
 from worker.sandbox.cassettes import Replays
-from worker.sandbox.downloads import Downloads
 from worker.sandbox.faults import FaultBook
 from worker.sandbox.feed import Feed
 from worker.sandbox.options import SandboxOptions
 from worker.sandbox.tapes import Tape, Tapes
 from worker.sandbox.timepiece import Timepiece
-from worker.sandbox.vendor import Scan, ScanState, Vendor
+from worker.sandbox.vendor import Downloads, Scan, ScanState, Vendor
 
 _KEPT_NOTES: Final = 10_000
 

@@ -14,8 +14,7 @@ from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 
-from worker.sandbox.answers import Answer, Stream
-from worker.sandbox.calls import Call
+from worker.sandbox.calls import Answer, Call, Stream
 
 LONGEST_REQUEST_LINE: Final = 8192
 """What usual servers take (trap 77: batch ids to keep the address short)."""

@@ -15,11 +15,10 @@ from worker.sandbox.books.books import Selection, Wanted, wanted
 from worker.sandbox.books.ledger import Invoice
 from worker.sandbox.books.rows import Row, bent_page, bent_rows, moment_text, paging, row
 from worker.sandbox.dialogue import LOGIN_REASON
-from worker.sandbox.downloads import ALWAYS
 from worker.sandbox.faults import Asked, asked_by_password, asked_in
 from worker.sandbox.house import House
 from worker.sandbox.replies import frame, status
-from worker.sandbox.vendor import query_violations
+from worker.sandbox.vendor import ALWAYS, query_violations
 
 GARBAGE = "<html>502 Bad Gateway</html>"
 _MIXED_IN = 2

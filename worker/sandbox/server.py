@@ -27,8 +27,7 @@ from websockets.protocol import State
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.clock import Clock
 from worker.sandbox import issuing, querying
-from worker.sandbox.answers import Answer, Stream
-from worker.sandbox.calls import Call
+from worker.sandbox.calls import Answer, Call, Stream
 from worker.sandbox.control import answer
 from worker.sandbox.details import is_look_up, look_up
 from worker.sandbox.faults import asked_by_user_id

@@ -1,9 +1,14 @@
-"""The vendor's memory: sockets by ``userId``, who is logged in, which scans are open, what was counted.
+"""The vendor's memory: sockets by ``userId``, who is logged in, which scans are open, which downloads failed, what was
+counted.
 
 Pure. It behaves as usual Java servers do (trap 10): a map from ``userId`` to the newest socket, replies
 routed through that map alone, and a late close of an old socket that removes the new one's entry
 (``naive_unregister``). It counts what tests ask about: sockets of one user open at once, exchanges that overlap,
 replies lost.
+
+The gateway knows a failed download by its date text alone (trap 74), so that memory is by ``userId`` and that text,
+byte for byte (trap 73). It outlives the socket, as ``invoice.download`` needs. It has nothing to do with which files
+the look-ups list: the manual does not connect them.
 """
 
 from collections import OrderedDict
@@ -263,3 +268,31 @@ _NEEDED: Final[tuple[tuple[str, Callable[[Any], bool]], ...]] = (
     ("endInvoiceDate", _is_day),
 )
 _IS_NEEDED: Final = frozenset(name for name, _ in _NEEDED)
+
+
+ALWAYS: Final = 10**9
+"""So many failures that no client sees the end of them."""
+
+
+class Downloads:
+    """The failed downloads of all users."""
+
+    def __init__(self) -> None:
+        self._left: dict[tuple[str, str], int] = {}
+
+    def fail(self, user_id: str, date: str, more: int = 0) -> None:
+        """Note a failure that was told; retries fail so many times ``more``, then succeed."""
+        self._left[user_id, date] = more
+
+    def knows(self, user_id: str, date: str) -> bool:
+        """Whether this user was told of a failure in exactly these bytes."""
+        return (user_id, date) in self._left
+
+    def retry(self, user_id: str, date: str) -> bool:
+        """Try a known one again; true once it succeeds, and ever after."""
+        left = self._left[user_id, date]
+        self._left[user_id, date] = max(0, left - 1)
+        return left == 0
+
+    def forget(self) -> None:
+        self._left.clear()

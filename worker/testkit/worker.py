@@ -1,14 +1,19 @@
-"""The worker of the tests: a process of its own, with a journal in a file and waits cut to fractions of a second."""
+"""The worker of the tests: a process of its own, with a journal in a file and waits cut to fractions of a second. Takes
+its queues and exchanges off a broker that others use.
+"""
 
+import asyncio
 import base64
 import secrets
 from types import TracebackType
 from typing import Final, Self
 
+import aio_pika
+
+from worker.amqp.topology import Topology
 from worker.cli.dev.stage import SHORT
 from worker.servers.processes import LOOPBACK, free_port
 from worker.testkit.broker import KitBroker
-from worker.testkit.leftovers import delete_objects
 from worker.testkit.processes import KitProcess
 
 _SHORTER: Final = {
@@ -86,3 +91,17 @@ class KitWorker:
             "FAPIAO_LOG_FORMAT": "json",
             "FAPIAO_REPLY_TO_PATTERN": ".*",
         }
+
+
+def delete_objects(amqp_url: str, prefix: str) -> None:
+    """Delete everything that a worker declares under this prefix. What is not there is no error."""
+    asyncio.run(_delete(amqp_url, Topology(prefix)))
+
+
+async def _delete(amqp_url: str, topology: Topology) -> None:
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        for queue in topology.queues:
+            await channel.queue_delete(queue.name)
+        for exchange in reversed(topology.exchanges):
+            await channel.exchange_delete(exchange.name)

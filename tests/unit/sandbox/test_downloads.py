@@ -1,6 +1,6 @@
 """A failed download is known by its user and its date text, byte for byte (traps 73 and 74)."""
 
-from worker.sandbox.downloads import ALWAYS, Downloads
+from worker.sandbox.vendor import ALWAYS, Downloads
 
 
 def test_a_failure_is_known_to_its_user_in_exactly_its_bytes() -> None:

@@ -1,5 +1,6 @@
-"""The table of the control API's routes."""
+"""The table of the control API's routes, and the OpenAPI 3.1 document that is written from it."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from worker.sandbox.api.changing import (
@@ -19,8 +20,8 @@ from worker.sandbox.api.changing import (
     set_scenario,
     void,
 )
-from worker.sandbox.api.openapi import document
 from worker.sandbox.api.reading import (
+    LONGEST_WAIT_SECONDS,
     archive,
     clock,
     elsewhere,
@@ -34,12 +35,14 @@ from worker.sandbox.api.reading import (
     scans,
     scenarios,
     sessions,
+    stream,
     submissions,
+    wait,
 )
 from worker.sandbox.api.routes import LIMIT, USER, Parameter, Route, Values
-from worker.sandbox.api.waiting import LONGEST_WAIT_SECONDS, stream, wait
 from worker.sandbox.calls import Call
 from worker.sandbox.faults import ANY_USER
+from worker.sandbox.feed import EVENTS
 from worker.sandbox.house import House
 
 _REMARK: Final = Parameter("remark", "only orders with exactly this remark")
@@ -221,3 +224,73 @@ ROUTES: Final[tuple[Route, ...]] = (
         changes=True,
     ),
 )
+
+
+_HAPPENING: Final = {
+    "type": "object",
+    "required": ["number", "at", "event", "userId", "socket", "about", "remark"],
+    "properties": {
+        "number": {"type": "integer"},
+        "at": {"type": "string", "format": "date-time"},
+        "event": {"type": "string", "enum": list(EVENTS)},
+        "userId": {"type": "string"},
+        "socket": {"type": "integer"},
+        "about": {"type": "string"},
+        "remark": {"type": "string"},
+        "frame": {"type": "string", "description": "without passwords, as long as it is kept"},
+    },
+}
+_ERROR: Final = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+_VERSION: Final = "1.0.0"
+
+
+def document(routes: Iterable[Route], url: str) -> dict[str, Any]:
+    """The document of these routes at this address."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Fapiao Worker sandbox: control API",
+            "version": _VERSION,
+            "description": "A stand-in for the vendor's gateway. Nothing issued here is a tax invoice.",
+        },
+        "servers": [{"url": url}],
+        "paths": {f"/_sandbox/{route.path}": {_method(route): _operation(route)} for route in routes},
+        "components": {"schemas": {"Happening": _HAPPENING, "Error": _ERROR}},
+    }
+
+
+def _method(route: Route) -> str:
+    return "post" if route.changes else "get"
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    told: dict[str, Any] = {
+        "operationId": "_".join(route.path.replace(".", "/").split("/")),
+        "summary": route.summary,
+        "parameters": [_parameter(parameter) for parameter in route.takes],
+        "responses": {
+            "200": {"description": "Done.", "content": {route.content: {"schema": dict(route.answers)}}},
+            **{str(status): {"description": means, "content": error} for status, means in route.also.items()},
+            "400": {"description": "A parameter makes no sense.", "content": error},
+            "403": {"description": "A page of another origin asked.", "content": error},
+        },
+    }
+    if route.body:
+        content: dict[str, Any] = {"application/json": {"schema": {}}}
+        told["requestBody"] = {"description": route.body, "required": False, "content": content}
+    return told
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    limits = {"minimum": parameter.least, "maximum": parameter.most, "default": parameter.default}
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "required": parameter.needed,
+        "description": parameter.meaning,
+        "schema": {
+            "type": parameter.kind,
+            **{name: value for name, value in limits.items() if value is not None},
+        },
+    }

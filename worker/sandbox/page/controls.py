@@ -7,10 +7,9 @@ from typing import Final
 from worker.sandbox.books.ledger import CHINA
 from worker.sandbox.faults import FAULTS, Armed, Fault
 from worker.sandbox.house import House
-from worker.sandbox.page.fault_words import in_chinese
 from worker.sandbox.page.markup import Html, button, element, form, hidden, joined, put, with_code
 from worker.sandbox.page.records import empty, section
-from worker.sandbox.page.words import Speech
+from worker.sandbox.page.words import Speech, in_chinese
 from worker.sandbox.scenarios import SCENARIOS
 
 _STEPS: Final = {"minute": 60, "hour": 3600, "day": 86400}

@@ -1,10 +1,18 @@
-"""The page and its sections. Every text of an order is a stranger's, and goes through `markup`, which escapes it."""
+"""The page at `/`, rendered and served: kept up to date by its script, usable without one.
 
+Every text of an order is a stranger's, and goes through `markup`, which escapes it.
+"""
+
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Final
+
+from worker.sandbox.calls import Answer, Call
 from worker.sandbox.house import House
 from worker.sandbox.page.controls import clock, faults, scenarios, tools
 from worker.sandbox.page.markup import Html, element, joined, put
 from worker.sandbox.page.records import activity, invoices, numbers, orders, scans, sessions
-from worker.sandbox.page.words import Language, Speech
+from worker.sandbox.page.words import COOKIE, Language, Speech, language_of
 
 _NAMES: dict[Language, str] = {"en": "English", "zh": "中文"}
 
@@ -69,3 +77,31 @@ def _header(house: House, speech: Speech) -> Html:
         element("span", speech["live"], id="pulse", data_live=speech["live"], hidden=True),
         element("nav", languages, aria_label=speech["language"]),
     )
+
+
+Headers = tuple[tuple[str, str], ...]
+_ASSETS: Final = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+
+
+def page(house: House, call: Call, headers: Headers) -> Answer:
+    """The whole page, in the language that the browser or its person asks for."""
+    speech = Speech(language_of(call))
+    if call.asked.get("lang") == speech.language:
+        kept = f"{COOKIE}={speech.language}; Path=/; Max-Age=31536000; SameSite=Strict"
+        headers = (*headers, ("Set-Cookie", kept))
+    return _html(whole(house, speech), headers)
+
+
+def part(house: House, call: Call, name: str, headers: Headers) -> Answer | None:
+    """What the page fetches: its sections anew, its style, its script; `None` for anything else."""
+    if name == "body":
+        return _html(body(house, Speech(language_of(call))), headers)
+    if name in _ASSETS:
+        return Answer(HTTPStatus.OK, _ASSETS[name], files(__package__ or "").joinpath(name).read_bytes(), headers)
+    return None
+
+
+def _html(text: str, headers: Headers) -> Answer:
+    # The answer differs by language, and a page of yesterday tells nothing.
+    told = (*headers, ("Vary", "Accept-Language, Cookie"))
+    return Answer(HTTPStatus.OK, "text/html; charset=utf-8", text.encode("utf-8", "replace"), told)

@@ -8,9 +8,8 @@ import pytest
 from worker.sandbox.calls import Call
 from worker.sandbox.faults import FAULTS
 from worker.sandbox.feed import EVENTS
-from worker.sandbox.page.fault_words import _EFFECTS, in_chinese
 from worker.sandbox.page.markup import Html, element, put, with_code
-from worker.sandbox.page.words import WORDS, language_of
+from worker.sandbox.page.words import _EFFECTS, WORDS, in_chinese, language_of
 
 
 def asked(language: str = "", target: str = "/", cookie: str = "") -> Call:
