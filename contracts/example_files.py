@@ -1,7 +1,9 @@
 """One good message of every kind, for people to copy and for tests to hold the schemas against.
 
 Deterministic: the same ids and times at every call. The firms and tax ids are invented, but for those of the
-manual's own example; every password is a stand-in.
+manual's own example; every password is a stand-in. A frame that the worker sends has the values of the manual's
+examples; one that it receives has them for an issue, and invented ones for queries, for the manual's may be real firms
+(trap 18).
 """
 
 import json
@@ -10,24 +12,29 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any, Final
 
-from contracts import example_audits, example_checks, example_issues, example_queries
+from pydantic import BaseModel
+
+from contracts import example_issues, example_queries
 from contracts.commands import COMMANDS, CommandType
 from contracts.envelope import SPEC_VERSION, build_event
 from contracts.events import EVENTS, Outcome
-from contracts.example_frames import frames
-from contracts.example_issues import AT, Sample
+from contracts.example_issues import AT, FILES, INVOICE_ID, MANUAL_ORDER, PIXEL, Sample
+from contracts.example_queries import FOUND, ITEMS, MANUAL_QUERY
 from contracts.failures import RejectionCode
-
-__all__ = ["UNKNOWN_TYPE_REJECTED", "commands", "events", "frames"]
+from contracts.gateway import INVOICE_QRCODE, InvoiceInfo, InvoiceInfoRequest, Login, LoginRequest, dumps
+from contracts.gateway_query import (
+    DownloadZipRequest,
+    InvoiceFileEntity,
+    InvoiceItemEntity,
+    InvoicePage,
+    InvoiceRow,
+    QueryInvoice,
+    QueryInvoiceRequest,
+)
 
 UNKNOWN_TYPE_REJECTED: Final = f"command.{Outcome.REJECTED}"
 _SOURCE: Final = "/shop"
-_SAMPLES: Final[Mapping[CommandType, Sample]] = {
-    CommandType.ISSUE: example_issues.SAMPLE,
-    **example_queries.SAMPLES,
-    CommandType.CHECK: example_checks.SAMPLE,
-    CommandType.AUDIT: example_audits.SAMPLE,
-}
+_SAMPLES: Final[Mapping[CommandType, Sample]] = {**example_issues.SAMPLES, **example_queries.SAMPLES}
 
 
 def commands() -> dict[str, dict[str, Any]]:
@@ -81,3 +88,67 @@ def _event(sample: Sample, event_type: str, sequence: int, data: Mapping[str, An
     )
     event: dict[str, Any] = json.loads(body)
     return event
+
+
+def frames() -> dict[str, dict[str, Any]]:
+    """The frames, under the names of their schemas."""
+    login = Login.model_validate(MANUAL_ORDER["login"])
+    info = InvoiceInfo.model_validate_json(dumps(MANUAL_ORDER["invoice"]))
+    query = QueryInvoice.model_validate_json(
+        dumps({name: MANUAL_QUERY[name] for name in ("login", "condition", "page")})
+    )
+    return {
+        "gateway.login": _plain(LoginRequest(data=login)),
+        "gateway.invoice_info": _plain(InvoiceInfoRequest(data=info)),
+        "gateway.reply": {"type": INVOICE_QRCODE, "sendToId": "1111", "data": PIXEL},
+        "gateway.invoice_pdf": _echo(),
+        "gateway.query_invoice": _plain(QueryInvoiceRequest(data=query)),
+        "gateway.query_invoice_download_zip": _plain(DownloadZipRequest(data="2024-04-12 10:10:10")),
+        "gateway.invoice_page": _plain(
+            InvoicePage(data=[_row()], total=1, currentPage=1, totalPage=1, hasNext=False),
+        ),
+        "gateway.invoice_items": _answer([InvoiceItemEntity.model_validate(_numbered(item)) for item in ITEMS]),
+        "gateway.invoice_files": _answer(
+            [InvoiceFileEntity.model_validate({"id": number, **file}) for number, file in enumerate(FILES, start=1)]
+        ),
+    }
+
+
+def _echo() -> dict[str, Any]:
+    """The manual's answer to an issue: everything is text, the items as JSON inside text."""
+    echo = {
+        name: str(value)
+        for name, value in MANUAL_ORDER["invoice"].items()
+        if name not in {"invoiceItems", "sellerLoginAccount", "sellerLoginPassword"}
+    }
+    items = json.dumps(MANUAL_ORDER["invoice"]["invoiceItems"], ensure_ascii=False, separators=(",", ":"))
+    return {
+        **echo,
+        "vipId": "987654",
+        "isDrafts": "0",
+        "invoiceItems": items,
+        "invoiceUrl": "http://example.com/invoice.pdf",
+        "sellerAddress": "浙江省杭州市滨江区江南大道 456 号",
+        "sellerPhone": "13987654321",
+    }
+
+
+def _row() -> InvoiceRow:
+    """The vendor's words: the id is a number, the date milliseconds, money numbers, yes and no Chinese."""
+    told = {name: value for name, value in FOUND.items() if name in InvoiceRow.model_fields}
+    told |= {"id": int(INVOICE_ID), "invoiceDate": int(FOUND["invoiceDateRaw"]), "isInvoicePositive": "是"}
+    return InvoiceRow.model_validate(told)
+
+
+def _numbered(item: dict[str, Any]) -> dict[str, Any]:
+    told = {name: value for name, value in item.items() if name in InvoiceItemEntity.model_fields}
+    return {**told, "id": int(item["id"]), "invoiceBasicInfoId": int(item["invoiceBasicInfoId"])}
+
+
+def _answer(rows: list[Any]) -> dict[str, Any]:
+    return {"code": 0, "msg": "", "data": [_plain(row) for row in rows]}
+
+
+def _plain(frame: BaseModel) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(dumps(frame))
+    return sent

@@ -1,4 +1,4 @@
-"""`invoice.issue` for the examples: an order, the manual's own, and what may come of it.
+"""`invoice.issue` and `invoice.check` for the examples: an order, the manual's own, and what may come of it.
 
 Knows nothing of envelopes and files.
 """
@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
+from contracts.checking import invoice_to_send, lines_total, totals
+from contracts.commands import CheckInvoice, CommandType
+from contracts.discounts import fold
 from contracts.events import Outcome
 from contracts.failures import RETRYABLE, FailureCode, RejectionCode, Stage
+from contracts.limits import InvoiceLimits
 
 ORDER_NO: Final = "SO-20260301-0042"
 USER_ID: Final = "1111"
@@ -113,72 +117,10 @@ MANUAL_ORDER: Final[Mapping[str, Any]] = {
 """The values of the manual: login from 登录税务局, the rest from the answer's example, as 开票 itself has none."""
 
 
-def _outcomes() -> dict[Outcome, tuple[int, dict[str, Any]]]:
-    unknown_member = "is not a known member; did you mean buyerName?"
-    return {
-        Outcome.REJECTED: (
-            1,
-            {
-                "code": RejectionCode.INVALID,
-                "errors": [
-                    {"path": "/invoice/buyerName", "message": "is required"},
-                    {"path": "/invoice/buyerNam", "message": unknown_member},
-                ],
-            },
-        ),
-        Outcome.QR_REQUIRED: (
-            1,
-            {
-                "image": PIXEL,
-                "content": "https://gateway.example/scan/5f0c",
-                "attempt": 1,
-                "receivedAt": AT + timedelta(seconds=3),
-                "expiresAt": AT + timedelta(seconds=303),
-            },
-        ),
-        Outcome.IN_DOUBT: (
-            2,
-            {
-                "reason": "the connection was lost after the submission",
-                "submittedAt": AT + timedelta(seconds=2),
-                "candidates": [],
-                "needsPerson": False,
-                "nextLookAt": AT + timedelta(seconds=32),
-            },
-        ),
-        Outcome.COMPLETED: (
-            2,
-            {"invoice": _issued(), "invoiceUrl": "https://gateway.example/files/5f0c.pdf", "reconciled": False},
-        ),
-        Outcome.CONFIRMED: (
-            3,
-            {
-                "invoiceId": INVOICE_ID,
-                "invoiceNumber": INVOICE_NUMBER,
-                "invoiceDate": (AT + timedelta(seconds=2)).astimezone(BEIJING),
-                "totalAmount": "394.06",
-                "totalTax": "3.94",
-                "totalPriceAndTax": "398.00",
-                "expectedTotalMatches": True,
-                "files": [*FILES],
-            },
-        ),
-        Outcome.ARCHIVED: (4, archived_example(AT + timedelta(seconds=65))),
-        Outcome.UNCONFIRMED: (
-            3,
-            {"message": "it was issued, and none of the look-ups found its number", "lookUps": 6},
-        ),
-        Outcome.FAILED: (
-            1,
-            {
-                "code": FailureCode.LOGIN_REFUSED,
-                "stage": Stage.LOGIN,
-                "message": "the gateway refused the login; it does not say why",
-                "retryable": FailureCode.LOGIN_REFUSED in RETRYABLE,
-                "attempts": 1,
-            },
-        ),
-    }
+def failed_example(code: FailureCode, stage: Stage, message: str, attempts: int = 1) -> tuple[int, dict[str, Any]]:
+    """A failure as the first event of its command."""
+    retryable = code in RETRYABLE
+    return 1, {"code": code, "stage": stage, "message": message, "retryable": retryable, "attempts": attempts}
 
 
 def archived_example(at: datetime) -> dict[str, Any]:
@@ -210,10 +152,104 @@ def _issued() -> dict[str, Any]:
     }
 
 
-SAMPLE: Final = Sample(
-    ORDER_NO,
-    ORDER,
-    _outcomes(),
-    named={"userId": USER_ID, "orderNo": ORDER_NO},
-    plain={"orderNo": ORDER_NO},
-)
+def _checked() -> dict[str, Any]:
+    command, folded, _ = fold(CheckInvoice.model_validate(_CHECKED), InvoiceLimits())
+    return {
+        "discountsFolded": folded,
+        "accepted": True,
+        "errors": [],
+        "invoice": invoice_to_send(command),
+        "linesTotal": lines_total(command),
+        "totals": totals(command),
+    }
+
+
+_CHECKED: Final[dict[str, Any]] = {**ORDER, "discounts": [{"line": 2, "amount": "8.00"}], "expectedTotal": "390.00"}
+"""The order with a discount."""
+_UNKNOWN_MEMBER: Final = "is not a known member; did you mean buyerName?"
+_ISSUE_OUTCOMES: Final[Mapping[Outcome, tuple[int, Mapping[str, Any]]]] = {
+    Outcome.REJECTED: (
+        1,
+        {
+            "code": RejectionCode.INVALID,
+            "errors": [
+                {"path": "/invoice/buyerName", "message": "is required"},
+                {"path": "/invoice/buyerNam", "message": _UNKNOWN_MEMBER},
+            ],
+        },
+    ),
+    Outcome.QR_REQUIRED: (
+        1,
+        {
+            "image": PIXEL,
+            "content": "https://gateway.example/scan/5f0c",
+            "attempt": 1,
+            "receivedAt": AT + timedelta(seconds=3),
+            "expiresAt": AT + timedelta(seconds=303),
+        },
+    ),
+    Outcome.IN_DOUBT: (
+        2,
+        {
+            "reason": "the connection was lost after the submission",
+            "submittedAt": AT + timedelta(seconds=2),
+            "candidates": [],
+            "needsPerson": False,
+            "nextLookAt": AT + timedelta(seconds=32),
+        },
+    ),
+    Outcome.COMPLETED: (
+        2,
+        {"invoice": _issued(), "invoiceUrl": "https://gateway.example/files/5f0c.pdf", "reconciled": False},
+    ),
+    Outcome.CONFIRMED: (
+        3,
+        {
+            "invoiceId": INVOICE_ID,
+            "invoiceNumber": INVOICE_NUMBER,
+            "invoiceDate": (AT + timedelta(seconds=2)).astimezone(BEIJING),
+            "totalAmount": "394.06",
+            "totalTax": "3.94",
+            "totalPriceAndTax": "398.00",
+            "expectedTotalMatches": True,
+            "files": [*FILES],
+        },
+    ),
+    Outcome.ARCHIVED: (4, archived_example(AT + timedelta(seconds=65))),
+    Outcome.UNCONFIRMED: (
+        3,
+        {"message": "it was issued, and none of the look-ups found its number", "lookUps": 6},
+    ),
+    Outcome.FAILED: failed_example(
+        FailureCode.LOGIN_REFUSED, Stage.LOGIN, "the gateway refused the login; it does not say why"
+    ),
+}
+SAMPLES: Final[Mapping[CommandType, Sample]] = {
+    CommandType.ISSUE: Sample(
+        ORDER_NO,
+        ORDER,
+        _ISSUE_OUTCOMES,
+        named={"userId": USER_ID, "orderNo": ORDER_NO},
+        plain={"orderNo": ORDER_NO},
+    ),
+    CommandType.CHECK: Sample(
+        "CHECK-20260301-0001",
+        _CHECKED,
+        {
+            Outcome.REJECTED: (
+                1,
+                {
+                    "code": RejectionCode.REPLY_TO_REFUSED,
+                    "errors": [
+                        {"path": "", "message": "the property reply_to must not name a queue of the worker's own"},
+                    ],
+                },
+            ),
+            Outcome.COMPLETED: (1, _checked()),
+            Outcome.FAILED: failed_example(
+                FailureCode.DEADLINE_EXCEEDED, Stage.QUEUED, "the deadline passed before it was begun"
+            ),
+        },
+        named={"userId": USER_ID},
+    ),
+}

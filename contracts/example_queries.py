@@ -1,4 +1,4 @@
-"""The commands that look invoices up, for the examples: a query, the manual's own, and what each may bring.
+"""The commands that look invoices up, for the examples: a query, the manual's own, an audit, and what each may bring.
 
 They find the invoice that `contracts.example_issues` issues. Knows nothing of envelopes and files.
 """
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from contracts.audits import FindingKind
 from contracts.commands import CommandType
 from contracts.events import Outcome
 from contracts.example_issues import (
@@ -20,8 +21,9 @@ from contracts.example_issues import (
     USER_ID,
     Sample,
     archived_example,
+    failed_example,
 )
-from contracts.failures import RETRYABLE, FailureCode, RejectionCode, Stage
+from contracts.failures import FailureCode, RejectionCode, Stage
 
 _SELLER: Final = ORDER["invoice"]["sellerIndentification"]
 _ISSUED_AT: Final = (AT + timedelta(seconds=2)).astimezone(BEIJING)
@@ -118,11 +120,6 @@ def _rejected(path: str, message: str) -> tuple[int, dict[str, Any]]:
     return 1, {"code": RejectionCode.INVALID, "errors": [{"path": path, "message": message}]}
 
 
-def _failed(code: FailureCode, stage: Stage, message: str, attempts: int = 1) -> tuple[int, dict[str, Any]]:
-    retryable = code in RETRYABLE
-    return 1, {"code": code, "stage": stage, "message": message, "retryable": retryable, "attempts": attempts}
-
-
 _PAGE: Final[Mapping[str, Any]] = {
     "pageNumber": 1,
     "totalPage": 1,
@@ -153,6 +150,40 @@ _STORED: Final[Mapping[str, Any]] = {
     "seenAt": AT + timedelta(seconds=62),
 }
 
+_BY_HAND: Final[Mapping[str, Any]] = {
+    **FOUND,
+    "id": "1778381047770263554",
+    "countETicketNumbers": "26332000000000000043",
+    "invoiceDate": FOUND["invoiceDate"] + timedelta(days=2),
+    "invoiceDateRaw": str(int((FOUND["invoiceDate"] + timedelta(days=2)).timestamp()) * 1000),
+}
+_FINDINGS: Final = [
+    {
+        "kind": FindingKind.CHANGED,
+        "commandId": ORDER_NO,
+        "orderNo": ORDER_NO,
+        "invoiceNumber": INVOICE_NUMBER,
+        "invoice": {**FOUND, "invoiceStatus": "已红冲-全额"},
+    },
+    {
+        "kind": FindingKind.UNKNOWN,
+        "invoiceNumber": _BY_HAND["countETicketNumbers"],
+        "invoice": _BY_HAND,
+    },
+]
+_AUDITED: Final[Mapping[str, Any]] = {
+    "total": 412,
+    "matched": 410,
+    "counts": {"missing": 0, "unknown": 1, "changed": 1, "differs": 0, "double": 0, "unnumbered": 0},
+    "undecidedInvoices": 0,
+    "undecidedCommands": 0,
+    "sums": [
+        {"month": "2026-03", "status": "已红冲-全额", "count": 1, "totalPriceAndTax": "398.00"},
+        {"month": "2026-03", "status": "正常", "count": 411, "totalPriceAndTax": "163578.00"},
+    ],
+    "isWhole": True,
+}
+
 SAMPLES: Final[Mapping[CommandType, Sample]] = {
     CommandType.QUERY: Sample(
         "QUERY-20260401-0001",
@@ -170,7 +201,7 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
             Outcome.PAGE: (1, _PAGE),
             Outcome.COMPLETED: (2, _QUERY_COMPLETED),
             Outcome.ARCHIVED: (3, archived_example(AT + timedelta(days=1))),
-            Outcome.FAILED: _failed(
+            Outcome.FAILED: failed_example(
                 FailureCode.QUERY_REFUSED, Stage.QUERY, "the gateway refused the query; it does not say why"
             ),
         },
@@ -182,7 +213,7 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
         {
             Outcome.REJECTED: _rejected("/date", "must not be empty"),
             Outcome.COMPLETED: (1, {"ok": True, "date": _DOWNLOAD_DATE}),
-            Outcome.FAILED: _failed(
+            Outcome.FAILED: failed_example(
                 FailureCode.DOWNLOAD_FAILED, Stage.DOWNLOAD, "the gateway could not get the files, asked 5 times"
             ),
         },
@@ -194,7 +225,9 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
         {
             Outcome.REJECTED: _rejected("/invoiceBasicInfoId", f"{_ID_RULE}; text of 3 characters came"),
             Outcome.COMPLETED: (1, {"items": [*ITEMS]}),
-            Outcome.FAILED: _failed(FailureCode.HTTP_ERROR, Stage.DETAILS, "the gateway answered with status 404"),
+            Outcome.FAILED: failed_example(
+                FailureCode.HTTP_ERROR, Stage.DETAILS, "the gateway answered with status 404"
+            ),
         },
     ),
     CommandType.FILES: Sample(
@@ -205,7 +238,7 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
                 "/typeList/0", "must be one of 'pdf', 'ofd' or 'xml'; text of 3 characters came"
             ),
             Outcome.COMPLETED: (1, {"files": [*FILES], "missingFiles": []}),
-            Outcome.FAILED: _failed(
+            Outcome.FAILED: failed_example(
                 FailureCode.GATEWAY_UNAVAILABLE, Stage.DETAILS, "the gateway did not answer before the deadline"
             ),
         },
@@ -216,9 +249,22 @@ SAMPLES: Final[Mapping[CommandType, Sample]] = {
         {
             Outcome.REJECTED: _rejected("", "exactly one of commandId, orderNo and invoiceNumber must be given"),
             Outcome.COMPLETED: (1, {"invoices": [_STORED], "total": 1, "commandState": "completed"}),
-            Outcome.FAILED: _failed(
+            Outcome.FAILED: failed_example(
                 FailureCode.DEADLINE_EXCEEDED, Stage.QUEUED, "the deadline passed before it was begun"
             ),
         },
+    ),
+    CommandType.AUDIT: Sample(
+        "AUDIT-20260401-0001",
+        {"userId": USER_ID, "login": LOGIN, "startInvoiceDate": "2026-03-01", "endInvoiceDate": "2026-03-31"},
+        {
+            Outcome.REJECTED: _rejected("/endInvoiceDate", "is required"),
+            Outcome.FINDING: (1, {"findings": _FINDINGS}),
+            Outcome.COMPLETED: (2, _AUDITED),
+            Outcome.FAILED: failed_example(
+                FailureCode.QUERY_REFUSED, Stage.QUERY, "the gateway refused the query; it does not say why"
+            ),
+        },
+        named={"userId": USER_ID},
     ),
 }

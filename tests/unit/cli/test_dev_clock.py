@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.beside_dev import environment
-from worker.cli.dev.clock import SandboxClock
+from worker.cli.dev.worker import SandboxClock
 from worker.sandbox.timepiece import Timepiece
 
 

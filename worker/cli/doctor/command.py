@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.doctor.findings import Finding, Verdict
+from worker.cli.doctor.findings import Finding, Verdict, ok, warn
 from worker.cli.terminal import FAILED, load_settings, note, quiet_logs, run, say, say_json
+from worker.configuration import unknown_names
 from worker.settings import Settings
 
 _STYLES = {Verdict.OK: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad"}
@@ -42,7 +43,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def _checks() -> list[Callable[[Settings], Awaitable[Sequence[Finding]]]]:
     from worker.cli.doctor.broker import check_broker
-    from worker.cli.doctor.configuration import check_names
     from worker.cli.doctor.gateway import check_credentials, check_gateway, check_tls
     from worker.cli.doctor.store import check_store
 
@@ -53,3 +53,11 @@ def _show(finding: Finding) -> None:
     say(f"{finding.verdict:<4}  {finding.subject:<12} {finding.says}", style=_STYLES[finding.verdict])
     if finding.fix:
         say(f"{'':19}fix: {finding.fix}")
+
+
+async def check_names(_: Settings) -> Sequence[Finding]:
+    """What is set and has no effect."""
+    unknown = unknown_names()
+    if not unknown:
+        return [ok("settings", "every FAPIAO_* name is one")]
+    return [warn("settings", str(name), "`fapiao-worker settings` lists all") for name in unknown]

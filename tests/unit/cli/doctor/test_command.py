@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.cli.conftest import Run
 from worker.cli.doctor import broker as doctor_broker
-from worker.cli.doctor import configuration as doctor_configuration
+from worker.cli.doctor import command as doctor_command
 from worker.cli.doctor import gateway as doctor_gateway
 from worker.cli.doctor import store as doctor_store
 from worker.cli.doctor.findings import Finding, Verdict, fail, ok, warn
@@ -43,7 +43,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
         return []
 
     monkeypatch.setattr(doctor_broker, "check_broker", check)
-    monkeypatch.setattr(doctor_configuration, "check_names", nothing)
+    monkeypatch.setattr(doctor_command, "check_names", nothing)
     for module, name in (
         (doctor_store, "check_store"), (doctor_gateway, "check_gateway"), (doctor_gateway, "check_credentials"),
     ):  # fmt: skip

@@ -1,0 +1,87 @@
+"""The lines of a story that are the same in both languages, or nearly so: an invoice, its items and files, and on what
+an outcome rests. Pure: data to lines.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from worker.cli.language import is_chinese
+
+_MOST_LINES: Final = 5
+"""Of a page of fifty; the events and `fapiao-worker invoices` have all of them."""
+_MEMBERS: Final = ("invoiceNumber", "invoiceDate", "totalPriceAndTax", "buyerName", "note", "remark", "invoiceStatus")
+
+
+def candidate_lines(found: dict[str, Any]) -> list[str]:
+    """One candidate: which invoice it is, and in what it differs from the order. A result of the gateway that settled
+    nothing (a stray) is one too, with the address of its PDF."""
+    known = "  ".join(str(found[name]) for name in _MEMBERS if found.get(name))
+    if found.get("laidAside"):
+        said = (
+            "网关曾返回此结果，但未能对应任何订单"
+            if is_chinese()
+            else "the gateway gave this result, and it fitted nothing"
+        )
+        return [f"{said}: {known or '-'}  {found.get('invoiceUrl') or ''}".rstrip(), *difference_lines(found)]
+    return [f"{'可能是：' if is_chinese() else 'perhaps: '}{known}", *difference_lines(found)]
+
+
+def difference_lines(data: dict[str, Any]) -> list[str]:
+    """What was sent and what is listed, member by member."""
+    return [f"  {_difference(each)}" for each in data.get("differs") or []]
+
+
+def _difference(each: dict[str, Any]) -> str:
+    sent, listed = each.get("sent"), each.get("listed")
+    if is_chinese():
+        return f"{each.get('member')} 不同：提交的是 {_shown(sent)}，查到的是 {_shown(listed)}"
+    return f"{each.get('member')} differs: sent {_shown(sent)}, listed {_shown(listed)}"
+
+
+def _shown(value: Any) -> str:
+    return "-" if value in {None, ""} else str(value)
+
+
+def invoice_line(invoice: dict[str, Any]) -> str:
+    """One invoice: number, day, counterparty, total, and which files there are."""
+    received = invoice.get("queryType") == 1
+    partner = invoice.get("sellerName") if received else invoice.get("buyerName")
+    files = " ".join(str(file.get("type")) for file in invoice.get("files") or [])
+    name = invoice.get("countETicketNumbers") or f"id {invoice.get('id')}"
+    return _joined(name, str(invoice.get("invoiceDate") or "")[:10], partner, invoice.get("totalPriceAndTax"), files)
+
+
+def item_line(item: dict[str, Any]) -> str:
+    """One line of an invoice: name, amount, rate, tax."""
+    return _joined(item.get("itemName"), item.get("amount"), item.get("taxRate"), item.get("tax"))
+
+
+def file_line(file: dict[str, Any]) -> str:
+    """Where one file is."""
+    return f"{file.get('type', '')!s:<4} {file.get('url')}"
+
+
+def first_lines(lines: list[str], more: Callable[[int], str]) -> list[str]:
+    """The first few, and how many more there are in words."""
+    if len(lines) <= _MOST_LINES:
+        return lines
+    return [*lines[:_MOST_LINES], more(len(lines) - _MOST_LINES)]
+
+
+def names(found: list[str], more: Callable[[int], str]) -> str:
+    """The first few names, and how many more there are in words."""
+    rest = f" {more(len(found) - _MOST_LINES)}" if len(found) > _MOST_LINES else ""
+    return ", ".join(found[:_MOST_LINES]) + rest
+
+
+def _joined(*cells: Any) -> str:
+    return "  ".join(str(cell) for cell in cells if cell)
+
+
+def clock(moment: Any, unknown: str = "        ") -> str:
+    """The local time of day of an RFC 3339 text."""
+    try:
+        return datetime.fromisoformat(str(moment)).astimezone().strftime("%H:%M:%S")
+    except ValueError:
+        return unknown
