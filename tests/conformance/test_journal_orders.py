@@ -294,7 +294,8 @@ class TestDoubles:
 
     async def test_else_it_is_warned_of_the_first(self, journal: Journal) -> None:
         odd = b'[{"code":"odd","message":"m"}]'
-        await admit(journal, unnumbered("a"), unnumbered("b", warnings=odd), unnumbered("c"))
+        batch = unnumbered("a"), unnumbered("b", warnings=odd), unnumbered("c")
+        assert await admit(journal, *batch) == [Admission.ACCEPTED, Admission.SUSPECTED, Admission.SUSPECTED]
         assert (await look_up(journal, "a")).warnings == b"[]"
         for name in "bc":
             assert b'"code":"duplicate_suspected"' in (await look_up(journal, name)).warnings

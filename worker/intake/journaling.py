@@ -153,12 +153,14 @@ class Journaling:
     def _tell(self, commands: Sequence[NewCommand], results: Sequence[Admission]) -> None:
         for command, result in zip(commands, results, strict=True):
             self._hooks.count_admission(command.type, str(result))
-            if result is not Admission.ACCEPTED:
+            if result is Admission.SUSPECTED:
+                log.info("double_suspected", command_id=command.id, source=command.source)
+            elif not result.is_accepted:
                 log.info("command_not_accepted", command_id=command.id, source=command.source, outcome=str(result))
-        if lanes := {c.lane for c, r in zip(commands, results, strict=True) if r is Admission.ACCEPTED and c.lane}:
+        if lanes := {c.lane for c, r in zip(commands, results, strict=True) if r.is_accepted and c.lane}:
             self._hooks.on_accepted(lanes)
         if Admission.FOLLOWING in results:
             self._hooks.on_followers()
-        answered = any(result not in {Admission.ACCEPTED, Admission.FOLLOWING} for result in results)
+        answered = any(not (result.is_accepted or result is Admission.FOLLOWING) for result in results)
         if answered or any(command.events for command in commands):
             self._hooks.on_events()

@@ -2,14 +2,17 @@
 
 Guarantees that writing a line neither raises nor waits: a line that cannot be written (a closed pipe, a full disk) is
 dropped and counted, and while the other end takes nothing, lines wait in bounded memory. Lines that can go at once do,
-in order, so that the last ones before a crash are there. Knows nothing of what a line says.
+in order, so that the last ones before a crash are there. A regular file never says that it would make its writer wait
+(its disk may hang), so its lines are written on a thread. Knows nothing of what a line says.
 """
 
 import atexit
 import os
 import select
+import stat
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 WAITING_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -33,9 +36,12 @@ class LineWriter:
 
     encoding = "utf-8"
 
-    def __init__(self, stream: Terminal) -> None:
+    def __init__(self, stream: Terminal, put: Callable[[int, bytes], int] = os.write) -> None:
         self._stream = stream
+        self._put_bytes = put
         self._file = stream.fileno()
+        self._may_hang = stat.S_ISREG(os.fstat(self._file).st_mode)
+        self._is_cut = False
         self._poll = select.poll()
         self._poll.register(self._file, select.POLLOUT)
         self._waiting: deque[bytes] = deque()
@@ -56,8 +62,8 @@ class LineWriter:
         """Write one line, now or soon. Never raises, never waits for the other end."""
         data = text.encode(errors="backslashreplace")
         with self._lock:
-            if not self._waiting and not self._is_writing and len(data) <= AT_ONCE_BYTES and self._can_take():
-                self._put(data)
+            if not self._waiting and not self._is_writing and len(data) < AT_ONCE_BYTES and self._can_take():
+                self._put_all(data)
             elif self._waiting_bytes + len(data) > WAITING_BYTES_MAX:
                 self.dropped += 1
             else:
@@ -77,19 +83,12 @@ class LineWriter:
 
     def _can_take(self) -> bool:
         """Whether a write would return at once. What is broken is found by writing."""
+        if self._may_hang:
+            return False
         try:
             return bool(self._poll.poll(0))
         except OSError:
             return True
-
-    def _put(self, data: bytes) -> None:
-        try:
-            written = os.write(self._file, data)
-        except OSError:
-            self.dropped += 1
-        else:
-            if written < len(data):  # a full disk took the beginning
-                self.dropped += 1
 
     def _start(self) -> None:
         if self._thread is None:
@@ -112,9 +111,16 @@ class LineWriter:
                 self._has_some.notify_all()
 
     def _put_all(self, data: bytes) -> None:
-        """On the thread: waits as long as the other end makes it."""
+        """Waits as long as the other end makes it. A line of which a full disk took the beginning is lost; the next one
+        begins anew."""
+        if self._is_cut:
+            data = b"\n" + data
+        left = data
         try:
-            while data:
-                data = data[os.write(self._file, data) :]
+            while left:
+                left = left[self._put_bytes(self._file, left) :]
         except OSError:
             self.dropped += 1
+            self._is_cut = self._is_cut or left is not data
+        else:
+            self._is_cut = False

@@ -112,12 +112,14 @@ class Metrics:
     def _show_from_the_start(self) -> None:
         """A counter that appears with its first event rises from nothing, and `increase` sees no rise."""
         self._show_audits_from_the_start()
+        for outcome in Admission:
+            self._admitted.labels(CommandType.ISSUE, outcome)
         for code in RejectionCode:
             self._dead_letters.labels(code)
         for reason in REASONS:
             self._returned.labels(reason)
-        for outcome in LookOutcome:
-            self._look_ups.labels(outcome)
+        for verdict in LookOutcome:
+            self._look_ups.labels(verdict)
         for ignored in (*IgnoredReason, *_STRAYS):
             self._frames_ignored.labels(ignored)
         for command_type in (*sorted(_RUNS), _OTHER):

@@ -194,6 +194,8 @@ class Admission(StrEnum):
     """What became of one message of a batch that was journaled."""
 
     ACCEPTED = "accepted"
+    SUSPECTED = "suspected"
+    """Accepted, with the warning that the same order came a moment ago under another id."""
     REJECTED = "rejected"
     REPEATED = "repeated"
     """Same `(source, id)`, same content: its final event, if any, was queued for the repeat's reply_to."""
@@ -204,6 +206,11 @@ class Admission(StrEnum):
     """The tenant is over its limit: nothing was written; answer `busy`."""
     DUPLICATE = "duplicate"
     """The same order came a moment ago under another id: nothing was written; answer `duplicate`."""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether a lane has the command now."""
+        return self in {Admission.ACCEPTED, Admission.SUSPECTED}
 
 
 @made_often

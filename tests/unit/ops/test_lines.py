@@ -1,10 +1,12 @@
 """A log that cannot be written costs its lines, and nothing else."""
 
 import contextlib
+import errno
 import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,6 +80,57 @@ def test_a_closed_pipe_and_a_full_disk_cost_lines_only(pipe: tuple[int, LineWrit
     full = LineWriter(Stream(os.open("/dev/full", os.O_WRONLY)))
     full.write("lost\n")
     assert full.dropped == 1
+
+
+def test_nobody_waits_for_a_file_on_a_disk_that_hangs(tmp_path: Path) -> None:
+    """A regular file always says that it can take more; its lines are written by a thread that may wait for it."""
+    may_go, writers = threading.Event(), []
+
+    def hang(number: int, data: bytes) -> int:
+        writers.append(threading.current_thread())
+        may_go.wait()
+        return os.write(number, data)
+
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        writer = LineWriter(file, hang)
+        line = "x" * 1023 + "\n"
+        for _ in range(2 * WAITING_BYTES_MAX // 1024):
+            writer.write(line)
+        assert threading.current_thread() not in writers
+        assert writer.dropped >= WAITING_BYTES_MAX // 1024 - 1
+        may_go.set()
+        writer.finish(seconds=60)
+        dropped = writer.dropped
+        writer.write("the last\n")
+        writer.finish(seconds=60)
+    lines = path.read_text().splitlines()
+    assert len(lines) == 2 * WAITING_BYTES_MAX // 1024 - dropped + 1
+    assert lines[-1] == "the last"
+
+
+def test_a_line_that_a_full_disk_took_in_part_spoils_none_behind_it(tmp_path: Path) -> None:
+    room = [5]
+
+    def put(number: int, data: bytes) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "full")
+        taken = os.write(number, data[: room[0]])
+        room[0] -= taken
+        return taken
+
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        writer = LineWriter(file, put)
+        for text in ("cut off\n", "lost\n"):
+            writer.write(text)
+            writer.finish()
+        assert writer.dropped == 2
+        room[0] = 100
+        writer.write("whole\n")
+        writer.finish()
+    assert path.read_text() == "cut o\nwhole\n"
+    assert writer.dropped == 2
 
 
 def test_a_long_line_is_written_whole_behind_those_before_it(pipe: tuple[int, LineWriter]) -> None:

@@ -38,7 +38,7 @@ class PostgresIntake(PostgresStore):
     ) -> Sequence[Admission]:
         """See `IntakeJournal.admit`."""
         admissions = await self._transact(lambda statements: _admit(_Batch(statements, worker, waiting_max), commands))
-        if Admission.ACCEPTED in admissions or Admission.FOLLOWING in admissions:
+        if any(admission.is_accepted or admission is Admission.FOLLOWING for admission in admissions):
             self._hints.send()
         return admissions
 
@@ -256,6 +256,8 @@ async def _guard_against_doubles(batch: _Batch, commands: Sequence[NewCommand]) 
             batch.admissions[batch.guarded[key]] = Admission.DUPLICATE
         else:
             warned.append((key, with_double_warning(guarded[key].warnings, double)))
+            if batch.admissions[batch.guarded[key]] is Admission.ACCEPTED:
+                batch.admissions[batch.guarded[key]] = Admission.SUSPECTED
     if warned:
         await batch.statements.run("replace_warnings", *columns(warned, 2))
     if left_out:

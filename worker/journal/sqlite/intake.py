@@ -84,7 +84,7 @@ def _admit_one(statements: Statements, batch: _Batch, command: NewCommand) -> Ad
     return {
         CommandState.FOLLOWING: Admission.FOLLOWING,
         CommandState.REJECTED: Admission.REJECTED,
-    }.get(state, Admission.ACCEPTED)
+    }.get(state, Admission.ACCEPTED if double is None else Admission.SUSPECTED)
 
 
 def _is_busy(statements: Statements, batch: _Batch, tenant: str) -> bool:
