@@ -20,6 +20,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON invoice_file TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON invoice_items TO fapiao_worker;
 GRANT SELECT ON journal_schema TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON lane TO fapiao_worker;
+GRANT SELECT, INSERT, DELETE ON listener TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON payload TO fapiao_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON seller_rest TO fapiao_worker;

@@ -33,6 +33,7 @@ _TABLES = (
     "payload",
     "outbox",
     "follower",
+    "listener",
     "command",
     "lane",
     "worker",

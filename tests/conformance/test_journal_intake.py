@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from contracts.envelope import loads
 from tests.conformance.journal_builders import (
     NOW,
     PASSWORD,
@@ -23,11 +24,23 @@ from tests.conformance.journal_builders import (
     settlement,
     state_of,
     step,
+    submit,
 )
 from tests.conformance.journal_stores import KEY, OTHER_KEY, Store
 from worker.errors import ConfigurationError
 from worker.ports import Journal
-from worker.records import Admission, Command, CommandState, Copy, Event, NewCommand, Route, Settlement
+from worker.records import (
+    SUBMITTED,
+    Admission,
+    Command,
+    CommandState,
+    Copy,
+    Event,
+    NewCommand,
+    OutboxRow,
+    Route,
+    Settlement,
+)
 
 
 async def test_what_is_admitted_is_kept_as_it_came(journal: Journal) -> None:
@@ -135,6 +148,11 @@ async def test_a_rejected_command_lays_no_claim_to_its_order_number(journal: Jou
     assert await admit(journal, new("a", seller="s", order_no="SO-1")) == [Admission.ACCEPTED]
 
 
+def _told(row: OutboxRow) -> tuple[int, str]:
+    """Sequence and outcome."""
+    return loads(row.body)["sequence"], row.event_type.rpartition(".")[2]
+
+
 class TestRepeats:
     async def test_a_repeat_of_an_unfinished_command_queues_nothing(self, journal: Journal) -> None:
         await admit(journal, new("a"))
@@ -186,6 +204,59 @@ class TestRepeats:
         assert await admit(journal, rejected("r", content_hash="other")) == [Admission.REUSED]
         (row,) = await outbox(journal)
         assert row.event_type == "invoice.issue.rejected"
+
+    async def test_a_repeat_from_another_queue_hears_how_it_stands_and_what_comes(self, journal: Journal) -> None:
+        """Who lost its queue with its connection sends again from a new one, while somebody still has to scan."""
+        claim = await begin(journal, new("a"))
+        await submit(journal, claim)
+        for sequence in (1, 2):
+            told = step(claim, CommandState.SCANNING, "qr_required", expected=SUBMITTED, first=sequence)
+            assert await journal.record(told)
+        repeat = new("a", route=Route("elsewhere", "corr-2", "00-trace-2"))
+        assert await admit(journal, repeat, repeat) == [Admission.REPEATED] * 2
+        assert await admit(journal, repeat, new("a")) == [Admission.REPEATED] * 2
+        assert await journal.record(step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, first=3))
+        completed = await look_up(journal, "a")
+        ended = frozenset({CommandState.COMPLETED})
+        assert await journal.settle(settlement(completed, CommandState.COMPLETED, "confirmed", expected=ended))
+
+        rows = await publish_all(journal)
+        assert [_told(row) for row in rows if row.destination == "elsewhere"] == [
+            (2, "qr_required"),
+            (3, "completed"),
+            (4, "confirmed"),
+        ]
+        assert [_told(row)[0] for row in rows if row.destination == "replies"] == [1, 2, 3, 4]
+        assert [_told(row)[0] for row in rows if row.copy is Copy.TOPIC] == [1, 2, 3, 4]
+        heard = {(row.correlation_id, row.traceparent) for row in rows if row.destination == "elsewhere"}
+        assert heard == {("corr-2", "00-trace-2")}
+        assert len({row.event_id for row in rows}) == 4
+
+    async def test_who_sends_again_from_ever_new_queues_is_answered_at_the_newest(self, journal: Journal) -> None:
+        claim = await begin(journal, new("a"))
+        for number in range(20):
+            at = NOW + number * SECOND
+            await admit(journal, new("a", route=Route(f"queue-{number:02}", "c"), received_at=at))
+        assert await journal.record(step(claim, CommandState.FAILED, "failed"))
+        told = [row.destination for row in await outbox(journal) if row.copy is Copy.REPLY]
+        assert sorted(told) == [*(f"queue-{number}" for number in range(12, 20)), "replies"]
+
+    async def test_what_is_told_while_a_repeat_comes_is_heard_once(self, store: Store, journal: Journal) -> None:
+        """Either with what it finds, or as what comes."""
+        other = await store.open_with_worker("w2")
+        for number in range(20):
+            name = f"a{number}"
+            claim = await begin(journal, new(name, lane=name))
+            await submit(journal, claim)
+            repeats = [new(name, lane=name, route=Route(f"elsewhere-{each}", "c")) for each in "xy"]
+            end = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED)
+            await asyncio.gather(admit(other, repeats[0], worker="w2"), journal.record(end), admit(journal, repeats[1]))
+            rows = await publish_all(journal) + await publish_all(other, "w2")
+            assert sorted(row.destination for row in rows if row.copy is Copy.REPLY) == [
+                "elsewhere-x",
+                "elsewhere-y",
+                "replies",
+            ]
 
     async def test_a_reused_id_changes_nothing(self, journal: Journal) -> None:
         await admit(journal, new("a"))

@@ -29,7 +29,7 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_stores import Store
 from worker.ports import Journal
-from worker.records import SUBMITTED, Admission, Command, CommandState, NewCommand, Pruned, StoredFilter
+from worker.records import SUBMITTED, Admission, Command, CommandState, NewCommand, Pruned, Route, StoredFilter
 
 LATER = NOW + SECOND
 """What happened at NOW is before it."""
@@ -75,9 +75,11 @@ class TestCommands:
     async def test_a_query_is_forgotten_whole(self, store: Store, journal: Journal) -> None:
         command = await end(journal, new("q", type="invoice.query"))
         await journal.keep_stray("u1", command.key, "fits_nothing", b"{}", LATER)
+        await admit(journal, new("q", type="invoice.query", route=Route("elsewhere", "c")))
+        await publish_all(journal)
         assert await prune(journal) == Pruned(commands=1)
         assert await journal.find("q") == []
-        for table in ("command", "payload", "event", "outbox", "command_invoice"):
+        for table in ("command", "payload", "event", "outbox", "command_invoice", "listener"):
             assert await store.rows(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
         assert await store.rows("SELECT command_key, reason FROM stray") == [(None, "fits_nothing")]
         assert await admit(journal, new("q", type="invoice.query")) == [Admission.ACCEPTED]

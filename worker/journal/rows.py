@@ -6,7 +6,7 @@ Times are integers in SQLite (microseconds since 1970, UTC) and `timestamptz` in
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from contracts.commands import CommandType
 from contracts.envelope import dumps
@@ -268,6 +268,10 @@ def to_event_records(events: Sequence[Row], copies: Sequence[Row]) -> list[Event
         )
         for row in events
     ]
+
+
+LISTENERS_MAX: Final = 8
+"""Queues besides its own that a command's events go to, the newest of those that its repeats named (count)."""
 
 
 def copies_for(route: Route) -> list[tuple[Copy, str]]:

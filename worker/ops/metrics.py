@@ -103,7 +103,9 @@ class Metrics:
             registry=self.registry,
         )
 
-    def _show_audits_from_the_start(self) -> None:
+    def _show_commands_from_the_start(self) -> None:
+        for outcome in Admission:
+            self._admitted.labels(CommandType.ISSUE, outcome)
         for kind in FindingKind:
             self._findings.labels(kind)
         for reading in ("whole", "cut"):
@@ -111,9 +113,7 @@ class Metrics:
 
     def _show_from_the_start(self) -> None:
         """A counter that appears with its first event rises from nothing, and `increase` sees no rise."""
-        self._show_audits_from_the_start()
-        for outcome in Admission:
-            self._admitted.labels(CommandType.ISSUE, outcome)
+        self._show_commands_from_the_start()
         for code in RejectionCode:
             self._dead_letters.labels(code)
         for reason in REASONS:

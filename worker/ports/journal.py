@@ -53,8 +53,12 @@ class IntakeJournal(Protocol):
         """Journal a batch in one transaction; on return it is durable. Results in the order given.
 
         A batch may hold the same `(source, id)` twice. A `REPEATED` with a reply_to queues reply copies of the
-        final event and of what followed it to that reply_to, under the same event ids. A lane that gets work
-        becomes ready, or, where it is held, is marked as wanted. `worker` becomes the publisher of the events written.
+        final event and of what followed it to that reply_to, under the same event ids; of a command that has not ended
+        the last event, unless that queue was told of it. What comes from then on goes there as well (to eight such
+        queues of a command at most, the newest).
+
+        A lane that gets work becomes ready, or, where it is held, is marked as wanted. `worker` becomes the publisher
+        of the events written.
 
         An `orderNo` belongs to one command: whoever names one that is held follows its holder. Of two that come at
         once, over all replicas, one is the first. The same holds for doubles (`NewCommand.double_since`).

@@ -198,7 +198,7 @@ class Admission(StrEnum):
     """Accepted, with the warning that the same order came a moment ago under another id."""
     REJECTED = "rejected"
     REPEATED = "repeated"
-    """Same `(source, id)`, same content: its final event, if any, was queued for the repeat's reply_to."""
+    """Same `(source, id)`, same content: the repeat's reply_to is told how it stands, and hears of it from now on."""
     REUSED = "reused"
     """Same `(source, id)`, other content: nothing was written; answer `id_reused`."""
     FOLLOWING = "following"

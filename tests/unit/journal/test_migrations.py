@@ -64,6 +64,6 @@ def test_sqlite_uses_strict_tables_only() -> None:
     connection.close()
     own = {name: strict for name, strict in tables if not name.startswith("sqlite_")}
     found = {"invoice", "invoice_items", "invoice_file", "command_invoice", "follower", "vault_file", "vault_telling"}
-    found |= {"account", "audit_row", "seller_rest", "stray"}
+    found |= {"account", "audit_row", "listener", "seller_rest", "stray"}
     assert {"command", "payload", "event", "outbox", "worker", "lane"} | found == set(own)
     assert set(own.values()) == {1}

@@ -25,6 +25,7 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "invoice_items": ("select", "insert", "update", "delete"),
         "journal_schema": ("select",),
         "lane": ("select", "insert", "update", "delete"),
+        "listener": ("select", "insert", "delete"),
         "outbox": ("select", "insert", "update", "delete"),
         "payload": ("select", "insert", "update", "delete"),
         "seller_rest": ("select", "insert", "update", "delete"),

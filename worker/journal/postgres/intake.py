@@ -16,7 +16,15 @@ from worker.journal.postgres.lanes import offer_lanes
 from worker.journal.postgres.pool import not_storable
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, without_transaction
-from worker.journal.rows import claim_of, is_final, order_of, priority, to_event, with_double_warning
+from worker.journal.rows import (
+    LISTENERS_MAX,
+    claim_of,
+    is_final,
+    order_of,
+    priority,
+    to_event,
+    with_double_warning,
+)
 from worker.records import Admission, CommandState, Copy, LooseEvent, NewCommand
 
 if TYPE_CHECKING:
@@ -70,6 +78,8 @@ class _Batch:
     """Lanes that got work, with its tenant."""
     guarded: dict[int, int] = field(default_factory=dict)
     """Key to the place in the batch, for what must be no double."""
+    repeats: list[tuple[int, NewCommand]] = field(default_factory=list)
+    """Key of the command, and the message that came again and says where to answer."""
 
 
 async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admission]:
@@ -80,6 +90,7 @@ async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admissio
         pending = await _enter_round(batch, pending)
     await _offer_lanes(batch, max((command.received_at for command in commands), default=None))
     await _guard_against_doubles(batch, commands)
+    await _answer_repeats(batch)
     return [batch.admissions[number] for number in range(len(commands))]
 
 
@@ -93,7 +104,7 @@ async def _enter_round(batch: _Batch, pending: Sequence[Numbered]) -> list[Numbe
     for number, command in pending:
         identity, order = (command.source, command.id), _order(command)
         if identity in same:
-            batch.admissions[number] = await _repeat(batch, command, same[identity])
+            batch.admissions[number] = _repeat(batch, command, same[identity])
         elif identity in claimed or (order is not None and order[1] in claimed):
             later.append((number, command))
         elif _is_busy(batch, command):
@@ -222,19 +233,34 @@ def _values(statements: Statements, command: NewCommand, follows: int | None) ->
     )
 
 
-async def _repeat(batch: _Batch, command: NewCommand, same: "Record") -> Admission:
+def _repeat(batch: _Batch, command: NewCommand, same: "Record") -> Admission:
     if same["content_hash"] != command.content_hash:
         return Admission.REUSED
-    reply_to = command.route.reply_to
-    if reply_to is None:
-        return Admission.REPEATED
-    key = same["key"]
-    for event in map(to_event, await batch.statements.all("final_events", key)):
-        pending = await batch.statements.one("has_pending_copy", key, reply_to, event.id, Copy.REPLY)
-        if pending is None:
-            copy = Queued(key, command.id, event, Copy.REPLY, reply_to, command.route, command.received_at)
-            await insert_copies(batch.statements, [copy], batch.worker)
+    if command.route.reply_to is not None:
+        batch.repeats.append((same["key"], command))
     return Admission.REPEATED
+
+
+async def _answer_repeats(batch: _Batch) -> None:
+    """Behind the locks on the lanes, as everywhere: then on the commands, in the order of their keys."""
+    if not batch.repeats:
+        return
+    await batch.statements.all("lock_repeated", [key for key, _ in batch.repeats])
+    for key, command in batch.repeats:
+        await _answer_repeat(batch, key, command)
+
+
+async def _answer_repeat(batch: _Batch, key: int, command: NewCommand) -> None:
+    statements, route = batch.statements, command.route
+    is_new = await statements.one(
+        "listen", key, route.reply_to, route.correlation_id, route.traceparent, route.tracestate, command.received_at
+    )
+    await statements.run("forget_oldest_listeners", key, LISTENERS_MAX)
+    for event in map(to_event, await statements.all("events_for_repeat", key, is_new is not None)):
+        pending = await statements.one("has_pending_copy", key, route.reply_to, event.id, Copy.REPLY)
+        if pending is None:
+            copy = Queued(key, command.id, event, Copy.REPLY, str(route.reply_to), route, command.received_at)
+            await insert_copies(statements, [copy], batch.worker)
 
 
 async def _offer_lanes(batch: _Batch, now: datetime | None) -> None:

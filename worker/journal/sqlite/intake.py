@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from worker.journal.guarding import guarded_by
 from worker.journal.rows import (
+    LISTENERS_MAX,
     claim_of,
     is_final,
     micros,
@@ -182,8 +183,18 @@ def _repeat(statements: Statements, batch: _Batch, command: NewCommand, same: sq
     reply_to = command.route.reply_to
     if reply_to is None:
         return Admission.REPEATED
-    key = same["key"]
-    for event in map(to_event, statements.all("final_events", key=key)):
+    key, route = same["key"], command.route
+    is_new = statements.run(
+        "listen",
+        key=key,
+        reply_to=reply_to,
+        correlation_id=route.correlation_id,
+        traceparent=route.traceparent,
+        tracestate=route.tracestate,
+        at=micros(command.received_at),
+    )
+    statements.run("forget_oldest_listeners", key=key, most=LISTENERS_MAX)
+    for event in map(to_event, statements.all("events_for_repeat", key=key, is_new=is_new)):
         pending = statements.one("has_pending_copy", key=key, destination=reply_to, event_id=event.id, copy=Copy.REPLY)
         if pending is None:
             insert_copies(statements, key, command, event, copies=[(Copy.REPLY, reply_to)], at=command.received_at)

@@ -79,6 +79,7 @@ def _forget_commands(statements: Statements, keys: list[int]) -> None:
     values = [{"key": key} for key in keys]
     statements.run_each("forget_audit", values)
     statements.run_each("forget_links", values)
+    statements.run_each("forget_listeners", values)
     statements.run_each("forget_tellings", values)
     statements.run_each("forget_events", values)
     statements.run_each("forget_payload", values)
@@ -89,5 +90,6 @@ def _forget_commands(statements: Statements, keys: list[int]) -> None:
 def _empty_issues(statements: Statements, keys: list[int]) -> None:
     values = [{"key": key} for key in keys]
     statements.run_each("forget_earlier_events", values)
+    statements.run_each("forget_listeners", values)
     statements.run_each("empty_payload", values)
     statements.run_each("set_emptied", values)

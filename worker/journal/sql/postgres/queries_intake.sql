@@ -78,12 +78,28 @@ DELETE FROM command WHERE key = ANY ($1::bigint[]);
 -- name: count_waiting
 SELECT count(*) AS waiting FROM (SELECT 1 FROM command WHERE source = $1 AND state = 'waiting' LIMIT $2) AS w;
 
--- name: final_events
--- Its end and what followed it.
+-- name: lock_repeated
+-- What a step tells meanwhile either is seen behind this lock, or is told behind it and finds the listener.
+SELECT key FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR NO KEY UPDATE;
+
+-- name: listen
+-- Unless it is where the answers go anyway.
+INSERT INTO listener (command_key, reply_to, correlation_id, traceparent, tracestate, since)
+SELECT key, $2, $3, $4, $5, $6 FROM command WHERE key = $1 AND reply_to IS DISTINCT FROM $2
+ON CONFLICT DO NOTHING
+RETURNING command_key;
+
+-- name: forget_oldest_listeners
+DELETE FROM listener WHERE command_key = $1 AND reply_to = ANY (ARRAY(
+    SELECT reply_to FROM listener WHERE command_key = $1 ORDER BY since DESC, reply_to OFFSET $2));
+
+-- name: events_for_repeat
+-- Its end and what followed it; before its end, for who has not heard of it yet, how it stands.
 SELECT sequence, id AS event_id, type AS event_type, body FROM event
-WHERE command_key = $1 AND sequence >= (
-    SELECT min(sequence) FROM event
-    WHERE command_key = $1 AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected'))
+WHERE command_key = $1 AND sequence >= coalesce(
+    (SELECT min(sequence) FROM event
+     WHERE command_key = $1 AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected')),
+    (SELECT max(sequence) FROM event WHERE command_key = $1 AND $2::boolean))
 ORDER BY sequence;
 
 -- name: has_pending_copy

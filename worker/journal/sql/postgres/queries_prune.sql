@@ -38,6 +38,8 @@ WITH links AS (
     DELETE FROM command_invoice WHERE command_key = ANY ($1::bigint[])
 ), audits AS (
     DELETE FROM audit_row WHERE command_key = ANY ($1::bigint[])
+), listeners AS (
+    DELETE FROM listener WHERE command_key = ANY ($1::bigint[])
 ), events AS (
     DELETE FROM event WHERE command_key = ANY ($1::bigint[])
 ), payloads AS (
@@ -60,6 +62,8 @@ ORDER BY c.settled_at LIMIT $2 FOR UPDATE OF c SKIP LOCKED;
 WITH events AS (
     DELETE FROM event
     WHERE command_key = ANY ($1::bigint[]) AND type NOT LIKE '%.completed' AND type NOT LIKE '%.failed'
+), listeners AS (
+    DELETE FROM listener WHERE command_key = ANY ($1::bigint[])
 ), payloads AS (
     UPDATE payload SET data = '{}', warnings = '[]' WHERE key = ANY ($1::bigint[])
 )

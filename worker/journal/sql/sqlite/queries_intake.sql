@@ -33,12 +33,24 @@ ORDER BY key LIMIT 1;
 -- name: count_waiting
 SELECT count(*) AS waiting FROM (SELECT 1 FROM command WHERE source = :source AND state = 'waiting' LIMIT :limit);
 
--- name: final_events
--- Its end and what followed it.
+-- name: listen
+-- Unless it is where the answers go anyway.
+INSERT INTO listener (command_key, reply_to, correlation_id, traceparent, tracestate, since)
+SELECT key, :reply_to, :correlation_id, :traceparent, :tracestate, :at FROM command
+WHERE key = :key AND reply_to IS NOT :reply_to
+ON CONFLICT DO NOTHING;
+
+-- name: forget_oldest_listeners
+DELETE FROM listener WHERE command_key = :key AND reply_to IN (
+    SELECT reply_to FROM listener WHERE command_key = :key ORDER BY since DESC, reply_to LIMIT -1 OFFSET :most);
+
+-- name: events_for_repeat
+-- Its end and what followed it; before its end, for who has not heard of it yet, how it stands.
 SELECT sequence, id AS event_id, type AS event_type, body FROM event
-WHERE command_key = :key AND sequence >= (
-    SELECT min(sequence) FROM event
-    WHERE command_key = :key AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected'))
+WHERE command_key = :key AND sequence >= coalesce(
+    (SELECT min(sequence) FROM event
+     WHERE command_key = :key AND (type LIKE '%.completed' OR type LIKE '%.failed' OR type LIKE '%.rejected')),
+    (SELECT max(sequence) FROM event WHERE command_key = :key AND :is_new))
 ORDER BY sequence;
 
 -- name: has_pending_copy

@@ -30,6 +30,9 @@ ORDER BY c.settled_at LIMIT :limit;
 -- name: forget_links
 DELETE FROM command_invoice WHERE command_key = :key;
 
+-- name: forget_listeners
+DELETE FROM listener WHERE command_key = :key;
+
 -- name: forget_events
 DELETE FROM event WHERE command_key = :key;
 
