@@ -250,9 +250,9 @@ class Stack:
         return worker
 
     async def worker_is_consuming(self, seconds: float = 30, workers: int = 1) -> None:
-        """Wait until so many consume the issue queue."""
+        """Wait until so many consume the issue queue, or more; with 0 until nobody does."""
         async with asyncio.timeout(seconds):
-            while await self._consumers() < workers:
+            while (found := await self._consumers()) < workers or (found and not workers):
                 await asyncio.sleep(0.1)
 
     async def _consumers(self) -> int:
