@@ -7,7 +7,7 @@ import pytest
 from tests.conformance.journal_builders import ACCOUNT, NOW, admit, begin, complete, new, put_in_doubt, step
 from tests.conformance.journal_stores import KEY, OTHER_KEY, Store
 from worker.errors import ConfigurationError
-from worker.journal import resealing
+from worker.journal import sealing
 from worker.records import CommandState
 
 SECRET = {"/login/password": "s3cret-Pa55word-of-a-person"}
@@ -39,7 +39,7 @@ async def test_secrets_in_every_state_are_sealed_anew_and_open_again(store: Stor
 
 
 async def test_more_than_one_batch_is_sealed_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resealing, "BATCH", 7)
+    monkeypatch.setattr(sealing, "BATCH", 7)
     await admit(await store.open(), *[new(f"c{number}", secrets=SECRET) for number in range(20)])
     await store.close()
 
@@ -55,7 +55,7 @@ async def test_what_another_worker_seals_with_the_old_key_is_told(
     await admit(await store.open(), new("a", secrets=SECRET))
     await store.close()
     rotated = await store.open([OTHER_KEY, KEY])
-    monkeypatch.setattr(resealing, "_PASSES", 0)
+    monkeypatch.setattr(sealing, "_PASSES", 0)
 
     done = await rotated.reseal()
 

@@ -21,7 +21,7 @@ from tests.builders import as_listed, make_result
 from tests.model.simulation import Process, World
 from tests.model.store import MemoryJournal
 from worker.errors import InDoubt, Transient
-from worker.flows.conditions import BEIJING
+from worker.flows.invoices import BEIJING
 from worker.ports import (
     Disconnected,
     FrameIgnored,

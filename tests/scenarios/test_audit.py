@@ -12,7 +12,7 @@ import pytest
 from tests.scenarios.audited_month import copy_order
 from tests.scenarios.stack import Stack, make_order
 from worker.clock import SystemClock
-from worker.flows.conditions import BEIJING
+from worker.flows.invoices import BEIJING
 from worker.sandbox.books.ledger import NEVER
 
 pytestmark = pytest.mark.timeout(240)

@@ -19,9 +19,18 @@ from contracts.told import AuditCompletedData
 from worker.flows.announce import Announcement, announced
 from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
 from worker.flows.audit_findings import Standing, hold, missing, missing_without_number
-from worker.flows.audit_progress import MOST_READS, AuditProgress, Stage
+from worker.flows.audit_progress import (
+    MOST_READS,
+    AuditProgress,
+    AuditState,
+    Next,
+    Phase,
+    Situation,
+    Stage,
+    days_at,
+    spans_at,
+)
 from worker.flows.audit_rows import row_of
-from worker.flows.audit_state import AuditState, Next, Phase, Situation, days_at, spans_at
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,
@@ -35,13 +44,12 @@ from worker.flows.audit_vocabulary import (
     ReadAudited,
     ReadNumbered,
 )
-from worker.flows.conditions import BEIJING
 from worker.flows.evidence.endings import Case, endings
 from worker.flows.evidence.status import is_dead
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
-from worker.flows.invoices import parts_of, trusted
-from worker.flows.query_progress import digest_of, is_last_page
+from worker.flows.invoices import BEIJING, parts_of, trusted
+from worker.flows.query_state import digest_of, is_last_page
 from worker.flows.table import (
     Decision,
     Table,

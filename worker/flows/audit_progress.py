@@ -1,4 +1,4 @@
-"""How far an audit has come: what survives a crash. Pure."""
+"""Where an audit stands, in the journal and in memory, and what its flow is told. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -9,8 +9,13 @@ from typing import Any, Final
 
 from contracts.audits import FindingKind
 from contracts.envelope import dumps, loads
+from worker.flows import table
 from worker.flows.audit_findings import Held, Standing
 from worker.flows.audit_rows import month_of
+from worker.flows.audit_vocabulary import Proved
+from worker.flows.invoices import BEIJING
+from worker.flows.query_state import QueryRules, spans_of
+from worker.flows.table import Decision, Phased
 
 MOST_READS: Final = 3
 """How often a list is read in which rows moved."""
@@ -151,3 +156,47 @@ class AuditWish:
         first = self.first if self.first == date.min else self.first - timedelta(days=1)
         last = self.last if self.last >= today else self.last + timedelta(days=1)
         return first, last
+
+
+class Phase(StrEnum):
+    """How far the run has come."""
+
+    TAKEN = "taken"
+    CONNECTING = "connecting"
+    ASKED = "asked"
+    LOOKING = "looking"
+    """A page or a batch is done; something else may go first."""
+    READING = "reading"
+    """The journal is being asked."""
+    DETAILS = "details"
+    """The files of what was found are being looked up."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditState(Phased):
+    """The run in memory. What must survive a crash is in `progress`."""
+
+    progress: AuditProgress
+    phase: Phase = Phase.TAKEN
+    has_session: bool = False
+    proof: Proved | None = None
+    company: str = ""
+    """Whose invoices are listed: the login's. Empty where there is none, which is so in later stages only."""
+
+
+Situation = table.Situation[AuditState, AuditWish, QueryRules]
+
+Next = Decision[AuditState]
+
+
+def days_at(at: Situation) -> tuple[date, date]:
+    """The first and last day that are asked for."""
+    return at.wish.days_asked(at.now.astimezone(BEIJING).date())
+
+
+def spans_at(at: Situation) -> list[tuple[date, date]]:
+    """The days in the parts in which they are asked for."""
+    progress, (first, last) = at.state.progress, days_at(at)
+    days = {"startInvoiceDate": first.isoformat(), "endInvoiceDate": progress.last_day or last.isoformat()}
+    return spans_of(days, progress.span_days or at.rules.span_days)

@@ -14,14 +14,13 @@ from enum import StrEnum
 from typing import Final
 
 from worker.flows import table
-from worker.flows.conditions import BEIJING
 from worker.flows.evidence.endings import Case, endings, login_refused, without_login
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
-from worker.flows.invoices import lacking_ids, trusted, with_files
+from worker.flows.invoices import BEIJING, lacking_ids, trusted, with_files
 from worker.flows.looks import Reading, delay_after_nothing_seen, rest_after_refusals
-from worker.flows.query_progress import digest_of, is_last_page
+from worker.flows.query_state import digest_of, is_last_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
 from worker.flows.vocabulary import (
     AskPage,

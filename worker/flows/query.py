@@ -16,10 +16,18 @@ from contracts.failures import Stage as FailureStage
 from contracts.told import QueryCompletedData
 from worker.flows.announce import Announcement, announced
 from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
-from worker.flows.conditions import fits_condition
-from worker.flows.invoices import file_row, findings_of, lacking_ids, parts_of, trusted, with_details
-from worker.flows.query_progress import QueryProgress, Stage, digest_of, is_last_page
-from worker.flows.query_state import Next, Phase, QueryState, Situation, spans_at
+from worker.flows.invoices import file_row, findings_of, fits_condition, lacking_ids, parts_of, trusted, with_details
+from worker.flows.query_state import (
+    Next,
+    Phase,
+    QueryProgress,
+    QueryState,
+    Situation,
+    Stage,
+    digest_of,
+    is_last_page,
+    spans_at,
+)
 from worker.flows.table import (
     Decision,
     Table,

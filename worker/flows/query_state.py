@@ -1,16 +1,121 @@
-"""What the flow of `invoice.query` is told, and where it stands in memory. Pure."""
+"""Where a query stands, in the journal and in memory, and what its flow is told. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 
+from contracts.envelope import dumps, loads
 from worker.flows import table
-from worker.flows.query_progress import QueryProgress, spans_of
 from worker.flows.table import Decision, Phased
 from worker.ports import PageShown
 from worker.records import ListedInvoice
+
+MOST_MISSING: Final = 1000
+"""Ids named in `completed`; more would make a message that nobody takes."""
+MOST_DATES: Final = 100
+"""Failed downloads remembered: a gateway gone mad must not fill the journal."""
+
+
+class Stage(StrEnum):
+    """What a query is at."""
+
+    PAGES = "pages"
+    LATE = "late"
+    """All pages are told; files that were not ready are asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryProgress:
+    """Journaled with every page, so that a worker that dies in the middle of page 40 goes on at page 40."""
+
+    stage: Stage = Stage.PAGES
+    span_days: int = 0
+    """Into parts of how many days they were cut: a restart with other settings must not cut anew."""
+    span: int = 0
+    """Which part of the days is asked for."""
+    page: int = 1
+    """The next page to ask for."""
+    pages: int = 0
+    """Pages told."""
+    total: int | None = None
+    """As the gateway said, over the spans that are over and the present one."""
+    total_before: int = 0
+    """The same without the present span."""
+    rows: int = 0
+    """Different invoices that came, whether they fit the condition or not."""
+    told: int = 0
+    is_cut: bool = False
+    """The cap of pages ended it, not the gateway."""
+    items: int = 0
+    missing_items: tuple[str, ...] = ()
+    last_page: str = ""
+    """A digest of the last page, to know a gateway that repeats itself for ever."""
+    download_ok: bool = True
+    download_date: str | None = None
+    dates: tuple[str, ...] = ()
+    """Failed downloads that are still to be asked for again (trap 74: one after the other)."""
+    is_silent: bool = False
+    """A page had no download notice in its whole time: the later ones are not waited for as long."""
+    round: int = 0
+    """Late rounds that are over."""
+    after: str = ""
+    """The last identity that the present round looked at."""
+
+    def journaled(self) -> bytes:
+        """As it is kept."""
+        return dumps(asdict(self))
+
+    @classmethod
+    def read(cls, progress: bytes | None, first_page: int) -> "QueryProgress":
+        """What was kept, or a beginning."""
+        if progress is None:
+            return cls(page=first_page)
+        kept = loads(progress)
+        lists = {name: tuple(kept[name]) for name in ("missing_items", "dates")}
+        return cls(**{**kept, **lists, "stage": Stage(kept["stage"])})
+
+    def miss_items(self, invoice_ids: Sequence[str]) -> "QueryProgress":
+        """Some invoices' items could not be had."""
+        return replace(self, missing_items=(*self.missing_items, *invoice_ids)[:MOST_MISSING])
+
+    def failed_again(self, date: str) -> "QueryProgress":
+        """A download failed: it is asked for again after the others."""
+        return self if date in self.dates else replace(self, dates=(*self.dates, date)[:MOST_DATES])
+
+    def without_dates(self) -> "QueryProgress":
+        """What failed so far is asked for no more, and told."""
+        return replace(self, dates=(), download_ok=False, download_date=self.dates[-1]) if self.dates else self
+
+
+def spans_of(condition: Mapping[str, Any], span_days: int) -> list[tuple[date, date]]:
+    """The days in parts of at most `span_days`, for a gateway may refuse a longer span (trap 60). By their numbers, for
+    no day can be added to the calendar's last one, and callers do ask until then."""
+    first, last = (date.fromisoformat(condition[name]).toordinal() for name in ("startInvoiceDate", "endInvoiceDate"))
+    starts = range(first, last + 1, span_days)
+    return [(date.fromordinal(start), date.fromordinal(min(last, start + span_days - 1))) for start in starts]
+
+
+def digest_of(page: PageShown) -> str:
+    """Tells whether two pages hold the same invoices; empty for an empty page."""
+    names = "\n".join(invoice.identity for invoice in page.invoices)
+    return sha256(names.encode()).hexdigest()[:32] if names else ""
+
+
+def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str) -> bool:
+    """Whether nothing comes behind this page (trap 61). `total`, `totalPage` and `hasNext` may disagree: any of them
+    that promises more is believed, for one more question costs little, and an empty page or a repeated one ends it."""
+    if not page.invoices or digest_of(page) == last_page:
+        return True
+    promises = [
+        page.has_next,
+        None if page.total_page is None else page.total_page > asked,
+        None if page.total is None else page.total > asked * page_size,
+    ]
+    told = [promise for promise in promises if promise is not None]
+    return not any(told) if told else len(page.invoices) < page_size
 
 
 class Phase(StrEnum):

@@ -16,7 +16,6 @@ from typing_extensions import override
 
 from worker.errors import InDoubt, Transient
 from worker.gateway import websocket
-from worker.gateway.measuring import Observe, Operation
 from worker.gateway.query_session import QueryDialogue
 from worker.gateway.scanner import QrScanner
 from worker.gateway.session import InvoiceSession
@@ -27,6 +26,8 @@ from worker.ports import (
     FrameIgnored,
     LoginAnswered,
     LoginFields,
+    Observe,
+    Operation,
     PageShown,
     QrShown,
     QueryEvent,

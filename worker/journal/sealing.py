@@ -1,7 +1,9 @@
-"""Secrets at rest: AES-256-GCM, bound to the command they belong to.
+"""Secrets at rest: AES-256-GCM, bound to the command they belong to; and the rotation of keys.
 
 Guarantees that what `Sealer.seal` returns tells nothing without a key, and opens for the same command only. A sealed
-value names its key, so keys can be rotated: the first encrypts, all decrypt. Knows nothing of the database.
+value names its key, so keys can be rotated: the first encrypts, all decrypt. `reseal_all` works in short transactions,
+so that workers go on meanwhile, and answers honestly: `is_complete` only where no secret of another key is left. Knows
+nothing of the database: each store hands in its own steps.
 
 Sealed value: one byte 1, four bytes of key id, twelve of nonce, the ciphertext with its tag.
 """
@@ -11,8 +13,9 @@ import binascii
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import orjson
 import structlog
@@ -21,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
 from worker.errors import ConfigurationError, SecretsUnreadable
-from worker.records import SecretsFault
+from worker.records import FINAL, CommandState, Resealing, SecretsFault
 
 log = structlog.get_logger()
 
@@ -173,3 +176,36 @@ def _key_id(key: bytes) -> bytes:
 
 def _bound_to(source: str, command_id: str) -> bytes:
     return f"{source}\n{command_id}".encode()
+
+
+BATCH: Final = 500
+"""Commands in one transaction (count)."""
+_PASSES: Final = 5
+"""A command that moves between states may slip past a pass; one that another worker seals with its own key, always."""
+
+RESEALED: Final = (*(state for state in CommandState if state not in FINAL), CommandState.COMPLETED)
+"""Ended commands have secrets only where they are completed and their invoice is still sought."""
+
+Step = Callable[[CommandState, int, int], Awaitable[tuple[int, int | None]]]
+"""State, key to begin after, limit: how many were sealed anew, and the key to go on after, if any."""
+
+
+async def reseal_all(sealer: Sealer, step: Step, key_ids: Callable[[], Awaitable[Collection[bytes]]]) -> Resealing:
+    """Seal anew until nothing is left that another key sealed, or until that no longer helps."""
+    count = 0
+    for _ in range(_PASSES):
+        for state in RESEALED:
+            count += await _reseal_state(step, state)
+        if set(await key_ids()) <= {sealer.sealing_id}:
+            return Resealing(count, sealer.sealing_id.hex(), is_complete=True)
+    return Resealing(count, sealer.sealing_id.hex(), is_complete=False)
+
+
+async def _reseal_state(step: Step, state: CommandState) -> int:
+    count, after = 0, 0
+    while True:
+        done, last = await step(state, after, BATCH)
+        count += done
+        if last is None:
+            return count
+        after = last

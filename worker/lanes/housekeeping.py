@@ -1,10 +1,12 @@
-"""What no lane does: free what dead workers held, enter look-ups, end what waited too long, answer repeats of orders.
+"""What no lane does: free what dead workers held, enter look-ups, end what waited too long, answer repeats of orders,
+say when the machine's clock was set back.
 
 Each round is bounded; what is left over is done in the next one. Knows nothing of sessions.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -17,8 +19,27 @@ from worker.flows.vocabulary import Settle
 from worker.lanes.repeats import Repeats
 from worker.lanes.services import LaneServices
 from worker.lanes.settling import Settling
-from worker.lanes.steps_back import ClockWatch
 from worker.records import Command, CommandState
+
+WORTH_TELLING = timedelta(seconds=5)
+"""Smaller ones are a clock being set right."""
+
+
+@dataclass(slots=True)
+class ClockWatch:
+    """The wall clock against one that never goes back: what is due by the clock waits for as long as the clock was set
+    back, and somebody should know why."""
+
+    _since: tuple[datetime, float] | None = None
+
+    def step_back(self, now: datetime, monotonic: float) -> timedelta | None:
+        """How far the wall clock was set back since it was looked at last, if it was."""
+        since, self._since = self._since, (now, monotonic)
+        if since is None:
+            return None
+        step = since[0] + timedelta(seconds=monotonic - since[1]) - now
+        return step if step >= WORTH_TELLING else None
+
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,10 @@
-"""What every lane of this worker shares. A value, so that tests can hand in fakes one by one."""
+"""What every lane of this worker shares: its ports and rules, and what they know of each other. Pure.
 
-from collections.abc import Callable
+`LaneServices` is a value, so that tests can hand in fakes one by one.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -9,14 +13,136 @@ from worker.clock import Clock
 from worker.flows.look_up import LookUpRules
 from worker.flows.looks import Schedules
 from worker.flows.query_state import QueryRules
-from worker.flows.rules import Rules
 from worker.flows.table import Timing
-from worker.lanes.addresses import InvoiceAddresses
 from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.lease import LeaseWatch
-from worker.lanes.places import Places
 from worker.ports import Credentials, Gateway, InvoiceDetails, LaneJournal
 from worker.settings import Settings
+
+
+class Places:
+    """Lanes being served, by tenant, so that no tenant's parked scans take all of this worker's places."""
+
+    def __init__(self, of_tenant: int) -> None:
+        self.of_tenant = of_tenant
+        """The most that one tenant may have."""
+        self.crowded: frozenset[str] = frozenset()
+        """Tenants that have all they may have while more of their lanes wait: each of theirs should give way soon."""
+        self._taken = Counter[str]()
+
+    def take(self, tenant: str) -> None:
+        """A lane was begun for this tenant."""
+        self._taken[tenant] += 1
+
+    def leave(self, tenant: str) -> None:
+        """A lane of this tenant ended."""
+        self._taken[tenant] -= 1
+        if self._taken[tenant] <= 0:
+            del self._taken[tenant]
+
+    def left(self) -> Mapping[str, int]:
+        """How many more the tenants may have that have some."""
+        return {tenant: max(0, self.of_tenant - taken) for tenant, taken in self._taken.items()}
+
+    def full(self) -> list[str]:
+        """Tenants that have all they may have."""
+        return [tenant for tenant, taken in self._taken.items() if taken >= self.of_tenant]
+
+
+KEPT = 10_000
+"""Addresses remembered (count)."""
+
+
+class InvoiceAddresses:
+    """The addresses of PDFs that settled orders lately, in this process: by them a result is known for a repeat.
+
+    A gateway that sends a result twice must not settle the next order too, where that one cannot be told from the
+    first by anything else. Addresses tell invoices apart only where each invoice has its own: the first that two
+    different orders share shows that they do not, and from then on nothing is held to be a repeat. Bounded in size.
+    """
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._orders: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self.are_telling = True
+        """Whether each invoice seems to have an address of its own."""
+
+    def settled(self, lane: str, fingerprint: str | None, address: str | None) -> None:
+        """A result with this address settled an order of this lane and fingerprint."""
+        if address is None or fingerprint is None:
+            return
+        if self._orders.setdefault(address, (lane, fingerprint)) != (lane, fingerprint):
+            self.are_telling = False
+        self._orders.move_to_end(address)
+        if len(self._orders) > self._kept:
+            self._orders.popitem(last=False)
+
+    def is_known(self, address: str | None) -> bool:
+        """Whether a result with this address settled an order before: then it speaks of no other."""
+        return self.are_telling and address is not None and address in self._orders
+
+    def is_repeat(self, lane: str, fingerprint: str | None, address: str | None) -> bool:
+        """Whether a result for such an order can only be one that came before."""
+        return self.are_telling and address is not None and self._orders.get(address) == (lane, fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rule book of all flows."""
+
+    timing: Timing
+    queries: QueryRules
+    schedules: Schedules
+    look_ups: LookUpRules
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Rules":
+        """As they stand in the settings."""
+        confirm = (timedelta(seconds=settings.confirm_delay_seconds), *settings.confirm_schedule)
+        return cls(
+            timing=_timing(settings),
+            queries=_queries(settings),
+            schedules=Schedules(
+                confirm=confirm if settings.confirm else (),
+                doubt=settings.reconcile_schedule,
+                refusal=settings.refusal_schedule,
+            ),
+            look_ups=LookUpRules(
+                rest=timedelta(seconds=settings.login_suspend_seconds),
+                page=timedelta(seconds=settings.query_timeout_seconds),
+                skew=timedelta(seconds=settings.clock_skew_seconds),
+                max_pages=settings.query_max_pages,
+                notice=timedelta(seconds=settings.download_grace_seconds),
+                late_files=settings.files_schedule[:2],
+            ),
+        )
+
+
+def _timing(settings: Settings) -> Timing:
+    return Timing(
+        login=timedelta(seconds=settings.login_timeout_seconds),
+        answer=timedelta(seconds=settings.answer_timeout_seconds),
+        scan=timedelta(seconds=settings.scan_timeout_seconds),
+        result=timedelta(seconds=settings.result_timeout_seconds),
+        refusal_grace=timedelta(seconds=settings.refusal_grace_seconds),
+        retry_min=timedelta(seconds=settings.retry_min_seconds),
+        retry_max=timedelta(seconds=settings.retry_max_seconds),
+        login_attempts=settings.login_attempts,
+    )
+
+
+def _queries(settings: Settings) -> QueryRules:
+    return QueryRules(
+        page=timedelta(seconds=settings.query_timeout_seconds),
+        notice=timedelta(seconds=settings.download_timeout_seconds),
+        grace=timedelta(seconds=settings.download_grace_seconds),
+        download_attempts=settings.download_attempts,
+        files_schedule=settings.files_schedule,
+        deadline=timedelta(seconds=settings.deadline_seconds),
+        max_pages=settings.query_max_pages,
+        span_days=settings.query_span_days,
+        event_bytes=settings.page_event_max_bytes,
+    )
 
 
 class LaneHooks(Protocol):

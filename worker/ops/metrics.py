@@ -32,8 +32,8 @@ from worker.amqp.deaths import REASONS
 from worker.clock import Clock
 from worker.flows.looks import LookOutcome
 from worker.gateway.codec import IgnoredReason
-from worker.gateway.measuring import Operation
 from worker.ops.version import product_version
+from worker.ports import Operation
 from worker.records import LOOK_UP, Admission, Backlog
 
 log = structlog.get_logger()

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from contracts.envelope import timestamp
 from worker.errors import WorkerError
-from worker.flows.conditions import BEIJING
-from worker.flows.invoices import stored_invoice
+from worker.flows.invoices import BEIJING, stored_invoice
 from worker.records import Stored, StoredFilter
 
 INVOICE_NUMBER: Final = re.compile(r"[0-9]{20}")

@@ -8,15 +8,16 @@ and nothing is given up. Knows nothing of the journal: what is lost, the relay s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import structlog
 from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity
 
 from contracts.envelope import CLOUDEVENTS_JSON
 from worker.amqp.confirms import Batch, ConfirmChannel, Confirming, Verdict
-from worker.amqp.connections import AskUrls, Connect, Link, SupervisedConnection, open_link
-from worker.amqp.depth import watch_depth
+from worker.amqp.connections import AskUrls, Connect, Link, SupervisedConnection, ask, open_link
 from worker.amqp.topology import Topology, declare_over
 from worker.amqp.wire import MAX_SHORT_BYTES, Outgoing, Properties
 from worker.errors import BrokerLost
@@ -285,3 +286,23 @@ class Publisher:
         if not batch.is_settled or Verdict.REFUSED in batch.verdicts:
             await road.close()
         return batch.verdicts, batch.ended_by
+
+
+LOOK_SECONDS: Final = 15.0
+"""Between two looks at a queue's depth."""
+
+
+async def watch_depth(link: Link, queue: str, tell: Callable[[int], None]) -> None:
+    """Tell the depth of a queue until cancelled; nothing while it cannot be asked. Costs one channel."""
+    while True:
+        with contextlib.suppress(BrokerLost):  # not there, not allowed, or the link is ending: its owner sees to that
+            channel = await link.open_channel(confirms=False)
+            try:
+                while True:
+                    declared = await ask(channel.queue_declare(queue, passive=True))
+                    tell(declared.message_count or 0)
+                    await asyncio.sleep(LOOK_SECONDS)
+            finally:
+                with contextlib.suppress(BrokerLost):
+                    await ask(channel.close(), 1)
+        await asyncio.sleep(LOOK_SECONDS)

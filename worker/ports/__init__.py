@@ -13,6 +13,8 @@ from worker.ports.gateway import (
     InvoiceDetails,
     LoginAnswered,
     LoginFields,
+    Observe,
+    Operation,
     PageShown,
     QrRefused,
     QrShown,
@@ -24,6 +26,7 @@ from worker.ports.gateway import (
     ResultShown,
     SessionEvent,
     Submission,
+    observe_nothing,
 )
 from worker.ports.journal import (
     IntakeJournal,
@@ -48,6 +51,8 @@ __all__ = [
     "LaneJournal",
     "LoginAnswered",
     "LoginFields",
+    "Observe",
+    "Operation",
     "OperatorJournal",
     "OutboxJournal",
     "PageShown",
@@ -63,4 +68,5 @@ __all__ = [
     "SpaceJournal",
     "Submission",
     "VaultJournal",
+    "observe_nothing",
 ]

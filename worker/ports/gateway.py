@@ -1,13 +1,22 @@
 """What the worker asks of the gateway, and in which words it answers. Methods raise the errors they name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import SecretStr
 
 from worker.making import made_often
 from worker.records import IssuedReply, ListedInvoice
+
+Operation = Literal["connect", "login", "first_answer", "query", "download", "items", "files"]
+Observe = Callable[[Operation, float], None]
+"""Told how long something took, in seconds: opening a socket, a login's answer, a submission's first answer, a page,
+a download's notice from its page or its retry on, an HTTP look-up that succeeded."""
+
+
+def observe_nothing(_operation: Operation, _seconds: float) -> None:
+    """For those who do not want to know."""
 
 
 @dataclass(frozen=True, slots=True)

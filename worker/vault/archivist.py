@@ -1,33 +1,35 @@
 """Carries files into the vault: takes what is due from the journal, fetches, checks, keeps, and tells.
 
 Guarantees that a file is recorded as kept only once it is in the vault, and that a crash at any point leads to the
-same file under the same key, or to another try; that no order ever waits for it; and that replicas share the work: what
-one has taken is nobody else's until its time is over. Knows nothing of the gateway's dialogue.
+same file under the same key, or to another try; that no key leads out of its folder; that no order ever waits for it;
+and that replicas share the work: what one has taken is nobody else's until its time is over. Knows nothing of the
+gateway's dialogue.
 """
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final, Protocol
+from urllib.parse import quote
 
 import structlog
 
-from contracts.envelope import dumps
+from contracts.envelope import dumps, loads, timestamp
+from contracts.events import Outcome
+from contracts.told import ArchivedData
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, Permanent, Transient
-from worker.flows.announce import events_of
+from worker.flows.announce import Announcement, announced, events_of
 from worker.ports import InvoiceDetails, VaultJournal
-from worker.records import DueFile, KeptCopy
+from worker.records import DueFile, KeptCopy, KeptFile, Untold
 from worker.vault.addresses import RefusedAddress
-from worker.vault.contents import NotThatFile, read_file
-from worker.vault.differences import differences
+from worker.vault.contents import NotThatFile, differences, read_file
 from worker.vault.fetching import AddressExpired, Fetcher, TooLarge
-from worker.vault.keys import key_of
 from worker.vault.storage import OtherFileThere, Storage
-from worker.vault.telling import archived
 
 log = structlog.get_logger(__name__)
 
@@ -228,3 +230,44 @@ def _words(fault: Exception) -> str:
             return "another file is kept under its key; that one was left as it is"
         case _:
             return str(fault)
+
+
+_BEIJING: Final = timezone(timedelta(hours=8))
+_PLAIN_TYPE: Final = re.compile(r"[a-z0-9]{1,10}")
+
+
+def key_of(file: DueFile) -> str:
+    """The month is Beijing's, as on the invoice. What no file's name should hold is percent-encoded."""
+    day: datetime = file.invoice_date.astimezone(_BEIJING)
+    kind = file.type if _PLAIN_TYPE.fullmatch(file.type) else "bin"
+    return f"{_part(file.seller_id)}/{day:%Y}/{day:%m}/{_part(file.number)}.{kind}"
+
+
+def _part(text: str) -> str:
+    """`quote` leaves dots as they are; a part of dots alone would be another folder."""
+    quoted = quote(text, safe="")
+    return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
+
+
+def archived(untold: Untold) -> Announcement:
+    """What became of these files, as `contracts.events.Archived` has it."""
+    data: ArchivedData = {
+        "files": [_told(file) for file in untold.kept],
+        "missing": [
+            {"invoiceNumber": file.number, "type": file.type, "reason": file.reason} for file in untold.missing
+        ],
+    }
+    return announced(Outcome.ARCHIVED, data)
+
+
+def _told(file: KeptFile) -> dict[str, Any]:
+    return {
+        "invoiceNumber": file.number,
+        "type": file.type,
+        "url": file.url,
+        "sha256": file.sha256,
+        "size": file.size,
+        "vaultKey": file.vault_key,
+        "storedAt": timestamp(file.stored_at),
+        "differs": loads(file.differs),
+    }

@@ -1,7 +1,8 @@
-"""What a file of an invoice is, and what it says. Pure.
+"""What a file of an invoice is, what it says, and in what that differs from the list. Pure.
 
 Guarantees that a stranger's file can do no harm while it is read: XML without document types and entities, archives
-within bounds of number, size and ratio, nothing written anywhere. Knows nothing of where the file came from.
+within bounds of number, size and ratio, nothing written anywhere. Knows nothing of where the file came from. A
+difference is told and counted, and the file is kept all the same: it is the record, whatever the list says.
 """
 
 import io
@@ -9,11 +10,15 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+
+from contracts.gateway import plain_number
+from worker.records import DueFile
+from worker.texts import folded
 
 MOST_ENTRIES: Final = 2_000
 MOST_UNPACKED_BYTES: Final = 64 * 1024 * 1024
@@ -134,3 +139,23 @@ def _amount(text: str | None) -> Decimal | None:
     except InvalidOperation:
         return None
     return amount if amount is not None and amount.is_finite() else None
+
+
+def differences(file: DueFile, told: Told) -> list[dict[str, Any]]:
+    """The members in which the file says another thing: `member`, what was `listed`, what the `file` says."""
+    invoice = file.invoice
+    pairs: list[tuple[str, str | None, str | None]] = [("invoiceNumber", file.number, told.number)]
+    if invoice is not None:
+        total = None if told.total is None else plain_number(told.total)
+        listed = None if invoice.total is None else plain_number(Decimal(invoice.total))
+        pairs += [
+            ("totalPriceAndTax", listed, total),
+            ("sellerIdentificationNumber", invoice.seller_id, told.seller_id),
+            ("buyerIdentificationNumber", invoice.buyer_id, told.buyer_id),
+            ("buyerName", invoice.buyer_name, told.buyer_name),
+        ]
+    return [
+        {"member": member, "listed": listed, "file": said}
+        for member, listed, said in pairs
+        if listed and said and folded(listed) != folded(said)
+    ]

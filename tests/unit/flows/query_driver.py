@@ -13,8 +13,7 @@ from tests.builders import MOMENT, identity_of, make_query, make_question
 from tests.lane_fakes import make_file
 from tests.unit.flows.tables import RULES, TIMING
 from worker.flows.query import decide
-from worker.flows.query_progress import QueryProgress
-from worker.flows.query_state import QueryRules, QueryState, QueryWish, Situation
+from worker.flows.query_state import QueryProgress, QueryRules, QueryState, QueryWish, Situation
 from worker.flows.vocabulary import (
     AskPage,
     Begin,

@@ -17,8 +17,7 @@ from tests.builders import MOMENT, make_command, make_data, make_found, make_lis
 from tests.examples import examples
 from tests.unit.flows.tables import RULES, TIMING
 from worker.flows.audit import PAGE_SIZE, TRANSITIONS, decide
-from worker.flows.audit_progress import AuditProgress, AuditWish
-from worker.flows.audit_state import AuditState, Phase, Situation
+from worker.flows.audit_progress import AuditProgress, AuditState, AuditWish, Phase, Situation
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,

@@ -17,10 +17,10 @@ from tests.examples import examples
 from tests.lane_fakes import make_file
 from tests.unit.flows.submissions import issued, subject
 from tests.unit.flows.tables import EXAMPLES, FAILED_DATE, TIMING, Expected, read, seen
-from worker.flows.conditions import BEIJING
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found
+from worker.flows.invoices import BEIJING
 from worker.flows.look_up import (
     FILE_TYPES,
     PAGE_SIZE,

@@ -10,8 +10,7 @@ from tests.builders import MOMENT, make_found, make_page, make_query, make_quest
 from tests.unit.flows.query_driver import Driven
 from tests.unit.flows.tables import FAILED_DATE, RULES, TIMING, read, record_of
 from worker.flows.query import decide
-from worker.flows.query_progress import MOST_DATES, QueryProgress
-from worker.flows.query_state import Next, Phase, QueryState, QueryWish, Situation
+from worker.flows.query_state import MOST_DATES, Next, Phase, QueryProgress, QueryState, QueryWish, Situation
 from worker.flows.vocabulary import (
     AskPage,
     ConnectionLost,

@@ -14,7 +14,7 @@ from tests.builders import MOMENT, make_condition, make_found, make_page, make_q
 from tests.examples import examples
 from tests.unit.flows.query_driver import Driven
 from tests.unit.flows.tables import RULES
-from worker.flows.query_progress import MOST_MISSING, QueryProgress, Stage, is_last_page, spans_of
+from worker.flows.query_state import MOST_MISSING, QueryProgress, Stage, is_last_page, spans_of
 from worker.flows.vocabulary import AskPage, ConnectionLost, Draining, Input, MayGoOn, Overtaken, PageRead
 from worker.ports import DownloadTold, PageShown
 

@@ -16,8 +16,7 @@ from tests.builders import MOMENT, make_found, make_page, make_query, make_quest
 from tests.examples import examples
 from tests.unit.flows.tables import EXAMPLES, PUT_BACK, RULES, TIMING, Expected, failed, read, record_of, seen
 from worker.flows.query import TRANSITIONS, decide
-from worker.flows.query_progress import QueryProgress
-from worker.flows.query_state import Next, Phase, QueryState, QueryWish, Situation
+from worker.flows.query_state import Next, Phase, QueryProgress, QueryState, QueryWish, Situation
 from worker.flows.table import Decision
 from worker.flows.vocabulary import (
     AskPage,

@@ -29,10 +29,9 @@ from tests.unit.flows.tables import FILES_SCHEDULE, RULES
 from tests.unit.flows.test_look_up import run
 from tests.unit.lanes.playing import DONE, LONG_LEASE, Played, numbers, pages_of, waiting_query
 from tests.virtual_time import in_virtual_time
-from worker.flows.conditions import BEIJING, fits_condition
 from worker.flows.evidence.members import Fit, Weight
 from worker.flows.evidence.verdicts import Found, Nothing
-from worker.flows.invoices import findings_of, found_row
+from worker.flows.invoices import BEIJING, findings_of, fits_condition, found_row
 from worker.flows.look_up import FILE_TYPES
 from worker.flows.vocabulary import (
     AskPage,

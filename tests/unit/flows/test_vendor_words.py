@@ -19,8 +19,7 @@ WORDS = (frozenset(FoundInvoice.model_fields) | frozenset(InvoicePdf.model_field
 """What listed invoices and results are made of."""
 ALLOWED = {
     "flows/audit_findings.py": "what `confirmed` said, which is the worker's own event",
-    "flows/conditions.py": "the caller's condition, as it was journaled",
-    "flows/invoices.py": "files and items of the HTTP look-ups, matched by the invoice's id",
+    "flows/invoices.py": "the caller's condition, as it was journaled; files and items, matched by the invoice's id",
     "flows/evidence/endings.py": "what `in_doubt` shows of a result that was kept, and the command's own lines",
     "flows/orders.py": "the total in the event that a follower is told, which is the worker's own",
     "flows/query.py": "the caller's condition, as it was journaled",

@@ -1,6 +1,6 @@
 """A result sent twice is known by its address, as long as addresses tell invoices apart."""
 
-from worker.lanes.addresses import InvoiceAddresses
+from worker.lanes.services import InvoiceAddresses
 
 
 def test_the_same_address_for_an_order_alike_is_a_repeat() -> None:

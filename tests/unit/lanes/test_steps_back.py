@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.virtual_time import EPOCH
-from worker.lanes.steps_back import ClockWatch
+from worker.lanes.housekeeping import ClockWatch
 
 
 def test_only_a_step_back_is_told() -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from tests.unit.vault.files import due, issued, listed, papers
 from worker.vault import contents
-from worker.vault.contents import NotThatFile, Told, read_file
-from worker.vault.differences import differences
+from worker.vault.contents import NotThatFile, Told, differences, read_file
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;">]><a>&c;</a>"""
 OUTSIDE = b"""<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>"""

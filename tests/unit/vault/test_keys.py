@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.vault.files import NUMBER, SELLER, due
-from worker.vault.keys import key_of
+from worker.vault.archivist import key_of
 
 
 def test_the_month_is_beijings() -> None:

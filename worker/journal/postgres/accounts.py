@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from worker.journal.accounts import RENEWED_AT_ONCE, forgotten_before, id_of, renewed, to_refused_account
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.journal.rows import found
+from worker.journal.rows import RENEWED_AT_ONCE, forgotten_before, found, id_of, renewed, to_refused_account
 from worker.records import AccountLogin, AccountState, RefusedAccount
 
 

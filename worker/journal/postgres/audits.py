@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from worker.journal.audit_rows import AUDIT_COLUMNS, audit_values, to_audited, to_numbered
+from worker.journal.invoice_rows import AUDIT_COLUMNS, audit_values, to_audited, to_numbered
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
 from worker.journal.rows import found

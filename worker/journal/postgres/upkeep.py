@@ -4,8 +4,8 @@ from datetime import datetime
 
 from worker.journal.postgres.statements import Statements
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.journal.resealing import reseal_all
 from worker.journal.rows import first_of, found
+from worker.journal.sealing import reseal_all
 from worker.records import FINAL, CommandState, Pruned, Resealing
 
 

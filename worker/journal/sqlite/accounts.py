@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from worker.journal.accounts import RENEWED_AT_ONCE, forgotten_before, id_of, renewed, to_refused_account
-from worker.journal.rows import at_or_none, found, micros
+from worker.journal.rows import (
+    RENEWED_AT_ONCE,
+    at_or_none,
+    forgotten_before,
+    found,
+    id_of,
+    micros,
+    renewed,
+    to_refused_account,
+)
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import AccountLogin, AccountState, RefusedAccount

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from worker.journal.audit_rows import to_audited, to_numbered
+from worker.journal.invoice_rows import to_audited, to_numbered
 from worker.journal.rows import found, micros
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction

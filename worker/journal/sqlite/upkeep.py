@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from worker.journal.resealing import reseal_all
 from worker.journal.rows import first_of, found, micros
-from worker.journal.sealing import Sealer
+from worker.journal.sealing import Sealer, reseal_all
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import FINAL, CommandState, Pruned, Resealing

@@ -13,8 +13,7 @@ from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import NotResolvable
 from worker.flows import audit
-from worker.flows.audit_progress import AuditProgress, AuditWish, Stage
-from worker.flows.audit_state import AuditState, Next
+from worker.flows.audit_progress import AuditProgress, AuditState, AuditWish, Next, Stage
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,

@@ -15,10 +15,10 @@ from worker.flows.audit import BATCH, surely_found
 from worker.flows.audit_progress import AuditWish
 from worker.flows.audit_rows import listed_of
 from worker.flows.audit_vocabulary import Proved
-from worker.flows.conditions import BEIJING
 from worker.flows.evidence.index import InvoiceIndex, Wanted
 from worker.flows.evidence.members import compare, weigh
 from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.invoices import BEIJING
 from worker.lanes.runs.judging import judged
 from worker.lanes.runs.rivals import AT_ONCE, could_claim, could_claim_any, last_of, read_subject
 from worker.ports import LaneJournal

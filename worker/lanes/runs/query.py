@@ -12,8 +12,7 @@ from typing_extensions import override
 from contracts.envelope import loads
 from contracts.events import Outcome
 from worker.flows import download, query
-from worker.flows.query_progress import MOST_MISSING, QueryProgress
-from worker.flows.query_state import Next, QueryState, QueryWish
+from worker.flows.query_state import MOST_MISSING, Next, QueryProgress, QueryState, QueryWish
 from worker.flows.vocabulary import (
     AskPage,
     Details,

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.builders import MOMENT, make_invoice
 from tests.examples import examples
 from tests.unit.flows.submissions import SKEW, fit, found_of, issued, judge, listed, subject
-from worker.flows.conditions import BEIJING
 from worker.flows.evidence.index import InvoiceIndex, Wanted
 from worker.flows.evidence.subjects import Listed
 from worker.flows.evidence.verdicts import Candidate, Found, Nothing, Several
+from worker.flows.invoices import BEIJING
 from worker.records import CommandState, ListedInvoice
 
 S = CommandState

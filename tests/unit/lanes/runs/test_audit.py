@@ -15,9 +15,8 @@ from tests.unit.flows.tables import RULES, TIMING
 from tests.unit.lanes.playing import LONG_LEASE, Played, later, slowly
 from tests.virtual_time import in_virtual_time
 from worker.flows import audit
-from worker.flows.audit_progress import AuditProgress, AuditWish, Stage
+from worker.flows.audit_progress import AuditProgress, AuditState, AuditWish, Phase, Situation, Stage
 from worker.flows.audit_rows import row_of
-from worker.flows.audit_state import AuditState, Phase, Situation
 from worker.flows.audit_vocabulary import AuditedRead
 from worker.flows.vocabulary import Input, PageRead
 from worker.ports import QueryRefused
