@@ -86,65 +86,6 @@ class InvoiceAddresses:
         return self.are_telling and address is not None and self._orders.get(address) == (lane, fingerprint)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The rule book of all flows."""
-
-    timing: Timing
-    queries: QueryRules
-    schedules: Schedules
-    look_ups: LookUpRules
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "Rules":
-        """As they stand in the settings."""
-        confirm = (timedelta(seconds=settings.confirm_delay_seconds), *settings.confirm_schedule)
-        return cls(
-            timing=_timing(settings),
-            queries=_queries(settings),
-            schedules=Schedules(
-                confirm=confirm if settings.confirm else (),
-                doubt=settings.reconcile_schedule,
-                refusal=settings.refusal_schedule,
-            ),
-            look_ups=LookUpRules(
-                rest=timedelta(seconds=settings.login_suspend_seconds),
-                page=timedelta(seconds=settings.query_timeout_seconds),
-                skew=timedelta(seconds=settings.clock_skew_seconds),
-                max_pages=settings.query_max_pages,
-                notice=timedelta(seconds=settings.download_grace_seconds),
-                late_files=settings.files_schedule[:2],
-            ),
-        )
-
-
-def _timing(settings: Settings) -> Timing:
-    return Timing(
-        login=timedelta(seconds=settings.login_timeout_seconds),
-        answer=timedelta(seconds=settings.answer_timeout_seconds),
-        scan=timedelta(seconds=settings.scan_timeout_seconds),
-        result=timedelta(seconds=settings.result_timeout_seconds),
-        refusal_grace=timedelta(seconds=settings.refusal_grace_seconds),
-        retry_min=timedelta(seconds=settings.retry_min_seconds),
-        retry_max=timedelta(seconds=settings.retry_max_seconds),
-        login_attempts=settings.login_attempts,
-    )
-
-
-def _queries(settings: Settings) -> QueryRules:
-    return QueryRules(
-        page=timedelta(seconds=settings.query_timeout_seconds),
-        notice=timedelta(seconds=settings.download_timeout_seconds),
-        grace=timedelta(seconds=settings.download_grace_seconds),
-        download_attempts=settings.download_attempts,
-        files_schedule=settings.files_schedule,
-        deadline=timedelta(seconds=settings.deadline_seconds),
-        max_pages=settings.query_max_pages,
-        span_days=settings.query_span_days,
-        event_bytes=settings.page_event_max_bytes,
-    )
-
-
 class LaneHooks(Protocol):
     """What an operator wants counted. Called synchronously; must not raise."""
 
@@ -217,6 +158,52 @@ class LaneServices:
         self.places = Places(settings.places_of_a_tenant)
         self.breaker = GatewayBreaker(settings.gateway_probes)
         self.details_breaker = GatewayBreaker(settings.gateway_probes)
-        rules = Rules.from_settings(settings)
-        self.timing, self.queries = rules.timing, rules.queries
-        self.looks, self.look_ups = rules.schedules, rules.look_ups
+        self.timing, self.queries = _timing(settings), _queries(settings)
+        self.looks, self.look_ups = _schedules(settings), _look_up_rules(settings)
+
+
+def _timing(settings: Settings) -> Timing:
+    return Timing(
+        login=timedelta(seconds=settings.login_timeout_seconds),
+        answer=timedelta(seconds=settings.answer_timeout_seconds),
+        scan=timedelta(seconds=settings.scan_timeout_seconds),
+        result=timedelta(seconds=settings.result_timeout_seconds),
+        refusal_grace=timedelta(seconds=settings.refusal_grace_seconds),
+        retry_min=timedelta(seconds=settings.retry_min_seconds),
+        retry_max=timedelta(seconds=settings.retry_max_seconds),
+        login_attempts=settings.login_attempts,
+    )
+
+
+def _queries(settings: Settings) -> QueryRules:
+    return QueryRules(
+        page=timedelta(seconds=settings.query_timeout_seconds),
+        notice=timedelta(seconds=settings.download_timeout_seconds),
+        grace=timedelta(seconds=settings.download_grace_seconds),
+        download_attempts=settings.download_attempts,
+        files_schedule=settings.files_schedule,
+        deadline=timedelta(seconds=settings.deadline_seconds),
+        max_pages=settings.query_max_pages,
+        span_days=settings.query_span_days,
+        event_bytes=settings.page_event_max_bytes,
+    )
+
+
+def _schedules(settings: Settings) -> Schedules:
+    confirm = (timedelta(seconds=settings.confirm_delay_seconds), *settings.confirm_schedule)
+    return Schedules(
+        confirm=confirm if settings.confirm else (),
+        doubt=settings.reconcile_schedule,
+        refusal=settings.refusal_schedule,
+    )
+
+
+def _look_up_rules(settings: Settings) -> LookUpRules:
+    return LookUpRules(
+        rest=timedelta(seconds=settings.login_suspend_seconds),
+        page=timedelta(seconds=settings.query_timeout_seconds),
+        skew=timedelta(seconds=settings.clock_skew_seconds),
+        max_pages=settings.query_max_pages,
+        notice=timedelta(seconds=settings.download_grace_seconds),
+        late_files=settings.files_schedule[:2],
+    )
