@@ -56,9 +56,15 @@ async def test_files_outlive_their_addresses(new_stack: Callable[..., Stack], tm
         sound = await stack.command_line("vault", "verify", "--json", **gone)
         assert (sound.returncode, json.loads(sound.stdout)["sound"]) == (0, 9)
         (vault / file["vaultKey"]).write_bytes(b"changed")
+        (vault / "planted.pdf").write_bytes(b"planted")
         changed = await stack.command_line("vault", "verify")
         assert changed.returncode == 1
-        assert file["vaultKey"] in changed.stdout
+        assert f"{file['vaultKey']}  is not the file that was stored" in changed.stdout
+        assert "planted.pdf  is not in the journal" in changed.stdout
+        others = await stack.command_line("files", "--fetch", number, "-o", str(tmp_path / "others"), **gone)
+        assert others.returncode == 1
+        assert f"{file['vaultKey']} is not the file that was stored" in others.stderr
+        assert len(list((tmp_path / "others").iterdir())) == 2
         report = await stack.command_line("vault", "report", "--json")
         assert sum(row["files"] for row in json.loads(report.stdout)) == 9
         stack.check_promises(orders)

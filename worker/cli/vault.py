@@ -1,7 +1,7 @@
 """`vault verify`, `vault report`, `files --fetch`: what is in the vault, read back and counted."""
 
 import asyncio
-from collections import Counter
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -20,13 +20,19 @@ _READERS: Final = 8
 
 @app.command()
 def verify(as_json: AsJson = False) -> None:
-    """Read every kept file back and compare its digest with the journal's. Exit code 1 where one is not as it was."""
+    """Read every kept file back and compare its digest with the journal's. Exit code 1 where one is not as it was.
+
+    Files that the journal does not know are told too: they are being kept just now, or are somebody else's, or the
+    journal came from an older backup.
+    """
     told = run(_verify())
     if as_json:
         say_json(told)
     else:
         for fault in told["faults"]:
             say(f"{fault['vaultKey']}  {fault['fault']}")
+        for key in told["unknown"]:
+            say(f"{key}  is not in the journal")
         say(f"{told['sound']} of {told['kept']} kept files are as they were stored.", style="strong")
     if told["faults"]:
         raise typer.Exit(FAILED)
@@ -57,8 +63,8 @@ def report(as_json: AsJson = False) -> None:
 
 
 async def fetch(settings: Settings, number: str, folder: Path) -> list[Path]:
-    """Write the kept files of an invoice into a folder; returns where. Raises `Stop` where there are none, or where one
-    is not as it was stored."""
+    """Write the kept files of an invoice into a folder; returns where. All that can be had are written; raises `Stop`
+    where there are none, or where one is not as it was stored."""
     from worker.cli.desk import opened_journal
 
     storage = _storage(settings)
@@ -66,15 +72,19 @@ async def fetch(settings: Settings, number: str, folder: Path) -> list[Path]:
         kept = await journal.kept_files(0, _AT_ONCE, number)
     if not kept:
         raise Stop(f"No file of invoice {number} is in the vault.", FAILED)
-    written = []
+    written, faults = list[Path](), list[str]()
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     for file in kept:
-        if (fault := await _fault_of(storage, file)) is not None:
-            raise Stop(f"{file.vault_key}: {fault}", FAILED)
-        body = await storage.read(file.vault_key) or b""
+        body = await storage.read(file.vault_key)
+        if (fault := _fault_of(file, body)) is not None:
+            faults.append(f"{file.vault_key} {fault}")
+            continue
         path = folder / Path(file.vault_key).name
-        await asyncio.to_thread(path.write_bytes, body)
+        await asyncio.to_thread(path.write_bytes, body or b"")
         written.append(path)
+    if faults:
+        rest = f" Written: {', '.join(map(str, written))}." if written else ""
+        raise Stop(f"{'; '.join(faults)}.{rest}", FAILED)
     return written
 
 
@@ -84,29 +94,31 @@ async def _verify() -> dict[str, Any]:
     settings = load_settings()
     quiet_logs(settings)
     storage = _storage(settings)
-    counts = Counter[str]()
+    # Before the journal is read: what is kept meanwhile is in the journal then.
+    unknown = await asyncio.to_thread(lambda: set(storage.keys()))
+    read = 0
     faults: list[dict[str, str]] = []
     async with opened_journal(settings, readonly=True) as journal:
         after = 0
         while kept := await journal.kept_files(after, _AT_ONCE):
             after = kept[-1].key
+            unknown.difference_update(file.vault_key for file in kept)
             for some in (kept[start : start + _READERS] for start in range(0, len(kept), _READERS)):
-                found = await asyncio.gather(*(_fault_of(storage, file) for file in some))
+                bodies = await asyncio.gather(*(storage.read(file.vault_key) for file in some))
                 faults += [
                     {"vaultKey": file.vault_key, "fault": fault}
-                    for file, fault in zip(some, found, strict=True)
-                    if fault is not None
+                    for file, body in zip(some, bodies, strict=True)
+                    if (fault := _fault_of(file, body)) is not None
                 ]
-            counts["kept"] += len(kept)
-            note(f"{counts['kept']} read")
-    return {"kept": counts["kept"], "sound": counts["kept"] - len(faults), "faults": faults}
+            read += len(kept)
+            note(f"{read} read")
+    return {"kept": read, "sound": read - len(faults), "faults": faults, "unknown": sorted(unknown)}
 
 
-async def _fault_of(storage: Any, file: KeptFile) -> str | None:
-    digest = await storage.digest(file.vault_key)
-    if digest is None:
+def _fault_of(file: KeptFile, body: bytes | None) -> str | None:
+    if body is None:
         return "is not there"
-    return None if digest == file.sha256 else "is not the file that was stored"
+    return None if hashlib.sha256(body).hexdigest() == file.sha256 else "is not the file that was stored"
 
 
 def _storage(settings: Settings) -> Any:

@@ -49,7 +49,10 @@ def test_other_commands_find_it_while_it_runs(tmp_path: Path) -> None:
     note = {"broker": OURS.label, "prefix": "fapiao", "database": "sqlite:////d/f.db", "amqpUrl": OURS.url}
     with home.locked():
         home.tell(note)
+        assert load_settings().vault_url is None, "it keeps no files"
+        home.tell(note | {"vault": "file:///d/vault"})
         found = load_settings()
+    assert found.vault_url == "file:///d/vault"
     assert found.amqp_urls == [OURS.url]
     assert found.database_url.get_secret_value() == "sqlite:////d/f.db"
     assert load_settings().database_url.get_secret_value() == "sqlite:///fapiao.db", "nobody runs any more"

@@ -133,6 +133,8 @@ def beside(settings: Settings) -> dict[str, SecretStr | str] | None:
             "A `fapiao-worker dev` is just starting, or ending, in this folder: wait until it says how to go on."
         )
     found: dict[str, SecretStr | str] = {"database_url": SecretStr(note["database"]), "prefix": note["prefix"]}
+    if "vault_url" not in settings.model_fields_set and "vault" in note:
+        found["vault_url"] = note["vault"]
     if "amqp_url" not in settings.model_fields_set and "amqpUrl" in note:
         return {**found, "amqp_url": SecretStr(note["amqpUrl"])}
     from worker.amqp.connections import Address

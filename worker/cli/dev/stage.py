@@ -183,6 +183,8 @@ class DevStage:
             "sandbox": self.sandbox_url,
             "worker": f"http://127.0.0.1:{self.worker_port}",
         }
+        if self.settings.vault_url:
+            told["vault"] = self.settings.vault_url
         # Somebody else's broker may have a password of its own, which is written nowhere.
         return told | ({"amqpUrl": self._broker.url} if self._broker.is_ours else {})
 
