@@ -12,7 +12,7 @@ from typing import Any
 
 from worker.cli import story_en as english
 from worker.cli import story_zh as chinese
-from worker.cli.language import is_chinese
+from worker.cli.language import is_chinese, said
 from worker.cli.story_parts import clock, difference_lines
 from worker.cli.terminal import draw_qr, is_terminal, say
 
@@ -64,8 +64,8 @@ def _warning(told: dict[str, Any]) -> str:
 
 def _words_for(event_type: str, outcome: str) -> Callable[[dict[str, Any]], list[str]]:
     for words in (chinese.WORDS, english.WORDS) if is_chinese() else (english.WORDS,):
-        if said := words.get(event_type) or words.get(outcome):
-            return said
+        if lines := words.get(event_type) or words.get(outcome):
+            return lines
     return lambda _: [""]
 
 
@@ -78,9 +78,9 @@ def _show_qr(data: dict[str, Any], name: str) -> None:
         return
     path = _save_picture(data.get("image"), name, data.get("attempt"))
     if path:
-        say(f"{'':22}its text could not be read; the picture is in {path}")
+        say(f"{'':22}{said('its text could not be read; the picture is in ', '无法识别其中的文本，图片在 ')}{path}")
     else:
-        say(f"{'':22}it has neither readable text nor a picture")
+        say(f"{'':22}{said('it has neither readable text nor a picture', '既没有可识别的文本，也没有图片')}")
 
 
 def _save_picture(image: str | None, name: str, attempt: Any) -> Path | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from worker.cli import audit_report
+from worker.cli.story_archived import archived
 from worker.cli.story_parts import candidate_lines, clock, file_line, first_lines, invoice_line, item_line, names
 
 
@@ -179,6 +180,7 @@ WORDS: Final[dict[str, Callable[[dict[str, Any]], list[str]]]] = {
     "page": _page,
     "confirmed": _confirmed,
     "unconfirmed": _unconfirmed,
+    "archived": archived,
     "invoice.query.completed": _query_completed,
     "invoice.download.completed": _download_completed,
     "invoice.items.completed": _items_completed,

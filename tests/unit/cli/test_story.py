@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts import example_files
 from worker.cli.story import outcome_of, tell
 
 PICTURE = b"\x89PNG\r\n"
@@ -27,6 +28,28 @@ def _told(capsys: pytest.CaptureFixture[str], outcome: str, **data: Any) -> str:
 def test_the_outcome_is_the_last_part_of_the_type() -> None:
     assert outcome_of({"type": "command.rejected"}) == "rejected"
     assert outcome_of({}) == ""
+
+
+@pytest.mark.parametrize("event_type", example_files.events())
+def test_whatever_may_come_is_told(event_type: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(example_files.events()[event_type])
+
+    assert capsys.readouterr().out.splitlines()[0][23:].strip()  # behind time and outcome
+
+
+def test_what_the_vault_could_not_have_and_what_differs_stands_before_what_it_keeps(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    example = example_files.events()["invoice.issue.archived"]["data"]
+    kept = example["files"][0]
+    other = kept | {"differs": [{"member": "totalPriceAndTax", "listed": "398.00", "file": "1"}]}
+
+    lines = _told(capsys, "archived", **{**example, "files": [kept, other]}).splitlines()
+
+    assert lines[0].endswith("2 files in the vault, 1 could not be had")
+    assert lines[1].endswith("missing  26332000000000000042.ofd  the address was answered with status 404")
+    assert lines[2].endswith(f"{kept['vaultKey']}  says another totalPriceAndTax than the list")
+    assert lines[3].endswith(f"xml  {kept['vaultKey']}")
 
 
 def test_a_rejection_lists_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
