@@ -8,8 +8,9 @@ from typing import Any
 
 from contracts.envelope import dumps
 from worker.gateway.codec import issued_reply
+from worker.gateway.values import invoice_number_of
 from worker.ports import PageShown, ResultShown
-from worker.records import LONGEST_NUMBER_CHARS, Command, CommandState, Dated, LaneLease, ListedInvoice, Route
+from worker.records import Command, CommandState, Dated, LaneLease, ListedInvoice, Route
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -177,7 +178,7 @@ def as_listed(told: Mapping[str, Any]) -> ListedInvoice:
     is_positive = told.get("isInvoicePositive")
     return ListedInvoice(
         gateway_id=str(told["id"]),
-        number=number if number and len(number) <= LONGEST_NUMBER_CHARS else None,
+        number=invoice_number_of(number),
         seller_id=told.get("sellerIdentificationNumber") or None,
         seller_name=told.get("sellerName") or None,
         buyer_id=told.get("buyerIdentificationNumber") or None,

@@ -113,7 +113,11 @@ def _is_invisible(each: str) -> bool:
     return is_selector or each in _INVISIBLE_LETTERS or unicodedata.category(each) in {"Cf", "Cc"}
 
 
-_PERSON_SUFFIX: Final = re.compile(r"(?<=.)\((?:个人|個人|自然人)\)$")
+_PERSON: Final = r"(?:境内|外籍)?(?:个人消费者|個人消費者|消费者|个人|個人|自然人|本人)"
+_PERSON_SUFFIX: Final = re.compile(
+    rf"(?<=.)(?:[ \-/.,_]*[(<] *{_PERSON} *[)>]|[ \-/.,_]+{_PERSON}|(?:先生|女士|小姐)$)+[ .]*$"
+)
+_PERSON_PREFIX: Final = re.compile(rf"{_PERSON}(?:[ \-/.,_:]+(?=.)|[(<](?=.+[)>]$))")
 _LATIN: Final = str.maketrans("АВЕКМНОРСТУХΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXABEZHIKMNOPTYX")
 _NO_CODE: Final = re.compile(r"[^0-9A-Z*?X]*|[^1-9A-Z*?]+|NULL|NONE|NIL|UNDEFINED|NAN|N/?A|[\d.]+E\+?\d+")
 """The last is what a spreadsheet makes of a number: the rest of its digits is lost."""
@@ -121,9 +125,14 @@ _NO_REMARK: Final = frozenset({"null", "undefined", "(null)", "nil", "none", "�
 
 
 def folded_name(name: str, *, is_person: bool) -> str:
-    """A party's name as it compares: the bureau prints （个人） behind a natural person's."""
-    text = folded(name)
-    return _PERSON_SUFFIX.sub("", text) if is_person else text
+    """A party's name as it compares: the bureau prints （个人） behind a natural person's, others write it before."""
+    return _of_person(spaced(name)).replace(" ", "") if is_person else folded(name)
+
+
+def _of_person(name: str) -> str:
+    bare = _PERSON_SUFFIX.sub("", name)
+    prefix = _PERSON_PREFIX.match(bare)
+    return bare if prefix is None else bare[prefix.end() :].rstrip(")>")
 
 
 def folded_code(code: str) -> str:
@@ -147,10 +156,13 @@ _MASKS: Final = re.compile(r"\*+|\.{2,}|[■□▇█◆◇▲△○◯◎]+|_{3
 _LETTERS_AS_MASKS: Final = re.compile(r"x{2,}|(?<![0-9a-z])x(?![0-9a-z])|某+")
 """张x, 李某: a letter may stand for itself, so what lies behind it is not clear."""
 _CODE_MASKS: Final = re.compile(r"X{2,}|[^0-9A-Z]+")
-_LABELS: Final = re.compile(
-    r"收款人|复核人?|开票人|销方|销售方|购方|购买方|开户行?|银行|账号|帐号|户名|地址|电话|付款|备注|地点|项目名称"
-)
+_NUMBERED: Final = r"销方|销售方|购方|购买方|开户行?|银行|账号|帐号|户名|地址|电话|地点|税号|识别号|代开|差额征税"
+_LABELS: Final = re.compile(rf"{_NUMBERED}|收款人|复核人?|开票人|付款|备注|项目名称")
 """Beginnings of what bureaus print beside a remark."""
+_OTHER_NUMBER: Final = re.compile(
+    rf"订单|单号|合同|工单|流水|编号|order|[补重换]开|\(补\)|第[二三四五六七八九十]|^(?:(?!{_NUMBERED}).)*\d", re.DOTALL
+)
+"""That names an order or the like: a number behind no label of those that have one."""
 _SHORT: Final = 2
 
 
@@ -172,8 +184,8 @@ class Text:
     @classmethod
     def of_name(cls, name: str, *, is_person: bool) -> "Text":
         """A party's name, without the suffix of a natural person."""
-        bare = _PERSON_SUFFIX.sub("", spaced(name)) if is_person else name
-        return cls(bare, folded_name(name, is_person=is_person))
+        bare = _of_person(spaced(name)) if is_person else name
+        return cls(bare, bare.replace(" ", "") if is_person else folded(name))
 
     @property
     def bones(self) -> tuple[str, str, str, str]:
@@ -255,19 +267,23 @@ def _is_beside(ours: Text, theirs: Text) -> bool:
     least names no number: `新订单 1` and `谢谢惠顾 订单 8` are other orders' remarks."""
     text, words = spaced(theirs.raw), spaced(ours.raw)
     if not ours.plain:
-        return _LABELS.search(text) is not None
+        return _LABELS.search(text) is not None and _OTHER_NUMBER.search(text) is None
     if words not in text:
         text, words = theirs.plain, ours.plain
     before, _, behind = text.partition(words)
     is_apart = (not before or not before[-1].isalnum()) and (
         not behind or not behind[0].isalnum() or _LABELS.match(behind) is not None
     )
-    beside = before + " " + behind
-    return is_apart and (_LABELS.search(beside) is not None or not any(map(str.isdigit, beside)))
+    return is_apart and _OTHER_NUMBER.search(before + " " + behind) is None
+
+
+def is_masked_of(ours: Text, theirs: Text) -> bool:
+    """Whether theirs could be ours with a part of it masked."""
+    return _MASKS.search(theirs.plain) is not None and _fits_mask(theirs.plain, ours.plain, _MASKS)
 
 
 def _closely(ours: Text, theirs: Text) -> Likeness:
-    if _MASKS.search(theirs.plain) and _fits_mask(theirs.plain, ours.plain, _MASKS):
+    if is_masked_of(ours, theirs):
         return Likeness.AKIN
     if not ours.plain:
         return Likeness.DIFFERENT

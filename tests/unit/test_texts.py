@@ -179,6 +179,13 @@ def test_what_a_register_cannot_take_leaves_texts_akin(ours: str, theirs: str, t
         ("", "收款人:李四", False, AKIN),
         ("", "订单8", False, UNCLEAR),
         ("", "销方开户银行:招商银行", True, SAME),
+        ("", "备注:SO-9", True, UNCLEAR),
+        ("", "收款人:李四 订单号:SO-9", False, UNCLEAR),
+        ("", "付款单号:77", False, UNCLEAR),
+        ("", "销方地址:杭州市1号 电话:0571-1", True, SAME),
+        ("订单号:SO-1", "订单号:SO-1 收款人:李四 合同:HT-2", False, UNCLEAR),
+        ("订单号:SO-1", "订单号:SO-1(补)", True, UNCLEAR),
+        ("订单号:SO-1", "订单号:SO-1 购方地址:杭州市1号 电话:0571-1", False, AKIN),
         ("", "null", False, SAME),
         ("null", "", False, SAME),
         ("订单号:SO-1", "null", False, UNTOLD),
@@ -236,10 +243,33 @@ def test_masks_of_any_number_are_read_at_once(count: int, mask: str) -> None:
     assert code_likeness("1" * 5000, masked + "2") in Likeness
 
 
-@pytest.mark.parametrize("suffix", ["（个人）", "(个人)", "（個人）", " (个人) ", "（自然人）", "【个人】"])
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        *("（个人）", "(个人)", "（個人）", " (个人) ", "（自然人）", "【个人】"),
+        *(
+            " 个人",
+            "-个人",
+            "/个人",
+            "（个人消费者）",
+            "(消费者)",
+            "（境内自然人）",
+            "（个人）（个人）",
+            "（个人）.",
+            "(本人)",
+        ),
+    ],
+)
 def test_the_suffix_of_a_natural_person_makes_no_difference(suffix: str) -> None:
     assert name_likeness("张晓明", "张晓明" + suffix, is_person=True) is SAME
     assert name_likeness("张晓明", "张晓明" + suffix, is_person=False) is AKIN
+
+
+@pytest.mark.parametrize(
+    "listed", ["个人（张晓明）", "个人-张晓明", "个人 张晓明", "自然人（张晓明）", "张晓明先生", "张晓明女士"]
+)
+def test_a_natural_person_may_be_called_so_before_the_name_or_by_a_title(listed: str) -> None:
+    assert name_likeness("张晓明", listed, is_person=True) is SAME
 
 
 def test_a_buyer_called_person_keeps_its_name() -> None:

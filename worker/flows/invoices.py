@@ -4,6 +4,7 @@ Whether one fits a query's condition is judged on our side, for an unknown filte
 invoice does not say neither fits nor contradicts, so it stays in.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta, timezone
 from decimal import Decimal
@@ -14,6 +15,9 @@ from contracts.gateway import plain_number
 from worker.flows.vocabulary import Details
 from worker.records import FileRow, Findings, FoundRow, ListedInvoice, Stored
 from worker.texts import folded, folded_code
+
+_NUMBER: Final = re.compile(r"\d{8,20}", re.ASCII)
+"""What is no invoice's number (a count, for one: trap 57) says nothing of whose it is."""
 
 
 def found_row(invoice: ListedInvoice, query_type: int, *, lacks_files: bool = False) -> FoundRow:
@@ -93,8 +97,8 @@ def trusted(details: Details, numbers: Mapping[str, str | None]) -> Details:
     the gateway's ids."""
 
     def is_own(invoice_id: str, told: Mapping[str, Any]) -> bool:
-        ours, theirs = numbers.get(invoice_id), told.get("countETicketNumbers")
-        return not ours or not theirs or ours == theirs
+        ours, theirs = numbers.get(invoice_id), told.get("countETicketNumbers") or ""
+        return not ours or not _NUMBER.fullmatch(theirs) or ours == theirs
 
     items = {each: tuple(one for one in rows if is_own(each, one)) for each, rows in details.items.items()}
     return Details(items, tuple(file for file in details.files if is_own(file["invoiceBasicInfoId"], file)))

@@ -20,12 +20,13 @@ from worker.gateway.values import (
     code_of,
     flag_of,
     id_of,
+    invoice_number_of,
     is_absent,
     rate_of,
     sign_of,
     text_of,
 )
-from worker.records import LONGEST_NUMBER_CHARS, ListedInvoice
+from worker.records import ListedInvoice
 
 MAX_TEXT_CHARS: Final = 2000
 """Of one member, nine times the longest remark: what is beyond is cut, so that one row cannot fill an event."""
@@ -113,10 +114,10 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         told["invoiceDateRaw"] = raw
     if _totals_differ(told):
         told["totalsDiffer"] = True
-    number, total = told.get("countETicketNumbers"), told.get("totalPriceAndTax", told.get("totalAmount"))
+    total = told.get("totalPriceAndTax", told.get("totalAmount"))
     return ListedInvoice(
         gateway_id=told["id"],
-        number=number if number is not None and len(number) <= LONGEST_NUMBER_CHARS else None,
+        number=invoice_number_of(row.get("countETicketNumbers")),
         seller_id=told.get("sellerIdentificationNumber"),
         seller_name=told.get("sellerName"),
         buyer_id=told.get("buyerIdentificationNumber"),
@@ -162,9 +163,9 @@ def file_of(row: Any, base_url: str) -> dict[str, Any] | None:
     url = location(row.get("url"), base_url)
     if invoice_id is None or not kind or url is None:
         return None
-    number = code_of(row.get("countETicketNumbers"))
+    number = invoice_number_of(row.get("countETicketNumbers"))
     found = {"invoiceBasicInfoId": invoice_id, "type": kind, "url": url}
-    return found if number is None else {**found, "countETicketNumbers": number[:MAX_TEXT_CHARS]}
+    return found if number is None else {**found, "countETicketNumbers": number}
 
 
 def file_type(value: Any) -> str:

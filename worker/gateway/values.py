@@ -32,6 +32,12 @@ _MONEY_MARKS: Final = re.compile(
     r"CN¥|[¥元圆]整?|RMB|CNY|人民币|\(含税\)|[\u200b-\u200f\u202a-\u202e\u2060\ufeff]", re.IGNORECASE
 )
 _SEPARATED: Final = re.compile(r"\d{1,3}(?:([,' ])\d{3})(?:\1\d{3})*(?:\.\d+)?", re.ASCII)
+_NUMBER_CHARS: Final = (8, 20)
+"""Of an invoice's number, old and new."""
+_DIGITS: Final = re.compile(r"\d(?:[ -]?\d)*", re.ASCII)
+_JOINS: Final = re.compile(r"[ -]")
+_NO_NUMBER: Final = re.compile(r"[*?xX□■\u2026.]")
+"""Of what is masked, cut or rounded."""
 _MINUSES: Final = str.maketrans(dict.fromkeys("‐‑‒–−\xad", "-"))
 
 
@@ -147,6 +153,18 @@ def code_of(value: Any) -> str | None:
     if isinstance(value, str):
         return value.strip() or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def invoice_number_of(value: Any) -> str | None:
+    """The number that names an invoice: 8 to 20 digits, without the label, blanks or hyphens that may be around them.
+    None from what names none, and from what may be shown for many: a count, zeros, 无, a mask, a rounded float."""
+    code = code_of(value)
+    if code is None or (code.isascii() and code.isdigit() and _NUMBER_CHARS[0] <= len(code) <= _NUMBER_CHARS[1]):
+        return code if code is not None and code.strip("0") else None
+    digits = [_JOINS.sub("", each) for each in _DIGITS.findall(normalize("NFKC", code).translate(_MINUSES))]
+    likely = [each for each in digits if _NUMBER_CHARS[0] <= len(each) <= _NUMBER_CHARS[1] and each.strip("0")]
+    is_one = len(likely) == len(digits) == 1 and _NO_NUMBER.search(code) is None
+    return likely[0] if is_one else None
 
 
 def rate_of(value: Any) -> Decimal | None:

@@ -28,7 +28,6 @@ from worker.records.commands import (
 )
 from worker.records.events import Copy, Event, EventRecord, LooseEvent, OutboxRow, Route, UndeliverableReply
 from worker.records.invoices import (
-    LONGEST_NUMBER_CHARS,
     Dated,
     FileRow,
     Findings,
@@ -68,7 +67,6 @@ __all__ = [
     "ACTIVE",
     "DISCOUNTS_FOLDED",
     "FINAL",
-    "LONGEST_NUMBER_CHARS",
     "LOOK_UP",
     "MAY_HAVE_INVOICE",
     "NOT_SUBMITTED",

@@ -8,13 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from worker.making import made_often
 from worker.records.states import CommandState
-
-LONGEST_NUMBER_CHARS: Final = 64
-"""Three times as long as an invoice's number is; what is longer is none, and would break an index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +139,7 @@ class ListedInvoice:
     gateway_id: str
     """The gateway's id of the row: its items and files hang on it. It may change at every query (trap 63)."""
     number: str | None = None
-    """The invoice's number; None where none is told, or what is told is longer than any number."""
+    """The invoice's number; None where none is told, or what is told names none."""
     seller_id: str | None = None
     seller_name: str | None = None
     buyer_id: str | None = None

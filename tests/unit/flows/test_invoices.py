@@ -77,10 +77,17 @@ def test_items_that_are_not_ready_replace_nothing() -> None:
 
 def test_file_without_a_number_is_trusted_and_one_of_another_is_not() -> None:
     own = make_file(ID, "pdf")
-    strange = {**make_file(ID, "xml"), "countETicketNumbers": "1"}
+    strange = {**make_file(ID, "xml"), "countETicketNumbers": "24332000000000000099"}
     of_others = {**make_file("8", "xml"), "countETicketNumbers": "1"}
 
     assert trusted(Details(files=(own, strange, of_others)), {ID: LISTED.number}).files == (own, of_others)
+
+
+def test_file_that_tells_a_count_in_place_of_a_number_is_trusted() -> None:
+    """Trap 57: the manual calls the member a count as well."""
+    file = {**make_file(ID, "pdf"), "countETicketNumbers": "1"}
+
+    assert trusted(Details(files=(file,)), {ID: LISTED.number}).files == (file,)
 
 
 def test_invoice_without_a_number_cannot_contradict_its_files() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.gateway.values import amount_of, sign_of
+from worker.gateway.values import amount_of, invoice_number_of, sign_of
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,21 @@ def test_a_red_invoice_is_negative(word: Any) -> None:
 @pytest.mark.parametrize("word", ["", "?", "正常", None, 2, []])
 def test_any_other_word_is_no_sign(word: Any) -> None:
     assert sign_of(word) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "number"),
+    [
+        *((each, "26332000000000000001") for each in ("26332000000000000001", 26332000000000000001)),
+        *((each, "26332000000000000001") for each in (" 26332000000000000001\n", "2633-2000-0000-0000-0001")),
+        *((each, "26332000000000000001") for each in ("发票号码:26332000000000000001", "26332000000000000001(数电)")),
+        ("２６３３２０００", "26332000"),
+        ("12345678", "12345678"),
+        *((each, None) for each in (None, "", "无", "-", "null", "0", "00000000", 1, "1", "26332*********00001")),
+        *((each, None) for each in ("2.6332E19", Decimal("2.6332E19"), "263320000000000000011", "2633…", True)),
+        ("26332000000000000001,26332000000000000002", None),
+    ],
+)
+def test_what_could_be_shown_for_many_invoices_names_none(told: Any, number: str | None) -> None:
+    """A count (trap 57), a word, a mask: taken for a number, it would be one command's and rule out every other one."""
+    assert invoice_number_of(told) == number

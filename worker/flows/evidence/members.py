@@ -14,7 +14,8 @@ from enum import IntEnum
 from typing import Any, Final
 
 from worker.flows.evidence.subjects import Listed, Order, Subject
-from worker.texts import Likeness, code_likeness, folded, likeness, remark_likeness
+from worker.names import is_whole, name_likeness
+from worker.texts import Likeness, code_likeness, folded, folded_code, remark_likeness
 
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
 _DAY: Final = timedelta(days=1)
@@ -23,8 +24,8 @@ _CLOCKS: Final = 3
 RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
 """Of value added tax, those of today and of the years before."""
 _HIGHEST_RATE: Final = max(RATES)
-_PERSONAL: Final = re.compile(r"[1-8]\d{5}(?:\d{8})?\d{3}[\dX]|[\dX*?]*[*?][\dX*?]*")
-"""The number of a citizen's card, of now or of before 2000, or what a mask leaves of one."""
+_COMPANY: Final = re.compile(r"(?![1-8]\d{16}[\dX])[0-9A-Z]{18}|[0-9A-Z]{20}")
+"""A company's tax id of today, and not the number of a citizen's card."""
 
 
 class Weight(IntEnum):
@@ -92,6 +93,11 @@ class Fit:
     """It is so weak that the right one may be listed later."""
 
 
+def is_companys(tax_id: str) -> bool:
+    """Whether this is surely no natural person's number."""
+    return _COMPANY.fullmatch(folded_code(tax_id)) is not None
+
+
 # ---- all but the date ----------------------------------------------------------------------------------
 
 
@@ -127,14 +133,18 @@ def _buyer(order: Order, listed: Listed) -> Likeness:
         if code is AKIN:
             return DIFFERENT if name is DIFFERENT else AKIN
     elif listed.buyer.strip("*X"):
-        # The register may know a tax id that the order did not have; of a person it knows the number of its card.
-        is_theirs = not order.sent.is_person or _PERSONAL.fullmatch(listed.buyer) is not None
-        return (AKIN if name is SAME else name) if is_theirs else DIFFERENT
+        # The register may know a number that the order did not have: a firm's tax id, a person's card or passport.
+        if not order.sent.is_person:
+            return AKIN if name is SAME else name
+        return DIFFERENT if is_companys(listed.buyer) else name
     return name
 
 
 def _name(order: Order, listed: Listed) -> Likeness:
-    return likeness(order.name, listed.person if order.sent.is_person else listed.name)
+    """A name that only holds the other, 张三 in 张三丰, may be another party's."""
+    theirs = listed.person if order.sent.is_person else listed.name
+    close = name_likeness(order.name, theirs)
+    return UNCLEAR if close is AKIN and not is_whole(order.name, theirs) else close
 
 
 def total_likeness(order: Order, listed: Listed) -> Likeness:

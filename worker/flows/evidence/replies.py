@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from worker.flows.evidence.members import RATES, Difference
+from worker.flows.evidence.members import RATES, Difference, is_companys
 from worker.making import made_often
+from worker.names import name_likeness
 from worker.records import IssuedReply, Line, SubmittedInvoice
 from worker.texts import Likeness, Text, code_likeness, folded, folded_code, folded_remark, likeness, remark_likeness
 
@@ -74,6 +75,8 @@ def echo_of(sent: SubmittedInvoice, reply: IssuedReply) -> Echo:
     raw = dict(members)
     if members[BUYER] is SAME and members[BUYER_NAME] in {DIFFERENT, UNCLEAR}:
         members[BUYER_NAME] = AKIN  # the tax id identifies, and the register knows the name better
+    if not sent.buyer_id and not (sent.is_person and is_companys(reply.buyer_id or "")):
+        members[BUYER] = UNTOLD  # the register may know a number that the order did not have
     known = {members[BUYER], members[BUYER_NAME]}
     seller = {members[LINES], members[SELLER]}
     return Echo(members, raw, tuple(differs), is_whole, not known.isdisjoint({SAME, AKIN}) and SAME in seller)
@@ -222,7 +225,7 @@ def _buyer_name(sent: SubmittedInvoice, came: str) -> Likeness:
     if sent.buyer_name == came:
         return SAME
     ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, came))
-    return likeness(ours, theirs)
+    return name_likeness(ours, theirs)
 
 
 def _flag(ours: int, theirs: int | None) -> Likeness:

@@ -142,6 +142,18 @@ def test_natural_person_without_tax_id_fits() -> None:
 
     assert fits(order, reply_to(order, buyerIndentification=""))
     assert not fits(order, reply_to(order, buyerIndentification="91330701MA2DFB848M"))
+    assert fits(order, reply_to(order, buyerIndentification="33010619900101123X"))
+    assert fits(order, reply_to(order, buyerIndentification="G12345678"))
+
+
+def test_number_that_the_register_adds_tells_two_orders_apart_all_the_same() -> None:
+    """Both buyers are called 张三, one gave the number of a card."""
+    without = make_invoice(buyerIndentification="", buyerType=1, buyerName="张三")
+    with_card = without | {"buyerIndentification": "33010619900101123X"}
+    orders = [sent(without), sent(with_card)]
+
+    assert owner(told(reply_to(with_card)), orders) == 1
+    assert owner(told(reply_to(without)), orders) is None
 
 
 def test_classification_that_we_sent_may_be_missing_in_the_reply() -> None:

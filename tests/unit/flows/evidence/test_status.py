@@ -8,12 +8,15 @@ DEAD = """
     已红冲 已红冲-全额 已红冲-部分 部分红冲 全额冲红 红字 红字发票 红票 已紅沖 已作废 作廢 已作癈 空白作废 已废弃
     已冲正 已冲减 已撤销
     已取消 已注销 已退票 红废 已失效 无效 正常-已红冲 红冲中 开具红字
+    已冲 全冲 部冲 被冲 已对冲 已被冲抵 已开负数 负数发票已开具 已退回 退 红 废 已废除 撤回 已换开 已重开 已抵销
+    annulled storno nullified rescinded withdrawn superseded
     VOID Voided cancelled RED RED_FLUSHED red-letter REVERSED PARTIALLY_REVERSED partially_red invalidated WRITTEN_OFF
     offset revoked deleted refunded
 """
 ALIVE = """
     正常 蓝字 蓝字发票 已开具 未红冲 未作废 非作废 未被红冲 不作废 可红冲 不可红冲 正常(未红冲) 未红冲，正常
-    红冲失败 作废失败
+    红冲失败 作废失败 没红冲 没有冲红 未发生红冲 可部分红冲 可退货 已退税
+    冲红标志:否 是否红冲:否 作废标志:N 红冲:无 红冲金额:0.00
     红冲申请被驳回 NORMAL valid NOT_VOID not-reversed issued credit ordered registered 0 1
 """
 

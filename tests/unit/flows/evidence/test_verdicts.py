@@ -214,6 +214,25 @@ def test_person_without_a_tax_id_is_not_taken_for_a_company_of_the_same_name() -
     assert judge([subject(invoice=PERSON)], [listed(1, buyerName="张三")]) == {1: Nothing()}
 
 
+@pytest.mark.parametrize(
+    "code", ["33010619900101123X", "330106900101123", "G12345678", "3301****123X", "201-33010619900101"]
+)
+@pytest.mark.parametrize("state", [S.IN_DOUBT, S.COMPLETED])
+def test_person_whose_number_the_register_adds_is_identified_by_the_name(code: str, state: CommandState) -> None:
+    told = judge([subject(invoice=PERSON, state=state)], [listed(1, buyerName="张三", buyerIdentificationNumber=code)])[
+        1
+    ]
+
+    assert kind_of(told) == "found"
+    assert differing(told) == {"buyerIndentification"}
+
+
+@pytest.mark.parametrize("name", ["张三丰", "小张三", "张三、李四", "张三五金店"])
+@pytest.mark.parametrize("state", [S.IN_DOUBT, S.COMPLETED])
+def test_buyer_whose_name_only_holds_ours_may_be_another(name: str, state: CommandState) -> None:
+    assert kind_of(judge([subject(invoice=PERSON, state=state)], [_of_person(name)])[1]) == "several"
+
+
 def test_company_whose_tax_id_the_register_adds_is_shown_to_a_person() -> None:
     assert kind_of(judge([subject(invoice=NAMELESS)], [listed(1, buyerName="EXAMPLE GmbH")])[1]) == "several"
 

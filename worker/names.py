@@ -1,0 +1,59 @@
+"""Names of parties, where nothing but the name says who it is: a buyer without a tax id. PURE.
+
+Beyond what holds of every text (`texts`), a register may put a name's words in another order, leave out its marks, or
+write the legal form and the place another way. Any of that may be the same party, and may be another: `name_likeness`
+says akin, and `is_whole` whether all of the name is there and nothing beside it, so that it is surely the same.
+"""
+
+import re
+from typing import Final
+
+from worker.texts import Likeness, Text, is_masked_of, likeness
+
+_GAP: Final = re.compile(r"(?<![0-9])\||\|(?![0-9])")
+"""Between two letters, or a letter and a digit: an apostrophe or a hyphen; between two digits it tells them apart."""
+_DIGITS: Final = re.compile(r"\d+")
+_FORMS: Final = re.compile(r"股份|有限|责任|公司|集团|分公司|[省市区县]")
+_LATIN_FORM: Final = re.compile(
+    r"co|ltd|limited|company|inc(?:orporated)?|corp(?:oration)?|ll[cp]|plc|g?mbh|ag|sas?|sarl|srl|spa|[bn]v|pt[ey]|kk|oy|ab"
+    r"|the|and"
+)
+_SHORTEST: Final = 4
+"""Letters of a name whose order may not matter: 张王 is not 王张."""
+_SHORTEST_CORE: Final = 2
+
+
+def name_likeness(ours: Text, theirs: Text) -> Likeness:
+    """Compare the name that was sent with the one that came."""
+    close = likeness(ours, theirs)
+    if close is not Likeness.DIFFERENT:
+        return close
+    sent, came = ours.bones[-1], theirs.bones[-1]
+    is_akin = _DIGITS.findall(sent) == _DIGITS.findall(came) and (
+        _joined(sent) == _joined(came) or _is_reordered(sent, came) or _core(sent) == _core(came) != ""
+    )
+    return Likeness.AKIN if is_akin else Likeness.DIFFERENT
+
+
+def is_whole(ours: Text, theirs: Text) -> bool:
+    """Whether akin names differ in single characters alone: marks, accents, what no register takes, what is masked.
+    张三 in 张三丰, or a firm beside its branch, is not that."""
+    pairs = zip(ours.bones, theirs.bones, strict=True)
+    return any(_joined(sent) == _joined(came) != "" for sent, came in pairs) or is_masked_of(ours, theirs)
+
+
+def _joined(letters: str) -> str:
+    return _GAP.sub("", letters)
+
+
+def _is_reordered(sent: str, came: str) -> bool:
+    """SMITH JOHN for John Smith, 示例（杭州）科技 for 杭州示例科技."""
+    one, other = (sorted(each.replace("|", "")) for each in (sent, came))
+    return len(one) >= _SHORTEST and one == other
+
+
+def _core(letters: str) -> str:
+    """The name without its legal form, and without what only says that a place is one; "" where too little is left."""
+    words = [each for each in _FORMS.sub("", letters).split("|") if not _LATIN_FORM.fullmatch(each)]
+    core = "".join(words)
+    return core if len(core) >= _SHORTEST_CORE else ""
