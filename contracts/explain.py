@@ -7,7 +7,7 @@ limits.
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,8 +16,28 @@ from pydantic import ValidationError
 from contracts.commands import COMMANDS, Discount, Invoice, InvoiceItem
 from contracts.events import FieldError
 from contracts.members import CREDENTIAL_NAME, SAME_AS, Login
-from contracts.pointers import pointer, shortened
 from contracts.queries import INVOICE_NUMBER, Condition, Page
+
+_LONGEST_STEP_CHARS: Final = 64
+_CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160), *range(55296, 57344)), "�")
+
+
+def pointer(steps: Iterable[str | int]) -> str:
+    """A JSON Pointer (RFC 6901). Long names are cut and controls replaced."""
+    return "".join("/" + _step(step) for step in steps)
+
+
+def shortened(name: str) -> str:
+    """A member's name, cut to what is worth comparing."""
+    return name[:_LONGEST_STEP_CHARS]
+
+
+def _step(step: str | int) -> str:
+    text = str(step).translate(_CONTROLS)
+    if len(text) > _LONGEST_STEP_CHARS:
+        text = text[:_LONGEST_STEP_CHARS] + "…"
+    return text.replace("~", "~0").replace("/", "~1")
+
 
 MOST_ERRORS: Final = 50
 """Faults told of one message; the rest is counted."""

@@ -16,10 +16,9 @@ from pydantic import BaseModel, ValidationError
 from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
 from contracts.discounts import fold
 from contracts.events import CommandWarning, DiscountFolded, FieldError
-from contracts.explain import at_most, sentence
+from contracts.explain import at_most, pointer, sentence
 from contracts.limits import MOST_WARNINGS, InvoiceLimits, check_command
 from contracts.members import SAME_AS
-from contracts.pointers import pointer
 from contracts.tidying import tidy
 
 _ROUNDS: Final = 4

@@ -17,8 +17,8 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 
 from contracts.events import CommandWarning, FieldError
+from contracts.explain import pointer
 from contracts.members import SAME_AS
-from contracts.pointers import pointer
 from contracts.taxpayer import normalise_tax_id
 
 TEXT_CLEANED: Final = "text_cleaned"

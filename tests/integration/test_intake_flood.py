@@ -6,8 +6,7 @@ import aio_pika
 
 from tests.integration.messaging import broker_channel, until
 from worker.amqp.connections import Address, Link, open_link
-from worker.amqp.deliveries import Consumption, Delivery
-from worker.amqp.room import ByteBudget
+from worker.amqp.deliveries import ByteBudget, Consumption, Delivery
 
 MIB = 1024 * 1024
 

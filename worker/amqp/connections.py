@@ -23,7 +23,7 @@ from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import AMQPError, InvalidFrameError, ProbableAuthenticationError
 
 from worker.addresses import at
-from worker.amqp.tolerance import read_what_there_is
+from worker.amqp.tables import read_what_there_is
 from worker.backoff import full_jitter
 from worker.errors import BrokerLost, ConfigurationError
 from worker.tls import MakeContext

@@ -1,9 +1,16 @@
-"""Consuming: deliveries that know their epoch, and acknowledgements that cannot go astray.
+"""Consuming: deliveries that know their epoch, acknowledgements that cannot go astray, and a bound on the bytes held.
 
 Guarantees that a broker's cancel of the consumer ends the link, for a plain channel would stay open and silent; and
 that the fewest acknowledgements are sent that cover just what was done. Does not know what a message means.
+
+The prefetch counts deliveries, and a body may have 128 MiB: 200 of them would be the end of the process. So, once the
+bodies held come to the bound, nothing more is read from the connection until some have gone; the rest stays in the
+broker. A body whose reading has begun is finished, so one more may be held than fits. This relies on how aiormq 7 hands
+a channel its frames (`channel.frames.put`, awaited by the connection's only reader), to which
+`tests/integration/test_intake_flood.py` holds it.
 """
 
+import asyncio
 import bisect
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -13,9 +20,58 @@ from typing import Protocol
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from worker.amqp.connections import Link, ask
-from worker.amqp.room import ByteBudget, read_as_there_is_room
 from worker.amqp.wire import Properties, properties_of
 from worker.making import made_often
+
+
+class ByteBudget:
+    """Counts the bytes held."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._held = 0
+        self._has_some = asyncio.Event()
+        self._has_some.set()
+
+    @property
+    def held(self) -> int:
+        """Bytes held now."""
+        return self._held
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is read."""
+        return not self._has_some.is_set()
+
+    def take(self, size: int) -> None:
+        """So many bytes have come."""
+        self._held += size
+        if self._held >= self._bytes_max:
+            self._has_some.clear()
+
+    def give_back(self, size: int) -> None:
+        """So many bytes are gone."""
+        self._held -= size
+        if self._held < self._bytes_max:
+            self._has_some.set()
+
+    async def wait(self) -> None:
+        """Return when there is room."""
+        await self._has_some.wait()
+
+
+def read_as_there_is_room(channel: AbstractChannel, room: ByteBudget) -> None:
+    """Make the reader of the channel's connection wait for room before each frame of this channel. Everything on that
+    connection waits with it, so the connection must not be needed for anything else."""
+    frames = channel.frames
+    put = frames.put
+
+    async def put_when_there_is_room(frame: object) -> None:
+        if room.is_full:
+            await room.wait()
+        await put(frame)
+
+    frames.put = put_when_there_is_room  # type: ignore[method-assign, assignment]
 
 
 @made_often

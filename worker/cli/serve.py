@@ -25,12 +25,12 @@ def run_by(clock: Clock | None) -> None:
     """As `run`, by another clock than the machine's: the sandbox's, in `dev` alone."""
     with explained():
         settings = load_settings()
-        from worker.ops import cores, descriptors, logs
+        from worker.ops import logs, process
 
         if not settings.core_dumps:
-            cores.forbid()
+            process.forbid_core_files()
         logs.configure(settings, logs.to_stderr())
-        settings = descriptors.make_room(settings)
+        settings = process.make_room(settings)
         from worker.bootstrap import run_worker
 
         _collect_garbage_seldom()

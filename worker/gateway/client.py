@@ -10,12 +10,11 @@ from urllib.parse import quote
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.gateway import websocket
 from worker.gateway.headers import AskHeaders, headers_of
-from worker.gateway.keepalive import Pongs
 from worker.gateway.query_session import QueryDialogue
 from worker.gateway.scanner import QrScanner
 from worker.gateway.session import InvoiceSession
 from worker.gateway.sockets import InvoiceSocket, QuerySocket
-from worker.gateway.websocket import ClientConnection, SocketLimits
+from worker.gateway.websocket import ClientConnection, Pongs, SocketLimits
 from worker.ports import Observe, observe_nothing
 from worker.settings import Settings
 from worker.tls import gateway_tls

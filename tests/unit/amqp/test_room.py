@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from tests.virtual_time import in_virtual_time
-from worker.amqp.room import ByteBudget, read_as_there_is_room
+from worker.amqp.deliveries import ByteBudget, read_as_there_is_room
 
 
 @in_virtual_time

@@ -9,7 +9,7 @@ from pamqp import base, commands
 from pamqp.frame import marshal
 from pamqp.header import ContentHeader
 
-from worker.amqp.tolerance import TIMESTAMP_HEADER, UNDECODABLE_HEADERS, read_what_there_is
+from worker.amqp.tables import TIMESTAMP_HEADER, UNDECODABLE_HEADERS, read_what_there_is
 from worker.amqp.wire import Outgoing, Properties, properties_of, publish_frames
 
 MESSAGE_ID, TIMESTAMP, HEADERS = 1 << 7, 1 << 6, 1 << 13

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from contracts.commands import COMMANDS, CommandType, IssueInvoice
-from contracts.explain import MOST_ERRORS, explain
-from contracts.pointers import pointer
+from contracts.explain import MOST_ERRORS, explain, pointer
 from tests.unit.contracts.orders import BUYER, SELLER, item
 
 SECRET = "s3cr3t-canary"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from worker.ops.lines import WAITING_BYTES_MAX, LineWriter
+from worker.ops.logs import WAITING_BYTES_MAX, LineWriter
 
 
 class Stream:

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.journal.guarding import guarded_by
-from worker.journal.postgres.events import Queued, copies_of, copies_of_answer, insert_copies, insert_events
 from worker.journal.postgres.lanes import offer_lanes
+from worker.journal.postgres.outbox import Queued, copies_of, copies_of_answer, insert_copies, insert_events
 from worker.journal.postgres.pool import not_storable
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, without_transaction

@@ -12,17 +12,15 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.journal.postgres import schema
-from worker.journal.postgres.accounts import PostgresAccounts
-from worker.journal.postgres.audits import PostgresAudits
 from worker.journal.postgres.followers import PostgresFollowers
 from worker.journal.postgres.intake import PostgresIntake
-from worker.journal.postgres.invoices import PostgresInvoices
+from worker.journal.postgres.invoices import PostgresAudits, PostgresInvoices
 from worker.journal.postgres.lanes import PostgresLanes
 from worker.journal.postgres.look_ups import PostgresLookUps
 from worker.journal.postgres.operator import PostgresOperator
 from worker.journal.postgres.outbox import PostgresOutbox
 from worker.journal.postgres.pool import Dsn
-from worker.journal.postgres.sellers import PostgresSellers
+from worker.journal.postgres.refusals import PostgresAccounts, PostgresSellers
 from worker.journal.postgres.steps import PostgresSteps
 from worker.journal.postgres.upkeep import PostgresUpkeep
 from worker.journal.postgres.vault import PostgresVault

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from worker.journal.postgres.events import copies_of, insert_copies
+from worker.journal.postgres.outbox import copies_of, insert_copies
 from worker.journal.postgres.statements import Statements
 from worker.journal.postgres.store import PostgresStore, without_transaction
 from worker.journal.rows import found, to_command, to_event, to_event_records, to_undeliverable

@@ -15,7 +15,7 @@ from worker.journal.postgres.followers import note_heard
 from worker.journal.postgres.invoices import keep
 from worker.journal.postgres.lanes import look_again
 from worker.journal.postgres.moves import is_held_by, take_heads
-from worker.journal.postgres.sellers import held_if_resting
+from worker.journal.postgres.refusals import held_if_resting
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, without_transaction
 from worker.journal.rows import (

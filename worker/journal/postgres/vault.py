@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from worker.journal.invoice_rows import to_due_file, to_kept_file, to_untold, to_vault_year
-from worker.journal.postgres.events import copies_of, insert_copies, insert_events
+from worker.journal.postgres.outbox import copies_of, insert_copies, insert_events
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_snapshot, one_transaction, without_transaction
 from worker.journal.rows import found

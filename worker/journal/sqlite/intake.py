@@ -16,7 +16,7 @@ from worker.journal.rows import (
     to_event,
     with_double_warning,
 )
-from worker.journal.sqlite.events import insert_answers, insert_copies, insert_events
+from worker.journal.sqlite.outbox import insert_answers, insert_copies, insert_events
 from worker.journal.sqlite.readiness import offer
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction

@@ -1,15 +1,32 @@
-"""What look-ups brought, on SQLite: kept with the step that tells of it, read by commands and people."""
+"""What look-ups and audits brought, on SQLite: kept with the step that tells of it, read by commands and people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from worker.journal.invoice_rows import brought_by, distinct_files, distinct_invoices, to_found_row, to_stored
+from worker.journal.invoice_rows import (
+    brought_by,
+    distinct_files,
+    distinct_invoices,
+    to_audited,
+    to_found_row,
+    to_numbered,
+    to_stored,
+)
 from worker.journal.rows import found, micros, micros_or_none
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
-from worker.records import Command, Findings, FoundRow, Stored, StoredFilter
+from worker.records import (
+    AuditedInvoice,
+    AuditedRow,
+    Command,
+    Findings,
+    FoundRow,
+    NumberedCommand,
+    Stored,
+    StoredFilter,
+)
 
 
 class SqliteInvoices(SqliteStore):
@@ -105,3 +122,72 @@ def _values(row: FoundRow, user_id: str | None, command_key: int | None, at: int
         "command_key": command_key,
         "lacks_files": row.lacks_files,
     }
+
+
+class SqliteAudits(SqliteStore):
+    """See `AuditJournal`."""
+
+    @one_transaction
+    def keep_audited(self, statements: Statements, command: Command, rows: Sequence[AuditedRow]) -> None:
+        """See `AuditJournal.keep_audited`."""
+        values = [
+            {
+                "key": command.key,
+                "epoch": command.epoch,
+                "identity": row.identity,
+                "number": row.number,
+                "is_in_period": row.is_in_period,
+                "alike": row.alike,
+                "data": row.data,
+            }
+            for row in rows
+        ]
+        statements.run_each("keep_audited", values)
+
+    @one_transaction
+    def count_audited(self, statements: Statements, command: Command) -> int:
+        """See `AuditJournal.count_audited`."""
+        counted: int = found(statements.one("count_audited", key=command.key), command.key)["number"]
+        return counted
+
+    @one_transaction
+    def audited(self, statements: Statements, command: Command, after: str, limit: int) -> list[AuditedInvoice]:
+        """See `AuditJournal.audited`."""
+        rows = statements.all("audited", key=command.key, source=command.source, after=after, limit=limit)
+        return [to_audited(row) for row in rows]
+
+    @one_transaction
+    def claim_audited(self, statements: Statements, command: Command, claims: Mapping[str, int]) -> None:
+        """See `AuditJournal.claim_audited`."""
+        statements.run("unclaim_audited", key=command.key)
+        values = [{"key": command.key, "identity": name, "claim": claim} for name, claim in claims.items()]
+        statements.run_each("claim_audited", values)
+
+    @one_transaction
+    def numbered(  # noqa: PLR0913, PLR0917
+        self,
+        statements: Statements,
+        command: Command,
+        seller: str,
+        since: tuple[datetime, int],
+        until: datetime,
+        limit: int,
+    ) -> list[NumberedCommand]:
+        """See `AuditJournal.numbered`."""
+        moment, after = since
+        rows = statements.all(
+            "numbered_commands",
+            key=command.key,
+            source=command.source,
+            seller=seller,
+            since=micros(moment),
+            after=after,
+            until=micros(until),
+            limit=limit,
+        )
+        return [to_numbered(row) for row in rows]
+
+    @one_transaction
+    def forget_audited(self, statements: Statements, command: Command, limit: int) -> int:
+        """See `AuditJournal.forget_audited`."""
+        return statements.run("forget_audited", key=command.key, limit=limit)

@@ -14,18 +14,15 @@ from worker.clock import Clock
 from worker.errors import ConfigurationError
 from worker.journal.rows import micros
 from worker.journal.sealing import Sealer, keys_beside
-from worker.journal.sqlite.accounts import SqliteAccounts
-from worker.journal.sqlite.audits import SqliteAudits
 from worker.journal.sqlite.followers import SqliteFollowers
-from worker.journal.sqlite.guard import FileGuard
 from worker.journal.sqlite.intake import SqliteIntake
-from worker.journal.sqlite.invoices import SqliteInvoices
+from worker.journal.sqlite.invoices import SqliteAudits, SqliteInvoices
 from worker.journal.sqlite.lanes import SqliteLanes, begin_anew
 from worker.journal.sqlite.look_ups import SqliteLookUps
-from worker.journal.sqlite.opening import ProcessLock, open_for_reading, open_for_writing
+from worker.journal.sqlite.opening import FileGuard, ProcessLock, open_for_reading, open_for_writing
 from worker.journal.sqlite.operator import SqliteOperator
 from worker.journal.sqlite.outbox import SqliteOutbox
-from worker.journal.sqlite.sellers import SqliteSellers
+from worker.journal.sqlite.refusals import SqliteAccounts, SqliteSellers
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.steps import SqliteSteps
 from worker.journal.sqlite.upkeep import SqliteUpkeep

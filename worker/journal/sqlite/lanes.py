@@ -1,17 +1,51 @@
 """Leases and claims on SQLite: who may run what next.
 
-Leases run by the machine's monotonic clock, in microseconds; work is due by the caller's wall clock.
+Leases run by the machine's monotonic clock, in microseconds; work is due by the caller's wall clock. A claim costs the
+same however many lanes wait; where bounds bind, a few statements for each tenant that waits.
 """
 
 import sqlite3
+from collections import Counter
 from datetime import datetime, timedelta
 
 from worker.journal.rows import LANE_PATIENCE, micros
-from worker.journal.sqlite.picking import Picking
 from worker.journal.sqlite.readiness import refresh
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import Claim, ClaimBounds, Command, LaneLease, is_own_lane
+
+
+class Picking:
+    """The lanes of one claim, a handful at a time."""
+
+    def __init__(self, statements: Statements, limit: int, within: ClaimBounds | None) -> None:
+        self._statements = statements
+        self._within = within if within is not None and within.bind(limit) else None
+        self._connecting = limit if within is None else within.connecting
+        self._taken = Counter[str]()
+
+    def next(self, limit: int) -> list[sqlite3.Row]:
+        """At most so many ready lanes, in turn; what needs no gateway first where bounds bind. Each counts as taken."""
+        if self._within is None:
+            return self._statements.all("pick_lanes", limit=limit)
+        rows = self._of_kind(self._within, limit, connects=False)
+        connecting = self._of_kind(self._within, min(limit - len(rows), self._connecting), connects=True)
+        self._connecting -= len(connecting)
+        return rows + connecting
+
+    def _of_kind(self, within: ClaimBounds, limit: int, *, connects: bool) -> list[sqlite3.Row]:
+        if limit <= 0:
+            return []
+        offered: list[sqlite3.Row] = []
+        for row in self._statements.all("ready_tenants", connects=connects):
+            tenant = row["tenant"]
+            room = min(limit, within.room_of(tenant) - self._taken[tenant])
+            if room > 0:
+                offered += self._statements.all("pick_lanes_of", tenant=tenant, connects=connects, limit=room)
+        picked = sorted(offered, key=lambda row: (row["turn"], row["lane"]))[:limit]
+        self._taken.update(row["tenant"] for row in picked)
+        return picked
+
 
 _PATIENCE = int(LANE_PATIENCE.total_seconds() * 1_000_000)
 TWINS_MAX = 50

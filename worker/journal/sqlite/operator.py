@@ -15,7 +15,7 @@ from worker.journal.rows import (
     to_event_records,
     to_undeliverable,
 )
-from worker.journal.sqlite.events import insert_copies
+from worker.journal.sqlite.outbox import insert_copies
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import Backlog, Command, CommandState, EventRecord, Space, UndeliverableReply

@@ -13,12 +13,12 @@ from worker.journal.rows import (
     micros_or_none,
     nudges_followers,
 )
-from worker.journal.sqlite.events import insert_events
 from worker.journal.sqlite.followers import note_heard, nudge_followers
 from worker.journal.sqlite.invoices import keep
 from worker.journal.sqlite.lanes import look_for_next
+from worker.journal.sqlite.outbox import insert_events
 from worker.journal.sqlite.readiness import free_twins, look_again
-from worker.journal.sqlite.sellers import held_if_resting
+from worker.journal.sqlite.refusals import held_if_resting
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import ACTIVE, Command, CommandState, Settlement, Step

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from worker.journal.invoice_rows import to_due_file, to_kept_file, to_untold, to_vault_year
 from worker.journal.rows import found, micros
-from worker.journal.sqlite.events import insert_events
+from worker.journal.sqlite.outbox import insert_events
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import DueFile, Event, KeptCopy, KeptFile, Untold, VaultYear
