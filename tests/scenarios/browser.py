@@ -33,8 +33,8 @@ def chromium(language: str) -> Iterator[Chrome]:
     # By path, so that selenium looks for nothing on the internet.
     browser = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
     try:
-        browser.set_page_load_timeout(30)
-        browser.set_script_timeout(30)
+        browser.set_page_load_timeout(240)
+        browser.set_script_timeout(240)
         yield browser
     finally:
         browser.quit()

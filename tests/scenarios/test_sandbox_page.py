@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -16,9 +17,8 @@ from tests.scenarios.browser import chromium, complaints
 from worker.sandbox.server import Sandbox
 
 T = TypeVar("T")
-pytestmark = pytest.mark.timeout(900)  # the first run installs the browser
 EVIL = '<img src=x onerror="window.evil=1"><script>window.evil=1</script>\'"</li></section>'
-SECONDS = 10
+SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +44,29 @@ def until_text(browser: Chrome, selector: str, text: str) -> None:
     WebDriverWait(browser, SECONDS).until(holds)
 
 
+def until_hidden(browser: Chrome, selector: str) -> None:
+    waiting = WebDriverWait(browser, SECONDS, ignored_exceptions=[WebDriverException])
+    waiting.until(lambda _: not browser.find_element(By.CSS_SELECTOR, selector).is_displayed())
+
+
 def press(browser: Chrome, identity: str) -> None:
     """Press a button by its id; by script, for the page may put a new one in its place at any moment."""
     shown(browser, f"[id='{identity}']")
     browser.execute_script("document.getElementById(arguments[0]).click()", identity)
+
+
+def type_into(browser: Chrome, identity: str, keys: str, *, has_focus: bool = False) -> None:
+    """Type into an element, as soon as it can be seen and has the focus where it should: the page may put a new one in
+    its place at any moment, and then nothing was typed."""
+
+    def is_typed(_: Chrome) -> bool:
+        element = browser.switch_to.active_element if has_focus else browser.find_element(By.ID, identity)
+        if element.get_attribute("id") != identity:
+            return False
+        element.send_keys(keys)
+        return True
+
+    WebDriverWait(browser, SECONDS, ignored_exceptions=[WebDriverException]).until(is_typed)
 
 
 async def test_an_order_appears_as_it_comes_and_is_scanned_by_a_button(chinese: Chrome) -> None:
@@ -80,19 +99,13 @@ async def test_an_order_appears_as_it_comes_and_is_scanned_by_a_button(chinese: 
 async def test_faults_scenarios_and_the_clock_are_switched_by_keyboard(chinese: Chrome) -> None:
     async with Sandbox() as sandbox:
         await aside(lambda: chinese.get(sandbox.http_url))
-        await aside(lambda: shown(chinese, "#fault-find").send_keys("login_slow"))
-        row = await aside(lambda: shown(chinese, "#fault-login_slow"))
-        assert (await aside(lambda: row.get_attribute("role")), row.get_attribute("aria-checked")) == (
-            "switch",
-            "false",
-        )
-        await aside(lambda: WebDriverWait(chinese, SECONDS).until(lambda _: row.is_displayed()))
-        assert not await aside(lambda: shown(chinese, "#fault-slow").is_displayed())
-        await aside(lambda: row.send_keys(Keys.SPACE))
+        await aside(lambda: type_into(chinese, "fault-find", "login_slow"))
+        await aside(lambda: shown(chinese, "#fault-login_slow[role=switch][aria-checked=false]"))
+        await aside(lambda: until_hidden(chinese, "#fault-slow"))
+        await aside(lambda: type_into(chinese, "fault-login_slow", Keys.SPACE))
         await aside(lambda: shown(chinese, "#fault-login_slow[aria-checked=true]"))
         assert [armed.name for armed in sandbox.faults] == ["login_slow"]
-        assert await aside(lambda: chinese.switch_to.active_element.get_attribute("id")) == "fault-login_slow"
-        await aside(lambda: chinese.switch_to.active_element.send_keys(Keys.SPACE))
+        await aside(lambda: type_into(chinese, "fault-login_slow", Keys.SPACE, has_focus=True))
         await aside(lambda: shown(chinese, "#fault-login_slow[aria-checked=false]"))
         assert list(sandbox.faults) == []
 
