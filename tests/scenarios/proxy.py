@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
+from worker.servers.processes import free_port
+
 RESET = struct.pack("ii", 1, 0)
 """Linger for no time: closing sends a reset, not a goodbye."""
 
@@ -27,7 +29,8 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self.port = 0
+        self.port = free_port()
+        """Below the ports that clients are given: while it refuses, nobody else gets it."""
         self.delay_seconds = 0.0
         """How much later each piece arrives, in either direction."""
         self.accepted = 0
@@ -60,7 +63,6 @@ class Proxy:
     async def listen(self) -> None:
         """Take connections (again), on the same port."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
         """Take no more connections; those that are open stay."""
