@@ -14,8 +14,8 @@ from tests.scenarios.stack import Stack
 from worker.clock import SystemClock
 from worker.sandbox.server import Sandbox, SandboxOptions
 
-THAWED_SECONDS = 2.0
-"""What a worker that wakes up may take on a busy machine to close what it must not use any more."""
+THAWED_SECONDS = 10.0
+"""What a worker that wakes up may take on a busy machine to see that it must open nothing any more."""
 CUT_ALL = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -31,13 +31,17 @@ class Fleet:
         self._dice = random.Random(seed)
         self._slots = [stack.start_worker() for _ in range(size)]
         self._excused: dict[int, float] = {}
-        """Process to the moment until which it may still hold what it held when it was frozen."""
+        """Process to the moment until which it may not know yet that it was frozen."""
+        self._frozen: set[tuple[int, int]] = set()
+        """Process and port of what was held when it was frozen: however long closing it takes, it is not used."""
 
     def owner_of(self, port: int) -> str | None:
         """The worker that holds this connection; None for one that is dead, or that was frozen."""
         for worker in self._slots:
             pid = worker.process.pid
-            if worker.process.poll() is None and self._excused.get(pid, 0) < now() and _holds(pid, port):
+            if worker.process.poll() is not None or (pid, port) in self._frozen or now() < self._excused.get(pid, 0):
+                continue
+            if port in _ports_of(pid):
                 return worker.log_path.stem
         return None
 
@@ -82,6 +86,7 @@ class Fleet:
         worker, seconds = self._slots[slot], self._dice.uniform(0.3, 2.5 * self._lease_seconds)
         self._excused[worker.process.pid] = now() + seconds + THAWED_SECONDS
         worker.freeze()
+        self._frozen |= {(worker.process.pid, port) for port in _ports_of(worker.process.pid)}
         await asyncio.sleep(seconds)
         worker.thaw()
         self._excused[worker.process.pid] = now() + THAWED_SECONDS
@@ -90,7 +95,7 @@ class Fleet:
     async def _stop(self, slot: int) -> None:
         worker = self._slots[slot]
         worker.signal(signal.SIGTERM)
-        code = await worker.died(60)
+        code = await worker.died()
         if code not in {0, -signal.SIGTERM}:  # the latter where it had not yet come to handle signals
             self._verdict.violated("", f"{worker.log_path.name} was asked to stop and ended with {code}")
         self._verdict.counts.stops += 1
@@ -135,9 +140,10 @@ class WatchedSandbox(Sandbox):
         return self.fleet.owner_of(port) if self.fleet is not None else None
 
 
-def _holds(pid: int, port: int) -> bool:
+def _ports_of(pid: int) -> set[int]:
+    """Its own ends of the connections that it has."""
     try:
         connections = psutil.Process(pid).net_connections("tcp")
     except psutil.Error:
-        return False
-    return any(one.laddr.port == port and one.status == psutil.CONN_ESTABLISHED for one in connections)
+        return set()
+    return {one.laddr.port for one in connections if one.status == psutil.CONN_ESTABLISHED}

@@ -15,10 +15,10 @@ from tests.scenarios.chaos_checker import Verdict, is_numbered, judge, numbers_t
 from tests.scenarios.chaos_fleet import Fleet, WatchedSandbox, now
 from tests.scenarios.chaos_load import Plan, Planned
 from tests.scenarios.chaos_stacks import ChaosStack
-from tests.scenarios.stack import FINAL
+from tests.scenarios.stack import FINAL, PATIENCE_SECONDS
 from worker.sandbox.server import SandboxOptions
 
-LEASE_SECONDS = 3.0
+LEASE_SECONDS = 5.0
 SETTINGS = {
     "FAPIAO_LEASE_SECONDS": str(LEASE_SECONDS),
     "FAPIAO_HEARTBEAT_SECONDS": "5",
@@ -48,7 +48,7 @@ class Weather:
 
     seed: int
     seconds: float
-    drain_seconds: float = 120.0
+    drain_seconds: float = 2 * PATIENCE_SECONDS
     per_second: float = 6.0
     fault_share: float = 0.5
     """Of the orders: how many bring a fault of the gateway along."""
@@ -70,7 +70,7 @@ class Run:
         assert isinstance(sandbox, WatchedSandbox)
         await self.stack.prepare()
         fleet = sandbox.fleet = Fleet(self.stack, self.verdict, size=replicas, lease_seconds=lease, seed=seed)
-        await self.stack.worker_is_consuming(60)
+        await self.stack.worker_is_consuming()
         await self._under_load(strike(fleet))
         fleet.look_for_the_dead()
         await self._drain()
@@ -109,7 +109,7 @@ class Run:
     async def _look_for_what_is_left(self) -> None:
         if self.stack.understands_questions:
             try:
-                await self.stack.check_nothing_is_left(30)
+                await self.stack.check_nothing_is_left()
             except AssertionError as left:
                 self.verdict.violated("", str(left))
 
