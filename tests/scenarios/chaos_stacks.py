@@ -94,12 +94,10 @@ class ChaosStack(Stack):
         """Take note of every event in this queue from now on; one that is not there is declared."""
         self._listeners.append(asyncio.create_task(self._insist(lambda: self._listen(name))))
 
-    async def until_heard(self, more: int, seconds: float = 60) -> None:
+    async def until_heard(self, more: int) -> None:
         """Wait for so many more replies."""
         enough = self.heard[self.replies] + more
-        async with asyncio.timeout(seconds):
-            while self.heard[self.replies] < enough:
-                await asyncio.sleep(0.1)
+        await self.wait_for(lambda: self.heard[self.replies] >= enough)
 
     async def _listen(self, name: str) -> None:
         async def take(message: AbstractIncomingMessage) -> None:
@@ -181,7 +179,7 @@ class ChaosStack(Stack):
     # ---- looking -----------------------------------------------------------------------------------
 
     @override
-    async def _consumers(self) -> int:
+    async def consumers(self) -> int:
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self.visit() as channel:
                 queue = await channel.declare_queue(f"{self.prefix}.issue", passive=True)
@@ -190,9 +188,9 @@ class ChaosStack(Stack):
             return 0
 
     @override
-    async def check_nothing_is_left(self, seconds: float = 15) -> None:
+    async def check_nothing_is_left(self) -> None:
         async with self.visit() as self.channel:
-            await super().check_nothing_is_left(seconds)
+            await super().check_nothing_is_left()
 
 
 class BareStack(ChaosStack):

@@ -117,12 +117,14 @@ async def ask(stack: Stack, names: Names) -> list[str]:
 
 
 async def audit(stack: Stack, names: Names) -> list[str]:
-    """A list of two pages, a doubt that it settles, and an order that overtakes."""
+    """A list of two pages, a doubt that it settles, and an order that overtakes between them. The worker may be killed
+    before that."""
     days = {"startInvoiceDate": (TODAY - timedelta(days=20)).isoformat(), "endInvoiceDate": TODAY.isoformat()}
     doubt = await stack.publish_order(names.user("1"), fault="dropped_after_issuing")
     data = {"userId": names.user("1"), "login": make_order("", names.user("1"))["login"], **days}
     await stack.publish(names.of("audit"), data, type="invoice.audit")
-    await stack.pause(0.4)
+    worker, seen = stack.workers[-1].process, stack.sandbox.vendor.of(names.user("1"))
+    await stack.wait_for(lambda: seen.pages > 0 or worker.poll() is not None)
     return [doubt, names.of("audit"), await stack.publish_order(names.user("1"))]
 
 
@@ -155,13 +157,15 @@ async def refuse(stack: Stack, names: Names) -> list[str]:
 
 
 async def breaks(stack: Stack, names: Names) -> list[str]:
-    """An order whose content cannot be read any more, between two that wait for their scans. The worker may be killed
-    over one of an earlier life before that."""
-    orders = [await stack.publish_order(names.user("1")) for _ in range(3)]
+    """An order whose content cannot be read any more, behind one that waits for its scan, and one after it. The worker
+    may be killed over one of an earlier life before that."""
+    orders = [await stack.publish_order(names.user("1"), fault=fault) for fault in ("qr_svg", None, None)]
     worker = stack.workers[-1].process
     await stack.wait_for(lambda: "qr_required" in stack.said(orders[0]) or worker.poll() is not None)
     while not await is_spoiled(stack.database_url, orders[1]) and worker.poll() is None:
         await asyncio.sleep(0.05)
+    for scan in stack.sandbox.waiting_scans():
+        stack.sandbox.confirm(scan.token)
     return orders
 
 
@@ -234,7 +238,7 @@ WAYS = (
         ),
         ends=(*ENDS, "in_doubt"),
         # Long enough for a round of housekeeping, which tells a repeat of the QR before the scan.
-        options=SandboxOptions(qr="always", auto_scan_seconds=1.2, login_delay_seconds=0.05),
+        options=SandboxOptions(qr="always", auto_scan_seconds=2, login_delay_seconds=0.05),
         settings={"FAPIAO_LEASE_SECONDS": "3"},
     ),
     Way(
@@ -386,7 +390,7 @@ WAYS = (
         "breaking",
         breaks,
         ("breakage.count_next", "breakage.counted", "breakage.failed_next", "breakage.failed_recorded"),
-        options=SandboxOptions(qr="always", auto_scan_seconds=1.2),
+        options=SandboxOptions(qr="never", auto_scan_seconds=10),
         settings={"FAPIAO_LEASE_SECONDS": "3"},
         ends=(*ENDS, "in_doubt"),
     ),

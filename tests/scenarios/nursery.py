@@ -99,7 +99,7 @@ class Nursery:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         while True:
-            for told in self._told(seconds=30):
+            for told in self._told(seconds=240):
                 if "started" in told:
                     return Forked(self, told["started"])
 

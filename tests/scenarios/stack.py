@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -38,6 +37,8 @@ from worker.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 FINAL = ("completed", "failed", "rejected")
 JOURNAL_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+PATIENCE_SECONDS = 240.0
+"""How long what must come is waited for. No promise has a time in it, and a machine may be slow or busy."""
 
 QUICK = {
     "FAPIAO_HTTP_PORT": "0",
@@ -121,9 +122,9 @@ class WorkerProcess:
     process: "subprocess.Popen[bytes] | Forked"
     log_path: Path
 
-    async def died(self, seconds: float = 30) -> int:
+    async def died(self) -> int:
         """Wait for its end; the return code (negative for a signal)."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while self.process.poll() is None:
                 await asyncio.sleep(0.02)
         assert self.process.returncode is not None
@@ -149,6 +150,12 @@ class WorkerProcess:
     def log(self) -> str:
         """All it has logged."""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    async def logged(self, text: str) -> None:
+        """Wait until this stands in its log: an event may be here before the line of the step that told it."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while text not in self.log():
+                await asyncio.sleep(0.05)
 
 
 @dataclass
@@ -249,13 +256,14 @@ class Stack:
         self.workers.append(worker)
         return worker
 
-    async def worker_is_consuming(self, seconds: float = 30, workers: int = 1) -> None:
+    async def worker_is_consuming(self, *, workers: int = 1) -> None:
         """Wait until so many consume the issue queue, or more; with 0 until nobody does."""
-        async with asyncio.timeout(seconds):
-            while (found := await self._consumers()) < workers or (found and not workers):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (found := await self.consumers()) < workers or (found and not workers):
                 await asyncio.sleep(0.1)
 
-    async def _consumers(self) -> int:
+    async def consumers(self) -> int:
+        """How many consume the issue queue. Not to be cancelled: the broker hangs up on half a question."""
         try:
             look = await self.connection.channel()
             async with look:
@@ -276,7 +284,7 @@ class Stack:
             env=self.environment(**given),
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
 
@@ -287,7 +295,7 @@ class Stack:
             out, errors = Path(name) / "out", Path(name) / "errors"
             process = nursery().start(words, environment, out, errors)
             try:
-                async with asyncio.timeout(90):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     while (status := process.poll()) is None:
                         await asyncio.sleep(0.02)
             finally:
@@ -336,17 +344,17 @@ class Stack:
         """That moment in RFC 3339, for a command's deadline."""
         return (SystemClock().now() + timedelta(seconds=seconds)).isoformat()
 
-    async def until_copies(self, command_id: str, count: int, seconds: float = 20) -> None:
+    async def until_copies(self, command_id: str, count: int) -> None:
         """Wait until so many events of a command have come, repeats counted."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.events[command_id]) < count:
                 await asyncio.sleep(0.02)
 
-    async def wait_for(self, holds: Callable[[], bool], seconds: float = 20) -> None:
+    async def wait_for(self, holds: Callable[[], bool]) -> None:
         """Wait until it holds."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not holds():
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.02)
 
     async def pause(self, seconds: float) -> None:
         """Let time pass."""
@@ -365,37 +373,24 @@ class Stack:
         return heard
 
     @staticmethod
-    async def next_from(heard: "asyncio.Queue[dict[str, Any]]", seconds: float = 20) -> dict[str, Any]:
+    async def next_from(heard: "asyncio.Queue[dict[str, Any]]") -> dict[str, Any]:
         """The next event heard."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return await heard.get()
 
-    async def until_submitted(self, command_id: str, seconds: float = 20) -> None:
+    async def until_submitted(self, command_id: str) -> None:
         """Wait until the sandbox received this order."""
-        async with asyncio.timeout(seconds):
-            while self.submissions(command_id) == 0:
-                await asyncio.sleep(0.02)
+        await self.wait_for(lambda: self.submissions(command_id) > 0)
 
-    async def until_outcomes(self, command_ids: Sequence[str], outcome: str, count: int, seconds: float = 40) -> None:
+    async def until_outcomes(self, command_ids: Sequence[str], outcome: str, count: int) -> None:
         """Wait until so many of these commands have that outcome."""
-        async with asyncio.timeout(seconds):
-            while sum(outcome in self.said(one) for one in command_ids) < count:
-                await asyncio.sleep(0.05)
+        await self.wait_for(lambda: sum(outcome in self.said(one) for one in command_ids) >= count)
 
     @staticmethod
-    def free_port() -> int:
-        """A TCP port that is free now."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    @staticmethod
-    async def metrics(port: int) -> bytes:
-        """What a worker with that FAPIAO_HTTP_PORT exposes."""
-        async with httpx.AsyncClient() as client:
-            answer = await client.get(f"http://127.0.0.1:{port}/metrics")
-            answer.raise_for_status()
-            return answer.content
+    async def ask(port: int, path: str, host: str = "127.0.0.1") -> httpx.Response:
+        """What a worker that listens on this port answers an operator."""
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False) as client:
+            return await client.get(f"http://{host}:{port}{path}")
 
     def said(self, command_id: str) -> list[str]:
         """The outcomes told so far, repeats left out, in order of arrival."""
@@ -409,15 +404,13 @@ class Stack:
         data: dict[str, Any] = found[-1]["data"]
         return data
 
-    async def until(self, command_ids: Sequence[str], outcomes: Sequence[str], seconds: float = 40) -> None:
+    async def until(self, command_ids: Sequence[str], outcomes: Sequence[str]) -> None:
         """Wait until each command has one of these outcomes."""
         try:
-            async with asyncio.timeout(seconds):
-                while not all(set(self.said(one)) & set(outcomes) for one in command_ids):
-                    await asyncio.sleep(0.02)
+            await self.wait_for(lambda: all(set(self.said(one)) & set(outcomes) for one in command_ids))
         except TimeoutError:
             missing = {one: self.said(one) for one in command_ids if not set(self.said(one)) & set(outcomes)}
-            raise AssertionError(f"no {outcomes} within {seconds} s: {missing}") from None
+            raise AssertionError(f"no {outcomes} within {PATIENCE_SECONDS} s: {missing}") from None
 
     # ---- the promises ------------------------------------------------------------------------------
 
@@ -439,13 +432,13 @@ class Stack:
         for user in {event["data"].get("userId") for one in command_ids for event in self.events[one]} - {None}:
             assert self.sandbox.vendor.of(user).max_concurrent <= 1, f"two sockets of {user} at once"
 
-    async def check_nothing_is_left(self, seconds: float = 15) -> None:
+    async def check_nothing_is_left(self) -> None:
         """No command under way, no event unpublished, nothing waiting in the issue queue."""
         journal = self.journal()
         await journal.open()
         left: list[str] = []
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while left := await self._left_in(journal):
                     await asyncio.sleep(0.1)
         except TimeoutError:

@@ -17,9 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.crash_ways import POINTS, WAYS, Names, Way, stack_of
-from tests.scenarios.stack import Stack, WorkerProcess
-
-pytestmark = pytest.mark.timeout(600)
+from tests.scenarios.stack import PATIENCE_SECONDS, Stack, WorkerProcess
 
 LONGEST_CHAIN = int(os.environ.get("TEST_CRASH_CHAIN", "10"))
 CHAINS = [
@@ -44,6 +42,10 @@ async def go(way: Way, stack: Stack, worker: WorkerProcess, names: Names) -> Seq
 async def test_the_list_of_crash_points_is_complete(new_stack: Callable[..., Stack], tmp_path: Path, way: Way) -> None:
     """What a way passes is listed, with it or with another; what it lists it passes."""
     passed = tmp_path / "passed"
+
+    def seen() -> set[str]:
+        return set(passed.read_text(encoding="utf-8").split())
+
     async with stack_of(way, new_stack) as stack:
         await stack.prepare()
         worker = stack.start_worker(crash_log=str(passed))
@@ -53,11 +55,10 @@ async def test_the_list_of_crash_points_is_complete(new_stack: Callable[..., Sta
             assert await worker.died() == 0
         else:
             await stack.until(commands, way.ends)
-            await stack.pause(2)
+            await stack.wait_for(lambda: set(way.points) <= seen() | REACHED_AFTER_A_CRASH)
 
-    seen = set(passed.read_text(encoding="utf-8").split())
-    assert seen <= POINTS
-    assert set(way.points) <= seen | REACHED_AFTER_A_CRASH
+    assert seen() <= POINTS
+    assert set(way.points) <= seen() | REACHED_AFTER_A_CRASH
 
 
 @pytest.mark.parametrize(("way", "points"), CHAINS, ids=[f"{way.name}: {points[0]}" for way, points in CHAINS])
@@ -73,7 +74,7 @@ async def test_kills_at_crash_points_do_no_harm(
             worker = stack.start_worker(crash_at=point)
             if await consumes_or_died(stack, worker):
                 lives[point] = await go(way, stack, worker, Names(life))
-            assert await worker.died(60) == -9, f"{point} was never reached"
+            assert await worker.died() == -9, f"{point} was never reached"
 
         last = stack.start_worker(crash_at=points[-1])
         watching = asyncio.create_task(replace_if_killed(stack, last))
@@ -81,27 +82,26 @@ async def test_kills_at_crash_points_do_no_harm(
             for point, commands in lives.items():
                 await settle(way, stack, commands, point)
                 stack.check_promises([one for one in commands if not one.startswith("bad")])
-            await stack.check_nothing_is_left(30)
+            await stack.check_nothing_is_left()
         finally:
             watching.cancel()
 
 
 async def consumes_or_died(stack: Stack, worker: WorkerProcess) -> bool:
     """Whether it consumes; False where what it recovered has led it to its point before that."""
-    consuming = asyncio.create_task(stack.worker_is_consuming())
-    dying = asyncio.create_task(worker.died(60))
-    await asyncio.wait({consuming, dying}, return_when=asyncio.FIRST_COMPLETED)
-    is_dead = dying.done()
-    for task in (consuming, dying):
-        task.cancel()
-    return not is_dead
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while worker.process.poll() is None:
+            if await stack.consumers():
+                return True
+            await asyncio.sleep(0.1)
+    return False
 
 
 async def replace_if_killed(stack: Stack, worker: WorkerProcess) -> None:
     """The recovery may be killed at the same point; the worker after it is not. As whatever runs workers would, this
     starts one again that came while a command line, for want of a worker, held the SQLite file itself."""
     for _ in range(5):
-        status = await worker.died(500)
+        status = await worker.died()
         if status != -9 and "in use by another process" not in worker.log():
             return
         worker = stack.start_worker()
@@ -112,7 +112,7 @@ async def settle(way: Way, stack: Stack, commands: Sequence[str], point: str) ->
     of its number, so a doubt about the first one is decided by a person."""
     waiting = commands[2:4] if way.name == "issuing" else ()
     try:
-        await stack.until([one for one in commands if one not in waiting], way.ends, seconds=60)
+        await stack.until([one for one in commands if one not in waiting], way.ends)
         if not waiting:
             return
         if "in_doubt" in stack.said(commands[0]):
