@@ -26,9 +26,10 @@ EXCHANGES = ("commands", "events", "unrouted", "dead")
 collect_ignore = [] if os.environ.get("TEST_DOCKER") else ["images"]
 
 
-hypothesis.settings.register_profile("fast", max_examples=MOST_WHEN_FAST)
-if IS_FAST:
-    hypothesis.settings.load_profile("fast")
+# A machine that is slow or busy is no fault of what is tested.
+hypothesis.settings.register_profile("whole", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("fast", hypothesis.settings.get_profile("whole"), max_examples=MOST_WHEN_FAST)
+hypothesis.settings.load_profile("fast" if IS_FAST else "whole")
 
 
 def pytest_report_header() -> list[str]:

@@ -101,12 +101,12 @@ def query_order(fault: str = "", page: int = 1, size: int = 10, **condition: Any
 
 
 async def heard(session: GatewaySession) -> SessionEvent:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await session.receive()
 
 
 async def heard_of_query(session: QuerySession) -> QueryEvent:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await session.receive()
 
 

@@ -34,11 +34,11 @@ class TestWhatNeedsNoGateway:
         assert len(await journal.claim("w1", 64, NOW)) == 18
 
     async def test_what_a_dead_worker_had_submitted_is_taken_over_while_the_gateway_is_away(self, store: Store) -> None:
-        dead = await store.open_with_worker("dead", SHORT)
+        dead = await store.open_with_worker("dead")
         first = await begin(dead, new("submitted", lane="u1"), "dead")
         await submit(dead, first)
         await begin(dead, new("begun", lane="u2"), "dead")
-        await asyncio.sleep(0.3)
+        await store.expire("dead")
         alive = await store.open_with_worker("alive")
         await alive.reap("alive", NOW)
 

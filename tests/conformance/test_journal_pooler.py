@@ -39,7 +39,7 @@ async def pgbouncer(url: str, folder: Path, mode: str) -> AsyncIterator[str]:
         tools.pgbouncer(print), str(config), stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await _listens(port):
                 await asyncio.sleep(0.05)
         yield f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}"

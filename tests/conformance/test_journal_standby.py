@@ -40,14 +40,14 @@ async def wait_for_standby(operator: "asyncpg.Connection[asyncpg.Record]", name:
     """Tell the server whom each commit waits for."""
     await operator.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
     await operator.execute("SELECT pg_reload_conf()")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await operator.fetchval("SHOW synchronous_standby_names") != name:
             await asyncio.sleep(0.02)
 
 
 async def waiting(operator: "asyncpg.Connection[asyncpg.Record]") -> list[int]:
     """The sessions whose commit waits for the standby, as soon as there are some."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             rows = await operator.fetch("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
             if rows:
@@ -70,10 +70,10 @@ async def test_a_submission_that_no_standby_has_is_not_begun(
         for pid in await waiting(operator):
             await operator.execute(f"SELECT {ENDINGS[how]}($1)", pid)
         with pytest.raises(JournalUnavailable):
-            await asyncio.wait_for(call, 10)
+            await asyncio.wait_for(call, 60)
 
     await wait_for_standby(operator, "")
-    async with asyncio.timeout(10):  # a session that was terminated is noticed once
+    async with asyncio.timeout(60):  # a session that was terminated is noticed once
         while not await answers(journal):
             await asyncio.sleep(0.05)
     assert not await journal.record(submission)
@@ -98,7 +98,7 @@ async def test_what_comes_in_meanwhile_is_not_acknowledged(
     for pid in await waiting(operator):
         await operator.execute("SELECT pg_cancel_backend($1)", pid)
     with pytest.raises(JournalUnavailable, match="standby"):
-        await asyncio.wait_for(call, 10)
+        await asyncio.wait_for(call, 60)
     await wait_for_standby(operator, "")
     await admit(journal, new("a"))
     assert len(await journal.find("a")) == 1

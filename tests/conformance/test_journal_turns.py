@@ -88,7 +88,7 @@ class TestWhatGoesApart:
         assert [lease.lane for lease in await journal.held("w1")] == ["u1"]
 
     async def test_it_is_taken_over_as_anything_else(self, store: Store) -> None:
-        dead = await store.open_with_worker("dead", timedelta(seconds=0.2))
+        dead = await store.open_with_worker("dead")
         claim = await begin(dead, new("q", type="invoice.query"), "dead")
         moved = step(claim, CommandState.WAITING, due_at=NOW, to_lane=lane_apart(claim.command))
         assert await dead.record(moved)

@@ -63,10 +63,10 @@ class Client:
     async def say(self, type_word: str, data: Any) -> None:
         await self.socket.send(json.dumps({"type": type_word, "data": data}, ensure_ascii=False))
 
-    async def hear(self, seconds: float = 5) -> Any:
+    async def hear(self, seconds: float = 60) -> Any:
         return json.loads(await self.hear_raw(seconds))
 
-    async def hear_raw(self, seconds: float = 5) -> str | bytes:
+    async def hear_raw(self, seconds: float = 60) -> str | bytes:
         async with asyncio.timeout(seconds):
             return await self.socket.recv()
 
@@ -101,12 +101,12 @@ async def logged_in(sandbox: Sandbox, user_id: str = "1111") -> AsyncIterator[Cl
 
 
 async def get(sandbox: Sandbox, path: str, method: str = "GET") -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         return await http.request(method, sandbox.http_url + path)
 
 
 async def until(holds: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.01)
 

@@ -26,7 +26,7 @@ class Raw:
         return await self.hear()
 
     async def hear(self, *, has_body: bool = True) -> tuple[str, dict[str, str], bytes]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = dict(line.split(": ", 1) for line in head[1:] if line)
             body = await self.reader.readexactly(int(headers["Content-Length"])) if has_body else b""
@@ -35,7 +35,7 @@ class Raw:
     async def is_closed(self) -> bool:
         """Whether nothing more comes but the end, however it comes."""
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 return await self.reader.read(1) == b""
         except ConnectionError:
             return True

@@ -51,7 +51,7 @@ def render_with(components: Sequence[str], folder: Path) -> tuple[Manifest, ...]
 
 def _render(folder: Path) -> tuple[Manifest, ...]:
     kubectl = Path(sys.executable).parent / "kubectl"
-    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr  # kustomize warns of what it will refuse one day
     return tuple(yaml.safe_load_all(done.stdout))

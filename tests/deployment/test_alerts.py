@@ -180,4 +180,4 @@ def test_the_dashboard_is_one_by_grafanas_own_types() -> None:
 
 
 def _run(*command: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)

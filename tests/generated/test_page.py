@@ -11,7 +11,7 @@ from contracts import caller
 from deploy.provisioning import CannotProvisionError, tools
 from deploy.release import page
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("generators")]
+pytestmark = pytest.mark.xdist_group("generators")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
     browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=30000"]
     alone = [f"--user-data-dir={folder}/profile", "--host-resolver-rules=MAP * ~NOTFOUND"]
     done = subprocess.run(
-        [*browser, *alone, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=120, check=True
+        [*browser, *alone, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=240, check=True
     )
     body = done.stdout[done.stdout.index('<div id="contract">') : done.stdout.index("<noscript>")]
     return html.unescape(re.sub(r"<[^>]+>", " ", body))

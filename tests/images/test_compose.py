@@ -13,7 +13,7 @@ from tests.images.conftest import ROOT, docker
 from worker.servers.processes import LOOPBACK, Guard, free_port, wait_until
 
 # One process: all tests share one project, which takes half a minute to start.
-pytestmark = [pytest.mark.timeout(1200), pytest.mark.xdist_group("compose")]
+pytestmark = pytest.mark.xdist_group("compose")
 SERVICES = ("secrets", "rabbitmq", "postgres", "upgrade", "worker", "sandbox")
 IMAGES = {"RABBITMQ_IMAGE": "TEST_RABBITMQ_IMAGE", "POSTGRES_IMAGE": "TEST_POSTGRES_IMAGE"}
 

@@ -1,6 +1,5 @@
 """The image as it is run in production: confined, on a real broker and both stores, up to the issued invoice."""
 
-import asyncio
 import json
 import subprocess
 import tomllib
@@ -16,7 +15,6 @@ from tests.scenarios.stack import Stack
 from worker.sandbox.server import SandboxOptions
 from worker.servers.processes import free_port
 
-pytestmark = pytest.mark.timeout(1200)  # the first build downloads everything
 SQLITE = f"sqlite:///{STORE}/fapiao.db"
 
 
@@ -32,7 +30,7 @@ def new_stack(amqp_url: str, amqp_prefix: str, tmp_path: Path) -> Callable[..., 
 
 def _python(image: str, code: str) -> "subprocess.CompletedProcess[str]":
     command = ["docker", "run", "--rm", *CONFINED, "--entrypoint", "python3", image, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_the_image_says_what_it_is_and_runs_as_a_numeric_user(worker_image: str) -> None:
@@ -61,14 +59,14 @@ def test_the_environment_cannot_be_changed_by_the_worker(worker_image: str) -> N
     """Its files belong to root, so that not even a writable root lets the worker rewrite itself."""
     code = "import os, worker; print(os.access(worker.__file__, os.W_OK), os.access(os.getcwd(), os.W_OK))"
     command = ["docker", "run", "--rm", "--entrypoint", "python3", worker_image, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
     assert done.stdout.split() == ["False", "True"]
 
 
 def test_a_read_only_root_without_a_volume_is_told_in_one_sentence(worker_image: str) -> None:
     """A SQLite journal has nowhere to be: the worker says so and ends, instead of taking orders it cannot keep."""
     command = ["docker", "run", "--rm", *CONFINED, "--env", "FAPIAO_HTTP_PORT=0", worker_image]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr + done.stdout
     assert "fapiao.db" in done.stderr + done.stdout
@@ -85,7 +83,7 @@ async def test_a_confined_container_issues_an_invoice_with_a_scan(
         await stack.prepare()
         settings = {"FAPIAO_HTTP_PORT": str(free_port()), "FAPIAO_HTTP_HOST": "127.0.0.1"}
         async with HardenedWorker(worker_image, stack, volume, **settings) as worker:
-            await stack.worker_is_consuming(60)
+            await stack.worker_is_consuming()
             order = await stack.publish_order(orderNo="A-1")
             await stack.until([order], ["completed"])
             assert stack.said(order) == ["qr_required", "completed"]
@@ -104,15 +102,13 @@ async def test_a_journal_on_a_volume_outlives_its_container(
     """Killed after the submission, answered by the next container: the doubt is told, nothing is submitted again."""
     async with new_stack(SQLITE) as stack:
         async with HardenedWorker(worker_image, stack, volume) as first:
-            await stack.worker_is_consuming(60)
+            await stack.worker_is_consuming()
             issued = await stack.publish_order("seller-1")
             await stack.until([issued], ["completed"])
             doubtful = await stack.publish_order("seller-2", fault="silent_after_issuing")
-            async with asyncio.timeout(30):
-                while not stack.submissions(doubtful):
-                    await asyncio.sleep(0.05)
+            await stack.until_submitted(doubtful)
             await first.kill()
         async with HardenedWorker(worker_image, stack, volume):
-            await stack.until([doubtful], ["in_doubt"], 60)
+            await stack.until([doubtful], ["in_doubt"])
             assert stack.submissions(doubtful) == stack.submissions(issued) == 1
             stack.check_promises([issued, doubtful])

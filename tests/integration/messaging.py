@@ -14,7 +14,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from tests.servers import Broker
 from worker.records import Copy, OutboxRow
 
-LONG_SECONDS = 60.0
+LONG_SECONDS = 240.0
 
 
 @contextlib.asynccontextmanager
@@ -48,7 +48,7 @@ async def until_async(holds: Callable[[], Awaitable[bool]], seconds: float = LON
 @contextlib.asynccontextmanager
 async def broker_channel(url: str) -> AsyncIterator[AbstractChannel]:
     """A plain channel of the test's own."""
-    async with await aio_pika.connect(url, timeout=10) as connection:
+    async with await aio_pika.connect(url, timeout=60) as connection:
         yield await connection.channel(on_return_raises=True)
 
 

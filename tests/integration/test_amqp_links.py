@@ -32,10 +32,10 @@ async def test_a_half_open_link_is_found_and_what_was_in_flight_is_sent_again(
             await until(lambda: publisher.is_connected)
             proxy.stall()
             journal.add(*(outbox_row(n, Copy.REPLY, reply_queue, created_at=clock.now()) for n in range(20)))
-            await until(lambda: not publisher.is_connected, 20)
+            await until(lambda: not publisher.is_connected)
             assert len(journal) == 20
             proxy.flow()
-            await until(lambda: len(journal) == 0, 50)
+            await until(lambda: len(journal) == 0)
     # What the link held comes as well, once it flows.
     wanted = {f"event-{n}:r" for n in range(20)}
     assert {message.message_id for message in await take_each(amqp_url, reply_queue, wanted)} == wanted
@@ -48,7 +48,7 @@ async def test_a_silent_listener_does_not_hold_a_connect_for_ever(monkeypatch: p
     server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
     async with server:
         address = Address(f"amqp://guest:guest@127.0.0.1:{server.sockets[0].getsockname()[1]}/")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with pytest.raises(BrokerLost, match="in time"):
                 async with open_link(address, "test", 10, 1):
                     pass

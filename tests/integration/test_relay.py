@@ -132,7 +132,7 @@ async def test_a_deleted_exchange_is_declared_again(amqp_url: str, amqp_prefix: 
         async with broker_channel(amqp_url) as channel:
             await channel.exchange_delete(part.topology.events_exchange)
         part.journal.add(*(fresh(n, Copy.TOPIC, TYPE) for n in range(10)))
-        await until(lambda: len(part.journal) == 0, 20)
+        await until(lambda: len(part.journal) == 0)
         wanted = {f"event-{n}:t" for n in range(10)}
         arrived = await take_each(amqp_url, part.topology.unrouted_queue, wanted)
         assert {message.message_id for message in arrived} == wanted

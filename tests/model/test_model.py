@@ -394,7 +394,9 @@ def _listening() -> Iterator[None]:
 @pytest.mark.timeout(1800)
 def test_no_walk_breaks_a_promise(pytestconfig: pytest.Config) -> None:
     """Whatever happens, in whatever order."""
-    number = pytestconfig.getoption("--hypothesis-seed") or secrets.randbelow(10**9)
+    # Where a change is judged, the same walks each time, as hypothesis has it there of every other property.
+    anew = 1 if "CI" in os.environ else secrets.randbelow(10**9)
+    number = pytestconfig.getoption("--hypothesis-seed") or anew
     print(f"--hypothesis-seed={number}")
     run_state_machine_as_test(
         seed(int(number))(Walk),

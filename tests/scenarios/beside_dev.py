@@ -13,8 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-START_SECONDS = 90.0
-END_SECONDS = 60.0
+from tests.scenarios.stack import PATIENCE_SECONDS
 
 
 class Dev:
@@ -37,7 +36,7 @@ class Dev:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while "Ctrl-C ends" not in self.said:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.end(signal.SIGKILL)
@@ -71,18 +70,17 @@ class Dev:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(END_SECONDS)
+        return self.process.wait(PATIENCE_SECONDS)
 
-    def call(self, *words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `fapiao-worker …` in the same folder."""
-        return self.run([sys.executable, "-m", "worker", *words], seconds=seconds)
+        return self.run([sys.executable, "-m", "worker", *words])
 
     def run(
         self,
         command: Sequence[str],
         variables: Mapping[str, str] | None = None,
         *,
-        seconds: float = 60,
         folder: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run any program, in the same folder unless another is given."""
@@ -93,7 +91,7 @@ class Dev:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=seconds,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
 

@@ -30,8 +30,6 @@ QUICK_SCHEDULES: Final = {
     "FAPIAO_QUERY_TIMEOUT_SECONDS": "4",
 }
 _SCRIPTS: Final = {("drop", "issued"): "dropped_after_issuing", ("res", "0"): "refused"}
-_LONGEST: Final = 40.0
-"""Seconds for a command to come to its end."""
 _AFTERWARDS: Final = ("confirmed", "unconfirmed")
 
 
@@ -116,7 +114,7 @@ async def _send(stack: Stack, case: Case, command: dict[str, Any]) -> str:
 async def _end(stack: Stack, command_id: str) -> str:
     """The outcome, the code, or `needs_person`; after `completed` what follows it is waited for as well."""
     try:
-        await stack.wait_for(lambda: _is_over(stack, command_id), _LONGEST)
+        await stack.wait_for(lambda: _is_over(stack, command_id))
     except TimeoutError:
         return f"no end, but {stack.said(command_id)}"
     events = stack.events[command_id]

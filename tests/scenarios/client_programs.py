@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.provisioning import tools
+from tests.scenarios.stack import PATIENCE_SECONDS
 
 CLIENTS = Path(__file__).resolve().parents[2] / "contracts" / "clients"
 
@@ -69,7 +70,7 @@ def _make(command: list[str], folder: Path, environment: dict[str, str] | None =
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-500:]} {done.stderr[-500:]}"

@@ -65,7 +65,7 @@ async def stack(
     amqp_url: str, shared_prefix: str, shared_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
     """A stack whose gateway issues without a scan, with one worker that consumes."""
-    settings = {"FAPIAO_ANSWER_TIMEOUT_SECONDS": "2", "FAPIAO_LOGIN_FAILURES": "5"}
+    settings = {"FAPIAO_ANSWER_TIMEOUT_SECONDS": "6", "FAPIAO_LOGIN_FAILURES": "5"}
     folder = tmp_path_factory.mktemp("stack")
     async with Stack(amqp_url, shared_prefix, shared_database_url, folder, settings=settings) as made:
         await made.prepare()

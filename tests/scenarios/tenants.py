@@ -56,14 +56,14 @@ class Tenant:
         data: dict[str, Any] = found[-1]["data"]
         return data
 
-    async def until(self, command_ids: Sequence[str], *outcomes: str, seconds: float = 40) -> None:
+    async def until(self, command_ids: Sequence[str], *outcomes: str) -> None:
         """Wait until each command has one of these outcomes."""
 
         def has_come() -> bool:
             return all(set(self.said(one)) & set(outcomes) for one in command_ids)
 
         try:
-            await self.stack.wait_for(has_come, seconds)
+            await self.stack.wait_for(has_come)
         except TimeoutError:
             told = {one: self.said(one) for one in command_ids}
-            raise AssertionError(f"{self.source}: no {outcomes} within {seconds} s: {told}") from None
+            raise AssertionError(f"{self.source}: no {outcomes} among {told}") from None

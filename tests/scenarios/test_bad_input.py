@@ -1,26 +1,27 @@
 """Bad input is answered as the design says, and the worker goes on as if nothing had happened."""
 
+import asyncio
 import json
 from typing import Any
 
 import aio_pika
 import pytest
 
-from tests.scenarios.stack import Stack, make_order
+from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_order
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def dead_letter(stack: Stack, message_id: str, seconds: float = 20) -> aio_pika.abc.AbstractIncomingMessage:
+async def dead_letter(stack: Stack, message_id: str) -> aio_pika.abc.AbstractIncomingMessage:
     """The dead letter with this message id, waited for; those before it are done with."""
     queue = await stack.channel.get_queue(f"{stack.prefix}.dead", ensure=False)
-    for _ in range(int(seconds / 0.1)):
-        message = await queue.get(no_ack=True, fail=False, timeout=5)
-        if message is not None and (message.message_id or "") == message_id:
-            return message
-        if message is None:
-            await stack.pause(0.1)
-    raise AssertionError("nothing came to the dead letters")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            message = await queue.get(no_ack=True, fail=False)
+            if message is not None and (message.message_id or "") == message_id:
+                return message
+            if message is None:
+                await stack.pause(0.1)
 
 
 async def worker_goes_on(stack: Stack) -> None:

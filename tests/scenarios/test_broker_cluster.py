@@ -15,7 +15,7 @@ from tests.scenarios.chaos_stacks import ChaosStack
 from worker.servers import rabbitmq
 from worker.servers.rabbitmq import PrivateRabbit
 
-pytestmark = [pytest.mark.timeout(420), pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.xdist_group("cluster")
 
 LIGHT = Weather(seed=6, seconds=5, per_second=5, fault_share=0.1)
 

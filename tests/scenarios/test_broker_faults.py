@@ -17,8 +17,6 @@ from tests.scenarios.chaos_stacks import ChaosStack
 from tests.scenarios.proxy import Proxy
 from tests.servers import Broker
 
-pytestmark = pytest.mark.timeout(240)
-
 LIGHT = Weather(seed=5, seconds=5, per_second=8, fault_share=0.1)
 DECLARED_FOR_SECONDS = 3
 """RabbitMQ 3.10 forgets a queue that it declared just before a SIGKILL, with its confirmed messages."""
@@ -100,7 +98,7 @@ async def test_a_command_queue_that_is_deleted_is_declared_and_consumed_again(
     async with stack:
         first = await lives_through(stack, "before the queue is deleted", lambda: asyncio.sleep(0))
         await asyncio.to_thread(own_rabbit.ctl, "delete_queue", f"{stack.prefix}.issue")
-        await stack.worker_is_consuming(60)
+        await stack.worker_is_consuming()
         order = await stack.publish_order("user-1", command_id="afterwards")
         await stack.until([order], ["completed"])
         assert first.verdict.counts.lost == 0

@@ -11,7 +11,7 @@ import pytest
 from tests.scenarios.chaos import run_on
 from tests.scenarios.chaos_run import Weather
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.xdist_group("chaos")
 
 
 @pytest.mark.parametrize("store", ["postgres", "sqlite"])

@@ -14,9 +14,9 @@ import pytest
 
 from tests.scenarios.beside_dev import Dev
 from tests.scenarios.client_programs import CLIENTS, LANGUAGES, Program
+from tests.scenarios.stack import PATIENCE_SECONDS
 
 pytestmark = [
-    pytest.mark.timeout(600),  # where a language's tools are installed first
     pytest.mark.xdist_group("clients"),  # one dev for all
     pytest.mark.usefixtures("amqp_server"),
 ]
@@ -70,7 +70,7 @@ def test_a_client_tells_what_became_of_each_order(language: str, dev: Dev, sampl
 
     nowhere = program.environment | {"FAPIAO_AMQP_URL": "amqp://guest:guest@127.0.0.1:1/%2f"}
     (tmp_path / "order.json").write_text(json.dumps(sample))
-    lost = dev.run([*program.command, str(tmp_path / "order.json")], nowhere, seconds=60, folder=tmp_path)
+    lost = dev.run([*program.command, str(tmp_path / "order.json")], nowhere, folder=tmp_path)
     assert (lost.returncode, lost.stdout) == (4, ""), "that is no failed order"
     commands = [each["commandId"] for each in json.loads(dev.call("list", "--json").stdout)]
     assert [commands.count(identifier) for identifier in ids] == [1] * len(CASES)
@@ -87,8 +87,8 @@ def _play(case: str, folder: Path, dev: Dev, sample: Order, program: Program) ->
     environment = program.environment | {"FAPIAO_AMQP_URL": dev.note["amqpUrl"], "SHOP_REPLIES": folder.name}
     command = [*program.command, str(folder / "order.json")]
 
-    first = dev.run(command, environment, seconds=120, folder=folder)
-    again = dev.run(command, environment, seconds=120, folder=folder)
+    first = dev.run(command, environment, folder=folder)
+    again = dev.run(command, environment, folder=folder)
 
     assert [line.partition(" ")[0].rstrip(":") for line in first.stdout.splitlines()] == words, first.stderr
     assert (first.returncode, again.returncode) == (code, code)
@@ -109,9 +109,7 @@ def test_the_typed_client_is_built_and_runs_without_anything_of_the_worker(
     _made([*pip, "install", "--no-index", "--no-deps", "--target", str(installed), str(wheel)])
 
     script = str(Path(__file__).with_name("typed_orders.py"))
-    done = dev.run(
-        [sys.executable, script, dev.note["amqpUrl"], json.dumps(sample)], {"PYTHONPATH": str(installed)}, seconds=120
-    )
+    done = dev.run([sys.executable, script, dev.note["amqpUrl"], json.dumps(sample)], {"PYTHONPATH": str(installed)})
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
@@ -139,7 +137,7 @@ assert FAILURES["login_refused"].zh.happened
 
 
 def _made(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.scenarios.stack import Stack, make_query
 from worker.sandbox.server import SandboxOptions
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CONFIRMING = {
     "FAPIAO_CONFIRM": "true",
@@ -52,7 +52,7 @@ async def test_a_hundred_orders_of_one_seller_cost_one_confirming_query(new_stac
         stack.start_worker()
         await stack.worker_is_consuming()
         orders = [await stack.publish_order("seller-1") for _ in range(100)]
-        await stack.until(orders, ["confirmed"], seconds=60)
+        await stack.until(orders, ["confirmed"])
 
         numbers = {stack.last(order, "confirmed")["invoiceNumber"] for order in orders}
         assert len(numbers) == 100

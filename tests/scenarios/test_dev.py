@@ -11,9 +11,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.scenarios.beside_dev import END_SECONDS, Dev
+from tests.scenarios.beside_dev import Dev
+from tests.scenarios.stack import PATIENCE_SECONDS
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("amqp_server")]  # which installs RabbitMQ where need be
+pytestmark = pytest.mark.usefixtures("amqp_server")  # which installs RabbitMQ where need be
 
 
 def test_an_order_ends_under_the_addresses_printed_and_the_data_outlast_a_kill(tmp_path: Path) -> None:
@@ -36,13 +37,13 @@ def test_an_order_ends_under_the_addresses_printed_and_the_data_outlast_a_kill(t
         started = dev.descendants()
         assert len(started) > 3
         dev.end(signal.SIGKILL)
-        psutil.wait_procs(started, timeout=END_SECONDS)
+        psutil.wait_procs(started, timeout=PATIENCE_SECONDS)
 
     with Dev(tmp_path, "--quiet") as dev:  # at once: it waits for what the killed one started
         assert json.loads(command)["id"] in dev.call("list").stdout
         started = dev.descendants()
         assert dev.end(signal.SIGTERM) == 0
-        assert psutil.wait_procs(started, timeout=END_SECONDS)[1] == [], "nothing runs on"
+        assert psutil.wait_procs(started, timeout=PATIENCE_SECONDS)[1] == [], "nothing runs on"
     assert dev.call("list").returncode == 2, "no dev here any more, and no journal where one is by default"
 
 
@@ -69,7 +70,7 @@ def test_the_sandboxs_clock_moves_the_schedules_of_the_worker_beside_it(tmp_path
 
 
 def ask(dev: Dev, method: str, path: str) -> Any:
-    answer = httpx.request(method, f"{dev.note['sandbox']}/_sandbox/{path}", timeout=30, trust_env=False)
+    answer = httpx.request(method, f"{dev.note['sandbox']}/_sandbox/{path}", timeout=PATIENCE_SECONDS, trust_env=False)
     assert answer.is_success, answer.text
     return answer.json()
 

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import aio_pika
-import httpx
 import pytest
 
 from tests.mutations import mutated
-from tests.scenarios.stack import Stack, make_order
-
-pytestmark = pytest.mark.timeout(600)
+from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_order
+from worker.servers.processes import free_port
 
 MIB = 1024 * 1024
 MUTATED = 10_000
@@ -64,13 +62,15 @@ async def test_giant_messages_do_not_fill_the_memory(new_stack: Callable[..., St
         for giant in giants:
             await stack.publish(giant, body)
         good = await stack.publish_order("u-good")
-        await stack.until([*giants, good], ["rejected", "completed"], 120)
+        await stack.until([*giants, good], ["rejected", "completed"])
 
         grown = peak_mib(worker.process.pid) - before
 
         print(f"giant messages: {before:.0f} MiB before, {grown:.0f} MiB more at the peak")
         assert grown < 100
-        async with asyncio.timeout(60):  # the answer goes out beside the dead letter, which may come twice
+        async with asyncio.timeout(
+            PATIENCE_SECONDS
+        ):  # the answer goes out beside the dead letter, which may come twice
             while await count_in(stack, "dead") < len(giants):
                 await stack.pause(0.2)
 
@@ -92,10 +92,10 @@ class Endings:
         dead = await channel.get_queue(f"{stack.prefix}.dead", ensure=False)
         await dead.consume(self._dead_letter, no_ack=True)
 
-    async def all_of(self, stack: Stack, sent: set[str], seconds: float) -> None:
+    async def all_of(self, stack: Stack, sent: set[str]) -> None:
         """Wait until each has ended; where some do not, say which and what the queues hold."""
         try:
-            await stack.wait_for(lambda: sent <= self.outcomes.keys(), seconds)
+            await stack.wait_for(lambda: sent <= self.outcomes.keys())
         except TimeoutError:
             missing = sorted(sent - self.outcomes.keys())
             held = {name: await count_in(stack, name) for name in ("issue", "query", "dead", "returned")}
@@ -144,7 +144,7 @@ async def test_ten_thousand_mutated_messages_each_end_and_stop_nothing(new_stack
         sent: set[str] = set()
         for part in range(5):
             sent |= await publish_mutants(stack, part, MUTATED // 5, part * (MUTATED // 5))
-            await endings.all_of(stack, sent, 240)
+            await endings.all_of(stack, sent)
             resident.append(resident_mib(worker.process.pid))
 
         good = await stack.publish_order("u-good")
@@ -171,9 +171,9 @@ async def test_a_flood_of_one_tenant_is_turned_away_and_the_others_are_served(ne
         before = resident_mib(worker.process.pid)
         flood = await publish_flood(stack, 300)
         good = [await stack.publish_order(f"good-{number}", command_id=stack.new_id()) for number in range(5)]
-        await stack.until(good, ["completed"], 60)
+        await stack.until(good, ["completed"])
         unfinished = sum(one not in endings.outcomes for one in flood)
-        await stack.wait_for(lambda: all(one in endings.outcomes for one in flood), 120)
+        await endings.all_of(stack, set(flood))
 
         counted = Counter(endings.outcomes[one] for one in flood)
         print(f"flood: {dict(counted)}, {unfinished} of {len(flood)} unfinished when the others were served")
@@ -210,20 +210,19 @@ async def publish_flood(stack: Stack, each: int) -> list[str]:
 async def test_a_full_journal_leaves_commands_in_the_broker_and_loses_none(new_stack: Callable[..., Stack]) -> None:
     """The worker says that it is not ready and why; what it has it finishes; with more space it takes the rest."""
     async with new_stack() as stack:
-        port = stack.free_port()
+        port = free_port()
         small = stack.start_worker(database_max_bytes=str(MIB), http_port=str(port))
         await stack.worker_is_consuming()
         lines = {"invoiceItems": make_order("x")["invoice"]["invoiceItems"] * 50}
         early = [await stack.publish_order(f"u-{number % 20}", invoice=lines) for number in range(150)]
-        await stack.wait_for(lambda: "journal_full" in small.log(), 60)
+        await small.logged("journal_full")
         await stack.worker_is_consuming(workers=0)  # it has said so, and now its deliveries have ended too
         late = [await stack.publish_order("u-late") for _ in range(5)]
         waiting = await count_in(stack, "issue")  # where the machine is slow, some of the early ones wait as well
-        await stack.wait_for(lambda: len(stack.events) == len(early + late) - waiting, 60)
+        await stack.wait_for(lambda: len(stack.events) == len(early + late) - waiting)
         taken = list(stack.events)
-        await stack.until(taken, ["completed"], 60)
-        async with httpx.AsyncClient() as client:
-            ready = await client.get(f"http://127.0.0.1:{port}/readyz")
+        await stack.until(taken, ["completed"])
+        ready = await stack.ask(port, "/readyz")
         assert ready.status_code == 503
         assert "the journal is full" in ready.text
         assert waiting >= len(late)
@@ -232,5 +231,5 @@ async def test_a_full_journal_leaves_commands_in_the_broker_and_loses_none(new_s
         small.signal(signal.SIGTERM)
         await small.died()
         stack.start_worker()
-        await stack.until(early + late, ["completed"], 60)
+        await stack.until(early + late, ["completed"])
         stack.check_promises(early + late)

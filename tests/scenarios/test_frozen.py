@@ -12,8 +12,6 @@ from tests.scenarios.chaos_load import WHOLE
 from tests.scenarios.stack import Stack, WorkerProcess, make_order, make_query
 from worker.sandbox.server import SandboxOptions
 
-pytestmark = pytest.mark.timeout(180)
-
 LOOKING = {
     "FAPIAO_LEASE_SECONDS": "2",
     "FAPIAO_HEARTBEAT_SECONDS": "2",

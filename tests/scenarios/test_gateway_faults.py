@@ -15,8 +15,6 @@ from tests.scenarios.chaos_run import GATEWAY, SETTINGS, Run, Weather
 from tests.scenarios.chaos_stacks import ChaosStack
 from tests.scenarios.proxy import Proxy
 
-pytestmark = pytest.mark.timeout(240)
-
 QUIET = Weather(seed=4, seconds=6, per_second=8, fault_share=0.0)
 Strike = Callable[[Proxy], Awaitable[None]]
 

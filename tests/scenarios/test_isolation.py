@@ -11,7 +11,7 @@ from tests.scenarios.stack import Stack, make_order, make_query
 from tests.scenarios.tenants import Tenant
 from worker.sandbox.server import SandboxOptions
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SELLERS: Final = {"shop-a": "91330701MA2M37T86L", "shop-b": "91330106MA27XN2Y1A"}
 SETTINGS: Final = {

@@ -9,7 +9,7 @@ import pytest
 from tests.scenarios.stack import ROOT, Stack, make_order
 from worker.sandbox.server import SandboxOptions
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_an_order_is_issued_with_a_scan(new_stack: Callable[..., Stack]) -> None:

@@ -19,7 +19,6 @@ from worker.amqp.topology import Topology
 from worker.journal.postgres.grants import GRANTS
 from worker.servers.rabbitmq import BrokerControl
 
-pytestmark = pytest.mark.timeout(240)
 SCRIPT = ROOT / "deploy" / "permissions" / "rabbitmq"
 GRANT_FILE = ROOT / "deploy" / "permissions" / "postgres.sql"
 

@@ -10,7 +10,7 @@ from tests.scenarios.stack import Stack
 from tests.scenarios.tenants import Tenant
 from worker.sandbox.server import SandboxOptions
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CONFIRMING = {
     "FAPIAO_CONFIRM": "true",
@@ -135,7 +135,7 @@ async def test_of_two_at_once_one_is_issued_and_the_other_tells_of_it(new_stack:
         await asyncio.gather(*sent)
         for tenant, name in ((a, "a"), (b, "b")):
             pairs = [(f"{name}1-{number}", f"{name}2-{number}") for number in range(10)]
-            await tenant.until([second for _, second in pairs], "confirmed", seconds=60)
+            await tenant.until([second for _, second in pairs], "confirmed")
             for number, (first, second) in enumerate(pairs):
                 assert issued(stack, f"{name}-SO-{number}") == 1
                 told = (
@@ -191,12 +191,12 @@ async def test_changed_password_blocks_nobody_and_mends_the_look_ups(new_stack: 
     resting = {
         "FAPIAO_LOGIN_FAILURES": "1",
         "FAPIAO_LOGIN_SUSPEND_SECONDS": "3600",
-        "FAPIAO_RECONCILE_SCHEDULE": "2s,1s",
+        "FAPIAO_RECONCILE_SCHEDULE": "5s,1s",
     }
     async with new_stack(options=SandboxOptions(qr="never"), settings=CONFIRMING | resting) as stack:
         a, b = await begun(stack)
         await a.order("a1", "user-a", password="old", fault="dropped_after_issuing")
-        await a.until(["a1"], "in_doubt")
+        await stack.until_submitted("a1")
         stack.sandbox.faults.arm("login_refused", "user-a", 1)
         await stack.wait_for(lambda: a.said("a1") == ["in_doubt", "in_doubt"])
         doubt = a.last("a1", "in_doubt")
@@ -226,9 +226,9 @@ async def test_changed_password_blocks_nobody_and_mends_the_look_ups(new_stack: 
         await b.until(["b5"], "failed")
         assert b.last("b5", "failed")["code"] == "login_refused"
 
-        # Behind an order that waits for its answer: not submitted, so it can be cancelled, and its number is free.
-        await a.order("a3", "user-a", fault="slow=15", password="new")
-        await stack.until_submitted("a3")
+        # Behind an order that waits for its scan: not submitted, so it can be cancelled, and its number is free.
+        await a.order("a3", "user-a", fault="qr_svg", password="new")
+        await a.until(["a3"], "qr_required")
         await a.order("a4", "user-a", orderNo="SO-4", password="new")
         await b.order("b6", "user-b", orderNo="SO-4")
         await stack.wait_for(lambda: stack.submissions("b6") == 1)
@@ -242,6 +242,8 @@ async def test_changed_password_blocks_nobody_and_mends_the_look_ups(new_stack: 
         await a.until(["a4"], "failed")
         assert a.last("a4", "failed")["code"] == "cancelled"
         await a.order("a5", "user-a", orderNo="SO-4", password="new")
+        [scan] = stack.sandbox.waiting_scans()
+        stack.sandbox.confirm(scan.token)
         await a.until(["a3", "a5"], "confirmed")
         await b.until(["b6"], "confirmed")
         assert [stack.submissions(one) for one in ("a3", "a4", "a5", "b6")] == [1, 0, 1, 1]

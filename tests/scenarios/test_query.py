@@ -9,11 +9,11 @@ import httpx
 import psutil
 import pytest
 
-from tests.scenarios.stack import Stack, make_query
+from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_query
 from worker.records import StoredFilter
 from worker.sandbox.server import SandboxOptions
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 YEAR = {"startInvoiceDate": "2024-01-01", "endInvoiceDate": "2024-12-31"}
 MEBIBYTE = 1024 * 1024
@@ -35,11 +35,7 @@ def told_by(stack: Stack, command_id: str) -> list[dict[str, Any]]:
 
 async def until_pages(stack: Stack, command_id: str, count: int) -> None:
     """Wait until so many different page events have come."""
-    for _ in range(6000):
-        if len({event["id"] for event in stack.events[command_id]}) >= count:
-            return
-        await stack.pause(0.02)
-    raise AssertionError(f"only {len(stack.events[command_id])} events of {command_id}")
+    await stack.wait_for(lambda: len({event["id"] for event in stack.events[command_id]}) >= count)
 
 
 async def test_five_thousand_invoices_come_once_each_though_the_worker_is_killed_twice(
@@ -57,7 +53,7 @@ async def test_five_thousand_invoices_come_once_each_though_the_worker_is_killed
             worker = stack.start_worker()
         await until_pages(stack, "many", 340)
         early = psutil.Process(worker.process.pid).memory_info().rss
-        await stack.until(["many"], ["completed"], seconds=240)
+        await stack.until(["many"], ["completed"])
         late = psutil.Process(worker.process.pid).memory_info().rss
 
         invoices, done = told_by(stack, "many"), stack.last("many", "completed")
@@ -99,7 +95,7 @@ async def test_a_query_finds_what_was_issued_and_its_files_open(stack: Stack) ->
     assert (found["totalPriceAndTax"], found["buyerName"]) == ("200.00", "ABC公司")
     assert [item["quantity"] for item in found["items"]] == ["2"]
     assert {file["type"] for file in found["files"]} == {"pdf", "ofd", "xml"}
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
         pdf = await client.get(next(file["url"] for file in found["files"] if file["type"] == "pdf"))
     assert pdf.content.startswith(b"%PDF")
 
@@ -189,7 +185,7 @@ async def test_an_issue_does_not_wait_for_a_long_query_of_its_user(new_stack: Ca
         await stack.until([order], ["completed"])
 
         assert "completed" not in stack.said("long")
-        await stack.until(["long"], ["completed"], seconds=60)
+        await stack.until(["long"], ["completed"])
         assert len(told_by(stack, "long")) == 300
         assert stack.sandbox.vendor.of("user-1").max_concurrent == 1
 

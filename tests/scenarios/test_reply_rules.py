@@ -11,8 +11,6 @@ import pytest
 from tests.scenarios.stack import Stack, make_order
 from worker.servers.rabbitmq import BrokerControl
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:

@@ -17,7 +17,7 @@ from tests.scenarios.chaos_stacks import ChaosStack
 from tests.scenarios.proxy import Proxy
 from tests.servers import Database
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("store-faults")]
+pytestmark = pytest.mark.xdist_group("store-faults")
 
 LIGHT = Weather(seed=8, seconds=5, per_second=8, fault_share=0.1)
 
@@ -112,7 +112,7 @@ async def test_a_broken_link_to_postgres_is_lived_through(
     ):
         await stack.prepare()
         stack.start_worker(database_url=proxy.address(postgres_url))
-        await stack.worker_is_consuming(60)
+        await stack.worker_is_consuming()
         await lives_through(stack, f"link {strike.__name__}", lambda _: strike(proxy), replicas=1)
         assert proxy.accepted > 0
 

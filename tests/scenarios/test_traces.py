@@ -6,10 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.scenarios.collector import Collector
-from tests.scenarios.stack import Stack, make_order
+from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_order
 from worker.sandbox.server import SandboxOptions
-
-pytestmark = pytest.mark.timeout(120)
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "tracestate": "shop=1"}
@@ -47,7 +45,7 @@ async def test_a_trace_goes_on_after_a_crash(new_stack: Callable[..., Stack]) ->
 
 async def _spans(collector: Collector, workers: int, last: str) -> list[list[str]]:
     """Wait until so many workers have told of their spans, the last of them of one that begins so."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             spans = list(collector.spans(TRACE).values())
             if len(spans) == workers and any(name.startswith(last) for name in spans[-1]):

@@ -5,11 +5,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.scenarios.stack import Stack, make_query
 
-pytestmark = pytest.mark.timeout(180)
 SETTINGS = {
     "FAPIAO_CONFIRM": "true",
     "FAPIAO_CONFIRM_DELAY_SECONDS": "0.5",

@@ -51,14 +51,14 @@ async def main(url: str, order: dict[str, Any]) -> dict[str, list[str]]:
             async def note(event: Event) -> None:
                 seen.append(type(event.data).__name__)
 
-            outcome = await client.issue(IssueInvoice.model_validate(changed), command_id, on_event=note, seconds=60)
+            outcome = await client.issue(IssueInvoice.model_validate(changed), command_id, on_event=note, seconds=240)
             seen.append(str(getattr(outcome, "code", None) or outcome.totalPriceAndTax))
 
         cases = {case: _made(order, case) for case in ("good", "refused", "doubtful")}
         await asyncio.gather(*(play(case, changed, case) for case, changed in cases.items()))
         await play("rejected", cases["doubtful"], "good")
         await client.publish(IssueInvoice.model_validate(_made(order, "refused")), "unfollowed")
-        told["unfollowed"] = [await asyncio.wait_for(unfollowed, 60)]
+        told["unfollowed"] = [await asyncio.wait_for(unfollowed, 240)]
     return told
 
 

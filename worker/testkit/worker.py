@@ -17,10 +17,10 @@ from worker.testkit.broker import KitBroker
 from worker.testkit.processes import KitProcess
 
 _SHORTER: Final = {
-    "answer_timeout_seconds": "3",
+    "answer_timeout_seconds": "10",
     "confirm_delay_seconds": "0.2",
     "confirm_schedule": "0.3s,1s,3s",
-    "login_timeout_seconds": "3",
+    "login_timeout_seconds": "10",
     "poll_seconds": "0.2",
     "reconcile_schedule": "1s,1s,2s",
     "refusal_grace_seconds": "0.5",

@@ -69,7 +69,7 @@ def test_what_needs_no_worker_loads_no_more_than_it_needs(words: list[str], othe
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
 
     assert done.stderr.strip() == "[]"

@@ -154,7 +154,7 @@ async def test_the_reply_queue_is_private_and_its_end_is_told() -> None:
     assert await bodies.get() == b"given"
     assert channel.acknowledged == [7]
     channel.closing.set_result(None)
-    assert await asyncio.wait_for(bodies.get(), 1) is None
+    assert await asyncio.wait_for(bodies.get(), 60) is None
 
 
 async def test_a_queue_that_is_left_behind_ends_by_itself() -> None:

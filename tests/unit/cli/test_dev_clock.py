@@ -63,7 +63,7 @@ def test_no_worker_but_that_of_a_dev_has_it(tmp_path: Path, gateway: str) -> Non
         env=environment() | {"FAPIAO_GATEWAY_URL": gateway},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert ended.returncode == 2

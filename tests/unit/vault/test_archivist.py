@@ -257,7 +257,7 @@ async def test_a_store_that_hangs_is_given_up_and_holds_up_no_other_file(stage: 
             await real.keep(key, body)
 
     stage.archivist._storage = Slow(f"file://{stage.folder}")
-    stage.archivist._rules = replace(stage.archivist._rules, seconds=0.3)
+    stage.archivist._rules = replace(stage.archivist._rules, seconds=2)
     await stage.confirm(**{kind: stage.served.gives(f"/{kind}", body) for kind, body in PAPERS.items()})
     await stage.rounds(1)
     assert sorted(stage.counted) == ["kept", "kept", "put_off"]
