@@ -15,6 +15,7 @@ from typing import Any, Final
 from contracts.commands import CommandType
 from contracts.envelope import CLOUDEVENTS_JSON, MAX_NAME_CHARS, PLAIN_JSON, SPEC_VERSION, may_hold_halves, parse
 from contracts.events import FieldError
+from contracts.explain import kind_of
 from contracts.failures import RejectionCode
 from contracts.tidying import halves
 from worker.intake.fingerprints import body_hash, content_hash
@@ -22,6 +23,7 @@ from worker.making import made_often
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_JAVA_OBJECT: Final = b"\xac\xed\x00\x05"
 _GZIP_MARK: Final = b"\x1f\x8b"
 _AS_IT_IS: Final = frozenset({"", "utf-8", "utf8", "identity", "binary", "8bit", "7bit", "ascii", "us-ascii"})
 _WINDOWS: Final = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
@@ -140,7 +142,7 @@ def _read_text(incoming: Incoming, body: bytes) -> Reading:
     try:
         value = parse(text)
         if not isinstance(value, dict):
-            return _from_properties(incoming, not_text or _malformed("must be a JSON object"))
+            return _from_properties(incoming, not_text or _malformed(_no_object(value)))
         is_structured = _is_structured(incoming, value)
         reading = _event(incoming, value) if is_structured else _by_properties(incoming, value)
     except ValueError as error:
@@ -173,7 +175,9 @@ def _text(body: bytes) -> tuple[str, Fault | None]:
             # Halves of pairs that a program encoded one by one: told where they stand, like those that are escaped.
             return body.decode(errors="surrogatepass"), None
         except UnicodeDecodeError:
-            return body.decode(errors="surrogateescape"), _malformed(_syntax(error))
+            return body.decode(errors="surrogateescape"), _malformed(
+                f"is {_kind_of_bytes(body)}: look at byte {error.start}"
+            )
 
 
 def _halves(value: dict[str, Any], reading: Reading, *, is_structured: bool) -> tuple[FieldError, ...]:
@@ -237,15 +241,18 @@ def _plain(incoming: Incoming, data: dict[str, Any]) -> Reading:
         faults.append((RejectionCode.INVALID, "", f"the property message_id {_NAME_RULE}"))
     if incoming.app_id and not is_name(incoming.app_id):
         faults.append((RejectionCode.INVALID, "", f"the property app_id {_NAME_RULE}"))
-    if "specversion" in data:
-        message = f"makes this a CloudEvent, which is published with content type {CLOUDEVENTS_JSON}"
-        faults.append((RejectionCode.INVALID, "/specversion", message))
+    inner = data.get("data")
+    is_enveloped = isinstance(inner, dict)
+    if "specversion" in data or is_enveloped:
+        message = f'makes this a CloudEvent, which has specversion "1.0" and content type {CLOUDEVENTS_JSON}'
+        faults.append((RejectionCode.INVALID, "/specversion" if "specversion" in data else "/data", message))
     return Reading(
         id=_property_id(incoming),
         source=_property_source(incoming),
         type=_TYPES.get(given_type),
         content_hash=_hash(incoming, given_type, data),
-        data=data,
+        # What is meant is judged, not its envelope: or every member of that would be one more fault.
+        data=inner if isinstance(inner, dict) else data,
         fault=_first(faults),
     )
 
@@ -293,14 +300,29 @@ def _attributes(incoming: Incoming) -> dict[str, str]:
     return found if "specversion" in found or "id" in found else {}
 
 
+def _no_object(value: object) -> str:
+    """What came instead of an object; that it was made JSON twice, where it looks like it."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        return "must be a JSON object, and is text that holds one: it was made JSON twice"
+    return f"must be a JSON object; {kind_of(value)} came"
+
+
+def _kind_of_bytes(body: bytes) -> str:
+    """What bytes that are no UTF-8 are, as far as they tell."""
+    if body.startswith(_JAVA_OBJECT):
+        return "a serialized Java object, not UTF-8"
+    try:
+        return "in GBK, not UTF-8" if body.decode("gb18030").lstrip()[:1] in {"{", "["} else "not UTF-8"
+    except UnicodeDecodeError:
+        return "not UTF-8"
+
+
 def _syntax(error: ValueError) -> str:
     """What is wrong with the bytes, without repeating any of them."""
     if isinstance(error, NotUnpacked):
         return str(error)
     if isinstance(error, json.JSONDecodeError):
-        return f"is not JSON: look at line {error.lineno}, column {error.colno}"
-    if isinstance(error, UnicodeDecodeError):
-        return f"is not UTF-8: look at byte {error.start}"
+        return f"is not JSON: look at line {error.lineno}, column {error.colno}" if error.doc.strip() else "is empty"
     return f"cannot be read as a command: {error}"
 
 

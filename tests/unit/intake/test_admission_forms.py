@@ -60,6 +60,40 @@ def test_what_cannot_be_unpacked_is_refused_by_the_name_of_the_property(
     assert says in data["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (json.dumps({"userId": "开票"}, ensure_ascii=False).encode("gbk"), "is in GBK, not UTF-8: look at byte 12"),
+        (b'{"userId": "\xff\xff"}', "is not UTF-8: look at byte 12"),
+        (b"\xac\xed\x00\x05sr\x00\x17", "is a serialized Java object, not UTF-8: look at byte 0"),
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (json.dumps(json.dumps(order())).encode(), "is text that holds one: it was made JSON twice"),
+        (b'"hello"', "must be a JSON object; text of 5 characters came"),
+        (b"[1]", "must be a JSON object; a list of 1 came"),
+        (b"null", "must be a JSON object; null came"),
+        (b"userId=1&orderNo=2", "is not JSON: look at line 1, column 1"),
+    ],
+)
+def test_what_a_program_usually_gets_wrong_is_named(body: bytes, says: str) -> None:
+    _, data = rejected(plain(body), RejectionCode.MALFORMED)
+
+    (error,) = data["errors"]
+    assert (error["path"], error["message"].endswith(says)) == ("", True), error
+
+
+@pytest.mark.parametrize(("more", "path"), [({}, "/data"), ({"specversion": "1.0"}, "/specversion")])
+def test_an_envelope_that_says_it_is_none_is_told_so_beside_the_faults_of_what_it_holds(
+    more: dict[str, str], path: str
+) -> None:
+    """A CloudEvent under the content type of bare data: its own members are no faults of the order."""
+    event = {"id": "1", "source": "/erp", "type": "invoice.issue", "data": order() | {"userId": ""}} | more
+    _, data = rejected(plain(json.dumps(event).encode()), RejectionCode.INVALID)
+
+    assert [error["path"] for error in data["errors"]] == [path, "/userId"]
+    assert "application/cloudevents+json" in data["errors"][0]["message"]
+
+
 def test_what_is_too_large_unpacked_is_never_unpacked_whole() -> None:
     bomb = gzip.compress(b" " * (RULES.max_body_bytes * 50))
 
