@@ -298,6 +298,17 @@ async def test_a_fault_is_asked_for_in_the_order(fault: str, frames: list[str], 
         assert sandbox.ledger.submissions_of(f"command-1#fault={fault}") == 1
 
 
+async def test_a_mistyped_fault_is_told_where_people_look() -> None:
+    async with Sandbox(QUICK) as sandbox, logged_in(sandbox) as speaker:
+        await speaker.issue(remark="SO-1#fault=refusd")
+        await speaker.hear()
+        (told,) = [each for each in sandbox.feed if each.event == "fault.unheard"]
+        page = (await get(sandbox, "/")).text
+
+    assert (told.about, told.remark) == ("no fault is named refusd; did you mean refused?", "SO-1#fault=refusd")
+    assert told.about in page
+
+
 @pytest.mark.parametrize(("fault", "invoices"), [("dropped_before_result", 0), ("dropped_after_issuing", 1)])
 async def test_a_socket_is_cut_before_or_after_issuing(fault: str, invoices: int) -> None:
     async with Sandbox(QUICK) as sandbox, logged_in(sandbox) as speaker:

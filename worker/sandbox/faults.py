@@ -4,8 +4,9 @@ Pure. A fault is asked for by a magic value in what the client sends, or armed f
 ``userId`` through the control endpoints. Both ways name the same table, ``FAULTS``.
 """
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -196,6 +197,19 @@ def asked_in(*texts: str) -> dict[str, float]:
         for name, value in MAGIC_VALUE.findall(text) if "#fault=" in text else ():
             if name in FAULTS:
                 found[name] = float(value) if value else FAULTS[name].value or 0.0
+    return found
+
+
+def unheard(phases: Collection[Phase], *texts: str) -> list[str]:
+    """What asks for nothing in these texts: a name that no fault has, or one that is heard elsewhere."""
+    found = []
+    for name, _ in MAGIC_VALUE.findall(" ".join(texts)):
+        if name not in FAULTS:
+            heard = [known for known, fault in FAULTS.items() if not set(phases).isdisjoint(fault.phases)]
+            close = difflib.get_close_matches(name, heard, n=1)
+            found.append(f"no fault is named {name}" + (f"; did you mean {close[0]}?" if close else ""))
+        elif set(phases).isdisjoint(FAULTS[name].phases):
+            found.append(f"{name} is not heard here: it is a fault of {', '.join(FAULTS[name].phases)}")
     return found
 
 

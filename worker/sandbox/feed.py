@@ -39,6 +39,7 @@ EVENTS: Final = {
     "invoice.changed": "an invoice was red-lettered or voided afterwards",
     "query.answered": "a page of a query was told",
     "fault.armed": "a fault was armed",
+    "fault.unheard": "a magic word asked for nothing: no such fault, or not there",
     "fault.disarmed": "armed faults were taken back",
     "scenario.begun": "a scenario was begun",
     "replay.set": "a recorded exchange is to be replayed",

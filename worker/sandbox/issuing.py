@@ -30,7 +30,7 @@ from worker.sandbox.dialogue import (
     as_told,
     script,
 )
-from worker.sandbox.faults import Asked, asked_by_password, asked_in
+from worker.sandbox.faults import Asked, asked_by_password, asked_in, unheard
 from worker.sandbox.house import House
 from worker.sandbox.qr import qr_data
 from worker.sandbox.replies import bent_result, frame, other_invoice, result, status
@@ -86,6 +86,8 @@ async def _take_order(house: House, user_id: str, socket: int, order: Any) -> No
         tape.is_over = True
         await house.send(user_id, frame(INVOICE_PDF, user_id, status(False, {}), {}))
         return
+    for lost in unheard({"invoice"}, order["buyerName"], order["remark"]):
+        house.feed.add("fault.unheard", user_id, socket, lost, remark=order["remark"])
     asked = house.faults.take(user_id, "invoice") | asked_in(order["buyerName"], order["remark"])
     exchange = Exchange(house, user_id, socket, order, asked, tape)
     steps = _steps(house, user_id, order, asked)

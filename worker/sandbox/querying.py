@@ -15,7 +15,7 @@ from worker.sandbox.books.books import Selection, Wanted, wanted
 from worker.sandbox.books.ledger import Invoice
 from worker.sandbox.books.rows import Row, bent_page, bent_rows, moment_text, paging, row
 from worker.sandbox.dialogue import LOGIN_REASON
-from worker.sandbox.faults import Asked, asked_by_password, asked_in
+from worker.sandbox.faults import Asked, asked_by_password, asked_in, unheard
 from worker.sandbox.house import House
 from worker.sandbox.replies import frame, status
 from worker.sandbox.vendor import ALWAYS, query_violations
@@ -42,11 +42,14 @@ def _take_query(house: House, user_id: str, socket: int, data: Any) -> None:
         house.begin(house.send(user_id, frame(QUERY_INVOICE, user_id, status(False, {}), {})))
         return
     condition, page = data["condition"], data["page"]
+    names = (condition.get("buyerName") or "", condition.get("sellerName") or "")
+    for lost in unheard({"login", "query", "download"}, *names):
+        house.feed.add("fault.unheard", user_id, socket, lost)
     asked = {
         **house.faults.take(user_id, "query"),
         **house.faults.take(user_id, "download"),
         **asked_by_password(data["login"]["password"]),
-        **asked_in(condition.get("buyerName") or "", condition.get("sellerName") or ""),
+        **asked_in(*names),
     }
     house.vendor.query_began(user_id, page["pageNumber"])
     what = wanted(data["login"]["companyCode"], condition)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import worker.sandbox
-from worker.sandbox.faults import FAULTS, FaultBook, asked_by_password, asked_by_user_id, asked_in
+from worker.sandbox.faults import FAULTS, FaultBook, asked_by_password, asked_by_user_id, asked_in, unheard
 
 
 def test_several_faults_are_read_from_several_texts() -> None:
@@ -16,6 +16,21 @@ def test_several_faults_are_read_from_several_texts() -> None:
 def test_a_number_has_the_tables_default_and_unknown_names_are_left_alone() -> None:
     assert asked_in("#fault=slow", "#fault=nonsense", "#FAULT=draft") == {"slow": 5.0}
     assert asked_in("plain text") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("#fault=issue_refused SO-1", ["no fault is named issue_refused; did you mean refused?"]),
+        ("#fault=xyzzy", ["no fault is named xyzzy"]),
+        ("#fault=http_503", ["http_503 is not heard here: it is a fault of items, files"]),
+        ("#fault=slow=2 #fault=refused SO-1", []),
+        ("SO-1", []),
+    ],
+)
+def test_a_magic_word_that_asks_for_nothing_is_told(text: str, told: list[str]) -> None:
+    """Or whoever mistypes one sees an invoice issued, and believes the fault harmless."""
+    assert unheard({"invoice"}, text) == told
 
 
 def test_a_command_id_behind_or_before_a_fault_stays_apart() -> None:

@@ -20,7 +20,9 @@ _SHOWN: Final = 30
 _SHOWN_FRAMES: Final = 20
 _SHOWN_TEXT: Final = 400
 _GOOD: Final = {"invoice.issued", "scan.confirmed"}
-_BAD: Final = {"scan.declined", "scan.expired", "not_issued", "frame.lost", "session.denied", "manual.violated"}
+_BAD: Final = {
+    "scan.declined", "scan.expired", "not_issued", "frame.lost", "session.denied", "manual.violated", "fault.unheard",
+}  # fmt: skip
 
 
 def section(name: str, title: str, *inside: str) -> Html:

@@ -123,6 +123,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "frame.sent": ("frame out", "发出报文"),
     "frame.lost": ("frame lost", "报文丢失"),
     "manual.violated": ("beside the manual", "不合手册"),
+    "fault.unheard": ("fault not understood", "故障词无效"),
     "order.received": ("received", "已收到"),
     "order.ended": ("ended", "已结束"),
     "qr.shown": ("waits for a scan", "等待扫码"),
