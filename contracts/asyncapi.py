@@ -64,6 +64,11 @@ def yaml(value: Any) -> str:
 
 
 def _channels() -> Document:
+    return {**_channels_in(), **_channels_out()}
+
+
+def _channels_in() -> Document:
+    """Where commands come in."""
     return {
         "commands": {
             "address": "invoice.issue",
@@ -80,6 +85,12 @@ def _channels() -> Document:
             "messages": _references("components", _names_of(_QUERIES)),
             "bindings": _command_queue("fapiao.query"),
         },
+    }
+
+
+def _channels_out() -> Document:
+    """Where events go, and what is no command."""
+    return {
         "events": {
             "address": "{eventType}",
             "title": "Events, the truth",

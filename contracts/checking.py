@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Final
 
 from contracts.commands import Invoice, InvoiceItem, IssueInvoice
-from contracts.events import CheckedTotal, InvoiceToSend, ItemToSend
+from contracts.events import CheckedTotal
 from contracts.gateway import plain_number
+from contracts.invoices import InvoiceToSend, ItemToSend
 from contracts.limits import CENT, EXACT, line_amount
 
 MASKED: Final = "***"

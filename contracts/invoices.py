@@ -1,4 +1,5 @@
-"""Invoices as the gateway's look-ups tell them, typed: parts of events (manual: 查询发票接口).
+"""Invoices as events tell them, typed: as they are sent, as the gateway says that it issued them (manual: 开票), and as
+its look-ups list them (查询发票接口).
 
 Ids are text however the gateway sends them, money is exact, dates have Beijing's offset. Members that the manual
 does not know are kept in `extra`. Absent, null and empty mean the same and are left out.
@@ -116,3 +117,76 @@ class StoredInvoice(Open):
     commandId: str | None = Field(description="the command that issued it, where one did")  # noqa: N815
     commandState: str | None = Field(description="that command's state")  # noqa: N815
     seenAt: datetime = Field(description="when a look-up last brought it")  # noqa: N815
+
+
+class IssuedItem(Open):
+    """One line of the gateway's answer."""
+
+    name: str | None = None
+    quantity: Decimal | None = Field(default=None, description="exact, as text")
+    spec: str | None = None
+    unit: str | None = None
+    unitPrice: Decimal | None = Field(default=None, description="exact, as text")  # noqa: N815
+
+
+class IssuedInvoice(Open):
+    """What the gateway says it issued (manual: 开票结果响应), typed, without the seller's account and password."""
+
+    buyerName: str | None = None  # noqa: N815
+    buyerIndentification: str | None = None  # noqa: N815
+    buyerAddress: str | None = None  # noqa: N815
+    buyerPhone: str | None = None  # noqa: N815
+    buyerInvoiceType: int | None = None  # noqa: N815
+    buyerType: int | None = None  # noqa: N815
+    buyerEmail: str | None = None  # noqa: N815
+    buyerBank: str | None = None  # noqa: N815
+    buyerBankAccount: str | None = None  # noqa: N815
+    buyerBankShow: int | None = None  # noqa: N815
+    sellerBankShow: int | None = None  # noqa: N815
+    vipId: str | None = None  # noqa: N815
+    isDrafts: int | None = None  # noqa: N815
+    invoiceItems: list[IssuedItem] = Field(default_factory=list)  # noqa: N815
+    sellerName: str | None = None  # noqa: N815
+    sellerIndentification: str | None = None  # noqa: N815
+    sellerBank: str | None = None  # noqa: N815
+    sellerBankAccount: str | None = None  # noqa: N815
+    sellerAddress: str | None = None  # noqa: N815
+    sellerPhone: str | None = None  # noqa: N815
+    remark: str | None = None
+    invoiceNumber: str | None = Field(  # noqa: N815
+        default=None, description="where it is known; the manual's result does not carry it"
+    )
+
+
+class ItemToSend(Open):
+    """One line, as the gateway would get it."""
+
+    name: str
+    quantity: Decimal
+    spec: str
+    unit: str
+    unitPrice: Decimal  # noqa: N815
+
+
+class InvoiceToSend(Open):
+    """The data of `invoice_info` (manual: 开票), as the gateway would get them. Passwords are masked."""
+
+    buyerName: str  # noqa: N815
+    buyerIndentification: str  # noqa: N815
+    buyerAddress: str  # noqa: N815
+    buyerPhone: str  # noqa: N815
+    buyerEmail: str  # noqa: N815
+    buyerBank: str  # noqa: N815
+    buyerBankAccount: str  # noqa: N815
+    buyerInvoiceType: int  # noqa: N815
+    buyerType: int  # noqa: N815
+    buyerBankShow: int  # noqa: N815
+    invoiceItems: list[ItemToSend]  # noqa: N815
+    remark: str
+    sellerName: str  # noqa: N815
+    sellerIndentification: str  # noqa: N815
+    sellerBank: str  # noqa: N815
+    sellerBankAccount: str  # noqa: N815
+    sellerBankShow: int  # noqa: N815
+    sellerLoginAccount: str  # noqa: N815
+    sellerLoginPassword: str  # noqa: N815

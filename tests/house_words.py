@@ -27,8 +27,8 @@ NETWORK: Final = _words(
 PROGRAMS: Final = _words(
     "clock configuration control copy data dev directory entity error fault field file filter health hook limit "
     "metric mounted operation option page parameter pausable pause private process progress provision redactor "
-    "remote sample scheduler service setting signal span state system terminal text timing trace type vendor watch "
-    "worker"
+    "remote sample scheduler service setting signal span stamp state system terminal text timing trace type vendor "
+    "watch worker"
 )
 INVOICING: Final = _words(
     "archive book dialogue discount download entry invoice issue item ledger line order pdf qr query scan seller "

@@ -24,6 +24,7 @@ from worker import secrecy
 from worker.addresses import passwords_in
 from worker.errors import ConfigurationError
 from worker.settings import Settings
+from worker.stamps import Stamp, stamp_of
 
 log = structlog.get_logger()
 
@@ -150,19 +151,19 @@ class MountedSettings:
 
 _ROTATED: Final = ("amqp_url", "database_url", "gateway_headers")
 _SETTLED_NS: Final = 1_000_000_000
-Seen = frozenset[tuple[str, int, int, int]]
+Seen = dict[str, Stamp | None]
 
 
 def _look_at(folder: Path) -> Seen | None:
-    """What tells whether a file of the folder was written or replaced. None where it cannot be seen, or was written so
-    lately that it may be again within its time stamp."""
+    """The stamps of the folder's files. None where they cannot be seen, or one was written so lately that it may be
+    again within its time stamp."""
     try:
-        found = [(path.name, path.stat()) for path in folder.iterdir()]
+        found = {path.name: stamp_of(path) for path in folder.iterdir()}
     except OSError:
         return None
-    if any(time.time_ns() - stat.st_mtime_ns < _SETTLED_NS for _, stat in found):
-        return None
-    return frozenset((name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in found)
+    now = time.time_ns()
+    is_settled = all(stamp is not None and now - stamp.written_ns >= _SETTLED_NS for stamp in found.values())
+    return found if is_settled else None
 
 
 def _secrets_of(settings: Settings) -> list[str]:

@@ -11,32 +11,12 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from worker.addresses import ENCODE, check_address, is_plain_to_others
+from worker.durations import LONGEST_SECONDS, delays
 
-LONGEST_SECONDS = 1_000_000_000
-"""Thirty years: more could not be added to a date."""
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_SECONDS)]
 Pause = Annotated[float, Field(ge=0, le=LONGEST_SECONDS)]
 
-UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _delays(value: Any) -> Any:
-    """Read "30s,2m,6h" as delays, each counted from the one before."""
-    if not isinstance(value, str):
-        return value
-    delays = []
-    for part in filter(None, (part.strip() for part in value.split(","))):
-        number, unit = part[:-1], part[-1]
-        if unit not in UNIT_SECONDS or not number.replace(".", "", 1).isdigit():
-            raise ValueError("must be delays such as 30s,2m,6h (s, m, h, d)")
-        seconds = float(number) * UNIT_SECONDS[unit]
-        if seconds > LONGEST_SECONDS:
-            raise ValueError("must be delays of thirty years at most")
-        delays.append(timedelta(seconds=seconds))
-    return tuple(delays)
-
-
-Schedule = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_delays)]
+Schedule = Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(delays)]
 
 
 def _lower(value: Any) -> Any:
@@ -170,7 +150,7 @@ class Settings(BaseSettings):
     )
     download_attempts: int = Field(5, ge=1, description="Retries of a failed download (count).")
     files_schedule: Schedule = Field(
-        _delays("2s,10s,1m,5m"),
+        delays("2s,10s,1m,5m"),
         description="When files that are not ready are asked for again: delays. A look-up waits for the first two.",
     )
     http_timeout_seconds: Seconds = Field(30, description="One HTTP look-up, its answer included.")
@@ -216,14 +196,14 @@ class Settings(BaseSettings):
     confirm: bool = Field(True, description="Look for the number, date and totals of each issued invoice.")
     confirm_delay_seconds: Seconds = Field(60, description="From the result to the first such look.")
     confirm_schedule: Schedule = Field(
-        _delays("2m,10m,30m,2h,6h"), description="Further looks for it: delays, each from the one before."
+        delays("2m,10m,30m,2h,6h"), description="Further looks for it: delays, each from the one before."
     )
     reconcile_schedule: Schedule = Field(
-        _delays("30s,2m,10m,30m,2h,6h,12h"),
+        delays("30s,2m,10m,30m,2h,6h,12h"),
         description="When an invoice in doubt is looked for: delays, each from the one before.",
     )
     refusal_schedule: Schedule = Field(
-        _delays("15s,60s"),
+        delays("15s,60s"),
         description="When an invoice that was refused is looked for, before that is reported: delays.",
     )
     clock_skew_seconds: Pause = Field(
@@ -245,7 +225,7 @@ class Settings(BaseSettings):
     vault_timeout_seconds: Seconds = Field(60, description="Fetching one file, from the connection to its last byte.")
     vault_concurrency: int = Field(4, ge=1, description="Files fetched at once (count).")
     vault_schedule: Schedule = Field(
-        _delays("1m,10m,1h,6h,24h"),
+        delays("1m,10m,1h,6h,24h"),
         description="When a file that could not be fetched is tried again: delays. After the last it is missing.",
     )
 

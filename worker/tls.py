@@ -16,6 +16,7 @@ import structlog
 from worker.addresses import is_plain_to_others
 from worker.errors import ConfigurationError
 from worker.settings import Settings
+from worker.stamps import Stamp, stamp_of
 
 log = structlog.get_logger()
 
@@ -45,12 +46,12 @@ class TlsContexts:
     def __init__(self, options: TlsOptions) -> None:
         """Raises `ConfigurationError` for files that cannot be used."""
         self._options = options
-        self._seen = _fingerprints(options.files)
+        self._seen = _stamps(options)
         self._context = make_context(options)
 
     def context(self) -> ssl.SSLContext:
         """The context, made anew if a file has changed. A change that cannot be used is logged and not taken."""
-        seen = _fingerprints(self._options.files)
+        seen = _stamps(self._options)
         if seen != self._seen:
             self._seen = seen
             try:
@@ -128,17 +129,8 @@ def insecurities(settings: Settings) -> list[str]:
     return found
 
 
-def _fingerprints(files: tuple[str, ...]) -> list[tuple[int, int, int] | None]:
-    """By which a change is seen: a mounted Secret swaps a link, other tools write in place."""
-    found: list[tuple[int, int, int] | None] = []
-    for name in files:
-        try:
-            told = Path(name).stat()
-        except OSError:
-            found.append(None)
-        else:
-            found.append((told.st_ino, told.st_mtime_ns, told.st_size))
-    return found
+def _stamps(options: TlsOptions) -> list[Stamp | None]:
+    return [stamp_of(Path(name)) for name in options.files]
 
 
 def _unusable(options: TlsOptions, which: str, error: Exception) -> ConfigurationError:

@@ -26,7 +26,7 @@ from worker.cli.terminal import USAGE, Stop
 from worker.clock import SystemClock
 from worker.errors import BrokerLost
 from worker.intake.reading import Incoming, Reading, read
-from worker.intake.reply_rules import ReplyPattern
+from worker.intake.routes import ReplyPattern
 from worker.settings import Settings
 from worker.tls import broker_tls
 

@@ -9,7 +9,7 @@ import typer
 
 from worker.cli.records import AsJson
 from worker.cli.terminal import USAGE, Stop, explained, load_settings, note, quiet_logs, run, say, say_json
-from worker.settings import UNIT_SECONDS
+from worker.durations import UNIT_SECONDS
 
 _MOST_ROUNDS: Final = 10_000
 """Each is a short transaction, so that a running worker hardly notices."""

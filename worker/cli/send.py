@@ -14,7 +14,7 @@ from worker.cli import story
 from worker.cli.orders import Order, Wishes, read_order
 from worker.cli.terminal import INTERRUPTED, USAGE, Stop, load_settings, note, quiet_logs, run
 from worker.errors import BrokerLost
-from worker.intake.reply_rules import ReplyPattern
+from worker.intake.routes import ReplyPattern
 from worker.settings import Settings
 
 IN_DOUBT: Final = 3

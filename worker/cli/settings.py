@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from worker.cli.terminal import explained, load_settings, say, say_json
-from worker.settings import UNIT_SECONDS, Settings
+from worker.durations import UNIT_SECONDS
+from worker.settings import Settings
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^\s,]*@")
 MASK = "***"

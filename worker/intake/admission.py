@@ -15,7 +15,7 @@ from typing import Any, Final
 from contracts.checking import invoice_to_send, lines_total, totals
 from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
 from contracts.envelope import build_event, dumps, loads
-from contracts.events import Checked, CommandWarning, DiscountFolded, EventData, FieldError, Outcome, Rejected
+from contracts.events import Checked, CommandWarning, DiscountFolded, EventData, Outcome, Rejected
 from contracts.explain import at_most
 from contracts.failures import RejectionCode
 from contracts.judging import Verdict, judge, told
@@ -34,8 +34,8 @@ from worker.intake.answers import (
     answer_unstorable,
 )
 from worker.intake.fingerprints import fingerprint
-from worker.intake.reading import Fault, Incoming, Reading, is_name, is_one_line, joined, read
-from worker.intake.reply_rules import ReplyPattern
+from worker.intake.reading import Fault, Incoming, Reading, fault_of, is_name, joined, read
+from worker.intake.routes import ReplyPattern, route_of
 from worker.making import made_often
 from worker.records import DISCOUNTS_FOLDED, Clues, CommandState, Event, LooseEvent, NewCommand, Route, own_lane
 from worker.settings import Settings
@@ -60,10 +60,6 @@ _NOT_JOURNALED: Final[Mapping[str, Any]] = {
     "invoice": {"sellerLoginPassword"},
 }
 _LONGEST_REASON_CHARS: Final = 500
-_LONGEST_QUEUE_NAME_BYTES: Final = 255
-_LONGEST_TRACESTATE_CHARS: Final = 512
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_TRACESTATE: Final = re.compile(r"[\x20-\x7e]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +171,7 @@ def _admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
     reading = read(incoming, rules.max_body_bytes)
     if reading.id is None:
         return _nameless(incoming, reading, rules)
-    route, route_fault = _route(incoming, reading.id, rules)
+    route, route_fault = route_of(incoming, reading.id, rules)
     message = _Message(incoming, reading, reading.id, route, rules)
     faults = [fault for fault in (reading.fault, _type_fault(reading), route_fault) if fault is not None]
     verdict = _verdict(reading, rules)
@@ -212,10 +208,10 @@ def _verdict(reading: Reading, rules: AdmissionRules) -> Verdict:
 def _nameless(incoming: Incoming, reading: Reading, rules: AdmissionRules) -> Admitted:
     """It can be no command, and nobody knows what to call it. Whoever names a queue for answers is told all the same,
     under a name made of its bytes: the same message gets the same answer."""
-    fault = reading.fault or _fault(RejectionCode.ID_MISSING, "/id", "is required")
+    fault = reading.fault or fault_of(RejectionCode.ID_MISSING, "/id", "is required")
     about = "\n".join((reading.source, incoming.correlation_id or "", incoming.reply_to or ""))
     name = f"unnamed-{hashlib.sha256(about.encode(errors='replace') + incoming.body).hexdigest()[:24]}"
-    route, refusal = _route(incoming, name, rules)
+    route, refusal = route_of(incoming, name, rules)
     if route.reply_to is None or refusal is not None:
         return Admitted(None, _dead_letter(fault))
     return Admitted(
@@ -381,55 +377,11 @@ def _answered(
     )
 
 
-def _route(incoming: Incoming, identifier: str, rules: AdmissionRules) -> tuple[Route, Fault | None]:
-    """Where the answers go. A refused reply_to is left out, so that even the rejection does not go there."""
-    reply_to, correlation_id = incoming.reply_to or None, incoming.correlation_id or None
-    refusal = _refusal(reply_to, incoming.user_id, rules) if reply_to else None
-    fault = _fault(RejectionCode.REPLY_TO_REFUSED, "", refusal) if refusal else None
-    if correlation_id and not is_one_line(correlation_id):
-        fault = fault or _fault(
-            RejectionCode.INVALID, "", "the property correlation_id must not hold control characters"
-        )
-        correlation_id = None
-    traceparent = _header(incoming.headers, "traceparent")
-    tracestate = _header(incoming.headers, "tracestate")
-    if traceparent is None or not _TRACEPARENT.fullmatch(traceparent):
-        traceparent = tracestate = None
-    if tracestate and (len(tracestate) > _LONGEST_TRACESTATE_CHARS or not _TRACESTATE.fullmatch(tracestate)):
-        tracestate = None
-    route = Route(None if refusal else reply_to, correlation_id or identifier, traceparent, tracestate)
-    return route, fault
-
-
-def _refusal(reply_to: str, user_id: str | None, rules: AdmissionRules) -> str | None:
-    """Why no reply may go to this queue. The worker may write to every queue, its caller may not (messaging 3.9)."""
-    if reply_to.startswith("amq.rabbitmq.reply-to"):
-        return "direct reply-to cannot be used: the answer may come minutes later; declare a queue of your own"
-    if reply_to.startswith("amq.") and not reply_to.startswith("amq.gen-"):
-        return "the property reply_to must not name a queue of the broker's own"
-    if reply_to in rules.own_queues:
-        return "the property reply_to must not name a queue of the worker's own"
-    if len(reply_to.encode(errors="replace")) > _LONGEST_QUEUE_NAME_BYTES or not is_one_line(reply_to):
-        return "the property reply_to must be a queue name: at most 255 bytes, without control characters"
-    return rules.reply_to_pattern.refusal(reply_to, user_id)
-
-
-def _header(headers: Mapping[str, Any], name: str) -> str | None:
-    value = headers.get(name)
-    if isinstance(value, bytes | bytearray):
-        value = value.decode("ascii", errors="replace")
-    return value if isinstance(value, str) else None
-
-
 def _type_fault(reading: Reading) -> Fault | None:
     if reading.type is not None:
         return None
     known = ", ".join(COMMANDS)
-    return _fault(RejectionCode.UNKNOWN_TYPE, "/type", f"is no command that this worker runs; it runs {known}")
-
-
-def _fault(code: RejectionCode, path: str, message: str) -> Fault:
-    return Fault(code, (FieldError(path=path, message=message),))
+    return fault_of(RejectionCode.UNKNOWN_TYPE, "/type", f"is no command that this worker runs; it runs {known}")
 
 
 def _dead_letter(fault: Fault) -> DeadLetter:

@@ -108,6 +108,11 @@ class Fault:
     errors: tuple[FieldError, ...]
 
 
+def fault_of(code: RejectionCode, path: str, message: str) -> Fault:
+    """One fault in one place."""
+    return Fault(code, (FieldError(path=path, message=message),))
+
+
 @made_often
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -331,7 +336,7 @@ def _malformed(message: str) -> Fault:
 
 
 def _fault(code: RejectionCode, message: str) -> Fault:
-    return Fault(code, (FieldError(path="", message=f"the body {message}"),))
+    return fault_of(code, "", f"the body {message}")
 
 
 def _first(faults: list[tuple[RejectionCode, str, str]]) -> Fault | None:

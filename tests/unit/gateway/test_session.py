@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from contracts.events import IssuedInvoice
+from contracts.invoices import IssuedInvoice
 from tests.unit.gateway.dialogue import LOGIN, PASSWORD, RESULT, SUBMISSION, USER_ID, frame, session_in, shown
 from worker.gateway.codec import IgnoredReason
 from worker.gateway.session import InvoiceSession, Phase

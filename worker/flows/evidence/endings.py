@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from contracts.envelope import loads
-from contracts.events import IssuedInvoice, IssuedItem, Outcome
+from contracts.events import Outcome
+from contracts.invoices import IssuedInvoice, IssuedItem
 from contracts.told import CompletedData, ConfirmedData, InDoubtData
 from worker.flows.announce import Announcement, announced, failure
 from worker.flows.evidence.members import Difference

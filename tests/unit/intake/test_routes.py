@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from worker.intake.reply_rules import ReplyPattern
+from worker.intake.routes import ReplyPattern
 
 
 @pytest.mark.parametrize(
