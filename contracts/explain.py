@@ -49,6 +49,8 @@ _MEMBERS: Final = sorted(
     }
     | {*SAME_AS.values()}
 )
+_BY_PLAIN: Final = {name.lower(): name for name in _MEMBERS}
+_OF_TAXES: Final = re.compile(r"tax|rate$|vat|goods?code|税", re.IGNORECASE)
 _RIGHT_SPELLINGS: Final = {right: vendors for vendors, right in SAME_AS.items()}
 _DECIMAL: Final = 'must be a decimal number, as JSON number or text (12.50 or "12.50")'
 _SENTENCES: Final[Mapping[str, str]] = {
@@ -162,8 +164,15 @@ def _no_controls(text: Any) -> str:
 def _unknown_member(name: str) -> str:
     if name in _RIGHT_SPELLINGS:
         return f"is given twice: send either {name} or {_RIGHT_SPELLINGS[name]}, or the same in both"
-    close = difflib.get_close_matches(shortened(name), _MEMBERS, n=1, cutoff=0.75)
-    if close and close[0] == name:
+    if name in _MEMBERS:
         return "does not belong here; move it to where the schema has it"
-    hint = f"did you mean {close[0]}?" if close else "check the spelling, or leave it out"
+    close = difflib.get_close_matches(_plain(shortened(name)), _BY_PLAIN, n=1, cutoff=0.8)
+    hint = f"did you mean {_BY_PLAIN[close[0]]}?" if close else "check the spelling, or leave it out"
+    if not close and _OF_TAXES.search(name):
+        hint = "an invoice has no member for tax rates or codes, for the gateway's manual has none: leave it out"
     return f"is not a known member; {hint}"
+
+
+def _plain(name: str) -> str:
+    """As it compares: capitals and what joins words are no difference."""
+    return name.lower().replace("_", "").replace("-", "")

@@ -30,6 +30,8 @@ _BUYER: Final = "/invoice/buyerIndentification"
 _SELLER: Final = "/invoice/sellerIndentification"
 _TYPO: Final = "the check digit of this tax id does not fit; look for a typo"
 _FOREIGN_ID: Final = re.compile(r"[0-9A-Z./&+*_]+", re.ASCII)
+_STANDS_FOR_NONE: Final = re.compile(r"0+|NULL|NONE|NIL|NAN|UNDEFINED|N/?A", re.ASCII)
+"""What programs and people write where a buyer has no tax id."""
 _ITEMS: Final = "/invoice/invoiceItems"
 
 
@@ -193,7 +195,12 @@ def _check_buyer(
         message = "must be 0: a natural person gets no special invoice (专票, buyerInvoiceType 1)"
         errors.append(_error("/invoice/buyerType", message))
     tax_id = invoice.buyerIndentification
-    if tax_id:
+    if _STANDS_FOR_NONE.fullmatch(tax_id) and is_special:
+        errors.append(_error(_BUYER, "looks like a word for none; a special invoice (专票) needs the buyer's own"))
+    elif _STANDS_FOR_NONE.fullmatch(tax_id):
+        message = "looks like a word for none: leave it out where the buyer has none, or it is printed on the invoice"
+        warnings.append(_warning("tax_id_unusual", message, _BUYER))
+    elif tax_id:
         _check_buyer_id(tax_id, limits, errors, warnings)
     elif is_special:
         message = "is required for a special invoice (专票); an ordinary one (buyerInvoiceType 0) can do without"
@@ -214,7 +221,7 @@ def _check_buyer_id(
     _chars("/invoice", "buyerIndentification", tax_id, limits, "tax_id_max_chars", errors)
     if not _FOREIGN_ID.fullmatch(tax_id):
         message = "must be letters, digits and the marks . / & + * _, as tax ids and passports have them"
-        errors.append(_error(_BUYER, f"{message}; another character came"))
+        errors.append(_error(_BUYER, f"{message}; another character came. Leave it out where the buyer has none"))
     message = f"is not {_tax_id_form(limits)}; right only for a foreign buyer, or a person's passport. Sent as it is"
     warnings.append(_warning("tax_id_unusual", message, _BUYER))
 

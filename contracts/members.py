@@ -53,6 +53,13 @@ def _exact(value: Any) -> Any:
     return value
 
 
+def _flag(value: Any) -> Any:
+    """A text is refused in a flag's own words: 普票 is no decimal that is written wrongly."""
+    if isinstance(value, str):
+        raise ValueError("must be the number 0 or 1")  # noqa: TRY004  pydantic wants ValueError
+    return _exact(value)
+
+
 def _sane(value: Decimal) -> Decimal:
     """Bound the exponent before anybody writes the number out: 1e999999999 has a billion zeros."""
     if not -_LARGEST_EXPONENT <= value.adjusted() <= _LARGEST_EXPONENT:
@@ -94,7 +101,7 @@ Amount = Annotated[
 ]
 """An exact decimal: JSON number or text in, text out."""
 
-Flag = Annotated[Literal[0, 1], BeforeValidator(_exact)]
+Flag = Annotated[Literal[0, 1], BeforeValidator(_flag)]
 Text = Annotated[str, StringConstraints(pattern=NO_CONTROLS)]
 Lines = Annotated[str, StringConstraints(pattern=NO_CONTROLS_BUT_LINE_FEED)]
 TaxId = Annotated[Text, AfterValidator(_tax_id)]

@@ -16,6 +16,7 @@ from typing import Final
 from worker.flows import table
 from worker.flows.evidence.endings import Case, endings, login_refused, without_login
 from worker.flows.evidence.index import Wanted
+from worker.flows.evidence.status import is_dead
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
 from worker.flows.invoices import BEIJING, lacking_ids, trusted, with_files
@@ -205,7 +206,11 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
 def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
     fitting = [listed for listed in map(Listed.of, page.invoices) if at.wish.wanted.may_be(listed)]
-    kept = {listed.identity: listed for listed in (*was.candidates, *fitting)}
+    kept = {listed.identity: listed for listed in was.candidates}
+    for listed in fitting:
+        # Listed twice, it may be dead in one of the two.
+        if listed.identity not in kept or not is_dead(kept[listed.identity].invoice.status):
+            kept[listed.identity] = listed
     total = was.total if page.total is None else page.total
     is_repeated = bool(page.invoices) and digest_of(page) == was.last_page
     is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from html import unescape
 from typing import Any, Final
 from unicodedata import normalize
 
@@ -30,7 +31,10 @@ _LENGTHS: Final = (3, 5, 6, 7)
 """Of a list: LocalDate, and LocalDateTime without seconds, with them, with nanoseconds."""
 
 _DEEPEST: Final = 3
-_MOMENTS: Final = ("$date", "time", "epochSecond", "seconds", "epochMilli", "timestamp")
+_MOMENTS: Final = (
+    *("$date", "$numberLong", "time", "epochSecond", "seconds", "_seconds", "epochMilli", "timestamp", "unix", "value"),
+    "dateTime",
+)
 _LABEL: Final = re.compile(r"^(?:开票|开具)?(?:日期|时间) ?: ?")
 _MICROSOFTS: Final = re.compile(r"/?Date\((\d{10,16})(?:[+-]\d{4})?\)/?|(\d{10,16})L")
 _NUMERALS: Final = str.maketrans("〇零一二三四五六七八九", "00123456789")
@@ -43,6 +47,8 @@ _ZONES: Final = {
     "hkt": BEIJING,
     "北京时间": BEIJING,
     "中国标准时间": BEIJING,
+    "asia/shanghai": BEIJING,
+    "prc": BEIJING,
 }
 """CST is China's here, not Chicago's."""
 _CLOCK: Final = (
@@ -50,16 +56,20 @@ _CLOCK: Final = (
     r"(?:[:分.](?P<second>\d{1,2})(?:[.,](?P<fraction>\d{1,9}))?秒?|分)? *(?P<half2>AM|PM)?)?"
 )
 _ZONE: Final = (
-    r" *(?:\(?(?:UTC|GMT)?(?P<offset>[+-](?:\d{1,2}:?\d{2}|\d{1,2}))\)?"
-    r"|(?P<zone>Z|UTC|GMT|CST|HKT|北京时间|中国标准时间))?(?: *\[[\w/]+\])?"
+    r" *(?:\(?(?:UTC|GMT)?(?P<offset>[+-](?:\d{1,2}:?\d{2}|\d{1,2}))\)?(?: +[A-Z]{3,4}| *\([^()]{2,30}\))?"
+    r"|(?P<zone>Z|UTC|GMT|CST|HKT|PRC|Asia/Shanghai|北京时间|中国标准时间))?(?: *\[[\w/]+\])?"
 )
+"""Behind an offset a name of it may stand, as Go and JavaScript write it."""
+_QUOTES: Final = " \"'“”‘’="
 _MONTH: Final = r"(?P<name>[A-Z]{3,9})\.?"
+_DAY_OF_WEEK: Final = r"(?: *\(?(?:星期|周)[一二三四五六日天]\)?)?"
 _WEEKDAY: Final = r"(?:[A-Z]{3,9},? +|(?:星期|周)[一二三四五六日天] *,? *)?"
 _FORMS: Final = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
-        r"(?P<year>\d{4})[-/.年] ?(?P<month>\d{1,2})[-/.月] ?(?P<day>\d{1,2})日?"
-        r"(?: *\(?(?:星期|周)[一二三四五六日天]\)?)?" + _CLOCK + _ZONE,
+        _WEEKDAY + r"(?P<year>\d{4})[-/._年—] ?(?P<month>\d{1,2})[-/._月—] ?(?P<day>\d{1,2})[日号]?"
+        + _DAY_OF_WEEK + _CLOCK + _ZONE + _DAY_OF_WEEK,
+        r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})T(?P<hour>\d{2}):?(?P<minute>\d{2}):?(?P<second>\d{2})" + _ZONE,
         _WEEKDAY + _MONTH + r" +(?P<day>\d{1,2}),? +(?P<year>\d{4})" + _CLOCK + _ZONE,
         _WEEKDAY + r"(?P<day>\d{1,2})[ -]" + _MONTH + r"[ ,-]+(?P<year>\d{4})" + _CLOCK + _ZONE,
         r"[A-Z]{3} +" + _MONTH + r" +(?P<day>\d{1,2}) +(?P<hour>\d{1,2}):(?P<minute>\d{2}):(?P<second>\d{2})"
@@ -104,13 +114,15 @@ def _read(value: Any, depth: int = 0) -> tuple[datetime, bool] | None:
     if depth > _DEEPEST:
         return None
     if isinstance(value, list):
+        if len(value) == 2 and all(isinstance(part, list) for part in value):
+            value = [*value[0], *value[1]]  # a day, and a time of it
         return _read(value[0], depth + 1) if len(value) == 1 else _listed(value)
     if isinstance(value, dict):
         return _described(value, depth)
     told = text_of(value)
     if told is None or len(told) > _LONGEST:
         return None
-    text = _LABEL.sub("", " ".join(normalize("NFKC", told).split()))
+    text = _LABEL.sub("", " ".join(normalize("NFKC", unescape(told)).split()).strip(_QUOTES))
     if (counted := _MICROSOFTS.fullmatch(text)) is not None:
         text = counted[1] or counted[2]
     if not text.isascii() or not text.isdigit():
@@ -145,6 +157,8 @@ def _described(parts: dict[str, Any], depth: int) -> tuple[datetime, bool] | Non
     if isinstance(parts.get("date"), dict):
         clock = parts.get("time")
         return _described({**parts["date"], **(clock if isinstance(clock, dict) else {})}, depth + 1)
+    if isinstance(parts.get("date"), str):
+        return _read(f"{parts['date']} {text_of(parts.get('time')) or ''}", depth + 1)
     moment = next((parts[name] for name in _MOMENTS if parts.get(name) is not None), None)
     if moment is not None:
         return _read(moment, depth + 1)

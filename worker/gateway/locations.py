@@ -2,7 +2,8 @@
 
 Guaranteed: what is passed on is an `http` or `https` address with a host, without a user in it, or, where no base is
 known, a path on the gateway; in ASCII and of bounded length, blanks and Chinese percent-encoded. What holds controls,
-quotes, backslashes or invisible characters is none. Whether anything is there, nobody has looked.
+quotes, backslashes or invisible characters is none, but for `\\/`, which is a slash of JSON that was escaped twice.
+Whether anything is there, nobody has looked.
 """
 
 import re
@@ -22,6 +23,11 @@ PLAIN: Final = re.compile(
     r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[1-9][0-9]{0,3})?/[A-Za-z0-9._~/-]*(?:\?[A-Za-z0-9._~=&/-]+)?"
 )
 """What most addresses are: they stay as they are, and need no closer look."""
+_HOST_FIRST: Final = re.compile(
+    r"(?:www\.[a-z0-9-]+\.[a-z0-9.-]+|(?:[a-z0-9-]+\.)+(?:com|cn|net|org|gov|edu|io)|\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?/",
+    re.IGNORECASE,
+)
+"""An address whose scheme was left out; with a known base it is taken to have the base's."""
 _STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -35,10 +41,12 @@ def location(told: Any, base_url: str | None = None) -> str | None:
 
 def closely_read(told: Any, base_url: str | None = None) -> str | None:
     """The same, whatever the address looks like."""
-    bare = unwrapped(told) if isinstance(told, str) else ""
+    bare = unwrapped(told).replace("\\/", "/") if isinstance(told, str) else ""
     if not 0 < len(bare) <= MAX_CHARS or _UNFIT.search(bare) or any(category(each) in _UNSEEN for each in bare):
         return None
     try:
+        if _HOST_FIRST.match(bare) is not None:
+            bare = f"//{bare}" if base_url is not None else f"http://{bare}"
         is_whole = base_url is None or bool(urlsplit(bare).scheme)
         encoded = _encoded(bare if is_whole else urljoin(f"{str(base_url).rstrip('/')}/", bare))
     except ValueError:

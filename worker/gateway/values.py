@@ -29,8 +29,12 @@ _BLUE: Final = frozenset({"蓝", "蓝字", "蓝票", "正", "正数", "positive"
 _RED: Final = frozenset({"红", "红字", "红票", "负", "负数", "negative", "red"})
 _UNRATED: Final = Decimal(1)
 _MONEY_MARKS: Final = re.compile(
-    r"CN¥|[¥元圆]整?|RMB|CNY|人民币|\(含税\)|[\u200b-\u200f\u202a-\u202e\u2060\ufeff]", re.IGNORECASE
+    r"(?:价税)?合计(?:金额)?:?|小写:?|\((?:元|人民币元?|含税)\)|CN¥|[¥元圆]整?|RMB|CNY|人民币"
+    r"|[\u200b-\u200f\u202a-\u202e\u2060\ufeff]",
+    re.IGNORECASE,
 )
+_AROUND: Final = " =\"'“”"
+"""What a spreadsheet or a programmer leaves around a number."""
 _SEPARATED: Final = re.compile(r"\d{1,3}(?:([,' ])\d{3})(?:\1\d{3})*(?:\.\d+)?", re.ASCII)
 _NUMBER_CHARS: Final = (8, 20)
 """Of an invoice's number, old and new."""
@@ -38,7 +42,7 @@ _DIGITS: Final = re.compile(r"\d(?:[ -]?\d)*", re.ASCII)
 _JOINS: Final = re.compile(r"[ -]")
 _NO_NUMBER: Final = re.compile(r"[*?xX□■\u2026.]")
 """Of what is masked, cut or rounded."""
-_MINUSES: Final = str.maketrans(dict.fromkeys("‐‑‒–−\xad", "-"))
+_MINUSES: Final = str.maketrans(dict.fromkeys("‐‑‒–−\xad", "-") | dict.fromkeys("‘’", "'"))
 
 
 def is_absent(value: Any) -> bool:
@@ -127,7 +131,7 @@ def amount_of(value: Any) -> Decimal | None:
     exact = decimal_of(value)
     if exact is not None or not isinstance(value, str) or len(value) > _MAX_DIGITS:
         return exact
-    text = " ".join(_MONEY_MARKS.sub(" ", normalize("NFKC", value).translate(_MINUSES)).split())
+    text = " ".join(_MONEY_MARKS.sub(" ", normalize("NFKC", value).translate(_MINUSES)).split()).strip(_AROUND)
     is_negative = False
     if text.startswith("(") and text.endswith(")"):
         is_negative, text = True, text[1:-1].strip()

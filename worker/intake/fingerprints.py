@@ -43,9 +43,9 @@ _CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), 
 def content_hash(given_type: str, data: dict[str, Any]) -> str:
     """SHA-256 in hex of the type and of the data as the sender said them, without passwords.
 
-    Order of members, spaces and the way a decimal is written (1, 1.00, "1.0") make no difference. It is taken of
-    what was said and not of what was understood, so a repeat is known again by a later version with other
-    defaults. Raises `ValueError` where the data are nested deeper than `DEEPEST_NESTING`.
+    Order of members, spaces and the way a decimal is written (1, 1.00, "1.0") make no difference, nor do members
+    that are null or empty. It is taken of what was said and not of what was understood, so a repeat is known again by
+    a later version with other defaults. Raises `ValueError` where the data are nested deeper than `DEEPEST_NESTING`.
     """
     text = _canonical_json(_canonical(data, "", 0))
     return hashlib.sha256(b"%b\n%b" % (given_type.encode(), text)).hexdigest()
@@ -115,6 +115,8 @@ def _canonical(value: Any, member: str, depth: int) -> Any:
 def _members(value: dict[str, Any], depth: int) -> dict[str, Any]:
     members = {}
     for name, inner in value.items():
+        if inner is None or inner == "":
+            continue
         if type(inner) is str and name in _TEXTS:
             # The usual case, kept short: this runs for every member of every command.
             members[name] = inner

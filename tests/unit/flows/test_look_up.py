@@ -426,6 +426,16 @@ def test_only_what_could_be_somebodys_is_kept_of_the_list() -> None:
     )
 
 
+@pytest.mark.parametrize("dead_one", [0, 1])
+def test_invoice_that_is_listed_twice_is_dead_where_one_row_says_so(dead_one: int) -> None:
+    rows = [FOUND, FOUND]
+    rows[dead_one] = FOUND | {"invoiceStatus": "已红冲-全额"}
+
+    decisions = run(Begin(session_is_open=True), read(make_page(*rows)))
+
+    assert [each.invoice.status for each in decisions[-1].state.candidates] == ["已红冲-全额"]
+
+
 def test_rival_that_could_claim_the_invoice_keeps_it_from_being_given_away() -> None:
     """It was submitted elsewhere, and nobody here asks what became of it."""
     rival = issued(7, lane="2222", sought_at=None)

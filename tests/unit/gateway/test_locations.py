@@ -43,6 +43,7 @@ def test_what_would_mislead_is_left_out(url: str) -> None:
         ("http://x/a b.pdf?n=甲 乙#丙", "http://x/a%20b.pdf?n=%E7%94%B2%20%E4%B9%99#%E4%B8%99"),
         ("http://x/a%20b%2Fc.pdf", "http://x/a%20b%2Fc.pdf"),
         ("http://x/100%.pdf", "http://x/100%25.pdf"),
+        ("http:\\/\\/x\\/a.pdf", "http://x/a.pdf"),
     ],
 )
 def test_blanks_and_chinese_are_percent_encoded_the_same_way_everywhere(told: str, told_on: str) -> None:
@@ -57,6 +58,10 @@ def test_blanks_and_chinese_are_percent_encoded_the_same_way_everywhere(told: st
     ("told", "told_on"),
     [
         ("/files/1.pdf", "https://gateway.test/files/1.pdf"),
+        ("www.example.com/a.pdf", "https://www.example.com/a.pdf"),
+        ("inv.example.com.cn/x/a.pdf", "https://inv.example.com.cn/x/a.pdf"),
+        ("192.0.2.7:9/a.pdf", "https://192.0.2.7:9/a.pdf"),
+        ("v1.2.3/a.pdf", "https://gateway.test/prefix/v1.2.3/a.pdf"),
         ("files/1.pdf", "https://gateway.test/prefix/files/1.pdf"),
         ("//cdn.test/1.pdf", "https://cdn.test/1.pdf"),
         ("//user:pw@cdn.test/1.pdf", None),

@@ -95,6 +95,22 @@ class TestTexts:
         assert warned(order()) == {}
 
 
+class TestWordsForNone:
+    """What stands where a buyer has no tax id."""
+
+    @pytest.mark.parametrize("word", ["0", "000000000000000", "null", "N/A", "none", "undefined"])
+    def test_it_is_warned_of_in_an_ordinary_invoice_and_refused_in_a_special_one(self, word: str) -> None:
+        code, message = warned(changed(buyerIndentification=word))["/invoice/buyerIndentification"]
+        assert (code, "leave it out" in message) == ("tax_id_unusual", True)
+
+        special = changed(buyerIndentification=word, buyerInvoiceType=1)
+        assert "word for none" in told(special)["/invoice/buyerIndentification"]
+
+    @pytest.mark.parametrize("word", ["无", "个人"])
+    def test_it_is_refused_with_the_way_on_where_it_can_be_no_tax_id(self, word: str) -> None:
+        assert "Leave it out" in told(changed(buyerIndentification=word))["/invoice/buyerIndentification"]
+
+
 class TestAbsent:
     """Absent, null and empty are the same."""
 

@@ -49,6 +49,13 @@ class TestContentHash:
 
         assert accepted(plain(body)).content_hash == accepted(plain()).content_hash
 
+    @pytest.mark.parametrize("nothing", [None, ""])
+    def test_nor_does_a_member_that_says_nothing(self, nothing: str | None) -> None:
+        """A publisher that changed how it writes null sends the same command."""
+        data = order("/invoice/buyerPhone", nothing, deadline=nothing)
+
+        assert accepted(plain(data)).content_hash == accepted(plain()).content_hash
+
     def test_nor_do_time_and_reply_queue(self) -> None:
         later = plain(received_at=RECEIVED_AT + timedelta(hours=1), reply_to="elsewhere", correlation_id="other")
 
