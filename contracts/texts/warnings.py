@@ -40,8 +40,11 @@ WARNINGS: Final[Mapping[str, Entry]] = {
         ("sellerLoginAccount 与登录手机号不同。", "请同时提供 sellerLoginPassword，或两者都不提供。"),
     ),
     "expected_total": _warning(
-        ("The lines come to the expectedTotal under one reading only.", "Check whether prices include tax."),
-        ("expectedTotal 与明细合计不一致，或仅在一种含税口径下一致。", "请核对单价是否含税。"),
+        (
+            "The expectedTotal is less than the lines come to, and tax can only add to that.",
+            "Check both.",
+        ),
+        ("expectedTotal 小于各行合计，而税额只会使合计更大。", "请核对两者。"),
     ),
     "deadline_passed": _warning(
         ("The deadline had passed when the command came in.", "Publish earlier, or set a later deadline."),

@@ -54,12 +54,30 @@ MODELS = [
 ]
 
 
+@pytest.mark.parametrize("guide", ["README.md", "README.zh-CN.md"])
 @pytest.mark.parametrize("model", dict.fromkeys(MODELS), ids=lambda model: model.__name__)
-def test_every_member_is_named(model: type[BaseModel]) -> None:
+def test_every_member_is_named(model: type[BaseModel], guide: str) -> None:
     """Those of commands and events, but for the long lists inside them that the schemas tell."""
-    unnamed = [name for name in model.model_fields if not re.search(rf"[`.]{name}(`|: )", GUIDE)]
+    text = (CONTRACTS / guide).read_text()
+    unnamed = [name for name in model.model_fields if not re.search(rf"[`.]{name}(`|: )", text)]
 
     assert unnamed == []
+
+
+def test_the_guide_says_the_same_in_both_languages() -> None:
+    """Section by section, with the same settings, and as many rows in each table."""
+    assert _outline(CHINESE) == _outline(GUIDE)
+    root = CONTRACTS.parent
+    assert _outline((root / "README.zh-CN.md").read_text()) == _outline((root / "README.md").read_text())
+
+
+def _outline(guide: str) -> list[tuple[str, set[str], int]]:
+    text = re.sub(r"```.*?```", "", guide, flags=re.DOTALL)
+    sections = re.split(r"^(#+) .*$", text, flags=re.MULTILINE)[1:]
+    return [
+        (level, set(re.findall(r"FAPIAO_[A-Z_]+", told)), len(re.findall(r"^\| ", told, re.MULTILINE)))
+        for level, told in zip(sections[::2], sections[1::2], strict=True)
+    ]
 
 
 def test_every_warning_is_named() -> None:
