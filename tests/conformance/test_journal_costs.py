@@ -275,7 +275,6 @@ _BY_KEY_OR_LANE = {
     "command_waiting": "lane",
     "command_unsettled": "lane",
     "one_running_per_lane": "lane",
-    "command_state": "state",
     "lane_pkey": "lane",
 }
 """Index to the column that it must be probed by."""

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 import worker.journal
-from worker.journal import queries
+from worker.journal import migrations, queries
+from worker.journal.postgres import routines
 
 HOME = Path(worker.journal.__file__).parent
 DIALECTS = ("sqlite", "postgres")
 ASKED = re.compile(r"""\.(?:one|all|run|run_each|insert)\(\s*"(?P<name>[a-z_]+)\"""")
+
+INSERTED = re.compile(r"\{\{([a-z_]+)\(")
+"""A statement that a routine is made of."""
 
 
 def test_a_file_is_split_at_its_names() -> None:
@@ -43,7 +47,16 @@ def test_the_code_asks_for_exactly_the_queries_there_are(dialect: str) -> None:
     asked = {
         found["name"] for source in (HOME / dialect).glob("*.py") for found in ASKED.finditer(source.read_text("utf-8"))
     }
+    routines = HOME / "sql" / dialect / "routines.sql"
+    if routines.exists():
+        asked |= set(INSERTED.findall(routines.read_text("utf-8")))
     assert asked == set(queries.load(dialect))
+
+
+def test_the_routines_that_upgrades_make_are_those_of_today() -> None:
+    """Where a statement of one has changed, a new migration makes it anew: see `worker.journal.postgres.routines`."""
+    making = [one.sql for one in migrations.load("postgres") if "CREATE OR REPLACE FUNCTION" in one.sql]
+    assert routines.script() in making[-1]
 
 
 def test_no_sql_hides_in_the_code() -> None:

@@ -46,8 +46,7 @@ class PostgresStore:
         """The worker that registered here, by whom events without a lease are published."""
 
     async def _write(self, batch: Sequence[Ask]) -> Answers:
-        run = self._run if moves.is_single_statement(batch) else self._transact
-        return await run(lambda statements: moves.write(statements, batch))
+        return await self._run(lambda statements: moves.write(statements, batch))
 
     async def _transact(self, operation: Callable[[Statements], Awaitable[Result]]) -> Result:
         return await self._connections.transact(operation)

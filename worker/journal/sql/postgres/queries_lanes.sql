@@ -100,7 +100,7 @@ FROM ranked r WHERE lane.lane = r.lane;
 UPDATE lane SET is_wanted = true WHERE lane = ANY ($1::text[]) AND NOT is_wanted;
 
 -- name: clear_wanted
-UPDATE lane SET is_wanted = false WHERE lane = ANY ($1::text[]);
+UPDATE lane SET is_wanted = false WHERE lane = ANY ($1::text[]) AND is_wanted;
 
 -- name: leases_of
 SELECT lane, epoch FROM lane WHERE holder = $1;
@@ -153,21 +153,35 @@ FROM picked WHERE lane.lane = picked.lane
 RETURNING lane.lane, lane.epoch, lane.tenant, picked.turn;
 
 -- name: resume_commands
-UPDATE command c SET epoch = g.epoch
-FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
-WHERE c.lane = g.lane AND c.lane = ANY ($1::text[]) AND c.state IN ('running', 'submitting', 'scanning')
-RETURNING c.*, (SELECT p.data FROM payload p WHERE p.key = c.key) AS data,
+-- Found by lane and read by key, as heads are.
+WITH unfinished AS MATERIALIZED (
+    SELECT u.key, g.epoch
+    FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
+    CROSS JOIN LATERAL (SELECT c.key FROM command c
+                        WHERE c.lane = g.lane AND c.state IN ('running', 'submitting', 'scanning') LIMIT 1) AS u
+)
+UPDATE command c SET epoch = u.epoch
+FROM unfinished u
+WHERE c.key = u.key AND c.key = ANY (ARRAY(SELECT key FROM unfinished))
+  AND c.state || '' IN ('running', 'submitting', 'scanning')
+RETURNING c.key, c.source, c.id, c.type, c.state, c.reply_to, c.correlation_id, c.traceparent, c.tracestate,
+          c.received_at, c.lane, c.epoch, c.attempts, c.last_sequence, c.deadline_at, c.submitted_at, c.settled_at,
+          c.seller, c.order_no, c.order_hash, c.order_claim, c.fingerprint, c.follows, c.invoice_number, c.account,
+          c.sought_at, c.look_ups, c.progress, c.breaks, c.secrets,
+          (SELECT p.data FROM payload p WHERE p.key = c.key) AS data,
           (SELECT p.warnings FROM payload p WHERE p.key = c.key) AS warnings;
 
 -- name: busy_lanes
-SELECT lane FROM command WHERE lane = ANY ($1::text[]) AND state IN ('running', 'submitting', 'scanning');
+SELECT g.lane FROM unnest($1::text[]) AS g (lane)
+WHERE (SELECT 1 FROM command c WHERE c.lane = g.lane AND c.state IN ('running', 'submitting', 'scanning') LIMIT 1)
+      IS NOT NULL;
 
 -- name: take_heads
 -- A head that could not be told from a command that is left to evidence is set aside as `held`; its lane must be looked
 -- at again. The oldest query of a lane that has begun nothing but issues since the cutoff ($4), and that has waited since
 -- then, goes before the head. The heads are found before anything else, and read by key: with old statistics the planner
--- would go through all that waits for any of them, by an index that it knows to hold what waits; so it is not told which
--- state that is ($5).
+-- would go through all that waits for any of them, by an index of the state; so their state is compared as no index has
+-- it.
 WITH first AS MATERIALIZED (
     SELECT h.key, h.priority, h.fingerprint, g.lane, g.epoch
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
@@ -202,9 +216,22 @@ UPDATE command c SET
     attempts = c.attempts + CASE WHEN head.has_twin THEN 0 ELSE 1 END,
     due_at = NULL
 FROM head
-WHERE c.key = head.key AND c.key = ANY (ARRAY(SELECT key FROM head)) AND c.state = $5
-RETURNING c.*, (SELECT p.data FROM payload p WHERE p.key = c.key) AS data,
+WHERE c.key = head.key AND c.key = ANY (ARRAY(SELECT key FROM head)) AND c.state || '' = 'waiting'
+RETURNING c.key, c.source, c.id, c.type, c.state, c.reply_to, c.correlation_id, c.traceparent, c.tracestate,
+          c.received_at, c.lane, c.epoch, c.attempts, c.last_sequence, c.deadline_at, c.submitted_at, c.settled_at,
+          c.seller, c.order_no, c.order_hash, c.order_claim, c.fingerprint, c.follows, c.invoice_number, c.account,
+          c.sought_at, c.look_ups, c.progress, c.breaks, c.secrets,
+          (SELECT p.data FROM payload p WHERE p.key = c.key) AS data,
           (SELECT p.warnings FROM payload p WHERE p.key = c.key) AS warnings;
+
+-- name: head_commands
+SELECT * FROM fapiao_take_heads($1, $2, $3, $4);
+
+-- name: write_batch
+SELECT * FROM fapiao_write_batch(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
+    $26, $27, $28, $29, $30, $31, $32, $33, $34
+);
 
 -- name: count_break
 UPDATE command SET breaks = breaks + 1 WHERE key = $1 AND epoch = $2 RETURNING breaks;
@@ -277,18 +304,27 @@ SELECT key FROM moved;
 
 -- name: move_commands
 -- The same for many steps at once, each checked by itself. Their rows are locked in the order of their keys before any
--- is changed: an update locks as its plan goes, and two that go otherwise would wait for each other. All states that
--- any of them expects are named besides, so that every index that the planner may take for a small one is probed.
--- A step's lane and worker are each read as a value: what merely must exist, the planner may gather beforehand, by going
--- through every lane that is held.
+-- is changed: an update locks as its plan goes, and two that go otherwise would wait for each other. Each is checked
+-- once, by what the lock showed of it, and a submission's lane and worker behind the lock: each read as a value, for what
+-- merely must exist, the planner may gather beforehand, by going through every lane that is held. Its state is nothing
+-- that the update looks for: the planner would go by an index of the state.
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::timestamptz[], $6::boolean[],
                          $7::text[], $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::text[],
-                         $13::bytea[], $14::timestamptz[], $27::boolean[])
+                         $13::bytea[], $14::timestamptz[], $26::boolean[])
         AS g (key, next, due_at, last_sequence, at, is_final, expected, epoch, lane, worker, sought_at, account,
               progress, deadline_at, frees_order)
 ), locked AS MATERIALIZED (
-    SELECT key FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR UPDATE
+    SELECT key, state, epoch, last_sequence FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR UPDATE
+), allowed AS MATERIALIZED (
+    SELECT g.*, l.state = ANY (string_to_array(g.expected, ' ')) AND l.epoch = g.epoch
+           AND (g.last_sequence = 0 OR l.last_sequence < g.last_sequence)
+           AND CASE WHEN g.next <> 'submitting' THEN true ELSE
+                   (SELECT lane.epoch = g.epoch AND lane.holder IS NOT DISTINCT FROM g.worker
+                    FROM lane WHERE lane.lane = g.lane)
+                   AND (SELECT worker.leased_until > clock_timestamp() FROM worker WHERE worker.id = g.worker)
+               END AS may
+    FROM given g LEFT JOIN locked l ON l.key = g.key
 ), moved AS (
     UPDATE command c SET
         state = g.next,
@@ -307,18 +343,12 @@ WITH given AS MATERIALIZED (
         order_claim = CASE WHEN g.frees_order THEN NULL ELSE c.order_claim END,
         priority = CASE WHEN g.next <> 'waiting' THEN c.priority WHEN c.type = 'look_up' THEN 2
                         WHEN c.priority = -1 THEN 1 ELSE c.priority END
-    FROM given g JOIN locked l ON l.key = g.key
-    WHERE c.key = g.key AND c.key = ANY ($1::bigint[]) AND c.state = ANY ($26::text[])
-      AND c.state = ANY (string_to_array(g.expected, ' '))
-      AND c.epoch = g.epoch AND (g.last_sequence = 0 OR c.last_sequence < g.last_sequence)
-      AND (g.next <> 'submitting'
-           OR (SELECT lane.epoch = g.epoch AND lane.holder IS NOT DISTINCT FROM g.worker
-               FROM lane WHERE lane.lane = g.lane)
-              AND (SELECT worker.leased_until > clock_timestamp() FROM worker WHERE worker.id = g.worker))
+    FROM allowed g
+    WHERE c.key = g.key AND c.key = ANY (ARRAY(SELECT key FROM allowed WHERE may))
     RETURNING c.key, c.id, c.correlation_id, c.traceparent, c.tracestate, g.at, g.worker
 ), nudged AS (
     UPDATE follower f SET nudges = f.nudges + 1 FROM moved
-    WHERE f.first_key = moved.key AND f.first_key = ANY ($28::bigint[])
+    WHERE f.first_key = moved.key AND f.first_key = ANY ($27::bigint[])
 ), told AS (
     INSERT INTO event (command_key, sequence, id, type, body, created_at)
     SELECT moved.key, e.sequence, e.id, e.type, e.body, moved.at
