@@ -104,17 +104,15 @@ class _OpenSocket(Generic[EventT]):
             self._socket.transport.abort()
 
     async def _send(self, operation: Operation, frame: str, if_lost: Transient | InDoubt) -> None:
-        size = len(frame.encode())
-        if size > _SMALL_SERVER_BUFFER_BYTES:
-            log.warning("gateway_frame_large", bytes=size)
+        text = frame.encode()
+        if len(text) > _SMALL_SERVER_BUFFER_BYTES:
+            log.warning("gateway_frame_large", bytes=len(text))
         self._asked[operation] = self._clock()
         try:
-            if websocket.sends_at_once(self._socket, size):
-                await self._socket.send(frame)
-            else:
+            if not websocket.send_at_once(self._socket, text):
                 # A peer that stopped reading would hold it for ever where keep-alive is off.
                 async with asyncio.timeout(self._limits.open_timeout_seconds):
-                    await self._socket.send(frame)
+                    await self._socket.send(text, text=True)
         except (ConnectionClosed, OSError) as exc:
             self._end(exc)
             raise if_lost from exc

@@ -20,7 +20,6 @@ from contracts.queries import LARGEST_ID
 _MAX_DIGITS: Final = 40
 """Of a number: more is no money, and writing out a huge exponent would take the memory of the process."""
 _MAX_COUNT: Final = 10**9
-_CONTAINERS: Final = (dict, list)
 _FLAG_WORDS: Final = {
     "1": 1, "true": 1, "yes": 1, "y": 1, "是": 1,
     "0": 0, "false": 0, "no": 0, "n": 0, "否": 0, "不是": 0,
@@ -209,11 +208,16 @@ def parsed_if_json(value: Any) -> Any:
 
 
 def _has_float(value: Any) -> bool:
-    if not isinstance(value, (dict, list)):
-        return isinstance(value, float)
-    inner = value.values() if isinstance(value, dict) else value
-    kinds = set(map(type, inner))
-    return float in kinds or (not kinds.isdisjoint(_CONTAINERS) and any(map(_has_float, inner)))
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return kind is float
+    for inner in value.values() if kind is dict else value:
+        kind = type(inner)
+        if kind is str:  # nearly all are
+            continue
+        if kind is float or ((kind is dict or kind is list) and _has_float(inner)):
+            return True
+    return False
 
 
 def _number(text: str) -> Decimal | str:

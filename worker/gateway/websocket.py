@@ -105,7 +105,7 @@ __all__ = [
     "has_unread",
     "is_open",
     "open_socket",
-    "sends_at_once",
+    "send_at_once",
 ]
 
 _MAX_QUEUED_FRAMES: Final = 4
@@ -218,10 +218,18 @@ def has_unread(socket: ClientConnection) -> bool:
     return len(socket.recv_messages.frames) > 0
 
 
-def sends_at_once(socket: ClientConnection, size: int) -> bool:
-    """Whether a frame of so many bytes goes to the system, or to an empty buffer that takes it: nobody waits for the
-    other side then."""
-    return size < _TAKEN_AT_ONCE_BYTES and socket.transport.get_write_buffer_size() == 0
+def send_at_once(socket: ClientConnection, text: bytes) -> bool:
+    """Send a text frame where the system, or an empty buffer, takes it, so that nobody waits for the other side. False
+    where the library must do it, which waits, and knows how a connection that is over ended."""
+    transport = socket.transport
+    if not is_open(socket) or transport.is_closing() or transport.get_write_buffer_size():
+        return False
+    if len(text) >= _TAKEN_AT_ONCE_BYTES:
+        return False
+    # What its `send` does, without three contexts around it.
+    socket.protocol.send_text(text)
+    socket.send_data()
+    return True
 
 
 def closing_reason(exc: Exception) -> str:

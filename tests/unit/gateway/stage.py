@@ -22,9 +22,13 @@ class FakeTransport:
     """Remembers that it was cut."""
 
     is_cut = False
+    is_ending = False
 
     def abort(self) -> None:
         self.is_cut = True
+
+    def is_closing(self) -> bool:
+        return self.is_cut or self.is_ending
 
     def get_write_buffer_size(self) -> int:
         return 0
@@ -37,7 +41,7 @@ class FakeSocket:
         self.state = State.OPEN
         self.transport = FakeTransport()
         self.sent: list[str] = []
-        self.send_error: Exception | None = None
+        self._send_error: Exception | None = None
         self.close_error: Exception | None = None
         self._incoming: asyncio.Queue[str | Exception] = asyncio.Queue()
 
@@ -45,10 +49,31 @@ class FakeSocket:
         for spoken in frames:
             self._incoming.put_nowait(spoken)
 
-    async def send(self, text: str) -> None:
-        if self.send_error is not None:
-            raise self.send_error
-        self.sent.append(text)
+    @property
+    def send_error(self) -> Exception | None:
+        """What sending ends in: the connection is on its way out then."""
+        return self._send_error
+
+    @send_error.setter
+    def send_error(self, error: Exception | None) -> None:
+        self._send_error = error
+        self.transport.is_ending = error is not None
+
+    @property
+    def protocol(self) -> "FakeSocket":
+        return self
+
+    def send_text(self, text: bytes) -> None:
+        self.sent.append(text.decode())
+
+    def send_data(self) -> None:
+        pass
+
+    async def send(self, frame: bytes, *, text: bool) -> None:
+        if self._send_error is not None:
+            raise self._send_error
+        assert text
+        self.sent.append(frame.decode())
 
     async def recv(self) -> str:
         spoken = await self._incoming.get()
