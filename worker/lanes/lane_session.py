@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from worker.errors import LeaseLost, Transient
 from worker.lanes.runs.order import Access
 from worker.lanes.services import LaneServices
+from worker.lanes.waits import Waits
 from worker.ports import GatewaySession, QueryEvent, QuerySession, SessionEvent
 from worker.records import LaneLease
 
@@ -45,7 +46,7 @@ class LaneSession:
         """A run that gave way and goes on with what it has in memory, as long as the lane is held."""
         self._interruption: Interruption | None = None
         self._is_woken = False
-        self._waiting: asyncio.Timeout | None = None
+        self._waits = Waits()
         self._may_be_woken = False
         self._hanging_up = asyncio.Lock()
 
@@ -53,6 +54,11 @@ class LaneSession:
     def lane(self) -> str:
         """The gateway's user id."""
         return self.lease.lane
+
+    @property
+    def access(self) -> Access | None:
+        """What the session, if there is one, was opened for."""
+        return self._access
 
     @property
     def is_contended(self) -> bool:
@@ -120,14 +126,10 @@ class LaneSession:
     async def during(self, work: Awaitable[T]) -> T:
         """Do this unless asked to stop: then it is cancelled, and `Interruption` raised."""
         try:
-            async with asyncio.timeout(None) as waiting:
-                self._begin_waiting(waiting)
-                return await work
+            return await self._wait(work, None)
         except TimeoutError:
             self._raise_interruption()
             raise
-        finally:
-            self._waiting = None
 
     async def listen(self, until: float | None, *, wakeable: bool = False) -> SessionEvent | QueryEvent | None:
         """The session's next event; None if woken (where `wakeable`). Raises `TimeoutError` at `until` (the loop's
@@ -135,31 +137,24 @@ class LaneSession:
         if wakeable and self._is_woken:
             self._is_woken = False
             return None
+        session = self.session if self._asking is None else self._asking
         try:
-            async with asyncio.timeout_at(until) as waiting:
-                self._begin_waiting(waiting, may_be_woken=wakeable)
-                return await (self.session if self._asking is None else self._asking).receive()
+            return await self._wait(session.receive(), until, may_be_woken=wakeable)
         except TimeoutError:
             self._raise_interruption()
             if wakeable and self._is_woken:
                 self._is_woken = False
                 return None
             raise
-        finally:
-            self._waiting = None
 
     async def rest(self, until: float) -> bool:
         """Wait without looking at the session until then (the loop's time); True if woken before. Raises
         `Interruption` when asked to stop."""
-        try:
-            async with asyncio.timeout_at(until) as waiting:
-                self._begin_waiting(waiting, may_be_woken=True)
-                if not self._is_woken:
-                    await asyncio.get_running_loop().create_future()
-        except TimeoutError:
-            self._raise_interruption()
-        finally:
-            self._waiting = None
+        if not self._is_woken:
+            try:
+                await self._wait(asyncio.get_running_loop().create_future(), until, may_be_woken=True)
+            except TimeoutError:
+                self._raise_interruption()
         is_woken, self._is_woken = self._is_woken, False
         return is_woken
 
@@ -168,6 +163,7 @@ class LaneSession:
 
         Whoever comes second waits for the first, so that the session is surely closed afterwards.
         """
+        self._waits.forget_timer()
         async with self._hanging_up:
             session, self._issuing, self._asking, self._access = self._session, None, None, None
             if session is not None:
@@ -178,7 +174,7 @@ class LaneSession:
         """Work came for this lane. Ends an idle wait; a running run looks for more when it is done."""
         self._is_woken = True
         if self._may_be_woken:
-            self._stop_waiting()
+            self._waits.end()
 
     def heed_wake(self) -> None:
         """Work is about to be looked for: what woke the lane so far is taken care of."""
@@ -187,21 +183,16 @@ class LaneSession:
     def interrupt(self, *, lease_is_lost: bool) -> None:
         """Stop waiting, now and from now on."""
         self._interruption = Interruption(lease_is_lost=lease_is_lost)
-        self._stop_waiting()
+        self._waits.end()
 
     @property
     def interruption(self) -> Interruption | None:
         """Why the lane should stop, if it should."""
         return self._interruption
 
-    def _begin_waiting(self, waiting: asyncio.Timeout, *, may_be_woken: bool = False) -> None:
-        self._waiting, self._may_be_woken = waiting, may_be_woken
-        if self._interruption is not None:
-            waiting.reschedule(asyncio.get_running_loop().time())
-
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None and not self._waiting.expired():
-            self._waiting.reschedule(asyncio.get_running_loop().time())
+    async def _wait(self, work: Awaitable[T], until: float | None, *, may_be_woken: bool = False) -> T:
+        self._may_be_woken = may_be_woken
+        return await self._waits.bounded(work, float("-inf") if self._interruption is not None else until)
 
     def _raise_interruption(self) -> None:
         if self._interruption is not None:

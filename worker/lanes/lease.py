@@ -4,7 +4,7 @@ Pure: moments come in as monotonic seconds. Errs on the safe side: the lease is 
 for, and ends a margin early.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -17,13 +17,13 @@ class LeaseWatch:
     _asked_at: float = float("-inf")
     is_given_up: bool = False
     """Set once the lease is known to be lost; the worker must register anew."""
+    margin_seconds: float = field(init=False)
+    """Kept back for clocks that run apart, for what is already on its way, and for sessions to be closed in; never more
+    than half of the lease, or it could not be renewed in time."""
 
-    @property
-    def margin_seconds(self) -> float:
-        """Kept back for clocks that run apart, for what is already on its way, and for sessions to be closed in; never
-        more than half of the lease, or it could not be renewed in time."""
+    def __post_init__(self) -> None:
         usual = min(10.0, self.length_seconds / 6)
-        return min(self.length_seconds / 2, max(usual, self.closing_seconds))
+        self.margin_seconds = min(self.length_seconds / 2, max(usual, self.closing_seconds))
 
     def granted(self, asked_at: float) -> None:
         """The store granted or renewed the lease; it was asked at this moment."""

@@ -138,8 +138,6 @@ class Scheduler:
             services.breaker.probed(services.clock.monotonic())
         for claim in claims:
             self._begin(claim)
-        if claims:
-            self._report()
         return len(claims)
 
     def _bounds(self, wished: int) -> ClaimBounds:

@@ -41,7 +41,9 @@ class IssueRun(Run):
     @override
     def _read(self) -> None:
         data = read_data(self._command)
-        self._order: Order | CredentialFault = try_order(self._command, self._services.credentials, data)
+        self._order: Order | CredentialFault = try_order(
+            self._command, self._services.credentials, data, self._line.access
+        )
         self._sent = SubmittedInvoice.read(data)
         self._state = issue.IssueState()
         self._late = LateReplies(self._services, self._line)

@@ -84,20 +84,25 @@ def read_data(command: Command) -> Any:
     return orjson.loads(command.data)
 
 
-def read_order(command: Command, credentials: Credentials, data: Any = None) -> Order:
-    """From the command's data, unless they were read already. Raises `Permanent(credential_missing)` where the named
-    credential, or the command's own, cannot be had."""
+def read_order(command: Command, credentials: Credentials, data: Any = None, access: Access | None = None) -> Order:
+    """From the command's data, unless they were read already. `access` is the lane's: where it serves this order too,
+    it is taken over. Raises `Permanent(credential_missing)` where the named credential, or the command's own, cannot be
+    had."""
     data = read_data(command) if data is None else data
     if command.secrets_fault is not None:
         # One of them may be the seller's own password, in whose place nothing else may be sent.
         raise Permanent(FailureCode.CREDENTIAL_MISSING, command.secrets_fault.message)
-    login = replace(read_login(data, command, credentials), company_name=None)
+    login = read_login(data, command, credentials)
+    if login.company_name is not None:
+        login = replace(login, company_name=None)
+    if access is None or access.is_query or access.login != login:
+        access = access_by(login)
     invoice = dict(data["invoice"])
     account = invoice.pop("sellerLoginAccount", None) or login.phone
     own_password = command.secrets.get(SELLER_PASSWORD)
     if not own_password:
-        return Order(access_by(login), Submission(invoice, account, login.password))
-    order = Order(access_by(login), Submission(invoice, account, SecretStr(own_password)))
+        return Order(access, Submission(invoice, account, login.password))
+    order = Order(access, Submission(invoice, account, SecretStr(own_password)))
     secrecy.guard(order, [own_password])
     return order
 
@@ -108,10 +113,12 @@ def read_question(command: Command, credentials: Credentials) -> Question:
     return Question(access_by(read_login(data, command, credentials), is_query=True), data)
 
 
-def try_order(command: Command, credentials: Credentials, data: Any = None) -> Order | CredentialFault:
-    """The order, or what is wrong with its credential."""
+def try_order(
+    command: Command, credentials: Credentials, data: Any = None, access: Access | None = None
+) -> Order | CredentialFault:
+    """As `read_order`: the order, or what is wrong with its credential."""
     try:
-        return read_order(command, credentials, data)
+        return read_order(command, credentials, data, access)
     except Permanent as fault:
         return _fault(command, fault)
 
