@@ -6,6 +6,7 @@ encoder drops. Knows nothing of channels, confirms or sockets.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812  it is a class
 from typing import Any, NamedTuple
@@ -86,15 +87,21 @@ def publish_frames(channel: int, message: Outgoing, frame_max: int) -> bytes:
     A message id is always written, an empty one where the message has none: a return is told apart by it.
     Raises `NotEncodableError`.
     """
-    method = b"".join((_PUBLISH, _short(message.exchange), _short(message.routing_key), b"\x01"))
+    method = _publish_method(message.exchange, message.routing_key)
     header = _content_header(message.properties, len(message.body))
     if len(header) + FRAME_OVERHEAD > frame_max:
         raise NotEncodableError("the properties do not fit into one frame")
-    parts = [_frame(_METHOD, channel, method), _frame(_HEADER, channel, header)]
-    room = frame_max - FRAME_OVERHEAD
-    body = memoryview(message.body)
-    parts.extend(_frame(_BODY, channel, bytes(body[at : at + room])) for at in range(0, len(body), room))
-    return b"".join(parts)
+    frames = _frame(_METHOD, channel, method) + _frame(_HEADER, channel, header)
+    body, room = message.body, frame_max - FRAME_OVERHEAD
+    if 0 < len(body) <= room:
+        return frames + _frame(_BODY, channel, body)
+    return frames + b"".join(_frame(_BODY, channel, body[at : at + room]) for at in range(0, len(body), room))
+
+
+@lru_cache(maxsize=512)
+def _publish_method(exchange: str, routing_key: str) -> bytes:
+    """Reply queues and event types come again and again."""
+    return b"".join((_PUBLISH, _short(exchange), _short(routing_key), b"\x01"))
 
 
 def _frame(kind: int, channel: int, payload: bytes) -> bytes:
@@ -104,15 +111,17 @@ def _frame(kind: int, channel: int, payload: bytes) -> bytes:
 def _content_header(properties: Properties, body_bytes: int) -> bytes:
     flags = 0
     parts = [b""]
-    for (name, bit, encoder), given in zip(_ENCODERS, properties, strict=True):
-        value = "" if given is None and name == "message_id" else given
-        if value is None:
-            continue
-        flags |= 1 << bit
-        try:
-            parts.append(encoder(value))
-        except (TypeError, ValueError, OverflowError, StructError) as error:
-            raise NotEncodableError(f"the property {name} cannot be written") from error
+    name = ""
+    try:
+        for (name, flag, encoder), given in zip(_ENCODERS, properties, strict=True):
+            if given is not None:
+                flags |= flag
+                parts.append(encoder(given))
+            elif name == "message_id":
+                flags |= flag
+                parts.append(b"\0")
+    except (TypeError, ValueError, OverflowError, StructError) as error:
+        raise NotEncodableError(f"the property {name} cannot be written") from error
     parts[0] = _CONTENT.pack(_BASIC_CLASS, 0, body_bytes, flags)
     return b"".join(parts)
 
@@ -122,6 +131,10 @@ def _short(text: str) -> bytes:
     if len(data) > MAX_SHORT_BYTES:
         raise NotEncodableError("a name is longer than 255 bytes")
     return bytes((len(data),)) + data
+
+
+_usual = lru_cache(maxsize=512)(_short)
+"""For texts of which there are few."""
 
 
 def _octet(number: int) -> bytes:
@@ -139,18 +152,18 @@ def _table(table: Mapping[str, Any]) -> bytes:
 
 
 _ENCODERS: tuple[tuple[str, int, Any], ...] = (  # in the order of the fields of `Properties`
-    ("content_type", 15, _short),
-    ("content_encoding", 14, _short),
-    ("headers", 13, _table),
-    ("delivery_mode", 12, _octet),
-    ("priority", 11, _octet),
-    ("correlation_id", 10, _short),
-    ("reply_to", 9, _short),
-    ("expiration", 8, _short),
-    ("message_id", 7, _short),
-    ("timestamp", 6, _moment),
-    ("type", 5, _short),
-    ("user_id", 4, _short),
-    ("app_id", 3, _short),
-    ("cluster_id", 2, _short),
+    ("content_type", 1 << 15, _usual),
+    ("content_encoding", 1 << 14, _usual),
+    ("headers", 1 << 13, _table),
+    ("delivery_mode", 1 << 12, _octet),
+    ("priority", 1 << 11, _octet),
+    ("correlation_id", 1 << 10, _short),
+    ("reply_to", 1 << 9, _short),
+    ("expiration", 1 << 8, _short),
+    ("message_id", 1 << 7, _short),
+    ("timestamp", 1 << 6, _moment),
+    ("type", 1 << 5, _usual),
+    ("user_id", 1 << 4, _short),
+    ("app_id", 1 << 3, _usual),
+    ("cluster_id", 1 << 2, _short),
 )
