@@ -105,9 +105,10 @@ def _processors(redactor: Redactor, *, console: bool) -> list[Any]:
 
 def _redacting(redactor: Redactor) -> _Processor:
     def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        for key, value in event.items():
-            # Keys with an underscore are structlog's own, removed before rendering.
-            if key not in _OUR_OWN and not key.startswith("_"):
+        # Keys with an underscore are structlog's own, removed before rendering.
+        ours = {key: value for key, value in event.items() if key not in _OUR_OWN and not key.startswith("_")}
+        if not redactor.may_all_be_shown(ours):
+            for key, value in ours.items():
                 event[key] = redactor.value(key, value)
         return event
 
