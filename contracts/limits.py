@@ -79,7 +79,9 @@ def check_invoice(invoice: Invoice, limits: InvoiceLimits) -> Findings:
     errors: list[FieldError] = []
     warnings: list[CommandWarning] = []
     for member, limit in _LENGTHS:
-        _chars("/invoice", member, getattr(invoice, member), limits, limit, errors)
+        text = getattr(invoice, member)
+        if len(text) > getattr(limits, limit):
+            errors.append(_too_long("/invoice", member, text, limits, limit))
     _check_names(invoice, errors, warnings)
     _check_seller(invoice.sellerIndentification, limits, errors, warnings)
     _check_buyer(invoice, limits, errors, warnings)
@@ -218,7 +220,8 @@ def _check_buyer_id(
         if not check_digit_fits(tax_id) and not is_citizen_id(tax_id):
             warnings.append(_warning("check_digit", _TYPO, _BUYER))
         return
-    _chars("/invoice", "buyerIndentification", tax_id, limits, "tax_id_max_chars", errors)
+    if len(tax_id) > limits.tax_id_max_chars:
+        errors.append(_too_long("/invoice", "buyerIndentification", tax_id, limits, "tax_id_max_chars"))
     if not _FOREIGN_ID.fullmatch(tax_id):
         message = "must be letters, digits and the marks . / & + * _, as tax ids and passports have them"
         errors.append(_error(_BUYER, f"{message}; another character came. Leave it out where the buyer has none"))
@@ -252,7 +255,9 @@ def _check_items(
 def _check_item(item: InvoiceItem, path: str, limits: InvoiceLimits, errors: list[FieldError]) -> None:
     _no_brackets(f"{path}/name", item.name, errors)
     for member, limit in _ITEM_LENGTHS:
-        _chars(path, member, getattr(item, member), limits, limit, errors)
+        text = getattr(item, member)
+        if len(text) > getattr(limits, limit):
+            errors.append(_too_long(path, member, text, limits, limit))
     for member, value in (("quantity", item.quantity), ("unitPrice", item.unitPrice)):
         fault = number_fault(value, limits)
         if fault is not None:
@@ -273,13 +278,9 @@ def _check_expected_total(
         warnings.append(_warning("expected_total", message, "/expectedTotal"))
 
 
-def _chars(  # noqa: PLR0913, PLR0917  the path is put together only where it is told
-    above: str, member: str, text: str, limits: InvoiceLimits, limit: str, errors: list[FieldError]
-) -> None:
-    most: int = getattr(limits, limit)
-    if len(text) > most:
-        message = f"must be at most {most} characters long ({named(limit)}); it has {len(text)}"
-        errors.append(_error(f"{above}/{member}", message))
+def _too_long(above: str, member: str, text: str, limits: InvoiceLimits, limit: str) -> FieldError:
+    message = f"must be at most {getattr(limits, limit)} characters long ({named(limit)}); it has {len(text)}"
+    return _error(f"{above}/{member}", message)
 
 
 def _no_brackets(path: str, text: str, errors: list[FieldError]) -> None:

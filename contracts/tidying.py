@@ -104,7 +104,8 @@ def _object(
     members = _members(model) if model is not None else {}
     kept: dict[str, Any] = {}
     for name, inner in value.items():
-        if type(inner) is str and inner.isprintable() and inner and not inner.isspace():
+        kind = type(inner)
+        if kind is int or (kind is str and inner.isprintable() and inner and not inner.isspace()):
             # The usual case, kept short: this runs for every member of every command.
             kept[name] = inner
             continue
