@@ -237,13 +237,16 @@ class _Worker:
         ask = self._metrics.ask
         ask("log_lines_dropped", dropped_lines)
         ask("consuming", lambda: self._consumer.is_consuming)
-        ask("publishing", lambda: self._publisher.is_connected)
+        ask("publishing", lambda: self._publisher.can_publish)
         ask("gateway_gate_open", lambda: self._services.breaker.is_open)
         ask("details_gate_open", lambda: self._services.details_breaker.is_open)
         ask("lanes_limit", lambda: self._settings.max_lanes)
         self._health.require("the broker: not consuming", lambda: self._consumer.is_consuming)
         self._health.require("the journal is full", lambda: not self._space.is_short)
-        self._health.require("the broker: not publishing", lambda: self._publisher.is_connected)
+        self._health.require("the broker: not publishing", lambda: self._publisher.can_publish)
+        self._health.require("the journal takes nothing", lambda: self._consumer.journal_takes)
+        lease, clock = self._services.lease, self._services.clock
+        self._health.require("no lease: the journal renews none", lambda: lease.is_safe(clock.monotonic()))
         self._health.require_answer("the journal does not answer", self._journal.ping)
 
     async def _open_journal(self, signals: Signals) -> bool:

@@ -331,3 +331,22 @@ def ending(following: Following) -> Settlement:
     """Tell it the end that the first has come to."""
     state, heard = following.follower.state, Heard(following.nudges, following.events[-1].sequence, is_over=False)
     return settlement(following.follower, CommandState.COMPLETED, "completed", expected=frozenset({state}), heard=heard)
+
+
+async def test_a_database_that_takes_no_connections_for_a_while_is_waited_for(
+    store: PostgresStore, postgres_url: str
+) -> None:
+    """It is restored, renamed or otherwise maintained; a restart of the worker would help nobody."""
+    journal = await store.open_with_worker("w1")
+    name = postgres_url.rpartition("/")[2]
+    admin = await asyncpg.connect(f"{postgres_url.rpartition('/')[0]}/postgres")
+    try:
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        for _ in range(3):
+            with pytest.raises(JournalUnavailable):
+                await journal.ping()
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    finally:
+        await admin.close()
+    await journal.ping()

@@ -102,6 +102,7 @@ async def use_it_all(stack: Stack) -> None:
     await stack.until([doubt], ["in_doubt"])
     repeat, other = stack.new_id(), await stack.publish_order("u-issued", orderNo="SO-1")
     await stack.publish(repeat, make_order(issued, "u-issued", orderNo="SO-1"))
+    await stack.publish(issued, make_order(issued, "u-issued", orderNo="SO-1"), reply_to=f"{stack.prefix}.elsewhere")
     await stack.until([repeat], ["completed"])
     await stack.until([other], ["rejected"])
     freed = await stack.publish_order("u-login", password="refuse-login", orderNo="SO-2")

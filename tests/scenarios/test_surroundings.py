@@ -14,7 +14,7 @@ import asyncpg
 from pamqp.common import FieldTable
 
 from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_order
-from tests.scenarios.test_least_privilege import amqp_user, role, run_script, url_as
+from tests.scenarios.test_least_privilege import GRANT_FILE, amqp_user, role, run_script, url_as
 from worker.amqp.connections import Address, open_link
 from worker.amqp.topology import Topology, declare_over
 from worker.servers.processes import free_port
@@ -65,7 +65,7 @@ async def test_a_worker_lives_through_rotated_passwords_and_says_what_is_odd(
         soft = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files"))
         assert int(soft) > 1024
         assert (await stack.ask(port, "/livez", "[::1]")).status_code == 200
-        assert (await stack.ask(port, "/readyz")).status_code == 200
+        await until_ready_says(stack, port, "ok\n")
 
         await rotate(stack, amqp_control, amqp_user, name, postgres_url)
         await asyncio.sleep(1)
@@ -73,10 +73,43 @@ async def test_a_worker_lives_through_rotated_passwords_and_says_what_is_odd(
         after = await stack.publish_order("u-after")
         await stack.until([after], ["completed"])
 
+        withdrawn = await withdraw_rights(stack, amqp_control, amqp_user, name, port)
+
         assert worker.process.poll() is None
         await worker.logged("settings_read_anew")
         assert "rotated-" not in worker.log()
-        stack.check_promises([before, after])
+        stack.check_promises([before, after, withdrawn])
+
+
+async def withdraw_rights(stack: Stack, control: BrokerControl, user: str, role_name: str, port: int) -> str:
+    """All that the worker may do at the broker is taken away, but to read, and all at the database; then both are given
+    back. Returns an order that came meanwhile."""
+    await asyncio.to_thread(control.ctl, "set_permissions", "-p", "/", user, "^$", "^$", ".*")
+    await asyncio.to_thread(control.ctl, "close_all_user_connections", user, "withdrawn")
+    untold = await stack.publish_order("u-untold")
+    await stack.until_submitted(untold)
+    await until_ready_says(stack, port, "not publishing")
+
+    connection = await asyncpg.connect(stack.database_url)
+    try:
+        await connection.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role_name}")
+        await until_ready_says(stack, port, "no lease")
+        untaken = await stack.publish_order("u-untaken")
+        await connection.execute(GRANT_FILE.read_text(encoding="utf-8").replace("fapiao_worker", role_name))
+    finally:
+        await connection.close()
+    await asyncio.to_thread(run_script, control, user, stack.prefix)
+    await stack.until([untold, untaken], ["completed"])
+    await until_ready_says(stack, port, "ok\n")
+    stack.check_promises([untold])
+    return untaken
+
+
+async def until_ready_says(stack: Stack, port: int, what: str) -> None:
+    """Wait until `/readyz` says this."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while what not in (await stack.ask(port, "/readyz")).text:
+            await asyncio.sleep(0.2)
 
 
 async def rotate(stack: Stack, control: BrokerControl, user: str, role_name: str, owner_url: str) -> None:

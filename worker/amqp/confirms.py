@@ -32,6 +32,8 @@ class Verdict(StrEnum):
     """No queue is bound for it, or the queue it names does not exist."""
     REFUSED = "refused"
     """`basic.nack`: a full queue, or the broker's own trouble."""
+    FORBIDDEN = "forbidden"
+    """The broker does not let this worker publish: no queue's fault, and no row's."""
     LOST = "lost"
     """Unknown: it may have been queued."""
     UNSENDABLE = "unsendable"

@@ -2,11 +2,12 @@
 
 Guarantees durable objects whose arguments never depend on settings: what an operator may want to change (delivery
 limit, lengths, TTLs of the command queues) is left to policies. An object that was declared otherwise is used as it is,
-as long as it can serve. Does not know who publishes or consumes.
+as long as it can serve; so is one that this user may not declare (any more), where it is there. Does not know who
+publishes or consumes.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -148,8 +149,8 @@ class Topology:
 
 async def declare_over(link: Link, topology: Topology) -> frozenset[str]:
     """Declare everything; harmless for what is there. An object that is there with other arguments is used as it is,
-    with a warning, unless it could not serve: then the link is of no use. Returns the names of those that differ.
-    Raises `BrokerLost`."""
+    with a warning, unless it could not serve: then the link is of no use. Returns the names of those that differ, or
+    may. Raises `BrokerLost`."""
     async with asyncio.timeout(DECLARE_SECONDS):
         declaring = _Declaring(link)
         for exchange in topology.exchanges:
@@ -158,6 +159,10 @@ async def declare_over(link: Link, topology: Topology) -> frozenset[str]:
             await declaring.queue(queue, is_needed=queue.name in topology.command_queues)
         await declaring.close()
         return frozenset(declaring.differing)
+
+
+Look = Callable[[AbstractChannel], Awaitable[object]]
+"""Asks for an object without making it."""
 
 
 class _Declaring:
@@ -174,6 +179,7 @@ class _Declaring:
         await self._unless_different(
             channel.exchange_declare(exchange.name, exchange_type=exchange.kind, durable=True, arguments=arguments),
             exchange.name,
+            lambda there: there.exchange_declare(exchange.name, passive=True),
             is_needed=True,
         )
 
@@ -182,11 +188,17 @@ class _Declaring:
         await self._unless_different(
             channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments)),
             queue.name,
+            lambda there: there.queue_declare(queue.name, passive=True),
             is_needed=is_needed,
         )
-        channel = await self._open()
-        for routing_key in queue.routing_keys:
-            await ask(channel.queue_bind(queue.name, queue.exchange, routing_key))
+        try:
+            for routing_key in queue.routing_keys:
+                channel = await self._open()
+                await ask(channel.queue_bind(queue.name, queue.exchange, routing_key))
+        except BrokerLost as error:
+            if not isinstance(error.__cause__, ChannelAccessRefused):
+                raise
+            self._note_forbidden(queue.name, error.__cause__)
 
     async def close(self) -> None:
         if self._channel is not None:
@@ -197,16 +209,33 @@ class _Declaring:
             self._channel = await self._link.open_channel(confirms=False)
         return self._channel
 
-    async def _unless_different(self, declared: Awaitable[object], name: str, *, is_needed: bool) -> None:
+    async def _unless_different(self, declared: Awaitable[object], name: str, look: Look, *, is_needed: bool) -> None:
         try:
             await ask(declared, DECLARE_SECONDS)
         except BrokerLost as error:
             refusal = error.__cause__
+            if isinstance(refusal, ChannelAccessRefused):
+                await self._see(look, error)
+                self._note_forbidden(name, refusal)
+                return
             if not isinstance(refusal, ChannelPreconditionFailed) or (is_needed and not can_serve(str(refusal))):
                 raise
             self._channel = None
             self.differing.add(name)
             log.warning("topology_differs", object=name, reason=str(refusal), advice="it is used as it is; see doctor")
+
+    async def _see(self, look: Look, refusal: BrokerLost) -> None:
+        """Whether it is there: to look takes no right. Raises the refusal where it is not."""
+        self._channel = None
+        try:
+            await ask(look(await self._open()))
+        except BrokerLost as error:
+            raise refusal from error
+
+    def _note_forbidden(self, name: str, refusal: Exception) -> None:
+        self._channel = None
+        self.differing.add(name)
+        log.warning("topology_forbidden", object=name, reason=str(refusal), advice="it is used as it is; see doctor")
 
 
 def can_serve(refusal: str) -> bool:

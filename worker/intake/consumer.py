@@ -108,6 +108,11 @@ class Consumer:
         return self._consumption is not None and self._consumption.is_consuming and self._may_consume
 
     @property
+    def journal_takes(self) -> bool:
+        """Whether the journal has taken commands, or failed to for a moment only."""
+        return self._journal_works.is_set()
+
+    @property
     def _may_consume(self) -> bool:
         return self._journal_works.is_set() and self._has_space.is_set() and not self._stopping
 

@@ -37,6 +37,7 @@ _QUIET_LOGGERS: Final = {
     "pamqp": logging.WARNING,
     "websockets": logging.WARNING,
     "asyncpg": logging.INFO,
+    "asyncpg.pool": logging.CRITICAL,  # a traceback each time that it cannot connect, which the journal says
     "asyncio": logging.WARNING,
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,

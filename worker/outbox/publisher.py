@@ -150,6 +150,7 @@ class Publisher:
         self._aside: PublishingChannel | None = None
         self._declining: set[str] = set()
         self._suspects: dict[int, int] = {}
+        self._forbidden: set[Copy] = set()
         self._late: dict[int, Verdict] = {}
         self._connection = SupervisedConnection(
             urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, tls=tls, connect=connect
@@ -157,8 +158,13 @@ class Publisher:
 
     @property
     def is_connected(self) -> bool:
-        """Whether events can go out."""
+        """Whether there is somebody to publish to."""
         return bool(self._roads)
+
+    @property
+    def can_publish(self) -> bool:
+        """Whether events can go out: connected, and not forbidden to when it was tried last."""
+        return self.is_connected and not self._forbidden
 
     async def is_blocked(self) -> bool:
         """Whether the broker has said that it takes nothing for now."""
@@ -171,6 +177,7 @@ class Publisher:
     async def _serve(self, link: Link) -> None:
         if self._declares:
             await declare_over(link, self._topology)
+        self._forbidden.clear()
         try:
             self._roads = {copy: PublishingChannel(link, self._open_channel) for copy in Copy}
             self._dead_road = PublishingChannel(link, self._open_channel)
@@ -234,7 +241,11 @@ class Publisher:
 
     def _remember(self, rows: Sequence[OutboxRow], batch: Batch) -> None:
         """Destinations that refuse have a channel to themselves, for each refusal ends it: the others keep theirs."""
+        if isinstance(batch.ended_by, ChannelAccessRefused):
+            self._forbidden.update(row.copy for row in rows)
         for row, verdict in zip(rows, batch.verdicts, strict=True):
+            if verdict is Verdict.CONFIRMED:
+                self._forbidden.discard(row.copy)
             if verdict is Verdict.REFUSED and len(self._declining) < SUSPECTS_MAX:
                 self._declining.add(row.destination)
             elif verdict in {Verdict.CONFIRMED, Verdict.RETURNED}:
@@ -249,7 +260,7 @@ class Publisher:
         ended_by = batch.ended_by
         if isinstance(ended_by, ChannelAccessRefused):
             log.error("publishing_forbidden", copy=str(row.copy), reason=str(ended_by))
-            return Verdict.REFUSED
+            return Verdict.FORBIDDEN
         if isinstance(ended_by, ChannelNotFoundEntity) or not batch.was_sent:
             return Verdict.LOST
         if len(self._suspects) >= SUSPECTS_MAX:

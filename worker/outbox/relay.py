@@ -36,6 +36,7 @@ JOURNAL_PAUSE_MAX_SECONDS = 10.0
 MISSING_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 """Between tries of a reply whose queue is missing; the last one repeats."""
 REFUSED_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60, 60, 60, 300))
+FORBIDDEN_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 30))
 UNSENDABLE_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (10, 60, 360))
 """For a row over which the broker closes the channel: parked, with an alarm in the log each time."""
 
@@ -223,6 +224,8 @@ class Relay:
                     self._unmarked.confirmed.append(row.seq)
                 case Verdict.RETURNED | Verdict.REFUSED:
                     self._sort_declined(row, verdict, now)
+                case Verdict.FORBIDDEN:
+                    self._postpone(row, now + _nth(FORBIDDEN_DELAYS, row.attempts))
                 case Verdict.UNSENDABLE:
                     log.error("event_unsendable", command_id=row.command_id, event_id=row.event_id, copy=str(row.copy))
                     self._postpone(row, now + _nth(UNSENDABLE_DELAYS, row.attempts))

@@ -196,10 +196,16 @@ async def test_a_row_that_ends_connections_is_found_too() -> None:
 
 @in_virtual_time
 async def test_a_missing_permission_is_nobodys_fault() -> None:
-    """403 refuses the row; it is tried again when somebody has granted it."""
+    """403: the row is tried again until somebody has granted it, and the worker is not ready meanwhile."""
     broker = FakeBroker(closes={"a": ChannelAccessRefused("403")})
     async with publishing(broker) as publisher:
-        assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.REFUSED}
+        could = [publisher.can_publish]
+        assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.FORBIDDEN}
+        assert publisher.is_connected
+        could.append(publisher.can_publish)
+        broker.closes.clear()
+        assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.CONFIRMED}
+        assert [*could, publisher.can_publish] == [True, False, True]
 
 
 @in_virtual_time

@@ -140,6 +140,20 @@ async def test_a_reply_to_a_queue_that_stays_full_is_set_aside_when_its_time_is_
 
 
 @in_virtual_time
+async def test_a_reply_that_this_worker_may_not_publish_is_never_set_aside() -> None:
+    """Its queue is there; when the right is given back it goes within half a minute."""
+    part = bench(poll_seconds=60)
+    part.publisher.verdicts["forbidden"] = Verdict.FORBIDDEN
+    part.journal.add(reply(1, "forbidden"))
+    async with at_work(part):
+        await asyncio.sleep(timedelta(days=2).total_seconds())
+        part.publisher.verdicts.clear()
+        await asyncio.sleep(100)
+    assert part.journal.aside == []
+    assert part.journal.forgotten == [1]
+
+
+@in_virtual_time
 async def test_a_row_that_ends_channels_is_parked_for_long() -> None:
     """It is kept, tried hours apart, and the log says so each time."""
     part = bench(poll_seconds=60)

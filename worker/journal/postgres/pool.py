@@ -71,6 +71,8 @@ _MISCONFIGURED = (
 )
 
 
+_WITHDRAWN = (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError)
+"""Of a journal that has worked: rights, or tables, were taken away under it, and somebody can give them back."""
 _SHARED_SESSION = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
 """Another client's statements in a session of ours, or ours in another's."""
 POOLER = (
@@ -129,6 +131,7 @@ class Connections:
     def __init__(self, dsn: Dsn, sealer: Sealer, size: int) -> None:
         self._dsn = dsn
         self._was_let_in = False
+        self._has_worked = False
         self._sealer = sealer
         self._size = size
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
@@ -165,8 +168,18 @@ class Connections:
         return pool
 
     async def _connect(self, *_: Any, **options: Any) -> Any:
-        """For the pool: with the address as it is now."""
-        connection = await asyncpg.connect(self._address(), **options)
+        """For the pool: with the address as it is now. A server that let us in before and refuses us now has a password
+        that is not mounted yet, is being maintained, or somebody mends it: nothing that a restart would."""
+        try:
+            connection = await asyncpg.connect(self._address(), **options)
+        except asyncpg.PostgresError as error:
+            if not self._was_let_in:
+                raise
+            if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
+                said = "PostgreSQL refuses the login that it took before: look at the password in FAPIAO_DATABASE_URL"
+            else:
+                said = f"PostgreSQL lets nobody in that it let in before: {error}"
+            raise JournalUnavailable(said, retry_after=timedelta(seconds=1)) from error
         self._was_let_in = True
         return connection
 
@@ -174,10 +187,10 @@ class Connections:
         return self._dsn if isinstance(self._dsn, str) else self._dsn()
 
     def _classify(self, error: Exception) -> Exception:
-        """A server that let us in before and refuses the login now has a rotated password that is not mounted yet."""
-        if self._was_let_in and isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
-            said = "PostgreSQL refuses the login that it took before: look at the password in FAPIAO_DATABASE_URL"
-            return JournalUnavailable(said, retry_after=timedelta(seconds=1))
+        """What was written before, and is forbidden now, can be written again when somebody has mended it."""
+        if self._has_worked and isinstance(error, _WITHDRAWN):
+            said = f"PostgreSQL refuses what it took before, look at the grants: {error}"
+            return JournalFaulty(said, retry_after=timedelta(seconds=1))
         return classify(error)
 
     async def _refuse_shared_sessions(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
@@ -204,7 +217,9 @@ class Connections:
 
     async def transact(self, operation: Operation[Result]) -> Result:
         """Run an operation in one transaction; on return it is durable."""
-        return await self._within(operation)
+        result = await self._within(operation)
+        self._has_worked = True
+        return result
 
     async def view(self, operation: Operation[Result]) -> Result:
         """Run an operation that only reads, all its statements of one moment."""

@@ -1,6 +1,7 @@
 -- Queues that repeats of a command's message named, and which are told what comes from then on. A copy for the topic
 -- brings along one for each of them, whoever wrote it. A trigger's statement sees what was committed while the one that
--- fired it waited for a lock; a part of that one would not.
+-- fired it waited for a lock; a part of that one would not. It has its owner's rights, so that workers which run go on
+-- before the grants are made anew.
 
 CREATE TABLE listener (
     command_key     bigint      NOT NULL REFERENCES command (key),
@@ -12,7 +13,8 @@ CREATE TABLE listener (
     PRIMARY KEY (command_key, reply_to)
 );
 
-CREATE FUNCTION tell_listeners() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION tell_listeners() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT
+AS $$
 BEGIN
     INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, correlation_id,
                         traceparent, tracestate, owner, due_at, created_at)
