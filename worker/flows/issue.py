@@ -204,7 +204,14 @@ def _result_shown(at: Situation, given: ResultShown) -> Next:
 
 
 def _result_refused(at: Situation, given: ResultRefused) -> Next:
-    return _noted(at, given) if given.may_be_anothers else _check(at, given)
+    return _noted(at, given) if given.may_be_anothers else _ended_by(at, given)
+
+
+def _ended_by(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
+    """Where its reason leaves open whether there is an invoice, that is sought for as long as after silence."""
+    if isinstance(refusal, ResultRefused) and refusal.leaves_open:
+        return _doubt(replace(at, state=replace(at.state, refused=refusal)), _LEFT_OPEN)
+    return _check(at, refusal)
 
 
 def _check(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
@@ -231,10 +238,11 @@ def _refused_so(refusal: QrRefused | ResultRefused) -> Absence:
 
 def _unanswered(at: Situation, _: TimedOut) -> Next:
     if at.state.refused is not None:
-        return _check(at, at.state.refused)
+        return _ended_by(at, at.state.refused)
     return _doubt(at, "No answer came in time after the submission.")
 
 
+_LEFT_OPEN = "The gateway's answer leaves open whether there is an invoice (gatewayMessage)."
 _LAID_ASIDE = "The gateway answered with a result that does not fit the order; it was kept for a person."
 
 
@@ -244,7 +252,7 @@ def _scan_over(at: Situation, _: TimedOut) -> Next:
 
 def _never_scanned(at: Situation, _: TimedOut) -> Next:
     if at.state.refused is not None:
-        return _check(at, at.state.refused)
+        return _ended_by(at, at.state.refused)
     return _doubt(at, "The QR was not scanned in time, or its result never came.", EXPIRED)
 
 

@@ -38,6 +38,20 @@ _MAY_BE_ISSUED: Final = re.compile(
 )
 """Whoever says so may have an invoice, or make one yet: its absence is then looked for as long as after silence."""
 _NOT: Final = re.compile(r"失败|不成功|未成功|没有成功|无法|不能|不可|unsuccess|not success|fail", re.IGNORECASE)
+_AFTERWARDS: Final = re.compile(
+    r"pdf|ofd|版式|(?:发票|电子)文件|邮件|短信|推送|交付|打印|回传|\boss\b|\bs?mail\b|\bsms\b|deliver", re.IGNORECASE
+)
+"""What is done with an invoice that there is."""
+_UNKNOWN: Final = re.compile(
+    r"(?<!未)超时|time[d]?[- ]?out|\b50[234]\b|gateway|网络|连接.{0,4}(?:重置|断开|失败|中断|关闭)|connection"
+    r"|(?:结果|开票状态|发票状态)(?:未知|不明|不确定)",
+    re.IGNORECASE,
+)
+"""Whoever says so does not know what became of it."""
+_BEFORE: Final = re.compile(
+    r"登录|登陆|会话|扫码|认证|人脸|刷脸|二维码|验证|实名|授权|session|log-?in|\bqr|scan|token", re.IGNORECASE
+)
+"""What comes before an invoice: where that took too long there is none."""
 _CLAUSES: Final = re.compile(r"[,，;；。!！:：\n(（]|但|\bbut\b", re.IGNORECASE)
 _FAILING: Final = re.compile(
     r"失败|错误|异常|不足|拒绝|无法|不能|未通过|超过|超限|fail|error|refus|reject|denied", re.IGNORECASE
@@ -84,6 +98,15 @@ def is_refused(data: Mapping[str, Any]) -> bool:
         return False
     is_bad = code is not None and code.lower() not in _FINE_CODES
     return is_bad or (message is not None and _FAILING.search(message) is not None)
+
+
+def leaves_open(reason: str | None) -> bool:
+    """Whether there may be an invoice by this reason: what failed comes after it (`PDF生成失败`), or whoever says so
+    only did not wait for it (`网络超时`)."""
+    return any(
+        _BEFORE.search(clause) is None and (_AFTERWARDS.search(clause) or _UNKNOWN.search(clause)) is not None
+        for clause in _CLAUSES.split(reason or "")
+    )
 
 
 def _told(sent: Any) -> str | None:

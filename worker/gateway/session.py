@@ -15,7 +15,7 @@ from worker.gateway import codec, qr
 from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.query_codec import is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
-from worker.gateway.refusals import Refusal, is_refused, login_reason, refusal_of
+from worker.gateway.refusals import Refusal, is_refused, leaves_open, login_reason, refusal_of
 from worker.gateway.values import status_of
 from worker.ports import (
     FrameIgnored,
@@ -147,7 +147,9 @@ class InvoiceSession:
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
         refusal = refusal_of(reply.data, reply.sent_data, self._masking()) if reply.has_data else None
-        return self._ignored(IgnoredReason.NO_DATA, reply) if refusal is None else ResultRefused(refusal.reason)
+        if refusal is None:
+            return self._ignored(IgnoredReason.NO_DATA, reply)
+        return ResultRefused(refusal.reason, leaves_open=leaves_open(refusal.reason))
 
     def _result(self, reply: Reply) -> SessionEvent:
         """Also before anything was submitted here: then it is the late one of a submission before (trap 9)."""

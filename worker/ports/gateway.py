@@ -76,6 +76,8 @@ class ResultRefused:
     reason: str | None = None
     may_be_anothers: bool = False
     """As in `QrRefused`."""
+    leaves_open: bool = False
+    """By its reason there may be an invoice all the same: what failed is a file or a mail, or nobody waited for it."""
 
 
 @dataclass(frozen=True, slots=True)

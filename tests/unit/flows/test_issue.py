@@ -558,6 +558,25 @@ def test_a_refusal_is_checked_and_keeps_the_gateways_words(phase: Phase) -> None
     assert absence.not_before is None
 
 
+@pytest.mark.parametrize("phase", [Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE])
+@pytest.mark.parametrize("is_noted", [False, True])
+def test_a_reason_that_leaves_open_whether_there_is_an_invoice_is_a_doubt(phase: Phase, is_noted: bool) -> None:
+    """An invoice that the bureau lists two minutes later must not be called refused."""
+    given = ResultRefused("PDF生成失败", may_be_anothers=is_noted, leaves_open=True)
+    decision = decide(situation(phase, looks=LOOKS), given)
+    if is_noted:
+        decision = decide(
+            replace(situation(looks=LOOKS), state=replace(decision.state, phase=Phase.SUBMITTED)), TimedOut()
+        )
+
+    record = decision.effects[0]
+    assert isinstance(record, Record)
+    assert record.to is CommandState.IN_DOUBT
+    assert CountRefusal(refused=True) not in decision.effects
+    assert Absence.read(record.progress).code == FailureCode.NOT_ISSUED
+    assert record.announcements[0].data.get("gatewayMessage") == (None if is_noted else "PDF生成失败")
+
+
 def test_a_refused_scan_keeps_the_gateways_words_until_its_grace_is_over() -> None:
     refused = decide(situation(Phase.SUBMITTED, looks=LOOKS), QrRefused("请重新登录"))
     at = situation(looks=LOOKS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.gateway.dialogue import PASSWORD, RESULT, ignored, told
 from tests.unit.gateway.queries import told as told_of_query
 from worker.gateway.redaction import Redactor
-from worker.gateway.refusals import MAX_REASON_CHARS, login_reason, refusal_of
+from worker.gateway.refusals import MAX_REASON_CHARS, leaves_open, login_reason, refusal_of
 from worker.gateway.session import Phase
 from worker.ports import LoginAnswered, QrRefused, QrShown, QueryRefused, ResultRefused, ResultShown
 
@@ -168,3 +168,27 @@ def test_a_result_that_does_not_say_that_it_failed_is_one(beside: dict[str, Any]
 
 def test_a_result_with_an_address_is_one_whatever_it_says() -> None:
     assert isinstance(told("invoice_pdf", {**RESULT, "code": 500, "msg": REASON}), ResultShown)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("PDF生成失败", "下载版式文件失败", "获取发票文件失败", "邮件发送失败", "推送失败", "打印失败", "交付失败"),
+        *("网络超时", "开票失败:网络超时", "查询开票结果超时", "Read timed out", "504 Gateway Time-out", "连接被重置"),
+        *("结果未知", "开票状态不明", "connection reset by peer"),
+    ],
+)
+def test_a_reason_that_comes_after_an_invoice_or_from_nobody_who_waited_for_one_leaves_it_open(reason: str) -> None:
+    assert leaves_open(reason)
+    assert told("invoice_pdf", {"code": 500, "msg": reason}) == ResultRefused(reason, leaves_open=True)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *(None, "", REASON, "系统繁忙,请稍后重试", "系统异常", "未知错误", "code 500", "开票限额已超"),
+        *("登录超时,请重新登录", "会话超时", "扫码超时", "人脸识别超时", "验证码超时"),
+    ],
+)
+def test_a_reason_that_comes_before_an_invoice_leaves_nothing_open(reason: str | None) -> None:
+    assert not leaves_open(reason)

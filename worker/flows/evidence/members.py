@@ -152,6 +152,8 @@ def total_likeness(order: Order, listed: Listed) -> Likeness:
     be the one that fits."""
     with_tax, without = listed.with_tax, listed.without_tax
     expected = order.sent.expected_total
+    if expected is not None and expected + order.tolerance < order.total:
+        expected = None  # tax can only add to the lines: it is mistaken, and would fit somebody else's
     told = [each for each in (with_tax, without) if each is not None]
     if not told:
         return UNTOLD

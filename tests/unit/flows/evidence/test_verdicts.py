@@ -336,6 +336,7 @@ def test_note_says_what_was_sent_and_more_may_stand_beside_it(note: Any, shows_b
         ("300.00", "250.00", "300", "found"),
         ("300.01", "250.00", "300", "nothing"),
         ("226.00", "200.00", "300", "found"),
+        ("100.00", "88.50", "100", "nothing"),  # less than the lines: mistaken, and another order's total
     ],
 )
 def test_total_is_the_expected_one_or_that_of_the_lines(with_tax: Any, without: Any, expected: Any, kind: str) -> None:
