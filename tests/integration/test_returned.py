@@ -9,7 +9,7 @@ from pamqp.common import FieldTable
 from tests.fakes import FakeIntakeJournal
 from tests.integration.messaging import broker_channel, depth, issue_data, publish_command, running, until, until_async
 from worker.amqp.connections import Address, open_link
-from worker.amqp.deaths import REASONS
+from worker.amqp.deliveries import REASONS
 from worker.amqp.topology import Topology, declare_over
 from worker.cli.broker import broker
 from worker.cli.doctor.broker import check_broker

@@ -85,7 +85,7 @@ MUTANTS: Final = (
     Mutant(
         7,
         "rivals are read seller by seller",
-        "worker/lanes/runs/rivals.py",
+        "worker/lanes/runs/evidence.py",
         "if probes is None else _found_by(",
         "if seller else _found_by(",
         (f"{UNIT}/lanes/runs/test_rivals.py",),

@@ -15,11 +15,9 @@ from contracts.envelope import dumps, loads
 from worker.cli import audit_report as report
 from worker.cli import story
 from worker.cli.invoices import harmless
-from worker.cli.language import said
-from worker.cli.orders import DEFAULT_SOURCE, Wishes, read_order
 from worker.cli.records import AsJson
-from worker.cli.send import Watch, deliver, read_file
-from worker.cli.terminal import USAGE, Stop, load_settings, note, quiet_logs, run, say, say_json, table
+from worker.cli.send import DEFAULT_SOURCE, Watch, Wishes, deliver, read_file, read_order
+from worker.cli.terminal import USAGE, Stop, load_settings, note, quiet_logs, run, said, say, say_json, table
 
 DOES_NOT_ADD_UP: Final = 1
 AUDIT_FAILED: Final = 3

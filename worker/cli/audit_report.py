@@ -6,7 +6,7 @@ Pure: data to rows and lines. Knows nothing of terminals.
 from typing import Any, Final
 
 from contracts.audits import FindingKind
-from worker.cli.language import is_chinese, said
+from worker.cli.terminal import is_chinese, said
 
 _KINDS: Final = {
     FindingKind.MISSING: ("not in the list", "清单缺少"),

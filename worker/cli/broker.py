@@ -21,7 +21,7 @@ from worker.amqp.connections import ANSWER_SECONDS, Address, Link, ask, open_lin
 from worker.amqp.tables import changed
 from worker.amqp.topology import Topology
 from worker.amqp.wire import Outgoing, properties_of
-from worker.cli.orders import Order
+from worker.cli.send import Order
 from worker.cli.terminal import USAGE, Stop
 from worker.clock import SystemClock
 from worker.errors import BrokerLost

@@ -13,8 +13,7 @@ from contracts.envelope import dumps
 from worker.cli import story
 from worker.cli.example import fresh_example
 from worker.cli.invoices import show_files
-from worker.cli.orders import Order, read_order
-from worker.cli.send import TIMED_OUT, Watch
+from worker.cli.send import TIMED_OUT, Order, Watch, read_order
 from worker.cli.terminal import (
     FAILED,
     INTERRUPTED,

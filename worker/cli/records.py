@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli import story
-from worker.cli.language import said
-from worker.cli.terminal import load_settings, quiet_logs, run, say, say_json, table
+from worker.cli.terminal import load_settings, quiet_logs, run, said, say, say_json, table
 
 CommandId = Annotated[str, typer.Argument(metavar="ID", help="The command's id.")]
 Source = Annotated[str | None, typer.Option("--source", help="The tenant, where several used the id.")]

@@ -13,7 +13,7 @@ import typer
 
 from worker.cli.serve import on_uvloop
 from worker.cli.terminal import USAGE, Stop, explained, note
-from worker.sandbox.options import SandboxOptions
+from worker.sandbox.house import SandboxOptions
 
 _PORT: Final = 8090
 _SHORTER: Final = {"auto_scan_seconds": "auto-scan", "ledger_path": "ledger", "clock_path": "clock"}

@@ -12,9 +12,8 @@ from typing import Any
 
 from worker.cli import story_en as english
 from worker.cli import story_zh as chinese
-from worker.cli.language import is_chinese, said
 from worker.cli.story_parts import clock, difference_lines
-from worker.cli.terminal import draw_qr, is_terminal, say
+from worker.cli.terminal import draw_qr, is_chinese, is_terminal, said, say
 
 _STYLES = {
     "completed": "good",

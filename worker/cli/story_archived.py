@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from worker.cli.language import said
 from worker.cli.story_parts import first_lines
+from worker.cli.terminal import said
 
 
 def archived(data: dict[str, Any]) -> list[str]:

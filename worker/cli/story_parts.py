@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from worker.cli.language import is_chinese
+from worker.cli.terminal import is_chinese
 
 _MOST_LINES: Final = 5
 """Of a page of fifty; the events and `fapiao-worker invoices` have all of them."""

@@ -1,7 +1,8 @@
 """How commands speak: people get text on stdout, machines JSON lines, and every error one clear sentence on stderr.
 
 Guarantees: with `--json` nothing but JSON reaches stdout; colour and pictures only on a terminal; an error of the
-worker never shows a traceback, and ends with the exit code that `explain` lists. Knows nothing of what is said.
+worker never shows a traceback, and ends with the exit code that `explain` lists. Where a text has both, it is Chinese
+where the terminal's locale is, else English. Knows nothing of what is said.
 """
 
 import json
@@ -176,3 +177,17 @@ _STYLES: Final[dict[str, dict[str, Any]]] = {
     "strong": {"bold": True},
     "faint": {"dim": True},
 }
+
+
+_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def said(english: str, chinese: str) -> str:
+    """Whichever of the two the terminal speaks."""
+    return chinese if is_chinese() else english
+
+
+def is_chinese() -> bool:
+    """Whether the first of LC_ALL, LC_MESSAGES and LANG that is set names Chinese."""
+    named = next((value for name in _VARIABLES if (value := os.environ.get(name))), "")
+    return named.lower().startswith("zh")

@@ -45,7 +45,7 @@ from worker.flows.audit_vocabulary import (
     ReadNumbered,
 )
 from worker.flows.evidence.endings import Case, endings
-from worker.flows.evidence.status import is_dead
+from worker.flows.evidence.members import is_dead
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
 from worker.flows.invoices import BEIJING, parts_of, trusted

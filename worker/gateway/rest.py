@@ -23,7 +23,7 @@ from worker.backoff import full_jitter
 from worker.errors import Permanent, Transient, Unreachable
 from worker.gateway import rest_codec
 from worker.gateway.headers import AskHeaders, headers_of
-from worker.gateway.retry_after import retry_after
+from worker.gateway.values import retry_after
 from worker.ports import Observe, Operation, observe_nothing
 from worker.settings import Settings
 from worker.tls import gateway_tls

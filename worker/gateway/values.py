@@ -1,14 +1,16 @@
-"""Single values as the gateway words them: numbers as text, text as numbers, yes and no in Chinese. Pure.
+"""Single values as the gateway words them: numbers as text, text as numbers, yes and no in Chinese, waits. Pure.
 
 Guaranteed: nothing raises on a value of parsed JSON; numbers stay exact and bounded in length; what cannot be read is
-None and never guessed.
+None and never guessed. A wait is read beside the answer's own date: our clock has no part in it.
 Not known here: which member of which frame a value belongs to.
 """
 
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from unicodedata import normalize
 
@@ -231,3 +233,19 @@ def _constant(word: str) -> Any:
 
 
 _exactly_parsed: Final[Callable[[str], Any]] = json.JSONDecoder(parse_float=_number, parse_constant=_constant).decode
+
+
+LONGEST: Final = timedelta(hours=1)
+
+
+def retry_after(value: str, date: str) -> timedelta | None:
+    """The wait that `value` asks for: seconds, or a date, which is read beside the answer's own `date`. None if it is
+    neither; never longer than `LONGEST`."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return min(timedelta(seconds=int(value[:9])), LONGEST)
+    try:
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        return None
+    return min(max(wait, timedelta(0)), LONGEST)

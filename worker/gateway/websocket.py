@@ -29,7 +29,7 @@ from websockets.protocol import State
 
 from contracts.failures import FailureCode
 from worker.errors import Permanent, Transient, Unreachable
-from worker.gateway.retry_after import retry_after
+from worker.gateway.values import retry_after
 
 log = structlog.get_logger()
 

@@ -16,8 +16,7 @@ import structlog
 
 from worker import secrecy
 from worker.amqp.connections import AskUrls, Link, SupervisedConnection, backoff_seconds
-from worker.amqp.deaths import EXPIRED, death_in
-from worker.amqp.deliveries import Acknowledging, ByteBudget, Consumption, Delivery
+from worker.amqp.deliveries import EXPIRED, Acknowledging, ByteBudget, Consumption, Delivery, death_in
 from worker.amqp.topology import Topology, declare_over, queues_to_consume
 from worker.clock import Clock
 from worker.crashpoints import crashpoint

@@ -28,7 +28,7 @@ from contracts.commands import CommandType
 from contracts.events import Outcome
 from contracts.failures import FailureCode, RejectionCode
 from worker.amqp.confirms import Verdict
-from worker.amqp.deaths import REASONS
+from worker.amqp.deliveries import REASONS
 from worker.clock import Clock
 from worker.flows.looks import LookOutcome
 from worker.gateway.codec import IgnoredReason

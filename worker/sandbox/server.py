@@ -31,10 +31,9 @@ from worker.sandbox.calls import Answer, Call, Stream
 from worker.sandbox.control import answer
 from worker.sandbox.details import is_look_up, look_up
 from worker.sandbox.faults import asked_by_user_id
-from worker.sandbox.house import House
+from worker.sandbox.house import House, SandboxOptions
 from worker.sandbox.line import ListeningPort, line_to
 from worker.sandbox.masking import secrets_in
-from worker.sandbox.options import SandboxOptions
 
 __all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]
 

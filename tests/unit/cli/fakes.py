@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from worker.cli.broker import DeadLetter
-from worker.cli.orders import Order
+from worker.cli.send import Order
 from worker.cli.terminal import Stop
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contracts.commands import COMMANDS, CommandType
-from worker.cli.orders import read_order
+from worker.cli.send import read_order
 
 from .conftest import Run
 

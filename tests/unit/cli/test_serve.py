@@ -18,7 +18,7 @@ from worker.clock import Clock
 from worker.errors import ConfigurationError, JournalUnavailable
 from worker.journal.sealing import Sealer, parse_keys
 from worker.records import Resealing
-from worker.sandbox.options import SandboxOptions
+from worker.sandbox.house import SandboxOptions
 from worker.settings import Settings
 
 from .conftest import Run

@@ -9,7 +9,7 @@ from contracts import example_files
 from contracts.failures import FailureCode, RejectionCode
 from contracts.texts import WARNINGS
 from worker.cli import story
-from worker.cli.language import is_chinese
+from worker.cli.terminal import is_chinese
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

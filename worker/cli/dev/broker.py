@@ -19,9 +19,8 @@ from worker.addresses import is_loopback
 from worker.amqp.connections import Address
 from worker.amqp.topology import Topology
 from worker.cli.dev.home import Home
-from worker.cli.language import said
 from worker.cli.parts import free_port_from
-from worker.cli.terminal import USAGE, Stop, say
+from worker.cli.terminal import USAGE, Stop, said, say
 from worker.servers import CannotProvisionError, containers, rabbitmq
 from worker.settings import Settings
 

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from worker.cli.language import said
-from worker.cli.terminal import FAILED, INTERRUPTED, explained, load_settings, quiet_logs, say
+from worker.cli.terminal import FAILED, INTERRUPTED, explained, load_settings, quiet_logs, said, say
 
 AUTO_SCAN_SECONDS: Final = 2.0
 

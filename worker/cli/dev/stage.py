@@ -11,9 +11,8 @@ from contracts.envelope import loads
 from worker.cli import story
 from worker.cli.dev.broker import DevBroker
 from worker.cli.dev.home import FOLDER, Home
-from worker.cli.language import is_chinese
 from worker.cli.parts import Parts, answers, free_port_from
-from worker.cli.terminal import note, say
+from worker.cli.terminal import is_chinese, note, say
 from worker.errors import WorkerError
 from worker.settings import Settings
 

@@ -15,8 +15,7 @@ from contracts.events import Outcome
 from contracts.invoices import IssuedInvoice, IssuedItem
 from contracts.told import CompletedData, ConfirmedData, InDoubtData
 from worker.flows.announce import Announcement, announced, failure
-from worker.flows.evidence.members import Difference
-from worker.flows.evidence.status import is_dead
+from worker.flows.evidence.members import Difference, is_dead
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import MOST_CANDIDATES, Candidate, Found, Nothing, Several, Verdict
 from worker.flows.invoices import findings_of

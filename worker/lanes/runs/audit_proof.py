@@ -19,8 +19,7 @@ from worker.flows.evidence.index import InvoiceIndex, Wanted
 from worker.flows.evidence.members import compare, weigh
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.invoices import BEIJING
-from worker.lanes.runs.judging import judged
-from worker.lanes.runs.rivals import AT_ONCE, could_claim, could_claim_any, last_of, read_subject
+from worker.lanes.runs.evidence import AT_ONCE, could_claim, could_claim_any, judged, last_of, read_subject
 from worker.ports import LaneJournal
 from worker.records import UNSETTLED, Command, CommandState
 

@@ -31,10 +31,9 @@ from worker.flows.vocabulary import (
     SeeWhoIsNext,
     Settle,
 )
-from worker.lanes.runs.judging import judged
+from worker.lanes.runs.evidence import judged, read_rivals
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import Asking
-from worker.lanes.runs.rivals import read_rivals
 from worker.lanes.runs.seller import forget_refusals
 from worker.lanes.settling import Settling
 from worker.records import AccountLogin, Command, CommandState, Probes

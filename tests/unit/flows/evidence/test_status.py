@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.flows.evidence.status import is_dead
+from worker.flows.evidence.members import is_dead
 
 DEAD = """
     已红冲 已红冲-全额 已红冲-部分 部分红冲 全额冲红 红字 红字发票 红票 已紅沖 已作废 作廢 已作癈 空白作废 已废弃

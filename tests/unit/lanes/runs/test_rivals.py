@@ -11,8 +11,8 @@ from tests.builders import MOMENT, make_invoice, make_item, make_listed
 from tests.findings_fakes import is_found_by
 from tests.unit.flows.submissions import SKEW, make_submitted, subject
 from worker.flows.evidence.subjects import Listed
-from worker.lanes.runs import rivals
-from worker.lanes.runs.rivals import read_rivals
+from worker.lanes.runs import evidence
+from worker.lanes.runs.evidence import read_rivals
 from worker.records import Command, CommandState, Probes
 
 SINCE = MOMENT - timedelta(days=1)
@@ -66,7 +66,7 @@ async def test_each_seller_is_asked_for_once() -> None:
 
 @pytest.mark.parametrize("count", [3, 4, 5, 6, 7])
 async def test_they_are_read_a_few_at_a_time_to_the_last(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rivals, "AT_ONCE", 3)
+    monkeypatch.setattr(evidence, "AT_ONCE", 3)
     shelf = Shelf(*map(submitted, range(2, count + 2)))
 
     assert await keys(shelf, submitted(1)) == (list(range(2, count + 2)), True)
@@ -75,8 +75,8 @@ async def test_they_are_read_a_few_at_a_time_to_the_last(count: int, monkeypatch
 
 @pytest.mark.parametrize("limit", ["MOST_READ", "MOST_COMPETING"])
 async def test_too_many_are_said_to_be_too_many(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rivals, "AT_ONCE", 3)
-    monkeypatch.setattr(rivals, limit, 5)
+    monkeypatch.setattr(evidence, "AT_ONCE", 3)
+    monkeypatch.setattr(evidence, limit, 5)
     shelf = Shelf(*map(submitted, range(2, 100)))
 
     _, are_all = await keys(shelf, submitted(1))
@@ -86,7 +86,7 @@ async def test_too_many_are_said_to_be_too_many(limit: str, monkeypatch: pytest.
 
 
 async def test_many_that_could_not_claim_anything_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rivals, "MOST_COMPETING", 5)
+    monkeypatch.setattr(evidence, "MOST_COMPETING", 5)
     shelf = Shelf(*(submitted(key, invoice=make_invoice(remark=str(key))) for key in range(2, 1200)))
     seen = [Listed.of(make_listed(1, note="7", totalAmount=Decimal(1), totalPriceAndTax=Decimal(2)))]
 

@@ -1,13 +1,14 @@
-"""Who else could claim an invoice that a look-up saw: read from the journal a few at a time, for the worker's other
-lanes wait while they are compared.
+"""Evidence, read and judged a little at a time: leases, heartbeats and the worker's other lanes share this loop.
 
-Guarantees that whoever is left out could not claim any of these invoices, or that it is said that some may be missing.
-They are found by buyer, total and remark, and compared before anything is bounded: a retail seller has thousands of
-open numbers for 个人, and few of them have the total that is listed.
+Who else could claim an invoice that a look-up saw is read from the journal. Guarantees that whoever is left out could
+not claim any of these invoices, or that it is said that some may be missing. They are found by buyer, total and remark,
+and compared before anything is bounded: a retail seller has thousands of open numbers for 个人, and few of them have
+the total that is listed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+import gc
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from worker.flows.evidence.clues import probes_of
 from worker.flows.evidence.index import InvoiceIndex
 from worker.flows.evidence.members import is_too_old
 from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.verdicts import Verdict, judge
 from worker.records import Command, CommandState, Probes
 
 AT_ONCE = 100
@@ -117,3 +119,31 @@ def last_of(rows: Sequence[Command]) -> tuple[datetime, int]:
     """Behind which the next rows come."""
     last = rows[-1]
     return last.submitted_at or last.received_at, last.key
+
+
+async def judged(  # noqa: PLR0913  the evidence, and how far it goes
+    subjects: Sequence[Subject],
+    candidates: Sequence[Listed],
+    bound: Collection[str],
+    skew: timedelta,
+    *,
+    rivals: Sequence[Subject],
+    are_all_rivals: bool,
+) -> Mapping[int, Verdict]:
+    """As `judge`, by the command's key."""
+    steps = judge(subjects, candidates, bound, skew, rivals=rivals, are_all_rivals=are_all_rivals)
+    was_collecting = gc.isenabled()
+    # Thousands of small things are made here, none in a circle: looking for circles among all that the process
+    # holds would stop the loop for longer than all else.
+    gc.disable()
+    try:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                told: Mapping[int, Verdict] = end.value
+                return told
+            await asyncio.sleep(0)
+    finally:
+        if was_collecting:
+            gc.enable()
