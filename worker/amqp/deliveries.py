@@ -223,8 +223,8 @@ REASONS: Final = (EXPIRED, "delivery_limit", "maxlen", "rejected")
 class Death:
     """That a message died in a queue of commands: it expired, or was returned too often.
 
-    Such a message goes to the dead-letter exchange without a word to its sender. Its copy in `<prefix>.returned` says by
-    its headers where it died and of what, and the worker takes it from there.
+    Such a message goes to the dead-letter exchange without a word to its sender. Its copy in `<prefix>.returned` says
+    by its headers where it died and of what, and the worker takes it from there.
     """
 
     reason: str

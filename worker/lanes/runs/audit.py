@@ -31,7 +31,7 @@ from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
 from worker.lanes.runs.audit_proof import Prover
 from worker.lanes.runs.query import Questioning
-from worker.lanes.runs.seller import forget_refusals
+from worker.lanes.runs.refusals import forget_refusals
 from worker.lanes.settling import Settling
 from worker.records import CommandState
 from worker.texts import folded_code

@@ -1,20 +1,57 @@
-"""Items and files over HTTP for a run, as one answer. Knows nothing of what becomes of them."""
+"""Items and files over HTTP for a run, as one answer, past the breaker. Knows nothing of what becomes of them."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import structlog
 
 from contracts.failures import FailureCode
-from worker.errors import Permanent
-from worker.flows.vocabulary import Details, FetchDetails
+from worker.errors import Permanent, Transient, Unreachable
+from worker.flows.vocabulary import Details, DetailsFailed, DetailsFetched, FetchDetails
+from worker.lanes.breaker import GatewayBreaker
+from worker.lanes.lane_session import LaneSession
+from worker.lanes.services import LaneServices
 from worker.ports import InvoiceDetails
+from worker.records import FoundRow
 
 log = structlog.get_logger(__name__)
 
 
-async def fetch(look_ups: InvoiceDetails, wanted: FetchDetails) -> Details:
+async def fetch_details(
+    services: LaneServices,
+    line: LaneSession,
+    wanted: FetchDetails,
+    lacking: tuple[FoundRow, ...],
+    said: structlog.typing.FilteringBoundLogger,
+) -> DetailsFetched | DetailsFailed:
+    """What was asked for, or why not. Raises `Interruption`."""
+    breaker, at = services.details_breaker, services.clock.monotonic()
+    if (wanted.items_of or wanted.files_of) and not breaker.may_begin(1, at):
+        message = "The gateway's HTTP look-ups do not answer anybody; this one waits for those that try."
+        return DetailsFailed(message, retry_after=timedelta(seconds=breaker.seconds_closed(at)))
+    breaker.probed(at)
+    try:
+        details = await line.during(_fetched(services.details, wanted))
+    except Permanent as fault:
+        breaker.succeeded()
+        return DetailsFailed(str(fault), code=fault.code)
+    except Transient as fault:
+        count_failure(breaker, fault, services, line)
+        said.warning("details_unavailable", reason=str(fault))
+        return DetailsFailed(str(fault), retry_after=fault.retry_after)
+    breaker.succeeded()
+    return DetailsFetched(details, lacking)
+
+
+def count_failure(breaker: GatewayBreaker, fault: Transient, services: LaneServices, line: LaneSession) -> None:
+    """Nobody answered this lane."""
+    at, chance = services.clock.monotonic(), services.chance()
+    breaker.failed(line.lane, at, chance, concerns_all=isinstance(fault, Unreachable))
+
+
+async def _fetched(look_ups: InvoiceDetails, wanted: FetchDetails) -> Details:
     """All that is asked for, as much at once as the port allows. Raises `Transient`, and `Permanent` where no look-up
     at all will be answered."""
     answers = await asyncio.gather(

@@ -27,8 +27,8 @@ from worker.flows.vocabulary import (
 )
 from worker.lanes.runs.late_replies import LateReplies, Unsettled
 from worker.lanes.runs.order import Access, CredentialFault, Order, read_data, try_order
+from worker.lanes.runs.refusals import SellerOf
 from worker.lanes.runs.run import Run
-from worker.lanes.runs.seller import SellerOf
 from worker.ports import QrRefused, QueryEvent, ResultRefused, ResultShown, SessionEvent
 from worker.records import SUBMITTED, CommandState, Step, SubmittedInvoice
 

@@ -126,13 +126,9 @@ class LateReplies:
             await self.keep_for(key, stray.reason, shown)
 
     async def keep_for(self, key: int | None, reason: str, shown: ResultShown) -> None:
-        """Under this command. Worth a try, not worth the run."""
+        """Under this command."""
         body = dumps({**shown.invoice, "invoiceUrl": shown.invoice_url})
-        try:
-            await self._services.journal.keep_stray(self._line.lane, key, reason, body, self._services.clock.now())
-        except JournalUnavailable as fault:
-            log.warning("stray_not_kept", reason=str(fault))
-        crashpoint("stray.kept")
+        await keep_stray(self._services, self._line.lane, key, reason, body)
 
     async def _settle(self, meant: Unsettled, shown: ResultShown) -> bool:
         command = meant.command
@@ -153,3 +149,12 @@ def _ending(meant: Unsettled, shown: ResultShown) -> tuple[CommandState, Announc
         return CommandState.FAILED, told
     differs = echo_of(meant.sent, shown.reply).differs
     return CommandState.COMPLETED, issued(shown.invoice, shown.invoice_url, differs, reconciled=False)
+
+
+async def keep_stray(services: LaneServices, lane: str, key: int | None, reason: str, body: bytes) -> None:
+    """Keep what settles nothing, for a person. Worth a try, not worth the run."""
+    try:
+        await services.journal.keep_stray(lane, key, reason, body, services.clock.now())
+    except JournalUnavailable as fault:
+        log.warning("stray_not_kept", reason=str(fault))
+    crashpoint("stray.kept")

@@ -16,7 +16,7 @@ import structlog
 
 from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
-from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient, Unreachable
+from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient
 from worker.flows.announce import events_of, keeps_order
 from worker.flows.table import Decision, FlowState, Situation
 from worker.flows.vocabulary import (
@@ -27,7 +27,6 @@ from worker.flows.vocabulary import (
     ConnectFailed,
     ConnectionLost,
     CountLogin,
-    DetailsFailed,
     DetailsFetched,
     Draining,
     Effect,
@@ -37,10 +36,11 @@ from worker.flows.vocabulary import (
     Record,
     TimedOut,
 )
-from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.lane_session import Interruption, LaneSession
-from worker.lanes.runs.fetching import fetch
-from worker.lanes.runs.order import LOGIN_PASSWORD, Access, CredentialFault
+from worker.lanes.runs.fetching import count_failure, fetch_details
+from worker.lanes.runs.late_replies import keep_stray
+from worker.lanes.runs.order import Access, CredentialFault
+from worker.lanes.runs.refusals import LoginRefusals
 from worker.lanes.services import LaneServices
 from worker.ports import Disconnected, FrameIgnored, QueryEvent, SessionEvent
 from worker.records import (
@@ -93,11 +93,10 @@ class Run(ABC):
         self._has_ended = False
         self._timer_at: float | None = None
         self._began_at = services.clock.monotonic()
-        self._had_refusals = False
-        self._had_refused_look_ups = False
         self._answer_was_lost = False
         self._next = LaneNext()
         self._log = log.bind(command_id=command.id, command_source=command.source)
+        self._refusals = LoginRefusals(services, self._insist, self._log)
         self._read()
 
     async def run(self) -> LaneNext:
@@ -175,9 +174,7 @@ class Run(ABC):
         access = self._access()
         if await self._line.serves(access):
             return Begin(session_is_open=True)
-        account = await self._insist(lambda: self._services.journal.account(self._counted()))
-        self._had_refusals = account.refusals > 0
-        self._had_refused_look_ups = account.has_refused_look_ups
+        account = await self._refusals.read(self._counted())
         return Begin(session_is_open=False, suspended_until=account.suspended_until, refused_logins=account.refusals)
 
     def _counted(self) -> AccountLogin:
@@ -236,7 +233,8 @@ class Run(ABC):
             case CloseSession():
                 await self._line.hang_up()
             case CountLogin(accepted):
-                await self._count_login(accepted=accepted)
+                threshold, suspend = self._suspension()
+                await self._refusals.count(self._counted(), accepted=accepted, threshold=threshold, suspend=suspend)
             case KeepStray(reason, content):
                 self._services.hooks.frame_ignored(reason)
                 self._log.warning("reply_fits_nothing", reason=reason)
@@ -248,26 +246,13 @@ class Run(ABC):
         return None
 
     async def _fetch(self, wanted: FetchDetails, lacking: tuple[FoundRow, ...] = ()) -> Input:
-        breaker, at = self._services.details_breaker, self._services.clock.monotonic()
-        asks_nothing = not (wanted.items_of or wanted.files_of)
-        if not asks_nothing and not breaker.may_begin(1, at):
-            message = "The gateway's HTTP look-ups do not answer anybody; this one waits for those that try."
-            return DetailsFailed(message, retry_after=timedelta(seconds=breaker.seconds_closed(at)))
-        breaker.probed(at)
         try:
-            details = await self._line.during(fetch(self._services.details, wanted))
+            told = await fetch_details(self._services, self._line, wanted, lacking, self._log)
         except Interruption as interruption:
             return self._interrupted(interruption)
-        except Permanent as fault:
-            breaker.succeeded()
-            return DetailsFailed(str(fault), code=fault.code)
-        except Transient as fault:
-            self._count_failure(breaker, fault)
-            self._log.warning("details_unavailable", reason=str(fault))
-            return DetailsFailed(str(fault), retry_after=fault.retry_after)
-        breaker.succeeded()
-        crashpoint(f"{self.name}.details_fetched")
-        return DetailsFetched(details, lacking)
+        if isinstance(told, DetailsFetched):
+            crashpoint(f"{self.name}.details_fetched")
+        return told
 
     async def _connect(self) -> Input:
         breaker = self._services.breaker
@@ -279,16 +264,12 @@ class Run(ABC):
             breaker.succeeded()
             return ConnectFailed(str(fault), code=fault.code)
         except Transient as fault:
-            self._count_failure(breaker, fault)
+            count_failure(breaker, fault, self._services, self._line)
             self._log.warning("gateway_unreachable", reason=str(fault))
             return ConnectFailed(str(fault), retry_after=fault.retry_after)
         breaker.succeeded()
         crashpoint(f"{self.name}.connected")
         return Connected()
-
-    def _count_failure(self, breaker: GatewayBreaker, fault: Transient) -> None:
-        at, chance = self._services.clock.monotonic(), self._services.chance()
-        breaker.failed(self._line.lane, at, chance, concerns_all=isinstance(fault, Unreachable))
 
     async def _send(self, act: Awaitable[None], crash_point: str) -> Input | None:
         """Send what may be sent again. Nothing is sent once the lease is at its end."""
@@ -299,46 +280,9 @@ class Run(ABC):
         crashpoint(f"{self.name}.{crash_point}")
         return None
 
-    async def _count_login(self, *, accepted: bool) -> None:
-        if accepted and self._had_refused_look_ups:
-            await self._renew_password()
-        if accepted and not self._had_refusals:
-            return
-        if not accepted:
-            self._services.hooks.login_refused()
-        self._had_refusals = not accepted
-        services, login = self._services, self._counted()
-        threshold, suspend = self._suspension()
-        account = await self._insist(
-            lambda: services.journal.count_login(
-                login, accepted=accepted, now=services.clock.now(), threshold=threshold, suspend=suspend
-            )
-        )
-        crashpoint("login.counted")
-        if account.suspended_until is not None and not accepted:
-            self._log.error(
-                "look_ups_rest" if login.is_look_up else "account_suspended",
-                refusals=account.refusals,
-                until=account.suspended_until.isoformat(),
-            )
-
-    async def _renew_password(self) -> None:
-        """Look-ups of this account were refused, and this login works: they may take its password."""
-        self._had_refused_look_ups = False
-        services, login = self._services, self._counted()
-        count = await self._insist(lambda: services.journal.renew_password(login, LOGIN_PASSWORD, services.clock.now()))
-        crashpoint("login.renewed")
-        self._log.info("look_ups_take_new_password", commands=count)
-
     async def _keep(self, reason: str, body: bytes) -> None:
-        """Evidence for a person: worth a try, not worth the run."""
-        try:
-            await self._services.journal.keep_stray(
-                self._line.lane, self._command.key, reason, body, self._services.clock.now()
-            )
-        except JournalUnavailable as fault:
-            self._log.warning("stray_not_kept", reason=str(fault))
-        crashpoint("stray.kept")
+        """Evidence for a person."""
+        await keep_stray(self._services, self._line.lane, self._command.key, reason, body)
 
     # ---- durable steps -----------------------------------------------------------------------------
 
