@@ -16,7 +16,7 @@ from typing import Final
 from worker.flows import table
 from worker.flows.evidence.endings import Case, endings, login_refused, without_login
 from worker.flows.evidence.index import Wanted
-from worker.flows.evidence.status import is_dead
+from worker.flows.evidence.members import is_dead
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
 from worker.flows.invoices import BEIJING, lacking_ids, trusted, with_files
