@@ -1,8 +1,6 @@
 """`audit`: hold a month's list against what the worker knows, and show what does not add up."""
 
-import csv
 import re
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,9 +12,9 @@ from contracts.commands import CommandType
 from contracts.envelope import dumps, loads
 from worker.cli import audit_report as report
 from worker.cli import story
-from worker.cli.invoices import harmless
 from worker.cli.records import AsJson
 from worker.cli.send import DEFAULT_SOURCE, Watch, Wishes, deliver, read_file, read_order
+from worker.cli.spreadsheet import AsCsv, ForExcel, one_form, write
 from worker.cli.terminal import USAGE, Stop, load_settings, note, quiet_logs, run, said, say, say_json, table
 
 DOES_NOT_ADD_UP: Final = 1
@@ -40,7 +38,8 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter per option
     source: Annotated[str, typer.Option("--source", help="The tenant whose commands are audited.")] = DEFAULT_SOURCE,
     timeout: Annotated[float, typer.Option("--timeout", help="How long to stay, in seconds.", min=0.1)] = 3600,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print the findings as CSV with a header.")] = False,
+    as_csv: AsCsv = False,
+    for_excel: ForExcel = False,
 ) -> None:
     """Hold what the tax bureau lists against what the worker knows, and show what does not add up.
 
@@ -49,8 +48,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter per option
     """
 
     async def work() -> tuple[int, "AuditWatch"]:
-        if as_json and as_csv:
-            raise Stop("Say either --json or --csv.", USAGE)
+        one_form(json=as_json, csv=as_csv, excel=for_excel)
         first, last = _days(month, since, until)
         settings = load_settings()
         quiet_logs(settings)
@@ -61,7 +59,14 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter per option
 
     code, watch = run(work())
     if watch.completed is not None:
-        _show(watch, as_json=as_json, as_csv=as_csv)
+        if as_json:
+            say_json({"findings": watch.findings, "completed": watch.completed})
+        elif as_csv:
+            write(report.csv_heads(), map(report.csv_row, watch.findings), for_excel=False)
+        elif for_excel:
+            write(report.heads(), (_cells(each) for each in watch.findings), for_excel=True)
+        else:
+            _show(watch.findings, watch.completed)
         _hint(watch.completed, source)
     raise typer.Exit(code)
 
@@ -124,18 +129,14 @@ def _access(user: str, credential: str | None, login: Path | None) -> dict[str, 
         raise Stop("The login's file is not JSON.", USAGE) from None
 
 
-def _show(watch: AuditWatch, *, as_json: bool, as_csv: bool) -> None:
-    completed = watch.completed or {}
-    if as_json:
-        say_json({"findings": watch.findings, "completed": completed})
-        return
-    if as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(report.csv_heads())
-        writer.writerows([harmless(cell) for cell in report.csv_row(each)] for each in watch.findings)
-        return
-    if watch.findings:
-        table(report.heads(), [report.row(each) for each in watch.findings])
+def _cells(finding: dict[str, Any]) -> list[str]:
+    """Of a sheet, where nothing needs a stroke."""
+    return ["" if cell == "-" else cell for cell in report.row(finding)]
+
+
+def _show(findings: list[dict[str, Any]], completed: dict[str, Any]) -> None:
+    if findings:
+        table(report.heads(), [report.row(each) for each in findings])
         say()
     if completed.get("sums"):
         table(report.sum_heads(), report.sum_rows(completed))

@@ -109,6 +109,8 @@ def completed(data: dict[str, Any]) -> list[str]:
         said(f"{listed} listed, {matched} as they were confirmed; ", f"清单 {listed} 张，相符 {matched} 张；")
         + (said(", ", "、").join(found) or nothing)
     ]
+    if (others := _others(data)) > 0:
+        lines.append(said(f"{others} more are of other sources' commands", f"另有 {others} 张由其他来源的命令开具"))
     if not data.get("isWhole"):
         lines.append(
             said(
@@ -132,6 +134,13 @@ def completed(data: dict[str, Any]) -> list[str]:
             )
         )
     return lines
+
+
+def _others(data: dict[str, Any]) -> int:
+    """What is left of the list is theirs: or an accountant's sum of these lines would not come to it."""
+    told = {**(data.get("counts") or {}), FindingKind.MISSING: 0}
+    ours = (data.get("matched") or 0) + (data.get("undecidedInvoices") or 0) + sum(told.values())
+    return int((data.get("total") or 0) - ours)
 
 
 def findings(data: dict[str, Any]) -> list[str]:

@@ -1,14 +1,13 @@
 """`invoices`, `files`: what the journal holds of invoices, without touching the gateway."""
 
-import csv
-import re
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from worker.cli.records import AsJson, Limit
+from worker.cli.spreadsheet import AsCsv, ForExcel, one_form, write
 from worker.cli.terminal import (
     FAILED,
     USAGE,
@@ -28,10 +27,8 @@ _COLUMNS: Final = (
     "buyerName", "totalAmount", "totalTax", "totalPriceAndTax", "invoiceType", "invoiceStatus", "isInvoicePositive",
     "note", "id",
 )  # fmt: skip
+_KNOWN: Final = ("userId", "commandId", "seenAt")
 _FILE_TYPES: Final = ("pdf", "ofd", "xml")
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula; a name on an invoice is whatever somebody typed."""
-_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
@@ -44,12 +41,12 @@ def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
     limit: Limit = 100,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Pass over so many.")] = 0,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
+    as_csv: AsCsv = False,
+    for_excel: ForExcel = False,
 ) -> None:
     """List stored invoices, newest first: those that queries brought and those whose number was found."""
     with explained():
-        if as_json and as_csv:
-            raise Stop("Say either --json or --csv.", USAGE)
+        one_form(json=as_json, csv=as_csv, excel=for_excel)
     wanted = {"user_id": user, "since": since, "until": until, "buyer": buyer, "number": number, "source": source}
 
     async def work() -> dict[str, Any]:
@@ -63,8 +60,8 @@ def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
     found = run(work())
     if as_json:
         say_json(found)
-    elif as_csv:
-        _write_csv(found["invoices"])
+    elif as_csv or for_excel:
+        write([*_COLUMNS, *_KNOWN, *_FILE_TYPES], _csv_rows(found["invoices"]), for_excel=for_excel)
     elif found["invoices"]:
         table(
             ["date", "number", "seller", "buyer", "total", "status", "files", "user", "command"],
@@ -154,19 +151,9 @@ def _row(stored: dict[str, Any]) -> list[str]:
     return [when(invoice), *(str(cell or "-") for cell in [*told, *others])]
 
 
-def _write_csv(invoices: list[dict[str, Any]]) -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow([*_COLUMNS, "userId", "commandId", "seenAt", *_FILE_TYPES])
+def _csv_rows(invoices: list[dict[str, Any]]) -> Iterator[list[Any]]:
     for stored in invoices:
         urls = {file["type"]: file["url"] for file in stored["files"]}
-        cells = [stored["invoice"].get(name) for name in _COLUMNS]
-        cells += [stored["userId"], stored["commandId"], stored["seenAt"], *(urls.get(kind) for kind in _FILE_TYPES)]
-        writer.writerow([harmless(cell) for cell in cells])
-
-
-def harmless(cell: Any) -> str:
-    """A cell that no spreadsheet runs."""
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text) else text
+        told = [stored["invoice"].get(name) for name in _COLUMNS]
+        told += [stored[name] for name in _KNOWN]
+        yield [*told, *(urls.get(kind) for kind in _FILE_TYPES)]

@@ -141,6 +141,30 @@ def test_csv_has_a_line_per_finding_and_nothing_that_a_spreadsheet_runs(run: Run
     assert rows[2]["commandId"] == "order-8"
 
 
+def test_a_sheet_opens_in_excel_as_the_table_is_shown(
+    run: Run, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a double click: with a byte order mark, no digit of a number lost, nothing run."""
+    monkeypatch.delenv("LC_ALL")
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    broker.bodies = [told("finding", {"findings": FINDINGS}), completed(counts=COUNTS | {"differs": 1})]
+    shown = run(*ASKED, "--excel").stdout
+
+    assert shown.startswith("\ufeff类别,开票日期,发票号码,")
+    first, *_, last = csv.reader(io.StringIO(shown.removeprefix("\ufeff").partition("\n")[2]))
+    assert first[:5] == ["内容不同", "2026-02-03", '="26332000000000000042"', "'=买方", "227.00"]
+    assert last == ["清单缺少", "", "", "", "", "", "", "order-8", ""]
+
+
+def test_the_lines_come_to_the_whole_list(run: Run, broker: FakeBroker) -> None:
+    """An invoice of another tenant is in the sums; of a missing one nothing is listed."""
+    broker.bodies = [completed(total=9, matched=3, counts=COUNTS | {"changed": 2, "missing": 7}, undecidedInvoices=1)]
+    shown = run(*ASKED).stdout
+
+    assert "9 listed, 3 as they were confirmed; not in the list 7, red-lettered or voided 2" in shown
+    assert "3 more are of other sources' commands" in shown
+
+
 def test_json_is_what_came(run: Run, broker: FakeBroker) -> None:
     broker.bodies = [told("finding", {"findings": FINDINGS}), completed()]
     shown = json.loads(run(*ASKED, "--json").stdout)

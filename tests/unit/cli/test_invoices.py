@@ -10,7 +10,7 @@ import pytest
 
 from contracts.envelope import dumps, loads
 from tests.unit.ops.fakes import NUMBER, FakeOperatorJournal, stored
-from worker.cli.invoices import harmless
+from worker.cli.spreadsheet import harmless
 from worker.records import Stored, StoredFilter
 
 from .conftest import Run
@@ -94,6 +94,18 @@ def test_what_begins_like_a_formula_is_made_text(start: str) -> None:
 )
 def test_what_does_not_is_left_as_it_is(cell: object, text: str) -> None:
     assert harmless(cell) == text
+
+
+def test_a_sheet_for_excel_keeps_every_digit(run: Run, journal: FakeOperatorJournal) -> None:
+    """Excel takes UTF-8 for GBK without the mark, and makes zeros of what stands behind fifteen digits."""
+    journal.kept = [named("买方")]
+
+    shown = run("invoices", "--excel").stdout
+    (row,) = csv.DictReader(io.StringIO(shown.removeprefix("\ufeff")))
+
+    assert shown.startswith("\ufeffinvoiceDate,")
+    assert (row["buyerName"], row["countETicketNumbers"]) == ("买方", f'="{NUMBER}"')
+    assert row["totalPriceAndTax"] == "-5.00"
 
 
 def test_an_empty_csv_is_a_header(run: Run, journal: FakeOperatorJournal) -> None:
