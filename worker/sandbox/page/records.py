@@ -69,9 +69,10 @@ def _scan(house: House, speech: Speech, scan: Scan) -> Html:
     picture = element(
         "img", src=f"/scan/{scan.token}/qr.svg", alt=f"{speech['qr_of']} {remark}", width="148", height="148"
     )
+    buyer = masked(str(scan.order.get("buyerName", "")), secrets)
     facts = put(
-        element("strong", remark),
-        element("span", masked(str(scan.order.get("buyerName", "")), secrets)),
+        element("strong", remark, class_="name", title=remark),
+        element("span", buyer, class_="name", title=buyer),
         element("span", _total(scan.order), class_="sum"),
         element("a", speech["open_page"], href=f"/scan/{scan.token}", target="_blank", rel="noopener"),
     )
