@@ -127,10 +127,11 @@ def completed(data: dict[str, Any]) -> list[str]:
         )
     if data.get("undecidedCommands"):
         number = data["undecidedCommands"]
+        where = "fapiao-worker list --state in_doubt --state unconfirmed"
         lines.append(
             said(
-                f"{number} of your commands are open: fapiao-worker list --state in_doubt",
-                f"您有 {number} 条命令尚无定论：fapiao-worker list --state in_doubt",
+                f"{number} of your commands are open, under way or in doubt: audit again later, or {where}",
+                f"您有 {number} 条命令尚无定论（处理中或结果存疑）：请稍后再对一次，或执行 {where}",
             )
         )
     return lines

@@ -6,6 +6,7 @@ difference is told and counted, and the file is kept all the same: it is the rec
 """
 
 import io
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ MOST_ENTRIES: Final = 2_000
 MOST_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 MOST_READ_BYTES: Final = 8 * 1024 * 1024
 """Of one entry of an archive that is read."""
+_IN_GBK: Final = re.compile(rb"""\s*<\?xml[^>]{1,100}encoding\s*=\s*["'](?:gbk|gb2312|gb18030)["']""", re.IGNORECASE)
+"""An XML that says so of itself; the later standard reads the earlier ones."""
 _PDF_HEAD: Final = 1024
 _PDF_TAIL: Final = 4096
 
@@ -109,7 +112,9 @@ def _read_xml(body: bytes) -> Told:
 
 def _parse(body: bytes) -> Element:
     try:
-        root: Element = fromstring(body, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+        # The parser itself reads no encoding of several bytes a character but UTF-8 and UTF-16.
+        told = body.decode("gb18030") if _IN_GBK.match(body) else body
+        root: Element = fromstring(told, forbid_dtd=True, forbid_entities=True, forbid_external=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         raise NotThatFile("it is no XML, or XML with a document type or entities") from None
     return root

@@ -40,6 +40,18 @@ def test_the_bureaus_files_are_what_they_say() -> None:
     assert read_file("pdf", files["pdf"]) == Told()
 
 
+@pytest.mark.parametrize("encoding", ["GBK", "gb2312", "GB18030", "UTF-8", "UTF-16"])
+def test_a_record_is_read_in_the_encoding_that_it_names(encoding: str) -> None:
+    text = f"<?xml version='1.0' encoding='{encoding}'?><EInvoice><BuyerName>税务局</BuyerName></EInvoice>"
+
+    assert read_file("xml", text.encode(encoding)).buyer_name == "税务局"
+
+
+def test_a_bomb_is_one_in_any_encoding() -> None:
+    with pytest.raises(NotThatFile):
+        read_file("xml", b'<?xml version="1.0" encoding="GBK"?>' + BOMB[BOMB.index(b"<!DOCTYPE") :])
+
+
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
