@@ -222,7 +222,7 @@ def _counted(at: Situation, given: AuditedCounted) -> Next:
 
 
 def _proved(at: Situation, given: Proved) -> Next:
-    """Remember whose what was found is, look for its files, and settle it then."""
+    """Remember to which command each found invoice belongs, look for its files, then settle it."""
     found = surely_found(given.subjects, given.verdicts)
     claims = dict.fromkeys(given.undecided, UNDECIDED)
     claims |= {each.invoice.identity: key for key, each in found.items()}
@@ -235,8 +235,8 @@ def _proved(at: Situation, given: Proved) -> Next:
 
 
 def surely_found(subjects: Iterable[Subject], verdicts: Mapping[int, Verdict]) -> Mapping[int, Found]:
-    """What is surely whose, by the command's key. A dead invoice of a doubt is for a person, as after any look: its
-    command stays as it is, and the invoice undecided."""
+    """The invoices that are surely a command's, by its key. A red-lettered or voided invoice of a command in doubt is
+    left to a person, as after any look: the command stays as it is, and the invoice is undecided."""
     return {
         each.key: verdict
         for each in subjects

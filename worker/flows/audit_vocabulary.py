@@ -70,7 +70,7 @@ class Prove:
 
 @dataclass(frozen=True, slots=True)
 class ClaimAudited:
-    """Remember whose what was found is, before anything is settled. May be done again."""
+    """Remember to which command each found invoice belongs, before anything is settled. May be done again."""
 
     claims: Mapping[str, int]
 

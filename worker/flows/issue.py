@@ -183,8 +183,8 @@ def _qr_final(at: Situation, given: TimedOut | ResultRefused) -> Next:
 
 
 def _noted(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
-    """It may be the late answer to another order of the lane, and this one may yet be scanned and issued. What comes
-    shows it; if nothing does, the refusal was this one's."""
+    """The refusal may be the late answer to another order of the lane, and this order may yet be scanned and issued.
+    What comes next shows which. If nothing comes, the refusal was this order's."""
     return Decision(replace(at.state, refused=refusal))
 
 
@@ -261,7 +261,7 @@ def _lost_after(at: Situation, given: ConnectionLost) -> Next:
 
 
 def _hand_over(at: Situation, _: Draining) -> Next:
-    """The command stays as it stands on disk: whoever takes the lane next finds out."""
+    """The command stays as the journal has it: the next holder of the lane finds out what became of it."""
     return end(at, CloseSession())
 
 

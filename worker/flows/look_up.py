@@ -66,7 +66,7 @@ class Phase(StrEnum):
     LOOKING = "looking"
     """A page is read; something else may go first."""
     BOUND = "bound"
-    """The list is read; whose numbers are taken already is being asked."""
+    """The list is read. The journal is being asked which of its numbers are taken already."""
     NOTICE = "notice"
     """Something was found, and its files are ready when the download notice comes (trap 72)."""
     DETAILS = "details"
@@ -83,7 +83,8 @@ class LookUpState(Phased):
     phase: Phase = Phase.TAKEN
     page: int = 1
     goes_on_at: int | None = None
-    """Where it was when something went before it: from page 1 on it first reads what was issued meanwhile."""
+    """The page at which it gave way. When it goes on, it begins at page 1 again, to read first what was issued
+    meanwhile."""
     listed: frozenset[str] = frozenset()
     """Invoices that came: each once, for rows that shift come twice."""
     total: int | None = None
@@ -111,8 +112,8 @@ class LookUpState(Phased):
         return [verdict.invoice for _, verdict in self.told if isinstance(verdict, Found)]
 
     def resumed(self) -> "LookUpState":
-        """The same after something went before it. What was issued meanwhile stands before what was read, or behind it;
-        without it the list would seem cut."""
+        """The state to go on with after it gave way. Invoices that were issued meanwhile are listed before those that
+        were read, or behind them; without them the list would seem cut."""
         goes_on_at = self.page if self.goes_on_at is None else self.goes_on_at
         return replace(self, phase=Phase.TAKEN, page=1, goes_on_at=goes_on_at, last_page="")
 
@@ -180,8 +181,8 @@ def _connected(at: Situation, _: Connected) -> Next:
 
 
 def _ask(at: Situation, state: LookUpState) -> Next:
-    """From the day before the first submission to today, by whichever clock is ahead: nobody says whose midnight counts
-    (trap 60)."""
+    """The days that are asked for: from the day before the first submission to today, by whichever of the two clocks is
+    ahead. The manual does not say whose midnight counts (trap 60)."""
     last = (at.now + at.rules.skew).astimezone(BEIJING).date()
     asked = AskPage(_first_day(at), last, state.page)
     return Decision(replace(state, phase=Phase.ASKED), (asked,), at.rules.page)
@@ -326,7 +327,8 @@ def _look_again(at: Situation, _: TimedOut) -> Next:
 
 
 def _files_without_session(at: Situation, _: ConnectionLost) -> Next:
-    """They come over HTTP; but nothing is left to listen to while the lane waits, so once more, and now."""
+    """Files come over HTTP. Without a session there is nothing to listen to while the lane waits, so they are asked for
+    once more, at once."""
     return _fetch(replace(at, state=replace(at.state, rounds=len(at.rules.late_files))))
 
 

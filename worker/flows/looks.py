@@ -22,7 +22,7 @@ class LookOutcome(StrEnum):
     UNCONFIRMED = "unconfirmed"
     PERSON = "person"
     BOUND = "bound"
-    """What was found became another command's meanwhile."""
+    """The invoice that was found was bound to another command meanwhile."""
     PUT_OFF = "put_off"
     """No look was made, for any of them. Counted once per look."""
 
@@ -103,7 +103,7 @@ class Absence:
 
     @classmethod
     def read(cls, progress: bytes | None) -> "Absence":
-        """What was journaled; without it, that none was issued."""
+        """What was journaled with the doubt. Where nothing was, `NOT_ISSUED`."""
         if progress is None:
             return NOT_ISSUED
         kept = loads(progress)
@@ -124,4 +124,4 @@ NOT_ISSUED = Absence(
 EXPIRED = Absence(
     FailureCode.QR_EXPIRED, Stage.SCAN, "The QR was not scanned in time, and no look-up found an invoice that fits."
 )
-"""As a QR that nobody scanned ends."""
+"""How an order ends whose QR nobody scanned."""

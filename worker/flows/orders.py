@@ -111,7 +111,7 @@ def _is_same(follower: Command, first: Command) -> bool:
 
 
 def _content(command: Command) -> str | None:
-    """None where the data are forgotten and nothing was noted of them: then nobody can say that it is the same."""
+    """None where the data are forgotten and no digest was kept: then the two cannot be compared."""
     if command.order_hash is not None:
         return command.order_hash
     data = loads(command.data)
@@ -141,7 +141,8 @@ def _tell(following: Following) -> Verdict:
 
 
 def _first_to_tell(events: list[Event]) -> int:
-    """Whoever comes late wants to know how it stands, not how it came to that: from the end on, or the newest."""
+    """Where a repeat that comes late begins: at the first one's end, or else at its newest event. It is told how the
+    order stands, not how it came to that."""
     for place, event in enumerate(events):
         if _outcome_of(event).is_final:
             return place

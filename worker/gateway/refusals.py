@@ -36,7 +36,8 @@ _MAY_BE_ISSUED: Final = re.compile(
     r"|success|issued|processing|pending|duplicate|already",
     re.IGNORECASE,
 )
-"""Whoever says so may have an invoice, or make one yet: its absence is then looked for as long as after silence."""
+"""A gateway that refuses in such words may have issued the invoice, or may yet. Its absence is then believed no sooner
+than after no answer at all."""
 _NOT: Final = re.compile(r"失败|不成功|未成功|没有成功|无法|不能|不可|unsuccess|not success|fail", re.IGNORECASE)
 _AFTERWARDS: Final = re.compile(
     r"pdf|ofd|版式|(?:发票|电子)文件|邮件|短信|推送|交付|打印|回传|\boss\b|\bs?mail\b|\bsms\b|deliver", re.IGNORECASE

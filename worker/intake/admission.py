@@ -282,7 +282,7 @@ def _clues(issue: IssueInvoice) -> Clues:
 
 
 def _double_since(received_at: datetime, issue: IssueInvoice, rules: AdmissionRules) -> datetime | None:
-    """A number says better which order it is than its looks do."""
+    """None for an order with a number: that tells orders apart better than their content does."""
     if rules.double_window is None or issue.orderNo is not None or issue.allowDuplicate:
         return None
     return received_at - rules.double_window

@@ -29,7 +29,8 @@ log = structlog.get_logger()
 ANSWERED: Final = frozenset({Admission.REUSED, Admission.BUSY, Admission.DUPLICATE})
 """Nothing was written of such a message, and its sender is told why."""
 TRIES_TOGETHER: Final = 8
-"""While all of a batch fail, and one of them not so often yet, the fault is taken for the store's (count)."""
+"""As long as every message of a batch fails, and one of them has failed fewer times than this, the store is at fault
+and not the messages (count)."""
 
 
 def _ignore(*_: object) -> None:

@@ -20,13 +20,15 @@ from worker.records import LOOK_UP, SUBMITTED, Command, CommandState, LaneLease,
 MOST_BREAKS = 3
 """Runs that break before a command is set aside."""
 LOOKED_AT_AGAIN_AFTER = timedelta(hours=1)
-"""What a look-up that broke so often was made for."""
+"""How long what is sought rests where the look-up for it broke so often."""
 UNKNOWN_AGAIN_AFTER = timedelta(minutes=15)
-"""A type that this version does not know: another replica, or the next version, may."""
+"""When a command is taken again whose type this version does not know. Another replica, or the next version, may know
+it."""
 
 
 def set_aside(command: Command) -> Record:
-    """Its end: before the submission a failure, after it a person decides, for the run that could find out breaks."""
+    """How it ends. Before the submission it fails. After it a person decides, because the run that could find out
+    breaks."""
     if command.state not in SUBMITTED:
         message = "The worker met a fault of its own again and again while it carried this out. Nothing was submitted."
         told = failure(FailureCode.INTERNAL_ERROR, Stage.QUEUED, message, command.attempts)
@@ -42,7 +44,7 @@ def set_aside(command: Command) -> Record:
 
 
 def put_behind(now: datetime) -> Record:
-    """Of a type that this version does not know: it waits behind all else on its lane."""
+    """A command whose type this version does not know waits behind all else on its lane."""
     return Record(CommandState.WAITING, due_at=now + UNKNOWN_AGAIN_AFTER, goes_last=True)
 
 
@@ -57,8 +59,8 @@ class Breakage:
         self._lease = lease
 
     async def count(self, command: Command, *, may_set_aside: bool) -> bool:
-        """A run of this command broke. Whether the lane is rid of it by now; never raises what the store raises, for
-        then it is counted next time."""
+        """A run of this command broke. Returns whether the lane is rid of it. Never raises what the store raises: then
+        the next break is counted."""
         said = log.bind(command_id=command.id, command_source=command.source, command_type=command.type)
         try:
             crashpoint("breakage.count_next")

@@ -24,13 +24,14 @@ class GatewayBreaker:
     shortest_seconds: float = 0.5
     longest_seconds: float = 15.0
     longest_seconds_unsure: float = 2.0
-    """Between probes where the failures may be some users' own: the others must not wait for long."""
+    """The longest pause between probes where the failures may be some users' own trouble: the other users must not wait
+    for long."""
     failures: int = 0
     """In a row, of the kind that everybody would meet."""
     _unsure: int = 0
-    """The same of the other kind."""
+    """Failures in a row that may be one user's own trouble."""
     _users: set[str] = field(default_factory=set)
-    """Who met one of those."""
+    """The users who met one of these."""
     _next_probe_at: float = 0.0
 
     @property

@@ -22,7 +22,7 @@ from worker.lanes.settling import Settling
 from worker.records import Command, CommandState
 
 WORTH_TELLING = timedelta(seconds=5)
-"""Smaller ones are a clock being set right."""
+"""A smaller step is a clock being set right."""
 
 
 @dataclass(slots=True)
@@ -128,6 +128,6 @@ class Housekeeping:
         return await self._settle(Settle(command, CommandState.FAILED, (announcement,)), QUEUED)
 
     async def _settle(self, move: Settle, expected: frozenset[CommandState]) -> bool:
-        """Expected is where the reason holds, not where the command was read: another replica may have settled it
-        between the list and the reading, and an end must not follow an end."""
+        """`expected` are the states in which there is a reason to end it, not the state in which it was read: another
+        replica may have settled it between the list and the reading, and no end may follow an end."""
         return await self._settling.settle(move, point=move.to, expected=expected)

@@ -83,8 +83,8 @@ class LaneRunner:
         return following
 
     async def _set_aside(self) -> bool:
-        """Whether the lane is rid of what broke it. Not of what was submitted just now: a run that finds it again may
-        find out."""
+        """Whether the lane is rid of the command whose run broke. What this very run submitted is not set aside: the
+        next run may find out what became of it."""
         if self._in_hand is None:
             return False
         now = self._in_hand if self._run is None else self._run.command
@@ -92,7 +92,7 @@ class LaneRunner:
         return await self._breakage.count(now, may_set_aside=is_found_again)
 
     def _count_as(self, tenant: str) -> None:
-        """A look-up is no tenant's: the lane stays whose it was."""
+        """A look-up belongs to no tenant: the lane goes on counting as the tenant's before it."""
         if tenant and tenant != self.line.tenant:
             self._services.places.leave(self.line.tenant)
             self._services.places.take(tenant)
@@ -134,8 +134,8 @@ class LaneRunner:
             return
 
     async def _hear_leftovers(self) -> None:
-        """What is here before a command begins is no answer to it; it may be the late one to an earlier order that
-        differs in nothing, and would be taken for its own. It ends the session, as when idle."""
+        """What came before a command begins is no answer to it. It may be the late answer to an earlier order that
+        differs in nothing, and would be taken for this one's. So it ends the session, as on an idle lane."""
         if not (self.line.is_connected and self.line.has_unheard):
             return
         try:
@@ -183,8 +183,9 @@ class LaneRunner:
             crashpoint("stray.kept")
 
     async def _release(self) -> None:
-        """Until it is done, or the lane goes with the lease: this worker goes on renewing its lease, so a lane that it
-        kept without serving it would be lost to everybody. A worker that drains ends its lease in a moment."""
+        """Give the lane up, and try until the store says so or the lease is lost. This worker goes on renewing its
+        lease, so a lane that it kept without serving it would be lost to everybody. A worker that drains tries once,
+        for it ends its lease in a moment."""
         services = self._services
         while not services.lease.is_given_up:
             try:

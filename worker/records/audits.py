@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 UNDECIDED = 0
-"""The claim on a listed invoice that may be a command's whose invoice is not known: no command has this key."""
+"""Stands in a claim for a command that is not known: some command without a known invoice may have this one, and it
+cannot be told which. No command has this key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class AuditedRow:
     is_in_period: bool = True
     """False for the days around it, which are read as evidence alone."""
     alike: str | None = None
-    """The same for invoices that could be of one order; None where it is of none, or too little is told."""
+    """Equal for invoices that could be of one order. None where the invoice can be of no order, or tells too little."""
 
 
 @dataclass(frozen=True, slots=True)

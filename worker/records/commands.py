@@ -52,7 +52,8 @@ def _user_of(lane: str | None) -> str | None:
 @made_often
 @dataclass(frozen=True, slots=True)
 class Clues:
-    """By what an order is found as one that could claim a listed invoice; what is open is found by every probe."""
+    """By what the journal finds an order when it looks for those that could claim a listed invoice. A clue that is open
+    is found by every probe."""
 
     buyer: str = ""
     """The tax id of a company of today; "" for any other buyer."""
@@ -66,7 +67,7 @@ class Clues:
 
 @dataclass(frozen=True, slots=True)
 class TotalProbe:
-    """Orders over so much, both ends included, in cents; `buyer` None: whoever the buyer is."""
+    """Orders whose total lies between two amounts (cents, both included). `buyer` None stands for any buyer."""
 
     low: int
     high: int
@@ -75,7 +76,7 @@ class TotalProbe:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """Whoever one of these finds could claim an invoice that is listed."""
+    """Searches in the journal. An order that one of them finds could claim a listed invoice."""
 
     totals: tuple[TotalProbe, ...] = ()
     """By the sum of the lines or the expected total."""
@@ -244,7 +245,7 @@ class ClaimBounds:
     of_tenant: int
     """Lanes of any one tenant (count)."""
     left: Mapping[str, int] = field(default_factory=dict)
-    """What is left of that to tenants that hold lanes already."""
+    """How many of `of_tenant` are left to a tenant that holds lanes already."""
 
     def room_of(self, tenant: str) -> int:
         """How many more lanes this tenant may get."""
@@ -293,7 +294,7 @@ class Heard:
     """How far a follower has listened to its first."""
 
     nudges: int
-    """As many as it was given when it looked."""
+    """The count of nudges that it was given when it looked: where there are more by now, it looks again."""
     sequence: int
     """Of the first one's last event that it knows."""
     is_over: bool
@@ -340,4 +341,4 @@ class Following:
     heard: int = 0
     """The first one's last sequence that the follower knows."""
     nudges: int = 1
-    """How often the first moved, or so; to be given back with what was heard."""
+    """Grows whenever the first moves. It is given back with what was heard, so that a move in between is not missed."""

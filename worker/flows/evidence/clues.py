@@ -48,7 +48,8 @@ def clues_of(
 
 
 def probes_of(candidates: Sequence[Listed]) -> Probes | None:
-    """By which whoever could claim one of these is found; None where only all of the seller's will do."""
+    """The probes that find every order which could claim one of these. None where no probe would do, so that all of the
+    seller's orders must be read."""
     ranges: dict[str | None, list[tuple[int, int]]] = {}
     notes: dict[str, int] = {}
     for listed in candidates:

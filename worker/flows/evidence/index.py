@@ -41,7 +41,7 @@ class InvoiceIndex:
         return index
 
     def close(self) -> None:
-        """All invoices are there."""
+        """Call it when the last invoice is in, and before the first search."""
         self._halves = sorted(self._half_told)
 
     def put(self, listed: Listed) -> None:

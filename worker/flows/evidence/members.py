@@ -37,7 +37,7 @@ _ANSWERED: Final = re.compile(
 )
 """A flag that says no: 冲红标志:否."""
 _FAILED: Final = re.compile(r"(?:红冲|冲红|作废|冲销|撤销|取消)(?:申请)?(?:失败|被驳回|已驳回|未通过)")
-"""Somebody tried, and it still stands."""
+"""Says that somebody tried to red-letter or void it and failed: it still stands."""
 
 
 def is_dead(status: str | None) -> bool:
@@ -67,7 +67,7 @@ class Weight(IntEnum):
     """What an invoice is worth as evidence for a submission; a pair that is not weighed is ruled out."""
 
     AGAINST = 1
-    """One identifying member is another, and the two others are told and the same: an accountant would look at it."""
+    """One identifying member differs, and the two others are told and the same: an accountant would look at it."""
     WEAK = 2
     """Nothing is different, but too little is told, or it is told in a way that could be another's."""
     CLOSE = 3
@@ -97,14 +97,14 @@ class Comparison:
     total: Likeness
     remark: Likeness
     has_remark: bool
-    """A remark was sent and is listed: only then that it is the same says something."""
+    """A remark was sent, and one is listed. Only then do equal remarks say something."""
     is_other_kind: bool
     """普票 for 专票, or the reverse."""
     differs: tuple[Difference, ...]
 
     @property
     def contradictions(self) -> int:
-        """How many identifying members are another."""
+        """How many identifying members differ."""
         return (self.buyer, self.total, self.remark).count(DIFFERENT)
 
     @property

@@ -147,7 +147,7 @@ def judge(
 
 
 def stray_of(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> Stray:
-    """For whom it is kept, where none is in hand that it could answer."""
+    """Under which unsettled orders a result is kept, and why, where no order is in hand that it could answer."""
     echoes = [echo_of(order, reply) for order in orders]
     reason = "fits_several" if sum(echo.fits for echo in echoes) > 1 else "does_not_fit"
     return Stray(reason, tuple(number for number, echo in enumerate(echoes) if echo.fits or _may_be(echo)))
@@ -159,8 +159,8 @@ def _may_be(echo: Echo) -> bool:
 
 
 def _is_told_from(sent: SubmittedInvoice, echo: Echo, other: SubmittedInvoice, reply: IssuedReply) -> bool:
-    """Whether the reply cannot be the other one's. What is the same for this one must be another for that one: a text
-    that is akin may be that one's, cut."""
+    """Whether the reply cannot be the other order's. A member that is the same as this order's must differ from the
+    other's: a text that is only similar may be the other's, cut short."""
     apart = apart_by(sent, other)
     theirs = echo_of(other, reply)
     telling = {

@@ -132,7 +132,7 @@ def judge(  # noqa: PLR0913  the evidence, and how far it goes
 
 
 def _given(group: Sequence[Subject], names: Sequence[str], claims: Claims) -> Verdicts | None:
-    """To each its own; None where that cannot be told."""
+    """Each submission with its one invoice; None where that cannot be told."""
     if any(claims.weight_of(each.key) < Weight.CLOSE for each in group):
         return None
     if len(group) == len(names) == 1:
@@ -157,8 +157,8 @@ def _several(key: int, claims: Claims, *, is_contested: bool) -> Verdict:
 
 
 def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
-    """What fits somebody only closely is not given while another one, who has not got its own, could claim it too in
-    any degree that nothing contradicts."""
+    """Withhold an invoice that fits its submission only closely while another submission could claim it too. Any claim
+    that nothing contradicts counts, unless that other one has its own invoice."""
     close = {
         verdict.invoice.identity: key
         for key, verdict in told.items()

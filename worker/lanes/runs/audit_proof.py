@@ -28,7 +28,8 @@ MOST_SUBJECTS: Final = 1000
 MOST_OPEN: Final = 10_000
 """Submissions without a number that are compared."""
 MOST_FORGOTTEN: Final = 100
-"""Of which nobody knows what they submitted; where there are more, every invoice without a command is undecided."""
+"""Submissions whose data were forgotten with their age. Where there are more, every invoice without a command is
+undecided."""
 MOST_CANDIDATES: Final = 5_000
 """Listed invoices that may be somebody's; where there are more, nothing is found and all of them are undecided."""
 _JUDGED: Final = UNSETTLED | {CommandState.COMPLETED}
@@ -51,14 +52,14 @@ class _Open:
     subjects: list[Subject] = field(default_factory=list)
     rivals: list[Subject] = field(default_factory=list)
     forgotten: list[Command] = field(default_factory=list)
-    """What they submitted nobody knows any more: they could claim whatever was issued in their time."""
+    """Submissions whose data were forgotten with their age. They could claim whatever was issued in their time."""
     others: int = 0
     """Of the audit's own source and period, and not judged."""
     are_all: bool = True
 
     @property
     def is_foggy(self) -> bool:
-        """Whether too much was forgotten to say whose anything is not."""
+        """Whether too much was forgotten to rule any of these submissions out."""
         return len(self.forgotten) > MOST_FORGOTTEN
 
     @property

@@ -24,7 +24,7 @@ PROBES_AT_ONCE = 200
 MOST_READ = 50_000
 """Submissions that are looked at; where there are more, nothing is found by this look."""
 MOST_COMPETING = 10_000
-"""Of these, the ones that an invoice may be of."""
+"""Submissions among these that a listed invoice may be of."""
 
 
 class Journal(Protocol):
@@ -37,7 +37,7 @@ class Journal(Protocol):
     async def rivals_by_clues(
         self, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
     ) -> Sequence[Command]:
-        """Those that could claim what the probes are of."""
+        """Those that could claim an invoice for which one of the probes was made."""
         ...
 
 
@@ -107,7 +107,7 @@ def read_subject(command: Command) -> Subject | None:
 
 
 def could_claim_any(forgotten: Command, candidates: Iterable[Listed], skew: timedelta) -> bool:
-    """Nobody knows any more what it submitted: it could claim whatever was issued in its time."""
+    """Whether a submission whose data were forgotten could claim any of these: whatever was issued in its time."""
     end = forgotten.settled_at if forgotten.state is CommandState.COMPLETED else None
     since = forgotten.submitted_at or forgotten.received_at
     return any(
@@ -116,7 +116,7 @@ def could_claim_any(forgotten: Command, candidates: Iterable[Listed], skew: time
 
 
 def last_of(rows: Sequence[Command]) -> tuple[datetime, int]:
-    """Behind which the next rows come."""
+    """The place of the last row, behind which the next ones begin."""
     last = rows[-1]
     return last.submitted_at or last.received_at, last.key
 

@@ -115,8 +115,8 @@ class IssueRun(Run):
                 return None
 
     def _is_repeat(self, shown: ResultShown) -> bool:
-        """Whether it can only be one that settled an order before: an address of its own says so, unless all of this
-        very order is echoed, which shows that addresses tell nothing."""
+        """Whether this result can only be one that settled an order before. It is one where its PDF's address did,
+        unless it echoes all of the order in hand: that shows that addresses do not tell invoices apart here."""
         addresses = self._services.addresses
         if addresses.is_repeat(*self._settlement(shown.invoice_url)):
             return True
@@ -183,7 +183,7 @@ class IssueRun(Run):
             self._services.addresses.settled(*self._settlement(address))
 
     def _settlement(self, invoice_url: str | None) -> tuple[str, str | None, str | None]:
-        """What a result is known again by."""
+        """By what a result is recognised when it comes again."""
         return self._line.lane, self._command.fingerprint, invoice_url
 
     def _ready_order(self) -> Order:

@@ -31,7 +31,7 @@ KINDS: Final = MappingProxyType[str, type[Run]](
 
 
 def run_of(services: LaneServices, line: LaneSession, command: Command, may_take_next: Callable[[], bool]) -> Run:
-    """The run for this command; the one that gave way on this lane, if it was its."""
+    """The run for this command. Where its run gave way on this lane before, that one goes on."""
     paused: Run | None = line.paused
     if paused is not None and paused.command.key == command.key:
         line.paused = None

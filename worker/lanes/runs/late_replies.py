@@ -46,7 +46,8 @@ class LateReplies:
         self._services = services
         self._line = line
         self.has_unreadable = False
-        """An unsettled command's data could not be read: what is not told in full may be its answer."""
+        """The data of an unsettled command could not be read: a result that does not tell everything may be its
+        answer."""
 
     async def recall(self) -> None:
         """Know what settled the lane's orders last, also before this worker began. Raises `JournalUnavailable`."""
@@ -73,8 +74,9 @@ class LateReplies:
         return unsettled
 
     async def lack_an_answer(self) -> bool:
-        """Whether a command of the lane is in doubt and may yet be answered, so that a refusal could be its late one:
-        it says not what it refuses. One that is being checked has had its answer. Raises `JournalUnavailable`."""
+        """Whether a command of the lane is in doubt and may yet be answered. A refusal does not say what it refuses, so
+        it could be that command's late answer. One that is being checked has had its answer. Raises
+        `JournalUnavailable`."""
         if not self._line.may_have_unsettled:
             return False
         unsettled = await self._services.journal.unsettled(self._line.lane)
@@ -98,7 +100,8 @@ class LateReplies:
         return isinstance(judged, Late) and await self.settle_one(others[judged.place], shown)
 
     async def settle_one(self, meant: Unsettled, shown: ResultShown) -> bool:
-        """Whether the command that it answers is settled by it now: not by one that settled another before."""
+        """Whether this result settled the command that it answers. A result that settled another command before settles
+        none."""
         if self._services.addresses.is_known(shown.invoice_url):
             return False
         try:
@@ -108,8 +111,8 @@ class LateReplies:
             return False
 
     async def keep(self, shown: ResultShown) -> None:
-        """For a person, under each command that it may speak of: while it is there, absence of that one's invoice
-        proves nothing. One that repeats what was told before speaks of none."""
+        """Keep the result for a person, under each command that it may answer. While it is kept, that command's invoice
+        is never said to be absent. A result that repeats an earlier one answers no command."""
         stray, others = Stray("does_not_fit", ()), list[Unsettled]()
         if self._services.addresses.is_known(shown.invoice_url):
             stray = Stray("repeated", ())

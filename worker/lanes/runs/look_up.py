@@ -150,7 +150,8 @@ class LookUpRun(Asking):
         return None
 
     async def _read_bound(self, asked: ReadBound) -> BoundRead:
-        """The rivals first: one whose number is bound meanwhile is a rival, or its invoice is taken, or both."""
+        """Rivals are read before the bound numbers. A command whose number is bound in between is then either still a
+        rival, or its invoice is among those taken, or both. The other way round it could be neither."""
         journal = self._services.journal
         rivals, are_all = await self._rivals(asked.since) if self._state.candidates else ((), True)
         numbers = await self._insist(lambda: journal.bound(asked.numbers)) if asked.numbers else frozenset[str]()

@@ -47,9 +47,11 @@ SELECT lane FROM lane WHERE holder = ANY($1::text[]) ORDER BY lane LIMIT $2 FOR 
 SELECT lane FROM lane WHERE holder = $1 ORDER BY lane FOR UPDATE;
 
 -- name: lock_delayed_lanes
+-- One that is locked is being looked at: by another replica, or by whoever brings it work.
 SELECT lane FROM lane WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED;
 
 -- name: lock_lane
+-- Waits: what follows must see the lane as its last holder left it. Whoever changes a lane locks it first.
 SELECT lane, is_ready, is_wanted, holder, epoch FROM lane WHERE lane = $1 FOR UPDATE;
 
 -- name: lock_lanes_in_order
@@ -118,6 +120,8 @@ SELECT count(*) AS ready FROM (
 ) AS r;
 
 -- name: take_lanes
+-- Never waits: a lane that another worker is taking is left to it. The lease is looked at in the same statement, by the
+-- server's clock, so that a worker whose lease has ended takes nothing.
 WITH picked AS (
     SELECT lane, turn FROM lane WHERE is_ready ORDER BY turn, lane LIMIT $2 FOR UPDATE SKIP LOCKED
 )

@@ -25,6 +25,7 @@ WHERE type = 'look_up' AND priority = 2 AND received_at <= $1 AND state = 'waiti
 ORDER BY received_at LIMIT $3;
 
 -- name: lock_lanes
+-- Passes over lanes that are being worked on: what is due there is entered by a later round, and nobody waits.
 SELECT lane, is_ready, holder FROM lane WHERE lane = ANY ($1::text[]) ORDER BY lane FOR UPDATE SKIP LOCKED;
 
 -- name: enter_look_ups

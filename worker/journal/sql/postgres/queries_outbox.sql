@@ -72,6 +72,7 @@ WITH RECURSIVE owners (id) AS (
 SELECT id FROM owners WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = owners.id);
 
 -- name: adopt_rows
+-- Replicas that adopt at once share the rows. In no order: `due_rows` gives them out in order anyway.
 UPDATE outbox SET owner = $1 WHERE seq IN (
     SELECT seq FROM outbox WHERE state = 'pending' AND owner = ANY ($2::text[]) LIMIT $3 FOR UPDATE SKIP LOCKED
 ) RETURNING seq;

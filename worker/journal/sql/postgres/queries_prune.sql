@@ -23,6 +23,7 @@ SELECT
        AND NOT EXISTS (SELECT 1 FROM command c WHERE c.key = s.command_key AND c.settled_at IS NULL)) AS strays;
 
 -- name: pick_commands
+-- Passes over what somebody is moving: the next round takes it, and no worker waits for an operator.
 SELECT c.key, c.last_sequence FROM command c
 WHERE c.settled_at IS NOT NULL AND (c.type <> 'invoice.issue' OR c.state = 'rejected') AND c.settled_at < $1
   AND c.sought_at IS NULL AND (SELECT 1 FROM outbox o WHERE o.command_key = c.key LIMIT 1) IS NULL
@@ -81,6 +82,7 @@ WITH links AS (DELETE FROM command_invoice WHERE invoice_key = ANY ($1::bigint[]
 DELETE FROM invoice WHERE key = ANY ($1::bigint[]);
 
 -- name: forget_items
+-- Two that forget at once share the rows, as in all that follows.
 DELETE FROM invoice_items WHERE invoice_id = ANY (ARRAY(
     SELECT invoice_id FROM invoice_items WHERE fetched_at < $1 ORDER BY fetched_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )) RETURNING invoice_id;

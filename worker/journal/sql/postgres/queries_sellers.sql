@@ -22,6 +22,7 @@ RETURNING refusals, resting_until, trier;
 DELETE FROM seller_rest WHERE source = $1 AND seller = $2;
 
 -- name: rested_sellers
+-- A seller that another replica is freeing is left to it: its rest ends once.
 SELECT source, seller FROM seller_rest WHERE resting_until <= $1 ORDER BY resting_until LIMIT $2 FOR UPDATE SKIP LOCKED;
 
 -- name: next_to_try

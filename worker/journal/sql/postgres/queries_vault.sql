@@ -41,6 +41,8 @@ WHERE state <> 'open'
   AND file_key IN (SELECT key FROM vault_file WHERE number = $1 AND type = $2 AND state = 'due');
 
 -- name: take_due_files
+-- Replicas share what is due, and never wait for each other. The attempt is counted now: a file that ends its worker
+-- must not be tried for ever.
 UPDATE vault_file SET due_at = $2, attempts = attempts + 1
 WHERE key IN (SELECT key FROM vault_file WHERE state = 'due' AND due_at <= $1 ORDER BY due_at LIMIT $3
               FOR UPDATE SKIP LOCKED)
