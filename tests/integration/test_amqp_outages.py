@@ -155,6 +155,29 @@ async def test_a_deleted_queue_is_declared_and_consumed_again(own_rabbit: Broker
         await until(lambda: len(parts.inbox.commands) == 1)
 
 
+async def test_what_somebody_deletes_while_all_links_hold_is_declared_again(own_rabbit: Broker, parts: Parts) -> None:
+    """An exchange that callers publish to, a queue that nobody consumes, a binding: no link breaks over any of them."""
+    topology = parts.topology
+    wanted = {(queue.exchange, queue.name) for queue in topology.queues}
+
+    async def are_bound() -> bool:
+        told = await asyncio.to_thread(own_rabbit.ctl, "list_bindings", "source_name", "destination_name")
+        return wanted <= {tuple(line.split("\t")) for line in told.splitlines()}
+
+    parts.publisher._look_seconds = 0.2
+    async with parts.at_work():
+        async with broker_channel(parts.url) as channel:
+            await channel.exchange_delete(topology.commands_exchange)
+            await channel.queue_delete(topology.dead_queue)
+            await (await channel.get_queue(topology.unrouted_queue, ensure=False)).unbind(
+                topology.unrouted_exchange, ""
+            )
+        await until_async(are_bound)
+        async with broker_channel(parts.url) as channel:
+            await publish_command(channel, topology.prefix, "c1")
+        await until(lambda: len(parts.inbox.commands) == 1)
+
+
 async def test_a_memory_alarm_loses_nothing_and_needs_no_help(own_rabbit: Broker, parts: Parts) -> None:
     """Publishes stop without an answer; consuming goes on, for it has a connection of its own."""
     async with parts.at_work():

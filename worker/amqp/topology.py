@@ -7,6 +7,7 @@ publishes or consumes.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -147,18 +148,20 @@ class Topology:
         }
 
 
-async def declare_over(link: Link, topology: Topology) -> frozenset[str]:
-    """Declare everything; harmless for what is there. An object that is there with other arguments is used as it is,
-    with a warning, unless it could not serve: then the link is of no use. Returns the names of those that differ, or
-    may. Raises `BrokerLost`."""
-    async with asyncio.timeout(DECLARE_SECONDS):
-        declaring = _Declaring(link)
-        for exchange in topology.exchanges:
-            await declaring.exchange(exchange)
-        for queue in topology.queues:
-            await declaring.queue(queue, is_needed=queue.name in topology.command_queues)
+async def declare_over(link: Link, topology: Topology, *, is_again: bool = False) -> frozenset[str]:
+    """Declare everything; harmless for what is there, and silent where it `is_again`. An object that is there with
+    other arguments is used as it is, with a warning, unless it could not serve: then the link is of no use. Returns the
+    names of those that differ, or may. Raises `BrokerLost`."""
+    declaring = _Declaring(link, log.debug if is_again else log.warning)
+    try:
+        async with asyncio.timeout(DECLARE_SECONDS):
+            for exchange in topology.exchanges:
+                await declaring.exchange(exchange)
+            for queue in topology.queues:
+                await declaring.queue(queue, is_needed=queue.name in topology.command_queues)
+            return frozenset(declaring.differing)
+    finally:
         await declaring.close()
-        return frozenset(declaring.differing)
 
 
 Look = Callable[[AbstractChannel], Awaitable[object]]
@@ -168,8 +171,9 @@ Look = Callable[[AbstractChannel], Awaitable[object]]
 class _Declaring:
     """A channel to declare on, opened anew when the broker closes it over a difference."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, say: Callable[..., object]) -> None:
         self._link = link
+        self._say = say
         self._channel: AbstractChannel | None = None
         self.differing: set[str] = set()
 
@@ -202,7 +206,8 @@ class _Declaring:
 
     async def close(self) -> None:
         if self._channel is not None:
-            await ask(self._channel.close())
+            with contextlib.suppress(BrokerLost):
+                await ask(self._channel.close())
 
     async def _open(self) -> AbstractChannel:
         if self._channel is None or self._channel.is_closed:
@@ -222,7 +227,7 @@ class _Declaring:
                 raise
             self._channel = None
             self.differing.add(name)
-            log.warning("topology_differs", object=name, reason=str(refusal), advice="it is used as it is; see doctor")
+            self._say("topology_differs", object=name, reason=str(refusal), advice="it is used as it is; see doctor")
 
     async def _see(self, look: Look, refusal: BrokerLost) -> None:
         """Whether it is there: to look takes no right. Raises the refusal where it is not."""
@@ -235,7 +240,7 @@ class _Declaring:
     def _note_forbidden(self, name: str, refusal: Exception) -> None:
         self._channel = None
         self.differing.add(name)
-        log.warning("topology_forbidden", object=name, reason=str(refusal), advice="it is used as it is; see doctor")
+        self._say("topology_forbidden", object=name, reason=str(refusal), advice="it is used as it is; see doctor")
 
 
 def can_serve(refusal: str) -> bool:

@@ -17,6 +17,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from socket import gaierror
 from typing import Any, Final
 
 import structlog
@@ -205,6 +206,8 @@ def _what_failed(exc: Exception) -> str:
 def _unreached(exc: OSError) -> str:
     if exc.errno in {errno.EMFILE, errno.ENFILE}:
         return "this process has no file left to open (ulimit -n): no socket to the gateway could be made"
+    if isinstance(exc, gaierror):
+        return "no address is found for the gateway's name: look at FAPIAO_GATEWAY_URL and at DNS"
     return f"the gateway cannot be reached ({type(exc).__name__})"
 
 

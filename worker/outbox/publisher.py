@@ -32,6 +32,10 @@ PERSISTENT = 2
 LOSSES_ALONE = 3
 """A row that was alone in flight at so many losses of the connection in a row is taken for their cause (count)."""
 SUSPECTS_MAX = 10_000
+LOOK_SECONDS: Final = 15.0
+"""Between two looks at the dead queue's depth."""
+LOOKS_PER_DECLARING: Final = 4
+"""So many looks apart (count), what is gone is declared again."""
 
 
 def message_of(row: OutboxRow, topology: Topology) -> Outgoing:
@@ -136,6 +140,7 @@ class Publisher:
         declares: bool = True,
         on_connected: Callable[[], None] = lambda: None,
         on_dead_depth: Callable[[int], None] | None = None,
+        look_seconds: float = LOOK_SECONDS,
         connect: Connect = open_link,
         open_channel: OpenChannel = open_confirming,
     ) -> None:
@@ -144,6 +149,7 @@ class Publisher:
         self._declares = declares
         self._on_connected = on_connected
         self._on_dead_depth = on_dead_depth
+        self._look_seconds = look_seconds
         self._open_channel = open_channel
         self._roads: dict[Copy, PublishingChannel] = {}
         self._dead_road: PublishingChannel | None = None
@@ -183,11 +189,22 @@ class Publisher:
             self._dead_road = PublishingChannel(link, self._open_channel)
             self._aside = PublishingChannel(link, self._open_channel)
             self._on_connected()
-            if self._on_dead_depth is not None:
-                await watch_depth(link, self._topology.dead_queue, self._on_dead_depth)
-            await link.lost()
+            await self._look_around(link)
         finally:
             self._roads, self._dead_road, self._aside = {}, None, None
+
+    async def _look_around(self, link: Link) -> None:
+        """Until cancelled: tell what lies in the dead queue, and declare again what somebody has deleted. Where that is
+        an exchange, a binding, or a queue that nobody consumes, no broken link would tell of it."""
+        looks = 0
+        while True:
+            looks += 1
+            with contextlib.suppress(BrokerLost, TimeoutError):  # not allowed, or the link ends: its owner sees to that
+                if self._declares and looks % LOOKS_PER_DECLARING == 0:
+                    await declare_over(link, self._topology, is_again=True)
+                if self._on_dead_depth is not None:
+                    await tell_depth(link, self._topology.dead_queue, self._on_dead_depth)
+            await asyncio.sleep(self._look_seconds)
 
     # ---- events -----------------------------------------------------------------------------------
 
@@ -299,21 +316,9 @@ class Publisher:
         return batch.verdicts, batch.ended_by
 
 
-LOOK_SECONDS: Final = 15.0
-"""Between two looks at a queue's depth."""
-
-
-async def watch_depth(link: Link, queue: str, tell: Callable[[int], None]) -> None:
-    """Tell the depth of a queue until cancelled; nothing while it cannot be asked. Costs one channel."""
-    while True:
-        with contextlib.suppress(BrokerLost):  # not there, not allowed, or the link is ending: its owner sees to that
-            channel = await link.open_channel(confirms=False)
-            try:
-                while True:
-                    declared = await ask(channel.queue_declare(queue, passive=True))
-                    tell(declared.message_count or 0)
-                    await asyncio.sleep(LOOK_SECONDS)
-            finally:
-                with contextlib.suppress(BrokerLost):
-                    await ask(channel.close(), 1)
-        await asyncio.sleep(LOOK_SECONDS)
+async def tell_depth(link: Link, queue: str, tell: Callable[[int], None]) -> None:
+    """Tell the depth of a queue. Raises `BrokerLost` where it is not there, or must not be seen."""
+    channel = await link.open_channel(confirms=False)
+    declared = await ask(channel.queue_declare(queue, passive=True))
+    tell(declared.message_count or 0)
+    await ask(channel.close())

@@ -148,3 +148,7 @@ def test_a_lost_connection_is_named_in_one_word(exc: Exception, reason: str) -> 
 
 def test_the_wire_is_never_logged_at_debug() -> None:
     assert not logging.getLogger("worker.gateway.wire").isEnabledFor(logging.DEBUG)
+
+
+def test_a_name_that_leads_nowhere_is_told_as_one() -> None:
+    assert "DNS" in str(classify(socket.gaierror(-2, "no such name")))
