@@ -23,7 +23,7 @@ from deploy.provisioning import CannotProvisionError
 from worker.servers.processes import LOOPBACK, Guard, free_port, wait_until
 from worker.servers.rabbitmq import speaks_amqp
 
-START_SECONDS = 120.0
+START_SECONDS = 240.0
 LARGEST_MESSAGE_BYTES = 128 * 1024 * 1024
 testcontainers_config.ryuk_disabled = True
 
@@ -34,7 +34,7 @@ class ContainerControl:
 
     container: str
 
-    def run(self, *command: str, seconds: float = 60.0) -> str:
+    def run(self, *command: str, seconds: float = 240.0) -> str:
         """Run a command in the container and return what it printed. Raises CalledProcessError."""
         words = ["docker", "exec", self.container, *command]
         done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, check=False)
@@ -42,7 +42,7 @@ class ContainerControl:
             raise subprocess.CalledProcessError(done.returncode, words, done.stdout, done.stderr)
         return done.stdout
 
-    def ctl(self, *arguments: str, seconds: float = 60.0) -> str:
+    def ctl(self, *arguments: str, seconds: float = 240.0) -> str:
         """Run `rabbitmqctl` in it and return what it printed. Raises CalledProcessError."""
         return self.run("rabbitmqctl", "--silent", *arguments, seconds=seconds)
 
@@ -122,7 +122,7 @@ class ContainerBroker(_Container):
         """Return the AMQP address for a virtual host."""
         return f"amqp://guest:guest@{LOOPBACK}:{self._port}/{'' if vhost == '/' else vhost}"
 
-    def ctl(self, *arguments: str, seconds: float = 60.0) -> str:
+    def ctl(self, *arguments: str, seconds: float = 240.0) -> str:
         """Run `rabbitmqctl` in it and return what it printed."""
         return self.control.ctl(*arguments, seconds=seconds)
 

@@ -17,7 +17,7 @@ from typing import Self
 from deploy.provisioning import CannotProvisionError
 from worker.servers.processes import LOOPBACK, Guard, end, free_port, wait_until
 
-START_SECONDS = 60.0
+START_SECONDS = 240.0
 STOP_SECONDS = 30.0
 PACKAGED = Path("/usr/lib/postgresql")
 USER = "fapiao"

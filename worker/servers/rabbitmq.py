@@ -21,7 +21,7 @@ from typing import Self
 from worker.servers import CannotProvisionError
 from worker.servers.processes import LOOPBACK, Guard, end, free_port, wait_until
 
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 STOP_SECONDS = 40.0
 # Debian and RPM packages first: there, the command on the path only answers to root and writes to the system's places.
 PACKAGED = Path("/usr/lib/rabbitmq/bin")
@@ -67,7 +67,7 @@ class BrokerControl:
         """Return the node's AMQP address for a virtual host."""
         return f"amqp://guest:guest@{LOOPBACK}:{self.port}/{'' if vhost == '/' else vhost}"
 
-    def ctl(self, *arguments: str, seconds: float = 60.0) -> str:
+    def ctl(self, *arguments: str, seconds: float = 240.0) -> str:
         """Run `rabbitmqctl` and return what it printed. It takes a second or two. Raises CalledProcessError."""
         command = [f"{self.scripts}/rabbitmqctl", "--silent", *arguments]
         done = subprocess.run(
@@ -156,7 +156,7 @@ class PrivateRabbit:
         """Return the node's AMQP address for a virtual host."""
         return self.control.url(vhost)
 
-    def ctl(self, *arguments: str, seconds: float = 60.0) -> str:
+    def ctl(self, *arguments: str, seconds: float = 240.0) -> str:
         """Run `rabbitmqctl` on the node and return what it printed."""
         return self.control.ctl(*arguments, seconds=seconds)
 
