@@ -24,6 +24,7 @@ from deploy.provisioning import CannotProvisionError, environment  # noqa: E402 
 from worker.servers import containers  # noqa: E402
 
 PARTS_WITHOUT_SERVERS = {"unit", "golden", "model", "generated"}
+WAITING = {"integration", "scenarios"}
 TIERS = {"fast": ["checks", "unit", "golden"], "near": ["checks", "unit", "golden", "model", "conformance"]}
 """What a name stands for: `fast` for every save, `near` before every push. Property tests try fewer examples there."""
 BIN = ROOT / ".venv" / "bin"
@@ -62,6 +63,7 @@ def main(arguments: list[str]) -> int:
             python = environment.provision(ROOT, development=True, say=say)
         if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
             os.execv(python, [str(python), str(Path(__file__).resolve()), *arguments])  # noqa: S606
+        keep_bytecode()
         if arguments[:1] == ["chaos"]:
             return chaos(arguments[1:])
         check_docker(parts, docker=docker)
@@ -75,6 +77,13 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         say("tests/run: interrupted; the servers are stopped.")
         return 130
+
+
+def keep_bytecode() -> None:
+    """Let all processes of a run share what Python compiles, beside the environment: many a shell forbids to write it
+    into the tree, and then each process compiles all tests anew, with pytest's assertions half of its time to start."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")
 
 
 def split(arguments: list[str]) -> tuple[list[str], list[str], bool]:
@@ -170,8 +179,9 @@ def _check(name: str, command: list[str]) -> None:
 
 def _test(parts: list[str], extra: list[str], address: dict[str, str]) -> tuple[int, int, int]:
     """Run pytest and return the numbers of passed, failed and skipped tests."""
-    # One more than there are cores: a good half of the time a test waits for a server or a process.
-    workers = os.environ.get("TEST_WORKERS", str(max(2, os.cpu_count() or 2) + 1))
+    # Scenarios wait most of their time, for schedules, leases and servers; what needs no server never waits.
+    each = 2 if not parts or WAITING & {part.partition("/")[0] for part in parts} else 1
+    workers = os.environ.get("TEST_WORKERS", str(each * max(2, os.cpu_count() or 2)))
     with tempfile.TemporaryDirectory(prefix="fapiao-tests-") as folder, timed("tests") as failed:
         report = Path(folder) / "junit.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadgroup"]
