@@ -105,7 +105,10 @@ def _refusal(error: BaseException) -> str | None:
         return "the broker refuses the user or its password (ACCESS_REFUSED): look at both in FAPIAO_AMQP_URL"
     if isinstance(error, InvalidFrameError) and "Connection.OpenOk" in text:  # all that the library keeps of it
         path = "the path of FAPIAO_AMQP_URL (the vhost / is written %2F or left out)"
-        return f"the broker has no such vhost, or does not let this user into it (NOT_ALLOWED): look at {path}"
+        limits = "at the limits of connections (rabbitmqctl list_user_limits, list_vhost_limits)"
+        return (
+            f"the broker has no such vhost, or lets this user not into it (NOT_ALLOWED): look at {path}, and {limits}"
+        )
     return None
 
 

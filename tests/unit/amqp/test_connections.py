@@ -7,7 +7,12 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
-from aiormq.exceptions import AMQPConnectionError, ChannelInvalidStateError, ChannelPreconditionFailed
+from aiormq.exceptions import (
+    AMQPConnectionError,
+    ChannelInvalidStateError,
+    ChannelPreconditionFailed,
+    InvalidFrameError,
+)
 
 from tests.virtual_time import in_virtual_time
 from worker.amqp.connections import (
@@ -215,6 +220,14 @@ async def _ask_for_ever() -> None:
 def test_every_failure_of_the_library_is_a_lost_broker(error: BaseException) -> None:
     """One consequence: build anew."""
     assert isinstance(classify(error), BrokerLost)
+
+
+def test_a_limit_of_connections_is_told_as_one_thing_that_it_may_be() -> None:
+    """The library keeps nothing of NOT_ALLOWED but that another frame came than it waited for."""
+    lost = classify(InvalidFrameError("Connection.Close in place of Connection.OpenOk"))
+    assert lost is not None
+    assert "vhost" in str(lost)
+    assert "limits of connections" in str(lost)
 
 
 def test_a_bug_is_not_called_a_lost_broker() -> None:
