@@ -148,7 +148,9 @@ class Completed(EventData):
 class Confirmed(EventData):
     """The number, date and totals of an invoice that was completed before: the look-up found it."""
 
-    invoiceId: str = Field(description="the gateway's id of the invoice; it may change")  # noqa: N815
+    invoiceId: str = Field(  # noqa: N815
+        description="the gateway's id of the invoice; it may change, and is empty where a person told the number"
+    )
     invoiceNumber: str = Field(description="数电票号码, 20 digits")  # noqa: N815
     invoiceDate: datetime | None = Field(description="开票日期, with +08:00")  # noqa: N815
     totalAmount: Decimal | None = Field(description="exact, as text")  # noqa: N815

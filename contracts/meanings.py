@@ -155,7 +155,7 @@ invoiceUrl | PDF address | PDF 地址 | Where the gateway keeps the PDF; null wh
 reconciled | found afterwards | 事后查得 | true where a look-up or a person found it, not the gateway's reply. | 由查询或人工确认而非网关答复时为 true。 | false
 vipId | gateway's user | 网关用户 | The gateway's own id of the user. | 网关内部用户编号。 | "987654"
 isDrafts | draft | 是否草稿 | 1: the gateway kept a draft. | 1 表示网关存为草稿。 | 0
-invoiceId | gateway's id | 网关发票编号 | The gateway's id of the invoice, for invoice.items and invoice.files; it may change. | 网关的发票编号，用于 invoice.items 与 invoice.files，可能变化。 | "1778381047770263553"
+invoiceId | gateway's id | 网关发票编号 | The gateway's id of the invoice, for invoice.items and invoice.files; it may change. Empty where a person told the number. | 网关的发票编号，用于 invoice.items 与 invoice.files，可能变化；号码由人工认定时为空。 | "1778381047770263553"
 invoiceDate | issued at | 开票日期 | When it was issued, with Beijing's offset. | 开票时间（+08:00）。 | "2026-03-01T12:00:02.000+08:00"
 invoiceDateRaw | issued at, as it came | 开票日期原文 | The date as the gateway wrote it. | 网关返回的日期原文。 | "1772337602000"
 totalAmount | total without tax | 合计金额 | The sum without tax. | 不含税合计。 | "394.06"

@@ -56,11 +56,12 @@ async def test_a_person_ends_a_doubt(stack: Stack) -> None:
     assert done.returncode == 0, done.stderr
     done = await stack.command_line("resolve", missing, "--not-issued")
     assert done.returncode == 0, done.stderr
-    await stack.until([issued], ["completed"])
+    await stack.until([issued], ["confirmed"])
     await stack.until([missing], ["failed"])
 
     assert stack.last(issued, "completed")["invoice"]["invoiceNumber"] == number
     assert stack.last(issued, "completed")["reconciled"] is True
+    assert stack.last(issued, "confirmed")["invoiceNumber"] == number
     assert stack.last(missing, "failed")["code"] == "not_issued"
     assert (await stack.command_line("resolve", missing, "--not-issued")).returncode == 1
 

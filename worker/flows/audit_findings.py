@@ -49,14 +49,15 @@ class _Known:
     """What was known of an invoice before the audit."""
 
     event: dict[str, Any] = field(default_factory=dict)
-    """What `confirmed` said; empty where it is not kept."""
+    """What `confirmed` said by the list; empty where it is not kept."""
     sent: SubmittedInvoice | None = None
     """None where it was forgotten."""
 
     @classmethod
     def of(cls, owner: AuditOwner) -> "_Known":
         event = {} if owner.confirmed is None else loads(owner.confirmed).get("data", {})
-        return cls(event, _sent(owner.sent))
+        is_by_list = bool(event.get("invoiceId"))  # a person tells the number, and nothing of what is listed
+        return cls(event if is_by_list else {}, _sent(owner.sent))
 
     @property
     def buyer_id(self) -> str:

@@ -14,11 +14,13 @@ from typing import Any, Final
 import structlog
 
 from contracts.envelope import loads, timestamp
+from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
+from contracts.told import ConfirmedData
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import NotFound, NotResolvable, WorkerError
-from worker.flows.announce import Announcement, events_of, failure
+from worker.flows.announce import Announcement, announced, events_of, failure
 from worker.flows.evidence.endings import issued, submitted_invoice
 from worker.flows.invoices import told_file
 from worker.ops.redaction import lane_digest
@@ -124,8 +126,8 @@ class Operations:
         command = await self._one(command_id, source)
         if command.state is not CommandState.IN_DOUBT:
             raise NotResolvable(f"Command {command_id} is {command.state}, not in doubt; there is nothing to decide.")
-        announcement = _issued(command, issued) if issued is not None else _not_issued(command)
-        await self._settle(command, IN_DOUBT, announcement, issued)
+        told = _issued(command, issued) if issued is not None else (_not_issued(command),)
+        await self._settle(command, IN_DOUBT, told, issued)
         return await self.status(command.id, command.source)
 
     async def cancel(self, command_id: str, source: str | None = None) -> dict[str, Any]:
@@ -141,7 +143,7 @@ class Operations:
             )
         if command.state is CommandState.FOLLOWING and command.last_sequence:
             raise NotResolvable(f"Command {command_id} repeats another one of its order, which was submitted.")
-        await self._settle(command, NOT_SUBMITTED, _cancelled(command))
+        await self._settle(command, NOT_SUBMITTED, (_cancelled(command),))
         return await self.status(command.id, command.source)
 
     async def replay(self, command_id: str, source: str | None = None) -> dict[str, Any]:
@@ -209,7 +211,7 @@ class Operations:
         self,
         command: Command,
         expected: frozenset[CommandState],
-        announcement: Announcement,
+        announcements: tuple[Announcement, ...],
         number: str | None = None,
     ) -> None:
         now = self._clock.now()
@@ -218,7 +220,7 @@ class Operations:
             expected=expected,
             to=CommandState.COMPLETED if number is not None else CommandState.FAILED,
             at=now,
-            events=events_of(command, [announcement], worker=self._worker, at=now),
+            events=events_of(command, announcements, worker=self._worker, at=now),
             invoice_number=number,
         )
         settled = await self._journal.settle(settlement)
@@ -231,7 +233,7 @@ class Operations:
             command_id=command.id,
             command_source=command.source,
             lane=lane,
-            outcome=str(announcement.outcome),
+            outcome=str(announcements[0].outcome),
         )
 
 
@@ -300,9 +302,21 @@ def describe_account(account: RefusedAccount) -> dict[str, Any]:
     }
 
 
-def _issued(command: Command, number: str) -> Announcement:
-    """`completed` by a person's word: what was submitted, under the number the person found."""
-    return issued(submitted_invoice(command, number), None, reconciled=True)
+def _issued(command: Command, number: str) -> tuple[Announcement, ...]:
+    """`completed` by a person's word: what was submitted, under the number the person found. `confirmed` comes with it,
+    for whoever keeps orders open until then would wait for ever; what only the gateway's list tells is left empty."""
+    confirmed: ConfirmedData = {
+        "invoiceId": "",
+        "invoiceNumber": number,
+        "invoiceDate": None,
+        "totalAmount": None,
+        "totalTax": None,
+        "totalPriceAndTax": None,
+        "expectedTotalMatches": None,
+        "files": [],
+    }
+    completed = issued(submitted_invoice(command, number), None, reconciled=True)
+    return completed, announced(Outcome.CONFIRMED, confirmed)
 
 
 def _not_issued(command: Command) -> Announcement:

@@ -25,7 +25,12 @@ AUDITED_AT = MOMENT + timedelta(days=20)
 
 def confirmed(**members: Any) -> bytes:
     """The event that confirmed the default invoice."""
-    said = {"invoiceNumber": NUMBER, "invoiceDate": MOMENT, "totalPriceAndTax": Decimal("226.00")} | members
+    said = {
+        "invoiceId": "1778",
+        "invoiceNumber": NUMBER,
+        "invoiceDate": MOMENT,
+        "totalPriceAndTax": Decimal("226.00"),
+    } | members
     return dumps({"time": MOMENT, "data": said})
 
 
@@ -54,6 +59,14 @@ def kind_of(audited: AuditedInvoice) -> object:
 
 def test_an_invoice_that_is_listed_as_it_was_confirmed_is_matched() -> None:
     assert kind_of(listed(owner())) is S.MATCHED
+
+
+def test_a_number_by_a_persons_word_says_nothing_of_what_the_list_told() -> None:
+    """The registered name beside the tax id that was sent is no difference then, as where nothing was confirmed."""
+    by_word = owner(confirmed=confirmed(invoiceId="", invoiceDate=None, totalPriceAndTax=None))
+    for known in (by_word, owner(confirmed=None)):
+        assert kind_of(listed(known, buyerName="别的登记名称有限公司")) is S.MATCHED
+    assert kind_of(listed(owner(), buyerName="别的登记名称有限公司")) is K.DIFFERS
 
 
 @pytest.mark.parametrize("status", ["已红冲-全额", "部分红冲", "已作废"])

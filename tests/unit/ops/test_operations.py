@@ -5,6 +5,7 @@ import json
 import pytest
 
 from contracts.envelope import event_id, loads
+from tests.scenarios.schemas import violations_of
 from worker.errors import NotFound, NotResolvable
 from worker.ops.operations import AmbiguousCommand, Operations
 from worker.ops.stored import BadRequest
@@ -62,7 +63,7 @@ async def test_issued_completes_with_what_was_submitted_under_the_number_found()
     assert settlement.to is CommandState.COMPLETED
     assert settlement.invoice_number == NUMBER
     assert settlement.at == NOW
-    (final,) = settlement.events
+    final, confirmed = settlement.events
     assert (final.sequence, final.type) == (4, "invoice.issue.completed")
     assert final.id == event_id("erp", "cmd-1", 4)
     data = json.loads(final.body)["data"]
@@ -75,6 +76,9 @@ async def test_issued_completes_with_what_was_submitted_under_the_number_found()
     assert data["invoice"]["invoiceItems"][0]["unitPrice"] == "9.90"
     assert "sellerLoginAccount" not in data["invoice"]
     assert told["state"] == "completed"
+    assert (confirmed.sequence, confirmed.type) == (5, "invoice.issue.confirmed")
+    assert json.loads(confirmed.body)["data"]["invoiceNumber"] == NUMBER
+    assert not violations_of(json.loads(confirmed.body))
 
 
 async def test_not_issued_fails_with_not_issued_at_stage_resolve() -> None:
