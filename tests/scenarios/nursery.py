@@ -119,7 +119,11 @@ class Nursery:
             *lines, self._unread = (self._unread + came).split(b"\n")
             told += map(json.loads, lines)
         assert told or not seconds, "the nursery says nothing"
-        self._ended.update({each["ended"]: each["status"] for each in told if "ended" in each})
+        for each in told:  # in order: numbers of processes come again
+            if "started" in each:
+                self._ended.pop(each["started"], None)
+            else:
+                self._ended[each["ended"]] = each["status"]
         return told
 
     def close(self) -> None:
