@@ -192,7 +192,7 @@ async def is_spoiled(url: str, command: str) -> bool:
         await server.close()
 
 
-QUICK_DOUBT = {"FAPIAO_RECONCILE_SCHEDULE": "0.5s,0.5s", "FAPIAO_LEASE_SECONDS": "3"}
+QUICK_DOUBT = {"FAPIAO_RECONCILE_SCHEDULE": "0.5s,0.5s", "FAPIAO_LEASE_SECONDS": "8"}
 
 WAYS = (
     Way(
@@ -239,7 +239,7 @@ WAYS = (
         ends=(*ENDS, "in_doubt"),
         # Long enough for a round of housekeeping, which tells a repeat of the QR before the scan.
         options=SandboxOptions(qr="always", auto_scan_seconds=2, login_delay_seconds=0.05),
-        settings={"FAPIAO_LEASE_SECONDS": "3"},
+        settings={"FAPIAO_LEASE_SECONDS": "8"},
     ),
     Way(
         "looking",
@@ -334,7 +334,7 @@ WAYS = (
             archive_to=TODAY - timedelta(days=2),
         ),
         # No look-up: the audit alone finds what is in doubt.
-        settings={"FAPIAO_LEASE_SECONDS": "3"},
+        settings={"FAPIAO_LEASE_SECONDS": "8"},
     ),
     Way(
         "answered late",
@@ -342,7 +342,7 @@ WAYS = (
         ("late.settled_next", "late.settled_recorded"),
         ends=(*ENDS, "in_doubt"),
         settings={
-            "FAPIAO_LEASE_SECONDS": "3",
+            "FAPIAO_LEASE_SECONDS": "8",
             "FAPIAO_ANSWER_TIMEOUT_SECONDS": "2",
             "FAPIAO_SCAN_TIMEOUT_SECONDS": "5",
             "FAPIAO_RESULT_TIMEOUT_SECONDS": "0.5",
@@ -391,7 +391,7 @@ WAYS = (
         breaks,
         ("breakage.count_next", "breakage.counted", "breakage.failed_next", "breakage.failed_recorded"),
         options=SandboxOptions(qr="never", auto_scan_seconds=10),
-        settings={"FAPIAO_LEASE_SECONDS": "3"},
+        settings={"FAPIAO_LEASE_SECONDS": "8"},
         ends=(*ENDS, "in_doubt"),
     ),
     Way(

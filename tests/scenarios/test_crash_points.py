@@ -48,7 +48,7 @@ async def test_the_list_of_crash_points_is_complete(new_stack: Callable[..., Sta
 
     async with stack_of(way, new_stack) as stack:
         await stack.prepare()
-        worker = stack.start_worker(crash_log=str(passed))
+        worker = stack.start_worker(crash_log=str(passed), lease_seconds="60")  # none may be lost here
         await stack.worker_is_consuming()
         commands = await go(way, stack, worker, Names())
         if way.drains:

@@ -13,7 +13,7 @@ from tests.scenarios.stack import Stack, WorkerProcess, make_order, make_query
 from worker.sandbox.server import SandboxOptions
 
 LOOKING = {
-    "FAPIAO_LEASE_SECONDS": "2",
+    "FAPIAO_LEASE_SECONDS": "6",
     "FAPIAO_HEARTBEAT_SECONDS": "2",
     "FAPIAO_RECONCILE_SCHEDULE": "0.5s,1s,1s,2s",
     "FAPIAO_CONFIRM": "true",

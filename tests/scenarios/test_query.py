@@ -42,7 +42,7 @@ async def test_five_thousand_invoices_come_once_each_though_the_worker_is_killed
     new_stack: Callable[..., Stack],
 ) -> None:
     """500 pages; whoever takes over goes on at the page where the dead one stood."""
-    async with new_stack(options=archive_of(5000), settings={"FAPIAO_LEASE_SECONDS": "3"}) as stack:
+    async with new_stack(options=archive_of(5000), settings={"FAPIAO_LEASE_SECONDS": "8"}) as stack:
         await stack.prepare()
         worker = stack.start_worker()
         await stack.worker_is_consuming()

@@ -42,7 +42,7 @@ async def test_a_replica_takes_over_from_one_that_is_killed(replicas: Stack) -> 
     """The survivor finishes all; what the dead one had submitted is in doubt, not submitted again."""
     async with replicas as stack:
         await stack.prepare()
-        workers = [stack.start_worker(lease_seconds="4") for _ in range(2)]
+        workers = [stack.start_worker(lease_seconds="8") for _ in range(2)]
         await stack.worker_is_consuming()
         orders = [await stack.publish_order(f"user-{n % 20}") for n in range(200)]
         await stack.until_outcomes(orders, "completed", 30)
@@ -57,12 +57,12 @@ async def test_a_replica_takes_over_from_one_that_is_killed(replicas: Stack) -> 
 async def test_a_replica_frozen_past_its_lease_submits_nothing_when_it_wakes(replicas: Stack) -> None:
     async with replicas as stack:
         await stack.prepare()
-        frozen = stack.start_worker(lease_seconds="5", heartbeat_seconds="2")
+        frozen = stack.start_worker(lease_seconds="8", heartbeat_seconds="2")
         await stack.worker_is_consuming()
         orders = [await stack.publish_order(f"user-{n}", fault="login_slow=1") for n in range(10)]
         await stack.pause(0.6)
         frozen.freeze()
-        stack.start_worker(lease_seconds="5")
+        stack.start_worker(lease_seconds="8")
         await stack.until(orders, ["completed", "in_doubt"])
         frozen.thaw()
         await stack.pause(2)
