@@ -12,6 +12,9 @@ import pytest
 
 from worker.ops.logs import WAITING_BYTES_MAX, LineWriter
 
+PATIENCE_SECONDS = 240.0
+"""How long what must come is waited for: a machine may be slow or busy."""
+
 
 class Stream:
     """A file by its number."""
@@ -71,7 +74,7 @@ def test_a_closed_pipe_and_a_full_disk_cost_lines_only(pipe: tuple[int, LineWrit
     os.close(reading)
     writer.write("lost\n")
     writer.write("y" * 10_000 + "\n")
-    writer.finish()
+    writer.finish(seconds=PATIENCE_SECONDS)
     assert writer.dropped == 2
 
     full = LineWriter(Stream(os.open("/dev/full", os.O_WRONLY)))
@@ -97,10 +100,10 @@ def test_nobody_waits_for_a_file_on_a_disk_that_hangs(tmp_path: Path) -> None:
         assert threading.current_thread() not in writers
         assert writer.dropped >= WAITING_BYTES_MAX // 1024 - 1
         may_go.set()
-        writer.finish(seconds=60)
+        writer.finish(seconds=PATIENCE_SECONDS)
         dropped = writer.dropped
         writer.write("the last\n")
-        writer.finish(seconds=60)
+        writer.finish(seconds=PATIENCE_SECONDS)
     lines = path.read_text().splitlines()
     assert len(lines) == 2 * WAITING_BYTES_MAX // 1024 - dropped + 1
     assert lines[-1] == "the last"
@@ -121,11 +124,11 @@ def test_a_line_that_a_full_disk_took_in_part_spoils_none_behind_it(tmp_path: Pa
         writer = LineWriter(file, put)
         for text in ("cut off\n", "lost\n"):
             writer.write(text)
-            writer.finish()
+            writer.finish(seconds=PATIENCE_SECONDS)
         assert writer.dropped == 2
         room[0] = 100
         writer.write("whole\n")
-        writer.finish()
+        writer.finish(seconds=PATIENCE_SECONDS)
     assert path.read_text() == "cut o\nwhole\n"
     assert writer.dropped == 2
 
