@@ -7,8 +7,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from worker.cli import audit_report
-from worker.cli.story_archived import archived
-from worker.cli.story_parts import candidate_lines, clock, file_line, first_lines, invoice_line, item_line, names
+from worker.cli.story_parts import (
+    archived,
+    candidate_lines,
+    clock,
+    file_line,
+    first_lines,
+    invoice_line,
+    item_line,
+    names,
+)
 
 
 def warning(told: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.lanes.lease import LeaseWatch
+from worker.lanes.services import LeaseWatch
 
 
 @pytest.mark.parametrize(("length", "margin"), [(60.0, 10.0), (600.0, 10.0), (6.0, 1.0), (30.0, 5.0)])
