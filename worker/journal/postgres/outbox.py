@@ -9,7 +9,7 @@ from typing import Any
 
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.journal.rows import Addressed, copies_for, streams_of, to_outbox_row
+from worker.journal.rows import Addressed, copies_for, to_outbox_row
 from worker.records import Copy, Event, LooseEvent, OutboxRow, Route
 
 _EVENT_COLUMNS = 6
@@ -85,10 +85,11 @@ class PostgresOutbox(PostgresStore):
     @without_transaction
     async def due(self, statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
         """See `OutboxJournal.due`."""
-        rows = [to_outbox_row(row) for row in await statements.all("due_rows", worker, now, limit)]
-        if len(rows) == limit and await _has_gap(statements, rows):
+        rows = await statements.all("due_rows", worker, now, limit)
+        if rows and rows[0]["has_gap"]:
+            # Where two workers' clocks differ, or one was set back, a stream's times are out of its order.
             return await _heads(statements, worker, now, limit)
-        return rows
+        return [to_outbox_row(row) for row in rows]
 
     @without_transaction
     async def due_heads(self, statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
@@ -115,13 +116,6 @@ class PostgresOutbox(PostgresStore):
 
 async def _heads(statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
     return [to_outbox_row(row) for row in await statements.all("due_heads", worker, now, limit)]
-
-
-async def _has_gap(statements: Statements, rows: Sequence[OutboxRow]) -> bool:
-    """Whether the limit cut off what goes before one of these rows: where two workers' clocks differ, or one was set
-    back, a stream's times are out of its order."""
-    row = await statements.one("has_gap", *columns(streams_of(rows), 4))
-    return row is not None and bool(row["has_gap"])
 
 
 async def adopt(statements: Statements, worker: str, limit: int) -> int:

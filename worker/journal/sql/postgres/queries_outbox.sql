@@ -1,32 +1,33 @@
 -- name: due_rows
 -- Rows that are due come in the order of their time, so that a backlog is read from its front. A row behind one of its
 -- stream that is not due, or that another worker has to publish, is passed over. How far a row looks before itself is
--- bounded by the limit: whatever is before it is returned with it.
+-- bounded by the limit: whatever is before it is returned with it. Where the limit is reached, each row says whether a
+-- stream has a gap: a row before its last one here that is not among these.
+WITH due AS MATERIALIZED (
+    SELECT * FROM (
+        (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner = $1 AND m.due_at <= $2
+         AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
+                         AND p.seq < m.seq AND p.state = 'pending'
+                         AND (p.due_at > $2 OR p.owner IS DISTINCT FROM m.owner))
+         ORDER BY m.due_at, m.seq LIMIT $3)
+        UNION ALL
+        (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner IS NULL AND m.due_at <= $2
+         AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
+                         AND p.seq < m.seq AND p.state = 'pending'
+                         AND (p.due_at > $2 OR p.owner IS DISTINCT FROM m.owner))
+         ORDER BY m.due_at, m.seq LIMIT $3)
+    ) AS o ORDER BY o.due_at, o.seq LIMIT $3
+)
 SELECT o.seq, o.command_key, o.command_id, o.copy, o.destination, o.event_id, o.event_type,
-       coalesce(o.body, e.body) AS body, o.correlation_id, o.traceparent, o.tracestate, o.attempts, o.created_at
-FROM (
-    (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner = $1 AND m.due_at <= $2
-     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
-                     AND p.seq < m.seq AND p.state = 'pending'
-                     AND (p.due_at > $2 OR p.owner IS DISTINCT FROM m.owner))
-     ORDER BY m.due_at, m.seq LIMIT $3)
-    UNION ALL
-    (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner IS NULL AND m.due_at <= $2
-     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
-                     AND p.seq < m.seq AND p.state = 'pending'
-                     AND (p.due_at > $2 OR p.owner IS DISTINCT FROM m.owner))
-     ORDER BY m.due_at, m.seq LIMIT $3)
-) AS o LEFT JOIN event e ON e.command_key = o.command_key AND e.sequence = o.sequence
-ORDER BY o.due_at, o.seq LIMIT $3;
-
--- name: has_gap
--- Streams as keys, destinations, last row and number of rows: whether one of them has a row before its last that is not
--- among them.
-SELECT EXISTS (
-    SELECT 1 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::integer[]) AS g (key, destination, last, number)
-    WHERE g.number <> (SELECT count(*) FROM outbox p WHERE p.command_key = g.key AND p.destination = g.destination
-                       AND p.seq <= g.last AND p.state = 'pending')
-) AS has_gap;
+       coalesce(o.body, e.body) AS body, o.correlation_id, o.traceparent, o.tracestate, o.attempts, o.created_at,
+       CASE WHEN (SELECT count(*) FROM due) < $3 THEN false ELSE EXISTS (
+           SELECT 1 FROM (SELECT d.command_key, d.destination, max(d.seq) AS last, count(*) AS number
+                          FROM due d WHERE d.command_key IS NOT NULL GROUP BY d.command_key, d.destination) AS g
+           WHERE g.number <> (SELECT count(*) FROM outbox p WHERE p.command_key = g.command_key
+                              AND p.destination = g.destination AND p.seq <= g.last AND p.state = 'pending')
+       ) END AS has_gap
+FROM due o LEFT JOIN event e ON e.command_key = o.command_key AND e.sequence = o.sequence
+ORDER BY o.due_at, o.seq;
 
 -- name: due_heads
 -- The first row of each stream only, whatever the times of those behind it.
