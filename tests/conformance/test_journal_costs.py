@@ -30,7 +30,7 @@ from worker.journal import migrations, queries
 from worker.journal.postgres import PostgresJournal
 from worker.journal.postgres.pool import _SESSION
 from worker.journal.sqlite import SqliteJournal
-from worker.records import SUBMITTED, AuditedRow, ClaimBounds, Clues, CommandState, Probes, TotalProbe
+from worker.records import SUBMITTED, Admission, AuditedRow, ClaimBounds, Clues, CommandState, Probes, TotalProbe
 
 GRAIN = 10
 """SQLite counts its steps in tens."""
@@ -293,6 +293,43 @@ async def test_a_page_of_any_size_is_four_round_trips(server: PostgresJournal) -
         assert await server.record(page)
         counts.append(len([sql for sql in asked if sql in named]))
     assert counts == [4, 4]
+
+
+async def test_what_is_asked_most_is_one_round_trip(server: PostgresJournal) -> None:
+    """However much of it there is; a claim begins and ends a transaction besides."""
+    asked: list[str] = []
+    await _listen_to(server, asked)
+    orders = [
+        new(f"{turn}-{lane}", lane=f"u{lane}", order_no=f"{turn}/{lane}") for turn in range(2) for lane in range(30)
+    ]
+    await admit(server, *orders)
+    claims = await server.claim("w1", 30, NOW)
+    assert len(claims) == 30
+    await asyncio.gather(*(server.unsettled(claim.lease.lane) for claim in claims))
+    await asyncio.gather(*(server.addresses(claim.lease.lane, 5) for claim in claims))
+    await asyncio.gather(*(server.seller("/a", str(number)) for number in range(30)))
+    moves = [step(claim, CommandState.FAILED, "failed") for claim in claims]
+    answers = await asyncio.gather(*map(server.record_and_next, moves))
+    assert all(is_written and following is not None for is_written, following in answers)
+
+    names = {sql: name for name, sql in queries.load("postgres").items()}
+    assert [names.get(sql, sql) for sql in asked if sql in names or sql.startswith(("BEGIN", "COMMIT"))] == [
+        "admit_plain",
+        *("BEGIN;", "take_lanes", "begin_lanes", "COMMIT;"),
+        "unsettled_commands",
+        "last_results",
+        "read_sellers",
+        "write_batch",
+    ]
+
+
+async def test_what_is_less_than_plain_is_admitted_one_by_one(server: PostgresJournal) -> None:
+    """With the same answers, in whichever company it comes."""
+    first = new("a", lane="u1", order_no="1")
+    assert await admit(server, first, new("b", lane="u2")) == [Admission.ACCEPTED] * 2
+    others = (first, new("c", lane="u3"), new("d", lane="u1", order_no="1"))
+    assert await admit(server, *others) == [Admission.REPEATED, Admission.ACCEPTED, Admission.FOLLOWING]
+    assert await admit(server, new("e"), new("e")) == [Admission.ACCEPTED, Admission.REPEATED]
 
 
 async def _listen_to(journal: Any, asked: list[str]) -> None:

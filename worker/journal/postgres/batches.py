@@ -146,11 +146,11 @@ class Batches:
         try:
             answers = await self._write(batch)
         except asyncio.CancelledError:
-            _fail(batch, JournalUnavailable("the journal is closed"))
+            fail([ask.future for ask in batch], JournalUnavailable("the journal is closed"))
             raise
         except Exception as error:
             if len(batch) == 1 or _may_be_written(error):
-                _fail(batch, error)
+                fail([ask.future for ask in batch], error)
                 return
             # Nothing of it is written, so that one may be at fault alone.
             log.warning("journal_batch_failed", asks=len(batch), error=type(error).__name__)
@@ -168,11 +168,11 @@ def _may_be_written(error: Exception) -> bool:
     return isinstance(error, JournalUnavailable) and not isinstance(error, JournalFaulty)
 
 
-def _fail(batch: Sequence[Ask], error: Exception) -> None:
+def fail(futures: Sequence["asyncio.Future[Any]"], error: Exception) -> None:
     """Each waiter gets an error of its own, for each adds its trace."""
-    for ask in batch:
-        if not ask.future.done():
+    for future in futures:
+        if not future.done():
             after = error.retry_after if isinstance(error, JournalUnavailable) else None
-            told = error if len(batch) == 1 else JournalUnavailable(str(error), retry_after=after)
+            told = error if len(futures) == 1 else JournalUnavailable(str(error), retry_after=after)
             told.__cause__ = error.__cause__
-            ask.future.set_exception(told)
+            future.set_exception(told)

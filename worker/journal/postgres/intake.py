@@ -1,14 +1,17 @@
 """What intake asks of the PostgreSQL journal: batches of commands, and answers.
 
-A batch is entered in rounds: a round looks up what is there already and
-enters the rest with one statement; what another worker entered meanwhile, or what repeats something of the same
-batch, goes into the next round. Nearly always one round is enough.
+A batch that is nothing but new work is entered in one round trip. Any other is entered in rounds: a round looks up
+what is there already and enters the rest with one statement; what another worker entered meanwhile, or what repeats
+something of the same batch, goes into the next round. Nearly always one round is enough.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+import asyncpg
 
 from worker.journal.guarding import guarded_by
 from worker.journal.postgres.lanes import offer_lanes
@@ -45,7 +48,14 @@ class PostgresIntake(PostgresStore):
         self, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
     ) -> Sequence[Admission]:
         """See `IntakeJournal.admit`."""
-        admissions = await self._transact(lambda statements: _admit(_Batch(statements, worker, waiting_max), commands))
+        admissions: Sequence[Admission] | None = None
+        if _is_plain(commands):
+            with suppress(asyncpg.RaiseError):
+                admissions = await self._run(lambda statements: _admit_plain(statements, commands, waiting_max))
+        if admissions is None:
+            admissions = await self._transact(
+                lambda statements: _admit(_Batch(statements, worker, waiting_max), commands)
+            )
         if any(admission.is_accepted or admission is Admission.FOLLOWING for admission in admissions):
             self._hints.send()
         return admissions
@@ -80,6 +90,39 @@ class _Batch:
     """Key to the place in the batch, for what must be no double."""
     repeats: list[tuple[int, NewCommand]] = field(default_factory=list)
     """Key of the command, and the message that came again and says where to answer."""
+
+
+def _is_plain(commands: Sequence[NewCommand]) -> bool:
+    """Whether these are nothing but new work, as far as they say themselves: then one round trip may be enough."""
+    claims = [claim for command in commands if (claim := claim_of(command)) is not None]
+    return (
+        bool(commands)
+        and all(command.state is CommandState.WAITING and not command.events for command in commands)
+        and len({(command.source, command.id) for command in commands}) == len(commands)
+        and len(set(claims)) == len(claims)
+        and len({_is_guarded(command) for command in commands}) == 1
+    )
+
+
+async def _admit_plain(
+    statements: Statements, commands: Sequence[NewCommand], waiting_max: int | None
+) -> Sequence[Admission] | None:
+    """All of them in one statement; None where one is not as plain as it looks. Raises `RaiseError` for the same, found
+    out too late: nothing is written in either case."""
+    lanes: dict[str, str] = {}
+    for command in commands:
+        lanes.setdefault(command.lane or "", command.source)
+    row = await statements.one(
+        "admit_plain",
+        *columns([_values(statements, command, None) for command in commands], 0),
+        *columns(_named(commands), 5),
+        [command.double_since for command in commands if _is_guarded(command)],
+        list(lanes),
+        list(lanes.values()),
+        waiting_max,
+        max(command.received_at for command in commands),
+    )
+    return [Admission.ACCEPTED] * len(commands) if row is not None and row["is_done"] else None
 
 
 async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admission]:
@@ -128,12 +171,22 @@ async def _find_same(statements: Statements, pending: Sequence[Numbered]) -> "di
     return {(row["source"], row["id"]): row for row in await statements.all("find_same", *identities)}
 
 
-async def _find_orders(statements: Statements, pending: Sequence[Numbered]) -> dict[Order, int]:
-    named = {
+def _named(commands: Sequence[NewCommand]) -> set[tuple[Any, ...]]:
+    """The numbers that these claim, each with what it is looked for by."""
+    return {
         (*order, *order_of(command), command.is_order_shared)
-        for _, command in pending
+        for command in commands
         if (order := _order(command)) is not None
     }
+
+
+def _is_guarded(command: NewCommand) -> bool:
+    """Whether it must be no double of what came a moment ago."""
+    return command.double_since is not None and command.fingerprint is not None
+
+
+async def _find_orders(statements: Statements, pending: Sequence[Numbered]) -> dict[Order, int]:
+    named = _named([command for _, command in pending])
     if not named:
         return {}
     rows = await statements.all("find_orders", *columns(named, 5))
@@ -178,7 +231,7 @@ async def _enter(batch: _Batch, entering: Sequence[tuple[int, NewCommand, int | 
             batch.lanes.setdefault(command.lane, command.source)
         if follows is not None:
             followers.append((key, follows, claim_of(command)))
-        if command.double_since is not None and command.fingerprint is not None:
+        if _is_guarded(command):
             batch.guarded[key] = number
         events += [(key, event, command.received_at) for event in command.events]
         copies += copies_of(key, command, command.events, command.received_at)

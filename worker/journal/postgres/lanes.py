@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from worker.journal.postgres.batches import Ask
-from worker.journal.postgres.moves import take_heads
 from worker.journal.postgres.outbox import adopt
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.records import Claim, ClaimBounds, Command, LaneLease
+from worker.journal.rows import LANE_PATIENCE
+from worker.records import Claim, ClaimBounds, Command, CommandState, LaneLease
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -100,19 +100,12 @@ class PostgresLanes(PostgresStore):
         claims: list[Claim] = []
         picking = Picking(statements, worker, limit, within)
         while len(claims) < limit:
-            taken = await picking.take(limit - len(claims))
-            if not taken:
-                break
-            in_turn = sorted(taken, key=lambda row: (row["turn"], row["lane"]))
-            leases = {row["lane"]: LaneLease(row["lane"], worker, row["epoch"]) for row in in_turn}
-            tenants = {row["lane"]: row["tenant"] for row in taken}
-            commands = await _begin(statements, leases, now)
-            empty = [lane for lane in leases if lane not in commands]
-            if empty:
-                await statements.run("refresh_lanes", empty, now)
-            claims += [
-                Claim(lease, commands[lane], tenants[lane]) for lane, lease in leases.items() if lane in commands
-            ]
+            wished = limit - len(claims)
+            taken = sorted(await picking.take(wished), key=lambda row: (row["turn"], row["lane"]))
+            if taken:
+                claims += await _begin(statements, worker, taken, now)
+            if len(taken) < wished:
+                break  # there are no more, within the bounds
         return claims
 
     @without_transaction
@@ -173,14 +166,16 @@ async def _free_lanes(statements: Statements, holders: Sequence[str], now: datet
     return len(rows)
 
 
-async def _begin(statements: Statements, leases: dict[str, LaneLease], now: datetime) -> dict[str, Command]:
-    """The command to run on each of these lanes: what an earlier holder left, as it stands, else the head."""
-    epochs = [lease.epoch for lease in leases.values()]
-    rows = await statements.all("resume_commands", list(leases), epochs)
-    unfinished = {row["lane"] for row in rows}
-    free = [lease for lane, lease in leases.items() if lane not in unfinished]
-    rows += await take_heads(statements, free, now)
-    return {row["lane"]: statements.command(row) for row in rows}
+async def _begin(statements: Statements, worker: str, taken: "Sequence[Record]", now: datetime) -> list[Claim]:
+    """Lanes that were just taken, in turn, each with its command; what has none is given back."""
+    lanes, epochs = [row["lane"] for row in taken], [row["epoch"] for row in taken]
+    rows = await statements.all("begin_lanes", lanes, epochs, now, now - LANE_PATIENCE)
+    commands = {row["lane"]: statements.command(row) for row in rows if row["state"] != CommandState.HELD}
+    return [
+        Claim(LaneLease(row["lane"], worker, row["epoch"]), commands[row["lane"]], row["tenant"])
+        for row in taken
+        if row["lane"] in commands
+    ]
 
 
 async def look_again(statements: Statements, lane: str | None, now: datetime) -> None:

@@ -53,15 +53,13 @@ class PostgresLookUps(PostgresStore):
         rows = await statements.all("strays_of", list(keys), limit)
         return [Stray(row["command_key"], row["reason"], row["body"]) for row in rows]
 
-    @without_transaction
-    async def addresses(self, statements: Statements, lane: str, limit: int) -> list[tuple[str, str]]:
+    async def addresses(self, lane: str, limit: int) -> list[tuple[str, str]]:
         """See `LaneJournal.addresses`."""
-        return addresses_of(await statements.all("last_results", lane, limit))
+        return await self._together(_addresses, (lane, limit))
 
-    @without_transaction
-    async def unsettled(self, statements: Statements, lane: str) -> list[Command]:
+    async def unsettled(self, lane: str) -> list[Command]:
         """See `LaneJournal.unsettled`."""
-        return [to_command(row, {}) for row in await statements.all("unsettled_commands", lane)]
+        return await self._together(_unsettled, lane)
 
     @without_transaction
     async def rivals(
@@ -92,3 +90,16 @@ class PostgresLookUps(PostgresStore):
     ) -> bool:
         """See `LaneJournal.end_look_up`."""
         return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None
+
+
+async def _addresses(statements: Statements, asked: Sequence[tuple[str, int]]) -> list[list[tuple[str, str]]]:
+    most: dict[str, int] = {}
+    for lane, limit in asked:
+        most[lane] = max(limit, most.get(lane, 0))
+    rows = await statements.all("last_results", list(most), list(most.values()))
+    return [addresses_of([row for row in rows if row["lane"] == lane][-limit:]) for lane, limit in asked]
+
+
+async def _unsettled(statements: Statements, lanes: Sequence[str]) -> list[list[Command]]:
+    rows = await statements.all("unsettled_commands", list(lanes))
+    return [[to_command(row, {}) for row in rows if row["lane"] == lane] for lane in lanes]

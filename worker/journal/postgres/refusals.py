@@ -19,12 +19,9 @@ from worker.records import AccountLogin, AccountState, CommandState, RefusedAcco
 class PostgresAccounts(PostgresStore):
     """See `LaneJournal`."""
 
-    @without_transaction
-    async def account(self, statements: Statements, login: AccountLogin) -> AccountState:
+    async def account(self, login: AccountLogin) -> AccountState:
         """See `LaneJournal.account`."""
-        identifier = id_of(statements.sealer, login)
-        row = found(await statements.one("read_account", identifier, login.account, login.user_id), 0)
-        return AccountState(row["refusals"] or 0, row["suspended_until"], row["has_refused_look_ups"])
+        return await self._together(_accounts, login)
 
     @one_transaction
     async def count_login(  # noqa: PLR0913
@@ -80,6 +77,17 @@ class PostgresAccounts(PostgresStore):
         return len(rows)
 
 
+async def _accounts(statements: Statements, logins: Sequence[AccountLogin]) -> list[AccountState]:
+    asked = [(id_of(statements.sealer, login), login.account, login.user_id) for login in logins]
+    rows = await statements.all("read_accounts", *columns(asked, 3))
+    return [AccountState(row["refusals"] or 0, row["suspended_until"], row["has_refused_look_ups"]) for row in rows]
+
+
+async def _sellers(statements: Statements, names: Sequence[tuple[str, str]]) -> list[SellerState]:
+    rows = await statements.all("read_sellers", *columns(names, 2))
+    return [SellerState() if row["refusals"] is None else _state(row) for row in rows]
+
+
 async def _renew(statements: Statements, login: AccountLogin, pointer: str, now: datetime) -> int:
     await statements.run("accept_look_ups", login.account, login.user_id)
     rows = await statements.all("sought_secrets", login.user_id, login.account, RENEWED_AT_ONCE)
@@ -95,10 +103,9 @@ async def _renew(statements: Statements, login: AccountLogin, pointer: str, now:
 class PostgresSellers(PostgresStore):
     """Refused orders, by source and seller."""
 
-    @without_transaction
-    async def seller(self, statements: Statements, source: str, seller: str) -> SellerState:
+    async def seller(self, source: str, seller: str) -> SellerState:
         """See `LaneJournal.seller`."""
-        return _state(await statements.one("read_seller", source, seller))
+        return await self._together(_sellers, (source, seller))
 
     @without_transaction
     async def count_refusal(  # noqa: PLR0913

@@ -12,11 +12,14 @@ from worker.journal.postgres import moves
 from worker.journal.postgres.batches import Answers, Ask, Batches
 from worker.journal.postgres.hints import Hints
 from worker.journal.postgres.pool import Connections, Dsn
+from worker.journal.postgres.reads import ReadBatches
 from worker.journal.postgres.statements import Statements
 from worker.journal.sealing import Sealer, parse_keys
 from worker.journal.walking import Walk
 
 Result = TypeVar("Result")
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
 Part = TypeVar("Part", bound="PostgresStore")
 Asked = ParamSpec("Asked")
 
@@ -39,6 +42,7 @@ class PostgresStore:
         every session end. Opened when a worker registers, so that tools do without."""
         self._batches = Batches(self._write, places=max(1, pool_size // 2))
         """What lanes ask all the time; the other connections are for everybody else."""
+        self._gathered: dict[Any, ReadBatches[Any, Any]] = {}
         self._hints = Hints(self._connections)
         self._clock = clock
         self._sought = Walk()
@@ -53,6 +57,17 @@ class PostgresStore:
 
     async def _run(self, operation: Callable[[Statements], Awaitable[Result]]) -> Result:
         return await self._connections.run(operation)
+
+    async def _together(
+        self, read: Callable[[Statements, Sequence[Key]], Awaitable[Sequence[Answer]]], key: Key
+    ) -> Answer:
+        """What `read`, a statement for any number of keys, gives for this one: asked with the others that wait."""
+        gathered = self._gathered.get(read)
+        if gathered is None:
+            gathered = ReadBatches(lambda keys: self._run(lambda statements: read(statements, keys)))
+            self._gathered[read] = gathered
+        answer: Answer = await gathered.ask(key)
+        return answer
 
 
 def one_transaction(

@@ -30,6 +30,12 @@ WITH given AS (
 )
 SELECT key, source, id FROM entered;
 
+-- name: admit_plain
+SELECT fapiao_admit_plain(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+    $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38
+) AS is_done;
+
 -- name: find_same
 -- Locked, so that nobody forgets a command while its final event is queued for a repeat.
 SELECT c.key, c.source, c.id, c.content_hash

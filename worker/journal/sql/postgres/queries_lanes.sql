@@ -231,6 +231,9 @@ RETURNING c.key, c.source, c.id, c.type, c.state, c.reply_to, c.correlation_id, 
 -- name: head_commands
 SELECT * FROM fapiao_take_heads($1, $2, $3, $4);
 
+-- name: begin_lanes
+SELECT * FROM fapiao_begin_lanes($1, $2, $3, $4);
+
 -- name: write_batch
 SELECT * FROM fapiao_write_batch(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
@@ -403,10 +406,13 @@ UPDATE follower SET first_key = $2, heard = 0, nudges = nudges + 1 WHERE key = $
 -- name: forget_secrets
 UPDATE command SET secrets = NULL WHERE key = $1;
 
--- name: read_account
-SELECT (SELECT refusals FROM account WHERE id = $1) AS refusals,
-       (SELECT suspended_until FROM account WHERE id = $1) AS suspended_until,
-       EXISTS (SELECT 1 FROM account WHERE account = $2 AND user_id = $3 AND is_look_up) AS has_refused_look_ups;
+-- name: read_accounts
+SELECT a.refusals, a.suspended_until,
+       EXISTS (SELECT 1 FROM account l WHERE l.account = g.account AND l.user_id = g.user_id AND l.is_look_up)
+           AS has_refused_look_ups
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS g (id, account, user_id, place)
+LEFT JOIN LATERAL (SELECT refusals, suspended_until FROM account WHERE account.id = g.id LIMIT 1) AS a ON true
+ORDER BY g.place;
 
 -- name: refuse_login
 -- The count is kept when the suspension ends: one more refusal suspends again.

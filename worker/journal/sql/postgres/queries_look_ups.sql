@@ -73,7 +73,7 @@ SELECT key FROM ended;
 
 -- name: unsettled_commands
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.lane = $1 AND c.state IN ('checking', 'in_doubt') ORDER BY c.key;
+WHERE c.lane = ANY ($1::text[]) AND c.state IN ('checking', 'in_doubt') ORDER BY c.key;
 
 -- name: has_earlier
 -- The head alone: while it is not due, what is behind it waits too. What was let before issues has its time.
@@ -143,11 +143,15 @@ WHERE command_key = ANY ($1::bigint[]) AND reason IN ('does_not_fit', 'fits_seve
 ORDER BY id LIMIT $2;
 
 -- name: last_results
--- A follower is told the result of the order before it: it has no invoice of its own, and may say something else.
-SELECT wanted.fingerprint, e.body FROM (
-    SELECT key, fingerprint, settled_at FROM command
-    WHERE lane = $1 AND state = 'completed' AND type = 'invoice.issue' AND fingerprint IS NOT NULL
-      AND follows IS NULL
-    ORDER BY settled_at DESC, key DESC LIMIT $2) AS wanted
-JOIN event e ON e.command_key = wanted.key AND e.type = 'invoice.issue.completed'
+-- Of each of these lanes, at most so many. A follower is told the result of the order before it: it has no invoice of its
+-- own, and may say something else.
+SELECT g.lane, wanted.fingerprint, told.body FROM unnest($1::text[], $2::integer[]) AS g (lane, number)
+CROSS JOIN LATERAL (
+    SELECT c.key, c.fingerprint, c.settled_at FROM command c
+    WHERE c.lane = g.lane AND c.state = 'completed' AND c.type = 'invoice.issue' AND c.fingerprint IS NOT NULL
+      AND c.follows IS NULL
+    ORDER BY c.settled_at DESC, c.key DESC LIMIT g.number) AS wanted
+CROSS JOIN LATERAL (
+    SELECT e.body FROM event e WHERE e.command_key = wanted.key AND e.type = 'invoice.issue.completed'
+    ORDER BY e.sequence LIMIT 1) AS told
 ORDER BY wanted.settled_at, wanted.key;

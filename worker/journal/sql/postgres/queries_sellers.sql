@@ -1,7 +1,11 @@
 -- Sellers whose orders the gateway refuses in a row: they rest, and one order at a time tries.
 
--- name: read_seller
-SELECT refusals, resting_until, trier FROM seller_rest WHERE source = $1 AND seller = $2;
+-- name: read_sellers
+SELECT r.refusals, r.resting_until, r.trier
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (source, seller, place)
+LEFT JOIN LATERAL (SELECT refusals, resting_until, trier FROM seller_rest
+                   WHERE seller_rest.source = g.source AND seller_rest.seller = g.seller LIMIT 1) AS r ON true
+ORDER BY g.place;
 
 -- name: lock_seller
 -- An order is held only while its seller rests: whoever ends the rest frees what was held before.

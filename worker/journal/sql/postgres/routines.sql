@@ -34,6 +34,31 @@ BEGIN
 END
 $routine$
 
+-- name: begin_lanes
+-- What runs first on lanes that were just taken: what an earlier holder left, as it stands, else the head. A lane that
+-- has neither is given back.
+CREATE OR REPLACE FUNCTION fapiao_begin_lanes(
+    p_lanes text[], p_epochs bigint[], p_at timestamptz, p_before timestamptz
+) RETURNS TABLE {{command_columns}} LANGUAGE plpgsql AS $routine$
+#variable_conflict use_column
+DECLARE
+    v_lanes text[];
+    v_epochs bigint[];
+BEGIN
+    RETURN QUERY {{resume_commands(p_lanes, p_epochs)}};
+    SELECT array_agg(g.lane), array_agg(g.epoch) INTO v_lanes, v_epochs
+    FROM unnest(p_lanes, p_epochs) AS g (lane, epoch) WHERE g.lane <> ALL (ARRAY({{busy_lanes(p_lanes)}}));
+    IF v_lanes IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM fapiao_take_heads(v_lanes, v_epochs, p_at, p_before);
+        v_lanes := ARRAY(SELECT g.lane FROM unnest(v_lanes) AS g (lane)
+                         WHERE g.lane <> ALL (ARRAY({{busy_lanes(v_lanes)}})));
+        IF cardinality(v_lanes) > 0 THEN
+            {{refresh_lanes(v_lanes, p_at)}};
+        END IF;
+    END IF;
+END
+$routine$
+
 -- name: write_batch
 -- Lanes are locked first, in the order of their names, then commands in the order of their keys. A lane is looked at
 -- behind the step whose key is given (0: behind none, so that something may still run there), if its lease holds it; or
@@ -96,5 +121,73 @@ BEGIN
     IF v_lanes IS NOT NULL THEN
         {{refresh_lanes(v_lanes, p_at)}};
     END IF;
+END
+$routine$
+
+-- name: admit_plain
+-- New commands that all wait, one row of arrays each. Where one is there already, names a number that somebody has, or
+-- finds its tenant full, nothing is written and false returned; what shows only behind the insertion (another worker was
+-- quicker, the same order came a moment ago) ends the transaction. Then the caller looks at each.
+CREATE OR REPLACE FUNCTION fapiao_admit_plain(
+    p_source text[], p_id text[], p_type text[], p_content_hash text[], p_state text[], p_lane text[],
+    p_priority smallint[], p_last_sequence integer[], p_deadline_at timestamptz[], p_received_at timestamptz[],
+    p_settled_at timestamptz[], p_reply_to text[], p_correlation_id text[], p_traceparent text[], p_tracestate text[],
+    p_seller text[], p_order_no text[], p_follows bigint[], p_fingerprint text[], p_secrets bytea[],
+    p_order_claim text[], p_order_hash text[], p_data bytea[], p_warnings bytea[], p_buyer text[],
+    p_total_cents bigint[], p_expected_cents bigint[], p_mark text[],
+    p_claim_source text[], p_claim text[], p_claim_seller text[], p_claim_order_no text[], p_is_shared boolean[],
+    p_since timestamptz[], p_lanes text[], p_tenants text[], p_waiting_max integer, p_at timestamptz
+) RETURNS boolean LANGUAGE plpgsql AS $routine$
+#variable_conflict use_column
+DECLARE
+    v_row record;
+    v_keys bigint[] := '{}';
+    v_delayed text[] := '{}';
+BEGIN
+    PERFORM 1 FROM ({{find_same(p_source, p_id)}}) AS same;
+    IF FOUND THEN
+        RETURN false;
+    END IF;
+    IF cardinality(p_claim) > 0 THEN
+        PERFORM 1 FROM ({{find_orders(p_claim_source, p_claim, p_claim_seller, p_claim_order_no, p_is_shared)}}) AS taken;
+        IF FOUND THEN
+            RETURN false;
+        END IF;
+    END IF;
+    IF p_waiting_max IS NOT NULL THEN
+        FOR v_row IN SELECT g.source, count(*) AS entering FROM unnest(p_source) AS g (source) GROUP BY g.source LOOP
+            PERFORM 1 FROM ({{count_waiting(v_row.source, p_waiting_max)}}) AS w
+            WHERE w.waiting + v_row.entering > p_waiting_max;
+            IF FOUND THEN
+                RETURN false;
+            END IF;
+        END LOOP;
+    END IF;
+    FOR v_row IN {{insert_commands(
+        p_source, p_id, p_type, p_content_hash, p_state, p_lane, p_priority, p_last_sequence, p_deadline_at,
+        p_received_at, p_settled_at, p_reply_to, p_correlation_id, p_traceparent, p_tracestate, p_seller, p_order_no,
+        p_follows, p_fingerprint, p_secrets, p_order_claim, p_order_hash, p_data, p_warnings, p_buyer, p_total_cents,
+        p_expected_cents, p_mark)}}
+    LOOP
+        v_keys := v_keys || v_row.key;
+    END LOOP;
+    IF cardinality(v_keys) < cardinality(p_id) THEN
+        RAISE EXCEPTION 'another worker has one of them meanwhile';
+    END IF;
+    FOR v_row IN {{offer_lanes(p_lanes, p_tenants)}} LOOP
+        IF v_row.is_delayed THEN
+            v_delayed := v_delayed || v_row.lane;
+        END IF;
+    END LOOP;
+    IF cardinality(v_delayed) > 0 THEN
+        {{refresh_lanes(v_delayed, p_at)}};
+    END IF;
+    IF cardinality(p_since) > 0 THEN
+        PERFORM 1 FROM ({{find_doubles(v_keys, p_fingerprint, p_since, p_source, p_lane, p_id)}}) AS double;
+        IF FOUND THEN
+            RAISE EXCEPTION 'one of them came a moment ago under another id';
+        END IF;
+    END IF;
+    RETURN true;
 END
 $routine$
