@@ -23,6 +23,21 @@ OURS = DevBroker("amqp://guest:guest@127.0.0.1:5672/%2f", "started", is_ours=Tru
 THEIRS = DevBroker("amqp://shop:pass-word@broker:5672/v", "FAPIAO_AMQP_URL", is_ours=False)
 
 
+BOUNDS = {
+    "clock_skew_seconds", "deadline_seconds", "duplicate_window_seconds", "lease_seconds", "reply_ttl_seconds",
+    "scan_timeout_seconds", "vault_timeout_seconds",
+}  # fmt: skip
+"""How long something may take, or counts: nobody waits for it in a day of work."""
+
+
+def test_every_wait_of_a_minute_is_cut_to_seconds() -> None:
+    """A seller that rests for ten minutes after some refusals looks like a worker that hangs."""
+    fields = Settings.model_fields
+    waits = {name for name in fields if name.endswith("_schedule")}
+    waits |= {name for name in fields if name.endswith("_seconds") and fields[name].default >= 60}
+    assert waits - BOUNDS <= SHORT.keys()
+
+
 def test_one_at_a_time_runs_in_a_folder(tmp_path: Path) -> None:
     """The second is told where the first one's parts are."""
     with Home(tmp_path).locked():

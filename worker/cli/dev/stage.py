@@ -31,9 +31,11 @@ SHORT: Final = {
     "login_timeout_seconds": "5",
     "query_timeout_seconds": "10",
     "reconcile_schedule": "2s,3s,5s,10s",
+    "refusal_rest_seconds": "10",
     "refusal_schedule": "1s,2s",
     "result_timeout_seconds": "10",
     "retry_max_seconds": "2",
+    "vault_schedule": "1s,3s,10s",
 }
 """What takes minutes or hours elsewhere, as settings; one that is set outside stays as it is."""
 
