@@ -150,6 +150,12 @@ def folded_remark(remark: str) -> str:
     return "" if text in _NO_REMARK else text
 
 
+def says_nothing(text: str) -> bool:
+    """Whether nothing is meant by it: a word for none (`null`, 无), or marks alone (`-`, `/`)."""
+    plain = folded(text)
+    return plain in _NO_REMARK or not any(map(str.isalnum, plain))
+
+
 # ---- comparing -----------------------------------------------------------------------------------------
 
 _MASKS: Final = re.compile(r"\*+|\.{2,}|[■□▇█◆◇▲△○◯◎]+|_{3,}|#{2,}")

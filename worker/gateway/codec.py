@@ -66,7 +66,7 @@ class Reply:
 
 MAX_FRAME_BYTES: Final = 1024 * 1024
 _MAX_UNWRAPPINGS: Final = 4
-_ABSENT: Final = (None, "")
+_NO_FLAGS: Final = (None, "", "null", "undefined", "-", "无")
 _RIGHT_SPELLINGS: Final = {
     "buyerIdentification": "buyerIndentification",
     "sellerIdentification": "sellerIndentification",
@@ -239,7 +239,7 @@ def result_of(
         if typed is not None:
             invoice[name] = typed
     is_drafts = data.get("isDrafts")
-    if is_drafts not in _ABSENT and invoice.get("isDrafts") not in (0, 1):
+    if is_drafts not in _NO_FLAGS and invoice.get("isDrafts") not in (0, 1):
         return None
     url = text_of(data.get("invoiceUrl"))
     return ResultShown(issued_reply(invoice, location(redactor.text(url), base_url) if url else None))
@@ -248,7 +248,7 @@ def result_of(
 def issued_reply(told: Mapping[str, Any], invoice_url: str | None) -> IssuedReply:
     """The echo by which a result is held against a submission; `told` has the members of
     `contracts.events.IssuedInvoice`, typed."""
-    lines = tuple(_line(item) for item in told.get("invoiceItems") or ())
+    lines = tuple(_line(item) for item in told.get("invoiceItems") or () if item)  # {} is no line
     return IssuedReply(
         told=told,
         seller_id=told.get("sellerIndentification") or None,

@@ -32,13 +32,17 @@ _FINE_WORDS: Final = frozenset(
 )
 """Of a wrapper: what matters stands inside."""
 _MAY_BE_ISSUED: Final = re.compile(
-    r"成功|已经?开(?!户)|已提交|已完成|已经?生成|已经?存在|开具完成|重复|处理中|开票中|受理|排队|正在|稍后(?:查询|查看)"
-    r"|success|issued|processing|pending|duplicate|already",
+    r"成功|已经?开(?![户通启])|已提交|已完成|已经?生成|(?:开具|开票)完成|完成开[具票]|处理中|开票中|受理|排队|正在|稍后(?:查询|查看)"
+    r"|success|issued|processing|pending",
     re.IGNORECASE,
 )
 """A gateway that refuses in such words may have issued the invoice, or may yet. Its absence is then believed no sooner
 than after no answer at all."""
-_NOT: Final = re.compile(r"失败|不成功|未成功|没有成功|无法|不能|不可|unsuccess|not success|fail", re.IGNORECASE)
+_NOT: Final = re.compile(
+    r"失败|[不未没].{0,8}(?:成功|开|生成|提交|完成|受理)|无法|不能|不可|unsuccess|\bnot\b|n't|fail", re.IGNORECASE
+)
+_TWICE: Final = re.compile(r"重复|已经?存在|duplicate|already", re.IGNORECASE)
+"""Of an order that was sent once: then there is one, also where another is refused (`不能重复开票`)."""
 _AFTERWARDS: Final = re.compile(
     r"pdf|ofd|版式|(?:发票|电子)文件|邮件|短信|推送|交付|打印|回传|\boss\b|\bs?mail\b|\bsms\b|deliver", re.IGNORECASE
 )
@@ -190,8 +194,15 @@ def _text_in(told: Mapping[str, Any], name: str) -> str | None:
 
 
 def _may_be_issued(text: str) -> bool:
-    """In any of its clauses: `发票开具成功,但文件下载失败`."""
-    return any(_MAY_BE_ISSUED.search(each) is not None and _NOT.search(each) is None for each in _CLAUSES.split(text))
+    """In any of its clauses: `发票开具成功,但文件下载失败`. What is said of a login or a scan is of no invoice."""
+    return any(
+        _BEFORE.search(clause) is None
+        and (
+            _TWICE.search(clause) is not None
+            or (_MAY_BE_ISSUED.search(clause) is not None and _NOT.search(clause) is None)
+        )
+        for clause in _CLAUSES.split(text)
+    )
 
 
 def _shown(text: str | None, redactor: Redactor) -> str | None:

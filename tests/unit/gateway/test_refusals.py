@@ -192,3 +192,19 @@ def test_a_reason_that_comes_after_an_invoice_or_from_nobody_who_waited_for_one_
 )
 def test_a_reason_that_comes_before_an_invoice_leaves_nothing_open(reason: str | None) -> None:
     assert not leaves_open(reason)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("未开票成功", "没有开票成功", "not issued", "could not be issued", "账号重复登录", "登录成功,但额度不足"),
+        *("扫码成功,额度不足", "已开通额度不足", "请先完成扫码认证"),
+    ],
+)
+def test_what_is_not_said_of_an_invoice_or_denied_is_a_refusal(reason: str) -> None:
+    assert told("invoice_pdf", reason) == ResultRefused(reason)
+
+
+@pytest.mark.parametrize("reason", ["不能重复开票", "开票完成", "扫码认证成功,开票中", "Invoice already exists"])
+def test_an_invoice_that_there_is_or_will_be_is_not_refused(reason: str) -> None:
+    assert ignored("invoice_pdf", reason)

@@ -96,8 +96,9 @@ class Comparison:
     buyer: Likeness
     total: Likeness
     remark: Likeness
-    has_remark: bool
-    """A remark was sent, and one is listed. Only then do equal remarks say something."""
+    is_numbered: bool
+    """A remark was sent and is listed, and has a number in it: then that it is the same says whose it is. 谢谢惠顾 may
+    stand on every invoice of the seller."""
     is_other_kind: bool
     """普票 for 专票, or the reverse."""
     differs: tuple[Difference, ...]
@@ -155,7 +156,8 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
             return None
     is_other_kind = invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1)
     differs = tuple(_differences(order, listed, total, remark))
-    return Comparison(buyer, total, remark, has_remark, is_other_kind, differs)
+    is_numbered = has_remark and any(map(str.isdigit, order.remark.plain))
+    return Comparison(buyer, total, remark, is_numbered, is_other_kind, differs)
 
 
 def _buyer(order: Order, listed: Listed) -> Likeness:
@@ -262,14 +264,14 @@ def _weight(subject: Subject, compared: Comparison, *, is_in_time: bool, are_clo
     if compared.contradictions:
         if not is_in_time:
             return None
-        is_marked = compared.total is DIFFERENT and subject.is_issued
+        is_marked = compared.total is DIFFERENT and compared.is_numbered and subject.is_issued
         # Of what was surely issued a wrong total is worth an alarm rather than no answer.
         return Weight.CLOSE if is_marked and not compared.is_other_kind else Weight.AGAINST
     if is_in_time and compared.is_exact:
         return Weight.EXACT
     if UNCLEAR in {compared.remark, compared.total} or compared.is_other_kind:
         return Weight.WEAK
-    is_dated = is_in_time or are_clocks or (compared.has_remark and compared.remark is SAME)
+    is_dated = is_in_time or are_clocks or (compared.is_numbered and compared.remark is SAME)
     is_enough = compared.is_known or (subject.is_issued and _is_sure_enough(compared))
     return Weight.CLOSE if is_dated and is_enough else Weight.WEAK
 
@@ -278,6 +280,7 @@ def _is_telling(compared: Comparison, *, is_in_time: bool) -> bool:
     """Whether a person can decide at once: buyer and remark say that it is this one's, and the total does not."""
     return (
         compared.buyer is SAME
+        and (compared.is_numbered or compared.total is UNTOLD)
         and compared.remark in {SAME, UNTOLD}
         and is_in_time
         and not compared.is_other_kind
@@ -288,7 +291,7 @@ def _is_telling(compared: Comparison, *, is_in_time: bool) -> bool:
 def _is_sure_enough(compared: Comparison) -> bool:
     """There is an invoice, and nothing contradicts this one: masked ids, or a total that is told in part, are no reason
     to give no answer, where enough else says that it is this one."""
-    marked = compared.remark if compared.has_remark else UNTOLD
+    marked = compared.remark if compared.is_numbered else UNTOLD
     told = (compared.buyer, compared.total, marked)
     return 2 * told.count(SAME) + told.count(AKIN) > 2
 

@@ -19,7 +19,17 @@ from worker.flows.evidence.members import RATES, Difference, is_companys
 from worker.making import made_often
 from worker.names import name_likeness
 from worker.records import IssuedReply, Line, SubmittedInvoice
-from worker.texts import Likeness, Text, code_likeness, folded, folded_code, folded_remark, likeness, remark_likeness
+from worker.texts import (
+    Likeness,
+    Text,
+    code_likeness,
+    folded,
+    folded_code,
+    folded_remark,
+    likeness,
+    remark_likeness,
+    says_nothing,
+)
 
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
 SELLER: Final = "sellerIndentification"
@@ -28,6 +38,8 @@ BUYER_NAME: Final = "buyerName"
 LINES: Final = "invoiceItems"
 """Of members, by the names that the command's data have."""
 _CLASSIFICATION: Final = re.compile(r"^\*[^*]+\*")
+_MASK: Final = re.compile(r"\.{2,}$")
+"""Behind what was cut."""
 _DESCRIBING: Final = frozenset({"sellerName"})
 _CENT: Final = Decimal("0.01")
 
@@ -275,11 +287,12 @@ def _goods(ours: str, theirs: str | None) -> Likeness:
 
 def _part(ours: str | None, theirs: str | None) -> Likeness:
     """Of a line: what holds more than was sent is another one, `新商品A` is not `商品A`."""
-    close = _text(ours, theirs)
+    close = _text(ours, "" if theirs and says_nothing(theirs) and theirs != ours else theirs)
     if close is SAME or close is UNTOLD:
         return close
-    is_longer = len(folded(theirs or "")) > len(folded(ours or ""))
-    return DIFFERENT if close is UNCLEAR or (close is AKIN and is_longer and "*" not in (theirs or "")) else close
+    shown = _MASK.sub("", folded(theirs or ""))
+    is_longer = "*" not in (theirs or "") and len(shown) > len(folded(ours or ""))
+    return DIFFERENT if close is UNCLEAR or (close is AKIN and is_longer) else close
 
 
 def _number(ours: Decimal | None, theirs: Decimal | None) -> Likeness:

@@ -1,5 +1,6 @@
 """What became of a submission, by the invoices that are listed: one rule at a time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -239,6 +240,20 @@ def test_company_whose_tax_id_the_register_adds_is_shown_to_a_person() -> None:
 
 def _of_person(name: str) -> ListedInvoice:
     return listed(1, buyerName=name, buyerIdentificationNumber=None)
+
+
+def test_remark_that_every_order_has_does_not_outweigh_another_total() -> None:
+    """谢谢惠顾 stands on all of the seller's invoices: one that was issued by hand is not given to this order, and the
+    right one may be listed later."""
+    order = PERSON | {"remark": "谢谢惠顾"}
+    row = replace(_of_person("张三"), note="谢谢惠顾", total=Decimal(999), total_without_tax=Decimal(900))
+
+    doubted = judge([subject(invoice=order)], [row])[1]
+    assert isinstance(doubted, Several)
+    assert doubted.may_clear
+    assert kind_of(judge([issued(invoice=order)], [row])[1]) == "several"
+    numbered = judge([issued(invoice=order | {"remark": "订单 7"})], [replace(row, note="订单 7")])[1]
+    assert kind_of(numbered) == "found"
 
 
 # ---- dates ---------------------------------------------------------------------------------------------
