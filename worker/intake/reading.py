@@ -4,6 +4,7 @@ PURE. Never raises, whatever the bytes, and unpacks no more than the bound. Know
 with AMQP properties) and nothing of what the data mean.
 """
 
+import base64
 import json
 import re
 import zlib
@@ -76,6 +77,7 @@ _ATTRIBUTE_HEADERS: Final = tuple(
     for prefix in ("cloudEvents_", "cloudEvents:")
 )
 """What attributes are called in CloudEvents' binding to AMQP, which knows two prefixes."""
+_NO_OBJECT: Final = "must be an object; text came: put the JSON itself there, not its text"
 _NAME_RULE: Final = f"must be text of 1 to {MAX_NAME_CHARS} characters without control characters"
 
 
@@ -149,6 +151,9 @@ def _read_text(incoming: Incoming, body: bytes) -> Reading:
         if not isinstance(value, dict):
             return _from_properties(incoming, not_text or _malformed(_no_object(value)))
         is_structured = _is_structured(incoming, value)
+        if is_structured and (encoded := _encoded_data(value)):
+            text = text + encoded
+            value = {**value, "data": parse(encoded)}
         reading = _event(incoming, value) if is_structured else _by_properties(incoming, value)
     except ValueError as error:
         return _from_properties(incoming, not_text or _malformed(_syntax(error)))
@@ -157,6 +162,15 @@ def _read_text(incoming: Incoming, body: bytes) -> Reading:
     if may_hold_halves(text) and (found := _halves(value, reading, is_structured=is_structured)):
         return replace(reading, fault=joined(Fault(RejectionCode.MALFORMED, found), reading.fault))
     return reading
+
+
+def _encoded_data(event: dict[str, Any]) -> str:
+    """The text of an event's data in `data_base64`, as SDKs write data that they were given as bytes; "" where there
+    are none. Raises `ValueError` where it cannot be decoded."""
+    encoded = event.get("data_base64")
+    if event.get("data") is not None or not isinstance(encoded, str):
+        return ""
+    return base64.b64decode(encoded, validate=True).decode()
 
 
 def _by_properties(incoming: Incoming, value: dict[str, Any]) -> Reading:
@@ -225,7 +239,7 @@ def _event(incoming: Incoming, value: dict[str, Any]) -> Reading:
     if not is_name(given_type):
         faults.append((RejectionCode.MALFORMED, "/type", _NAME_RULE))
     if not isinstance(data, dict):
-        faults.append((RejectionCode.INVALID, "/data", "must be an object"))
+        faults.append((RejectionCode.INVALID, "/data", _NO_OBJECT if isinstance(data, str) else "must be an object"))
     return Reading(
         id=identifier if is_name(identifier) else _property_id(incoming),
         source=source if isinstance(source, str) and is_name(source) else _property_source(incoming),

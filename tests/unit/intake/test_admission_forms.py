@@ -1,5 +1,6 @@
 """Forms in which a message may come: packed, with a mark before it, as an event by its headers, without a name."""
 
+import base64
 import gzip
 import json
 import zlib
@@ -163,3 +164,33 @@ def test_nobody_is_answered_without_an_id_where_no_answer_may_go() -> None:
     nobody = answer_of(plain(message_id=None, app_id=None), RejectionCode.ID_MISSING)
     assert nobody is not None
     assert loads(nobody.event.body)["data"]["commandSource"] == DEFAULT_SOURCE
+
+
+def test_an_event_with_its_data_in_base64_is_the_same_command() -> None:
+    """As SDKs write data that they were given as bytes."""
+    encoded = base64.b64encode(json.dumps(order()).encode()).decode()
+
+    command = accepted(cloud_event({"data": ..., "data_base64": encoded}))
+
+    assert (command.data, command.content_hash) == (accepted(cloud_event()).data, accepted(cloud_event()).content_hash)
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "path"),
+    [
+        ("%%%", RejectionCode.MALFORMED, ""),
+        (base64.b64encode(b"\xff").decode(), RejectionCode.MALFORMED, ""),
+        (base64.b64encode(b"[]").decode(), RejectionCode.INVALID, "/data"),
+        (base64.b64encode(b'{"remark": "\\ud83d"}').decode(), RejectionCode.MALFORMED, "/remark"),
+    ],
+)
+def test_what_is_wrong_in_base64_is_told(data: str, code: RejectionCode, path: str) -> None:
+    _, answer = rejected(cloud_event({"data": ..., "data_base64": data}, message_id="order-1"), code)
+
+    assert path in [error["path"] for error in answer["errors"]]
+
+
+def test_data_that_are_the_text_of_json_are_told_so() -> None:
+    _, answer = rejected(cloud_event({"data": json.dumps(order())}), RejectionCode.INVALID)
+
+    assert "not its text" in {error["path"]: error["message"] for error in answer["errors"]}["/data"]

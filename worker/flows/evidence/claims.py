@@ -120,7 +120,7 @@ def claims_of(
     """First what fits exactly; only for whom nothing does, what fits in any degree and is not exactly another's."""
     claims = Claims(free)
     index = yield from _indexed(free.values())
-    yield from _exact_claims(_kinds(everybody.values()), index.likely, skew, claims)
+    yield from _exact_claims(_kinds(everybody.values()), index, skew, claims)
     taken: set[str] = set()
     for keys, names in (yield from _joined(claims.exact, {})):
         if len(names) <= len(keys):
@@ -152,20 +152,23 @@ def _kinds(subjects: Iterable[Subject]) -> list[list[Subject]]:
 
 
 def _exact_claims(
-    kinds: Iterable[Sequence[Subject]], look: Look, skew: timedelta, claims: Claims
+    kinds: Iterable[Sequence[Subject]], index: InvoiceIndex, skew: timedelta, claims: Claims
 ) -> Generator[None, None, None]:
+    """Not where all that fits has no note, and another one has the remark with more beside it."""
     work = 0
     for alike in kinds:
         work += 1
         fitting: dict[str, Listed] = {}
-        for listed in look(alike[0].order):
+        is_marked = not alike[0].order.remark.plain
+        for listed in index.likely(alike[0].order):
             work += 1
             if work % BREATH == 0:
                 yield
             told = compare(alike[0].order, listed)
             if told is not None and listed.invoice.number is not None and told.is_exact:
                 fitting[listed.identity] = listed
-        if fitting:
+                is_marked = is_marked or not told.is_unmarked
+        if fitting and (is_marked or not index.holds_remark(alike[0].order)):
             yield from _spans(alike, list(fitting.values()), skew, claims)
 
 
@@ -220,8 +223,18 @@ def _other_claims(
                 # Too many to tell which, whatever these few say.
                 mine = {name: replace(fit, weight=min(fit.weight, Weight.WEAK)) for name, fit in mine.items()}
             if mine:
-                claims.rest[subject.key] = _without_many_against(mine)
+                claims.rest[subject.key] = _without_many_against(_side_by_side(mine))
         yield
+
+
+def _side_by_side(mine: dict[str, Fit]) -> dict[str, Fit]:
+    """One without any note is no better than one that has the remark with more beside it."""
+    if not any(fit.weight is Weight.CLOSE and not fit.is_unmarked for fit in mine.values()):
+        return mine
+    return {
+        name: replace(fit, weight=min(fit.weight, Weight.CLOSE)) if fit.is_unmarked else fit
+        for name, fit in mine.items()
+    }
 
 
 def _without_many_against(mine: dict[str, Fit]) -> dict[str, Fit]:

@@ -68,6 +68,11 @@ class InvoiceIndex:
                 if order.remark.plain:
                     yield from notes.get(order.remark.plain, ())
 
+    def holds_remark(self, order: Order) -> bool:
+        """Whether a note of the right total has the remark and more beside it."""
+        remark = order.remark.plain
+        return any(remark in note and note != remark for notes in self._of_total(order) for note in notes)
+
     def possible(self, order: Order) -> Iterator[Listed]:
         """All that may be evidence in any degree; some of them twice."""
         for notes in self._of_total(order):

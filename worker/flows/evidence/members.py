@@ -96,6 +96,8 @@ class Comparison:
     buyer: Likeness
     total: Likeness
     remark: Likeness
+    is_unmarked: bool
+    """A remark was sent, and none is listed."""
     is_numbered: bool
     """A remark was sent and is listed, and has a number in it: then that it is the same says whose it is. 谢谢惠顾 may
     stand on every invoice of the seller."""
@@ -125,6 +127,8 @@ class Fit:
 
     weight: Weight
     differs: tuple[Difference, ...] = ()
+    is_unmarked: bool = False
+    """It has no note, and the order had a remark."""
     may_clear: bool = False
     """It is so weak that the right one may be listed later."""
 
@@ -157,7 +161,8 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
     is_other_kind = invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1)
     differs = tuple(_differences(order, listed, total, remark))
     is_numbered = has_remark and any(map(str.isdigit, order.remark.plain))
-    return Comparison(buyer, total, remark, is_numbered, is_other_kind, differs)
+    is_unmarked = bool(order.remark.plain) and not listed.note.is_told
+    return Comparison(buyer, total, remark, is_unmarked, is_numbered, is_other_kind, differs)
 
 
 def _buyer(order: Order, listed: Listed) -> Likeness:
@@ -257,7 +262,12 @@ def weigh(subject: Subject, listed: Listed, compared: Comparison, skew: timedelt
         return None
     if listed.invoice.number is None:
         weight = min(weight, Weight.WEAK)
-    return Fit(weight, differs, may_clear=weight <= Weight.WEAK and not _is_telling(compared, is_in_time=not is_akin))
+    return Fit(
+        weight,
+        differs,
+        compared.is_unmarked,
+        may_clear=weight <= Weight.WEAK and not _is_telling(compared, is_in_time=not is_akin),
+    )
 
 
 def _weight(subject: Subject, compared: Comparison, *, is_in_time: bool, are_clocks: bool) -> Weight | None:
@@ -293,6 +303,8 @@ def _is_sure_enough(compared: Comparison) -> bool:
     to give no answer, where enough else says that it is this one."""
     marked = compared.remark if compared.is_numbered else UNTOLD
     told = (compared.buyer, compared.total, marked)
+    if compared.buyer is UNCLEAR:
+        return told.count(SAME) > 1
     return 2 * told.count(SAME) + told.count(AKIN) > 2
 
 

@@ -466,6 +466,16 @@ def test_contest_reaches_through_a_third_submission() -> None:
     assert told[3] == Several((Candidate(shared), Candidate(third)), count=2, is_contested=True)
 
 
+def test_invoice_without_a_note_does_not_outweigh_one_that_has_the_remark() -> None:
+    """The one was issued by hand for the same buyer and total; the other has the order's remark and the payee."""
+    by_hand, own = listed(1, note=None), listed(2, note="订单号:SO-7 收款人:李四")
+
+    told = judge([subject(invoice=make_invoice(remark="订单号:SO-7"))], [by_hand, own])[1]
+
+    assert shown_of(told) == (by_hand, own)
+    assert kind_of(judge([subject(invoice=make_invoice(remark="订单号:SO-7"))], [by_hand])[1]) == "found"
+
+
 def test_what_fits_one_closely_is_not_given_while_another_could_claim_it() -> None:
     """The note of the one order was cut so that it could be the other's."""
     orders = [make_invoice(remark=remark) for remark in ("甲乙丙", "甲乙丁")]
