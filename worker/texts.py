@@ -169,6 +169,7 @@ _OTHER_NUMBER: Final = re.compile(
     rf"订单|单号|合同|工单|流水|编号|order|[补重换]开|\(补\)|第[二三四五六七八九十]|^(?:(?!{_NUMBERED}).)*\d", re.DOTALL
 )
 """That names an order or the like: a number behind no label of those that have one."""
+_MARKS: Final = " ,.;:/-(<*"
 _SHORT: Final = 2
 
 
@@ -273,7 +274,7 @@ def _is_beside(ours: Text, theirs: Text) -> bool:
     least names no number: `新订单 1` and `谢谢惠顾 订单 8` are other orders' remarks."""
     text, words = spaced(theirs.raw), spaced(ours.raw)
     if not ours.plain:
-        return _LABELS.search(text) is not None and _OTHER_NUMBER.search(text) is None
+        return _LABELS.match(text.lstrip(_MARKS)) is not None and _OTHER_NUMBER.search(text) is None
     if words not in text:
         text, words = theirs.plain, ours.plain
     before, _, behind = text.partition(words)

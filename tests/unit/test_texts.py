@@ -180,6 +180,8 @@ def test_what_a_register_cannot_take_leaves_texts_akin(ours: str, theirs: str, t
         ("", "订单8", False, UNCLEAR),
         ("", "销方开户银行:招商银行", True, SAME),
         ("", "备注:SO-9", True, UNCLEAR),
+        ("", "谢谢惠顾 销方开户银行:招商银行 账号:98765", True, UNCLEAR),
+        ("", "(购方开户银行:工商银行)", True, SAME),
         ("", "收款人:李四 订单号:SO-9", False, UNCLEAR),
         ("", "付款单号:77", False, UNCLEAR),
         ("", "销方地址:杭州市1号 电话:0571-1", True, SAME),
