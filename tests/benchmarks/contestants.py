@@ -17,6 +17,8 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+PEERS = ("faststream", "taskiq", "celery", "dramatiq")
+"""Frameworks that host the same exchange, from the environment that `BENCH_PYTHON` names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,18 @@ def stub_gateway(*options: str) -> Iterator[str]:
             process.terminate()
 
 
+def _peer(name: str) -> list[str]:
+    if name not in PEERS:
+        return [sys.executable, str(Path(__file__).with_name("bare_consumer.py"))]
+    return [os.environ.get("BENCH_PYTHON", sys.executable), "-m", f"tests.benchmarks.peers.{name}_peer"]
+
+
 @contextmanager
 def started(
     name: str, amqp_url: str, gateway: str, prefix: str, *, lanes: int, postgres_url: str | None = None
 ) -> Iterator[Contestant]:
-    """Start one by name: `bare`, `worker` (SQLite), or `worker-postgres` (on an empty database of `postgres_url`)."""
+    """Start one by name: `bare`, one of `PEERS`, `worker` (SQLite), or `worker-postgres` (on an empty database of
+    `postgres_url`)."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {
             "FAPIAO_AMQP_URL": amqp_url,
@@ -66,13 +75,14 @@ def started(
             "FAPIAO_LOG_FORMAT": "json",
             "FAPIAO_MAX_LANES": str(lanes),
             "FAPIAO_TENANT_LANES": str(lanes),
-            "FAPIAO_PREFETCH": str(lanes if name == "bare" else 200),
+            "FAPIAO_PREFETCH": str(200 if name.startswith("worker") else lanes),
             "FAPIAO_DATABASE_URL": f"sqlite:///{folder}/journal.db",
-            "BARE_QUEUE": f"{prefix}.bare",
         }
-        if name == "bare":
-            command = [sys.executable, str(Path(__file__).with_name("bare_consumer.py"))]
-            where = ("", f"{prefix}.bare", f"{prefix}.bare")
+        if not name.startswith("worker"):
+            # Dramatiq declares a queue of its own kind, dead letters and all.
+            queue = f"{prefix}.dramatiq" if name == "dramatiq" else f"{prefix}.bare"
+            environment["BARE_QUEUE"] = queue
+            command, where = _peer(name), ("", queue, queue)
         else:
             command = [sys.executable, "-m", "worker", "run"]
             where = (f"{prefix}.commands", "invoice.issue", f"{prefix}.issue")

@@ -75,6 +75,50 @@ def messages(count: int, users: int, replies: str) -> list[aio_pika.Message]:
     return [message(str(number % users), replies) for number in range(count)]
 
 
+def as_task(name: str, commands: list[aio_pika.Message], queue: str) -> list[aio_pika.Message]:
+    """The same commands as a peer's own client would publish them; for who reads any message, as they are."""
+    shape = {"celery": _for_celery, "taskiq": _for_taskiq, "dramatiq": _for_dramatiq}.get(name)
+    return commands if shape is None else [shape(one, queue) for one in commands]
+
+
+def _for_celery(one: aio_pika.Message, _queue: str) -> aio_pika.Message:
+    body = [_arguments(one), {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    headers = {"lang": "py", "task": "issue", "id": one.message_id, "root_id": one.message_id, "retries": 0}
+    return _shaped(one, body, headers)
+
+
+def _for_taskiq(one: aio_pika.Message, _queue: str) -> aio_pika.Message:
+    task: dict[str, Any] = {"task_id": one.message_id, "task_name": "issue", "labels": {}, "labels_types": {}}
+    return _shaped(one, task | {"args": _arguments(one), "kwargs": {}})
+
+
+def _for_dramatiq(one: aio_pika.Message, queue: str) -> aio_pika.Message:
+    task: dict[str, Any] = {
+        "queue_name": queue,
+        "actor_name": "issue",
+        "args": _arguments(one),
+        "kwargs": {},
+        "options": {},
+    }
+    return _shaped(one, task | {"message_id": one.message_id, "message_timestamp": 0})
+
+
+def _arguments(one: aio_pika.Message) -> list[Any]:
+    return [json.loads(one.body), one.message_id, one.reply_to]
+
+
+def _shaped(one: aio_pika.Message, body: Any, headers: dict[str, Any] | None = None) -> aio_pika.Message:
+    return aio_pika.Message(
+        json.dumps(body).encode(),
+        headers=headers or {},
+        content_type="application/json",
+        content_encoding="utf-8",
+        message_id=one.message_id,
+        correlation_id=one.message_id,
+        delivery_mode=2,
+    )
+
+
 async def publish(channel: AbstractChannel, contestant: Contestant, commands: list[aio_pika.Message]) -> None:
     """Persistent and confirmed, a hundred at a time."""
     target = channel.default_exchange
@@ -120,15 +164,15 @@ async def listen(channel: AbstractChannel, replies: str, kind: str, count: int) 
     return answers, lambda: queue.cancel(tag)
 
 
-async def wait_for_consumer(connection: AbstractConnection, queue: str) -> None:
-    """Until the contestant consumes. A queue that is not there yet closes the channel, so each look has its own."""
+async def wait_for_consumer(connection: AbstractConnection, queue: str, consumers: int = 1) -> None:
+    """Until the contestants consume. A queue that is not there yet closes the channel, so each look has its own."""
     async with asyncio.timeout(CONSUMER_TIMEOUT_SECONDS):
         while True:
             try:
                 look = await connection.channel()
                 declared = await look.declare_queue(queue, passive=True)
                 await look.close()
-                if declared.declaration_result.consumer_count:
+                if (declared.declaration_result.consumer_count or 0) >= consumers:
                     return
             except aio_pika.exceptions.AMQPError:
                 pass
@@ -146,7 +190,17 @@ async def clean_up(connection: AbstractConnection, prefix: str) -> None:
     """Take away what a round declared, as far as that goes: the broker may be the benchmark's own."""
     with contextlib.suppress(aio_pika.exceptions.AMQPError, TimeoutError):
         channel = await connection.channel()
-        for queue in ("bare", "replies", "issue", "query", "dead", "unrouted"):
+        for queue in (
+            "bare",
+            "dramatiq",
+            "dramatiq.DQ",
+            "dramatiq.XQ",
+            "replies",
+            "issue",
+            "query",
+            "dead",
+            "unrouted",
+        ):
             await channel.queue_delete(f"{prefix}.{queue}")
         for exchange in ("commands", "events", "dead", "unrouted"):
             await channel.exchange_delete(f"{prefix}.{exchange}")

@@ -42,11 +42,19 @@ class Stage:
     contestant: Contestant
     replies: str
     database: str | None
+    others: tuple[Contestant, ...] = ()
+    """Replicas beside it, on the same queue and database."""
+
+    def cpu_seconds(self) -> float:
+        """Of all of them."""
+        return sum(each.cpu_seconds() for each in (self.contestant, *self.others))
 
 
 @asynccontextmanager
-async def stage(name: str, places: Places, *, lanes: int, scanning: bool = False) -> AsyncIterator[Stage]:
-    """Start a contestant, wait until it consumes; clean up afterwards."""
+async def stage(
+    name: str, places: Places, *, lanes: int, scanning: bool = False, replicas: int = 1
+) -> AsyncIterator[Stage]:
+    """Start a contestant, or several replicas of it, wait until they consume; clean up afterwards."""
     prefix = f"bench{uuid.uuid4().hex[:8]}"
     async with await aio_pika.connect(places.amqp_url) as connection:
         channel = await connection.channel()
@@ -56,12 +64,13 @@ async def stage(name: str, places: Places, *, lanes: int, scanning: bool = False
         gateway = places.scanning_gateway if scanning else places.quick_gateway
         async with AsyncExitStack() as stack:
             stack.push_async_callback(driver.clean_up, connection, prefix)
-            contestant = stack.enter_context(
-                started(name, places.amqp_url, gateway, prefix, lanes=lanes, postgres_url=database)
-            )
-            await driver.wait_for_consumer(connection, contestant.queue)
+            contestant, *others = [
+                stack.enter_context(started(name, places.amqp_url, gateway, prefix, lanes=lanes, postgres_url=database))
+                for _ in range(replicas)
+            ]
+            await driver.wait_for_consumer(connection, contestant.queue, replicas)
             await asyncio.sleep(1)
-            yield Stage(channel, contestant, replies, database)
+            yield Stage(channel, contestant, replies, database, tuple(others))
 
 
 async def _new_database(server: str, name: str) -> str:
@@ -71,18 +80,19 @@ async def _new_database(server: str, name: str) -> str:
     return f"{server.rpartition('/')[0]}/{name}"
 
 
-async def throughput(name: str, places: Places, commands: int, users: int) -> Figures:
-    """Commands per second from the first publish to the last answer, CPU of the contestant, and of PostgreSQL."""
-    async with stage(name, places, lanes=max(200, min(users, 1000))) as at:
-        waiting = driver.messages(commands, users, at.replies)
+async def throughput(name: str, places: Places, commands: int, users: int, replicas: int = 1) -> Figures:
+    """Commands per second from the first publish to the last answer, CPU of the contestant, all replicas together, and
+    of PostgreSQL."""
+    async with stage(name, places, lanes=max(200, min(users, 1000)), replicas=replicas) as at:
+        waiting = driver.as_task(name, driver.messages(commands, users, at.replies), at.contestant.queue)
         answers, stop = await driver.listen(at.channel, at.replies, "completed", commands)
         server = await _server_processes(at.database)
-        cpu, server_cpu, began = at.contestant.cpu_seconds(), _cpu_seconds(server), time.monotonic()
+        cpu, server_cpu, began = at.cpu_seconds(), _cpu_seconds(server), time.monotonic()
         await driver.publish(at.channel, at.contestant, waiting)
         ended = max((await answers.all()).values())
         figures = {
             "commands/s": commands / (ended - began),
-            "CPU ms": (at.contestant.cpu_seconds() - cpu) / commands * 1000,
+            "CPU ms": (at.cpu_seconds() - cpu) / commands * 1000,
         }
         if server is not None:
             figures["PostgreSQL CPU ms"] = (_cpu_seconds(server) - server_cpu) / commands * 1000
@@ -119,11 +129,21 @@ def _cpu_seconds(server: psutil.Process | None) -> float:
     return total
 
 
+async def replicas(name: str, places: Places, commands: int, users: int) -> Figures:
+    """One, two and three workers side by side: what a command costs all of them, and the server. Where the cores are
+    few, that shows what replicas cost each other; commands per second show it only where there are cores for all."""
+    figures: Figures = {}
+    for count in (1, 2, 3):
+        took = await throughput(name, places, commands, users, count)
+        figures |= {f"{figure}, {count}": value for figure, value in took.items()}
+    return figures
+
+
 async def latency(name: str, places: Places, commands: int, per_second: float) -> Figures:
     """Milliseconds from the publish of a command to its answer, one at a time, and CPU per command then."""
     async with stage(name, places, lanes=200) as at:
-        warm = driver.messages(20, 20, at.replies)
-        waiting = driver.messages(commands, 20, at.replies)
+        warm = driver.as_task(name, driver.messages(20, 20, at.replies), at.contestant.queue)
+        waiting = driver.as_task(name, driver.messages(commands, 20, at.replies), at.contestant.queue)
         answers, stop = await driver.listen(at.channel, at.replies, "completed", commands + len(warm))
         await driver.publish(at.channel, at.contestant, warm)
         await asyncio.sleep(1)

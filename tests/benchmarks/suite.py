@@ -12,19 +12,25 @@ from pathlib import Path
 
 from tests import servers
 from tests.benchmarks import measures, report, store
-from tests.benchmarks.contestants import stub_gateway
+from tests.benchmarks.contestants import PEERS, stub_gateway
 from tests.benchmarks.measures import Figures, Places
 
 Measure = Callable[[str, Places], Awaitable[Figures]]
-ALL = ("throughput", "new users", "latency", "parked", "big tenant", "store")
+ALL = ("throughput", "new users", "latency", "parked", "big tenant", "store", "replicas")
+OF_PEERS = {"throughput", "new users", "latency"}
 
 
 def contestants_of(measure: str, options: argparse.Namespace) -> list[str]:
-    """The store's own measure has stores, not consumers; fairness is nothing that a bare consumer has."""
+    """The store's own measure has stores, not consumers; fairness is nothing that a bare consumer has, and peers host
+    the shortest exchange alone."""
     if measure == "store":
         return ["sqlite", "postgres"]
     named: list[str] = options.contestants.split(",")
-    return [name for name in named if measure != "big tenant" or name.startswith("worker")]
+    if measure == "replicas":
+        return [name for name in named if name == "worker-postgres"]
+    if measure == "big tenant":
+        return [name for name in named if name.startswith("worker")]
+    return [name for name in named if measure in OF_PEERS or name not in PEERS]
 
 
 def measures_of(options: argparse.Namespace) -> dict[str, Measure]:
@@ -36,6 +42,7 @@ def measures_of(options: argparse.Namespace) -> dict[str, Measure]:
         "latency": lambda name, places: measures.latency(name, places, max(20, commands // 15), 25),
         "parked": lambda name, places: measures.parked(name, places, options.scans),
         "big tenant": lambda name, places: measures.big_tenant(name, places, commands),
+        "replicas": lambda name, places: measures.replicas(name, places, commands, options.users),
         "store": lambda name, places: store.costs(name, places.postgres_url, options.waiting),
     }
 
@@ -65,7 +72,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scans", type=int, default=2000, help="parked scans")
     parser.add_argument("--waiting", type=int, default=1_000_000, help="commands that wait while claims are measured")
-    parser.add_argument("--contestants", default="bare,worker,worker-postgres", help="which of these")
+    parser.add_argument("--contestants", default="bare,worker,worker-postgres", help=f"of these and {', '.join(PEERS)}")
     parser.add_argument("--only", default="", help=f"of: {', '.join(ALL)}")
     parser.add_argument("--into", type=Path, default=Path("bench-results"), help="folder for JSON, table and pictures")
     parser.add_argument("--shared-servers", action="store_true", help="those of the environment, not ones of its own")

@@ -2,22 +2,27 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks import report, suite
-from tests.benchmarks.contestants import stub_gateway
+from tests.benchmarks.contestants import PEERS, stub_gateway
 from tests.benchmarks.measures import Places
+
+CONSUMERS = ",".join(("bare", *(PEERS if "BENCH_PYTHON" in os.environ else ()), "worker", "worker-postgres"))
+"""Peers where there is an environment that has them: the tests install nothing."""
 
 
 @pytest.mark.parametrize(
     ("only", "contestants", "figures"),
     [
-        ("throughput", "bare,worker,worker-postgres", {"commands/s", "CPU ms"}),
+        ("throughput", CONSUMERS, {"commands/s", "CPU ms"}),
         ("latency", "worker", {"p50 ms", "p95 ms", "CPU ms"}),
         ("parked", "worker", {"KiB/scan"}),
         ("big tenant", "worker", {"alone p50 ms", "beside p50 ms", "ratio"}),
+        ("replicas", "worker-postgres", {"commands/s, 1", "CPU ms, 3", "PostgreSQL CPU ms, 2"}),
         ("store", "", {"claim ms, 1,000 wait", "claim ms, many wait", "the same, analysed"}),
     ],
 )
