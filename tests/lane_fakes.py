@@ -105,11 +105,13 @@ class FakeLaneJournal(FakeFindings):
     # ---- what tests ask
 
     def add(self, *commands: Command) -> None:
-        """Journal commands that wait."""
+        """Journal commands. What does not wait any more was begun by somebody who held the lane."""
         for command in commands:
             assert command.lane is not None
             self.commands[command.key] = command
             lane = self.lanes.setdefault(command.lane, FakeLane())
+            if command.state is not CommandState.WAITING:
+                lane.epoch = max(lane.epoch, 1)
             lane.is_wanted = lane.holder is not None
 
     def state_of(self, key: int) -> CommandState:

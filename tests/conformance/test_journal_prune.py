@@ -84,6 +84,14 @@ class TestCommands:
         assert await store.rows("SELECT command_key, reason FROM stray") == [(None, "fits_nothing")]
         assert await admit(journal, new("q", type="invoice.query")) == [Admission.ACCEPTED]
 
+    async def test_the_lane_of_a_user_stays_and_its_epoch_goes_on(self, journal: Journal) -> None:
+        """An epoch of 1 says that nobody held the lane before: whoever has it asks for nothing that came before."""
+        await end(journal, new("q", type="invoice.query", lane="u1"))
+        assert await prune(journal) == Pruned(commands=1)
+
+        assert (await begin(journal, new("again", lane="u1"))).lease.epoch == 2
+        assert (await begin(journal, new("first", lane="u2"))).lease.epoch == 1
+
     async def test_not_before_its_time(self, journal: Journal) -> None:
         await end(journal, new("q", type="invoice.query"))
         assert await journal.prune(NOW, dry_run=False) == Pruned()

@@ -38,10 +38,13 @@ class LaneSession:
         self._issuing: GatewaySession | None = None
         self._asking: QuerySession | None = None
         self._access: Access | None = None
-        self.may_have_unsettled = True
-        """Whether a command of the lane may be in doubt or being checked; False only where somebody looked."""
-        self.knows_addresses = False
-        """Whether the addresses of the lane's last results were read from the journal."""
+        # Its epoch counts who has held it: where that is one, nobody has, and nothing was ever submitted on it.
+        is_new = lease.epoch == 1
+        self.may_have_unsettled = not is_new
+        """Whether a command of the lane may be in doubt or being checked; False only where somebody looked, or none can
+        be."""
+        self.knows_addresses = is_new
+        """Whether the addresses of the lane's last results were read from the journal, or there can be none."""
         self.paused: Any = None
         """A run that gave way and goes on with what it has in memory, as long as the lane is held."""
         self._interruption: Interruption | None = None

@@ -217,7 +217,8 @@ class Admission(StrEnum):
 @made_often
 @dataclass(frozen=True, slots=True)
 class LaneLease:
-    """A worker's right to one lane; `epoch` grows at every claim and fences writes of an earlier holder."""
+    """A worker's right to one lane; `epoch` grows at every claim and fences writes of an earlier holder. Where it is 1,
+    nobody held the lane of this `userId` before: such lanes are never forgotten."""
 
     lane: str
     worker: str

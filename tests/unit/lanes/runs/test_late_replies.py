@@ -222,14 +222,25 @@ async def test_late_result_that_cannot_be_settled_is_kept() -> None:
     assert [played.journal.state_of(key) for key in (1, 2)] == [S.IN_DOUBT, S.COMPLETED]
 
 
+@in_virtual_time
+async def test_a_lane_that_nobody_held_before_is_not_asked_for_what_came_before() -> None:
+    """Every user is new once: two questions less. The next holder asks."""
+    played = issuing(RESULT)
+    await played.serve(waiting())
+
+    assert not played.journal.calls["addresses"] + played.journal.calls["unsettled"]
+
+    await played.serve(waiting(3))
+    assert played.journal.calls["addresses"] == played.journal.calls["unsettled"] == 1
+
+
 # ---- on an idle session --------------------------------------------------------------------------------
 
 
 async def idle(*said: ResultShown, down: str = "", doubts: int = 1) -> Played:
     """A session that is kept after its command, and says this ten seconds later."""
     played = issuing(RESULT, session_idle_seconds=30)
-    claim = await played.stage.claim(waiting())
-    played.journal.add(*(doubtful(key) for key in (1, *range(3, 2 + doubts))))
+    claim = await played.stage.claim(*(doubtful(key) for key in (1, *range(3, 2 + doubts))), waiting())
     later(10, lambda: played.gateway.sessions[0].say(*said))
     later(9, lambda: played.journal.down.add(down))
     await LaneRunner(played.stage.services, claim).serve()
