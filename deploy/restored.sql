@@ -8,7 +8,8 @@
 UPDATE command SET state = 'in_doubt', submitted_at = coalesce(submitted_at, received_at), due_at = NULL
 WHERE type = 'invoice.issue' AND state IN ('waiting', 'held', 'running', 'submitting', 'scanning');
 
-UPDATE lane SET is_wanted = false, due_at = NULL, holder = NULL,
+-- The epoch tells whether anybody has held a lane; since that moment somebody may have.
+UPDATE lane SET is_wanted = false, due_at = NULL, holder = NULL, epoch = epoch + 1,
     is_ready = EXISTS (SELECT 1 FROM command WHERE command.lane = lane.lane AND command.state IN ('waiting', 'running'));
 
 DELETE FROM worker;
