@@ -47,7 +47,7 @@ async def test_an_order_is_confirmed_with_the_number_and_totals_of_the_books(new
 
 async def test_a_hundred_orders_of_one_seller_cost_one_confirming_query(new_stack: Callable[..., Stack]) -> None:
     """Or the few that their timing needs: what is issued while the look is on its way waits for the next."""
-    async with confirming_stack(new_stack, FAPIAO_CONFIRM_DELAY_SECONDS="8") as stack:
+    async with confirming_stack(new_stack, FAPIAO_CONFIRM_DELAY_SECONDS="12") as stack:
         await stack.prepare()
         stack.start_worker()
         await stack.worker_is_consuming()
