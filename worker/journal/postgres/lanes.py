@@ -102,10 +102,10 @@ class PostgresLanes(PostgresStore):
         while len(claims) < limit:
             wished = limit - len(claims)
             taken = sorted(await picking.take(wished), key=lambda row: (row["turn"], row["lane"]))
-            if taken:
-                claims += await _begin(statements, worker, taken, now)
-            if len(taken) < wished:
-                break  # there are no more, within the bounds
+            begun = await _begin(statements, worker, taken, now) if taken else []
+            claims += begun
+            if len(taken) < wished and len(begun) == len(taken):
+                break  # there are no more, within the bounds; one that was given back may be ready again
         return claims
 
     @without_transaction
