@@ -51,7 +51,7 @@ PLANS: Final[Mapping[str, Plan]] = MappingProxyType(
         "scanned at the last moment": ((1, "show"), (19, "issue"), (4, "reply")),
         "never scanned": ((1, "show"),),
         "no QR": ((1, "refuse QR"),),
-        "no QR, then one": ((1, "refuse QR"), (1, "show"), (3, "issue"), (0.1, "reply")),
+        "no QR, then one": ((1, "refuse QR"), (1, "show"), (3, "issue and list"), (0.1, "reply")),
         "refused": ((1, "refuse"),),
         "refused, and issued": ((1, "issue and list"), (0.1, "refuse")),
         "saved as a draft": ((1, "draft"),),
