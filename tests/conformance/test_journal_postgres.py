@@ -26,7 +26,6 @@ from tests.conformance.journal_builders import (
     submit,
 )
 from tests.conformance.journal_stores import KEY, PostgresStore
-from tests.scenarios.proxy import proxied
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable, SchemaOutdated
 from worker.intake.admission import AdmissionRules, Admitted
@@ -289,18 +288,30 @@ async def test_registering_again_beside_a_busy_intake_leaves_no_lane_behind(stor
 
 async def test_a_slow_server_does_not_cost_the_lease(store: PostgresStore) -> None:
     """Renewing does not stand behind what lanes ask: it has a connection of its own."""
-    async with proxied(store.url) as (proxy, address):
-        journal = _journal(address)
-        await journal.upgrade()
-        await journal.open()
-        await journal.register("w1", LEASE)
-        proxy.delay_seconds = 0.1
-        asked = [asyncio.create_task(journal.account(login(account=f"digest {number}"))) for number in range(60)]
-        await asyncio.sleep(0.1)
+    journal = _journal(store.url)
+    await journal.upgrade()
+    await journal.open()
+    await journal.register("w1", LEASE)
+    other = await asyncpg.connect(store.url)
+    async with other.transaction():
+        await other.execute("LOCK TABLE account, command IN ACCESS EXCLUSIVE MODE")
+        asked: list[asyncio.Task[object]] = [
+            asyncio.create_task(act)
+            for number in range(60)
+            for act in (journal.account(login(account=f"digest {number}")), journal.find(f"c-{number}"))
+        ]
+        waiting = (
+            "SELECT count(*) FROM pg_locks WHERE NOT granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        async with asyncio.timeout(60):
+            while await other.fetchval(waiting) < 3:  # all of the pool's connections
+                await asyncio.sleep(0.02)
         assert await journal.renew("w1", LEASE)
-        assert sum(task.done() for task in asked) < 30, "it stood behind them"
-        await asyncio.gather(*asked)
-        await journal.close()
+        assert not any(task.done() for task in asked), "it stood behind them"
+    await asyncio.gather(*asked)
+    await other.close()
+    await journal.close()
 
 
 async def test_a_follower_that_another_worker_tells_of_while_it_is_read_is_told_once(
