@@ -3,8 +3,10 @@
 Replies go by `userId` alone, to its newest socket; a close that comes late may take the newest socket's place away
 (trap 10). What becomes of a submission is a plan of small acts in time. It promises what no worker could do without:
 what it issues at all it issues and lists before the worker's schedules are over, one lane's invoices in their order,
-and a refused one that was issued all the same is listed at once. And a result is not told late to a process that cannot
-know it again, while an order that differs in nothing is under way: nothing could tell whose it is (`worker/README.md`).
+and a refused one that was issued all the same is listed at once; what another order's late refusal may have met is
+listed within some seconds, for which real time limits leave two minutes. And a result is not told late to a process
+that cannot know it again, while an order that differs in nothing is under way: nothing could tell whose it is
+(`worker/README.md`).
 """
 
 import asyncio
@@ -37,6 +39,8 @@ from worker.ports import (
     Submission,
 )
 
+MET_SECONDS: Final = 15.0
+"""Within so many seconds an order is listed that a refusal of another one may have met."""
 AWAKE_SECONDS: Final = 5.0
 """Within so many seconds after it was woken a worker has closed what it holds."""
 
@@ -119,6 +123,8 @@ class Sent:
     """How its texts are written from now on."""
     is_over: bool = False
     """Nothing more will be issued."""
+    is_met: bool = False
+    """A refusal of another order of the user may be taken for its own."""
     told: set[str] = field(default_factory=set)
     """Processes that had the result before the command had ended."""
 
@@ -307,15 +313,32 @@ class ModelGateway:
             case "show":
                 self.say(sent.user_id, QrShown(image=None, content="https://qr.example"))
             case "refuse QR":
-                self.say(sent.user_id, QrRefused())
+                self._refuse(sent, QrRefused())
             case "refuse":
-                self.say(sent.user_id, ResultRefused())
+                self._refuse(sent, ResultRefused())
             case "draft":
                 self.say(sent.user_id, make_result(dict(sent.invoice), invoice_url=None, is_draft=True))
             case "drop":
                 self.drop(sent.user_id)
 
+    def _refuse(self, sent: Sent, refusal: QrRefused | ResultRefused) -> None:
+        self.say(sent.user_id, refusal)
+        for other in self.sent:
+            other.is_met = other.is_met or (other.user_id == sent.user_id and other is not sent)
+        self._list_soon(sent.user_id)
+
+    def _list_soon(self, user_id: str) -> None:
+        """Whatever was issued to this user so far."""
+        soon = self.world.now + MET_SECONDS
+        for each in self.sent:
+            if each.user_id == user_id and each.number:
+                each.listed_at = min(each.listed_at, soon)
+        self._listed_at[user_id] = min(self._listed_at.get(user_id, 0.0), soon)
+
     def _issue(self, sent: Sent, seconds: float) -> None:
+        if sent.is_met:
+            self._list_soon(sent.user_id)
+            seconds = min(seconds, MET_SECONDS)
         sent.number = f"{24332000000000000000 + len([each for each in self.sent if each.number])}"
         sent.issued_at = self.world.moment
         sent.listed_at = max(self.world.now + seconds, self._listed_at.get(sent.user_id, 0.0))
