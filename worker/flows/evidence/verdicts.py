@@ -176,6 +176,12 @@ def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
                 told[key] = _several(key, claims, is_contested=True)
 
 
+def _beside(key: int, names: Sequence[str], claims: Claims) -> Verdict:
+    """Of a submission that gets none of these, which are all that fits it best: what fits it less may be its own."""
+    has_more = key not in claims.exact and not claims.rest[key].keys() <= set(names)
+    return _several(key, claims, is_contested=True) if has_more else Nothing()
+
+
 def _in_turn(group: Sequence[Subject], names: Sequence[str], claims: Claims) -> Verdicts | None:
     """Submissions of one lane that differ in nothing, told apart by their order. Where just as many invoices are listed
     as the first of them were surely issued, they are these: what came later is not listed before them."""
@@ -192,7 +198,7 @@ def _in_turn(group: Sequence[Subject], names: Sequence[str], claims: Claims) -> 
         return None
     if len({twin_of(each.order) for each in group}) > 1:
         return None
-    told: Verdicts = {each.key: Nothing() for each in takers}
+    told: Verdicts = {each.key: _beside(each.key, names, claims) for each in takers}
     for each, (_, name) in zip(first, in_order, strict=True):
         if not claims.has(each.key, name) or claims.is_early(each.key, name):
             return None

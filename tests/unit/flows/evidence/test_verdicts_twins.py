@@ -59,6 +59,24 @@ def test_invoices_are_those_of_the_twins_that_were_surely_issued_first() -> None
     assert told[3] == Nothing()
 
 
+@pytest.mark.parametrize("is_sought", [True, False])
+def test_twin_behind_them_has_what_fits_it_less_well_than_theirs(is_sought: bool) -> None:
+    """Theirs are listed with the payee behind the remark, its own with a masked tax id: theirs fit it better too."""
+    invoice = make_invoice(remark="order 0")
+    code = str(invoice["buyerIndentification"])
+    first = [
+        issued(key, invoice=invoice, submitted_at=at(key), settled_at=at(key), sought_at=at(key) if is_sought else None)
+        for key in (1, 2)
+    ]
+    doubt = subject(3, invoice=invoice, submitted_at=at(4))
+    rows = [listed(key, note="order 0\n收款人:李四", at=at(key)) for key in (1, 2)]
+    own = listed(3, note="order 0", at=at(5), buyerIdentificationNumber=f"{code[:4]}xxxxxxxxxx{code[-4:]}")
+
+    told = judge([*first, doubt], [*rows, own]) if is_sought else judge([doubt], [*rows, own], rivals=first)
+
+    assert own in shown_of(told[3])
+
+
 def test_twin_in_doubt_before_one_that_was_issued_leaves_it_open_whose_the_invoice_is() -> None:
     """The first may have been issued, and the second's may not be listed yet."""
     told = judge([subject(1), issued(2, submitted_at=at(1))], [listed(1, at=at(0.5))])
