@@ -30,6 +30,7 @@ SETTINGS = {
     "FAPIAO_DOWNLOAD_TIMEOUT_SECONDS": "3",
     "FAPIAO_LOGIN_FAILURES": "1000",
     "FAPIAO_LOGIN_ATTEMPTS": "1000",
+    "FAPIAO_LOGIN_SUSPEND_SECONDS": "4",  # as long rest the look-ups whose login was refused
     "FAPIAO_DRAIN_SECONDS": "1",
     "FAPIAO_CONFIRM": "true",
     "FAPIAO_CONFIRM_DELAY_SECONDS": "1",
