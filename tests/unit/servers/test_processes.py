@@ -13,7 +13,8 @@ import pytest
 from worker.servers.processes import HIGHEST_PORT, LOWEST_PORT, Guard, free_port, wait_until
 
 OWNER = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from worker.servers.processes import Guard
 guard = Guard("test")
 child = subprocess.Popen(["sleep", "600"], start_new_session=True)
