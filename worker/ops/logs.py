@@ -149,8 +149,6 @@ AT_ONCE_BYTES: Final = 4096
 """A pipe that can take anything takes so much without making its writer wait (POSIX: PIPE_BUF)."""
 END_SECONDS: Final = 2.0
 """How long the end of the process waits for what is still to be written."""
-
-
 GATHERING_SECONDS: Final = 0.005
 """Between two writes of the thread: one that was woken for each line took a tenth of the worker's throughput."""
 
@@ -242,8 +240,8 @@ class LineWriter:
             time.sleep(GATHERING_SECONDS)
 
     def _put_all(self, data: bytes) -> None:
-        """Waits as long as the other end makes it. A line of which a full disk took the beginning is lost; the next one
-        begins anew."""
+        """Waits as long as the other end makes it. The lines that a full disk did not take to their end are lost, and
+        counted; the next one begins anew."""
         if self._is_cut:
             data = b"\n" + data
         left = data
