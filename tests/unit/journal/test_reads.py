@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.virtual_time import in_virtual_time
-from worker.errors import JournalUnavailable
+from worker.errors import JournalFaulty, JournalUnavailable
 from worker.journal.postgres.reads import BESIDE_MAX, TOGETHER_MAX, ReadBatches
 
 
@@ -55,14 +55,15 @@ async def test_no_read_is_for_more_than_the_most() -> None:
     assert [len(keys) for keys in server.reads] == [TOGETHER_MAX, 1]
 
 
+@pytest.mark.parametrize("fault", [ValueError("this one"), JournalFaulty("XX000")])
 @in_virtual_time
-async def test_one_that_fails_takes_no_other_with_it() -> None:
+async def test_one_that_fails_takes_no_other_with_it(fault: Exception) -> None:
     server = Server()
-    server.failing[1] = ValueError("this one")
+    server.failing[1] = fault
     together = ReadBatches(server.read)
     answers = await asyncio.gather(*(together.ask(key) for key in range(3)), return_exceptions=True)
     assert [answers[0], answers[2]] == [0, 4]
-    assert isinstance(answers[1], ValueError)
+    assert isinstance(answers[1], type(fault))
 
 
 @in_virtual_time

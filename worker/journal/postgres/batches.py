@@ -15,7 +15,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 
@@ -55,6 +55,9 @@ class Ask:
 
 Answers = Sequence[Any]
 """One for each ask of a batch, in its order."""
+One = TypeVar("One")
+Asked: TypeAlias = tuple[One, "asyncio.Future[Any]"]
+"""What is asked, and who waits for its answer."""
 
 
 class Batches:
@@ -137,29 +140,33 @@ class Batches:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            await self._answer(batch)
+            await answer_together(self._write, [(ask, ask.future) for ask in batch])
         finally:
             self._took_seconds = loop.time() - began
             self._busy_lanes -= {ask.lease.lane for ask in batch}
 
-    async def _answer(self, batch: Sequence[Ask]) -> None:
-        try:
-            answers = await self._write(batch)
-        except asyncio.CancelledError:
-            fail([ask.future for ask in batch], JournalUnavailable("the journal is closed"))
-            raise
-        except Exception as error:
-            if len(batch) == 1 or _may_be_written(error):
-                fail([ask.future for ask in batch], error)
-                return
-            # Nothing of it is written, so that one may be at fault alone.
-            log.warning("journal_batch_failed", asks=len(batch), error=type(error).__name__)
-            for ask in batch:
-                await self._answer([ask])
-        else:
-            for ask, answer in zip(batch, answers, strict=True):
-                if not ask.future.done():
-                    ask.future.set_result(answer)
+
+async def answer_together(act: Callable[[Sequence[One]], Awaitable[Answers]], asked: Sequence[Asked[One]]) -> None:
+    """Give each waiter its answer of `act`, which has one for each, in their order. One over which the server fails
+    takes no other with it."""
+    futures = [future for _, future in asked]
+    try:
+        answers = await act([one for one, _ in asked])
+    except asyncio.CancelledError:
+        _fail(futures, JournalUnavailable("the journal is closed"))
+        raise
+    except Exception as error:
+        if len(asked) == 1 or _may_be_written(error):
+            _fail(futures, error)
+            return
+        # Nothing of it is written, so that one may be at fault alone.
+        log.warning("journal_batch_failed", asks=len(asked), error=type(error).__name__)
+        for each in asked:
+            await answer_together(act, [each])
+    else:
+        for future, answer in zip(futures, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
 
 
 def _may_be_written(error: Exception) -> bool:
@@ -168,7 +175,7 @@ def _may_be_written(error: Exception) -> bool:
     return isinstance(error, JournalUnavailable) and not isinstance(error, JournalFaulty)
 
 
-def fail(futures: Sequence["asyncio.Future[Any]"], error: Exception) -> None:
+def _fail(futures: Sequence["asyncio.Future[Any]"], error: Exception) -> None:
     """Each waiter gets an error of its own, for each adds its trace."""
     for future in futures:
         if not future.done():

@@ -63,7 +63,7 @@ class PostgresIntake(PostgresStore):
     @without_transaction
     async def double_of(self, statements: Statements, command: NewCommand) -> str | None:
         """See `IntakeJournal.double_of`."""
-        if command.double_since is None or command.fingerprint is None:
+        if not _is_guarded(command):
             return None
         return (await _find_doubles(statements, {0: command})).get(0)
 

@@ -9,8 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from worker.errors import JournalUnavailable
-from worker.journal.postgres.batches import fail
+from worker.journal.postgres.batches import Asked, answer_together
 
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")
@@ -26,7 +25,7 @@ class ReadBatches(Generic[Key, Answer]):
     def __init__(self, read: Callable[[Sequence[Key]], Awaitable[Sequence[Answer]]]) -> None:
         """`read` gives an answer for each key, in their order."""
         self._read = read
-        self._waiting: list[tuple[Key, asyncio.Future[Answer]]] = []
+        self._waiting: list[Asked[Key]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_to_look = False
 
@@ -46,25 +45,7 @@ class ReadBatches(Generic[Key, Answer]):
         if not self._waiting or len(self._tasks) >= BESIDE_MAX:
             return
         taken, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
-        task = asyncio.create_task(self._answer(taken), name="journal-read")
+        task = asyncio.create_task(answer_together(self._read, taken), name="journal-read")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(self._look)
-
-    async def _answer(self, asked: Sequence[tuple[Key, "asyncio.Future[Answer]"]]) -> None:
-        futures = [future for _, future in asked]
-        try:
-            answers = await self._read([key for key, _ in asked])
-        except asyncio.CancelledError:
-            fail(futures, JournalUnavailable("the journal is closed"))
-            raise
-        except Exception as error:
-            if len(asked) == 1 or isinstance(error, JournalUnavailable):
-                fail(futures, error)
-                return
-            for one in asked:
-                await self._answer([one])
-        else:
-            for future, answer in zip(futures, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
