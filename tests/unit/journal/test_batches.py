@@ -9,7 +9,7 @@ import pytest
 from tests.unit.ops.fakes import command
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.errors import JournalFaulty, JournalUnavailable
-from worker.journal.postgres.batches import BATCH_MAX, SUBMISSIONS_MAX, Ask, Batches
+from worker.journal.postgres.batches import BATCH_MAX, SLOW_SECONDS, SUBMISSIONS_MAX, Ask, Batches
 from worker.records import CommandState, LaneLease, Step
 
 
@@ -64,6 +64,31 @@ async def test_what_waits_while_a_batch_is_written_goes_together() -> None:
     others = [asyncio.create_task(batches.ask(look(lane))) for lane in "bcd"]
     await asyncio.gather(first, *others)
     assert server.batches == [["a"], ["b", "c", "d"]]
+
+
+@in_virtual_time
+async def test_what_waits_goes_as_soon_as_the_batch_before_is_done() -> None:
+    """It waited until a slow batch would have been passed, a twentieth of a second, which halved the throughput."""
+    server = Server()
+    batches = Batches(server.write, places=4)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    first = asyncio.create_task(batches.ask(look("a")))
+    await asyncio.sleep(server.seconds / 2)
+    await batches.ask(look("b"))
+    assert (first.done(), loop.time() - began) == (True, pytest.approx(2 * server.seconds))
+
+
+@in_virtual_time
+async def test_what_did_not_fit_is_written_beside_a_slow_batch() -> None:
+    """Nobody asks again meanwhile, so nobody else reminds of it."""
+    server = Server(seconds=3)
+    batches = Batches(server.write, places=4)
+    lanes = [f"u{number}" for number in range(2 * SUBMISSIONS_MAX + 1)]
+    asked = [asyncio.create_task(batches.ask(submission(lane))) for lane in lanes]
+    await asyncio.sleep(3 * SLOW_SECONDS)
+    assert [len(batch) for batch in server.batches] == [SUBMISSIONS_MAX, SUBMISSIONS_MAX, 1]
+    await asyncio.gather(*asked)
 
 
 @in_virtual_time

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 BATCH_MAX: Final = 200
 """Asks in a batch (count)."""
-SUBMISSIONS_MAX: Final = 8
+SUBMISSIONS_MAX: Final = 16
 """Submissions recorded in a batch that takes at most `USUAL_SECONDS` (count); the slower the server, the more."""
 USUAL_SECONDS: Final = 0.02
 SLOW_SECONDS: Final = 0.05
@@ -73,6 +73,7 @@ class Batches:
         self._began_at = float("-inf")
         self._took_seconds = 0.0
         self._is_to_look = False
+        self._late_look: asyncio.TimerHandle | None = None
 
     async def ask(self, ask: Ask) -> Any:
         """On return it is durable. Cancelled before its batch is written, it is left out; later, it is waited for a
@@ -100,20 +101,20 @@ class Batches:
                     await asyncio.sleep(0)
 
     def _look(self) -> None:
+        """Write what waits, unless the batch before is still young: then as soon as it is done, or turns out slow."""
         self._is_to_look = False
+        if self._late_look is not None:
+            self._late_look.cancel()
+            self._late_look = None
         loop = asyncio.get_running_loop()
-        if not self._waiting or len(self._tasks) >= self._places:
-            return
-        if self._tasks and (early := self._began_at + SLOW_SECONDS - loop.time()) > 0:
-            self._is_to_look = True
-            loop.call_later(early, self._look)
-            return
-        batch = self._take()
-        if batch:
-            self._began_at = loop.time()
+        early = self._began_at + SLOW_SECONDS - loop.time() if self._tasks else 0.0
+        if early <= 0 and len(self._tasks) < self._places and (batch := self._take()):
+            self._began_at, early = loop.time(), SLOW_SECONDS
             task = asyncio.create_task(self._do(batch), name="journal-batch")
             self._tasks.add(task)
             task.add_done_callback(self._done)
+        if self._waiting and early > 0 and len(self._tasks) < self._places:
+            self._late_look = loop.call_later(early, self._look)
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
