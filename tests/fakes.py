@@ -81,6 +81,8 @@ class FakeOutboxJournal:
         self.forgotten: list[int] = []
         self.aside: list[int] = []
         self.is_down = False
+        self.seconds = 0.0
+        """How long each answer to `due` takes."""
 
     def add(self, *rows: OutboxRow) -> None:
         self._rows |= {row.seq: row for row in rows}
@@ -96,6 +98,7 @@ class FakeOutboxJournal:
 
     async def due(self, worker: str, now: datetime, limit: int) -> Sequence[OutboxRow]:
         self._check()
+        await asyncio.sleep(self.seconds)
         blocked: set[tuple[int, Copy, str]] = set()
         due: list[OutboxRow] = []
         for row in self._rows.values():

@@ -25,7 +25,9 @@ from worker.records import Copy, OutboxRow
 log = structlog.get_logger()
 
 WINDOW = 256
-"""Rows in flight at once (count)."""
+"""Rows in flight at once (count), where the journal answers within `USUAL_SECONDS`; the slower it is, the more."""
+WINDOW_MAX = 2048
+USUAL_SECONDS = 0.05
 PATIENCE_SECONDS = 2.0
 """How long a round waits for its slowest confirm; what is later than that is waited for beside the next rounds."""
 TURN_SECONDS = 0.5
@@ -112,6 +114,7 @@ class Relay:
         self._flying: dict[int, OutboxRow] = {}
         self._unmarked = _Sorted([], [], [])
         self._asks_for_heads = False
+        self._window = WINDOW
 
     def wake(self) -> None:
         """There may be rows. Cheap; may be called for nothing."""
@@ -182,9 +185,12 @@ class Relay:
     async def _ask_for_due(self) -> Sequence[OutboxRow]:
         """A window of what is due. Where a few streams fill it, the first row of every stream comes next, and so in
         turns: a backlog of one command must keep nobody waiting."""
-        limit = WINDOW + len(self._flying)
+        limit = self._window + len(self._flying)
         ask = self._journal.due_heads if self._asks_for_heads else self._journal.due
+        began = self._clock.monotonic()
         rows = await ask(self._worker, self._clock.now(), limit)
+        took = self._clock.monotonic() - began
+        self._window = min(WINDOW_MAX, int(WINDOW * max(1.0, took / USUAL_SECONDS)))
         streams = {_stream(row) for row in rows}
         if self._asks_for_heads:
             self._asks_for_heads = len(streams) * FEW >= limit

@@ -13,7 +13,7 @@ from tests.unit.outbox.rows import reply, topic
 from tests.virtual_time import VirtualClock, in_virtual_time
 from worker.amqp.confirms import Verdict
 from worker.errors import JournalUnavailable
-from worker.outbox.relay import WINDOW, Relay
+from worker.outbox.relay import WINDOW, WINDOW_MAX, Relay
 from worker.records import OutboxRow
 
 
@@ -80,6 +80,19 @@ async def test_what_is_confirmed_is_forgotten() -> None:
     assert await part.relay.run_once() == 10
     assert await part.relay.run_once() == 0
     assert len(part.journal) == 0
+
+
+@in_virtual_time
+async def test_the_slower_the_journal_the_more_goes_in_a_round() -> None:
+    """Half a second for each answer: the rows of hundreds of commands a second go out all the same."""
+    part = bench()
+    part.journal.seconds = 0.5
+    part.journal.add(*(topic(n) for n in range(WINDOW + 2 * WINDOW_MAX)))
+    assert [await part.relay.run_once() for _ in range(3)] == [WINDOW, WINDOW_MAX, WINDOW_MAX]
+
+    part.journal.seconds = 0.0
+    part.journal.add(*(topic(n) for n in range(WINDOW_MAX + WINDOW)))
+    assert [await part.relay.run_once() for _ in range(2)] == [WINDOW_MAX, WINDOW], "and few again when it is quick"
 
 
 @in_virtual_time
