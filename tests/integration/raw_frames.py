@@ -3,11 +3,14 @@
 import struct
 
 
-def raw_command(channel: int, exchange: str, message_id: bytes, timestamp: int, body: bytes) -> bytes:
-    """A publish of an `invoice.issue` with any bytes as message id and any 64 bits as timestamp."""
-    method = b"\x00\x3c\x00\x28\x00\x00" + _short(exchange.encode()) + _short(b"invoice.issue") + b"\x00"
-    flags = 1 << 15 | 1 << 7 | 1 << 6 | 1 << 3
-    properties = _short(b"application/json") + _short(message_id) + struct.pack(">Q", timestamp) + _short(b"shop")
+def raw_command(
+    channel: int, exchange: str, message_id: bytes, timestamp: int, body: bytes, routing_key: bytes = b"invoice.issue"
+) -> bytes:
+    """A publish of an `invoice.issue` with any bytes as message id and routing key, and any 64 bits as timestamp."""
+    method = b"\x00\x3c\x00\x28\x00\x00" + _short(exchange.encode()) + _short(routing_key) + b"\x00"
+    flags = 1 << 15 | 1 << 7 | 1 << 6 | 1 << 5 | 1 << 3
+    properties = _short(b"application/json") + _short(message_id) + struct.pack(">Q", timestamp)
+    properties += _short(b"invoice.issue") + _short(b"shop")
     header = struct.pack(">HHQH", 60, 0, len(body), flags) + properties
     return _frame(1, channel, method) + _frame(2, channel, header) + _frame(3, channel, body)
 

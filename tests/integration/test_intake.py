@@ -25,11 +25,13 @@ from tests.integration.messaging import (
 )
 from tests.integration.raw_frames import raw_command
 from worker.amqp.topology import Topology
+from worker.cli.broker import broker
 from worker.clock import SystemClock
 from worker.intake.admission import AdmissionRules
 from worker.intake.consumer import Consumer
 from worker.intake.journaling import IntakeHooks
 from worker.outbox.publisher import Publisher
+from worker.settings import Settings
 
 
 @dataclass
@@ -170,7 +172,7 @@ async def test_an_absurd_timestamp_does_not_stop_the_intake(amqp_url: str, amqp_
     """Clients that send milliseconds or nanoseconds where seconds belong exist. The library's decoder would end the
     connection at each delivery, for ever."""
     async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
-        await publish_raw(channel, amqp_prefix, b"raw", stamp)
+        await publish_raw(channel, part.topology.commands_exchange, b"raw", stamp)
         await publish_command(channel, amqp_prefix, "c1")
         await until(lambda: len(part.journal.commands) == 2, 15)
         assert part.consumer._connection.epoch == 1
@@ -179,7 +181,7 @@ async def test_an_absurd_timestamp_does_not_stop_the_intake(amqp_url: str, amqp_
 async def test_an_id_that_is_no_text_is_buried_byte_for_byte(amqp_url: str, amqp_prefix: str) -> None:
     """AMQP asks for UTF-8, the broker does not look."""
     async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
-        await publish_raw(channel, amqp_prefix, b"\xe9\xff", 2**63)
+        await publish_raw(channel, part.topology.commands_exchange, b"\xe9\xff", 2**63)
         await publish_command(channel, amqp_prefix, "c1")
         await until(lambda: ("shop", "c1") in part.journal.commands, 15)
         (dead,) = await take(amqp_url, part.topology.dead_queue, 1)
@@ -188,11 +190,31 @@ async def test_an_id_that_is_no_text_is_buried_byte_for_byte(amqp_url: str, amqp
     assert dead.message_id.encode(errors="surrogateescape") == b"\xe9\xff"
 
 
-async def publish_raw(channel: AbstractChannel, prefix: str, message_id: bytes, timestamp: int) -> None:
+async def test_a_routing_key_that_is_no_text_stops_nobody(amqp_url: str, amqp_prefix: str) -> None:
+    """Where a caller binds an exchange of its own to the queue, or publishes to the dead-letter exchange, any bytes are
+    a routing key. A worker that cannot read it loses its connection at each delivery, for ever."""
+    odd = "发票".encode("gbk")
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        own = await channel.declare_exchange(f"{amqp_prefix}.own", "fanout", auto_delete=True)
+        await (await channel.get_queue(part.topology.issue_queue)).bind(own)
+        await publish_raw(channel, own.name, b"c0", 0, odd)
+        await publish_raw(channel, own.name, b"\xff", 0, odd)
+        await publish_command(channel, amqp_prefix, "c1")
+        await until(lambda: {("shop", "c0"), ("shop", "c1")} <= part.journal.commands.keys(), 15)
+        await until_async(lambda: _has(amqp_url, part.topology.dead_queue, 1))
+        assert part.consumer._connection.epoch == 1
+        async with broker(Settings(_env_file=None, amqp_url=amqp_url, prefix=amqp_prefix)) as connection:
+            letters = [letter async for letter, _ in connection.dead_letters(10)]
+    assert [letter.routing_key.encode(errors="surrogateescape") for letter in letters] == [odd]
+
+
+async def publish_raw(
+    channel: AbstractChannel, exchange: str, message_id: bytes, timestamp: int, routing_key: bytes = b"invoice.issue"
+) -> None:
     """Publish what no client library would write, on a channel of the test's own."""
     underlay: Any = await channel.get_underlay_channel()
     body = json.dumps(issue_data()).encode()
-    payload = raw_command(underlay.number, f"{prefix}.commands", message_id, timestamp, body)
+    payload = raw_command(underlay.number, exchange, message_id, timestamp, body, routing_key)
     underlay.delivery_tag += 1
     underlay.confirmations[underlay.delivery_tag] = confirmed = asyncio.get_running_loop().create_future()
     await underlay.write_queue.put(ChannelFrame(payload=payload, should_close=False))

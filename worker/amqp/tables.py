@@ -4,11 +4,11 @@ A decoder and encoder do not undo each other: doubles become single floats, time
 change their width, long names are cut, and text that is no UTF-8 is refused. Here entries are only found, left out and
 added, so that a copy does not differ in a bit.
 
-One message with an absurd timestamp, or with text that is no UTF-8, would end the connection at each delivery, for
-ever, for every consumer of its queue; the broker checks none of this. `read_what_there_is` guarantees that the
-properties of whatever a broker delivers can be read, that nothing of them is lost, and that what the library can read
-is read just the same, in a third of the time. Pure, but that it changes the library; knows nothing of what a header
-means, or of bodies.
+One message with an absurd timestamp, or with a text or routing key that is no UTF-8, would end the connection at each
+delivery, for ever, for every consumer of its queue; the broker checks none of this. `read_what_there_is` guarantees
+that whatever a broker delivers or says can be read, that nothing of it is lost, and that what the library can read is
+read just the same, in a third of the time. Pure, but that it changes the library; knows nothing of what a header means,
+or of bodies.
 """
 
 import struct
@@ -101,6 +101,7 @@ _UNREADABLE = (struct.error, ValueError, OverflowError, OSError)
 
 def read_what_there_is() -> None:
     """Teach the decoder. Changes it for the whole process; may be called again."""
+    decode.METHODS["shortstr"] = _short_text  # names: routing keys, queues, and what an error says of them
     commands.Basic.Properties.unmarshal = _unmarshal  # type: ignore[method-assign, assignment]
     commands.Basic.Deliver.unmarshal = _unmarshal_delivery  # type: ignore[method-assign, assignment]
 
@@ -121,14 +122,12 @@ def _unmarshal(properties: Any, flags: int, data: bytes) -> None:
 
 def _unmarshal_delivery(delivery: commands.Basic.Deliver, data: bytes) -> None:
     """As the library does it for every method, without looking up what this one is made of."""
-    at = 1 + data[0]
-    delivery.consumer_tag = data[1:at].decode()
+    at, delivery.consumer_tag = _short_text(data)
     delivery.delivery_tag = int.from_bytes(data[at : at + 8], "big")
     delivery.redelivered = bool(data[at + 8] & 1)
-    at += 9
-    end = at + 1 + data[at]
-    delivery.exchange = data[at + 1 : end].decode()
-    delivery.routing_key = data[end + 1 : end + 1 + data[end]].decode()
+    data = data[at + 9 :]
+    end, delivery.exchange = _short_text(data)
+    _, delivery.routing_key = _short_text(data[end:])
 
 
 def _short_text(data: bytes) -> tuple[int, str]:

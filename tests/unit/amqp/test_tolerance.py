@@ -77,3 +77,25 @@ def test_a_delivery_is_read_as_the_library_reads_it(redelivered: bool) -> None:
 
     assert isinstance(quick, commands.Basic.Deliver)
     assert dict(quick) == dict(usual) == dict(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        commands.Basic.Deliver("ctag", 7, False, "fapiao.commands", "key"),
+        commands.Basic.GetOk(7, False, "fapiao.dead", "key", 1),
+        commands.Basic.Return(312, "NO_ROUTE", "fapiao.events", "key"),
+        commands.Channel.Close(404, "no queue key", 60, 40),
+    ],
+    ids=lambda given: given.name,
+)
+def test_a_name_that_is_no_utf8_ends_no_connection(given: base.Frame) -> None:
+    """Whatever method it stands in: a routing key, or an error that repeats one."""
+    read_what_there_is()
+
+    _, _, found = pamqp.frame.unmarshal(marshal(given, 1).replace(b"key", b"k\xe9y"))
+
+    assert isinstance(found, base.Frame)
+    assert dict(found) == {
+        name: value.replace("key", "k\udce9y") if isinstance(value, str) else value for name, value in given
+    }

@@ -1,6 +1,7 @@
 """`dead list|replay`."""
 
 import json
+from dataclasses import replace
 
 from .conftest import Run
 from .fakes import FakeBroker, dead_letter
@@ -18,6 +19,15 @@ def test_dead_letters_are_listed_with_code_and_reason_but_never_with_their_body(
             "source": "erp", "routing_key": "invoice.issue", "size_bytes": 99,
         }
     ]  # fmt: skip
+
+
+def test_names_that_are_no_text_are_listed_all_the_same(run: Run, broker: FakeBroker) -> None:
+    """As JSON, too, which has no form for them."""
+    broker.letters = [replace(dead_letter(1), id="c\udcff", routing_key="\udcb7")]
+    broker.stuck = {1}
+
+    assert json.loads(run("dead", "list", "--json").stdout)[0]["id"] == "c\ufffd"
+    assert json.loads(run("dead", "replay", "--json").stdout)["left"][0]["id"] == "c\ufffd"
 
 
 def test_they_are_sent_again_all_or_by_code(run: Run, broker: FakeBroker) -> None:
