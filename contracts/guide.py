@@ -1,13 +1,21 @@
-"""The tables of the integrator's guide that say what each code means, drawn from `contracts.texts`.
+"""The tables of the integrator's guide that say what each command, event, member and code means, drawn from
+`contracts.meanings` and `contracts.texts`.
 
-Guarantees: what stands between `<!-- failures: begin -->` and `<!-- failures: end -->` (`rejections`, `warnings`) is
-the table of this version; the rest of the guide is left as it is. Knows nothing of files.
+Guarantees: what stands between `<!-- failures: begin -->` and `<!-- failures: end -->` (`rejections`, `warnings`,
+`commands`, `events`, `members`) is the table of this version; the rest of the guide is left as it is. Knows nothing of
+files.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, get_args, get_origin
 
+from pydantic import BaseModel
+
+from contracts import meanings
+from contracts.events import EventData, Outcome
 from contracts.failures import RETRYABLE
+from contracts.meanings import Meaning, meaning_of
+from contracts.schema_files import event_models
 from contracts.texts import KINDS, Again, Entry, Possible
 
 FILES: Final[Mapping[str, str]] = {"README.md": "en", "README.zh-CN.md": "zh-CN"}
@@ -49,42 +57,92 @@ _AGAIN: Final[Mapping[str, Mapping[Again, str]]] = {
         Again.NEEDLESS: "无需",
     },
 }
+_MESSAGE_HEADS: Final = {
+    "commands": {
+        "en": ("command", "does", "reaches the gateway by"),
+        "zh-CN": ("命令", "作用", "如何到达网关"),
+    },
+    "events": {
+        "en": ("event", "meaning", "what to do"),
+        "zh-CN": ("事件", "含义", "如何处理"),
+    },
+}
+_MEMBER_HEADS: Final = {"en": ("member", "of", "meaning"), "zh-CN": ("成员", "所属", "含义")}
+_EVERY_EVENT: Final = {"en": "every event", "zh-CN": "所有事件"}
+_OF_EVERY_COMMAND: Final = frozenset({Outcome.FAILED, Outcome.REJECTED})
 _RETRYABLE: Final = {"en": " (retryable)", "zh-CN": "（retryable）"}
 
 
 def with_tables(text: str, language: str) -> str:
     """The guide's text with its tables drawn anew."""
-    for kind in KINDS:
-        begin, end = f"<!-- {kind}: begin -->\n", f"<!-- {kind}: end -->"
+    for name in (*_MESSAGE_HEADS, "members", *KINDS):
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if found and closed:
-            text = f"{before}{begin}{table(kind, language)}{end}{after}"
+            text = f"{before}{begin}{table(name, language)}{end}{after}"
     return text
 
 
-def table(kind: str, language: str) -> str:
-    """One kind of codes as a Markdown table."""
-    columns = (0, 1, 4) if kind == "warnings" else range(6)
-    lines = [_row([_HEADS[language][column] for column in columns]), _row(["---" for _ in columns])]
-    for code, entry in KINDS[kind].items():
-        cells = _cells(code, entry, language)
-        lines.append(_row([cells[column] for column in columns]))
-    return "".join(lines)
+def table(name: str, language: str) -> str:
+    """The `commands`, the `events`, their `members`, or one kind of codes, as a Markdown table."""
+    if name == "members":
+        return _drawn([_MEMBER_HEADS[language], *_members(language)])
+    if name in _MESSAGE_HEADS:
+        told = meanings.commands() if name == "commands" else meanings.events()
+        rows = [(f"`{message}`", *meaning.words(language)) for message, meaning in told.items()]
+        return _drawn([_MESSAGE_HEADS[name][language], *rows])
+    columns = (0, 1, 4) if name == "warnings" else range(6)
+    codes = [_HEADS[language], *(_cells(code, entry, language) for code, entry in KINDS[name].items())]
+    return _drawn([[row[column] for column in columns] for row in codes])
 
 
-def _cells(code: str, entry: Entry, language: str) -> list[str]:
+def _members(language: str) -> Iterator[tuple[str, str, str]]:
+    """Each member of an event with where it stands and what it means there; what means the same, once."""
+    places: dict[tuple[str, Meaning], list[str]] = {}
+    models: dict[str, type[EventData]] = {"": EventData, **event_models()}
+    for event, model in models.items():
+        outcome = event.rpartition(".")[2]
+        name = f"<type>.{outcome}" if outcome in _OF_EVERY_COMMAND else event
+        for place, member, meaning in _walk(f"`{name}`" if event else _EVERY_EVENT[language], model):
+            known = places.setdefault((member, meaning), [])
+            if place not in known and _EVERY_EVENT[language] not in known:
+                known.append(place)
+    for (member, meaning), where in places.items():
+        yield f"`{member}`", ", ".join(where), meaning.words(language)
+
+
+def _walk(place: str, model: type[BaseModel]) -> Iterator[tuple[str, str, Meaning]]:
+    for member, field in model.model_fields.items():
+        meaning = meaning_of(str(model.model_config.get("title") or model.__name__), member)
+        if meaning is not None:
+            yield place, member, meaning
+        for part, is_list in _parts_of(field.annotation):
+            yield from _walk(f"`{member}[]`" if is_list else f"`{member}`", part)
+
+
+def _parts_of(annotation: Any, is_list: bool = False) -> Iterator[tuple[type[BaseModel], bool]]:
+    """The models that a member holds, each with whether it holds many."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, is_list
+    for each in get_args(annotation):
+        yield from _parts_of(each, is_list or get_origin(annotation) is list)
+
+
+def _cells(code: str, entry: Entry, language: str) -> tuple[str, ...]:
     words = entry.words(language)
     retryable = _RETRYABLE[language] if code in RETRYABLE else ""
-    return [
+    return (
         f"`{code}`",
         words.happened,
         _POSSIBLE[language][entry.invoice],
         _AGAIN[language][entry.again] + retryable,
         words.action,
         words.customer or "–",
-    ]
+    )
 
 
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |\n"
+def _drawn(rows: Sequence[Sequence[str]]) -> str:
+    """A table, its first row the head."""
+    lines = [rows[0], ["---" for _ in rows[0]], *rows[1:]]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

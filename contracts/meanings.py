@@ -1,14 +1,27 @@
-"""What each member of commands and events means, in English and Chinese, with an example: for the schemas.
+"""What each command, event and member means, in English and Chinese: for the schemas, the guides and the command line.
 
-One line per member: `name | title | 标题 | meaning | 含义 | example as JSON`. A name stands for the member wherever it is;
-`Model.name` for that of one model. A test holds that no member lacks one and that each example fits its schema.
-Pure; knows nothing of types and limits, which the models have.
+One line per command: `type | does | 作用 | reaches the gateway by | 如何到达网关`; per event: `type | meaning | 含义 |
+what to do | 如何处理`; per member: `name | title | 标题 | meaning | 含义 | example as JSON`. A member's name stands for it
+wherever it is; `Model.name` for that of one model. Tests hold that none lacks its line and that each example fits its
+schema. Pure; knows nothing of types and limits, which the models have.
 """
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class MessageMeaning:
+    """One type of message: what a command does and how it reaches the gateway, or what an event means and what to do
+    then. In Markdown."""
+
+    en: tuple[str, str]
+    zh: tuple[str, str]
+
+    def words(self, language: str) -> tuple[str, str]:
+        """In Chinese for `zh-CN`, in English for any other."""
+        return self.zh if language == "zh-CN" else self.en
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +29,36 @@ class Meaning:
     """One member, for people who read a schema."""
 
     title: str
-    description: str
-    example: Any
+    en: str
+    zh: str
+    example: str
+    """As JSON."""
+
+    @property
+    def description(self) -> str:
+        """In both languages."""
+        return f"{self.en} {self.zh}"
+
+    def words(self, language: str) -> str:
+        """In Chinese for `zh-CN`, in English for any other."""
+        return self.zh if language == "zh-CN" else self.en
+
+
+@lru_cache(maxsize=1)
+def commands() -> dict[str, MessageMeaning]:
+    """By type, in the order of the guides."""
+    return _messages(_COMMANDS)
+
+
+@lru_cache(maxsize=1)
+def events() -> dict[str, MessageMeaning]:
+    """By type, in the order of the guides; `<type>.failed` stands for that of every command."""
+    return _messages(_EVENTS)
+
+
+def _messages(told: str) -> dict[str, MessageMeaning]:
+    rows = ([cell.strip() for cell in line.split(" | ")] for line in told.strip().splitlines())
+    return {name: MessageMeaning((en, then_en), (zh, then_zh)) for name, en, zh, then_en, then_zh in rows}
 
 
 def meaning_of(model: str, member: str) -> Meaning | None:
@@ -36,10 +77,41 @@ def _all() -> dict[str, Meaning]:
     for line in _MEANINGS.strip().splitlines():
         name, english, chinese, meaning, hanyi, example = (cell.strip() for cell in line.split(" | "))
         assert name not in found, name  # noqa: S101  a second line would hide the first
-        found[name] = Meaning(f"{english} {chinese}", f"{meaning} {hanyi}", json.loads(example))
+        found[name] = Meaning(f"{english} {chinese}", meaning, hanyi, example)
     return found
 
 
+_COMMANDS: Final = """
+invoice.issue | issue one invoice | 开一张发票 | its WebSocket, with a login | WebSocket，需要登录
+invoice.query | find invoices issued or received, with their items and files | 查询开出或取得的发票，连同明细和文件 | its WebSocket and HTTP, with a login | WebSocket 与 HTTP，需要登录
+invoice.download | let the gateway get files again that it could not get during a query | 让网关重新获取查询时未能取得的文件 | its WebSocket, with a login | WebSocket，需要登录
+invoice.items | the items of one invoice | 一张发票的商品明细 | HTTP | HTTP
+invoice.files | where the files of some invoices are | 若干发票的文件地址 | HTTP | HTTP
+invoice.stored | what earlier commands of yours brought | 您先前的命令取得了什么 | nothing: the worker's own journal | 不经网关，只查本服务的记录
+invoice.audit | hold a period's list of issued invoices against what the worker knows: [Audit](#audit) | 把一段时间的开票清单与本服务的记录逐张核对，见[对账](#对账) | its WebSocket, with a login | WebSocket，需要登录
+invoice.check | what would become of an `invoice.issue`: [Check](#check) | 预检一张订单，见[预检](#预检) | nothing | 不经网关
+"""
+_EVENTS: Final = """
+invoice.issue.qr_required | a person must scan `image` (or a QR made of `content`, its text) with their face before `expiresAt` | 须由真人在 `expiresAt` 之前刷脸扫描 `image`（或用文本 `content` 自绘二维码） | show it; a later `attempt` (`receivedAt`) replaces an earlier one | 展示；`attempt` 更大的（`receivedAt` 更晚）取代先前的
+invoice.issue.in_doubt | submitted (`submittedAt`), and for a `reason` nobody knows yet what became of it | 已提交（`submittedAt`），但由于 `reason`，暂时无人知道结果 | **wait**; see below | **等待**，见下文
+invoice.issue.completed | issued; `invoiceUrl` is the PDF | 已开票，`invoiceUrl` 是 PDF | final | 终局
+invoice.issue.confirmed | follows `completed`: number, date, totals and file addresses | 随 `completed` 之后：号码、日期、金额和文件地址 | store the number | 保存号码
+invoice.issue.unconfirmed | follows `completed`: issued, but no look-up found the number | 随 `completed` 之后：已开票，但始终查不到号码 | somebody looks at the tax bureau | 请人到电子税务局查看
+invoice.issue.archived | follows `confirmed` where the worker keeps files: `files` that are in its vault, `missing` ones that could not be had | 随 `confirmed` 之后，运维人员启用保管库时：`files` 已存入保管库，`missing` 未能取得 | store the digests | 保存 `sha256`；以保管库的副本为准，地址会过期
+invoice.query.page | some of the invoices found | 查到的一部分发票 | store them; more may come | 保存；后面可能还有
+invoice.query.completed | all pages were told; counts, and what is missing | 各页均已告知；数量，以及缺少什么 | final | 终局
+invoice.query.archived | the same for the invoices of a query, after its end; several events where there are many | 同上，针对查到的发票，在查询结束之后；发票多时分成几个事件 | store the digests | 同上
+invoice.download.completed | the gateway has the files now | 网关已取得文件 | final | 终局
+invoice.items.completed | `items` of the invoice | 这张发票的 `items` | final | 终局
+invoice.files.completed | `files`, and `missingFiles` | `files`，以及 `missingFiles` | final | 终局
+invoice.stored.completed | `invoices` that the journal holds, how many there are (`total`), and where the named command stands (`commandState`) | 记录中的 `invoices`、总数 `total`，以及所问命令的状态 `commandState` | final | 终局
+invoice.audit.finding | some of the `findings` of an audit, at most 100 | 对账发现的一部分：`findings`，最多 100 条 | somebody looks at them; more may come | 请人核对；后面可能还有
+invoice.audit.completed | the period was gone through: counts, `sums`, and whether the list was whole | 对账完毕：各类数目、`sums`，以及清单是否完整 | final | 终局
+invoice.check.completed | whether the order would be `accepted`, and what would be sent | 订单是否会被接收（`accepted`），以及将要发送的内容 | final | 终局
+<type>.failed | nothing came of it; `code`, `stage`, `message`, `retryable` and `attempts` say why, `gatewayMessage` in the gateway's own words where it said so | 没有结果；原因见 `code`、`stage`、`message`、`retryable`、`attempts`，网关说明的原话在 `gatewayMessage` | final | 终局
+<type>.rejected | the message was no good command; `errors` say where | 消息不是合格的命令；位置见 `errors` | final; mend it, publish it under a **new** id | 终局；改正后用**新 id** 发布
+command.rejected | the type is unknown | 类型未知 | as `rejected` | 同上
+"""
 _MEANINGS: Final = """
 specversion | CloudEvents version | 规范版本 | The version of CloudEvents. | CloudEvents 规范版本。 | "1.0"
 id | id | 编号 | Names it among all of its source. With the source it is the key: the same id never issues twice. | 在同一来源内唯一；与来源一起作为幂等键，同一编号不会重复开票。 | "SO-20260301-0042"

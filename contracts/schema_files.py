@@ -4,6 +4,7 @@ Commands are closed, events open: an event's reader must ignore what it does not
 included. Every schema stands alone. Knows nothing of files or of AMQP.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
@@ -207,7 +208,7 @@ def _tell(member: Schema, meaning: Meaning | None) -> None:
     if meaning is not None:
         member["title"] = meaning.title
         member["description"] = meaning.description
-        member["examples"] = [meaning.example]
+        member["examples"] = [json.loads(meaning.example)]
 
 
 def _is_decimal(part: Schema) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from contracts import meanings
 from worker.cli import story_en as english
 from worker.cli import story_zh as chinese
 from worker.cli.story_parts import clock, difference_lines
@@ -65,7 +66,14 @@ def _words_for(event_type: str, outcome: str) -> Callable[[dict[str, Any]], list
     for words in (chinese.WORDS, english.WORDS) if is_chinese() else (english.WORDS,):
         if lines := words.get(event_type) or words.get(outcome):
             return lines
-    return lambda _: [""]
+    return lambda _: [_meaning(event_type)]
+
+
+def _meaning(event_type: str) -> str:
+    """What the guide says of it, for an event that nobody has written lines for; nothing where it is of a later
+    version."""
+    meaning = meanings.events().get(event_type)
+    return meaning.words("zh-CN" if is_chinese() else "en")[0].replace("`", "") if meaning else ""
 
 
 def _show_qr(data: dict[str, Any], name: str) -> None:

@@ -180,14 +180,14 @@ def _reading(total: dict[str, Any]) -> str:
 
 
 WORDS: Final[dict[str, Callable[[dict[str, Any]], list[str]]]] = {
-    "qr_required": _qr_required,
-    "completed": _completed,
+    "invoice.issue.qr_required": _qr_required,
+    "invoice.issue.completed": _completed,
     "failed": _failed,
     "rejected": _rejected,
-    "in_doubt": _in_doubt,
-    "page": _page,
-    "confirmed": _confirmed,
-    "unconfirmed": _unconfirmed,
+    "invoice.issue.in_doubt": _in_doubt,
+    "invoice.query.page": _page,
+    "invoice.issue.confirmed": _confirmed,
+    "invoice.issue.unconfirmed": _unconfirmed,
     "archived": archived,
     "invoice.query.completed": _query_completed,
     "invoice.download.completed": _download_completed,

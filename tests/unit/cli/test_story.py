@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from contracts import example_files
+from worker.cli import story_en, story_zh
 from worker.cli.story import outcome_of, tell
 
 PICTURE = b"\x89PNG\r\n"
@@ -35,6 +36,22 @@ def test_whatever_may_come_is_told(event_type: str, capsys: pytest.CaptureFixtur
     tell(example_files.events()[event_type])
 
     assert capsys.readouterr().out.splitlines()[0][23:].strip()  # behind time and outcome
+
+
+@pytest.mark.parametrize(
+    ("language", "says"), [("en", "the gateway has the files now"), ("zh_CN.UTF-8", "网关已取得文件")]
+)
+def test_an_event_without_lines_of_its_own_is_told_as_the_guide_does(
+    language: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+    event = "invoice.download.completed"
+    for words in (story_en.WORDS, story_zh.WORDS):
+        monkeypatch.delitem(words, event)
+
+    tell({"type": event, "data": {}})
+
+    assert says in capsys.readouterr().out
 
 
 def test_what_the_vault_could_not_have_and_what_differs_stands_before_what_it_keeps(

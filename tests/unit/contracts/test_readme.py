@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from contracts import meanings
 from contracts.commands import COMMANDS, Discount, Invoice, InvoiceItem
 from contracts.events import CheckedTotal, CommandWarning, DiscountFolded
 from contracts.failures import RETRYABLE, FailureCode, RejectionCode
@@ -28,6 +29,14 @@ def test_every_code_is_explained(code: str) -> None:
 def test_what_may_be_sent_again_is_marked(code: FailureCode) -> None:
     [row] = [line for line in GUIDE.splitlines() if line.startswith("| `") and f"`{code}`" in line]
     assert ("(retryable)" in row) == (code in RETRYABLE)
+
+
+def test_what_is_said_of_messages_is_said_of_these() -> None:
+    """Each command and event has its line in `contracts.meanings`, and no other has one."""
+    shared = {f"{command}.{outcome}" for command in COMMANDS for outcome in ("failed", "rejected")}
+
+    assert set(meanings.commands()) == set(COMMANDS)
+    assert set(meanings.events()) == set(event_models()) - shared | {"<type>.failed", "<type>.rejected"}
 
 
 @pytest.mark.parametrize("event", event_models())
