@@ -13,8 +13,8 @@ def _words(text: str) -> frozenset[str]:
 
 MESSAGING: Final = _words(
     "acknowledge acknowledgement backlog batch broker budget byte channel confirm consumer consumption container "
-    "dead death delivery envelope exchange frame header intake letter outbox pattern properties publisher queue "
-    "rabbit replies route topology undeliverable"
+    "dead death delivery envelope exchange frame header intake letter message outbox pattern properties publisher "
+    "queue rabbit replies route topology undeliverable"
 )
 STORAGE: Final = _words(
     "incoming index lock migration operator outdated outgoing postgres record row schema sqlite standby statement "
