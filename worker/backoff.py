@@ -21,3 +21,9 @@ def doubled(failures: int, shortest: Span, longest: Span) -> Span:
 def full_jitter(failures: int, chance: float, *, shortest: Span, longest: Span) -> Span:
     """A delay after so many failures in a row, spread over the whole span by `chance` in [0, 1]."""
     return doubled(failures, shortest, longest) * chance
+
+
+def is_worth_a_line(failures: int) -> bool:
+    """Whether the log should tell of this one (from 1) in a row: the first, and then ever more seldom. A thousand lanes
+    that each say every second that the database is away say nothing else any more."""
+    return failures & (failures - 1) == 0

@@ -361,3 +361,20 @@ async def test_a_database_that_takes_no_connections_for_a_while_is_waited_for(
     finally:
         await admin.close()
     await journal.ping()
+
+
+async def test_defaults_of_a_database_change_nothing_that_is_relied_on(store: PostgresStore, postgres_url: str) -> None:
+    """An operator may have set them for another program. With another isolation a repeat that came beside its command's
+    end heard nothing of it; without warnings nobody knows that a commit is not on the standby."""
+    name = postgres_url.rpartition("/")[2]
+    admin = await asyncpg.connect(postgres_url)
+    try:
+        for default in ("default_transaction_isolation = 'serializable'", "client_min_messages = 'error'"):
+            await admin.execute(f'ALTER DATABASE "{name}" SET {default}')
+    finally:
+        await admin.close()
+    journal = await store.open_with_worker("w1")
+    for connections in (journal._connections, journal._lease):  # type: ignore[attr-defined]
+        async with connections._pool.acquire() as connection, connection.transaction():
+            assert await connection.fetchval("SHOW transaction_isolation") == "read committed"
+            assert await connection.fetchval("SHOW client_min_messages") == "warning"

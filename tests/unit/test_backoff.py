@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.backoff import full_jitter
+from worker.backoff import full_jitter, is_worth_a_line
 
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(seconds=60)
 
@@ -26,3 +26,7 @@ def test_delay_is_never_negative_and_never_beyond_the_longest(attempt: int, chan
     delay = full_jitter(attempt, chance, shortest=SHORTEST, longest=LONGEST)
 
     assert timedelta(0) <= delay <= LONGEST
+
+
+def test_a_row_of_failures_is_told_ever_more_seldom() -> None:
+    assert [failures for failures in range(1, 1000) if is_worth_a_line(failures)] == [2**each for each in range(10)]

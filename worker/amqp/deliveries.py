@@ -1,7 +1,8 @@
 """Consuming: deliveries that know their epoch, acknowledgements that cannot go astray, and a bound on the bytes held.
 
-Guarantees that a broker's cancel of the consumer ends the link, for a plain channel would stay open and silent; and
-that the fewest acknowledgements are sent that cover just what was done. Does not know what a message means.
+Guarantees that a broker's cancel of the consumer ends the link, for a plain channel would stay open and silent, and so
+does whatever the broker does not do in time; and that the fewest acknowledgements are sent that cover just what was
+done. Does not know what a message means.
 
 The prefetch counts deliveries, and a body may have 128 MiB: 200 of them would be the end of the process. So, once the
 bodies held come to the bound, nothing more is read from the connection until some have gone; the rest stays in the
@@ -12,16 +13,19 @@ a channel its frames (`channel.frames.put`, awaited by the connection's only rea
 
 import asyncio
 import bisect
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from worker.amqp.connections import Link, ask
 from worker.amqp.wire import Properties, properties_of
+from worker.errors import BrokerLost
 from worker.making import made_often
+
+T = TypeVar("T")
 
 
 class ByteBudget:
@@ -142,6 +146,7 @@ class Consumption:
 
     def __init__(self, link: Link, channel: AbstractChannel, on_delivery: Callable[[Delivery], None]) -> None:
         self.epoch = link.epoch
+        self._link = link
         self._channel = channel
         self._on_delivery = on_delivery
         self._book = AcknowledgementBook()
@@ -160,14 +165,23 @@ class Consumption:
         channel = await link.open_channel(confirms=False)
         read_as_there_is_room(channel, room)
         consumption = cls(link, channel, on_delivery)
-        await ask(channel.basic_qos(prefetch_count=prefetch))
+        await consumption._ask(channel.basic_qos(prefetch_count=prefetch))
         return consumption
+
+    async def _ask(self, awaitable: Awaitable[T]) -> T:
+        """What the broker did not do in time, nobody asks for again: an acknowledgement, or to be sent commands. So
+        the link ends with it, and all that is open comes again on the next one. Raises `BrokerLost`."""
+        try:
+            return await ask(awaitable)
+        except BrokerLost as error:
+            self._link.fail(f"the broker did not do what the consumer asked for: {error}")
+            raise
 
     async def consume(self, queues: Collection[str]) -> None:
         """Start a consumer for each queue. Raises `BrokerLost`."""
         self._wanted = len(queues)
         for queue in queues:
-            answer = await ask(self._channel.basic_consume(queue, partial(self._receive, queue)))
+            answer = await self._ask(self._channel.basic_consume(queue, partial(self._receive, queue)))
             self._consumer_tags.append(answer.consumer_tag or "")
 
     async def _receive(self, queue: str, message: DeliveredMessage) -> None:
@@ -201,17 +215,17 @@ class Consumption:
         `BrokerLost`."""
         acknowledgements = self._book.settle(tags)
         for at, (tag, multiple) in enumerate(acknowledgements, start=1):
-            await ask(self._channel.basic_ack(tag, multiple=multiple, wait=at == len(acknowledgements)))
+            await self._ask(self._channel.basic_ack(tag, multiple=multiple, wait=at == len(acknowledgements)))
 
     async def dead_letter(self, tag: int) -> None:
         """Hand the message to the queue's dead-letter exchange: the broker moves it itself. Raises `BrokerLost`."""
         if self._book.settle([tag]):
-            await ask(self._channel.basic_reject(tag, requeue=False))
+            await self._ask(self._channel.basic_reject(tag, requeue=False))
 
     async def cancel(self) -> None:
         """Take no more deliveries; those that are here can still be acknowledged. Raises `BrokerLost`."""
         while self._consumer_tags:
-            await ask(self._channel.basic_cancel(self._consumer_tags.pop()))
+            await self._ask(self._channel.basic_cancel(self._consumer_tags.pop()))
 
 
 EXPIRED: Final = "expired"

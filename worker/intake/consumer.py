@@ -84,6 +84,7 @@ class Consumer:
         self._journal_works = asyncio.Event()
         self._journal_works.set()
         self._stopping = False
+        self._turn = asyncio.Lock()
         self._has_space = asyncio.Event()
         self._has_space.set()
         self._consumption: Acknowledging | None = None
@@ -130,17 +131,17 @@ class Consumer:
     async def pause(self) -> None:
         """Take no more deliveries until `resume`: they stay in the broker. Those that are here are finished."""
         self._has_space.clear()
-        await self._leave_to_broker()
+        await self._consume_or_not()
 
     async def resume(self) -> None:
         """Take deliveries again."""
         self._has_space.set()
-        await self._resume_consuming()
+        await self._consume_or_not()
 
     async def drain(self, seconds: float) -> bool:
         """Take no more deliveries and finish those that are here, at most so long. Returns whether all are done."""
         self._stopping = True
-        await self._stop_consuming()
+        await self._consume_or_not()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.unsettled:  # noqa: ASYNC110  three places empty, and this is once in a life
@@ -159,12 +160,11 @@ class Consumer:
             self._burials.may_leave_to_broker(not differing.intersection(self._topology.command_queues))
         while self._buffer:  # of an epoch that is over: they come again
             self._let_go(self._buffer.popleft())
+        self._queues = await queues_to_consume(link, self._topology)
         try:
             # Known before it consumes: a delivery that is journaled meanwhile must find whom to acknowledge it to.
-            consumption = await Consumption.open(link, self._prefetch, self.receive, self._room)
-            self._consumption = consumption
-            self._queues = await queues_to_consume(link, self._topology)
-            await consumption.consume(self._queues)
+            self._consumption = await Consumption.open(link, self._prefetch, self.receive, self._room)
+            await self._consume_or_not()
             await link.lost()
         finally:
             self._consumption = None
@@ -192,22 +192,21 @@ class Consumer:
         if self._consumption is not None and self.is_current(delivery):
             await self._consumption.dead_letter(delivery.tag)
 
-    async def _stop_consuming(self) -> None:
-        if self._consumption is not None:
+    async def _consume_or_not(self) -> None:
+        """As it should be when its turn comes: what is asked for while the broker answers to the one before must not be
+        crossed by it. What the broker does not do ends the link, and the next one begins anew."""
+        async with self._turn:
+            consumption = self._consumption
+            if consumption is None or consumption.is_consuming is self._may_consume:
+                return
             with contextlib.suppress(BrokerLost):
-                await self._consumption.cancel()
-
-    async def _leave_to_broker(self) -> None:
-        if self._room.is_full:
-            # The broker's answer to a cancel would stand behind bodies that nobody reads.
-            self._connection.drop("there is no room for more deliveries, and no commands are to be taken")
-        else:
-            await self._stop_consuming()
-
-    async def _resume_consuming(self) -> None:
-        if self._consumption is not None and not self._consumption.is_consuming and self._may_consume:
-            with contextlib.suppress(BrokerLost):
-                await self._consumption.consume(self._queues)
+                if self._may_consume:
+                    await consumption.consume(self._queues)
+                elif self._room.is_full and not self._stopping:
+                    # The broker's answer to a cancel would stand behind bodies that nobody reads.
+                    self._connection.drop("there is no room for more deliveries, and no commands are to be taken")
+                else:
+                    await consumption.cancel()
 
     # ---- the journal's side -----------------------------------------------------------------------
 
@@ -228,7 +227,7 @@ class Consumer:
             if failures:
                 failures, down_since = 0, 0.0
                 self._journal_works.set()
-                await self._resume_consuming()
+                await self._consume_or_not()
 
     async def _gather(self) -> None:
         """Wait for a delivery, or for the time to try one again that failed alone. One alone is journaled at once; what
@@ -244,7 +243,7 @@ class Consumer:
             return
         if self._journal_works.is_set():
             self._journal_works.clear()
-            await self._leave_to_broker()
+            await self._consume_or_not()
         if down_seconds >= HOLD_SECONDS and self._consumption is not None:
             self._connection.drop("the journal has been down for too long to hold deliveries")
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 import structlog
 
 from contracts.envelope import dumps
+from worker.backoff import is_worth_a_line
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost
 from worker.lanes.breakage import Breakage
@@ -186,14 +187,17 @@ class LaneRunner:
         """Give the lane up, and try until the store says so or the lease is lost. This worker goes on renewing its
         lease, so a lane that it kept without serving it would be lost to everybody. A worker that drains tries once,
         for it ends its lease in a moment."""
-        services = self._services
+        services, tries = self._services, 0
         while not services.lease.is_given_up:
+            tries += 1
             try:
                 await services.journal.release(self._claim.lease, services.clock.now())
             except JournalUnavailable as fault:
-                log.warning("lane_not_released", reason=str(fault))
+                if is_worth_a_line(tries):
+                    log.warning("lane_not_released", reason=str(fault), tries=tries)
             except Exception:
-                log.exception("lane_not_released")
+                if is_worth_a_line(tries):
+                    log.exception("lane_not_released", tries=tries)
             else:
                 crashpoint("lane.released")
                 return

@@ -260,6 +260,7 @@ class Publisher:
         """Destinations that refuse have a channel to themselves, for each refusal ends it: the others keep theirs."""
         if isinstance(batch.ended_by, ChannelAccessRefused):
             self._forbidden.update(row.copy for row in rows)
+            log.error("publishing_forbidden", copy=str(rows[0].copy), rows=len(rows), reason=str(batch.ended_by))
         for row, verdict in zip(rows, batch.verdicts, strict=True):
             if verdict is Verdict.CONFIRMED:
                 self._forbidden.discard(row.copy)
@@ -276,7 +277,6 @@ class Publisher:
             return verdict
         ended_by = batch.ended_by
         if isinstance(ended_by, ChannelAccessRefused):
-            log.error("publishing_forbidden", copy=str(row.copy), reason=str(ended_by))
             return Verdict.FORBIDDEN
         if isinstance(ended_by, ChannelNotFoundEntity) or not batch.was_sent:
             return Verdict.LOST

@@ -36,6 +36,8 @@ class FakeConsumption:
         self.frames: list[tuple[int, bool]] = []
         self.left_to_broker: list[int] = []
         self.is_lost = False
+        self.answer_seconds = 0.0
+        """How long the broker takes to begin, or to end, a consumer."""
 
     async def acknowledge(self, tags: Iterable[int]) -> None:
         if self.is_lost:
@@ -47,9 +49,11 @@ class FakeConsumption:
         self.left_to_broker.append(tag)
 
     async def cancel(self) -> None:
+        await asyncio.sleep(self.answer_seconds)
         self.is_consuming = False
 
     async def consume(self, queues: Iterable[str]) -> None:
+        await asyncio.sleep(self.answer_seconds)
         self.is_consuming = True
 
 
@@ -198,6 +202,22 @@ async def test_a_journal_that_stays_down_stops_the_consumer_and_starts_it_again(
         await asyncio.sleep(60)
         assert _is_ready(part)
     assert part.channel.frames == [(1, False)]
+
+
+@in_virtual_time
+async def test_whoever_asks_last_decides_whether_commands_are_taken() -> None:
+    """A pause while the broker still begins the consumers, and the other way round: what is answered late must not
+    stand. A worker whose journal is full went on taking commands, or one with space took none."""
+    part = bench()
+    part.channel.answer_seconds = 5
+    for ask_twice, is_consuming in (
+        ((part.consumer.pause, part.consumer.resume), True),
+        ((part.consumer.pause, part.consumer.resume, part.consumer.pause), False),
+        ((part.consumer.resume, part.consumer.pause), False),
+    ):
+        asked = [asyncio.create_task(ask()) for ask in ask_twice]
+        await asyncio.gather(*asked)
+        assert part.channel.is_consuming is is_consuming
 
 
 @in_virtual_time

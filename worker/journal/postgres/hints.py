@@ -30,9 +30,15 @@ class Hints:
         self._connections = connections
         self._sending: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
+        self._is_asked = False
+        """Somebody wants a hint that has not set out."""
+        self._losses = 0
+        """Listeners in a row that could not begin to listen (count)."""
 
     def send(self) -> None:
-        """Tell the others soon. Never raises, never waits."""
+        """Tell the others soon. Never raises, never waits. While a hint is on its way, another one follows: the first
+        may be heard before the work is there that this one is for."""
+        self._is_asked = True
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send(), name="journal-hint")
 
@@ -51,22 +57,22 @@ class Hints:
         self._sending = self._listening = None
 
     async def _send(self) -> None:
-        await asyncio.sleep(DEBOUNCE_SECONDS)
-        try:
-            await self._connections.run(_notify)
-        except WorkerError as error:
-            log.debug("journal_hint_not_sent", error=str(error))
+        while self._is_asked:
+            await asyncio.sleep(DEBOUNCE_SECONDS)
+            self._is_asked = False
+            try:
+                await self._connections.run(_notify)
+            except WorkerError as error:
+                log.debug("journal_hint_not_sent", error=str(error))
 
     async def _listen(self, wake: Callable[[], None]) -> None:
-        failures = 0
         while True:
             try:
                 await self._listen_once(wake)
-                failures = 0
             except Exception as error:
                 log.warning("journal_listener_lost", error=str(error) or type(error).__name__)
-            await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
-            failures += 1
+            await asyncio.sleep(_RETRY_SECONDS[min(self._losses, len(_RETRY_SECONDS) - 1)])
+            self._losses += 1
 
     async def _listen_once(self, wake: Callable[[], None]) -> None:
         connection = await self._connections.connect()
@@ -78,6 +84,7 @@ class Hints:
                 wake()
 
             await connection.add_listener(CHANNEL, hear)
+            self._losses = 0
             # Work may have come while nobody listened.
             wake()
             await _until_over(over, lambda: connection.execute("SELECT 1"))

@@ -34,6 +34,10 @@ _SESSION = {
     # A transaction left open would keep dead rows alive and slow every claim.
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
+    # What is read behind a lock must be what the lock was waited for, whatever a database or role has for a default.
+    "default_transaction_isolation": "read committed",
+    # By a warning the server says that a commit is not on the standby (`replication`).
+    "client_min_messages": "warning",
     # Every statement is a look-up; plans must not change their minds while statistics are young.
     "enable_seqscan": "off",
     "plan_cache_mode": "force_generic_plan",

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 import structlog
 
 from contracts.envelope import dumps
+from worker.backoff import is_worth_a_line
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient
 from worker.flows.announce import events_of, keeps_order
@@ -363,11 +364,14 @@ class Run(ABC):
     async def _insist(self, act: Callable[[], Awaitable[T]]) -> T:
         """Until the store answers. What is known by now (an invoice issued!) must not die with this worker because a
         database restarts. The session does go with the lease; writes are fenced by the epoch."""
+        tries = 0
         while True:
             try:
                 return await act()
             except JournalUnavailable as fault:
-                self._log.warning("journal_unavailable", reason=str(fault))
+                tries += 1
+                if is_worth_a_line(tries):
+                    self._log.warning("journal_unavailable", reason=str(fault), tries=tries)
             if not self._services.lease.is_safe(self._services.clock.monotonic()):
                 await self._line.hang_up()
             await asyncio.sleep(self._services.settings.poll_seconds)

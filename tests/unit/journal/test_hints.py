@@ -1,0 +1,78 @@
+"""Hints between processes: one asked for is one that goes out after it."""
+
+import asyncio
+from typing import Any
+
+from tests.virtual_time import in_virtual_time
+from worker.errors import JournalUnavailable
+from worker.journal.postgres import hints
+from worker.journal.postgres.hints import DEBOUNCE_SECONDS, Hints
+
+ROUND_TRIP_SECONDS = 0.5
+LISTENED_SECONDS = 10.0
+
+
+class FakeListener:
+    """A connection that somebody ends."""
+
+    def __init__(self, dies_after: float) -> None:
+        self._dies_after = dies_after
+
+    def add_termination_listener(self, listener: Any) -> None:
+        asyncio.get_running_loop().call_later(self._dies_after, listener, self)
+
+    async def add_listener(self, channel: str, _: object) -> None:
+        assert channel == hints.CHANNEL
+
+    def terminate(self) -> None:
+        """It is over already."""
+
+
+class FakeConnections:
+    """A slow server."""
+
+    def __init__(self) -> None:
+        self.notified: list[float] = []
+        self.connected: list[float] = []
+        self.is_away = False
+
+    async def run(self, _: object) -> None:
+        self.notified.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(ROUND_TRIP_SECONDS)
+
+    async def connect(self) -> FakeListener:
+        self.connected.append(asyncio.get_running_loop().time())
+        if self.is_away:
+            raise JournalUnavailable("away")
+        return FakeListener(LISTENED_SECONDS)
+
+
+@in_virtual_time
+async def test_what_is_asked_for_while_a_hint_is_on_its_way_gets_one_of_its_own() -> None:
+    """The first may be heard before the work is there: it would be found by the next look at the clock alone."""
+    server = FakeConnections()
+    sender = Hints(server)  # type: ignore[arg-type]
+    for _ in range(3):
+        sender.send()
+    await asyncio.sleep(DEBOUNCE_SECONDS + ROUND_TRIP_SECONDS / 2)
+    assert len(server.notified) == 1
+    sender.send()
+    await asyncio.sleep(10)
+    assert len(server.notified) == 2
+    await sender.close()
+    assert len(server.notified) == 2
+
+
+@in_virtual_time
+async def test_a_listener_that_listened_begins_the_pauses_anew() -> None:
+    """However often it was lost before."""
+    server = FakeConnections()
+    listener = Hints(server)  # type: ignore[arg-type]
+    server.is_away = True
+    listener.listen(lambda: None)
+    await asyncio.sleep(60)
+    server.is_away = False
+    await asyncio.sleep(60)
+    await listener.close()
+    earlier, later = server.connected[-2:]
+    assert later - earlier < LISTENED_SECONDS + 1, "as after the first loss"
