@@ -12,7 +12,7 @@ that cannot know it again, while an order that differs in nothing is under way: 
 import asyncio
 import html
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -325,27 +325,26 @@ class ModelGateway:
         self.say(sent.user_id, refusal)
         for other in self.sent:
             other.is_met = other.is_met or (other.user_id == sent.user_id and other is not sent)
-        self._list_soon(sent.user_id)
+        self._list_within(MET_SECONDS, {sent.user_id})
 
-    def _list_soon(self, user_id: str) -> None:
-        """Whatever was issued to this user so far."""
-        soon = self.world.now + MET_SECONDS
+    def _list_within(self, seconds: float, users: Collection[str]) -> None:
+        """Whatever was issued to these users so far."""
+        soon = self.world.now + seconds
         for each in self.sent:
-            if each.user_id == user_id and each.number:
+            if each.user_id in users and each.number:
                 each.listed_at = min(each.listed_at, soon)
-        self._listed_at[user_id] = min(self._listed_at.get(user_id, 0.0), soon)
+        for user_id in users:
+            self._listed_at[user_id] = min(self._listed_at.get(user_id, 0.0), soon)
 
     def _issue(self, sent: Sent, seconds: float) -> None:
         if sent.is_met:
-            self._list_soon(sent.user_id)
+            self._list_within(MET_SECONDS, {sent.user_id})
             seconds = min(seconds, MET_SECONDS)
+        if seconds == 0:
+            self._list_within(0, {each.user_id for each in self.sent})
         sent.number = f"{24332000000000000000 + len([each for each in self.sent if each.number])}"
         sent.issued_at = self.world.moment
         sent.listed_at = max(self.world.now + seconds, self._listed_at.get(sent.user_id, 0.0))
-        if seconds == 0:
-            for other in self.sent:
-                other.listed_at = min(other.listed_at, self.world.now) if other.number else other.listed_at
-            sent.listed_at = self.world.now
         self._listed_at[sent.user_id] = sent.listed_at
 
     def _reply(self, sent: Sent) -> None:
