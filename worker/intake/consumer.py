@@ -44,6 +44,34 @@ class _Received(Judged):
     delivery: Delivery = field(kw_only=True)
 
 
+class _Aside:
+    """Deliveries over each of which the journal failed alone. They are tried again, beside the others."""
+
+    def __init__(self) -> None:
+        self._received: list[_Received] = []
+        self._due = 0.0
+
+    def __len__(self) -> int:
+        return len(self._received)
+
+    @property
+    def due(self) -> float | None:
+        """When, by the loop's clock; None where there is none."""
+        return self._due if self._received else None
+
+    def put(self, received: _Received) -> None:
+        """One more, and all of them later."""
+        self._received.append(received)
+        self._due = asyncio.get_running_loop().time() + backoff_seconds(received.failures, 1.0)
+
+    def take(self) -> list[_Received]:
+        """All of them, when it is time."""
+        if asyncio.get_running_loop().time() < self._due:
+            return []
+        taken, self._received = self._received, []
+        return taken
+
+
 class Consumer:
     """The worker's intake. `run` it; `drain` it before the end."""
 
@@ -76,9 +104,7 @@ class Consumer:
         self._admit = admit
         self._buffer: deque[Delivery] = deque()
         self._held: list[_Received] = []
-        self._odd: list[_Received] = []
-        """The journal failed over each of them alone; they are tried again, beside the others."""
-        self._odd_due = 0.0
+        self._aside = _Aside()
         self._queues: tuple[str, ...] = topology.command_queues
         self._arrived = asyncio.Event()
         self._journal_works = asyncio.Event()
@@ -119,7 +145,7 @@ class Consumer:
     @property
     def unsettled(self) -> int:
         """Deliveries that are here and not journaled or buried yet (count)."""
-        return len(self._buffer) + len(self._held) + len(self._odd) + len(self._burials)
+        return len(self._buffer) + len(self._held) + len(self._aside) + len(self._burials)
 
     async def run(self) -> None:
         """Consume until cancelled. What is not acknowledged by then is delivered again."""
@@ -235,7 +261,7 @@ class Consumer:
         if self._held:
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(self._odd_due if self._odd else None):
+            async with asyncio.timeout_at(self._aside.due):
                 await self._arrived.wait()
 
     async def _sit_out(self, down_seconds: float) -> None:
@@ -250,7 +276,7 @@ class Consumer:
     async def run_once(self) -> int:
         """Journal what has arrived, in one transaction, and acknowledge it. Returns how many deliveries it were.
         Raises `JournalUnavailable`; then they are held for the next time."""
-        self._held += self._take_odd()
+        self._held += self._take_aside()
         self._held += [self._examine(delivery) for delivery in self._take(BATCH_MAX - len(self._held))]
         batch = self._held
         if not batch:
@@ -263,7 +289,7 @@ class Consumer:
         for received in batch:
             letter = received.admitted.dead_letter
             if received in failed:
-                self._put_aside(received)
+                self._aside.put(received)
             elif letter is None or received.delivery.queue == self._topology.returned_queue:
                 living.append(received.delivery)  # what came back from the dead queue has its copy there already
                 self._let_go(received.delivery)
@@ -274,19 +300,13 @@ class Consumer:
         crashpoint("intake.acked")
         return len(batch)
 
-    def _put_aside(self, received: _Received) -> None:
-        self._odd.append(received)
-        self._odd_due = asyncio.get_running_loop().time() + backoff_seconds(received.failures, 1.0)
-
-    def _take_odd(self) -> list[_Received]:
-        """Those put aside, when it is time; what a later epoch brings again is let go."""
-        if not self._odd or asyncio.get_running_loop().time() < self._odd_due:
-            return []
-        odd, self._odd = self._odd, []
-        for received in odd:
+    def _take_aside(self) -> list[_Received]:
+        """Those whose time it is; what a later epoch brings again is let go."""
+        taken = self._aside.take()
+        for received in taken:
             if not self.is_current(received.delivery):
                 self._let_go(received.delivery)
-        return [received for received in odd if self.is_current(received.delivery)]
+        return [received for received in taken if self.is_current(received.delivery)]
 
     def _take(self, limit: int) -> list[Delivery]:
         taken = [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
