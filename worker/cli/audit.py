@@ -61,10 +61,8 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter per option
     if watch.completed is not None:
         if as_json:
             say_json({"findings": watch.findings, "completed": watch.completed})
-        elif as_csv:
-            write(report.csv_heads(), map(report.csv_row, watch.findings), for_excel=False)
-        elif for_excel:
-            write(report.heads(), (_cells(each) for each in watch.findings), for_excel=True)
+        elif as_csv or for_excel:
+            _write(watch.findings, for_excel=for_excel)
         else:
             _show(watch.findings, watch.completed)
         _hint(watch.completed, source)
@@ -129,9 +127,12 @@ def _access(user: str, credential: str | None, login: Path | None) -> dict[str, 
         raise Stop("The login's file is not JSON.", USAGE) from None
 
 
-def _cells(finding: dict[str, Any]) -> list[str]:
-    """Of a sheet, where nothing needs a stroke."""
-    return ["" if cell == "-" else cell for cell in report.row(finding)]
+def _write(findings: list[dict[str, Any]], *, for_excel: bool) -> None:
+    if for_excel:  # where nothing needs a stroke
+        rows = (["" if cell == "-" else cell for cell in report.row(each)] for each in findings)
+        write(report.heads(), rows, for_excel=True)
+    else:
+        write(report.csv_heads(), map(report.csv_row, findings), for_excel=False)
 
 
 def _show(findings: list[dict[str, Any]], completed: dict[str, Any]) -> None:
