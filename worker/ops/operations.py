@@ -14,14 +14,12 @@ from typing import Any, Final
 import structlog
 
 from contracts.envelope import loads, timestamp
-from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
-from contracts.told import ConfirmedData
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import NotFound, NotResolvable, WorkerError
-from worker.flows.announce import Announcement, announced, events_of, failure
-from worker.flows.evidence.endings import issued, submitted_invoice
+from worker.flows.announce import Announcement, events_of, failure
+from worker.flows.evidence.endings import issued_by_a_person
 from worker.flows.invoices import told_file
 from worker.ops.redaction import lane_digest
 from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for
@@ -126,7 +124,7 @@ class Operations:
         command = await self._one(command_id, source)
         if command.state is not CommandState.IN_DOUBT:
             raise NotResolvable(f"Command {command_id} is {command.state}, not in doubt; there is nothing to decide.")
-        told = _issued(command, issued) if issued is not None else (_not_issued(command),)
+        told = issued_by_a_person(command, issued) if issued is not None else (_not_issued(command),)
         await self._settle(command, IN_DOUBT, told, issued)
         return await self.status(command.id, command.source)
 
@@ -300,23 +298,6 @@ def describe_account(account: RefusedAccount) -> dict[str, Any]:
         "refusedAt": timestamp(account.refused_at),
         "suspendedUntil": _moment(account.suspended_until),
     }
-
-
-def _issued(command: Command, number: str) -> tuple[Announcement, ...]:
-    """`completed` by a person's word: what was submitted, under the number the person found. `confirmed` comes with it,
-    for whoever keeps orders open until then would wait for ever; what only the gateway's list tells is left empty."""
-    confirmed: ConfirmedData = {
-        "invoiceId": "",
-        "invoiceNumber": number,
-        "invoiceDate": None,
-        "totalAmount": None,
-        "totalTax": None,
-        "totalPriceAndTax": None,
-        "expectedTotalMatches": None,
-        "files": [],
-    }
-    completed = issued(submitted_invoice(command, number), None, reconciled=True)
-    return completed, announced(Outcome.CONFIRMED, confirmed)
 
 
 def _not_issued(command: Command) -> Announcement:

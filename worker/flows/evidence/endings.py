@@ -141,6 +141,23 @@ def issued(
     return announced(Outcome.COMPLETED, data)
 
 
+def issued_by_a_person(command: Command, number: str) -> tuple[Announcement, Announcement]:
+    """`completed` by a person's word: what was submitted, under the number the person found. `confirmed` comes with it,
+    for whoever keeps orders open until then would wait for ever; what only the gateway's list tells is left empty."""
+    confirmed: ConfirmedData = {
+        "invoiceId": "",
+        "invoiceNumber": number,
+        "invoiceDate": None,
+        "totalAmount": None,
+        "totalTax": None,
+        "totalPriceAndTax": None,
+        "expectedTotalMatches": None,
+        "files": [],
+    }
+    completed = issued(submitted_invoice(command, number), None, reconciled=True)
+    return completed, announced(Outcome.CONFIRMED, confirmed)
+
+
 # ---- found ---------------------------------------------------------------------------------------------
 
 
