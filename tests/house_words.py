@@ -37,7 +37,7 @@ INVOICING: Final = _words(
 TERMS: Final = MESSAGING | STORAGE | NETWORK | PROGRAMS | INVOICING
 
 PLAIN: Final = _words(
-    "absence account admit again ambiguous answer arm ask at await bad begin behaviour bound busy candidate "
+    "absence account admit after again ambiguous answer arm ask at await bad begin behaviour bound busy candidate "
     "cannot case change close code comparison complete condition count cut date decision desk details difference "
     "disconnect drain drawn due echo encodable end expire fail failure faulty fetch fit forget forward found go "
     "heard held hint home house ignore in info inquiry insecurity insist interruption is judge keep kept kind "

@@ -49,7 +49,7 @@ from worker.flows.evidence.members import is_dead
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
 from worker.flows.invoices import BEIJING, parts_of, trusted
-from worker.flows.query_state import digest_of, is_last_page
+from worker.flows.query_state import AfterPage, after_page, digest_of
 from worker.flows.table import (
     Decision,
     Table,
@@ -137,12 +137,11 @@ def _page_read(at: Situation, given: PageRead) -> Next:
 def _advanced(at: Situation, given: PageRead) -> AuditProgress:
     """The progress once this page is kept."""
     was, page = at.state.progress, given.page
-    is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
-    is_repeated = bool(page.invoices) and digest_of(page) == was.last_page
-    has_more_days = was.span + 1 < len(spans_at(at))
-    is_capped = was.pages + 1 >= at.rules.max_pages and (not is_last or has_more_days)
+    spans, most = len(spans_at(at)), at.rules.max_pages
+    following = after_page(page, was, page_size=PAGE_SIZE, spans=spans, max_pages=most)
     total = was.span_total if page.total is None else page.total
-    is_unsure = total is None and is_last and is_repeated
+    # A page that repeats the one before ends the list, without a word of the gateway's.
+    is_unsure = total is None and bool(page.invoices) and digest_of(page) == was.last_page
     done = replace(
         was,
         began_at=was.began_at or at.now.isoformat(),
@@ -151,13 +150,13 @@ def _advanced(at: Situation, given: PageRead) -> AuditProgress:
         page=was.page + 1,
         pages=was.pages + 1,
         span_total=total,
-        is_cut=was.is_cut or page.unreadable > 0 or is_unsure or is_capped,
+        is_cut=was.is_cut or page.unreadable > 0 or is_unsure or following is AfterPage.CUT,
         last_page=digest_of(page),
     )
-    if not is_last and not is_capped:
+    if following is AfterPage.NEXT_PAGE:
         return done
     over = replace(done, page=1, total=done.total + (total or 0), span_total=None, last_page="")
-    if has_more_days and not is_capped:
+    if following is AfterPage.NEXT_SPAN:
         return replace(over, span=was.span + 1)
     return replace(over, stage=Stage.COUNT)
 

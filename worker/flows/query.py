@@ -18,14 +18,15 @@ from worker.flows.announce import Announcement, announced
 from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
 from worker.flows.invoices import file_row, findings_of, fits_condition, lacking_ids, parts_of, trusted, with_details
 from worker.flows.query_state import (
+    AfterPage,
     Next,
     Phase,
     QueryProgress,
     QueryState,
     Situation,
     Stage,
+    after_page,
     digest_of,
-    is_last_page,
     spans_at,
 )
 from worker.flows.table import (
@@ -220,13 +221,17 @@ def _advanced(at: Situation, items: int) -> QueryProgress:
         items=was.items + items,
         last_page=digest_of(page),
     )
-    is_last = is_last_page(page, asked=was.page, page_size=wish.page_size, last_page=was.last_page)
-    if wish.all_pages and not is_last and done.pages < at.rules.max_pages:
-        return done
-    if wish.all_pages and was.span + 1 < len(spans_at(at)) and done.pages < at.rules.max_pages:
-        return replace(done, span=was.span + 1, page=1, total_before=total or 0, last_page="")
-    has_more = wish.all_pages and (not is_last or was.span + 1 < len(spans_at(at)))
-    return replace(done.without_dates(), stage=Stage.LATE, is_cut=has_more)
+    following = AfterPage.END
+    if wish.all_pages:
+        spans, most = len(spans_at(at)), at.rules.max_pages
+        following = after_page(page, was, page_size=wish.page_size, spans=spans, max_pages=most)
+    match following:
+        case AfterPage.NEXT_PAGE:
+            return done
+        case AfterPage.NEXT_SPAN:
+            return replace(done, span=was.span + 1, page=1, total_before=total or 0, last_page="")
+        case AfterPage.END | AfterPage.CUT:
+            return replace(done.without_dates(), stage=Stage.LATE, is_cut=following is AfterPage.CUT)
 
 
 def _page_events(at: Situation, told: list[dict[str, Any]], number: int, *, late: bool = False) -> list[Announcement]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from contracts.envelope import dumps, loads
 from worker.flows import table
@@ -116,6 +116,43 @@ def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str)
     ]
     told = [promise for promise in promises if promise is not None]
     return not any(told) if told else len(page.invoices) < page_size
+
+
+class AfterPage(StrEnum):
+    """What a list goes on with once a page of it is done."""
+
+    NEXT_PAGE = "next page"
+    NEXT_SPAN = "next span"
+    """The next part of its days, from the first page on."""
+    END = "end"
+    CUT = "cut"
+    """Nothing, though there is more: it has had all the pages that it may ask for."""
+
+
+class _Place(Protocol):
+    """How far a list was read when a page was asked for."""
+
+    @property
+    def span(self) -> int: ...
+
+    @property
+    def page(self) -> int: ...
+
+    @property
+    def pages(self) -> int: ...
+
+    @property
+    def last_page(self) -> str: ...
+
+
+def after_page(page: PageShown, at: _Place, *, page_size: int, spans: int, max_pages: int) -> AfterPage:
+    """What follows this page of a list that is read in so many `spans`."""
+    is_last = is_last_page(page, asked=at.page, page_size=page_size, last_page=at.last_page)
+    if is_last and at.span + 1 >= spans:
+        return AfterPage.END
+    if at.pages + 1 >= max_pages:
+        return AfterPage.CUT
+    return AfterPage.NEXT_SPAN if is_last else AfterPage.NEXT_PAGE
 
 
 class Phase(StrEnum):
