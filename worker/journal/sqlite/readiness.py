@@ -12,11 +12,13 @@ from worker.records import is_own_lane
 
 def offer(statements: Statements, lane: str, tenant: str, now: int) -> bool:
     """A command came to this lane. True if another command now need not tell it again: it is ready or wanted."""
+    if statements.run("set_wanted", lane=lane):
+        return True
     row = statements.one("read_lane", lane=lane)
     if row is None:
         statements.run("insert_lane", lane=lane, tenant=tenant, connects=not is_own_lane(lane))
     elif row["holder"] is not None:
-        statements.run("set_wanted", lane=lane)
+        return True  # wanted already
     elif row["due_at"] is not None:
         # The newcomer may go before the head that the lane waits for, or behind it.
         return refresh(statements, lane, now)
@@ -45,12 +47,10 @@ def refresh(statements: Statements, lane: str, now: int) -> bool:
 
 def look_again(statements: Statements, lane: str | None, now: int) -> None:
     """Something other than a new command changed this lane's work: tell its holder, or refresh it."""
-    row = None if lane is None else statements.one("read_lane", lane=lane)
-    if row is None or lane is None:
+    if lane is None or statements.run("set_wanted", lane=lane):
         return
-    if row["holder"] is not None:
-        statements.run("set_wanted", lane=lane)
-    elif not row["is_ready"]:
+    row = statements.one("read_lane", lane=lane)
+    if row is not None and row["holder"] is None and not row["is_ready"]:
         refresh(statements, lane, now)
 
 

@@ -64,7 +64,7 @@ UPDATE lane SET is_ready = 0, is_wanted = 0, holder = NULL, due_at = :due_at WHE
 DELETE FROM lane WHERE lane = :lane;
 
 -- name: set_wanted
-UPDATE lane SET is_wanted = 1 WHERE lane = :lane AND is_wanted = 0;
+UPDATE lane SET is_wanted = 1 WHERE lane = :lane AND holder IS NOT NULL AND is_wanted = 0;
 
 -- name: clear_wanted
 UPDATE lane SET is_wanted = 0 WHERE lane = :lane AND is_wanted = 1;
@@ -120,7 +120,9 @@ FROM command c WHERE lane = :lane AND (state = 'running' OR state = 'submitting'
 SELECT c.*, p.data, p.warnings, c.fingerprint IS NOT NULL AND EXISTS (
     SELECT 1 FROM command d
     WHERE (d.state = 'checking' OR d.state = 'in_doubt') AND d.lane = c.lane AND d.fingerprint = c.fingerprint
-) AS has_twin
+) AS has_twin, EXISTS (
+    SELECT 1 FROM command q WHERE q.lane = c.lane AND q.state = 'waiting' AND q.priority = 1
+) AS has_query
 FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = :lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1;
 
