@@ -27,6 +27,8 @@ log = structlog.get_logger()
 WINDOW = 256
 """Rows in flight at once (count), where the journal answers within `USUAL_SECONDS`; the slower it is, the more."""
 WINDOW_MAX = 2048
+WINDOW_BYTES = 16 * 1024 * 1024
+"""A window grows no further where rows like those of the last one would be more; a QR's picture may be large."""
 USUAL_SECONDS = 0.05
 PATIENCE_SECONDS = 2.0
 """How long a round waits for its slowest confirm; what is later than that is waited for beside the next rounds."""
@@ -189,8 +191,7 @@ class Relay:
         ask = self._journal.due_heads if self._asks_for_heads else self._journal.due
         began = self._clock.monotonic()
         rows = await ask(self._worker, self._clock.now(), limit)
-        took = self._clock.monotonic() - began
-        self._window = min(WINDOW_MAX, int(WINDOW * max(1.0, took / USUAL_SECONDS)))
+        self._window = _next_window(rows, self._clock.monotonic() - began)
         streams = {_stream(row) for row in rows}
         if self._asks_for_heads:
             self._asks_for_heads = len(streams) * FEW >= limit
@@ -270,6 +271,13 @@ class Relay:
 
     def _postpone(self, row: OutboxRow, due_at: datetime) -> None:
         self._unmarked.postponed.append((row.seq, due_at))
+
+
+def _next_window(rows: Sequence[OutboxRow], took_seconds: float) -> int:
+    """A round costs two answers of the journal, however many rows it has."""
+    mean_bytes = 1 + sum(len(row.body) for row in rows) // max(1, len(rows))
+    most = max(WINDOW, min(WINDOW_MAX, WINDOW_BYTES // mean_bytes))
+    return min(most, int(WINDOW * max(1.0, took_seconds / USUAL_SECONDS)))
 
 
 def _nth(delays: Sequence[timedelta], attempts: int) -> timedelta:

@@ -13,7 +13,7 @@ from tests.unit.outbox.rows import reply, topic
 from tests.virtual_time import VirtualClock, in_virtual_time
 from worker.amqp.confirms import Verdict
 from worker.errors import JournalUnavailable
-from worker.outbox.relay import WINDOW, WINDOW_MAX, Relay
+from worker.outbox.relay import WINDOW, WINDOW_BYTES, WINDOW_MAX, Relay
 from worker.records import OutboxRow
 
 
@@ -93,6 +93,15 @@ async def test_the_slower_the_journal_the_more_goes_in_a_round() -> None:
     part.journal.seconds = 0.0
     part.journal.add(*(topic(n) for n in range(WINDOW_MAX + WINDOW)))
     assert [await part.relay.run_once() for _ in range(2)] == [WINDOW_MAX, WINDOW], "and few again when it is quick"
+
+
+@in_virtual_time
+async def test_large_events_keep_the_window_small() -> None:
+    """However slow the journal, a thousand pictures must not be in memory at once."""
+    part = bench()
+    part.journal.seconds = 0.5
+    part.journal.add(*(topic(n, body=bytes(WINDOW_BYTES // WINDOW)) for n in range(2 * WINDOW)))
+    assert [await part.relay.run_once() for _ in range(2)] == [WINDOW, WINDOW]
 
 
 @in_virtual_time
