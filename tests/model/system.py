@@ -188,6 +188,7 @@ class Worker:
                     return
                 epoch += 1
                 consumer._buffer.clear()
+                self.process.check_alive()  # what was due at the moment of its crash still runs, and reaches nothing
                 self.channel = Channel(self.system.queue, self.process, consumer, epoch)
                 consumer._consumption = self.channel
                 self.system.queue.join(self.channel)
