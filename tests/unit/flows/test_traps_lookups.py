@@ -111,7 +111,7 @@ def test_trap_58_filters_with_unknown_values_are_ours_alone() -> None:
     decisions = run(Begin(session_is_open=True))
 
     assert [type(effect) for effect in decisions[0].effects] == [AskPage]
-    assert fit(subject(), make_listed(isInvoicePositive=False)) is None
+    assert fit(subject(), make_listed(isInvoicePositive=False, totalAmount=None, totalPriceAndTax=None)) is None
     assert fits_condition(make_condition(invoiceType="数电票(普通发票)"), make_listed(invoiceType=None))
 
 
@@ -228,7 +228,8 @@ def test_trap_67_null_empty_and_missing_contradict_nothing(name: str, nothing: A
 
 
 def test_trap_68_negative_invoice_with_status_normal_is_nobodys_result() -> None:
-    red = make_listed(isInvoicePositive=None, totalPriceAndTax=Decimal("-226.00"), invoiceStatus="正常")
+    amounts = {"totalAmount": Decimal("-200.00"), "totalTax": Decimal("-26.00"), "totalPriceAndTax": Decimal("-226.00")}
+    red = make_listed(isInvoicePositive=None, invoiceStatus="正常", **amounts)
 
     assert red.is_positive is False
     assert judge([subject()], [red]) == {1: Nothing()}

@@ -12,17 +12,19 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
-from worker.flows.evidence.subjects import Listed
+from contracts.taxpayer import check_digit_fits
+from worker.flows.evidence.subjects import HIGHEST, Listed
 from worker.records import Clues, Probes, TotalProbe
 from worker.texts import folded_code, folded_remark
 
 _MOST_LINES: Final = 50
 _SLACK: Final = 51
-"""Cents by which a total may differ: each line may be rounded by one, and what is kept is cut to whole ones."""
-_HIGHEST: Final = Decimal("1.17")
+"""Cents by which a total may differ: each line, or each unit price, may be rounded by one, up to half a yuan, and what is
+kept is cut to whole ones."""
 _LARGEST: Final = 10**15
 _STANDARD: Final = re.compile(r"9[123][0-9A-Z]{16}")
-"""A company's tax id of today: another one is never the same, cut or masked."""
+"""A company's tax id of today: another one is never the same, cut or masked. One whose check digit does not fit was
+mistyped, and a register puts that right."""
 _COMMON: Final = 20
 """A remark that more invoices have names none of them."""
 
@@ -68,7 +70,7 @@ def probes_of(candidates: Sequence[Listed]) -> Probes | None:
 def _around(told: Sequence[Decimal]) -> Iterator[tuple[int, int]]:
     """In cents. Where only one total is told, the order's may be the other one."""
     for each in told:
-        low, high = (each, each) if len(told) > 1 else (each / _HIGHEST, each * _HIGHEST)
+        low, high = (each, each) if len(told) > 1 else (each / HIGHEST, each * HIGHEST)
         if abs(each) * 100 < _LARGEST:
             yield int(low * 100) - _SLACK, int(high * 100) + _SLACK
 
@@ -84,7 +86,7 @@ def _merged(wanted: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _standard(code: str) -> str:
-    return code if _STANDARD.fullmatch(code) else ""
+    return code if _STANDARD.fullmatch(code) and check_digit_fits(code) else ""
 
 
 def _cents(amount: Decimal) -> int | None:

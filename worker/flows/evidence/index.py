@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from worker.flows.evidence.subjects import CENT, Listed, Order
-
-_HIGHEST: Final = Decimal("1.17")
-"""A total with tax, over the one without, at the highest rate that there was."""
+from worker.flows.evidence.subjects import CENT, HIGHEST, Listed, Order
 
 
 def _range(in_order: Sequence[Decimal], low: Decimal, high: Decimal) -> Sequence[Decimal]:
@@ -59,7 +56,7 @@ class InvoiceIndex:
 
     def likely(self, order: Order) -> Iterator[Listed]:
         """Those of the right total whose note says the same, or nothing: only these can be exactly the same."""
-        for notes in self._of_total(order):
+        for notes in self._of_total(order, order.tolerance):
             if order.sent.prints_bank:
                 for each in notes.values():
                     yield from each
@@ -71,31 +68,28 @@ class InvoiceIndex:
     def holds_remark(self, order: Order) -> bool:
         """Whether a note of the right total has the remark and more beside it."""
         remark = order.remark.plain
-        return any(remark in note and note != remark for notes in self._of_total(order) for note in notes)
+        return any(remark in note and note != remark for notes in self._of_total(order, order.tolerance) for note in notes)
 
     def possible(self, order: Order) -> Iterator[Listed]:
         """All that may be evidence in any degree; some of them twice."""
-        for notes in self._of_total(order):
+        for notes in self._of_total(order, order.nearness):
             for each in notes.values():
                 yield from each
-        totals = [order.total] if order.sent.expected_total is None else [order.total, order.sent.expected_total]
-        for total in totals:
-            low, high = total / _HIGHEST - order.tolerance, total * _HIGHEST + order.tolerance
+        for total in _totals(order):
+            low, high = total / HIGHEST - order.nearness, total * HIGHEST + order.nearness
             for half in _range(self._halves, low, high):
                 yield from self._half_told[half]
         yield from self._untold
         yield from self._marked(order)
 
-    def _of_total(self, order: Order) -> Iterator[dict[str, list[Listed]]]:
-        low, high, expected = order.total - order.tolerance, order.total + order.tolerance, order.sent.expected_total
-        for yuan in range(int(low), int(high) + 1):
+    def _of_total(self, order: Order, slack: Decimal) -> Iterator[dict[str, list[Listed]]]:
+        """Of the order's total or the expected one, or as near to it as this."""
+        totals = _totals(order)
+        yuans = {yuan for each in totals for yuan in range(int(each - slack), int(each + slack) + 1)}
+        for yuan in sorted(yuans):
             for total, notes in self._by_total.get(yuan, {}).items():
-                if low <= total <= high:
+                if any(abs(total - each) <= slack for each in totals):
                     yield notes
-        if expected is not None and not low <= expected <= high:
-            at_expected = self._by_total.get(int(expected), {}).get(expected)
-            if at_expected is not None:
-                yield at_expected
 
     def _marked(self, order: Order) -> Iterator[Listed]:
         """Whatever its total is: the note says that it is this one's."""
@@ -110,6 +104,10 @@ class InvoiceIndex:
                 yield from each
 
 
+def _totals(order: Order) -> list[Decimal]:
+    return [order.total] if order.expected is None else [order.total, order.expected]
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What is sought, so that of a page only the invoices are kept that may be somebody's."""
@@ -117,7 +115,7 @@ class Wanted:
     totals: Sequence[Decimal] = ()
     """In order."""
     widest: Decimal = CENT
-    """The largest tolerance of them."""
+    """The largest nearness of them."""
     remarks: frozenset[str] = field(default_factory=frozenset)
     held: tuple[str, ...] = ()
     """Remarks beside which bank data may be printed."""
@@ -126,12 +124,12 @@ class Wanted:
     def of(cls, orders: Iterable[Order]) -> "Wanted":
         """By these submissions."""
         some = list(orders)
-        totals = {each.total for each in some} | {each.sent.expected_total for each in some}
+        totals = {total for each in some for total in _totals(each)}
         remarks = {each.remark.plain for each in some if not each.sent.prints_bank}
         held = {each.remark.plain for each in some if each.sent.prints_bank}
         return cls(
-            totals=sorted(each for each in totals if each is not None),
-            widest=max((each.tolerance for each in some), default=CENT),
+            totals=sorted(totals),
+            widest=max((each.nearness for each in some), default=CENT),
             remarks=frozenset(remarks - {""}),
             held=tuple(sorted(held - {""})),
         )
@@ -144,7 +142,7 @@ class Wanted:
         if not told or any(self._is_near(each, each) for each in told):
             return True
         is_half = listed.with_tax is None or listed.without_tax is None
-        if is_half and self._is_near(told[0] / _HIGHEST, told[0] * _HIGHEST):
+        if is_half and self._is_near(told[0] / HIGHEST, told[0] * HIGHEST):
             return True
         note = listed.note.plain
         return note in self.remarks or any(each in note for each in self.held)

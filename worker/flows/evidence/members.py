@@ -16,7 +16,7 @@ from typing import Any, Final
 from worker.characters import simplified
 from worker.flows.evidence.subjects import Listed, Order, Subject
 from worker.names import is_whole, name_likeness
-from worker.texts import Likeness, code_likeness, folded, folded_code, remark_likeness
+from worker.texts import Likeness, code_likeness, folded, folded_code, is_mistyped, remark_likeness
 
 _WORDS: Final = (
     r"(?:作废|[红冲废退负])(?!税|责|包|突|值)[红冲废退负作字票数销正减回货]*"
@@ -102,7 +102,7 @@ class Comparison:
     """A remark was sent and is listed, and has a number in it: then that it is the same says whose it is. 谢谢惠顾 may
     stand on every invoice of the seller."""
     is_other_kind: bool
-    """普票 for 专票, or the reverse."""
+    """普票 for 专票, or the reverse; or a red one by its flag, and a blue one by its amounts."""
     differs: tuple[Difference, ...]
 
     @property
@@ -145,9 +145,10 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
     """Member by member; None where the invoice is ruled out, or plainly another's: two identifying members differ, or
     one does and the others do not both say that it is this one's."""
     invoice = listed.invoice
-    if invoice.is_positive is False:
+    is_of_two_signs = invoice.is_positive is False and _is_more_than_zero(listed)
+    if invoice.is_positive is False and not is_of_two_signs:
         return None
-    if listed.seller and code_likeness(order.seller, listed.seller) is DIFFERENT:
+    if listed.seller and _code(order.seller, listed.seller) is DIFFERENT:
         return None
     total, buyer = total_likeness(order, listed), _buyer(order, listed)
     if total is DIFFERENT and buyer is DIFFERENT:
@@ -158,18 +159,25 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
         others = [each for each in (total, buyer, remark) if each is not DIFFERENT]
         if others != [SAME, SAME] or (remark is not DIFFERENT and not has_remark):
             return None
-    is_other_kind = invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1)
+    is_other_kind = is_of_two_signs or (
+        invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1)
+    )
     differs = tuple(_differences(order, listed, total, remark))
     is_numbered = has_remark and any(map(str.isdigit, order.remark.plain))
     is_unmarked = bool(order.remark.plain) and not listed.note.is_told
     return Comparison(buyer, total, remark, is_unmarked, is_numbered, is_other_kind, differs)
 
 
+def _is_more_than_zero(listed: Listed) -> bool:
+    """A flag alone makes no red invoice: somebody may have left it at its default, and the amounts say another thing."""
+    return any(each is not None and each > 0 for each in (listed.with_tax, listed.without_tax))
+
+
 def _buyer(order: Order, listed: Listed) -> Likeness:
     """By its tax id where both have one; else by its name."""
     name = _name(order, listed)
     if order.buyer and listed.buyer:
-        code = code_likeness(order.buyer, listed.buyer)
+        code = _code(order.buyer, listed.buyer)
         if code in {SAME, DIFFERENT}:
             return code
         if code is AKIN:
@@ -180,6 +188,12 @@ def _buyer(order: Order, listed: Listed) -> Likeness:
             return AKIN if name is SAME else name
         return DIFFERENT if is_companys(listed.buyer) else name
     return name
+
+
+def _code(ours: str, theirs: str) -> Likeness:
+    """A tax id that was mistyped is listed as the register has it."""
+    close = code_likeness(ours, theirs)
+    return AKIN if close is DIFFERENT and is_mistyped(ours, theirs) else close
 
 
 def _name(order: Order, listed: Listed) -> Likeness:
@@ -193,16 +207,20 @@ def total_likeness(order: Order, listed: Listed) -> Likeness:
     """By any reading: with tax, without, or the expected one. Where only one of the two totals is told, the other may
     be the one that fits."""
     with_tax, without = listed.with_tax, listed.without_tax
-    expected = order.sent.expected_total
-    if expected is not None and expected + order.tolerance < order.total:
-        expected = None  # tax can only add to the lines: it is mistaken, and would fit somebody else's
+    expected = order.expected
     told = [each for each in (with_tax, without) if each is not None]
     if not told:
         return UNTOLD
-    if (expected is not None and with_tax == expected) or any(
+    is_expected = expected is not None and with_tax == expected
+    if (is_expected and not order.is_expected_high) or any(
         abs(each - order.total) <= order.tolerance for each in told
     ):
         return SAME
+    if is_expected:
+        return UNCLEAR
+    likely = order.total if expected is None or order.is_expected_high else expected
+    if any(abs(each - total) <= order.nearness for each in told for total in (order.total, likely)):
+        return AKIN
     if len(told) > 1:
         return DIFFERENT
     net, gross = (order.total, with_tax) if with_tax is not None else (without, order.total)
@@ -234,6 +252,8 @@ def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness
     is_special = invoice.is_special
     if is_special is not None and is_special is not (sent.buyer_invoice_type == 1):
         yield Difference("buyerInvoiceType", sent.buyer_invoice_type, int(is_special))
+    if invoice.is_positive is False:
+        yield Difference("isInvoicePositive", True, False)
 
 
 # ---- with the date -------------------------------------------------------------------------------------

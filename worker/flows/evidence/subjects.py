@@ -11,6 +11,9 @@ from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoic
 from worker.texts import Text, folded, folded_code
 
 CENT: Final = Decimal("0.01")
+HIGHEST: Final = Decimal("1.17")
+"""A total with tax, over the one without, at the highest rate that there was."""
+_MOST_ROUNDED: Final = Decimal("0.50")
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -31,10 +34,22 @@ class Order:
     """Sum of quantity times price; whether tax is in it, nobody says (trap 28)."""
     tolerance: Decimal
     """Each line may be rounded by a cent."""
+    nearness: Decimal
+    """Each unit price may be: whoever keeps two decimal places of it comes to another total."""
+    expected: Decimal | None
+    """价税合计 as the caller expects it; None where it named none, or less than the lines come to: tax can only add to
+    them, so it is mistaken, and would fit somebody else's invoice."""
+    is_expected_high: bool
+    """It is more than any tax makes of the lines: fen for yuan, or something that they do not say. An invoice of that
+    total may be this one's, and may be somebody else's."""
 
     @classmethod
     def of(cls, sent: SubmittedInvoice) -> "Order":
         """From what was sent."""
+        total, tolerance, expected = sent.total, CENT * len(sent.lines), sent.expected_total
+        if expected is not None and expected + tolerance < total:
+            expected = None
+        rounded = CENT * sum((line.quantity for line in sent.lines if line.quantity), Decimal(0))
         return cls(
             sent=sent,
             seller=folded_code(sent.seller_id),
@@ -42,8 +57,11 @@ class Order:
             name=Text.of_name(sent.buyer_name, is_person=sent.is_person),
             seller_name=folded(sent.seller_name),
             remark=Text.of_remark(sent.remark),
-            total=sent.total,
-            tolerance=CENT * len(sent.lines),
+            total=total,
+            tolerance=tolerance,
+            nearness=max(tolerance, min(rounded, _MOST_ROUNDED)),
+            expected=expected,
+            is_expected_high=expected is not None and expected > total * HIGHEST + tolerance,
         )
 
     @property
@@ -52,7 +70,7 @@ class Order:
         sent = self.sent
         return (
             *(self.seller, self.buyer, self.name.plain, sent.is_person, self.remark.plain, sent.prints_bank),
-            *(self.total, self.tolerance, sent.expected_total, sent.buyer_invoice_type, sent.seller_name),
+            *(self.total, self.tolerance, self.nearness, sent.expected_total, sent.buyer_invoice_type, sent.seller_name),
         )
 
 

@@ -26,14 +26,16 @@ maybe = st.one_of(st.none(), amounts)
     expected=maybe,
     total=maybe,
     without=maybe,
-    code=st.sampled_from(["", COMPANY, "330701MA2DFB848", COMPANY + "00"]),
+    code=st.sampled_from(["", COMPANY, "330701MA2DFB848", COMPANY + "00", "9133O701MA2DFB848M"]),
+    quantity=st.sampled_from([1, 30]),
     told_code=st.sampled_from([None, COMPANY, ANOTHER, "9133****848M", "MA2DFB848"]),
     remark=st.sampled_from(["", "SO-1", "SO-1 "]),
     note=st.sampled_from([None, "SO-1", "SO-1 销方开户银行:招商银行", "SO-2"]),
     prints_bank=st.booleans(),
     is_issued=st.booleans(),
 )
-@example(Decimal(100), 1, Decimal(113), Decimal(113), Decimal(88), "", COMPANY, "", None, False, True)
+@example(Decimal(100), 1, Decimal(113), Decimal(113), Decimal(88), "", 1, COMPANY, "", None, False, True)
+@example(Decimal(100), 1, None, Decimal("100.4"), Decimal(88), COMPANY, 30, COMPANY, "", None, False, False)
 def test_whoever_could_claim_an_invoice_is_found(
     price: Decimal,
     lines: int,
@@ -41,13 +43,14 @@ def test_whoever_could_claim_an_invoice_is_found(
     total: Decimal | None,
     without: Decimal | None,
     code: str,
+    quantity: int,
     told_code: str | None,
     remark: str,
     note: str | None,
     prints_bank: bool,
     is_issued: bool,
 ) -> None:
-    item = make_item(quantity=Decimal(1), unitPrice=price / lines)
+    item = make_item(quantity=Decimal(quantity), unitPrice=price / lines / quantity)
     order = make_invoice(
         remark=remark, buyerIndentification=code, buyerBankShow=int(prints_bank), invoiceItems=[item] * lines
     )
