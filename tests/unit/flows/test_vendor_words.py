@@ -68,4 +68,5 @@ def test_members_that_differ_are_told_under_names_of_the_contract() -> None:
         and node.func.id == "Difference"
         and isinstance(node.args[0], ast.Constant)
     }
-    assert told <= set(Invoice.model_fields) | set(InvoiceItem.model_fields) | {"total", "invoiceDate", "isInvoicePositive"}
+    known = set(Invoice.model_fields) | set(InvoiceItem.model_fields)
+    assert told <= known | {"total", "invoiceDate", "isInvoicePositive"}

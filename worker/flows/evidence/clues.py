@@ -19,8 +19,8 @@ from worker.texts import folded_code, folded_remark
 
 _MOST_LINES: Final = 50
 _SLACK: Final = 51
-"""Cents by which a total may differ: each line, or each unit price, may be rounded by one, up to half a yuan, and what is
-kept is cut to whole ones."""
+"""Cents by which a total may differ: each line, or each unit price, may be rounded by one, up to half a yuan, and what
+is kept is cut to whole ones."""
 _LARGEST: Final = 10**15
 _STANDARD: Final = re.compile(r"9[123][0-9A-Z]{16}")
 """A company's tax id of today: another one is never the same, cut or masked. One whose check digit does not fit was

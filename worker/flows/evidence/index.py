@@ -8,7 +8,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
 
 from worker.flows.evidence.subjects import CENT, HIGHEST, Listed, Order
 
@@ -68,7 +67,8 @@ class InvoiceIndex:
     def holds_remark(self, order: Order) -> bool:
         """Whether a note of the right total has the remark and more beside it."""
         remark = order.remark.plain
-        return any(remark in note and note != remark for notes in self._of_total(order, order.tolerance) for note in notes)
+        at_total = self._of_total(order, order.tolerance)
+        return any(remark in note and note != remark for notes in at_total for note in notes)
 
     def possible(self, order: Order) -> Iterator[Listed]:
         """All that may be evidence in any degree; some of them twice."""

@@ -169,7 +169,7 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
 
 
 def _is_more_than_zero(listed: Listed) -> bool:
-    """A flag alone makes no red invoice: somebody may have left it at its default, and the amounts say another thing."""
+    """A flag alone makes no red invoice: it may stand at its default, and the amounts say another thing."""
     return any(each is not None and each > 0 for each in (listed.with_tax, listed.without_tax))
 
 
@@ -212,9 +212,7 @@ def total_likeness(order: Order, listed: Listed) -> Likeness:
     if not told:
         return UNTOLD
     is_expected = expected is not None and with_tax == expected
-    if (is_expected and not order.is_expected_high) or any(
-        abs(each - order.total) <= order.tolerance for each in told
-    ):
+    if (is_expected and not order.is_expected_high) or any(abs(each - order.total) <= order.tolerance for each in told):
         return SAME
     if is_expected:
         return UNCLEAR

@@ -70,7 +70,8 @@ class Order:
         sent = self.sent
         return (
             *(self.seller, self.buyer, self.name.plain, sent.is_person, self.remark.plain, sent.prints_bank),
-            *(self.total, self.tolerance, self.nearness, sent.expected_total, sent.buyer_invoice_type, sent.seller_name),
+            *(self.total, self.tolerance, self.nearness, sent.expected_total),
+            *(sent.buyer_invoice_type, sent.seller_name),
         )
 
 

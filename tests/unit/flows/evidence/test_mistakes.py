@@ -1,4 +1,4 @@
-"""What one of the two sides wrote by mistake, and the other one right: never absence, and never somebody else's invoice.
+"""What one of the two sides wrote by mistake and the other one right: never absence, never somebody else's invoice.
 
 A tax id with a typo, an expected total in fen, a flag at its default, a price with two decimal places of eight, `/` for
 an empty field: in each an accountant would look at the invoice before saying that there is none.
