@@ -14,6 +14,8 @@ from typing import Final
 _USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 _USCC_VALUE: Final = {character: value for value, character in enumerate(_USCC_ALPHABET)}
+_USCC_CHARS: Final = 18
+_MOST_TYPOS: Final = 2
 _CITIZEN_ID: Final = re.compile(
     r"[1-9][0-9]{5}(18|19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9X]", re.ASCII
 )
@@ -96,7 +98,7 @@ def check_digit_fits(tax_id: str) -> bool:
 
     Older payer numbers of another length have none and always fit.
     """
-    return len(tax_id) != 18 or _check_character_fits(tax_id)
+    return len(tax_id) != _USCC_CHARS or _check_character_fits(tax_id)
 
 
 def is_citizen_id(tax_id: str) -> bool:
@@ -105,6 +107,30 @@ def is_citizen_id(tax_id: str) -> bool:
         return False
     total = sum(int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(tax_id[:17]))
     return tax_id[17] == _CITIZEN_CHECKS[total % 11]
+
+
+def is_mistyped(sent: str, told: str) -> bool:
+    """Whether the tax id that is told is the one that was meant, as registers correct it: a unified social credit code
+    whose check character fits, where the one that was sent has none that does and is but two letters from it. Two
+    codes that both fit are two parties."""
+    return (
+        len(told) == _USCC_CHARS
+        and check_digit_fits(told)
+        and not (len(sent) == _USCC_CHARS and check_digit_fits(sent))
+        and abs(len(sent) - len(told)) <= _MOST_TYPOS
+        and _edits(sent, told) <= _MOST_TYPOS
+    )
+
+
+def _edits(one: str, other: str) -> int:
+    """How many letters must be changed, put in or left out to make one of the other."""
+    above = list(range(len(other) + 1))
+    for row, letter in enumerate(one, start=1):
+        here = [row]
+        for column, their in enumerate(other, start=1):
+            here.append(min(above[column] + 1, here[-1] + 1, above[column - 1] + (letter != their)))
+        above = here
+    return above[-1]
 
 
 @lru_cache(maxsize=4096)
@@ -145,7 +171,7 @@ def area_of(tax_id: str) -> str | None:
 
     A hint only: firms move, and some codes are national.
     """
-    if len(tax_id) != 18:
+    if len(tax_id) != _USCC_CHARS:
         return None
     region = tax_id[2:6]
     known = AREAS.get(region) or AREAS.get(region[:2] + "00")

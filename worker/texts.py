@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-from contracts.taxpayer import check_digit_fits
 from worker.characters import simplified
 
 
@@ -122,9 +121,7 @@ _PERSON_PREFIX: Final = re.compile(rf"{_PERSON}(?:[ \-/.,_:]+(?=.)|[(<](?=.+[)>]
 _LATIN: Final = str.maketrans("АВЕКМНОРСТУХΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXABEZHIKMNOPTYX")
 _NO_CODE: Final = re.compile(r"[^0-9A-Z*?X]*|[^1-9A-Z*?]+|NULL|NONE|NIL|UNDEFINED|NAN|N/?A|[\d.]+E\+?\d+")
 """The last is what a spreadsheet makes of a number: the rest of its digits is lost."""
-_NO_REMARK: Final = frozenset(
-    {"null", "undefined", "(null)", "nil", "none", "n/a", "无", "无备注", "空", "(空)", "暂无", "没有", "备注"}
-)
+_NO_REMARK: Final = frozenset("null undefined (null) nil none n/a 无 无备注 空 (空) 暂无 没有 备注".split())  # noqa: SIM905  a list of words
 
 
 _NOTHING_MEANT: Final = re.compile(r"[-/\\.,_:;|()\[\]{}\"']*")
@@ -252,36 +249,6 @@ def code_likeness(ours: str, theirs: str) -> Likeness:
         return Likeness.AKIN
     is_cut = (len(came) >= _OWN_CODE and came in sent) or (len(sent) >= _LONG_ENOUGH and sent in came)
     return Likeness.AKIN if is_cut else Likeness.DIFFERENT
-
-
-def is_mistyped(ours: str, theirs: str) -> bool:
-    """Whether the tax id that came is the one that was meant, as registers correct it: a code of today whose check
-    digit fits, where the one that was sent has none that does and is but two letters from it. Two codes that both fit
-    are two parties."""
-    sent, came = folded_code(ours), folded_code(theirs)
-    return (
-        len(came) == _CODE_CHARS
-        and check_digit_fits(came)
-        and not (len(sent) == _CODE_CHARS and check_digit_fits(sent))
-        and abs(len(sent) - len(came)) <= _TYPOS
-        and _edits(sent, came) <= _TYPOS
-    )
-
-
-def _edits(one: str, other: str) -> int:
-    """How many letters must be changed, put in or left out to make one of the other."""
-    above = list(range(len(other) + 1))
-    for row, letter in enumerate(one, start=1):
-        here = [row]
-        for column, their in enumerate(other, start=1):
-            here.append(min(above[column] + 1, here[-1] + 1, above[column - 1] + (letter != their)))
-        above = here
-    return above[-1]
-
-
-_CODE_CHARS: Final = 18
-"""Of a unified social credit code."""
-_TYPOS: Final = 2
 
 
 _OWN_CODE: Final = 9

@@ -228,7 +228,7 @@ def test_trap_67_null_empty_and_missing_contradict_nothing(name: str, nothing: A
 
 
 def test_trap_68_negative_invoice_with_status_normal_is_nobodys_result() -> None:
-    amounts = {"totalAmount": Decimal("-200.00"), "totalTax": Decimal("-26.00"), "totalPriceAndTax": Decimal("-226.00")}
+    amounts: dict[str, Any] = {"totalAmount": Decimal("-200.00"), "totalPriceAndTax": Decimal("-226.00")}
     red = make_listed(isInvoicePositive=None, invoiceStatus="正常", **amounts)
 
     assert red.is_positive is False

@@ -13,10 +13,11 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Final
 
+from contracts.taxpayer import is_mistyped
 from worker.characters import simplified
 from worker.flows.evidence.subjects import Listed, Order, Subject
 from worker.names import is_whole, name_likeness
-from worker.texts import Likeness, code_likeness, folded, folded_code, is_mistyped, remark_likeness
+from worker.texts import Likeness, code_likeness, folded, folded_code, remark_likeness
 
 _WORDS: Final = (
     r"(?:作废|[红冲废退负])(?!税|责|包|突|值)[红冲废退负作字票数销正减回货]*"
