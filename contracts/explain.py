@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from contracts.commands import COMMANDS, Discount, Invoice, InvoiceItem
+from contracts.damage import damage
 from contracts.events import FieldError
 from contracts.members import CREDENTIAL_NAME, SAME_AS, Login
 from contracts.queries import INVOICE_NUMBER, Condition, Page
@@ -127,7 +128,7 @@ def kind_of(value: Any, *, is_secret: bool = False) -> str:
     if isinstance(value, str):
         if not value.strip():
             return "empty text"
-        return "text" if is_secret else f"text of {len(value)} characters"
+        return "text" if is_secret else f"text of {len(value)} character{'s' if len(value) > 1 else ''}"
     if isinstance(value, list):
         return f"a list of {len(value)}"
     return next((words for kind, words in _KINDS if isinstance(value, kind)), "something else")
@@ -154,6 +155,8 @@ def _by_beginning(kind: str) -> str:
 
 
 def _no_controls(text: Any) -> str:
+    if isinstance(text, str) and (damaged := damage(text)) is not None:
+        return damaged
     found = _CONTROL.search(text.strip()) if isinstance(text, str) else None
     if found is None:
         return _NO_CONTROLS

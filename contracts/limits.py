@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from contracts.commands import AnyCommand, Invoice, InvoiceItem, IssueInvoice
+from contracts.damage import damage, damage_of_name
 from contracts.events import CommandWarning, FieldError
 from contracts.gateway import plain_number
 from contracts.members import Login, WithLogin
@@ -71,6 +72,7 @@ _LENGTHS: Final = (
     ("sellerBankAccount", "bank_account_max_chars"),
     ("remark", "remark_max_chars"),
 )
+_NAMES: Final = frozenset({"buyerName", "sellerName", "name"})
 _ITEM_LENGTHS: Final = (("name", "item_name_max_chars"), ("spec", "spec_max_chars"), ("unit", "unit_max_chars"))
 
 
@@ -82,6 +84,7 @@ def check_invoice(invoice: Invoice, limits: InvoiceLimits) -> Findings:
         text = getattr(invoice, member)
         if len(text) > getattr(limits, limit):
             errors.append(_too_long("/invoice", member, text, limits, limit))
+        _undamaged("/invoice", member, text, errors)
     _check_names(invoice, errors, warnings)
     _check_seller(invoice.sellerIndentification, limits, errors, warnings)
     _check_buyer(invoice, limits, errors, warnings)
@@ -180,6 +183,10 @@ def _check_names(invoice: Invoice, errors: list[FieldError], warnings: list[Comm
     if invoice.buyerType == 1 and len(invoice.buyerName) == 1:
         message = "has one character, and the tax bureau is known to refuse a person's name of one: a scan for nothing"
         warnings.append(_warning("name_unusual", message, "/invoice/buyerName"))
+    for member in ("buyerName", "sellerName"):
+        if "?" in getattr(invoice, member):
+            message = "holds a question mark, which programs write where their encoding lacks a character: compare it"
+            warnings.append(_warning("name_unusual", message, f"/invoice/{member}"))
 
 
 def _check_seller(tax_id: str, limits: InvoiceLimits, errors: list[FieldError], warnings: list[CommandWarning]) -> None:
@@ -258,6 +265,7 @@ def _check_item(item: InvoiceItem, path: str, limits: InvoiceLimits, errors: lis
         text = getattr(item, member)
         if len(text) > getattr(limits, limit):
             errors.append(_too_long(path, member, text, limits, limit))
+        _undamaged(path, member, text, errors)
     for member, value in (("quantity", item.quantity), ("unitPrice", item.unitPrice)):
         fault = number_fault(value, limits)
         if fault is not None:
@@ -281,6 +289,12 @@ def _check_expected_total(
 def _too_long(above: str, member: str, text: str, limits: InvoiceLimits, limit: str) -> FieldError:
     message = f"must be at most {getattr(limits, limit)} characters long ({named(limit)}); it has {len(text)}"
     return _error(f"{above}/{member}", message)
+
+
+def _undamaged(above: str, member: str, text: str, errors: list[FieldError]) -> None:
+    found = damage_of_name(text) if member in _NAMES else damage(text)
+    if found is not None:
+        errors.append(_error(f"{above}/{member}", found))
 
 
 def _no_brackets(path: str, text: str, errors: list[FieldError]) -> None:

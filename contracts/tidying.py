@@ -140,7 +140,7 @@ def _inner(model: type[BaseModel] | None, name: str, value: Any, path: tuple[str
 def _text(name: str, text: str, path: tuple[str | int, ...], whole: Tidied) -> str:
     if name in UNTOUCHED:
         return text
-    cleaned, went = clean(_HALF.sub("�", text))
+    cleaned, went = clean(_HALF.sub("-", text))
     if went:
         whole.warnings.append(CommandWarning(code=TEXT_CLEANED, message=f"was cleaned: {went}", path=pointer(path)))
     return cleaned

@@ -78,7 +78,10 @@ WARNINGS: Final[Mapping[str, Entry]] = {
         ("有一行金额为零。", "请删除该行或填写单价，税务局可能拒绝。"),
     ),
     "name_unusual": _warning(
-        ("A person's name has a single character.", "Ask for the full name: the bureau refuses such names."),
-        ("个人姓名只有一个字。", "请填写全名，税务局会拒绝这类姓名。"),
+        (
+            "A person's name has a single character, or a name holds a question mark.",
+            "Ask for the full name: the bureau refuses a single character; a question mark may stand for a lost one.",
+        ),
+        ("个人姓名只有一个字，或名称中有问号。", "请核对全名：税务局会拒绝单字姓名，问号可能是丢失的生僻字。"),
     ),
 }
