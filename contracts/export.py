@@ -61,6 +61,8 @@ def read(place: Path) -> dict[str, compatibility.Schema]:
     if place.is_file():
         told = json.loads(place.read_text("utf-8"))
         found = told.get("schemas") if isinstance(told, dict) else None
+    elif not place.exists():
+        raise FileNotFoundError(place)
     else:
         folder = place / "schemas" if (place / "schemas").is_dir() else place
         files = sorted(folder.glob("*.json"))

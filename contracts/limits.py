@@ -23,6 +23,8 @@ LARGE_FRAME_BYTES: Final = 7000
 USUAL_TAX_ID_PATTERN: Final = r"[0-9A-Z]{15,20}"
 MOST_WARNINGS: Final = 50
 """Warnings of one code told of one command: two thousand gifts make no event of a megabyte."""
+_FLOAT_PLACES: Final = 11
+"""Decimal places that only a sum of binary floats has: 1234.5600000000001."""
 CENT: Final = Decimal("0.01")
 EXACT: Final = Context(prec=200, rounding=ROUND_HALF_UP)
 """Enough digits for any two numbers that a model lets pass: a product must neither be rounded nor refused."""
@@ -155,7 +157,9 @@ def number_fault(value: Decimal, limits: InvoiceLimits) -> str | None:
     text = plain_number(value)
     if len(text) > limits.max_number_chars:
         most, setting = limits.max_number_chars, named("max_number_chars")
-        return f"must be at most {most} characters long, the point included ({setting}); it has {len(text)}"
+        wanted = f"must be at most {most} characters long, the point included ({setting}); it has {len(text)}"
+        is_float = len(text.partition(".")[2]) >= _FLOAT_PLACES
+        return f"{wanted}, as binary floats have: round it, or send decimals as text" if is_float else wanted
     places = len(text.partition(".")[2])
     if places > limits.max_decimal_places:
         most, setting = limits.max_decimal_places, named("max_decimal_places")

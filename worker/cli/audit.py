@@ -43,8 +43,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter per option
 ) -> None:
     """Hold what the tax bureau lists against what the worker knows, and show what does not add up.
 
-    Exit code: 0 all adds up, 1 something does not (or the list was not whole, or something is open), 2 rejected or not
-    published, 3 the audit failed, 4 timed out.
+    Exit code: 0 all adds up; 1 something does not, or is open; 2 rejected or not published; 3 failed; 4 timed out.
     """
 
     async def work() -> tuple[int, "AuditWatch"]:

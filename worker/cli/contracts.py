@@ -46,6 +46,8 @@ def compare(
     with explained():
         try:
             changes = changes_between(read(old), messages())
+        except FileNotFoundError:
+            raise Stop(f"There is no {old}: name a released.json, or a folder with an older schemas/.", USAGE) from None
         except (OSError, ValueError) as error:
             raise Stop(f"Cannot read a contract from {old}: {error}.", USAGE) from None
     for change in changes:

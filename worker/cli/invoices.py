@@ -87,7 +87,7 @@ def files(
     """Show where the files of stored invoices are. Exit code 1 if one of the invoices is not stored."""
     with explained():
         if (fetch is None) is not bool(names):
-            raise Stop("Name invoices, or one with --fetch.", USAGE)
+            raise Stop("Say which: ids or numbers, as `fapiao-worker invoices` shows them, or --fetch NUMBER.", USAGE)
     if fetch is not None:
         _fetch(fetch, output, as_json=as_json)
         return

@@ -378,10 +378,11 @@ def _answered(
 
 
 def _type_fault(reading: Reading) -> Fault | None:
-    if reading.type is not None:
+    if reading.type is not None or (reading.fault and any(error.path == "/type" for error in reading.fault.errors)):
         return None
-    known = ", ".join(COMMANDS)
-    return fault_of(RejectionCode.UNKNOWN_TYPE, "/type", f"is no command that this worker runs; it runs {known}")
+    came = f" (it came as {reading.named_by})" if reading.named_by else ""
+    message = f"is no command that this worker runs{came}; it runs {', '.join(COMMANDS)}"
+    return fault_of(RejectionCode.UNKNOWN_TYPE, "/type", message)
 
 
 def _dead_letter(fault: Fault) -> DeadLetter:

@@ -13,22 +13,30 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from contracts.commands import CommandType
+from contracts.commands import COMMANDS, CommandType
 from contracts.envelope import CLOUDEVENTS_JSON, MAX_NAME_CHARS, PLAIN_JSON, SPEC_VERSION, may_hold_halves, parse
 from contracts.events import FieldError
-from contracts.explain import kind_of
+from contracts.explain import kind_of, pointer
 from contracts.failures import RejectionCode
 from contracts.tidying import halves
 from worker.intake.fingerprints import body_hash, content_hash
 from worker.making import made_often
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{")
 _JAVA_OBJECT: Final = b"\xac\xed\x00\x05"
 _GZIP_MARK: Final = b"\x1f\x8b"
 _AS_IT_IS: Final = frozenset({"", "utf-8", "utf8", "identity", "binary", "8bit", "7bit", "ascii", "us-ascii"})
 _WINDOWS: Final = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 """What zlib is told. "deflate" is with its header by the book, and without it in practice."""
+_STEPS: Final = re.compile(r"[:,\s]+")
+"""Between the steps of an encoding: Spring writes `gzip:UTF-8`, or `gzip, UTF-8`."""
+_NO_JSON: Final = (
+    ("<", "is XML, and must be JSON"),
+    ("eyJ", "is JSON in base64: send the JSON itself"),
+    ("{'", "is no JSON but a dictionary as Python prints it: its texts are in single quotes"),
+)
+"""How bodies begin that are something else, and what that is."""
 
 
 class NotUnpacked(ValueError):
@@ -41,11 +49,11 @@ class TooLargeUnpacked(ValueError):
 
 def unpacked(body: bytes, content_encoding: str | None, bytes_max: int) -> bytes:
     """The JSON text, as bytes. Raises `NotUnpacked` and `TooLargeUnpacked`."""
-    encoding = (content_encoding or "").strip().lower()
-    if encoding in _WINDOWS:
-        body = _inflated(body, encoding, bytes_max)
-    elif encoding not in _AS_IT_IS:
+    steps = [step for step in _STEPS.split((content_encoding or "").lower()) if step not in _AS_IT_IS]
+    if steps and (len(steps) > 1 or steps[0] not in _WINDOWS):
         raise NotUnpacked("is encoded in a way not known here: content_encoding must be absent, utf-8, gzip or deflate")
+    if steps:
+        body = _inflated(body, steps[0], bytes_max)
     elif body.startswith(_GZIP_MARK):
         raise NotUnpacked("is packed with gzip: say so by the property content_encoding, or send it as it is")
     if body.startswith(_WIDE_MARKS):
@@ -77,7 +85,10 @@ _ATTRIBUTE_HEADERS: Final = tuple(
     for prefix in ("cloudEvents_", "cloudEvents:")
 )
 """What attributes are called in CloudEvents' binding to AMQP, which knows two prefixes."""
-_NO_OBJECT: Final = "must be an object; text came: put the JSON itself there, not its text"
+_NO_OBJECT: Final = "must be an object: put the JSON itself there, not its text"
+_IN_AN_ENVELOPE: Final = (
+    "holds the data, with a framework's envelope around them: send what is in it as the body, or make it a CloudEvent"
+)
 _NAME_RULE: Final = f"must be text of 1 to {MAX_NAME_CHARS} characters without control characters"
 
 
@@ -128,6 +139,8 @@ class Reading:
     content_hash: str
     data: dict[str, Any] = field(default_factory=dict, repr=False)
     fault: Fault | None = None
+    named_by: str = ""
+    """Where the type was found, in words, where it is no attribute of an event."""
 
 
 def read(incoming: Incoming, max_body_bytes: int) -> Reading:
@@ -228,26 +241,36 @@ def _event(incoming: Incoming, value: dict[str, Any]) -> Reading:
     """A CloudEvent, by its body or by its headers. Attributes that cannot be read are taken from the properties, so
     that an answer finds its way."""
     identifier, source, given_type, data = (value.get(name) for name in ("id", "source", "type", "data"))
-    faults: list[tuple[RejectionCode, str, str]] = []
+    wrong: list[tuple[RejectionCode, str, str]] = []
     if not is_name(identifier):
         absent = identifier is None or identifier == ""
-        faults.append((RejectionCode.ID_MISSING if absent else RejectionCode.INVALID, "/id", _NAME_RULE))
+        wrong.append((RejectionCode.ID_MISSING if absent else RejectionCode.INVALID, "id", _NAME_RULE))
     if value.get("specversion") != SPEC_VERSION:
-        faults.append((RejectionCode.MALFORMED, "/specversion", f'must be "{SPEC_VERSION}"'))
+        wrong.append((RejectionCode.MALFORMED, "specversion", f'must be "{SPEC_VERSION}"'))
     if not is_name(source):
-        faults.append((RejectionCode.MALFORMED, "/source", _NAME_RULE))
+        wrong.append((RejectionCode.MALFORMED, "source", _NAME_RULE))
     if not is_name(given_type):
-        faults.append((RejectionCode.MALFORMED, "/type", _NAME_RULE))
+        wrong.append((RejectionCode.MALFORMED, "type", _NAME_RULE))
     if not isinstance(data, dict):
-        faults.append((RejectionCode.INVALID, "/data", _NO_OBJECT if isinstance(data, str) else "must be an object"))
+        wrong.append((RejectionCode.INVALID, "data", _NO_OBJECT if isinstance(data, str) else "must be an object"))
     return Reading(
         id=identifier if is_name(identifier) else _property_id(incoming),
         source=source if isinstance(source, str) and is_name(source) else _property_source(incoming),
         type=_TYPES.get(given_type) if isinstance(given_type, str) else None,
         content_hash=_hash(incoming, str(given_type), data) if isinstance(data, dict) else body_hash(incoming.body),
         data=data if isinstance(data, dict) else {},
-        fault=_first(faults),
+        fault=_first([(code, f"/{attribute}", _unfit(value, attribute, rule)) for code, attribute, rule in wrong]),
     )
+
+
+def _unfit(event: dict[str, Any], attribute: str, rule: str) -> str:
+    """What is wanted of an attribute, and what came; its name in capitals, where a serializer wrote it so."""
+    given = event.get(attribute)
+    if given is not None:
+        return f"{rule}; {kind_of(given)} came"
+    if any(name.lower() == attribute for name in event):
+        return f"{rule}; its name came with capitals: write {attribute}"
+    return rule
 
 
 def _plain(incoming: Incoming, data: dict[str, Any]) -> Reading:
@@ -261,10 +284,13 @@ def _plain(incoming: Incoming, data: dict[str, Any]) -> Reading:
     if incoming.app_id and not is_name(incoming.app_id):
         faults.append((RejectionCode.INVALID, "", f"the property app_id {_NAME_RULE}"))
     inner = data.get("data")
-    is_enveloped = isinstance(inner, dict)
-    if "specversion" in data or is_enveloped:
+    wrapped = None
+    if "specversion" in data or isinstance(inner, dict):
         message = f'makes this a CloudEvent, which has specversion "1.0" and content type {CLOUDEVENTS_JSON}'
         faults.append((RejectionCode.INVALID, "/specversion" if "specversion" in data else "/data", message))
+    elif (wrapped := _wrapped(data, given_type)) is not None:
+        faults.append((RejectionCode.INVALID, pointer([wrapped]), _IN_AN_ENVELOPE))
+        inner = data[wrapped]
     return Reading(
         id=_property_id(incoming),
         source=_property_source(incoming),
@@ -273,7 +299,17 @@ def _plain(incoming: Incoming, data: dict[str, Any]) -> Reading:
         # What is meant is judged, not its envelope: or every member of that would be one more fault.
         data=inner if isinstance(inner, dict) else data,
         fault=_first(faults),
+        named_by="the property type" if incoming.type else "the routing key, for the property type is empty",
     )
+
+
+def _wrapped(data: dict[str, Any], given_type: str) -> str | None:
+    """The member that holds the data, where a framework's envelope is around them: it has members of the command, and
+    nothing beside it has."""
+    known = COMMANDS[_TYPES[given_type]].model_fields.keys() if given_type in _TYPES else frozenset()
+    if not known or not known.isdisjoint(data):
+        return None
+    return next((name for name, each in data.items() if isinstance(each, dict) and not known.isdisjoint(each)), None)
 
 
 def _from_properties(incoming: Incoming, fault: Fault) -> Reading:
@@ -341,7 +377,9 @@ def _syntax(error: ValueError) -> str:
     if isinstance(error, NotUnpacked):
         return str(error)
     if isinstance(error, json.JSONDecodeError):
-        return f"is not JSON: look at line {error.lineno}, column {error.colno}" if error.doc.strip() else "is empty"
+        begins = error.doc.lstrip()
+        what = next((what for mark, what in _NO_JSON if begins.startswith(mark)), None) if begins else "is empty"
+        return what or f"is not JSON: look at line {error.lineno}, column {error.colno}"
     return f"cannot be read as a command: {error}"
 
 

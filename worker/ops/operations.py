@@ -118,7 +118,7 @@ class Operations:
         Raises `BadRequest`, `NotFound`, `AmbiguousCommand`, `NotResolvable`.
         """
         if (issued is None) != not_issued:
-            raise BadRequest("Say either the number of the invoice that was issued, or that none was.")
+            raise BadRequest("Say either --issued with the number of the invoice that was issued, or --not-issued.")
         if issued is not None and not INVOICE_NUMBER.fullmatch(issued):
             raise BadRequest("An invoice number has exactly 20 digits; look it up at the tax bureau and copy it.")
         command = await self._one(command_id, source)

@@ -71,3 +71,10 @@ def test_what_is_no_contract_is_exit_code_2(run: Run, tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "it holds no messages" in result.stderr
+
+
+def test_a_contract_that_is_not_there_is_told_so(run: Run, tmp_path: Path) -> None:
+    result = run("contracts", "compare", str(tmp_path / "gone"))
+
+    assert result.exit_code == 2
+    assert "There is no" in result.stderr

@@ -317,3 +317,13 @@ class TestLogin:
     def test_unknown_words_are_sent_with_a_warning(self) -> None:
         """Trap 22."""
         assert warned(login(area="atlantis", role="船长")) == ["unknown_role", "unknown_area"]
+
+
+def test_a_sum_of_binary_floats_is_told_what_it_is() -> None:
+    """0.1 + 0.2 as programs without decimals write it."""
+    errors, _ = check_invoice(invoice(invoiceItems=[item(unitPrice="0.30000000000000004")]), LIMITS)
+    assert [(error.path, "binary floats" in error.message) for error in errors] == [
+        ("/invoice/invoiceItems/0/unitPrice", True)
+    ]
+    whole, _ = check_invoice(invoice(invoiceItems=[item(unitPrice="12345678901234567")]), LIMITS)
+    assert "binary" not in whole[0].message

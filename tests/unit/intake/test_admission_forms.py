@@ -31,12 +31,14 @@ RAW_DEFLATE = zlib.compressobj(wbits=-15)
         ("", BODY),
         ("gzip", gzip.compress(BODY)),
         ("GZIP", gzip.compress(b"\xef\xbb\xbf" + BODY)),
+        ("gzip:UTF-8", gzip.compress(BODY)),
+        ("gzip, UTF-8", gzip.compress(BODY)),
         ("deflate", zlib.compress(BODY)),
         ("deflate", RAW_DEFLATE.compress(BODY) + RAW_DEFLATE.flush()),
     ],
 )
 def test_a_body_is_the_same_command_however_it_comes(encoding: str | None, body: bytes) -> None:
-    """A byte order mark as .NET writes it, and what the property says."""
+    """A byte order mark as .NET writes it, and what the property says: Spring lists its steps."""
     assert accepted(plain(body, content_encoding=encoding)).content_hash == accepted(plain(BODY)).content_hash
 
 
@@ -50,7 +52,10 @@ def test_a_body_is_the_same_command_however_it_comes(encoding: str | None, body:
         ("deflate", b"", "content_encoding"),
         (None, gzip.compress(BODY), "say so by the property content_encoding"),
         (None, BODY.decode().encode("utf-16"), "UTF-16"),
+        (None, BODY.decode().encode("utf-16-le"), "UTF-16"),
+        (None, BODY.decode().encode("utf-16-be"), "UTF-16"),
         ("gbk", BODY, "content_encoding"),
+        ("gzip, gzip", gzip.compress(gzip.compress(BODY)), "content_encoding"),
     ],
 )
 def test_what_cannot_be_unpacked_is_refused_by_the_name_of_the_property(
@@ -74,6 +79,9 @@ def test_what_cannot_be_unpacked_is_refused_by_the_name_of_the_property(
         (b"[1]", "must be a JSON object; a list of 1 came"),
         (b"null", "must be a JSON object; null came"),
         (b"userId=1&orderNo=2", "is not JSON: look at line 1, column 1"),
+        (b'<?xml version="1.0"?><order/>', "is XML, and must be JSON"),
+        (base64.b64encode(BODY), "is JSON in base64: send the JSON itself"),
+        (str(order()).encode(), "as Python prints it: its texts are in single quotes"),
     ],
 )
 def test_what_a_program_usually_gets_wrong_is_named(body: bytes, says: str) -> None:
@@ -93,6 +101,56 @@ def test_an_envelope_that_says_it_is_none_is_told_so_beside_the_faults_of_what_i
 
     assert [error["path"] for error in data["errors"]] == [path, "/userId"]
     assert "application/cloudevents+json" in data["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("member", ["message", "kwargs", "payload"])
+def test_a_frameworks_envelope_is_named_beside_the_faults_of_what_it_holds(member: str) -> None:
+    """MassTransit, Dramatiq and others put the data into a member of theirs, which would be ten faults of its own."""
+    body = {"messageId": "1", "messageType": ["urn:Issue"], "headers": {}, member: order() | {"userId": ""}}
+    _, data = rejected(plain(json.dumps(body).encode()), RejectionCode.INVALID)
+
+    assert [error["path"] for error in data["errors"]] == [f"/{member}", "/userId"]
+    assert "a framework's envelope" in data["errors"][0]["message"]
+
+
+def test_attributes_in_capitals_are_told_by_their_right_names() -> None:
+    """A serializer of .NET writes property names as they are in the class."""
+    event = {"SpecVersion": "1.0", "Id": "1", "Source": "/erp", "Type": "invoice.issue", "Data": order()}
+    incoming = plain(json.dumps(event).encode(), content_type="application/cloudevents+json")
+    _, data = rejected(incoming, RejectionCode.ID_MISSING)
+
+    told = {error["path"]: error["message"] for error in data["errors"]}
+    assert [*told] == ["/id", "/specversion", "/source", "/type", "/data"]
+    assert all(message.endswith(f"came with capitals: write {path[1:]}") for path, message in told.items())
+
+
+def test_an_id_that_is_a_number_is_told_so() -> None:
+    event = {
+        "specversion": "1.0",
+        "id": 1234567890123456789,
+        "source": "/erp",
+        "type": "invoice.issue",
+        "data": order(),
+    }
+    _, data = rejected(
+        plain(json.dumps(event).encode(), content_type="application/cloudevents+json"), RejectionCode.INVALID
+    )
+    assert data["errors"][0]["message"].endswith("; a number came")
+
+
+@pytest.mark.parametrize(
+    ("given", "came"),
+    [
+        ({"type": "Shop.IssueInvoice, Shop"}, "it came as the property type"),
+        ({"type": None, "routing_key": "fapiao.issue"}, "it came as the routing key, for the property type is empty"),
+    ],
+)
+def test_an_unknown_type_is_told_with_where_it_came_from(given: dict[str, Any], came: str) -> None:
+    """EasyNetQ writes a class's name there; who publishes to a queue by its name has that as the routing key."""
+    _, data = rejected(plain(**given), RejectionCode.UNKNOWN_TYPE)
+
+    (error,) = data["errors"]
+    assert came in error["message"]
 
 
 def test_what_is_too_large_unpacked_is_never_unpacked_whole() -> None:
