@@ -19,6 +19,7 @@ import pytest
 
 from tests import servers
 from tests.examples import IS_FAST, MOST_WHEN_FAST
+from tests.logs import use_plain_logs
 
 QUEUES = ("issue", "query", "dead", "unrouted")
 EXCHANGES = ("commands", "events", "unrouted", "dead")
@@ -30,6 +31,7 @@ collect_ignore = [] if os.environ.get("TEST_DOCKER") else ["images"]
 hypothesis.settings.register_profile("whole", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.register_profile("fast", hypothesis.settings.get_profile("whole"), max_examples=MOST_WHEN_FAST)
 hypothesis.settings.load_profile("fast" if IS_FAST else "whole")
+use_plain_logs()
 
 
 def pytest_report_header() -> list[str]:

@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from contracts.envelope import dumps
 from tests.builders import make_invoice, make_item
+from tests.logs import use_plain_logs
 from tests.model.broker import Message
 from tests.model.gateway import PLANS, REWRITINGS
 from tests.model.promises import broken_promises, unfinished, unpublished
@@ -388,7 +389,7 @@ def _listening() -> Iterator[None]:
 
     structlog.configure(processors=[hear])
     yield
-    structlog.reset_defaults()
+    use_plain_logs()
 
 
 @pytest.mark.timeout(1800)

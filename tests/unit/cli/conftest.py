@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
+from tests.logs import use_plain_logs
 from tests.unit.ops.fakes import FakeOperatorJournal, command
 from worker.cli import app
 
@@ -32,7 +32,7 @@ def _clean_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
-    structlog.reset_defaults()
+    use_plain_logs()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.logs import use_plain_logs
 from worker.ops import logs
 from worker.settings import Settings
 
@@ -28,7 +29,7 @@ def _restored() -> Iterator[None]:
     for name, old in levels.items():
         logging.getLogger(name).setLevel(old)
     logging.captureWarnings(False)
-    structlog.reset_defaults()
+    use_plain_logs()
 
 
 def _configure(log_format: str = "json", level: str = "info") -> io.StringIO:
