@@ -3,7 +3,15 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from tests.unit.contracts.rendered import made_once
+
 from .conftest import Run
+
+__all__ = ["made_once"]
+
+pytestmark = pytest.mark.usefixtures("made_once")
 
 
 def test_the_files_are_written_once_and_then_found_up_to_date(run: Run, tmp_path: Path) -> None:

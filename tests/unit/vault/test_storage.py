@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from worker.errors import ConfigurationError, Transient
 from worker.vault.storage import OtherFileThere, Storage
@@ -22,6 +21,8 @@ S3_VARIABLES = {
 @pytest.fixture(scope="module")
 def s3_endpoint() -> Iterator[str]:
     """A server that speaks S3."""
+    from moto.server import ThreadedMotoServer  # a second of imports, for these tests alone
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
