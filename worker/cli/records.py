@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.cli import story
-from worker.cli.terminal import load_settings, quiet_logs, run, said, say, say_json, table
+from worker.cli import story, story_zh
+from worker.cli.terminal import is_chinese, load_settings, quiet_logs, run, said, say, say_json, table
 
 CommandId = Annotated[str, typer.Argument(metavar="ID", help="The command's id.")]
 Source = Annotated[str | None, typer.Option("--source", help="The tenant, where several used the id.")]
@@ -54,11 +54,13 @@ def list_(
     if as_json:
         say_json(commands)
     elif not commands:
-        say("No such commands.")
+        say(said("No such commands.", "没有这样的命令。"))
     else:
         names = ("receivedAt", "state", "type", "commandSource", "commandId", "userId", "orderNo")
+        if is_chinese():
+            commands = [{**command, "state": story_zh.state_of(command)} for command in commands]
         table(
-            ["received", "state", "type", "source", "id", "user", "order"],
+            said("received state type source id user order", "收到 状态 类型 来源 id 用户 订单号").split(),
             [[str(command[name] or "-") for name in names] for command in commands],
         )
 
@@ -150,7 +152,8 @@ def _show(command: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         say_json(command)
         return
-    say(f"{command['type']}  {command['commandId']}  {command['state']}", style="strong")
+    state = said(command["state"], story_zh.state_of(command))
+    say(f"{command['type']}  {command['commandId']}  {state}", style="strong")
     for english, chinese, value in _facts(command):
         if value is not None:
             say(f"  {said(f'{english:<10} ', f'{chinese}：')}{value}")

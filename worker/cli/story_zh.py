@@ -9,6 +9,27 @@ from typing import Any, Final
 from contracts.texts import FAILURES, REJECTIONS, WARNINGS
 from worker.cli.story_parts import candidate_lines, clock, file_line, first_lines, invoice_line, item_line, names
 
+STATES: Final = {
+    "waiting": "等待执行",
+    "held": "暂缓",
+    "following": "等待同一订单号的先前命令",
+    "running": "执行中",
+    "submitting": "已提交或正在提交",
+    "scanning": "等待扫码",
+    "checking": "网关已拒绝，正在核实",
+    "in_doubt": "已提交，结果不明",
+    "completed": "已完成",
+    "failed": "未成功",
+    "rejected": "已拒收",
+}
+"""What a command's state means."""
+
+
+def state_of(command: dict[str, Any]) -> str:
+    """A command's state, as it is asked for and in words."""
+    state = str(command.get("state"))
+    return f"{state}（{STATES[state]}）" if state in STATES else state
+
 
 def warning(told: dict[str, Any]) -> str:
     """One warning of an event."""

@@ -101,7 +101,20 @@ def test_a_password_of_somebody_elses_broker_is_shown_and_written_nowhere(tmp_pa
         assert "pass-word" not in said + (home.directory / "dev.json").read_text()
         found = beside(settings)
     assert found is not None, "whoever names the same broker meets the same dev"
-    assert set(found) == {"prefix", "database_url"}
+    assert set(found) == {"prefix", "database_url", "gateway_url", "gateway_http_url"}
+
+
+def test_other_commands_meet_its_sandbox_whatever_gateway_is_set(tmp_path: Path) -> None:
+    """`doctor` asks the gateway, and the sandbox's port is another where 8090 is taken."""
+    home = Home(tmp_path)
+    note = {"broker": OURS.label, "prefix": "fapiao", "database": "sqlite:////d/f.db", "amqpUrl": OURS.url}
+    with home.locked():
+        home.tell({**note, "sandbox": "http://127.0.0.1:8095"})
+        found = beside(
+            Settings(_env_file=None, gateway_url="wss://real.example", gateway_http_url="https://real.example")
+        )
+    assert found is not None
+    assert (found["gateway_url"], found["gateway_http_url"]) == ("ws://127.0.0.1:8095", None)
 
 
 def test_it_speaks_chinese_where_the_terminal_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,9 @@ import pytest
 from contracts import example_files
 from contracts.failures import FailureCode, RejectionCode
 from contracts.texts import WARNINGS
-from worker.cli import story
+from worker.cli import story, story_zh
 from worker.cli.terminal import is_chinese
+from worker.records import CommandState
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -147,3 +148,8 @@ def test_a_check_tells_faults_and_warnings_in_the_words_of_the_contract(capsys: 
     assert "会被拒收" in told
     assert "/invoice/remark：is too long" in told
     assert f"警告 check_digit，/invoice/buyerIndentification：{WARNINGS['check_digit'].zh.happened}" in told
+
+
+@pytest.mark.parametrize("state", CommandState)
+def test_every_state_has_words(state: str) -> None:
+    assert re.fullmatch(rf"{state}（.+）", story_zh.state_of({"state": state}))

@@ -119,7 +119,7 @@ class Home:
         return note if isinstance(note, dict) else {}
 
 
-def beside(settings: Settings) -> dict[str, SecretStr | str] | None:
+def beside(settings: Settings) -> dict[str, SecretStr | str | None] | None:
     """What points a command at the `dev` that runs in this folder; None where none does, or where the settings name
     another database, prefix or broker."""
     if settings.model_fields_set & {"database_url", "prefix"}:
@@ -132,7 +132,9 @@ def beside(settings: Settings) -> dict[str, SecretStr | str] | None:
         raise Stop(
             "A `fapiao-worker dev` is just starting, or ending, in this folder: wait until it says how to go on."
         )
-    found: dict[str, SecretStr | str] = {"database_url": SecretStr(note["database"]), "prefix": note["prefix"]}
+    found: dict[str, SecretStr | str | None] = {"database_url": SecretStr(note["database"]), "prefix": note["prefix"]}
+    if "sandbox" in note:
+        found |= {"gateway_url": "ws" + note["sandbox"].removeprefix("http"), "gateway_http_url": None}
     if "vault_url" not in settings.model_fields_set and "vault" in note:
         found["vault_url"] = note["vault"]
     if "amqp_url" not in settings.model_fields_set and "amqpUrl" in note:
