@@ -16,7 +16,7 @@ from worker.sandbox.books.ledger import Invoice
 from worker.sandbox.calls import Answer, Call, Stream, json_text, refusal
 from worker.sandbox.house import House
 from worker.sandbox.page.render import page, part
-from worker.sandbox.pages import scan_page, unknown_page
+from worker.sandbox.page.scanning import scan_page, unknown_page
 from worker.sandbox.papers.ofd import ofd
 from worker.sandbox.papers.pdf import pdf
 from worker.sandbox.papers.xml import xml

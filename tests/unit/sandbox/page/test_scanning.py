@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from worker.sandbox.pages import scan_page
+from worker.sandbox.page.scanning import scan_page
 from worker.sandbox.vendor import Scan, ScanState
 
 ORDER: dict[str, Any] = {
