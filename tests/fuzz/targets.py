@@ -24,7 +24,7 @@ from worker.gateway.credentials import CredentialDirectory
 from worker.gateway.query_session import QueryDialogue
 from worker.gateway.refusals import MAX_REASON_CHARS
 from worker.gateway.session import InvoiceSession
-from worker.intake.admission import Incoming
+from worker.intake.reading import Incoming
 from worker.ops.redaction import Redactor
 from worker.ports import (
     FrameIgnored,

@@ -37,7 +37,8 @@ def check(
 def examined(body: bytes, command_type: str, settings: Any) -> dict[str, Any]:
     """The event that tells it. Raises `ConfigurationError` for settings that cannot be."""
     from worker.clock import SystemClock
-    from worker.intake.admission import AdmissionRules, Incoming, examine
+    from worker.intake.admission import AdmissionRules, examine
+    from worker.intake.reading import Incoming
 
     incoming = Incoming(
         body=body.removeprefix(b"\xef\xbb\xbf"),

@@ -24,35 +24,13 @@ from contracts.members import WithLogin
 from worker.errors import ConfigurationError
 from worker.flows.evidence.clues import clues_of
 from worker.flows.orders import content_of
-from worker.intake.answers import (
-    UNKNOWN_TYPE,
-    UNSTORABLE,
-    answer_busy,
-    answer_duplicate,
-    answer_nameless,
-    answer_reused,
-    answer_unstorable,
-)
+from worker.intake.answers import UNKNOWN_TYPE, UNSTORABLE, answer_nameless
 from worker.intake.fingerprints import fingerprint
 from worker.intake.reading import Fault, Incoming, Reading, fault_of, is_name, joined, read
 from worker.intake.routes import ReplyPattern, route_of
 from worker.making import made_often
 from worker.records import DISCOUNTS_FOLDED, Clues, CommandState, Event, LooseEvent, NewCommand, Route, own_lane
 from worker.settings import Settings
-
-__all__ = [
-    "AdmissionRules",
-    "Admitted",
-    "DeadLetter",
-    "Incoming",
-    "admit",
-    "answer_busy",
-    "answer_duplicate",
-    "answer_reused",
-    "answer_unstorable",
-    "examine",
-    "unstorable",
-]
 
 _NOT_JOURNALED: Final[Mapping[str, Any]] = {
     "discounts": True,

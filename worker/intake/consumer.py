@@ -21,9 +21,10 @@ from worker.amqp.topology import Topology, declare_over, queues_to_consume
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import BrokerLost, JournalUnavailable
-from worker.intake.admission import AdmissionRules, Admitted, Incoming, admit
+from worker.intake.admission import AdmissionRules, Admitted, admit
 from worker.intake.dead_lettering import CODE_HEADER, DeadLettering, DeadLetters, FaultyDelivery
 from worker.intake.journaling import IntakeHooks, Journaling, Judged
+from worker.intake.reading import Incoming
 from worker.ports import IntakeJournal
 from worker.tls import MakeContext
 

@@ -12,15 +12,8 @@ import structlog
 
 from worker.clock import Clock
 from worker.errors import JournalFaulty, JournalUnavailable, NotStorable
-from worker.intake.admission import (
-    AdmissionRules,
-    Admitted,
-    answer_busy,
-    answer_duplicate,
-    answer_reused,
-    answer_unstorable,
-    unstorable,
-)
+from worker.intake.admission import AdmissionRules, Admitted, unstorable
+from worker.intake.answers import answer_busy, answer_duplicate, answer_reused, answer_unstorable
 from worker.ports import IntakeJournal
 from worker.records import Admission, LooseEvent, NewCommand
 

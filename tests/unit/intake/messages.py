@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.envelope import CLOUDEVENTS_JSON, PLAIN_JSON
-from worker.intake.admission import AdmissionRules, Incoming
+from worker.intake.admission import AdmissionRules
+from worker.intake.reading import Incoming
 
 PASSWORD = "hunter2-of-the-login"
 SELLER_PASSWORD = "hunter3-of-the-seller"

@@ -12,7 +12,8 @@ from contracts.limits import InvoiceLimits
 from tests.unit.intake.messages import PASSWORD, RECEIVED_AT, RULES, SELLER_PASSWORD, cloud_event, order, plain
 from tests.unit.intake.verdicts import accepted, rejected
 from worker.errors import ConfigurationError
-from worker.intake.admission import AdmissionRules, answer_busy, answer_reused
+from worker.intake.admission import AdmissionRules
+from worker.intake.answers import answer_busy, answer_reused
 from worker.settings import Settings
 
 

@@ -14,8 +14,8 @@ from contracts.events import Rejected
 from contracts.failures import RejectionCode
 from tests.unit.intake.messages import RULES, cloud_event, order, plain
 from tests.unit.intake.verdicts import accepted, rejected
-from worker.intake.admission import Incoming, admit
-from worker.intake.reading import DEFAULT_SOURCE
+from worker.intake.admission import admit
+from worker.intake.reading import DEFAULT_SOURCE, Incoming
 from worker.records import LooseEvent
 
 BODY = json.dumps(order()).encode()

@@ -13,7 +13,8 @@ from tests.examples import examples
 from tests.unit.intake.messages import RECEIVED_AT, RULES, cloud_event, order, plain
 from tests.unit.intake.verdicts import check
 from worker.intake import fingerprints
-from worker.intake.admission import Incoming, answer_reused
+from worker.intake.answers import answer_reused
+from worker.intake.reading import Incoming
 
 # A word that no fixture holds, so that finding it means it leaked.
 CANARY = "s3cr3t-canary-7f1e"

@@ -9,7 +9,7 @@ from contracts.envelope import event_id, loads
 from contracts.failures import RejectionCode
 from tests.unit.intake.messages import RULES, cloud_event, order, plain
 from tests.unit.intake.verdicts import accepted, only_dead, rejected
-from worker.intake.admission import Incoming
+from worker.intake.reading import Incoming
 
 
 class TestRejected:

@@ -18,9 +18,10 @@ from worker.amqp.topology import Topology
 from worker.amqp.wire import Outgoing, Properties
 from worker.errors import BrokerLost, JournalUnavailable
 from worker.intake import consumer as module
-from worker.intake.admission import AdmissionRules, Admitted, DeadLetter, Incoming
+from worker.intake.admission import AdmissionRules, Admitted, DeadLetter
 from worker.intake.consumer import Consumer
 from worker.intake.journaling import TRIES_TOGETHER, IntakeHooks
+from worker.intake.reading import Incoming
 from worker.records import NewCommand, Route
 
 TOPOLOGY = Topology("fapiao")

@@ -5,7 +5,9 @@ from typing import Any
 from contracts.envelope import loads
 from contracts.events import Rejected
 from tests.unit.intake.messages import RULES
-from worker.intake.admission import AdmissionRules, Admitted, Incoming, admit, answer_busy, answer_reused
+from worker.intake.admission import AdmissionRules, Admitted, admit
+from worker.intake.answers import answer_busy, answer_reused
+from worker.intake.reading import Incoming
 from worker.records import CommandState, NewCommand
 
 
