@@ -59,7 +59,7 @@ CREATE TRIGGER fail_over BEFORE INSERT ON command FOR EACH ROW EXECUTE FUNCTION 
 
 
 async def test_an_error_of_the_servers_own_over_some_commands_holds_up_no_other(store: PostgresStore) -> None:
-    """A fail-over, for seconds: nothing is buried, and all are in when it is over."""
+    """A fail-over, for seconds: nothing becomes a dead letter, and all are in when it is over."""
     journal = await store.open()
     await store.write(FAILING)
     rules = AdmissionRules(worker="/w", own_queues=frozenset())

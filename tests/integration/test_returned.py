@@ -91,7 +91,7 @@ async def test_commands_that_expire_are_told_of_and_listed_by_their_own_id(amqp_
         assert "deadline_passed" in str(command.warnings)
     assert parts.journal.commands["shop", "bad"].state == "rejected"
     assert set(parts.returned) == {"expired"} < set(REASONS)
-    assert await depth(amqp_url, parts.topology.dead_queue) == 3, "nothing is buried a second time"
+    assert await depth(amqp_url, parts.topology.dead_queue) == 3, "nothing is dead-lettered a second time"
 
 
 async def has(url: str, queue: str, count: int) -> bool:

@@ -119,7 +119,7 @@ async def test_a_worker_runs_with_just_these_rights_on_rabbitmq_and_postgresql(
     postgres_url: str,
     tmp_path: Path,
 ) -> None:
-    """It declares everything itself; issues, refuses, rejects, doubts, keeps strays, buries and follows."""
+    """It declares everything itself; issues, refuses, rejects, doubts, keeps strays, dead-letters and follows."""
     run_script(amqp_control, amqp_user, amqp_prefix)
     async with Stack(amqp_url, amqp_prefix, postgres_url, tmp_path) as stack:
         await stack.prepare()

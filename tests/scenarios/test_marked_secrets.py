@@ -147,7 +147,7 @@ async def outputs(stack: Stack, port: int, commands: list[str], folder: Path) ->
 
 
 async def dead_letters(stack: Stack) -> list[Any]:
-    """What was buried, taken off the queue."""
+    """What was dead-lettered, taken off the queue."""
     queue = await stack.channel.get_queue(f"{stack.prefix}.dead", ensure=False)
     taken = []
     while (message := await queue.get(no_ack=True, fail=False, timeout=5)) is not None:

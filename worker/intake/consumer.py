@@ -118,7 +118,7 @@ class Consumer:
         self._connection = SupervisedConnection(
             urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, tls=tls
         )
-        self._burials = DeadLettering(
+        self._dead_lettering = DeadLettering(
             dead_letters,
             self,
             topology.dead_exchange,
@@ -145,15 +145,15 @@ class Consumer:
 
     @property
     def unsettled(self) -> int:
-        """Deliveries that are here and not journaled or buried yet (count)."""
-        return len(self._buffer) + len(self._held) + len(self._aside) + len(self._burials)
+        """Deliveries that are here and neither journaled nor dead-lettered yet (count)."""
+        return len(self._buffer) + len(self._held) + len(self._aside) + len(self._dead_lettering)
 
     async def run(self) -> None:
         """Consume until cancelled. What is not acknowledged by then is delivered again."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._connection.run())
             group.create_task(self._journal_forever())
-            group.create_task(self._burials.run())
+            group.create_task(self._dead_lettering.run())
 
     async def pause(self) -> None:
         """Take no more deliveries until `resume`: they stay in the broker. Those that are here are finished."""
@@ -184,7 +184,7 @@ class Consumer:
             await link.lost()
         if self._declares:
             differing = await declare_over(link, self._topology)
-            self._burials.may_leave_to_broker(not differing.intersection(self._topology.command_queues))
+            self._dead_lettering.may_leave_to_broker(not differing.intersection(self._topology.command_queues))
         while self._buffer:  # of an epoch that is over: they come again
             self._let_go(self._buffer.popleft())
         self._queues = await queues_to_consume(link, self._topology)
@@ -295,7 +295,7 @@ class Consumer:
                 living.append(received.delivery)  # what came back from the dead queue has its copy there already
                 self._let_go(received.delivery)
             else:
-                self._burials.add(FaultyDelivery(received.delivery, letter))
+                self._dead_lettering.add(FaultyDelivery(received.delivery, letter))
         with contextlib.suppress(BrokerLost):  # they come again and are told from new ones
             await self.acknowledge(living)
         crashpoint("intake.acked")
@@ -321,7 +321,7 @@ class Consumer:
         if delivery.queue == self._topology.returned_queue:
             headers = given.headers or {}
             death = None if CODE_HEADER in headers else death_in(headers, self._topology.command_queues)
-            if death is None:  # buried by a worker, which has told whom it could: or none of our queues' matter
+            if death is None:  # dead-lettered by a worker, which has told whom it could: or none of our queues' matter
                 return _Received(Admitted(None, None), delivery=delivery)
             self._hooks.count_returned(death.reason)
         incoming = Incoming(

@@ -113,12 +113,12 @@ class DeadLettering:
         self._broker_may_dead_letter = may
 
     def add(self, dead: FaultyDelivery) -> None:
-        """Bury this one; its delivery is acknowledged when that is durable."""
+        """One more; its delivery is acknowledged when its copy is durable."""
         self._waiting.append(dead)
         self._arrived.set()
 
     async def run(self) -> None:
-        """Bury what comes, until cancelled; with growing pauses while the broker takes nothing."""
+        """Publish what comes, until cancelled; with growing pauses while the broker takes nothing."""
         failures = 0
         while True:
             await self._arrived.wait()

@@ -103,7 +103,7 @@ class Journaling:
         return failed
 
     async def _refuse(self, judged: Judged, error: NotStorable) -> None:
-        """It has an id that an answer can name, so it is not buried in silence."""
+        """It has an id that an answer can name, so it is no dead letter that nobody is told of."""
         command = judged.admitted.command
         if command is None:  # its answer alone: the dead letter says the rest
             log.warning("refusal_not_storable", reason=str(error))

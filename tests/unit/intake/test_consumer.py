@@ -130,10 +130,10 @@ def bench() -> Bench:
 
 @contextlib.asynccontextmanager
 async def at_work(part: Bench) -> AsyncIterator[None]:
-    """The journalling and the burials run; the connection does not."""
+    """The journalling and the dead-lettering run; the connection does not."""
     tasks = [
         asyncio.create_task(part.consumer._journal_forever()),
-        asyncio.create_task(part.consumer._burials.run()),
+        asyncio.create_task(part.consumer._dead_lettering.run()),
     ]
     try:
         yield
@@ -301,7 +301,7 @@ async def test_a_command_the_journal_cannot_take_holds_up_no_other() -> None:
 
 
 @in_virtual_time
-async def test_a_fault_of_the_store_over_one_command_buries_it_never() -> None:
+async def test_a_fault_of_the_store_over_one_command_never_makes_it_a_dead_letter() -> None:
     """SQLSTATE XX000 and its like: the others go on, it is tried again until the store takes it."""
     part = bench()
     part.journal.odd.add("c2")
@@ -367,7 +367,7 @@ def returned(body: str, reason: str, queue: str = "fapiao.issue", **headers: obj
 async def test_what_the_broker_dead_lettered_is_taken_and_what_a_worker_buried_is_not(
     delivery: Delivery, is_taken: bool
 ) -> None:
-    """Nothing of it is buried a second time: the dead queue has its copy."""
+    """Nothing of it is dead-lettered a second time: the dead queue has its copy."""
     part = bench()
     async with at_work(part):
         part.channel.book.delivered(1)

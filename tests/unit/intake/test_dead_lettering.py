@@ -49,7 +49,7 @@ def dead(tag: int, body: bytes = b"x", message_id: str | None = None, epoch: int
     return FaultyDelivery(delivery, DeadLetter(RejectionCode.MALFORMED, "why"))
 
 
-def burials(*, broker_may_dead_letter: bool = True) -> tuple[DeadLettering, FakePublisher, FakeQueue]:
+def dead_lettering(*, broker_may_dead_letter: bool = True) -> tuple[DeadLettering, FakePublisher, FakeQueue]:
     publisher, queue = FakePublisher(), FakeQueue()
     counted: list[str] = []
     part = DeadLettering(
@@ -114,7 +114,7 @@ def test_headers_by_which_the_broker_routes_are_kept_under_another_name(header: 
 @in_virtual_time
 async def test_only_what_is_confirmed_is_acknowledged() -> None:
     """The others stay and are tried again."""
-    part, publisher, queue = burials()
+    part, publisher, queue = dead_lettering()
     publisher.verdicts = {b"lost": Verdict.LOST, b"full": Verdict.REFUSED, b"nowhere": Verdict.RETURNED}
     for tag, body in enumerate((b"fine", b"lost", b"full", b"nowhere"), start=1):
         part.add(dead(tag, body))
@@ -130,7 +130,7 @@ async def test_only_what_is_confirmed_is_acknowledged() -> None:
 @in_virtual_time
 async def test_two_with_the_same_message_id_are_never_sent_together() -> None:
     """Their verdicts would be swapped (trap E1); messages without an id count as the same."""
-    part, publisher, _ = burials()
+    part, publisher, _ = dead_lettering()
     for tag, message_id in enumerate(("a", "a", "b", "a"), start=1):
         part.add(dead(tag, message_id=message_id))
 
@@ -142,7 +142,7 @@ async def test_two_with_the_same_message_id_are_never_sent_together() -> None:
 @in_virtual_time
 async def test_what_cannot_be_sent_is_left_to_the_broker() -> None:
     """Its queue has a dead-letter exchange, so the broker can move it itself."""
-    part, publisher, queue = burials()
+    part, publisher, queue = dead_lettering()
     publisher.verdicts = {b"huge": Verdict.UNSENDABLE}
     part.add(dead(1, b"huge"))
 
@@ -154,7 +154,7 @@ async def test_what_cannot_be_sent_is_left_to_the_broker() -> None:
 @in_virtual_time
 async def test_without_a_known_dead_letter_exchange_it_is_kept() -> None:
     """A reject would destroy it. It blocks nobody: the others go."""
-    part, publisher, queue = burials(broker_may_dead_letter=False)
+    part, publisher, queue = dead_lettering(broker_may_dead_letter=False)
     publisher.verdicts = {b"huge": Verdict.UNSENDABLE}
     part.add(dead(1, b"huge"))
     part.add(dead(2))
@@ -171,7 +171,7 @@ def test_those_of_an_earlier_epoch_are_forgotten(verdict: Verdict) -> None:
 
     @in_virtual_time
     async def scenario() -> None:
-        part, publisher, queue = burials()
+        part, publisher, queue = dead_lettering()
         publisher.verdicts = {b"x": verdict}
         part.add(dead(1))
         queue.epoch = 2

@@ -153,6 +153,7 @@ def _move(statements: Statements, step: Step, clock: int) -> bool:
 
 
 def _listed(states: frozenset[CommandState]) -> str:
+    """Each between blanks, as the statements look for one in it."""
     return f" {' '.join(states)} "
 
 
