@@ -4,7 +4,6 @@ A stranger types what a guide says. What is gone, or was renamed, is found here 
 """
 
 import re
-import subprocess
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,9 @@ from worker.cli.catalogue import COMMANDS, load
 from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = sorted(
-    ROOT / name for name in subprocess.check_output(["git", "-C", ROOT, "ls-files", "*.md"], text=True).split()
-)
-CURRENT = [guide for guide in GUIDES if guide.name != "CHANGELOG.md"]
+FOLDERS = (".github", "contracts", "deploy", "tests", "worker")
+GUIDES = [*ROOT.glob("*.md"), *(guide for folder in FOLDERS for guide in (ROOT / folder).rglob("*.md"))]
+CURRENT = sorted(guide for guide in GUIDES if guide.name != "CHANGELOG.md" and "node_modules" not in guide.parts)
 """A changelog may name what was."""
 NO_SETTINGS = {"FAPIAO_IMAGE", "FAPIAO_SECRETS_DIR"}
 """Compose's own, and the one that says where settings are."""

@@ -34,7 +34,7 @@ def list_(
         typer.Option(
             "--state",
             help="Only these; may be repeated. unconfirmed: issued, and no look-up found the number. "
-            "broken: the worker met a fault of its own.",
+            "broken: the worker met a fault of its own. needs_person: in doubt, and only `resolve` ends it.",
         ),
     ] = None,
     limit: Limit = 100,

@@ -5,7 +5,19 @@ from typing import Annotated, Any
 import typer
 
 from worker.cli.records import AsJson, Limit
-from worker.cli.terminal import USAGE, Stop, explained, load_settings, quiet_logs, run, say, say_json, table
+from worker.cli.terminal import (
+    FAILED,
+    USAGE,
+    Stop,
+    explained,
+    load_settings,
+    note,
+    quiet_logs,
+    run,
+    say,
+    say_json,
+    table,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Answers whose reply queue is missing.")
 
@@ -70,3 +82,6 @@ def _act(operation: str, numbers: list[int], *, every: bool, as_json: bool) -> N
         say_json(done)
     else:
         say(", ".join(f"{count} {what}" for what, count in done.items()))
+    if sum(done.values()) < len(set(numbers)):
+        note("Not all of these numbers are there: `fapiao-worker replies list` shows them.")
+        raise typer.Exit(FAILED)

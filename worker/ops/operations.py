@@ -6,7 +6,7 @@ ever.
 Knows nothing of how it is called: a running worker's control socket and the command line share it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -42,6 +42,8 @@ UNCONFIRMED: Final = "unconfirmed"
 """No state of a command, but asked for like one: issued, and no look-up found the number."""
 BROKEN: Final = "broken"
 """Likewise: its run met a fault of the worker's own at least once."""
+NEEDS_PERSON: Final = "needs_person"
+"""Likewise: in doubt, and no look-up is to come or could be made."""
 
 
 class AmbiguousCommand(WorkerError):
@@ -73,15 +75,23 @@ class Operations:
         return {"sellerRests": {"refusals": state.refusals, "until": _moment(state.resting_until)}}
 
     async def commands(self, states: Sequence[str] = (), limit: int = 100) -> list[dict[str, Any]]:
-        """Commands in any of these states (all, if none is named), newest first. `unconfirmed` and `broken` count as
-        such. Raises `BadRequest`."""
-        asked_apart = {UNCONFIRMED: self._journal.unconfirmed, BROKEN: self._journal.broken}
+        """Commands in any of these states (all, if none is named), newest first. `unconfirmed`, `broken` and
+        `needs_person` count as such. Raises `BadRequest`."""
+        asked_apart: dict[str, Callable[[int], Awaitable[Sequence[Command]]]] = {
+            UNCONFIRMED: self._journal.unconfirmed,
+            BROKEN: self._journal.broken,
+            NEEDS_PERSON: self._needing_person,
+        }
         real, limit = _states([name for name in states if name not in asked_apart]), _limit(limit)
         found = list(await self._journal.commands(real, limit)) if real or not states else []
         for name in asked_apart.keys() & set(states):
             found += await asked_apart[name](limit)
         newest_first = sorted({command.key: command for command in found}.items(), reverse=True)
         return [describe_command(command) for _, command in newest_first[:limit]]
+
+    async def _needing_person(self, limit: int) -> list[Command]:
+        in_doubt = await self._journal.commands([CommandState.IN_DOUBT], LIST_MAX)
+        return [each for each in in_doubt if each.sought_at is None or each.account is None][:limit]
 
     async def invoices(
         self, wanted: Mapping[str, str | None] | None = None, limit: int = 100, offset: int = 0
@@ -319,7 +329,9 @@ def _states(names: Sequence[str]) -> list[CommandState]:
     try:
         return [CommandState(name) for name in names]
     except ValueError as error:
-        raise BadRequest(f"A state is one of {', '.join([*CommandState, UNCONFIRMED, BROKEN])}.") from error
+        raise BadRequest(
+            f"A state is one of {', '.join([*CommandState, UNCONFIRMED, BROKEN, NEEDS_PERSON])}."
+        ) from error
 
 
 def _time(text: str) -> datetime:

@@ -36,3 +36,14 @@ def test_which_ones_must_be_said(run: Run, journal: FakeOperatorJournal, words: 
     assert result.exit_code == 2
     assert "--all" in result.stderr
     assert len(journal.set_aside) == 1
+
+
+@pytest.mark.parametrize("verb", ["resend", "discard"])
+def test_a_number_that_is_not_there_is_told(run: Run, journal: FakeOperatorJournal, verb: str) -> None:
+    journal.set_aside = [undeliverable(5)]
+
+    result = run("replies", verb, "5", "6")
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith("1 ")
+    assert "replies list" in result.stderr

@@ -167,6 +167,17 @@ async def test_issued_without_a_number_is_asked_for_like_a_state() -> None:
         await operations.commands(["confirmed"])
 
 
+async def test_what_only_a_person_can_decide_is_asked_for_like_a_state() -> None:
+    """Neither a look-up to come, nor one that could be made: no login is known to look with."""
+    sought = command(state=CommandState.IN_DOUBT, sought_at=NOW, account="digest")
+    given_up = command(key=2, id="cmd-2", state=CommandState.IN_DOUBT, account="digest")
+    nowhere = command(key=3, id="cmd-3", state=CommandState.IN_DOUBT, sought_at=NOW, account=None)
+    operations, _ = _operations(sought, given_up, nowhere, command(key=4, id="cmd-4", state=CommandState.FAILED))
+
+    assert [c["commandId"] for c in await operations.commands(["needs_person"])] == ["cmd-3", "cmd-2"]
+    assert len(await operations.commands(["needs_person"], 1)) == 1
+
+
 async def test_a_command_whose_invoice_is_sought_says_when() -> None:
     operations, _ = _operations(command(state=CommandState.CHECKING, look_ups=1, sought_at=NOW))
 
