@@ -2,6 +2,7 @@
 doubtful one. The one in C# is not run: Debian has no toolchain for it."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -120,6 +121,12 @@ def test_the_typed_client_is_built_and_runs_without_anything_of_the_worker(
         "unfollowed": ["Failed"],
     }
     _made([sys.executable, "-c", IMPORT_ALL.format(installed=str(installed))])
+
+    [program] = re.findall(r"```python\n(.*?)```", (CLIENTS.parent / "distribution/README.md").read_text(), re.DOTALL)
+    (tmp_path / "order.json").write_text(json.dumps(sample | {"userId": "readme", "orderNo": "readme"}))
+    printed = program.replace("amqp://guest:guest@127.0.0.1:5672/%2f", dev.note["amqpUrl"])
+    done = dev.run([sys.executable, "-c", printed], {"PYTHONPATH": str(installed)}, folder=tmp_path)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["scan", "number"], done.stderr
 
 
 IMPORT_ALL = """
