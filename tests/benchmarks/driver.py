@@ -75,6 +75,11 @@ def messages(count: int, users: int, replies: str) -> list[aio_pika.Message]:
     return [message(str(number % users), replies) for number in range(count)]
 
 
+def scans(count: int, replies: str) -> list[aio_pika.Message]:
+    """A command each of so many users, of another tenant, whose QR nobody scans."""
+    return [message(f"scan-{number}", replies, "scans") for number in range(count)]
+
+
 def as_task(name: str, commands: list[aio_pika.Message], queue: str) -> list[aio_pika.Message]:
     """The same commands as a peer's own client would publish them; for who reads any message, as they are."""
     shape = {"celery": _for_celery, "taskiq": _for_taskiq, "dramatiq": _for_dramatiq}.get(name)

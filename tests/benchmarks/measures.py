@@ -166,12 +166,36 @@ async def parked(name: str, places: Places, scans: int) -> Figures:
     """Memory per command whose QR waits for a person, each on a `userId` of its own."""
     async with stage(name, places, lanes=2 * scans + 50, scanning=True) as at:
         before = at.contestant.resident_bytes()
-        answers, stop = await driver.listen(at.channel, at.replies, "qr_required", scans)
-        await driver.publish(at.channel, at.contestant, driver.messages(scans, scans, at.replies))
-        await answers.all()
-        await asyncio.sleep(2)
-        await stop()
+        await _park(at, scans)
         return {"KiB/scan": (at.contestant.resident_bytes() - before) / scans / 1024}
+
+
+async def _park(at: Stage, scans: int) -> None:
+    """Until every one of them waits for a person."""
+    answers, stop = await driver.listen(at.channel, at.replies, "qr_required", scans)
+    await driver.publish(at.channel, at.contestant, driver.scans(scans, at.replies))
+    await answers.all()
+    await asyncio.sleep(2)
+    await stop()
+
+
+async def beside_parked(name: str, places: Places, scans: int, commands: int, users: int) -> Figures:
+    """Commands per second of one tenant while so many scans of another wait, and without them."""
+    alone = await _throughput_beside(name, places, 0, commands, users)
+    beside = await _throughput_beside(name, places, scans, commands, users)
+    return {"alone commands/s": alone, "beside commands/s": beside, "beside to alone": beside / alone}
+
+
+async def _throughput_beside(name: str, places: Places, scans: int, commands: int, users: int) -> float:
+    async with stage(name, places, lanes=scans + users, scanning=True) as at:
+        if scans:
+            await _park(at, scans)
+        answers, stop = await driver.listen(at.channel, at.replies, "completed", commands)
+        began = time.monotonic()
+        await driver.publish(at.channel, at.contestant, driver.messages(commands, users, at.replies))
+        ended = max((await answers.all()).values())
+        await stop()
+        return commands / (ended - began)
 
 
 async def big_tenant(name: str, places: Places, commands: int) -> Figures:

@@ -1,7 +1,8 @@
 """A gateway that is light enough not to be the limit: a WebSocket server of a hundred lines that issues everything.
 
 Speaks the issuing dialogue only: `login` is accepted, `invoice_info` is answered by `invoice_pdf` with an echo of it,
-or, with `--qr`, by a QR that nobody scans. Not a model of the real gateway: that is the sandbox's part.
+or, with `--qr`, for users named `bench-scan…` by a QR that nobody scans. Not a model of the real gateway: that is the
+sandbox's part.
 """
 
 import argparse
@@ -22,6 +23,7 @@ _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 _SHORT, _MEDIUM = 126, 127
 _ECHOED = ("buyerName", "buyerIndentification", "sellerName", "sellerIndentification", "remark", "invoiceItems")
 _PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(392)).decode()
+_SCANNING = "bench-scan"
 _numbers = count(1)
 
 
@@ -99,7 +101,7 @@ class Line(asyncio.Protocol):
     def _answer(self, frame: dict[str, object]) -> None:
         if frame["type"] == "login":
             self._tell("login", "1")
-        elif frame["type"] == "invoice_info" and self._shows_qr:
+        elif frame["type"] == "invoice_info" and self._shows_qr and self._user.startswith(_SCANNING):
             self._tell("invoice_qrcode", _PICTURE)
         elif frame["type"] == "invoice_info":
             asked = frame["data"]
@@ -131,5 +133,5 @@ async def serve(*, shows_qr: bool) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--qr", action="store_true", help="show a QR for every invoice")
+    parser.add_argument("--qr", action="store_true", help="show those a QR whose userId begins with bench-scan")
     uvloop.run(serve(shows_qr=parser.parse_args().qr))

@@ -16,7 +16,7 @@ from tests.benchmarks.contestants import PEERS, stub_gateway
 from tests.benchmarks.measures import Figures, Places
 
 Measure = Callable[[str, Places], Awaitable[Figures]]
-ALL = ("throughput", "new users", "latency", "parked", "big tenant", "store", "replicas")
+ALL = ("throughput", "new users", "latency", "parked", "beside parked", "big tenant", "store", "replicas")
 OF_PEERS = {"throughput", "new users", "latency"}
 
 
@@ -28,7 +28,7 @@ def contestants_of(measure: str, options: argparse.Namespace) -> list[str]:
     named: list[str] = options.contestants.split(",")
     if measure == "replicas":
         return [name for name in named if name == "worker-postgres"]
-    if measure == "big tenant":
+    if measure in {"beside parked", "big tenant"}:
         return [name for name in named if name.startswith("worker")]
     return [name for name in named if measure in OF_PEERS or name not in PEERS]
 
@@ -41,6 +41,9 @@ def measures_of(options: argparse.Namespace) -> dict[str, Measure]:
         "new users": lambda name, places: measures.throughput(name, places, commands, commands),
         "latency": lambda name, places: measures.latency(name, places, max(20, commands // 15), 25),
         "parked": lambda name, places: measures.parked(name, places, options.scans),
+        "beside parked": lambda name, places: measures.beside_parked(
+            name, places, options.scans, commands, options.users
+        ),
         "big tenant": lambda name, places: measures.big_tenant(name, places, commands),
         "replicas": lambda name, places: measures.replicas(name, places, commands, options.users),
         "store": lambda name, places: store.costs(name, places.postgres_url, options.waiting),
