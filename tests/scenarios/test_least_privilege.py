@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -111,6 +112,31 @@ async def use_it_all(stack: Stack) -> None:
     stack.check_promises([issued, refused, doubt, stray])
 
 
+async def operate(stack: Stack, amqp_control: BrokerControl, amqp_url: str, folder: Path) -> None:
+    """The operators' commands with the rights that `deploy/README.md` prints; without them, what is missing is told."""
+    name = f"u{uuid.uuid4().hex[:10]}"
+    guide = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+    [printed] = re.findall(r"set_permissions -p / operator '(.*)' '(.*)' '(.*)'", guide)
+    order = folder / "order.json"
+    order.write_text(json.dumps(make_order("operated")))
+    send = ["send", str(order), "--type", "invoice.check"]
+    amqp_control.ctl("add_user", name, name)
+    try:
+        set_rights(amqp_control, name, ["^$", "^$", "^$"])
+        rights = {"amqp_url": url_as(name, amqp_url)}
+        refused = await stack.command_line(*send, **rights)
+        assert (refused.returncode, "may not declare queues" in refused.stderr) == (2, True)
+        refused = await stack.command_line("dead", "list", **rights)
+        assert (refused.returncode, "may not read queue" in refused.stderr) == (2, True), refused.stderr
+        set_rights(amqp_control, name, [each.replace("fapiao", re.escape(stack.prefix)) for each in printed])
+        sent = await stack.command_line(*send, **rights)
+        assert sent.returncode == 0, sent.stderr
+        listed = await stack.command_line("dead", "list", **rights)
+        assert listed.returncode == 0, listed.stderr
+    finally:
+        amqp_control.ctl("delete_user", name)
+
+
 async def test_a_worker_runs_with_just_these_rights_on_rabbitmq_and_postgresql(
     amqp_url: str,
     amqp_prefix: str,
@@ -132,6 +158,7 @@ async def test_a_worker_runs_with_just_these_rights_on_rabbitmq_and_postgresql(
             all_rights = len(needs(Topology(amqp_prefix), declares=True))
             assert told(found, "permissions") == [f"ok all {all_rights} that the worker needs, replies among them"]
             assert told(found, "grants") == [f"ok all that the worker needs on {len(GRANTS)} tables"]
+            await operate(stack, amqp_control, amqp_url, tmp_path)
             assert worker.process.poll() is None
             assert "InsufficientPrivilege" not in worker.log()
             assert "ACCESS_REFUSED" not in worker.log()

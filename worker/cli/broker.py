@@ -88,11 +88,10 @@ class Broker:
             bodies.put_nowait(bytes(message.body))
             await self._channel.basic_ack(message.delivery_tag or 0)
 
-        if outlives:
-            await ask(self._channel.queue_declare(name, durable=True, arguments={"x-expires": _LEFT_MILLISECONDS}))
-        else:
-            await ask(self._channel.queue_declare(name, exclusive=True, auto_delete=True))
-        await ask(self._channel.basic_consume(name, keep))
+        kind = {"durable": True, "arguments": {"x-expires": _LEFT_MILLISECONDS}}
+        declaring = self._channel.queue_declare(name, **kind if outlives else {"exclusive": True, "auto_delete": True})
+        await granted(declaring, "declare queues named send-…")
+        await granted(self._channel.basic_consume(name, keep), "read queues named send-…")
         self._channel.closing.add_done_callback(lambda _: bodies.put_nowait(None))
         return name, bodies
 
@@ -119,7 +118,8 @@ class Broker:
     async def dead_count(self) -> int:
         """How many messages the dead queue holds. Raises `Stop` if there is none."""
         try:
-            declared = await answered(self._channel.queue_declare(self._topology.dead_queue, passive=True))
+            looking = self._channel.queue_declare(self._topology.dead_queue, passive=True)
+            declared = await granted(looking, f"look at queue {self._topology.dead_queue}")
         except ChannelNotFoundEntity:
             raise Stop(
                 f"The broker has no queue {self._topology.dead_queue}: no worker has declared it yet, or FAPIAO_PREFIX "
@@ -130,7 +130,8 @@ class Broker:
     async def dead_letters(self, limit: int) -> AsyncIterator[tuple[DeadLetter, DeliveredMessage]]:
         """The oldest dead letters, unacknowledged: they go back when the connection is closed."""
         for _ in range(min(limit, await self.dead_count())):
-            message = await ask(self._channel.basic_get(self._topology.dead_queue))
+            getting = self._channel.basic_get(self._topology.dead_queue)
+            message = await granted(getting, f"read queue {self._topology.dead_queue}")
             if not message.delivery_tag:
                 return
             yield _dead_letter(message), message
@@ -222,6 +223,14 @@ async def broker(settings: Settings) -> AsyncIterator[Broker]:
     """Connect to the first broker of `FAPIAO_AMQP_URL` that answers. Raises `Stop` if none does."""
     async with opened(settings) as link:
         yield Broker(link, await link.open_channel(confirms=True), settings)
+
+
+async def granted(awaitable: Awaitable[T], right: str) -> T:
+    """Wait for the broker's answer. Raises `Stop` that names the right where the user lacks it."""
+    try:
+        return await answered(awaitable)
+    except ChannelAccessRefused:
+        raise Stop(f"The broker's user may not {right}: deploy/README.md, Rights, says what it needs.", USAGE) from None
 
 
 @asynccontextmanager

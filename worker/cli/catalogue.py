@@ -132,4 +132,12 @@ def load(name: str) -> Any:
         whole.add_typer(found, name=name)
     else:
         whole.command(name)(found)
-    return typer.main.get_group(whole).commands[name]
+    command = typer.main.get_group(whole).commands[name]
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.help = _in_whole_lines(each.help)
+    return command
+
+
+def _in_whole_lines(text: str | None) -> str | None:
+    """A terminal breaks a paragraph where its lines end, not where the source's do."""
+    return text and "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))

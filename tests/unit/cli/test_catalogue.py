@@ -16,3 +16,11 @@ def test_it_says_of_each_command_what_its_own_help_begins_with(name: str) -> Non
 @pytest.mark.parametrize(("group", "inner"), [("dead", "list"), ("db", "upgrade"), ("contracts", "export")])
 def test_groups_keep_their_commands(group: str, inner: str) -> None:
     assert inner in load(group).commands
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_paragraph_of_its_help_is_one_line_for_the_terminal_to_break(name: str) -> None:
+    """Where the source's lines were kept, half of them were left ragged on a terminal of 80 columns."""
+    command = load(name)
+    for each in (command, *getattr(command, "commands", {}).values()):
+        assert "\n" not in (each.help or "").replace("\n\n", "")
