@@ -6,6 +6,7 @@ Pure: data to lines. In Chinese: `story_zh`.
 from collections.abc import Callable
 from typing import Any, Final
 
+from contracts.texts import FAILURES, REJECTIONS
 from worker.cli import audit_report
 from worker.cli.story_parts import (
     archived,
@@ -56,14 +57,16 @@ def _unconfirmed(data: dict[str, Any]) -> list[str]:
 
 def _failed(data: dict[str, Any]) -> list[str]:
     again = "may be sent again under a new id" if data.get("retryable") else "sending it again as it is will not help"
-    why = data.get("gatewayMessage")
+    why, entry = data.get("gatewayMessage"), FAILURES.get(str(data.get("code")))
     said = [f"the gateway says: {why}"] if why else []
-    return [f"{data.get('code')} at stage {data.get('stage')}: {data.get('message')}", *said, again]
+    first = f"{data.get('code')} at stage {data.get('stage')}: {data.get('message')}"
+    return [first, *said, again, *([entry.en.action] if entry else [])]
 
 
 def _rejected(data: dict[str, Any]) -> list[str]:
     faults = [f"{error.get('path') or '(message)'}: {error.get('message')}" for error in data.get("errors") or []]
-    return [str(data.get("code")), *faults]
+    entry = REJECTIONS.get(str(data.get("code")))
+    return [str(data.get("code")), *faults, *([entry.en.action] if entry else [])]
 
 
 def _in_doubt(data: dict[str, Any]) -> list[str]:
@@ -102,7 +105,7 @@ def _query_completed(data: dict[str, Any]) -> list[str]:
     if data.get("missingItems"):
         lines.append(f"without items: {_names(data['missingItems'])} (invoice.items asks again)")
     if data.get("missingFiles"):
-        lines.append(f"lack files: {_names(data['missingFiles'])} (invoice.files asks again)")
+        lines.append(f"files lacking: {_names(data['missingFiles'])} (invoice.files asks again)")
     download = data.get("download") or {}
     if download.get("date"):
         lines.append(f'the gateway could not get all files: send invoice.download with date "{download["date"]}"')
@@ -122,7 +125,7 @@ def _files_completed(data: dict[str, Any]) -> list[str]:
     files = data.get("files") or []
     lines = [_count(len(files), "file"), *map(file_line, files)]
     if data.get("missingFiles"):
-        lines.append(f"lack files: {_names(data['missingFiles'])}")
+        lines.append(f"files lacking: {_names(data['missingFiles'])}")
     return lines
 
 

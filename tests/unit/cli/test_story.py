@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from contracts import example_files
+from contracts.texts import FAILURES, REJECTIONS
 from worker.cli import story_en, story_zh
 from worker.cli.story import outcome_of, tell
 
@@ -157,3 +158,10 @@ def test_a_stray_is_a_candidate_with_its_address(capsys: pytest.CaptureFixture[s
     assert "the gateway gave this result, and it fitted nothing: 乙公司  http://pdf/1" in told
     assert "perhaps: 26  已红冲" in told
     assert "total differs: sent 1, listed 2" in told
+
+
+@pytest.mark.parametrize(("outcome", "codes"), [("failed", FAILURES), ("rejected", REJECTIONS)])
+def test_every_code_says_what_to_do_next(capsys: pytest.CaptureFixture[str], outcome: str, codes: Any) -> None:
+    """In English as in Chinese."""
+    for code, entry in codes.items():
+        assert entry.en.action in _told(capsys, outcome, code=str(code), stage="login", message="No.")
