@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from unicodedata import normalize
 
 from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor
@@ -32,12 +33,23 @@ _FINE_WORDS: Final = frozenset(
 )
 """Of a wrapper: what matters stands inside."""
 _MAY_BE_ISSUED: Final = re.compile(
-    r"成功|已经?开(?![户通启])|已提交|已完成|已经?生成|(?:开具|开票)完成|完成开[具票]|处理中|开票中|受理|排队|正在|稍后(?:查询|查看)"
+    r"成功(?!0)|已经?开(?![户通启])|已提交|已完成|已经?生成|(?:开具|开票)完成|完成开[具票]"
+    r"|处理中|开票中|受理|排队|正在|稍后(?:查询|查看)"
     r"|success|issued|processing|pending",
     re.IGNORECASE,
 )
 """A gateway that refuses in such words may have issued the invoice, or may yet. Its absence is then believed no sooner
 than after no answer at all."""
+_MEANS_WELL: Final = re.compile(r"(?:ok|done|finished|completed?|完成|完毕)[.!。]*", re.IGNORECASE)
+"""The whole of an answer that says no more than that all is well."""
+_NUMBER_OF_ONE: Final = re.compile(r"(?<![0-9])[0-9]{20}(?![0-9])", re.ASCII)
+"""An invoice's number: who tells one has issued it, unless it stands in a sentence that says that it failed."""
+_QUOTA: Final = re.compile(
+    r"(?:已经?开|issued?\b).{0,20}(?:限额|上限|超限|限制|额度|达到|用完|用尽|超过|超出|quota|limit(?!ed)|exceed)"
+    r"|正在(?:升级|维护|更新|检修|割接)",
+    re.IGNORECASE,
+)
+"""How many invoices there are already, and what the gateway is busy with: nothing of this one."""
 _NOT: Final = re.compile(
     r"失败|[不未没].{0,8}(?:成功|开|生成|提交|完成|受理)|无法|不能|不可|unsuccess|\bnot\b|n't|fail", re.IGNORECASE
 )
@@ -194,14 +206,19 @@ def _text_in(told: Mapping[str, Any], name: str) -> str | None:
 
 
 def _may_be_issued(text: str) -> bool:
-    """In any of its clauses: `发票开具成功,但文件下载失败`. What is said of a login or a scan is of no invoice."""
+    """In any of its clauses: `发票开具成功,但文件下载失败`. What is said of a login or a scan is of no invoice, nor is
+    what is said of all that were issued: `今日已开票超过限额`."""
+    plain = normalize("NFKC", text)
+    if _MEANS_WELL.fullmatch(plain.strip()) or (_NUMBER_OF_ONE.search(plain) and not _FAILING.search(plain)):
+        return True
     return any(
-        _BEFORE.search(clause) is None
+        _QUOTA.search(clause) is None
+        and _BEFORE.search(clause) is None
         and (
             _TWICE.search(clause) is not None
             or (_MAY_BE_ISSUED.search(clause) is not None and _NOT.search(clause) is None)
         )
-        for clause in _CLAUSES.split(text)
+        for clause in _CLAUSES.split(plain)
     )
 
 

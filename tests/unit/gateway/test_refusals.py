@@ -52,6 +52,19 @@ REASON = "开票失败:授信额度不足,本次开票金额:398.00;剩余可用
         ({"invoiceUrl": None, "isDrafts": 0, "invoiceItems": [], "code": 500, "msg": REASON}, REASON),
         ({**RESULT, "invoiceUrl": None, "code": 500, "msg": REASON}, REASON),
         ("纳税人已注销,不能开票成功", "纳税人已注销,不能开票成功"),
+        *(
+            (each, each)
+            for each in (
+                "今日已开票超过限额",
+                "本月已开票金额已超限",
+                "您已开具的发票金额达到上限",
+                "issued quota exceeded",
+                "发票额度已用完(成功0张)",
+                "开票失败，原因：系统正在升级",
+                "税局系统正在维护",
+            )
+        ),
+        ("24332000000000000001号发票开具失败", "…0001号发票开具失败"),
     ],
     ids=str,
 )
@@ -76,7 +89,13 @@ def test_a_result_that_is_none_is_a_refusal_with_its_reason(data: Any, reason: s
             "发票号码已存在",
             {"code": 500, "msg": "订单已经开具"},
             "issued but pdf failed",
+            "已开具给杭州示例有限公司",
+            "已开票,本月超过限额",
+            "已经开具成功超时未返回",
+            "成功1张",
         ),
+        *("ok", "OK!", "完成", "done", {"code": 200, "msg": "ok"}, {"code": 0, "message": "OK", "data": None}),
+        *("24332000000000000001", "数电票号码：24332000000000000001", {"code": 200, "data": "24332000000000000001"}),
         {"code": 200, "msg": "操作成功", "data": None},
     ],
     ids=str,
