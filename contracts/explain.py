@@ -7,11 +7,11 @@ limits.
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from contracts.commands import COMMANDS, Discount, Invoice, InvoiceItem
 from contracts.damage import damage
@@ -51,6 +51,43 @@ _MEMBERS: Final = sorted(
     | {*SAME_AS.values()}
 )
 _BY_PLAIN: Final = {name.lower(): name for name in _MEMBERS}
+_HOMES: Final[Mapping[str, tuple[type[BaseModel], ...]]] = {
+    "login": (Login,),
+    "invoice": (Invoice,),
+    "the lines of invoiceItems": (InvoiceItem,),
+    "the entries of discounts, beside invoice": (Discount,),
+    "condition": (Condition,),
+    "page": (Page,),
+    "the data itself": (*COMMANDS.values(),),
+}
+_NAMES_OF_LINES: Final = {
+    usual: name
+    for name, all_ in {
+        "unitPrice": "price singleprice danjia 单价",
+        "quantity": "qty num count shuliang 数量",
+        "name": "goodsname itemname productname projectname spmc 商品名称 名称",
+        "spec": "specification model specmodel ggxh 规格型号 规格",
+        "unit": "uom dw 单位",
+    }.items()
+    for usual in all_.split()
+}
+"""What other programs call a member, in small letters without what joins words, to our name."""
+_NAMES_OF_INVOICES: Final = {
+    usual: name
+    for name, all_ in {
+        "invoiceItems": "items lines details goods invoicedetails 商品明细",
+        "remark": "memo note remarks notes comment bz 备注",
+        "buyerName": "title invoicetitle gmfmc 购买方名称 抬头",
+        "sellerName": "xsfmc 销售方名称",
+    }.items()
+    for usual in all_.split()
+}
+_TAX_ID: Final = re.compile(
+    r"(?:tax|vat)(?:payer)?(?:no|num|number|id|identification.*)|(?:social)?creditcode|.*nsrsbh|.*(?:税号|识别号|信用代码)"
+)
+_PARTY: Final = re.compile(r"(?P<seller>seller|xsf?|销售?方?)|buyer|purchaser|customer|gmf|购买?方?")
+_SUM: Final = re.compile(r"(?:line|item|sub|net|gross)?(?:amount|total|sum|money)|je|金额|小计")
+_DISCOUNT: Final = re.compile(r"discount|折扣|zke")
 _OF_TAXES: Final = re.compile(r"tax|rate$|vat|goods?code|税", re.IGNORECASE)
 _RIGHT_SPELLINGS: Final = {right: vendors for vendors, right in SAME_AS.items()}
 _DECIMAL: Final = 'must be a decimal number, as JSON number or text (12.50 or "12.50")'
@@ -91,9 +128,11 @@ _KINDS: Final[tuple[tuple[Any, str], ...]] = (
 )
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NO_CONTROLS: Final = "must not hold control characters such as tabs or line breaks"
+_DISCOUNTS_SAY: Final = (
+    'discounts, beside invoice: [{"line": 1, "amount": "10.00"}] folds it into the price of that line'
+)
 _NEGATIVE_PRICE: Final = (
-    "must be 0 or more: a line cannot take something off. Put what is to be taken off into discounts, beside invoice: "
-    '[{"line": 1, "amount": "10.00"}] folds it into the price of that line'
+    f"must be 0 or more: a line cannot take something off. Put what is to be taken off into {_DISCOUNTS_SAY}"
 )
 _TIME: Final = "must be a time as RFC 3339 text with an offset, such as 2026-01-31T12:00:00+08:00"
 _DAY: Final = "must be a day, such as 2026-01-31"
@@ -140,7 +179,7 @@ def _wanted(fault: Mapping[str, Any]) -> str:
         # Only our own validators raise it, and they name no values.
         return str(context["error"])
     if kind == "extra_forbidden":
-        return _unknown_member(str(fault["loc"][-1]))
+        return _unknown_member(str(fault["loc"][-1]), fault["loc"][:-1])
     if kind == "string_pattern_mismatch":
         return _PATTERNS.get(context["pattern"]) or _no_controls(fault.get("input"))
     if kind == "greater_than_equal" and fault["loc"][-1:] == ("unitPrice",):
@@ -164,16 +203,41 @@ def _no_controls(text: Any) -> str:
     return f"{_NO_CONTROLS} ({what} is at character {found.start() + 1})"
 
 
-def _unknown_member(name: str) -> str:
+def _unknown_member(name: str, above: Sequence[str | int]) -> str:
+    plain, is_of_line = _plain(shortened(name)), "invoiceItems" in above
     if name in _RIGHT_SPELLINGS:
         return f"is given twice: send either {name} or {_RIGHT_SPELLINGS[name]}, or the same in both"
-    if name in _MEMBERS:
-        return "does not belong here; move it to where the schema has it"
-    close = difflib.get_close_matches(_plain(shortened(name)), _BY_PLAIN, n=1, cutoff=0.8)
-    hint = f"did you mean {_BY_PLAIN[close[0]]}?" if close else "check the spelling, or leave it out"
-    if not close and _OF_TAXES.search(name):
-        hint = "an invoice has no member for tax rates or codes, for the gateway's manual has none: leave it out"
-    return f"is not a known member; {hint}"
+    if is_of_line and _SUM.fullmatch(plain):
+        return "is not a known member; a line comes to quantity times unitPrice: leave it out"
+    usual = None
+    if above[:1] == ("invoice",):
+        usual = _NAMES_OF_LINES.get(plain) if is_of_line else _NAMES_OF_INVOICES.get(plain) or _tax_id(plain)
+    if name in _MEMBERS and usual is None:
+        return f"does not belong here, but in {_home(name)}"
+    return f"is not a known member; {_hint(name, plain, usual)}"
+
+
+def _hint(name: str, plain: str, usual: str | None) -> str:
+    if usual is None and _DISCOUNT.search(plain) and plain != "discount":
+        return f"what is taken off belongs into {_DISCOUNTS_SAY}"
+    if usual is None and _OF_TAXES.search(name):
+        return "an invoice has no member for tax rates or codes, for the gateway's manual has none: leave it out"
+    close = [] if usual else difflib.get_close_matches(plain, _BY_PLAIN, n=1, cutoff=0.8)
+    meant = usual or (_BY_PLAIN[close[0]] if close else None)
+    return f"did you mean {meant}?" if meant else "check the spelling, or leave it out"
+
+
+def _home(name: str) -> str:
+    return " or ".join(place for place, models in _HOMES.items() if any(name in each.model_fields for each in models))
+
+
+def _tax_id(plain: str) -> str | None:
+    """What a program that calls it another way means by it; without a party it is the buyer's."""
+    party = _PARTY.match(plain)
+    rest = plain[party.end() :] if party is not None else plain
+    if _TAX_ID.fullmatch(rest) is None and not (party is not None and rest in {"taxcode", "code", "id", "no"}):
+        return None
+    return "sellerIndentification" if party is not None and party["seller"] else "buyerIndentification"
 
 
 def _plain(name: str) -> str:

@@ -26,6 +26,8 @@ MOST_WARNINGS: Final = 50
 _FLOAT_PLACES: Final = 11
 """Decimal places that only a sum of binary floats has: 1234.5600000000001."""
 CENT: Final = Decimal("0.01")
+HIGHEST_WITH_TAX: Final = Decimal("1.17")
+"""A total with tax, over the one without, at the highest rate that there was."""
 EXACT: Final = Context(prec=200, rounding=ROUND_HALF_UP)
 """Enough digits for any two numbers that a model lets pass: a product must neither be rounded nor refused."""
 _COMPANY: Final = "/login/companyCode"
@@ -107,7 +109,7 @@ def check_issue(command: IssueInvoice, limits: InvoiceLimits) -> Findings:
     """Errors and warnings of a whole `invoice.issue`."""
     errors, warnings = check_invoice(command.invoice, limits)
     if command.expectedTotal is not None:
-        _check_expected_total(command.expectedTotal, command.invoice.total, errors, warnings)
+        _check_expected_total(command.expectedTotal, command.invoice, errors, warnings)
     if command.login is not None:
         warnings += check_company(command.login, command.invoice.sellerIndentification)
         warnings += check_login(command.login)
@@ -280,13 +282,17 @@ def _check_item(item: InvoiceItem, path: str, limits: InvoiceLimits, errors: lis
 
 
 def _check_expected_total(
-    expected: Decimal, total: Decimal, errors: list[FieldError], warnings: list[CommandWarning]
+    expected: Decimal, invoice: Invoice, errors: list[FieldError], warnings: list[CommandWarning]
 ) -> None:
+    total, places_off = invoice.total, CENT * len(invoice.invoiceItems)
     places = len(plain_number(expected).partition(".")[2])
     if places > 2:
         errors.append(_error("/expectedTotal", f"must have at most 2 decimal places; it has {places}"))
     elif expected < total - CENT:
         message = "is less than the sum of the lines, and tax can only add to it"
+        warnings.append(_warning("expected_total", message, "/expectedTotal"))
+    elif expected > EXACT.multiply(total, HIGHEST_WITH_TAX) + places_off:
+        message = "is more than any tax makes of the lines; all amounts are in yuan, none in fen"
         warnings.append(_warning("expected_total", message, "/expectedTotal"))
 
 

@@ -49,7 +49,9 @@ def _exact(value: Any) -> Any:
     if isinstance(value, float):
         raise ValueError("must be exact: a decimal as JSON number or text")  # noqa: TRY004
     if isinstance(value, str) and not _JSON_NUMBER.fullmatch(value.strip()):
-        raise ValueError('must be a decimal, written like a JSON number (12.50 or "12.50")')
+        raise ValueError(
+            'must be a decimal, written like a JSON number (12.50 or "12.50"): without currency, separators or units'
+        )
     return value
 
 
@@ -80,7 +82,7 @@ def _rfc3339(value: Any) -> Any:
 
 def _tax_id(value: str) -> str:
     normalised = normalise_tax_id(value)
-    if value and not normalised:
+    if value and not any(map(str.isalnum, normalised)):
         raise ValueError("must hold letters or digits")
     return normalised
 

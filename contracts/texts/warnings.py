@@ -41,10 +41,10 @@ WARNINGS: Final[Mapping[str, Entry]] = {
     ),
     "expected_total": _warning(
         (
-            "The expectedTotal is less than the lines come to, and tax can only add to that.",
-            "Check both.",
+            "The expectedTotal is less than the lines come to, or more than any tax makes of them.",
+            "Check both: all amounts are in yuan.",
         ),
-        ("expectedTotal 小于各行合计，而税额只会使合计更大。", "请核对两者。"),
+        ("expectedTotal 小于各行合计，或大于按最高税率计算的价税合计。", "请核对两者：所有金额均以元为单位。"),
     ),
     "deadline_passed": _warning(
         ("The deadline had passed when the command came in.", "Publish earlier, or set a later deadline."),

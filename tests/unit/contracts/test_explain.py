@@ -70,11 +70,44 @@ def told(**changes: Any) -> dict[str, str]:
         ({"invoiceItems": [item(unitPrice=1.5)]}, "/invoice/invoiceItems/0/unitPrice", "must be exact"),
         ({"invoiceItems": [item(unitPrice=True)]}, "/invoice/invoiceItems/0/unitPrice", "not true or false"),
         ({"invoiceItems": [item(unitPrice="1,5")]}, "/invoice/invoiceItems/0/unitPrice", "like a JSON number"),
+        ({"invoiceItems": [item(unitPrice="￥1,500.00")]}, "/invoice/invoiceItems/0/unitPrice", "without currency"),
+        ({"invoiceItems": [item(quantity="2件")]}, "/invoice/invoiceItems/0/quantity", "without currency"),
+        ({"buyerIndentification": "/"}, "/invoice/buyerIndentification", "must hold letters or digits"),
         ({"invoiceItems": [item(unitPrice="1e300")]}, "/invoice/invoiceItems/0/unitPrice", "out of range"),
         ({"invoiceItems": [item(unitPrice=None)]}, "/invoice/invoiceItems/0/unitPrice", "decimal"),
         ({"sellerIdentification": SELLER}, "/invoice/sellerIdentification", "is given twice"),
         ({"buyerNam": "A"}, "/invoice/buyerNam", "did you mean buyerName?"),
-        ({"orderNo": "1"}, "/invoice/orderNo", "does not belong here"),
+        ({"orderNo": "1"}, "/invoice/orderNo", "does not belong here, but in the data itself"),
+        ({"companyCode": "1"}, "/invoice/companyCode", "does not belong here, but in login"),
+        *(
+            ({name: "1"}, f"/invoice/{name}", f"did you mean {meant}?")
+            for name, meant in {
+                "buyerTaxNo": "buyerIndentification",
+                "buyer_tax_id": "buyerIndentification",
+                "taxNo": "buyerIndentification",
+                "纳税人识别号": "buyerIndentification",
+                "gmfnsrsbh": "buyerIndentification",
+                "sellerTaxCode": "sellerIndentification",
+                "销售方税号": "sellerIndentification",
+                "memo": "remark",
+                "items": "invoiceItems",
+                "抬头": "buyerName",
+            }.items()
+        ),
+        *(
+            ({"invoiceItems": [item(**{name: "1"})]}, f"/invoice/invoiceItems/0/{name}", message)
+            for name, message in {
+                "price": "did you mean unitPrice?",
+                "qty": "did you mean quantity?",
+                "规格型号": "did you mean spec?",
+                "amount": "a line comes to quantity times unitPrice: leave it out",
+                "金额": "a line comes to quantity times unitPrice: leave it out",
+                "taxNo": "no member for tax rates or codes",
+                "tax_amount": "no member for tax rates or codes",
+                "discountAmount": "belongs into discounts, beside invoice",
+                "discountRate": "belongs into discounts, beside invoice",
+            }.items()
+        ),
         ({"BUYER_NAME": "A"}, "/invoice/BUYER_NAME", "did you mean buyerName?"),
         ({"rate": "A"}, "/invoice/rate", "no member for tax rates or codes"),
         ({"taxClassificationCode": "1"}, "/invoice/taxClassificationCode", "leave it out"),

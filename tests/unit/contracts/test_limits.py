@@ -246,8 +246,18 @@ class TestCommand:
         command = IssueInvoice(userId="1", login=login(), invoice=invoice(), expectedTotal=Decimal("200.001"))
         assert [error.path for error in check_command(command, LIMITS)[0]] == ["/expectedTotal"]
 
-    @pytest.mark.parametrize(("expected", "codes"), [("200", []), ("226.00", []), ("199", ["expected_total"])])
-    def test_an_expected_total_below_the_lines_is_odd(self, expected: str, codes: list[str]) -> None:
+    @pytest.mark.parametrize(
+        ("expected", "codes"),
+        [
+            ("200", []),
+            ("226.00", []),
+            ("199", ["expected_total"]),
+            ("234", []),
+            ("234.02", ["expected_total"]),
+            ("22600", ["expected_total"]),
+        ],
+    )
+    def test_an_expected_total_that_the_lines_cannot_come_to_is_odd(self, expected: str, codes: list[str]) -> None:
         """Trap 28: whether prices include tax nobody says, but tax takes nothing away."""
         command = IssueInvoice(userId="1", login=login(), invoice=invoice(), expectedTotal=Decimal(expected))
 

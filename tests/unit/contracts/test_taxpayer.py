@@ -8,6 +8,7 @@ from contracts.taxpayer import (
     area_of,
     area_word,
     check_digit_fits,
+    is_mistyped,
     normalise_tax_id,
     role_name,
 )
@@ -106,3 +107,19 @@ def test_a_role_may_be_a_code() -> None:
     assert [role_name(code) for code in ROLES] == [*ROLES.values()]
     assert role_name("法定代表人") == "法定代表人"
     assert role_name("船长") == "船长"
+
+
+@pytest.mark.parametrize(
+    ("sent", "told", "is_it"),
+    [
+        ("9133O701MA2DFB848M", "91330701MA2DFB848M", True),
+        ("91330701MA2DFB84M", "91330701MA2DFB848M", True),
+        ("91330701MA2DFB848M", "91330701MA2M37T86L", False),
+        ("91330701MA2DFB848M", "91330701MA2DFB848M", False),
+        ("91330701MA2DFB848X", "91330701MA2DFB848Y", False),
+        ("", "91330701MA2DFB848M", False),
+        ("330106199001011234", "91330701MA2DFB848M", False),
+    ],
+)
+def test_tax_id_is_mistyped_where_the_register_has_one_that_fits_beside_it(sent: str, told: str, is_it: bool) -> None:
+    assert is_mistyped(sent, told) is is_it

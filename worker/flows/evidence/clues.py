@@ -12,8 +12,9 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
+from contracts.limits import HIGHEST_WITH_TAX
 from contracts.taxpayer import check_digit_fits
-from worker.flows.evidence.subjects import HIGHEST, Listed
+from worker.flows.evidence.subjects import Listed
 from worker.records import Clues, Probes, TotalProbe
 from worker.texts import folded_code, folded_remark
 
@@ -70,7 +71,7 @@ def probes_of(candidates: Sequence[Listed]) -> Probes | None:
 def _around(told: Sequence[Decimal]) -> Iterator[tuple[int, int]]:
     """In cents. Where only one total is told, the order's may be the other one."""
     for each in told:
-        low, high = (each, each) if len(told) > 1 else (each / HIGHEST, each * HIGHEST)
+        low, high = (each, each) if len(told) > 1 else (each / HIGHEST_WITH_TAX, each * HIGHEST_WITH_TAX)
         if abs(each) * 100 < _LARGEST:
             yield int(low * 100) - _SLACK, int(high * 100) + _SLACK
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from worker.flows.evidence.subjects import CENT, HIGHEST, Listed, Order
+from contracts.limits import HIGHEST_WITH_TAX
+from worker.flows.evidence.subjects import CENT, Listed, Order
 
 
 def _range(in_order: Sequence[Decimal], low: Decimal, high: Decimal) -> Sequence[Decimal]:
@@ -76,7 +77,7 @@ class InvoiceIndex:
             for each in notes.values():
                 yield from each
         for total in _totals(order):
-            low, high = total / HIGHEST - order.nearness, total * HIGHEST + order.nearness
+            low, high = total / HIGHEST_WITH_TAX - order.nearness, total * HIGHEST_WITH_TAX + order.nearness
             for half in _range(self._halves, low, high):
                 yield from self._half_told[half]
         yield from self._untold
@@ -142,7 +143,7 @@ class Wanted:
         if not told or any(self._is_near(each, each) for each in told):
             return True
         is_half = listed.with_tax is None or listed.without_tax is None
-        if is_half and self._is_near(told[0] / HIGHEST, told[0] * HIGHEST):
+        if is_half and self._is_near(told[0] / HIGHEST_WITH_TAX, told[0] * HIGHEST_WITH_TAX):
             return True
         note = listed.note.plain
         return note in self.remarks or any(each in note for each in self.held)

@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import Final
 
 from contracts.envelope import loads
+from contracts.limits import HIGHEST_WITH_TAX
 from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
 from worker.texts import Text, folded, folded_code
 
 CENT: Final = Decimal("0.01")
-HIGHEST: Final = Decimal("1.17")
-"""A total with tax, over the one without, at the highest rate that there was."""
 _MOST_ROUNDED: Final = Decimal("0.50")
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -61,7 +60,7 @@ class Order:
             tolerance=tolerance,
             nearness=max(tolerance, min(rounded, _MOST_ROUNDED)),
             expected=expected,
-            is_expected_high=expected is not None and expected > total * HIGHEST + tolerance,
+            is_expected_high=expected is not None and expected > total * HIGHEST_WITH_TAX + tolerance,
         )
 
     @property
