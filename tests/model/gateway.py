@@ -20,8 +20,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from tests.builders import as_listed, make_result
+from tests.memory_journal import MemoryJournal
 from tests.model.simulation import Process, World
-from tests.model.store import MemoryJournal
 from worker.errors import InDoubt, Transient
 from worker.flows.invoices import BEIJING
 from worker.ports import (

@@ -1,28 +1,17 @@
-"""One real store for all simulated processes: the journal's own SQL, on SQLite in memory, with faults on the way to it.
+"""One real store for all simulated processes, with faults on the way to it.
 
-`MemoryJournal` is the SQLite journal without its file and its thread: each operation is one transaction, done at once,
-by the clock of the store. `StoreLink` is one process's way to it: calls take time, get lost on the way there or back,
-and a process can be stopped or crash between any two of them. Leases run by one clock for all, as on PostgreSQL.
+`StoreLink` is one process's way to the journal in memory: calls take time, get lost on the way there or back, and a
+process can be stopped or crash between any two of them. Leases run by one clock for all, as on PostgreSQL.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from typing_extensions import override
-
+from tests.memory_journal import MemoryJournal
 from tests.model.simulation import Process, World, run_now
 from worker.errors import JournalUnavailable
-from worker.journal.sealing import Sealer
-from worker.journal.sqlite import opening
-from worker.journal.sqlite.journal import SqliteJournal
-from worker.journal.sqlite.statements import Statements
-
-Result = TypeVar("Result")
 
 
 class TrueClock:
@@ -36,57 +25,6 @@ class TrueClock:
 
     def monotonic(self) -> float:
         return self._world.now
-
-
-class MemoryJournal(SqliteJournal):
-    """`worker.ports.Journal`, done at once."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(Path("in-memory"), clock=TrueClock(world))
-        connection = _connect()
-        _empty().backup(connection)
-        connection.execute("PRAGMA foreign_keys = ON")
-        self.statements = Statements(connection, Sealer([bytes(32)]))
-
-    @override
-    async def _run(self, operation: Callable[[Statements], Result]) -> Result:
-        connection = self.statements.connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = operation(self.statements)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-        return result
-
-    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """What a test wants to know."""
-        return self.statements.connection.execute(sql, values).fetchall()
-
-    def holds(self, worker: str, lane: str) -> bool:
-        """Whether this worker's lease runs by the store's clock, and the lane is its own."""
-        (row,) = self.rows(
-            "SELECT count(*) AS held FROM lane JOIN worker ON worker.id = lane.holder"
-            " WHERE lane.lane = ? AND worker.id = ? AND worker.leased_until > ?",
-            lane,
-            worker,
-            int(self._clock.monotonic() * 1_000_000),
-        )
-        return bool(row["held"])
-
-
-def _connect() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
-    connection.row_factory = sqlite3.Row
-    return connection
-
-
-@cache
-def _empty() -> sqlite3.Connection:
-    connection = _connect()
-    opening._migrate(connection, Path("in-memory"))
-    return connection
 
 
 class StoreFaults:

@@ -12,10 +12,11 @@ from typing import Any, Final, cast
 from typing_extensions import override
 
 from tests.lane_fakes import FakeCredentials
+from tests.memory_journal import MemoryJournal
 from tests.model.broker import Channel, CommandQueue, ModelPublisher, Published
 from tests.model.gateway import GatewayLink, ModelGateway
 from tests.model.simulation import Process, World
-from tests.model.store import MemoryJournal, StoreFaults, StoreLink, TrueClock
+from tests.model.store import StoreFaults, StoreLink, TrueClock
 from worker.amqp.confirms import Verdict
 from worker.amqp.topology import Topology
 from worker.intake.admission import AdmissionRules
@@ -81,7 +82,7 @@ class System:
 
     def __init__(self, epoch: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self.world = World(epoch)
-        self.journal = MemoryJournal(self.world)
+        self.journal = MemoryJournal(TrueClock(self.world))
         self.store_faults = StoreFaults()
         self.gateway = ModelGateway(self.world, self.journal)
         self.queue = CommandQueue()
