@@ -363,7 +363,7 @@ async def test_trap_86_file_of_another_invoice_under_our_id_is_not_told() -> Non
 
     await played.serve(waiting_query(), until=900)
 
-    assert not played.journal.files
+    assert not played.journal.rows("SELECT * FROM invoice_file")
     assert played.completed()["missingFiles"] == [FOUND["id"]]
 
 

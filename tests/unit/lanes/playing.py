@@ -76,7 +76,7 @@ class Played:
         await asyncio.wait([running])
         for session in list(self.gateway.open_sessions):
             await session.close()
-        self.journal.lanes[self.line.lane].holder = None
+        self.journal.hold(self.line.lane, None)
 
     async def serve(self, *commands: Command, until: float = 0.0) -> None:
         """Carry out all that is due on any lane, as long as there is something, or until then."""
@@ -122,10 +122,11 @@ class Played:
     def check(self) -> None:
         """What must hold after anything: one socket per user, and one final event for each command that ended."""
         assert self.gateway.most_open_of_one_user <= 1
+        told = self.journal.events
         for key, command in self.journal.commands.items():
             finals = [name for name in self.journal.outcomes_of(key) if name in {"completed", "failed"}]
             assert len(finals) == (command.state in FINAL), command.type
-            sequences = [event.sequence for event in self.journal.events.get(key, [])]
+            sequences = [event.sequence for event in told.get(key, [])]
             assert sequences == list(range(1, len(sequences) + 1))
 
 

@@ -230,7 +230,7 @@ async def test_secret_of_a_key_that_another_worker_has_waits_for_it() -> None:
         await asyncio.sleep(120)
         assert stage.journal.state_of(1) is S.WAITING
         kept = stage.journal.commands[1]
-        stage.journal.commands[1] = replace(kept, secrets=order.secrets, secrets_fault=None)
+        stage.journal.put(replace(kept, secrets=order.secrets, secrets_fault=None))
         await asyncio.sleep(70)
 
     assert stage.journal.state_of(1) is S.COMPLETED

@@ -8,7 +8,6 @@ import pytest
 from contracts.envelope import loads
 from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_command
-from tests.lane_fakes import FakeLane
 from tests.lane_fakes import Stage as FakeStage
 from tests.virtual_time import in_virtual_time
 from worker.lanes.housekeeping import Housekeeping
@@ -65,7 +64,7 @@ async def test_command_that_a_lane_took_meanwhile_is_left_to_it() -> None:
 @in_virtual_time
 async def test_freed_lanes_are_told_to_whoever_claims() -> None:
     stage = FakeStage()
-    stage.journal.lanes["1111"] = FakeLane(holder="w-dead", epoch=3)
+    stage.journal.hold("1111", "w-dead", epoch=3)
     keeper, freed = housekeeping(stage)
 
     assert await keeper.run_once() == 1

@@ -10,10 +10,11 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command
 from tests.lane_fakes import Stage as FakeStage
+from tests.unit.lanes.playing import later
 from tests.virtual_time import in_virtual_time
 from worker.flows.announce import Announcement, events_of, failure
 from worker.lanes.housekeeping import Housekeeping
-from worker.records import Command, CommandState, Following
+from worker.records import Command, CommandState
 
 S = CommandState
 DONE = Announcement(Outcome.COMPLETED, {"invoiceUrl": "http://pdf.example/1.pdf", "reconciled": False})
@@ -35,8 +36,10 @@ def put(stage: FakeStage, *told: Announcement, follower: dict[str, Any] | None =
         key=2, id="second", **common | {"state": S.FOLLOWING, "follows": 1, "secrets": SECRETS} | (follower or {})
     )
     events = events_of(replace(leader, last_sequence=0), told, worker="/fapiao-worker", at=MOMENT)
-    stage.journal.add(mine)
-    stage.journal.following.append(Following(follower=mine, first=leader, events=events, claim="claim"))
+    stage.journal.put(leader)
+    stage.journal.tell(leader, *events)
+    stage.journal.put(mine)
+    stage.journal.follow(mine, leader, "claim")
     return mine
 
 
@@ -115,7 +118,7 @@ async def test_it_waits_while_the_first_has_not_submitted(state: CommandState) -
 
     await keeper.run_once()
 
-    assert stage.journal.heeded == [("second", False)]
+    assert [tuple(row) for row in stage.journal.rows("SELECT key, nudges = heeded FROM follower")] == [(2, 1)]
     assert stage.journal.state_of(2) is S.FOLLOWING
 
 
@@ -213,7 +216,8 @@ async def test_repeat_that_another_replica_answered_meanwhile_gets_no_second_end
     """The list of repeats and each of them are read one after the other."""
     stage = FakeStage()
     follower = put(stage, DONE, state=S.COMPLETED)
-    stage.journal.commands[2] = replace(follower, state=S.COMPLETED, last_sequence=1)
+    stage.journal.delays["followers"] = 2
+    later(1, lambda: stage.journal.put(replace(follower, state=S.COMPLETED, last_sequence=1)))
     keeper, _ = housekeeping(stage)
 
     assert await keeper.run_once() == 0
@@ -224,11 +228,10 @@ async def test_repeat_that_another_replica_answered_meanwhile_gets_no_second_end
 @in_virtual_time
 async def test_what_follows_the_end_is_told_after_it() -> None:
     stage = FakeStage()
-    put(stage, DONE, Announcement(Outcome.UNCONFIRMED, {"message": "m", "lookUps": 3}), state=S.COMPLETED)
-    following = stage.journal.following[0]
-    told = replace(following.follower, state=S.COMPLETED, last_sequence=1)
-    stage.journal.commands[2] = told
-    stage.journal.following[0] = replace(following, follower=told, events=following.events[1:], heard=1)
+    unconfirmed = Announcement(Outcome.UNCONFIRMED, {"message": "m", "lookUps": 3})
+    follower = put(stage, DONE, unconfirmed, state=S.COMPLETED)
+    stage.journal.put(replace(follower, state=S.COMPLETED, last_sequence=1))
+    stage.journal.rows("UPDATE follower SET heard = 1")
     keeper, _ = housekeeping(stage)
 
     await keeper.run_once()

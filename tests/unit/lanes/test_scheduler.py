@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.builders import make_command, make_result
-from tests.lane_fakes import After, FakeLane, Script, Stage
+from tests.lane_fakes import After, Script, Stage
+from tests.lane_store import HeldLane
 from tests.virtual_time import in_virtual_time
 from worker.errors import Unreachable
+from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import CLAIM_BATCH, Scheduler
 from worker.records import Command, CommandState
 
@@ -186,13 +188,16 @@ async def test_gateway_that_refuses_connections_is_probed_by_few() -> None:
 
 @in_virtual_time
 async def test_gateway_that_comes_back_is_used_by_all() -> None:
+    """What was put off is offered again by housekeeping."""
     stage = stage_of(Script(refuses=Unreachable("refused")), retry_max_seconds=2)
     stage.journal.add(*(waiting(key) for key in range(200)))
 
-    async with running(stage):
+    async with running(stage) as scheduler:
+        keeping = asyncio.create_task(Housekeeping(stage.services, "w-1", lanes_freed=scheduler.wake).run())
         await asyncio.sleep(30)
         stage.gateway.scripts[0] = ISSUES
         await asyncio.sleep(40)
+        keeping.cancel()
 
         assert {stage.journal.state_of(key) for key in range(200)} == {S.COMPLETED}
 
@@ -276,7 +281,7 @@ async def test_sessions_are_closed_before_a_lease_that_cannot_be_renewed_is_over
         while stage.gateway.open_sessions:
             await asyncio.sleep(0.5)
         # With the first lease, or with the one renewal that still got through.
-        assert now() < stage.journal.leased_until["w-1"] or hangs
+        assert now() < (stage.journal.leased_until("w-1") or 0) or hangs
         assert now() < 75
 
 
@@ -287,7 +292,7 @@ async def test_lost_lease_drops_all_lanes_and_registers_anew() -> None:
 
     async with running(stage) as scheduler:
         await asyncio.sleep(5)
-        stage.journal.leased_until.clear()
+        stage.journal.rows("DELETE FROM worker")
         await asyncio.sleep(40)
 
         assert stage.hooks.leases_lost == 1
@@ -459,7 +464,7 @@ async def test_claim_that_is_answered_during_the_drain_is_given_back() -> None:
         await asyncio.sleep(10)
 
         assert stage.gateway.connections == 0
-        assert stage.journal.lanes["user-1"] == FakeLane(holder=None, epoch=1)
+        assert stage.journal.lanes["user-1"] == HeldLane(holder=None, epoch=1)
 
 
 # ---- places, by tenant ---------------------------------------------------------------------------------
@@ -526,7 +531,7 @@ async def test_lanes_of_a_lost_claim_are_given_back_though_no_place_is_free() ->
     async with running(stage) as scheduler:
         await asyncio.sleep(1)
         scheduler._may_hold_unknown = True
-        stage.journal.lanes["user-9"] = FakeLane(holder="w-1", epoch=1)
+        stage.journal.hold("user-9", "w-1", epoch=1)
         await asyncio.sleep(3)
 
         assert stage.journal.lanes["user-9"].holder is None

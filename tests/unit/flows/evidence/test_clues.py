@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.builders import make_invoice, make_item
 from tests.examples import examples
-from tests.findings_fakes import is_found_by
+from tests.lane_store import is_found_by
 from tests.unit.flows.submissions import fit, issued, listed, make_submitted, subject
 from worker.flows.evidence.clues import clues_of, probes_of
 from worker.flows.evidence.members import Weight

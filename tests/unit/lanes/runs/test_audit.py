@@ -82,7 +82,7 @@ async def test_the_list_is_read_and_kept_page_by_page_and_held_against_the_journ
     assert said["sums"] == [{"month": "2026-01", "status": None, "count": 3, "totalPriceAndTax": "455.00"}]
     assert played.stage.hooks.audits == [True]
     assert played.stage.hooks.findings == ["unknown"]
-    assert not played.journal.audited_rows
+    assert not played.journal.rows("SELECT * FROM audit_row")
 
 
 @in_virtual_time

@@ -58,7 +58,7 @@ async def test_after_three_refusals_in_a_row_the_others_are_held_and_nobody_logs
 async def test_only_the_one_that_tries_is_submitted_and_its_success_frees_the_others() -> None:
     played = playing(make_result(make_invoice(remark="1")), make_result(make_invoice(remark="2")))
     first, second = waiting(1), waiting(2)
-    played.journal.sellers[first.source, SELLER] = SellerState(3, EPOCH + timedelta(minutes=10), trier=1)
+    played.journal.rest(first.source, SELLER, SellerState(3, EPOCH + timedelta(minutes=10), trier=1))
 
     await played.serve(first, second)
 
@@ -69,9 +69,9 @@ async def test_only_the_one_that_tries_is_submitted_and_its_success_frees_the_ot
 @in_virtual_time
 async def test_a_worker_that_knows_nothing_of_the_rest_asks_the_journal() -> None:
     played = playing()
-    played.journal.sellers["tests", SELLER] = RESTING
+    played.journal.rest("tests", SELLER, RESTING)
     command = waiting(1)
-    played.journal.sellers[command.source, SELLER] = RESTING
+    played.journal.rest(command.source, SELLER, RESTING)
 
     await played.serve(command)
 
@@ -83,7 +83,7 @@ async def test_a_worker_that_knows_nothing_of_the_rest_asks_the_journal() -> Non
 async def test_the_deadline_of_an_order_counts_before_its_sellers_rest() -> None:
     played = playing()
     command = waiting(1, deadline_at=EPOCH)
-    played.journal.sellers[command.source, SELLER] = RESTING
+    played.journal.rest(command.source, SELLER, RESTING)
 
     await played.serve(command)
 

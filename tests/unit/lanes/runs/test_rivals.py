@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.builders import MOMENT, make_invoice, make_item, make_listed
-from tests.findings_fakes import is_found_by
+from tests.lane_store import LaneStore
 from tests.unit.flows.submissions import SKEW, make_submitted, subject
+from tests.virtual_time import VirtualClock
 from worker.flows.evidence.subjects import Listed
 from worker.lanes.runs import evidence
 from worker.lanes.runs.evidence import read_rivals
@@ -27,6 +28,9 @@ class Shelf:
     def __init__(self, *commands: Command) -> None:
         self.commands = commands
         self.asked: list[tuple[str, tuple[datetime, int], int]] = []
+        self._store = LaneStore([], VirtualClock())
+        for command in commands:
+            self._store.put(command)
 
     async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
         self.asked.append((seller, since, limit))
@@ -36,8 +40,8 @@ class Shelf:
         self, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
     ) -> Sequence[Command]:
         self.asked.append((seller, since, limit))
-        some = [c for c in self.commands if c.seller == seller and c.submitted_at and c.submitted_at > since[0]]
-        return [c for c in some if c.key > since[1] and is_found_by(probes, c)][:limit]
+        found: list[Command] = await self._store.rivals_by_clues(seller, since, probes, limit)
+        return found
 
 
 def submitted(key: int, **fields: Any) -> Command:

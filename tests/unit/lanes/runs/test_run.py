@@ -16,7 +16,7 @@ from worker.errors import InDoubt, LeaseLost, Permanent, Transient, Unreachable
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.issue import IssueRun
 from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrRefused, QrShown, ResultRefused
-from worker.records import AccountState, Command, CommandState
+from worker.records import Command, CommandState
 
 S = CommandState
 QR = QrShown("data:image/png;base64,AA==", "https://scan.example/1")
@@ -373,9 +373,8 @@ async def test_refused_login_is_counted_and_fails_the_command() -> None:
 async def test_third_refusal_suspends_and_the_account_is_left_alone() -> None:
     played = Played(script=Script(login=[LoginAnswered(False)]))
     for key in (1, 2, 3, 4):
-        played.journal.commands.clear()
         await played.run(replace(WAITING, key=key, id=f"o-{key}", epoch=0))
-        played.journal.lanes["1111"].holder = None
+        played.journal.hold("1111", None)
 
     assert played.gateway.connections == 3
     assert loads(played.journal.events[4][-1].body)["data"]["code"] == "login_suspended"
@@ -385,12 +384,13 @@ async def test_third_refusal_suspends_and_the_account_is_left_alone() -> None:
 async def test_accepted_login_forgets_the_refusals_before_it() -> None:
     played = Played(make_result())
     exchange = await played.prepare()
-    account = exchange._access().account
-    played.journal.accounts[account] = AccountState(refusals=2)
+    login = exchange._access().counted("1111")
+    for _ in range(2):
+        await played.journal.count_login(login, accepted=False, now=EPOCH, threshold=9, suspend=timedelta(hours=1))
 
     await exchange.run()
 
-    assert played.journal.accounts[account] == AccountState()
+    assert not played.journal.accounts
 
 
 @in_virtual_time
@@ -419,7 +419,7 @@ async def test_refused_connection_puts_the_command_back_and_counts_for_the_gate(
     assert await played.run() is None
 
     assert played.journal.state_of(1) is S.WAITING
-    assert played.journal.due_at[1] == EPOCH + timedelta(seconds=9)
+    assert played.journal.due_at(1) == EPOCH + timedelta(seconds=9)
     assert played.stage.services.breaker.failures == 1
     assert not played.journal.events[1]
 
