@@ -366,12 +366,16 @@ def test_the_policy_lets_servers_outside_of_the_cluster_be_reached() -> None:
 
 
 def test_every_file_is_part_of_something() -> None:
-    """None lies there that nothing renders, and no sample that no test reads."""
+    """None lies there that nothing renders, no sample that no test reads, and no program that writes none of them."""
     assert {path.stem for path in (KUBERNETES / "samples").iterdir()} == set(SAMPLES)
-    used = {path for path in KUBERNETES.rglob("*.yaml") if path.name == "kustomization.yaml"}
+    manifests = {*KUBERNETES.rglob("*.yaml")}
+    used = {path for path in manifests if path.name == "kustomization.yaml"}
     text = "".join(path.read_text() for path in used)
+    for path in KUBERNETES.rglob("*.py"):
+        assert any(f"Written by deploy/kubernetes/{path.name} " in each.read_text() for each in manifests), path
     for path in KUBERNETES.rglob("*"):
-        if path.is_file() and path not in used and path.suffix != ".sql" and path.parent.name != "samples":
+        is_elsewhere = path.suffix in {".sql", ".py", ".pyc"} or path.parent.name == "samples"
+        if path.is_file() and path not in used and not is_elsewhere:
             assert os.path.basename(path) in text, path  # noqa: PTH119
 
 
