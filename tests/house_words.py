@@ -38,7 +38,7 @@ TERMS: Final = MESSAGING | STORAGE | NETWORK | PROGRAMS | INVOICING
 
 PLAIN: Final = _words(
     "absence account admit after again ambiguous answer arm ask at await bad begin behaviour bound busy candidate "
-    "cannot case change close code comparison complete condition count cut date decision desk details difference "
+    "cannot case change close code comparison complete condition count cut date decision demo desk details difference "
     "disconnect drain drawn due echo encodable end expire fail failure faulty fetch fit forget forward found go "
     "heard held hint home house ignore in info inquiry insecurity insist interruption is judge keep kept kind "
     "large late likeness list loose lost may meaning mine missing monthly name need new next no not nothing "

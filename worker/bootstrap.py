@@ -39,7 +39,7 @@ from worker.ops.tracing import open_tracing
 from worker.outbox.publisher import Publisher
 from worker.outbox.relay import Relay, RelayHooks
 from worker.ports import Journal
-from worker.service import Service, Signals, Stage
+from worker.service import Service, ServiceStage, Signals
 from worker.settings import Settings
 from worker.tls import broker_tls, gateway_tls, insecurities
 from worker.vault.addresses import AddressRules
@@ -217,20 +217,20 @@ class _Worker:
             service = Service(self._stages(), draining=self._health.drain, died=self._health.died)
             return await service.run(signals)
 
-    def _stages(self) -> list[Stage]:
+    def _stages(self) -> list[ServiceStage]:
         """In start order. Down it goes from the end: no new commands first, then the lanes, and the relay after
         them, for what lanes commit last should still go out."""
         drain = timedelta(seconds=self._settings.drain_seconds)
         # Lanes that hang twice over their closing handshakes, and the store's answer at the end.
         lane_seconds = self._settings.drain_seconds + 2 * (self._settings.close_timeout_seconds + 5) + STOP_SECONDS
         return [
-            Stage("publisher", self._publisher.run),
-            Stage("relay", self._relay.run, lambda: self._relay.drain(STOP_SECONDS), STOP_SECONDS + 1),
-            Stage("lanes", self._scheduler.run, lambda: self._scheduler.drain(drain), lane_seconds),
-            Stage("housekeeping", self._housekeeping.run),
-            *([] if self._archivist is None else [Stage("vault", self._archivist.run)]),
-            Stage("space", self._space.run),
-            Stage("intake", self._consumer.run, lambda: self._consumer.drain(STOP_SECONDS), STOP_SECONDS + 1),
+            ServiceStage("publisher", self._publisher.run),
+            ServiceStage("relay", self._relay.run, lambda: self._relay.drain(STOP_SECONDS), STOP_SECONDS + 1),
+            ServiceStage("lanes", self._scheduler.run, lambda: self._scheduler.drain(drain), lane_seconds),
+            ServiceStage("housekeeping", self._housekeeping.run),
+            *([] if self._archivist is None else [ServiceStage("vault", self._archivist.run)]),
+            ServiceStage("space", self._space.run),
+            ServiceStage("intake", self._consumer.run, lambda: self._consumer.drain(STOP_SECONDS), STOP_SECONDS + 1),
         ]
 
     def _watch_health(self) -> None:

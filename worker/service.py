@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class ServiceStage:
     """One part of the running worker."""
 
     name: str
@@ -52,7 +52,9 @@ class Signals:
 class Service:
     """The stages in start order; the way down is the same list from its end."""
 
-    def __init__(self, stages: Sequence[Stage], *, draining: Callable[[], None], died: Callable[[str], None]) -> None:
+    def __init__(
+        self, stages: Sequence[ServiceStage], *, draining: Callable[[], None], died: Callable[[str], None]
+    ) -> None:
         self._stages = stages
         self._draining = draining
         self._died = died
@@ -92,7 +94,7 @@ class Service:
         for stage in reversed(self._stages):
             await self._stop(stage)
 
-    async def _stop(self, stage: Stage) -> None:
+    async def _stop(self, stage: ServiceStage) -> None:
         task = self._tasks[stage.name]
         if stage.stop is not None and not task.done():
             try:

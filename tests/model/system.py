@@ -28,7 +28,7 @@ from worker.lanes.services import LaneServices
 from worker.ops.operations import Operations
 from worker.outbox.relay import Relay
 from worker.ports import Gateway, InvoiceDetails, Journal
-from worker.service import Service, Signals, Stage
+from worker.service import Service, ServiceStage, Signals
 from worker.settings import Settings
 
 TOPOLOGY: Final = Topology("fapiao")
@@ -144,9 +144,9 @@ class Worker:
         self._consumer = self._make_consumer(journal, scheduler, housekeeping)
         drain = timedelta(seconds=SETTINGS.drain_seconds)
         stages = [
-            Stage("lanes", scheduler.run, lambda: scheduler.drain(drain), SETTINGS.drain_seconds + 22),
-            Stage("housekeeping", housekeeping.run),
-            Stage("intake", self._take_in, lambda: self._consumer.drain(10), 11),
+            ServiceStage("lanes", scheduler.run, lambda: scheduler.drain(drain), SETTINGS.drain_seconds + 22),
+            ServiceStage("housekeeping", housekeeping.run),
+            ServiceStage("intake", self._take_in, lambda: self._consumer.drain(10), 11),
         ]
         await Service(stages, draining=lambda: None, died=self._died).run(self.signals)
 

@@ -27,7 +27,7 @@ from worker.cli.terminal import (
 from worker.errors import NotFound, WorkerError
 
 if TYPE_CHECKING:
-    from worker.cli.demo_stage import Stage
+    from worker.cli.demo_stage import DemoStage
 
 AUTO_SCAN_SECONDS: Final = 2.0
 _QUERY_SECONDS: Final = 60.0
@@ -47,14 +47,14 @@ def demo(
         auto_scan = AUTO_SCAN_SECONDS
 
     async def work() -> int:
-        from worker.cli.demo_stage import Stage
+        from worker.cli.demo_stage import DemoStage
         from worker.cli.parts import stop_once_on_a_signal
 
         settings = load_settings()
         quiet_logs(settings)
         stop_once_on_a_signal()
         try:
-            async with Stage(settings, auto_scan) as stage:
+            async with DemoStage(settings, auto_scan) as stage:
                 code = await _play(stage, timeout)
                 if code == 0:
                     await _stay(stage) if keep else _how_to_go_on()
@@ -68,7 +68,7 @@ def demo(
     raise typer.Exit(code)
 
 
-async def _play(stage: "Stage", timeout_seconds: float) -> int:
+async def _play(stage: "DemoStage", timeout_seconds: float) -> int:
     from worker.cli.broker import broker
     from worker.cli.demo_stage import fetch_pdf
 
@@ -98,14 +98,14 @@ async def _play(stage: "Stage", timeout_seconds: float) -> int:
     return 0
 
 
-async def _show_files(stage: "Stage", number: str) -> str | None:
+async def _show_files(stage: "DemoStage", number: str) -> str | None:
     """Show the addresses that are stored of an invoice; the PDF's."""
     files = (await stage.operations.files([number]))["files"]
     show_files(files)
     return next((file["url"] for file in files if file["type"] == "pdf"), None)
 
 
-async def _journaled(stage: "Stage", order: Order) -> dict[str, Any]:
+async def _journaled(stage: "DemoStage", order: Order) -> dict[str, Any]:
     """Ask the worker's control socket until it knows the command."""
     for _ in range(100):
         try:
@@ -157,7 +157,7 @@ def _how_to_go_on() -> None:
     say("  contracts/README.md                  the messages, for your own program")
 
 
-async def _stay(stage: "Stage") -> None:
+async def _stay(stage: "DemoStage") -> None:
     say()
     say("It stays up. In another terminal:", style="strong")
     for line in stage.exports():

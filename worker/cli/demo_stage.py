@@ -1,6 +1,6 @@
 """What the demo plays on: a sandbox and a worker as child processes, over a private prefix and database.
 
-Guarantees: `async with Stage(…)` leaves no process, file, queue or exchange behind.
+Guarantees: `async with DemoStage(…)` leaves no process, file, queue or exchange behind.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from worker.settings import Settings
 _SANDBOX_PORT: Final = 8090
 
 
-class Stage:
+class DemoStage:
     """The running parts, and where they are."""
 
     def __init__(self, settings: Settings, auto_scan_seconds: float | None) -> None:

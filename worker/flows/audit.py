@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from contracts.audits import MOST_FINDINGS, FindingKind
 from contracts.events import Outcome
-from contracts.failures import Stage as FailureStage
+from contracts.failures import Stage
 from contracts.told import AuditCompletedData
 from worker.flows.announce import Announcement, announced
 from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
@@ -22,11 +22,11 @@ from worker.flows.audit_findings import Standing, hold, missing, missing_without
 from worker.flows.audit_progress import (
     MOST_READS,
     AuditProgress,
+    AuditStage,
     AuditState,
     Next,
     Phase,
     Situation,
-    Stage,
     days_at,
     spans_at,
 )
@@ -105,7 +105,7 @@ def decide(situation: Situation, given: Input) -> Next:
 
 
 def _begin(at: Situation, given: Begin) -> Next:
-    if at.state.progress.stage is not Stage.PAGES:
+    if at.state.progress.stage is not AuditStage.PAGES:
         # No session is needed any more, so no login that could be missing or suspended.
         return fail(at, *deadline_exceeded()) if is_overdue(at) else _go_on(at, MayGoOn())
     if (decision := obstacle(at, given)) is not None:
@@ -158,7 +158,7 @@ def _advanced(at: Situation, given: PageRead) -> AuditProgress:
     over = replace(done, page=1, total=done.total + (total or 0), span_total=None, last_page="")
     if following is AfterPage.NEXT_SPAN:
         return replace(over, span=was.span + 1)
-    return replace(over, stage=Stage.COUNT)
+    return replace(over, stage=AuditStage.COUNT)
 
 
 # ---- from one stage to the next ------------------------------------------------------------------------
@@ -185,18 +185,18 @@ def _announced(at: Situation, findings: Iterable[Any]) -> Iterator[Announcement]
 
 def _go_on(at: Situation, _: MayGoOn) -> Next:
     state, progress = at.state, at.state.progress
-    if progress.stage is Stage.PAGES:
+    if progress.stage is AuditStage.PAGES:
         # A list that is read once more by a worker that began behind it: this one has no session yet.
         return _ask(at) if state.has_session else end(at, Record(CommandState.WAITING, due_at=at.now))
-    if progress.stage is Stage.CLOSING:
+    if progress.stage is AuditStage.CLOSING:
         return _closed(at)
     asked: Effect
     match progress.stage:
-        case Stage.COUNT:
+        case AuditStage.COUNT:
             asked = CountAudited()
-        case Stage.PROOF:
+        case AuditStage.PROOF:
             asked = Prove()
-        case Stage.LISTED:
+        case AuditStage.LISTED:
             asked = ReadAudited(progress.after)
         case _:
             asked = _next_numbered(at)
@@ -214,7 +214,7 @@ def _counted(at: Situation, given: AuditedCounted) -> Next:
     lacks = given.number < was.total
     if lacks and not was.is_cut and was.reads < MOST_READS:
         return _stepped(at, was.read_again(at.now))
-    return _stepped(at, replace(was, stage=Stage.PROOF, is_whole=not was.is_cut and not lacks))
+    return _stepped(at, replace(was, stage=AuditStage.PROOF, is_whole=not was.is_cut and not lacks))
 
 
 # ---- what has no number --------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def _settled(at: Situation, details: Details) -> Next:
     absent = [each for each in proof.subjects if _is_absent(at, each, proof)]
     undecided = proof.others + len(proof.subjects) - len(found) - len(absent)
     progress = at.state.progress.counted([FindingKind.MISSING] * len(absent))
-    progress = replace(progress, stage=Stage.LISTED, undecided_commands=undecided)
+    progress = replace(progress, stage=AuditStage.LISTED, undecided_commands=undecided)
     findings = [missing_without_number(each.command) for each in absent]
     return _stepped(at, progress, *moves, findings=findings)
 
@@ -291,7 +291,7 @@ def _is_absent(at: Situation, subject: Subject, proof: Proved) -> bool:
 def _audited_read(at: Situation, given: AuditedRead) -> Next:
     was = at.state.progress
     if not given.rows:
-        stage = Stage.NUMBERED if was.is_whole else Stage.CLOSING
+        stage = AuditStage.NUMBERED if was.is_whole else AuditStage.CLOSING
         return _stepped(at, replace(was, stage=stage))
     held = [hold(each) for each in given.rows if each.row.is_in_period]
     progress = replace(was.with_invoices(held), after=given.rows[-1].row.identity)
@@ -320,7 +320,7 @@ def _numbered_read(at: Situation, given: NumberedRead) -> Next:
         last = given.rows[-1]
         progress = replace(progress, since=last.submitted_at.isoformat(), after_key=last.key)
     if len(given.rows) < BATCH:
-        progress = replace(progress, stage=Stage.CLOSING)
+        progress = replace(progress, stage=AuditStage.CLOSING)
     return _stepped(at, progress, findings=findings)
 
 
@@ -351,8 +351,8 @@ TRANSITIONS: Table[AuditState] = {
     (Phase.ASKED, LoginAnswered): login_answered,
     (Phase.ASKED, PageRead): _page_read,
     (Phase.ASKED, QueryRefused): query_refused("a wrong password"),
-    (Phase.ASKED, ConnectionLost): connection_lost(FailureStage.QUERY, "while the list was read"),
-    (Phase.ASKED, TimedOut): answer_overdue(FailureStage.QUERY, "The gateway did not answer the query in time."),
+    (Phase.ASKED, ConnectionLost): connection_lost(Stage.QUERY, "while the list was read"),
+    (Phase.ASKED, TimedOut): answer_overdue(Stage.QUERY, "The gateway did not answer the query in time."),
     (Phase.ASKED, Draining): put_back,
     (Phase.LOOKING, MayGoOn): _go_on,
     (Phase.LOOKING, Overtaken): _give_way,

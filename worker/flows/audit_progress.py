@@ -24,7 +24,7 @@ _LONGEST_STATUS_CHARS: Final = 60
 """A gateway gone mad must not fill the journal."""
 
 
-class Stage(StrEnum):
+class AuditStage(StrEnum):
     """What an audit is at."""
 
     PAGES = "pages"
@@ -45,7 +45,7 @@ class Stage(StrEnum):
 class AuditProgress:
     """Journaled with every page and every batch. A worker that dies goes on at the same one."""
 
-    stage: Stage = Stage.PAGES
+    stage: AuditStage = AuditStage.PAGES
     company: str = ""
     """Whose list it is: the login's, for a later stage has no login."""
     began_at: str = ""
@@ -93,13 +93,13 @@ class AuditProgress:
             return cls()
         kept = loads(progress)
         sums = tuple((month, status, int(count), total) for month, status, count, total in kept["sums"])
-        return cls(**{**kept, "sums": sums, "stage": Stage(kept["stage"])})
+        return cls(**{**kept, "sums": sums, "stage": AuditStage(kept["stage"])})
 
     def read_again(self, now: datetime) -> "AuditProgress":
         """From the first page on."""
         return replace(
             self,
-            stage=Stage.PAGES,
+            stage=AuditStage.PAGES,
             began_at=now.isoformat(),
             span=0,
             page=1,

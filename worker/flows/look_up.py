@@ -20,7 +20,7 @@ from worker.flows.evidence.members import is_dead
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
 from worker.flows.invoices import BEIJING, lacking_ids, trusted, with_files
-from worker.flows.looks import Reading, delay_after_nothing_seen, rest_after_refusals
+from worker.flows.looks import ListReading, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_state import digest_of, is_last_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
 from worker.flows.vocabulary import (
@@ -285,11 +285,11 @@ def _settle(at: Situation) -> Next:
     return _end(at, *settlements, EndLookUp())
 
 
-def _reading(at: Situation, subject: Subject) -> Reading:
+def _reading(at: Situation, subject: Subject) -> ListReading:
     """Absence proves something where the list was read to its end, and is the seller's company's."""
     if folded_code(at.wish.company) != folded_code(subject.command.seller or ""):
-        return Reading.ANOTHERS
-    return Reading.WHOLE if at.state.is_whole else Reading.CUT
+        return ListReading.ANOTHERS
+    return ListReading.WHOLE if at.state.is_whole else ListReading.CUT
 
 
 # ---- the files of what was found ---------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class LookOutcome(StrEnum):
     """No look was made, for any of them. Counted once per look."""
 
 
-class Reading(StrEnum):
+class ListReading(StrEnum):
     """What the list that was read is worth."""
 
     WHOLE = "whole"

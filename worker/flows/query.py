@@ -11,8 +11,7 @@ from typing import Any
 
 from contracts.envelope import loads
 from contracts.events import Outcome
-from contracts.failures import FailureCode
-from contracts.failures import Stage as FailureStage
+from contracts.failures import FailureCode, Stage
 from contracts.told import QueryCompletedData
 from worker.flows.announce import Announcement, announced
 from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
@@ -22,9 +21,9 @@ from worker.flows.query_state import (
     Next,
     Phase,
     QueryProgress,
+    QueryStage,
     QueryState,
     Situation,
-    Stage,
     after_page,
     digest_of,
     spans_at,
@@ -78,7 +77,7 @@ def decide(situation: Situation, given: Input) -> Next:
 
 
 def _begin(at: Situation, given: Begin) -> Next:
-    if at.state.progress.stage is Stage.LATE:
+    if at.state.progress.stage is QueryStage.LATE:
         # No session is needed any more, so no login that could be missing or suspended.
         return fail(at, *deadline_exceeded()) if is_overdue(at) else _fetch_late(at, at.state.progress)
     if (decision := obstacle(at, given)) is not None:
@@ -198,7 +197,7 @@ def _details_fetched(at: Situation, given: DetailsFetched) -> Next:
             types=wish.types,
         ),
     )
-    if progress.stage is Stage.LATE:
+    if progress.stage is QueryStage.LATE:
         following = _fetch_late(at, progress)
         return replace(following, effects=(record, *following.effects))
     return Decision(QueryState(progress, Phase.LOOKING), (record, SeeWhoIsNext()))
@@ -231,7 +230,7 @@ def _advanced(at: Situation, items: int) -> QueryProgress:
         case AfterPage.NEXT_SPAN:
             return replace(done, span=was.span + 1, page=1, total_before=total or 0, last_page="")
         case AfterPage.END | AfterPage.CUT:
-            return replace(done.without_dates(), stage=Stage.LATE, is_cut=following is AfterPage.CUT)
+            return replace(done.without_dates(), stage=QueryStage.LATE, is_cut=following is AfterPage.CUT)
 
 
 def _page_events(at: Situation, told: list[dict[str, Any]], number: int, *, late: bool = False) -> list[Announcement]:
@@ -265,8 +264,8 @@ def _give_way(at: Situation, _: Overtaken) -> Next:
 
 def _details_failed(at: Situation, given: DetailsFailed) -> Next:
     if given.code is not None:
-        return fail(at, given.code, FailureStage.DETAILS, given.message)
-    return again(at, FailureCode.HTTP_ERROR, FailureStage.DETAILS, given.message, given.retry_after)
+        return fail(at, given.code, Stage.DETAILS, given.message)
+    return again(at, FailureCode.HTTP_ERROR, Stage.DETAILS, given.message, given.retry_after)
 
 
 # ---- files that were not ready, and the end ------------------------------------------------------------
@@ -331,7 +330,7 @@ def _missing_listed(at: Situation, given: MissingListed) -> Next:
     return end(at, Record(CommandState.COMPLETED, (announced(Outcome.COMPLETED, data),)))
 
 
-_lost = connection_lost(FailureStage.QUERY, "during the query")
+_lost = connection_lost(Stage.QUERY, "during the query")
 
 TRANSITIONS: Table[QueryState] = {
     **opening(Phase, _begin, _connected),
@@ -340,7 +339,7 @@ TRANSITIONS: Table[QueryState] = {
     (Phase.ASKED, DownloadTold): _early_notice,
     (Phase.ASKED, QueryRefused): query_refused("a wrong password or condition"),
     (Phase.ASKED, ConnectionLost): _lost,
-    (Phase.ASKED, TimedOut): answer_overdue(FailureStage.QUERY, "The gateway did not answer the query in time."),
+    (Phase.ASKED, TimedOut): answer_overdue(Stage.QUERY, "The gateway did not answer the query in time."),
     (Phase.ASKED, Draining): put_back,
     (Phase.NOTICE, DownloadTold): _notice,
     (Phase.NOTICE, ConnectionLost): _lost,

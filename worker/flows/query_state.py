@@ -19,7 +19,7 @@ MOST_DATES: Final = 100
 """Failed downloads remembered: a gateway gone mad must not fill the journal."""
 
 
-class Stage(StrEnum):
+class QueryStage(StrEnum):
     """What a query is at."""
 
     PAGES = "pages"
@@ -31,7 +31,7 @@ class Stage(StrEnum):
 class QueryProgress:
     """Journaled with every page, so that a worker that dies in the middle of page 40 goes on at page 40."""
 
-    stage: Stage = Stage.PAGES
+    stage: QueryStage = QueryStage.PAGES
     span_days: int = 0
     """Into parts of how many days they were cut: a restart with other settings must not cut anew."""
     span: int = 0
@@ -75,7 +75,7 @@ class QueryProgress:
             return cls(page=first_page)
         kept = loads(progress)
         lists = {name: tuple(kept[name]) for name in ("missing_items", "dates")}
-        return cls(**{**kept, **lists, "stage": Stage(kept["stage"])})
+        return cls(**{**kept, **lists, "stage": QueryStage(kept["stage"])})
 
     def miss_items(self, invoice_ids: Sequence[str]) -> "QueryProgress":
         """Some invoices' items could not be had."""

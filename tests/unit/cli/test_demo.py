@@ -10,7 +10,7 @@ from contracts.commands import IssueInvoice
 from contracts.envelope import loads
 from contracts.queries import QueryInvoices
 from worker.cli.demo import example_order, example_query
-from worker.cli.demo_stage import Stage, fetch_pdf
+from worker.cli.demo_stage import DemoStage, fetch_pdf
 from worker.cli.terminal import Stop
 from worker.settings import Settings
 
@@ -39,7 +39,7 @@ def test_its_query_is_the_published_example_for_yesterday_and_today() -> None:
 
 def test_its_stage_keeps_apart_from_everything_else_and_never_shows_a_password() -> None:
     settings = Settings(_env_file=None, amqp_url="amqp://u:pass-word@h:5672/v", prefix="production")
-    stage = Stage(settings, None)
+    stage = DemoStage(settings, None)
     try:
         assert stage.settings.prefix.startswith("fapiao-demo-")
         assert stage.settings.database_url != settings.database_url

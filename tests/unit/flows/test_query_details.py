@@ -13,8 +13,7 @@ from tests.lane_fakes import make_file
 from tests.unit.flows.query_driver import Driven
 from tests.unit.flows.tables import FILES_SCHEDULE, RULES, TIMING, read, record_of, said_of
 from worker.flows.query import decide
-from worker.flows.query_state import Next, Phase, QueryProgress, QueryState, QueryWish, Situation
-from worker.flows.query_state import Stage as QueryStage
+from worker.flows.query_state import Next, Phase, QueryProgress, QueryStage, QueryState, QueryWish, Situation
 from worker.flows.vocabulary import (
     AskPage,
     Begin,

@@ -14,7 +14,7 @@ from tests.builders import MOMENT, make_condition, make_found, make_page, make_q
 from tests.examples import examples
 from tests.unit.flows.query_driver import Driven
 from tests.unit.flows.tables import RULES
-from worker.flows.query_state import MOST_MISSING, QueryProgress, Stage, is_last_page, spans_of
+from worker.flows.query_state import MOST_MISSING, QueryProgress, QueryStage, is_last_page, spans_of
 from worker.flows.vocabulary import AskPage, ConnectionLost, Draining, Input, MayGoOn, Overtaken, PageRead
 from worker.ports import DownloadTold, PageShown
 
@@ -285,7 +285,7 @@ def test_missing_items_are_named_and_bounded() -> None:
 
 progresses = st.builds(
     QueryProgress,
-    stage=st.sampled_from(Stage),
+    stage=st.sampled_from(QueryStage),
     is_cut=st.booleans(),
     span=st.integers(0, 9),
     page=st.integers(1, 10_000),

@@ -19,7 +19,7 @@ from worker.flows.evidence.members import Difference, is_dead
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import MOST_CANDIDATES, Candidate, Found, Nothing, Several, Verdict
 from worker.flows.invoices import findings_of
-from worker.flows.looks import Absence, Reading, Schedules, extra_look, next_look
+from worker.flows.looks import Absence, ListReading, Schedules, extra_look, next_look
 from worker.flows.vocabulary import Details, Settle
 from worker.records import Command, CommandState, ListedInvoice, Stray
 
@@ -39,7 +39,7 @@ class Case:
     details: Details = field(default_factory=Details)
     strays: tuple[Stray, ...] = ()
     """Results that were laid aside and may be its own."""
-    reading: Reading = Reading.WHOLE
+    reading: ListReading = ListReading.WHOLE
 
 
 def endings(case: Case, looks: Schedules, now: datetime) -> Iterator[Settle]:
@@ -226,12 +226,12 @@ def _sought_again(case: Case, verdict: Nothing | Several, schedule: tuple[timede
     sought_at = next_look(schedule, look_ups, now)
     if sought_at is None and absence.not_before is not None and now < absence.not_before:
         sought_at = absence.not_before
-    if sought_at is None and case.reading is Reading.CUT and isinstance(verdict, Nothing):
+    if sought_at is None and case.reading is ListReading.CUT and isinstance(verdict, Nothing):
         sought_at = extra_look(schedule, look_ups, now)
     is_open = isinstance(verdict, Nothing) or verdict.is_contested or verdict.may_clear
     if is_open and sought_at is not None:
         return Settle(command, command.state, sought_at=sought_at)
-    if isinstance(verdict, Several) or case.strays or case.reading is not Reading.WHOLE:
+    if isinstance(verdict, Several) or case.strays or case.reading is not ListReading.WHOLE:
         return _for_a_person(case, verdict)
     told = failure(absence.code, absence.stage, absence.message, command.attempts, absence.gateway_message)
     return Settle(command, CommandState.FAILED, (told,))

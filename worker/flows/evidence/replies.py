@@ -127,7 +127,7 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class StrayReply:
     """It settles nothing."""
 
     reason: str
@@ -139,7 +139,7 @@ class Stray:
 
 def judge(
     reply: IssuedReply, hand: SubmittedInvoice | None, others: Sequence[SubmittedInvoice], *, may_be_more: bool = False
-) -> Mine | Late | Stray:
+) -> Mine | Late | StrayReply:
     """Whose answer it is: of the order in hand, if it was submitted, or of one of the unsettled ones of its lane.
     `may_be_more`: one of these could not be read, so what does not tell all may be its answer."""
     place = owner(reply, [*others, *([] if hand is None else [hand])])
@@ -154,15 +154,15 @@ def judge(
     echoes = [echo_of(other, reply) for other in others]
     fitting = tuple(number for number, echo in enumerate(echoes) if echo.fits)
     if fitting or echo_of(hand, reply).fits:
-        return Stray("fits_several", fitting, may_be_mine=True)
-    return Stray("does_not_fit", tuple(number for number, echo in enumerate(echoes) if _may_be(echo)))
+        return StrayReply("fits_several", fitting, may_be_mine=True)
+    return StrayReply("does_not_fit", tuple(number for number, echo in enumerate(echoes) if _may_be(echo)))
 
 
-def stray_of(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> Stray:
+def stray_of(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> StrayReply:
     """Under which unsettled orders a result is kept, and why, where no order is in hand that it could answer."""
     echoes = [echo_of(order, reply) for order in orders]
     reason = "fits_several" if sum(echo.fits for echo in echoes) > 1 else "does_not_fit"
-    return Stray(reason, tuple(number for number, echo in enumerate(echoes) if echo.fits or _may_be(echo)))
+    return StrayReply(reason, tuple(number for number, echo in enumerate(echoes) if echo.fits or _may_be(echo)))
 
 
 def _may_be(echo: Echo) -> bool:

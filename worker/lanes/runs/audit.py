@@ -13,7 +13,7 @@ from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import NotResolvable
 from worker.flows import audit
-from worker.flows.audit_progress import AuditProgress, AuditState, AuditWish, Next, Stage
+from worker.flows.audit_progress import AuditProgress, AuditStage, AuditState, AuditWish, Next
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,
@@ -151,5 +151,5 @@ class AuditRun(Questioning):
                 self._services.hooks.audit_ended(is_whole=told.data["isWhole"])
                 self._log.info("audit_ended", **told.data["counts"], listed=told.data["total"])
         progress = self._state.progress
-        if record.to is CommandState.RUNNING and progress.stage is Stage.PAGES:
+        if record.to is CommandState.RUNNING and progress.stage is AuditStage.PAGES:
             self._log.info("audit_page_read", pages=progress.pages, span=progress.span)

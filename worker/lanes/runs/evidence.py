@@ -27,7 +27,7 @@ MOST_COMPETING = 10_000
 """Submissions among these that a listed invoice may be of."""
 
 
-class Journal(Protocol):
+class EvidenceJournal(Protocol):
     """As much of `LaneJournal` as is asked here."""
 
     async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
@@ -42,7 +42,11 @@ class Journal(Protocol):
 
 
 async def read_rivals(
-    journal: Journal, subjects: Iterable[Subject], since: datetime, candidates: Sequence[Listed], skew: timedelta
+    journal: EvidenceJournal,
+    subjects: Iterable[Subject],
+    since: datetime,
+    candidates: Sequence[Listed],
+    skew: timedelta,
 ) -> tuple[tuple[Subject, ...], bool]:
     """The rivals of these subjects, and whether they are all."""
     sought = {subject.key for subject in subjects}
@@ -67,7 +71,7 @@ async def read_rivals(
     return tuple(competing.values()), True
 
 
-async def _all_of(journal: Journal, seller: str, since: datetime) -> AsyncIterator[Sequence[Command]]:
+async def _all_of(journal: EvidenceJournal, seller: str, since: datetime) -> AsyncIterator[Sequence[Command]]:
     """Where an invoice's total is not told, it could be anybody's."""
     behind: tuple[datetime, int] | None = (since, 0)
     while behind is not None:
@@ -76,7 +80,9 @@ async def _all_of(journal: Journal, seller: str, since: datetime) -> AsyncIterat
         behind = last_of(rows) if len(rows) == AT_ONCE else None
 
 
-async def _found_by(journal: Journal, seller: str, since: datetime, probes: Probes) -> AsyncIterator[Sequence[Command]]:
+async def _found_by(
+    journal: EvidenceJournal, seller: str, since: datetime, probes: Probes
+) -> AsyncIterator[Sequence[Command]]:
     count = max(len(probes.totals), len(probes.marks), 1)
     for start in range(0, count, PROBES_AT_ONCE):
         part = slice(start, start + PROBES_AT_ONCE)

@@ -13,7 +13,7 @@ from typing_extensions import override
 from worker.crashpoints import crashpoint
 from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Transient
 from worker.flows import issue
-from worker.flows.evidence.replies import Late, Mine, Stray, echo_of, judge
+from worker.flows.evidence.replies import Late, Mine, StrayReply, echo_of, judge
 from worker.flows.vocabulary import (
     ConnectionLost,
     CountRefusal,
@@ -106,7 +106,7 @@ class IssueRun(Run):
                 if not await self._late.settle_one(others[place], shown):
                     await self._late.keep_for(others[place].command.key, "does_not_fit", shown)
                 return None
-            case Stray(reason, places, may_be_mine):
+            case StrayReply(reason, places, may_be_mine):
                 for place in places:
                     await self._late.keep_for(others[place].command.key, reason, shown)
                 if not may_be_mine:

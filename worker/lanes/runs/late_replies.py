@@ -15,7 +15,7 @@ from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, failure
 from worker.flows.evidence.endings import issued
-from worker.flows.evidence.replies import Late, Stray, echo_of, judge, stray_of
+from worker.flows.evidence.replies import Late, StrayReply, echo_of, judge, stray_of
 from worker.flows.looks import next_look
 from worker.flows.vocabulary import Settle
 from worker.lanes.lane_session import LaneSession
@@ -113,9 +113,9 @@ class LateReplies:
     async def keep(self, shown: ResultShown) -> None:
         """Keep the result for a person, under each command that it may answer. While it is kept, that command's invoice
         is never said to be absent. A result that repeats an earlier one answers no command."""
-        stray, others = Stray("does_not_fit", ()), list[Unsettled]()
+        stray, others = StrayReply("does_not_fit", ()), list[Unsettled]()
         if self._services.addresses.is_known(shown.invoice_url):
-            stray = Stray("repeated", ())
+            stray = StrayReply("repeated", ())
         else:
             try:
                 others = list(await self.unsettled())

@@ -23,7 +23,7 @@ from worker.flows.looks import (
     EXPIRED,
     NOT_ISSUED,
     Absence,
-    Reading,
+    ListReading,
     Schedules,
     delay_after_nothing_seen,
     extra_look,
@@ -61,7 +61,7 @@ def settle(
     sought: Subject,
     verdict: Verdict,
     *,
-    reading: Reading = Reading.WHOLE,
+    reading: ListReading = ListReading.WHOLE,
     details: Details | None = None,
     looks: Schedules = LOOKS,
     strays: tuple[Stray, ...] = (),
@@ -76,11 +76,11 @@ def outcomes_of(move: Settle) -> list[Outcome]:
     return [told.outcome for told in move.announcements]
 
 
-CASES = list(itertools.product(VERDICTS, (S.COMPLETED, S.IN_DOUBT, S.CHECKING), (0, 1, 2, 3, 4, 9), Reading))
+CASES = list(itertools.product(VERDICTS, (S.COMPLETED, S.IN_DOUBT, S.CHECKING), (0, 1, 2, 3, 4, 9), ListReading))
 
 
 def expected_of(
-    verdict: str, state: CommandState, look_ups: int, reading: Reading
+    verdict: str, state: CommandState, look_ups: int, reading: ListReading
 ) -> tuple[Any, Sequence[Outcome], Any]:
     """The state, the outcomes told and the next look, in the words of the design."""
     schedule = SCHEDULES[state]
@@ -92,15 +92,15 @@ def expected_of(
         return S.COMPLETED, [] if following else [Outcome.UNCONFIRMED], following
     if verdict in {"nothing", "contested", "weak"} and following:
         return state, [], following
-    if verdict == "nothing" and reading is Reading.CUT and look_ups + 1 < len(schedule) + 2:
+    if verdict == "nothing" and reading is ListReading.CUT and look_ups + 1 < len(schedule) + 2:
         return state, [], NOW + schedule[-1]
-    if verdict == "nothing" and reading is Reading.WHOLE:
+    if verdict == "nothing" and reading is ListReading.WHOLE:
         return S.FAILED, [Outcome.FAILED], None
     return S.IN_DOUBT, [Outcome.IN_DOUBT], None
 
 
 @pytest.mark.parametrize(("verdict", "state", "look_ups", "reading"), CASES)
-def test_each_verdict_has_its_move(verdict: str, state: CommandState, look_ups: int, reading: Reading) -> None:
+def test_each_verdict_has_its_move(verdict: str, state: CommandState, look_ups: int, reading: ListReading) -> None:
     move = settle(subject(state=state, look_ups=look_ups), VERDICTS[verdict], reading=reading)
 
     assert (move.to, outcomes_of(move), move.sought_at) == expected_of(verdict, state, look_ups, reading)
@@ -163,7 +163,7 @@ def test_absence_is_told_in_the_words_of_the_doubt(progress: bytes | None, absen
 
 
 def test_absence_that_proves_nothing_is_left_to_a_person() -> None:
-    move = settle(subject(look_ups=9, state=S.CHECKING), Nothing(), reading=Reading.CUT)
+    move = settle(subject(look_ups=9, state=S.CHECKING), Nothing(), reading=ListReading.CUT)
 
     said = InDoubt.model_validate(
         {"commandId": "a", "commandSource": "b", "userId": "1111", **move.announcements[0].data}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import make_invoice, make_item
-from worker.flows.evidence.replies import Late, Mine, Stray, apart_by, counts, echo_of, judge, owner
+from worker.flows.evidence.replies import Late, Mine, StrayReply, apart_by, counts, echo_of, judge, owner
 from worker.gateway.codec import result_of
 from worker.records import IssuedReply, SubmittedInvoice
 
@@ -257,19 +257,22 @@ TELLS_FIRST, TELLS_NEITHER = reply_to(make_invoice(remark="订单 1")), reply_to
         (TELLS_FIRST, SECOND, [FIRST], Late(0)),
         (TELLS_FIRST, None, [SECOND, FIRST], Late(1)),
         (TELLS_NEITHER, FIRST, [], Mine()),
-        (TELLS_NEITHER, FIRST, [SECOND], Stray("fits_several", (0,), may_be_mine=True)),
-        (TELLS_NEITHER, None, [FIRST, SECOND], Stray("fits_several", (0, 1))),
-        (reply_to(make_invoice(remark="订单 3")), FIRST, [SECOND], Stray("does_not_fit", (0,))),
+        (TELLS_NEITHER, FIRST, [SECOND], StrayReply("fits_several", (0,), may_be_mine=True)),
+        (TELLS_NEITHER, None, [FIRST, SECOND], StrayReply("fits_several", (0, 1))),
+        (reply_to(make_invoice(remark="订单 3")), FIRST, [SECOND], StrayReply("does_not_fit", (0,))),
         (
             reply_to(make_invoice(), buyerName="甲公司", buyerIndentification=None),
             None,
             [FIRST],
-            Stray("does_not_fit", ()),
+            StrayReply("does_not_fit", ()),
         ),
     ],
 )
 def test_whose_a_reply_is(
-    reply: dict[str, Any], hand: SubmittedInvoice | None, others: list[SubmittedInvoice], judged: Mine | Late | Stray
+    reply: dict[str, Any],
+    hand: SubmittedInvoice | None,
+    others: list[SubmittedInvoice],
+    judged: Mine | Late | StrayReply,
 ) -> None:
     """Of the order in hand, of one before it, or of nobody for certain; then it is kept for each that it may be of."""
     assert judge(told(reply), hand, others) == judged
@@ -277,4 +280,4 @@ def test_whose_a_reply_is(
 
 def test_a_reply_that_does_not_tell_all_may_be_of_an_order_that_cannot_be_read() -> None:
     assert judge(told(TELLS_FIRST), FIRST, [], may_be_more=True) == Mine()
-    assert judge(told(TELLS_NEITHER), FIRST, [], may_be_more=True) == Stray("fits_several", (), may_be_mine=True)
+    assert judge(told(TELLS_NEITHER), FIRST, [], may_be_more=True) == StrayReply("fits_several", (), may_be_mine=True)

@@ -15,7 +15,7 @@ from tests.unit.flows.tables import RULES, TIMING
 from tests.unit.lanes.playing import LONG_LEASE, Played, later, slowly
 from tests.virtual_time import in_virtual_time
 from worker.flows import audit
-from worker.flows.audit_progress import AuditProgress, AuditState, AuditWish, Phase, Situation, Stage
+from worker.flows.audit_progress import AuditProgress, AuditStage, AuditState, AuditWish, Phase, Situation
 from worker.flows.audit_rows import row_of
 from worker.flows.audit_vocabulary import AuditedRead
 from worker.flows.vocabulary import Input, PageRead
@@ -188,9 +188,11 @@ async def test_a_refused_list_fails_the_audit() -> None:
     assert played.failure()["gatewayMessage"] == "查询失败"
 
 
-@pytest.mark.parametrize("stage", [Stage.COUNT, Stage.PROOF, Stage.LISTED, Stage.NUMBERED, Stage.CLOSING])
+@pytest.mark.parametrize(
+    "stage", [AuditStage.COUNT, AuditStage.PROOF, AuditStage.LISTED, AuditStage.NUMBERED, AuditStage.CLOSING]
+)
 @in_virtual_time
-async def test_once_the_list_is_read_no_login_is_needed(stage: Stage) -> None:
+async def test_once_the_list_is_read_no_login_is_needed(stage: AuditStage) -> None:
     """A worker that takes over there opens no session."""
     progress = AuditProgress(
         stage=stage, company=SELLER, began_at=MOMENT.isoformat(), last_day=DAY, span_days=31, is_whole=True
@@ -220,7 +222,7 @@ def test_what_goes_from_page_to_page_and_from_batch_to_batch_stays_small_over_tw
         state = step(pages[number % 2], Phase.ASKED)
     assert state.progress.pages == 200
     assert len(pickle.dumps(state)) < 2000
-    state = replace(state, progress=replace(state.progress, stage=Stage.LISTED), phase=Phase.READING)
+    state = replace(state, progress=replace(state.progress, stage=AuditStage.LISTED), phase=Phase.READING)
     day = MOMENT.date()
     rows = tuple(AuditedInvoice(row_of(each, SELLER, day, day)) for page in pages for each in page.page.invoices)
     for _ in range(100):
