@@ -32,7 +32,7 @@ from worker.sandbox.control import answer
 from worker.sandbox.details import is_look_up, look_up
 from worker.sandbox.faults import asked_by_user_id
 from worker.sandbox.house import House, SandboxOptions
-from worker.sandbox.line import ListeningPort, line_to
+from worker.sandbox.connection import ListeningPort, line_to
 from worker.sandbox.masking import secrets_in
 
 __all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]

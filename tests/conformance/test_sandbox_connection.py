@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.conformance.sandbox_peer import COMPANY, PAST, files_of
-from worker.sandbox.line import LONGEST_REQUEST_LINE
+from worker.sandbox.connection import LONGEST_REQUEST_LINE
 from worker.sandbox.server import Sandbox, SandboxOptions
 
 ITEM = "/web/invoice/item/1778381047770263553"
