@@ -31,21 +31,21 @@ _NO_LENGTH: Final = Answer(HTTPStatus.LENGTH_REQUIRED, "text/plain", b"a body ne
 
 @dataclass(slots=True)
 class ListeningPort:
-    """What all lines of a port share. ``respond`` gets the call and whether the line is fresh."""
+    """What all connections of a port share. ``respond`` gets the call and whether it is the connection's first."""
 
     respond: Callable[[Call, bool], Awaitable[Answer | Stream | None]]
     is_endpoint: Callable[[str], bool]
     keep_alive_seconds: float
-    lines: set["Line"] = field(default_factory=set)
+    connections: set["PortConnection"] = field(default_factory=set)
 
     def hang_up(self) -> None:
-        """Cut every line that has not become a WebSocket."""
-        for line in tuple(self.lines):
-            line.transport.abort()
+        """Cut every connection that has not become a WebSocket."""
+        for connection in tuple(self.connections):
+            connection.transport.abort()
 
 
-class Line(ServerConnection):
-    """One connection; ``line_to`` makes its class."""
+class PortConnection(ServerConnection):
+    """One connection; ``connection_to`` makes its class."""
 
     _port: ClassVar[ListeningPort]
 
@@ -59,10 +59,10 @@ class Line(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[explicit-override]
         super().connection_made(transport)
-        self._port.lines.add(self)
+        self._port.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # type: ignore[explicit-override]
-        self._port.lines.discard(self)
+        self._port.connections.discard(self)
         self._rest()
         if self._answering is not None:
             self._answering.cancel()
@@ -103,7 +103,7 @@ class Line(ServerConnection):
 
     def _become_websocket(self) -> None:
         self._is_websocket = True
-        self._port.lines.discard(self)
+        self._port.connections.discard(self)
         super().data_received(bytes(self._waiting))
 
     async def _answer(self, call: Call, refused: Answer | None, *, keeps: bool) -> None:
@@ -144,9 +144,9 @@ class Line(ServerConnection):
             self._idle = None
 
 
-def line_to(port: ListeningPort) -> type[Line]:
+def connection_to(port: ListeningPort) -> type[PortConnection]:
     """A class of connections that share this port: websockets takes a class and nothing else."""
-    return type("LineToPort", (Line,), {"_port": port})
+    return type("ConnectionToPort", (PortConnection,), {"_port": port})
 
 
 def _keeps(headers: Mapping[str, str]) -> bool:

@@ -28,11 +28,11 @@ from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.clock import Clock
 from worker.sandbox import issuing, querying
 from worker.sandbox.calls import Answer, Call, Stream
+from worker.sandbox.connection import ListeningPort, connection_to
 from worker.sandbox.control import answer
 from worker.sandbox.details import is_look_up, look_up
 from worker.sandbox.faults import asked_by_user_id
 from worker.sandbox.house import House, SandboxOptions
-from worker.sandbox.connection import ListeningPort, line_to
 from worker.sandbox.masking import secrets_in
 
 __all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]
@@ -71,7 +71,7 @@ class Sandbox(House):
             self.options.host,
             self.options.port,
             process_request=self._admit,
-            create_connection=line_to(self._port),
+            create_connection=connection_to(self._port),
             open_timeout=None,
             compression=None,
             max_size=self.options.max_message_bytes,
