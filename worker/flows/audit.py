@@ -140,8 +140,8 @@ def _advanced(at: Situation, given: PageRead) -> AuditProgress:
     spans, most = len(spans_at(at)), at.rules.max_pages
     following = after_page(page, was, page_size=PAGE_SIZE, spans=spans, max_pages=most)
     total = was.span_total if page.total is None else page.total
-    # A page that repeats the one before ends the list, without a word of the gateway's.
-    is_unsure = total is None and bool(page.invoices) and digest_of(page) == was.last_page
+    # A full page that repeats the one before ends the list, without a word of the gateway's.
+    is_unsure = total is None and len(page.invoices) >= PAGE_SIZE and digest_of(page) == was.last_page
     done = replace(
         was,
         began_at=was.began_at or at.now.isoformat(),

@@ -213,7 +213,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         if listed.identity not in kept or not is_dead(kept[listed.identity].invoice.status):
             kept[listed.identity] = listed
     total = was.total if page.total is None else page.total
-    is_repeated = bool(page.invoices) and digest_of(page) == was.last_page
+    is_repeated = len(page.invoices) >= PAGE_SIZE and digest_of(page) == was.last_page
     is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
     is_over = is_last or was.page >= at.rules.max_pages
     state = replace(

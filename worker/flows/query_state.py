@@ -106,7 +106,8 @@ def digest_of(page: PageShown) -> str:
 
 def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str) -> bool:
     """Whether nothing comes behind this page (trap 61). `total`, `totalPage` and `hasNext` may disagree: any of them
-    that promises more is believed, for one more question costs little, and an empty page or a repeated one ends it."""
+    that promises more is believed, for one more question costs little, and an empty page or a repeated one ends it.
+    Where none is told, nothing else does: a gateway may list fewer at once than it is asked for."""
     if not page.invoices or digest_of(page) == last_page:
         return True
     promises = [
@@ -115,7 +116,7 @@ def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str)
         None if page.total is None else page.total > asked * page_size,
     ]
     told = [promise for promise in promises if promise is not None]
-    return not any(told) if told else len(page.invoices) < page_size
+    return bool(told) and not any(told)
 
 
 class AfterPage(StrEnum):

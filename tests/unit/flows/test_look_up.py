@@ -612,6 +612,39 @@ def test_gateway_that_lists_for_ever_is_read_only_so_far() -> None:
     assert pages == RULES.max_pages
 
 
+def pages_read(*pages: PageShown) -> list[Next]:
+    """The decisions until the list is over."""
+    state, decisions = LookUpState(P.ASKED), []
+    for page in pages:
+        (decision,) = run(read(page), state=state)
+        decisions.append(decision)
+        state = replace(decision.state, phase=P.ASKED)
+    return decisions
+
+
+def test_gateway_that_lists_ten_at_once_and_tells_nothing_is_read_to_the_end() -> None:
+    """A hundred are asked for. The order's own is behind what others got meanwhile."""
+    rows = list(map(other, range(1, 15)))
+    ten, rest, empty = (make_page(*part, has_next=None) for part in (rows[:10], rows[10:], []))
+
+    decisions = pages_read(ten, rest, empty)
+
+    assert [type(one.effects[-1]) for one in decisions] == [AskPage, AskPage, ReadBound]
+    assert decisions[-1].state.is_whole
+
+
+@pytest.mark.parametrize(("count", "is_whole"), [(10, True), (100, False)])
+def test_gateway_that_gives_the_same_rows_for_every_page_has_told_all_where_they_are_few(
+    count: int, is_whole: bool
+) -> None:
+    same = make_page(*map(other, range(1, count + 1)), has_next=None)
+
+    decisions = pages_read(same, same)
+
+    assert isinstance(decisions[-1].effects[-1], ReadBound)
+    assert decisions[-1].state.is_whole is is_whole
+
+
 # ---- what goes before it -------------------------------------------------------------------------------
 
 
