@@ -122,7 +122,7 @@ class _Worker:
             reply_ttl=timedelta(seconds=settings.reply_ttl_seconds),
             confirm_timeout=timedelta(seconds=settings.confirm_timeout_seconds),
             poll=timedelta(seconds=settings.poll_seconds),
-            hooks=RelayHooks(count_verdict=self._metrics.published),
+            hooks=RelayHooks(count_verdict=self._metrics.published, heard=self._wake_lanes),
         )
 
     def _lane_services(self) -> LaneServices:
@@ -135,6 +135,7 @@ class _Worker:
             settings=self._settings,
             chance=random.random,
             committed=self._wake_relay,
+            can_tell=lambda: not self._relay.is_mute,
             hooks=self._metrics,
         )
 
@@ -263,6 +264,9 @@ class _Worker:
 
     def _wake_relay(self) -> None:
         self._relay.wake()
+
+    def _wake_lanes(self) -> None:
+        self._scheduler.wake()
 
     def _woken_from_outside(self) -> None:
         """Another process may have made work."""

@@ -104,7 +104,11 @@ class LaneRunner:
         has_had_its_turn = self.line.is_contended and self._served >= QUANTUM
         # Where the gateway is away, the breaker lets lanes through at their claim.
         may_connect = services.breaker.is_open or self.line.is_connected
-        return may_connect and not (services.is_draining or has_had_its_turn or self.line.interruption)
+        return (
+            may_connect
+            and services.can_tell()
+            and not (services.is_draining or has_had_its_turn or self.line.interruption)
+        )
 
     async def _next(self, *, has_looked: bool) -> Command | None:
         """The lane's next command, waited for as long as an idle session is worth keeping. Where the journal was just

@@ -39,6 +39,8 @@ class Scheduler:
         """Counts the leases: what was claimed under an earlier one is nobody's by now."""
         self._renewed_at = float("-inf")
         self._is_retired = False
+        self._is_mute = True
+        """Whether no events went out when it was looked last; so it begins, until the broker is there."""
 
     # ---- from outside ------------------------------------------------------------------------------
 
@@ -141,13 +143,21 @@ class Scheduler:
         return len(claims)
 
     def _bounds(self, wished: int) -> ClaimBounds:
-        """Where the gateway is away, few lanes try it; what needs no connection does not wait for them."""
+        """What needs no connection does not wait for what does."""
         services = self._services
         return ClaimBounds(
-            connecting=services.breaker.may_begin(wished, services.clock.monotonic()),
+            connecting=self._connecting(wished),
             of_tenant=services.places.of_tenant,
             left=services.places.left(),
         )
+
+    def _connecting(self, wished: int) -> int:
+        """How many may begin that need a session: few where the gateway is away, none where events do not go out."""
+        services, was_mute = self._services, self._is_mute
+        self._is_mute = not services.can_tell()
+        if self._is_mute and not was_mute:
+            log.warning("nothing_begun", reason="events do not go out: nobody would see a QR; look at the broker")
+        return 0 if self._is_mute else services.breaker.may_begin(wished, services.clock.monotonic())
 
     def _came_too_late(self, term: int) -> bool:
         return self._services.is_draining or term != self._term

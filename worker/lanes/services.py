@@ -170,6 +170,9 @@ class LaneServices:
     """A number in [0, 1), for jitter."""
     committed: Callable[[], None]
     """Told after each commit that wrote events, so that the relay need not poll."""
+    can_tell: Callable[[], bool] = lambda: True
+    """Whether events go out. Where they do not, nobody would see a QR, and what is submitted would end in doubt: no
+    session is begun."""
     hooks: LaneHooks = field(default_factory=NoHooks)
     is_contended: bool = False
     """Lanes wait while none is free: each should give way soon."""

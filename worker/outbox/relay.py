@@ -36,6 +36,8 @@ TURN_SECONDS = 0.5
 """How long a round follows its streams before it looks for others."""
 FEW = 4
 """A window is filled by a few streams where they are less than one in so many of its rows."""
+MUTE_AFTER_SECONDS = 5.0
+"""Without an event that went out for so long, although there were some or nobody was connected, the relay is mute."""
 JOURNAL_PAUSE_MAX_SECONDS = 10.0
 MISSING_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 """Between tries of a reply whose queue is missing; the last one repeats."""
@@ -77,6 +79,8 @@ class RelayHooks:
     count_undeliverable: Callable[[int], None] = _ignore
     observe_round: Callable[[int, float], None] = _ignore
     """Rows published in a round, and how long it took (seconds)."""
+    heard: Callable[[], None] = _ignore
+    """Events go out again."""
 
 
 @dataclass(slots=True)
@@ -117,10 +121,18 @@ class Relay:
         self._unmarked = _Sorted([], [], [])
         self._asks_for_heads = False
         self._window = WINDOW
+        self._silent_since: float | None = float("-inf")
+        """Since when nothing could go out; None while it can. Before the first contact, nobody knows."""
 
     def wake(self) -> None:
         """There may be rows. Cheap; may be called for nothing."""
         self._woken.set()
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether events have not gone out for a while: what a person must be told of should not be begun."""
+        since = self._silent_since
+        return since is not None and self._clock.monotonic() - since >= MUTE_AFTER_SECONDS
 
     @property
     def in_flight(self) -> int:
@@ -162,12 +174,16 @@ class Relay:
             self._sort_late(await self._publisher.take_late())
             if self._publisher.is_connected:
                 await self._publish_due()
+            else:
+                self._note(is_heard=False)
             return await self._mark()
 
     async def _publish_due(self) -> None:
         """Wave after wave: the first row of each stream, then the next one where that was confirmed. So a backlog of
         one command costs the journal one question for many rows, and its order never hangs on the broker's."""
         waves = _in_streams(await self._ask_for_due(), self._flying.values())
+        if not waves:
+            self._note(is_heard=True)
         began, published = self._clock.monotonic(), 0
         while waves:
             firsts = [rows.popleft() for rows in waves]
@@ -241,8 +257,20 @@ class Relay:
                     self._postpone(row, now + self._late_after)
                 case Verdict.LOST:
                     pass
+        if verdicts := {verdict for _, verdict in counted}:
+            # One that is late is none: a single reply queue may never answer, and must stop nobody else's orders.
+            self._note(is_heard=verdicts != {str(Verdict.LOST)})
         for (copy, verdict_name), number in counted.items():
             self._hooks.count_verdict(copy, verdict_name, number)
+
+    def _note(self, *, is_heard: bool) -> None:
+        was_mute = self.is_mute
+        if not is_heard:
+            self._silent_since = self._clock.monotonic() if self._silent_since is None else self._silent_since
+            return
+        self._silent_since = None
+        if was_mute:
+            self._hooks.heard()
 
     def _sort_declined(self, row: OutboxRow, verdict: Verdict, now: datetime) -> None:
         """Nobody took it: no queue is there, or the queue is full. A reply is tried until its time is over."""

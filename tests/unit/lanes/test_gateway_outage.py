@@ -219,3 +219,23 @@ async def test_query_until_the_end_of_the_calendar_holds_up_nothing_behind_it() 
     assert stage.journal.outcomes_of(1)[-1] == "completed"
     assert stage.journal.state_of(2) is S.COMPLETED
     assert stage.gateway.connections == 2
+
+
+@in_virtual_time
+async def test_while_no_event_goes_out_nothing_is_begun_that_a_person_must_see() -> None:
+    """The broker is away: the QR of every order that waits would be shown to nobody, and each would end in doubt. What
+    needs no session is answered, and what runs comes to its end."""
+    stage = Stage()
+    is_told = [True]
+    stage.services.can_tell = lambda: is_told[0]
+    stage.gateway.scripts = [Script(submissions=[[After(20, make_result())]])]
+    stage.journal.add(*(waiting(key, user=1) for key in range(1, 4)))
+    async with at_work(stage):
+        await asyncio.sleep(10)
+        is_told[0] = False
+        stage.journal.add(waiting(4, user=2), stored(5))
+        await asyncio.sleep(10 * MINUTES)
+        assert [stage.journal.state_of(key) for key in (1, 2, 4, 5)] == [S.COMPLETED, S.WAITING, S.WAITING, S.COMPLETED]
+        is_told[0] = True
+        await asyncio.sleep(2 * MINUTES)
+    assert {stage.journal.state_of(key) for key in range(1, 6)} == {S.COMPLETED}

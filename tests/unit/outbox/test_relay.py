@@ -65,6 +65,10 @@ async def at_work(part: Bench) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
+def is_mute(part: Bench) -> bool:
+    return part.relay.is_mute
+
+
 def seconds_of(part: Bench, seq: int) -> list[float]:
     """How far ahead a row was postponed, each time."""
     return [round(delay.total_seconds(), 1) for number, delay in part.journal.postponements if number == seq]
@@ -350,3 +354,35 @@ async def test_behind_a_row_whose_confirm_is_late_nothing_of_its_stream_goes_out
         part.publisher.late = {1: Verdict.CONFIRMED}
         await asyncio.sleep(60)
     assert part.journal.forgotten == [1, 2, 3]
+
+
+@pytest.mark.parametrize("verdict", [None, Verdict.LOST], ids=["away", "blocked"])
+@in_virtual_time
+async def test_a_relay_whose_events_do_not_go_out_says_so_until_they_do(verdict: Verdict | None) -> None:
+    """The broker is away, or takes nothing. A moment of it is nothing to speak of."""
+    part = bench()
+    assert is_mute(part), "nobody knows before the first contact"
+    async with at_work(part):
+        await asyncio.sleep(2)
+        assert not is_mute(part)
+        part.publisher.is_connected = verdict is not None
+        part.publisher.verdicts = {"q": verdict or Verdict.LOST}
+        part.journal.add(reply(1, "q"))
+        await asyncio.sleep(2)
+        assert not is_mute(part)
+        await asyncio.sleep(10)
+        assert is_mute(part)
+        part.publisher.is_connected, part.publisher.verdicts = True, {}
+        await asyncio.sleep(60)
+        assert not is_mute(part)
+
+
+@in_virtual_time
+async def test_a_single_slow_queue_mutes_nobody() -> None:
+    """Nor one that never confirms, though its reply is all that an earlier worker has left."""
+    part = bench()
+    part.publisher.verdicts = {"slow": Verdict.PENDING}
+    part.journal.add(reply(1, "slow"))
+    async with at_work(part):
+        await asyncio.sleep(30)
+        assert not is_mute(part)
