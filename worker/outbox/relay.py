@@ -187,7 +187,7 @@ class Relay:
         began, published = self._clock.monotonic(), 0
         while waves:
             firsts = [rows.popleft() for rows in waves]
-            verdicts = await self._publisher.publish(firsts, PATIENCE_SECONDS)
+            verdicts = await self._publish(firsts)
             self._sort((row, verdicts[row.seq]) for row in firsts)
             published += len(firsts)
             if self._clock.monotonic() - began >= TURN_SECONDS:
@@ -199,6 +199,18 @@ class Relay:
             ]
         if published:
             self._hooks.observe_round(published, self._clock.monotonic() - began)
+
+    async def _publish(self, rows: Sequence[OutboxRow]) -> Mapping[int, Verdict]:
+        """Nobody waits again where a confirm is late: one queue without its majority, and a new command for it in each
+        round, would cost everybody's every round its patience."""
+        late = {row.destination for row in self._flying.values()}
+        slow = [row for row in rows if row.destination in late]
+        quick = [row for row in rows if row.destination not in late]
+        verdicts: dict[int, Verdict] = {}
+        for some, patience_seconds in ((slow, 0.0), (quick, PATIENCE_SECONDS)):
+            if some:
+                verdicts |= await self._publisher.publish(some, patience_seconds)
+        return verdicts
 
     async def _ask_for_due(self) -> Sequence[OutboxRow]:
         """A window of what is due. Where a few streams fill it, the first row of every stream comes next, and so in

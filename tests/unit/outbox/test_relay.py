@@ -13,7 +13,7 @@ from tests.unit.outbox.rows import reply, topic
 from tests.virtual_time import VirtualClock, in_virtual_time
 from worker.amqp.confirms import Verdict
 from worker.errors import JournalUnavailable
-from worker.outbox.relay import WINDOW, WINDOW_BYTES, WINDOW_MAX, Relay
+from worker.outbox.relay import PATIENCE_SECONDS, WINDOW, WINDOW_BYTES, WINDOW_MAX, Relay
 from worker.records import OutboxRow
 
 
@@ -238,6 +238,34 @@ async def test_a_slow_confirm_is_awaited_beside_the_next_rounds() -> None:
         assert part.relay.in_flight == 0
     assert part.journal.forgotten == [2, 1]
     assert part.publisher.sent.count("event-1:r") == 1
+
+
+@in_virtual_time
+async def test_a_slow_queue_with_a_new_command_in_each_round_makes_nobody_wait() -> None:
+    """Its first late confirm costs a round its patience, and no other one does."""
+    part = bench()
+    part.publisher.verdicts["slow"] = Verdict.PENDING
+    publish, went = part.publisher.publish, dict[int, float]()
+
+    async def publish_patiently(rows: Sequence[OutboxRow], patience: float) -> Mapping[int, Verdict]:
+        verdicts = await publish(rows, patience)
+        if Verdict.PENDING in verdicts.values():
+            await asyncio.sleep(patience)
+        went.update(dict.fromkeys(verdicts, asyncio.get_running_loop().time()))
+        return verdicts
+
+    part.publisher.publish = publish_patiently  # type: ignore[method-assign, assignment]
+    async with at_work(part):
+        part.journal.add(reply(1, "slow"))
+        part.relay.wake()
+        await asyncio.sleep(PATIENCE_SECONDS + 0.1)
+        began = asyncio.get_running_loop().time()
+        for number in range(20):
+            part.journal.add(reply(100 + number, "slow"), topic(200 + number))
+            part.relay.wake()
+            await asyncio.sleep(0.1)
+    assert [round(went[200 + number] - began, 1) for number in range(20)] == [round(n * 0.1, 1) for n in range(20)]
+    assert part.relay.in_flight == 21
 
 
 @in_virtual_time
