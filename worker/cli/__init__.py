@@ -1,5 +1,8 @@
 """The command line: `fapiao-worker`. Nothing heavy is imported before a command asks for it."""
 
+import os
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -34,6 +37,14 @@ def _root(
     pass
 
 
+def end_when_told(pid: int) -> None:
+    """From the beginning, until a command handles the signal itself: the kernel ignores what process 1 of a container
+    does not handle, so a pod that is taken away at once would start, take work, and be killed in the middle."""
+    if pid == 1:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
 def main() -> None:
     """The console script."""
+    end_when_told(os.getpid())
     app()

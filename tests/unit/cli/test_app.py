@@ -1,6 +1,7 @@
 """The command line as a whole."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,12 @@ def test_the_shell_can_complete_it(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
     assert script.exit_code == 0
     assert "complete" in script.stdout
+
+
+@pytest.mark.parametrize(("pid", "code"), [(1, 128 + signal.SIGTERM), (2, -signal.SIGTERM)])
+def test_a_signal_ends_a_command_that_does_not_handle_it_yet_even_as_process_1(pid: int, code: int) -> None:
+    """The kernel ignores one that process 1 does not handle; for another it does what it always does."""
+    told = f"from worker.cli import end_when_told; end_when_told({pid}); import os, signal, time"
+    program = f"{told}; os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=240)
+    assert (ended.returncode, ended.stderr) == (code, b"")
