@@ -114,24 +114,32 @@ def _refusal(error: BaseException) -> str | None:
 
 async def ask(awaitable: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
     """Wait for the broker. Raises `BrokerLost` when it fails, stays silent, or when the library cancels the wait
-    although nobody cancelled this task."""
+    although nobody cancelled this task. A cancellation that comes with the answer is heeded too: the library waits by
+    `asyncio.wait_for`, which on Python 3.11 lets it fall, and a task that goes on for ever would hold up a shutdown."""
+    before = _cancellations()
     try:
         async with asyncio.timeout(seconds):
-            return await awaitable
+            answer = await awaitable
     except asyncio.CancelledError as error:
-        if _is_our_own_cancellation():
+        if _cancellations() > 0:
             raise
         raise BrokerLost("the connection was closed under its user") from error
     except Exception as error:
+        if _cancellations() > before:
+            raise asyncio.CancelledError from error
         lost = classify(error)
         if lost is None or lost is error:
             raise
         raise lost from error
+    if _cancellations() > before:
+        raise asyncio.CancelledError
+    return answer
 
 
-def _is_our_own_cancellation() -> bool:
+def _cancellations() -> int:
+    """How often this task itself was cancelled (count)."""
     task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+    return 0 if task is None else task.cancelling()
 
 
 class Link:

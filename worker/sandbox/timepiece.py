@@ -56,7 +56,8 @@ class Timepiece:
         until = self.monotonic() + seconds
         while (left := until - self.monotonic()) > 0:
             try:
-                await asyncio.wait_for(self._moved.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._moved.wait()
             except TimeoutError:
                 return
         if seconds <= 0:

@@ -191,6 +191,44 @@ async def test_our_own_cancellation_is_not_taken_for_a_loss() -> None:
         await task
 
 
+@pytest.mark.parametrize("error", [None, ChannelInvalidStateError("closed")])
+@in_virtual_time
+async def test_our_own_cancellation_is_heeded_where_the_library_lets_it_fall(error: Exception | None) -> None:
+    """One look in a thousand met the answer; the task that looks went on for ever, and nothing could end it."""
+
+    async def let_it_fall() -> None:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            if error is not None:
+                raise error from None
+
+    task = asyncio.create_task(ask(let_it_fall()))
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@in_virtual_time
+async def test_what_runs_out_of_time_is_no_cancellation() -> None:
+    """Nor is what a task asks on its way down, after it was cancelled."""
+
+    async def ask_late() -> str:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            with pytest.raises(BrokerLost):
+                await ask(asyncio.get_running_loop().create_future(), 5)
+            return await ask(asyncio.sleep(1, "answer"), 5)
+        return "nobody cancelled it"
+
+    task = asyncio.create_task(ask_late())
+    await asyncio.sleep(1)
+    task.cancel()
+    assert await task == "answer"
+
+
 @in_virtual_time
 async def test_a_foreign_cancellation_of_a_question_is_a_loss() -> None:
     """Trap 2: with `cancelling()` at 0 it is the library's doing."""

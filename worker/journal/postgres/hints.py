@@ -96,7 +96,8 @@ async def _until_over(over: asyncio.Event, check: Callable[[], Awaitable[Any]]) 
     """Wait for the end of the connection, asking now and then whether it is half open."""
     while not over.is_set():
         try:
-            await asyncio.wait_for(over.wait(), _CHECK_SECONDS)
+            async with asyncio.timeout(_CHECK_SECONDS):
+                await over.wait()
         except TimeoutError:
             await check()
 

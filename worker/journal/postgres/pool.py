@@ -214,7 +214,8 @@ class Connections:
         if pool is None:
             return
         try:
-            await asyncio.wait_for(pool.close(), CONNECT_TIMEOUT_SECONDS)
+            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                await pool.close()
         except Exception as error:
             log.warning("journal_close_failed", error=str(error))
             pool.terminate()
