@@ -109,9 +109,19 @@ async def replace_if_killed(stack: Stack, worker: WorkerProcess) -> None:
 
 async def settle(way: Way, stack: Stack, commands: Sequence[str], point: str) -> None:
     """Until every command has come to an end. What became of an order decides about its repeats and about another order
-    of its number, so a doubt about the first one is decided by a person."""
+    of its number, so a doubt about the first one is decided by a person. So is one that nobody looks into, of an order
+    that was killed between its record and its frame: there is nothing that an audit could find."""
     waiting = commands[2:4] if way.name == "issuing" else ()
+
+    def is_never_found(one: str) -> bool:
+        return "in_doubt" in stack.said(one) and not stack.submissions(one)
+
     try:
+        if way.name == "auditing":
+            ends = set(way.ends)
+            await stack.wait_for(lambda: all(ends & set(stack.said(one)) or is_never_found(one) for one in commands))
+            for one in filter(is_never_found, commands):
+                await decide(stack, one)
         await stack.until([one for one in commands if one not in waiting], way.ends)
         if not waiting:
             return
