@@ -1,6 +1,7 @@
 """What the command line and the metrics may rely on, on both stores."""
 
 from dataclasses import replace
+from typing import Any
 
 from tests.conformance.journal_builders import (
     NOW,
@@ -14,6 +15,7 @@ from tests.conformance.journal_builders import (
     put_in_doubt,
     rejected,
     settlement,
+    step,
     submit,
 )
 from tests.conformance.journal_stores import Store
@@ -60,6 +62,20 @@ async def test_the_backlog_counts(journal: Journal) -> None:
         needs_person=1,
         outbox_due_at=NOW,
     )
+
+
+async def test_what_needs_a_person_is_listed_newest_first(journal: Journal) -> None:
+    """What a look-up still seeks does not, where somebody's login can seek it."""
+    kinds: list[dict[str, Any]] = [{}, {"sought_at": NOW, "account": "a"}, {"sought_at": NOW}, {"account": "a"}]
+    for number, sought in enumerate(kinds):
+        claim = await put_in_doubt(journal, new(f"c{number}", lane=f"u{number}"))
+        in_doubt = frozenset({CommandState.IN_DOUBT})
+        moved = step(claim, CommandState.IN_DOUBT, expected=in_doubt, first=2, **sought)
+        assert await journal.record(moved)
+
+    assert [command.id for command in await journal.needing_person()] == ["c3", "c2", "c0"]
+    assert [command.id for command in await journal.needing_person(1)] == ["c3"]
+    assert (await journal.backlog(NOW)).needs_person == 3
 
 
 async def test_a_command_past_its_deadline_counts_until_it_is_failed(journal: Journal) -> None:

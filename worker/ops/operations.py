@@ -6,7 +6,7 @@ ever.
 Knows nothing of how it is called: a running worker's control socket and the command line share it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -77,10 +77,10 @@ class Operations:
     async def commands(self, states: Sequence[str] = (), limit: int = 100) -> list[dict[str, Any]]:
         """Commands in any of these states (all, if none is named), newest first. `unconfirmed`, `broken` and
         `needs_person` count as such. Raises `BadRequest`."""
-        asked_apart: dict[str, Callable[[int], Awaitable[Sequence[Command]]]] = {
+        asked_apart = {
             UNCONFIRMED: self._journal.unconfirmed,
             BROKEN: self._journal.broken,
-            NEEDS_PERSON: self._needing_person,
+            NEEDS_PERSON: self._journal.needing_person,
         }
         real, limit = _states([name for name in states if name not in asked_apart]), _limit(limit)
         found = list(await self._journal.commands(real, limit)) if real or not states else []
@@ -88,10 +88,6 @@ class Operations:
             found += await asked_apart[name](limit)
         newest_first = sorted({command.key: command for command in found}.items(), reverse=True)
         return [describe_command(command) for _, command in newest_first[:limit]]
-
-    async def _needing_person(self, limit: int) -> list[Command]:
-        in_doubt = await self._journal.commands([CommandState.IN_DOUBT], LIST_MAX)
-        return [each for each in in_doubt if each.sought_at is None or each.account is None][:limit]
 
     async def invoices(
         self, wanted: Mapping[str, str | None] | None = None, limit: int = 100, offset: int = 0

@@ -187,6 +187,10 @@ class OperatorJournal(Protocol):
         """Commands whose run broke at least once, newest first, without their secrets."""
         ...
 
+    async def needing_person(self, limit: int = 100) -> Sequence[Command]:
+        """Commands in doubt whose invoice no look-up seeks, newest first, without their secrets."""
+        ...
+
     async def backlog(self, now: datetime) -> Backlog:
         """Counts for metrics and `doctor`."""
         ...

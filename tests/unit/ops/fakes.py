@@ -147,6 +147,10 @@ class FakeOperatorJournal:
     async def broken(self, limit: int = 100) -> Sequence[Command]:
         return [c for c in self.held if c.breaks][:limit]
 
+    async def needing_person(self, limit: int = 100) -> Sequence[Command]:
+        in_doubt = await self.commands([CommandState.IN_DOUBT], len(self.held))
+        return [c for c in in_doubt if c.sought_at is None or c.account is None][:limit]
+
     async def unconfirmed(self, limit: int = 100) -> Sequence[Command]:
         return self.lost_numbers[:limit]
 

@@ -70,6 +70,11 @@ class PostgresOperator(PostgresStore):
         return [to_command(row, {}) for row in await statements.all("list_broken", limit)]
 
     @without_transaction
+    async def needing_person(self, statements: Statements, limit: int = 100) -> list[Command]:
+        """See `OperatorJournal.needing_person`."""
+        return [to_command(row, {}) for row in await statements.all("list_needing_person", limit)]
+
+    @without_transaction
     async def backlog(self, statements: Statements, now: datetime) -> Backlog:
         """See `OperatorJournal.backlog`."""
         outbox = found(await statements.one("outbox_depth", COUNT_MAX), 0)

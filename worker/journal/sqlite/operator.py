@@ -77,6 +77,11 @@ class SqliteOperator(SqliteStore):
         return [to_command(row, {}) for row in statements.all("list_broken", limit=limit)]
 
     @one_transaction
+    def needing_person(self, statements: Statements, limit: int = 100) -> list[Command]:
+        """See `OperatorJournal.needing_person`."""
+        return [to_command(row, {}) for row in statements.all("list_needing_person", limit=limit)]
+
+    @one_transaction
     def backlog(self, statements: Statements, now: datetime) -> Backlog:
         """See `OperatorJournal.backlog`."""
         outbox = statements.one("outbox_depth", limit=COUNT_MAX)

@@ -134,6 +134,10 @@ SELECT min(submitted_at) AS at FROM command WHERE state IN ('submitting', 'scann
 -- name: oldest_in_doubt
 SELECT submitted_at AS at FROM command WHERE state = 'in_doubt' ORDER BY key LIMIT 1;
 
+-- name: list_needing_person
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
+WHERE c.state = 'in_doubt' AND (c.sought_at IS NULL OR c.account IS NULL) ORDER BY c.key DESC LIMIT $1;
+
 -- name: count_needing_person
 SELECT count(*) AS number FROM (
     SELECT 1 FROM command WHERE state = 'in_doubt' AND (sought_at IS NULL OR account IS NULL) LIMIT $1) AS d;
