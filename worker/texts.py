@@ -121,9 +121,9 @@ _PERSON_PREFIX: Final = re.compile(rf"{_PERSON}(?:[ \-/.,_:]+(?=.)|[(<](?=.+[)>]
 _LATIN: Final = str.maketrans("АВЕКМНОРСТУХΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXABEZHIKMNOPTYX")
 _NO_CODE: Final = re.compile(r"[^0-9A-Z*?X]*|[^1-9A-Z*?]+|NULL|NONE|NIL|UNDEFINED|NAN|N/?A|[\d.]+E\+?\d+")
 """The last is what a spreadsheet makes of a number: the rest of its digits is lost."""
-_NO_REMARK: Final = frozenset("null undefined (null) nil none n/a 无 无备注 空 (空) 暂无 没有 备注".split())  # noqa: SIM905  a list of words
-
-
+_NO_REMARK: Final = frozenset(
+    {"null", "undefined", "(null)", "nil", "none", "n/a", "无", "无备注", "空", "(空)", "暂无", "没有", "备注"}
+)
 _NOTHING_MEANT: Final = re.compile(r"[-/\\.,_:;|()\[\]{}\"']*")
 
 

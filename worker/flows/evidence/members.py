@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Final
 
+from contracts.limits import HIGHEST_WITH_TAX
 from contracts.taxpayer import is_mistyped
 from worker.characters import simplified
 from worker.flows.evidence.subjects import Listed, Order, Subject
@@ -59,7 +60,6 @@ _CLOCKS: Final = 3
 """Times the skew that is allowed for: how far apart clocks may be for an invoice to be given without a person."""
 RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
 """Of value added tax, those of today and of the years before."""
-_HIGHEST_RATE: Final = max(RATES)
 _COMPANY: Final = re.compile(r"(?![1-8]\d{16}[\dX])[0-9A-Z]{18}|[0-9A-Z]{20}")
 """A company's tax id of today, and not the number of a citizen's card."""
 
@@ -232,7 +232,7 @@ def _by_rate(net: Decimal | None, gross: Decimal | None, tolerance: Decimal) -> 
         return UNTOLD
     if any(abs(net + net * rate - gross) <= tolerance for rate in RATES):
         return AKIN
-    return UNCLEAR if net - tolerance <= gross <= net * (1 + _HIGHEST_RATE) + tolerance else DIFFERENT
+    return UNCLEAR if net - tolerance <= gross <= net * HIGHEST_WITH_TAX + tolerance else DIFFERENT
 
 
 def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness) -> Iterator[Difference]:
