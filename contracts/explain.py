@@ -60,28 +60,30 @@ _HOMES: Final[Mapping[str, tuple[type[BaseModel], ...]]] = {
     "page": (Page,),
     "the data itself": (*COMMANDS.values(),),
 }
-_NAMES_OF_LINES: Final = {
-    usual: name
-    for name, all_ in {
+
+
+def _by_usual(names: Mapping[str, str]) -> dict[str, str]:
+    """What other programs call a member, in small letters without what joins words, to our name."""
+    return {usual: name for name, all_ in names.items() for usual in all_.split()}
+
+
+_NAMES_OF_LINES: Final = _by_usual(
+    {
         "unitPrice": "price singleprice danjia 单价",
         "quantity": "qty num count shuliang 数量",
         "name": "goodsname itemname productname projectname spmc 商品名称 名称",
         "spec": "specification model specmodel ggxh 规格型号 规格",
         "unit": "uom dw 单位",
-    }.items()
-    for usual in all_.split()
-}
-"""What other programs call a member, in small letters without what joins words, to our name."""
-_NAMES_OF_INVOICES: Final = {
-    usual: name
-    for name, all_ in {
+    }
+)
+_NAMES_OF_INVOICES: Final = _by_usual(
+    {
         "invoiceItems": "items lines details goods invoicedetails 商品明细",
         "remark": "memo note remarks notes comment bz 备注",
         "buyerName": "title invoicetitle gmfmc 购买方名称 抬头",
         "sellerName": "xsfmc 销售方名称",
-    }.items()
-    for usual in all_.split()
-}
+    }
+)
 _TAX_ID: Final = re.compile(
     r"(?:tax|vat)(?:payer)?(?:no|num|number|id|identification.*)|(?:social)?creditcode|.*nsrsbh|.*(?:税号|识别号|信用代码)"
 )

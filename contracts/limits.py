@@ -157,12 +157,12 @@ def line_amount(item: InvoiceItem) -> Decimal:
 def number_fault(value: Decimal, limits: InvoiceLimits) -> str | None:
     """Why a quantity or price cannot be written where the bureau wants it; None where it can."""
     text = plain_number(value)
+    places = len(text.partition(".")[2])
     if len(text) > limits.max_number_chars:
         most, setting = limits.max_number_chars, named("max_number_chars")
         wanted = f"must be at most {most} characters long, the point included ({setting}); it has {len(text)}"
-        is_float = len(text.partition(".")[2]) >= _FLOAT_PLACES
+        is_float = places >= _FLOAT_PLACES
         return f"{wanted}, as binary floats have: round it, or send decimals as text" if is_float else wanted
-    places = len(text.partition(".")[2])
     if places > limits.max_decimal_places:
         most, setting = limits.max_decimal_places, named("max_decimal_places")
         return f"must have at most {most} decimal places ({setting}); it has {places}"
