@@ -174,9 +174,8 @@ def _unfinished(statements: Statements, lease: LaneLease) -> Command | None:
 def _let_before(statements: Statements, lease: LaneLease, head: sqlite3.Row, now: int) -> sqlite3.Row:
     """What is begun in the head's stead, so that a lane of issues runs its queries too."""
     if head["priority"] == 0:
-        if not head["has_query"]:
-            return head
-        waiting = statements.one("lane_passed_over", lane=lease.lane, cutoff=now - _PATIENCE)
+        cutoff = now - _PATIENCE
+        waiting = statements.one("lane_passed_over", lane=lease.lane, cutoff=cutoff) if head["has_query"] else None
         if waiting is None:
             return head
         statements.run("lift_command", key=waiting["key"])
