@@ -85,19 +85,25 @@ async def throughput(name: str, places: Places, commands: int, users: int, repli
     of PostgreSQL."""
     async with stage(name, places, lanes=max(200, min(users, 1000)), replicas=replicas) as at:
         waiting = driver.as_task(name, driver.messages(commands, users, at.replies), at.contestant.queue)
-        answers, stop = await driver.listen(at.channel, at.replies, "completed", commands)
         server = await _server_processes(at.database)
-        cpu, server_cpu, began = at.cpu_seconds(), _cpu_seconds(server), time.monotonic()
-        await driver.publish(at.channel, at.contestant, waiting)
-        ended = max((await answers.all()).values())
+        cpu, server_cpu = at.cpu_seconds(), _cpu_seconds(server)
         figures = {
-            "commands/s": commands / (ended - began),
+            "commands/s": await _answered_per_second(at, waiting),
             "CPU ms": (at.cpu_seconds() - cpu) / commands * 1000,
         }
         if server is not None:
             figures["PostgreSQL CPU ms"] = (_cpu_seconds(server) - server_cpu) / commands * 1000
-        await stop()
         return figures
+
+
+async def _answered_per_second(at: Stage, commands: list[aio_pika.Message]) -> float:
+    """From the first publish to the last answer."""
+    answers, stop = await driver.listen(at.channel, at.replies, "completed", len(commands))
+    began = time.monotonic()
+    await driver.publish(at.channel, at.contestant, commands)
+    ended = max((await answers.all()).values())
+    await stop()
+    return len(commands) / (ended - began)
 
 
 async def _server_processes(database: str | None) -> psutil.Process | None:
@@ -190,12 +196,7 @@ async def _throughput_beside(name: str, places: Places, scans: int, commands: in
     async with stage(name, places, lanes=scans + users, scanning=True) as at:
         if scans:
             await _park(at, scans)
-        answers, stop = await driver.listen(at.channel, at.replies, "completed", commands)
-        began = time.monotonic()
-        await driver.publish(at.channel, at.contestant, driver.messages(commands, users, at.replies))
-        ended = max((await answers.all()).values())
-        await stop()
-        return commands / (ended - began)
+        return await _answered_per_second(at, driver.messages(commands, users, at.replies))
 
 
 async def big_tenant(name: str, places: Places, commands: int) -> Figures:
