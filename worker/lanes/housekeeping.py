@@ -6,8 +6,7 @@ Each round is bounded; what is left over is done in the next one. Knows nothing 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -20,26 +19,6 @@ from worker.lanes.repeats import Repeats
 from worker.lanes.services import LaneServices
 from worker.lanes.settling import Settling
 from worker.records import Command, CommandState
-
-WORTH_TELLING = timedelta(seconds=5)
-"""A smaller step is a clock being set right."""
-
-
-@dataclass(slots=True)
-class ClockWatch:
-    """The wall clock against one that never goes back: what is due by the clock waits for as long as the clock was set
-    back, and somebody should know why."""
-
-    _since: tuple[datetime, float] | None = None
-
-    def step_back(self, now: datetime, monotonic: float) -> timedelta | None:
-        """How far the wall clock was set back since it was looked at last, if it was."""
-        since, self._since = self._since, (now, monotonic)
-        if since is None:
-            return None
-        step = since[0] + timedelta(seconds=monotonic - since[1]) - now
-        return step if step >= WORTH_TELLING else None
-
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +35,6 @@ class Housekeeping:
         self._lanes_freed = lanes_freed
         self._repeats = Repeats(services, lanes_freed=lanes_freed)
         self._wake = asyncio.Event()
-        self._clocks = ClockWatch()
         self._settling = Settling(services, "housekeeping")
 
     def wake(self) -> None:
@@ -85,7 +63,6 @@ class Housekeeping:
     async def run_once(self) -> int:
         """One round. Returns how many rows it moved."""
         journal, now = self._services.journal, self._services.clock.now()
-        self._watch_clock(now)
         freed = await journal.reap(self._worker, now)
         if freed:
             crashpoint("housekeeping.reaped")
@@ -104,12 +81,6 @@ class Housekeeping:
         if told:
             self._services.committed()
         return freed + entered + trying + sum(late) + looked
-
-    def _watch_clock(self, now: datetime) -> None:
-        step = self._clocks.step_back(now, self._services.clock.monotonic())
-        if step is not None:
-            advice = "what waits for a time waits so much longer"
-            log.error("clock_set_back", seconds=step.total_seconds(), advice=advice)
 
     async def _guarded(self, command: Command, act: Awaitable[bool]) -> bool:
         """One that breaks holds up none of the others."""

@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 import structlog
 
 from worker.addresses import at
-from worker.clock import Clock
+from worker.clock import Clock, machine_time
 from worker.errors import ConfigurationError
 from worker.ops.metrics import Metrics
 from worker.records import Backlog
@@ -49,6 +49,7 @@ class Health:
 
     clock: Clock
     metrics: Metrics
+    wall: Callable[[], datetime] = machine_time
     draining: bool = False
     _last_beat: float | None = None
     _clock_offset: float | None = None
@@ -82,8 +83,8 @@ class Health:
             self.watch_clock()
 
     def watch_clock(self) -> None:
-        """Say when the machine's time was set: what waits for a moment waits so much longer, or shorter."""
-        offset = self.clock.now().timestamp() - self.clock.monotonic()
+        """Say when the machine's time was set. What it means for what waits is told in `SystemClock`."""
+        offset = self.wall().timestamp() - self.clock.monotonic()
         if self._clock_offset is not None and abs(offset - self._clock_offset) > CLOCK_STEP_SECONDS:
             log.warning("clock_stepped", seconds=round(offset - self._clock_offset, 1))
         self._clock_offset = offset

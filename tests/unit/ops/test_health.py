@@ -39,7 +39,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def health(clock: FakeClock) -> Health:
-    return Health(clock, Metrics(clock))
+    return Health(clock, Metrics(clock), wall=clock.now)
 
 
 @pytest.fixture
