@@ -44,6 +44,7 @@ class Clock(SystemClock):
     """Stands still unless it is moved."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.at = SUBMITTED_AT
 
     @override
