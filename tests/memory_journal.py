@@ -10,8 +10,7 @@ from typing_extensions import override
 
 from worker.clock import Clock
 from worker.journal.sealing import Sealer
-from worker.journal.sqlite import opening
-from worker.journal.sqlite.journal import SqliteJournal
+from worker.journal.sqlite import SqliteJournal, opening
 from worker.journal.sqlite.statements import Statements
 
 Result = TypeVar("Result")

@@ -4,7 +4,7 @@
 --     psql "$OWNER_URL" -v ON_ERROR_STOP=1 -f deploy/permissions/postgres.sql
 --
 -- The role fapiao_worker must exist: CREATE ROLE fapiao_worker LOGIN PASSWORD '...';
--- `worker/journal/postgres/grants.py` has the same list; a test compares both with the statements, and runs a worker.
+-- `worker/journal/postgres/schema.py` has the same list; a test compares both with the statements, and runs a worker.
 
 DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO fapiao_worker', current_database()); END $$;
 GRANT USAGE ON SCHEMA public TO fapiao_worker;

@@ -17,7 +17,7 @@ import pytest
 from tests.scenarios.stack import ROOT, Stack, make_order
 from worker.amqp.permissions import RIGHTS, needs, patterns
 from worker.amqp.topology import Topology
-from worker.journal.postgres.grants import GRANTS
+from worker.journal.postgres.schema import GRANTS
 from worker.servers.rabbitmq import BrokerControl
 
 SCRIPT = ROOT / "deploy" / "permissions" / "rabbitmq"

@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from worker.journal import migrations, queries
-from worker.journal.postgres.grants import GRANTS
+from worker.journal.postgres.schema import GRANTS
 
 ROOT = Path(__file__).resolve().parents[3]
 _GRANT = re.compile(r"^GRANT ([A-Z, ]+) ON ([a-z_]+) TO fapiao_worker;$", re.MULTILINE)

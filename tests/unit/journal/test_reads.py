@@ -7,7 +7,7 @@ import pytest
 
 from tests.virtual_time import in_virtual_time
 from worker.errors import JournalFaulty, JournalUnavailable
-from worker.journal.postgres.reads import BESIDE_MAX, TOGETHER_MAX, ReadBatches
+from worker.journal.postgres.batches import BESIDE_MAX, TOGETHER_MAX, ReadBatches
 
 
 class Server:

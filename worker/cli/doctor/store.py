@@ -76,7 +76,7 @@ async def _journal(settings: Settings) -> list[Finding]:
 
 async def _grants(settings: Settings) -> list[Finding]:
     """Whether the role may do what the worker does."""
-    from worker.journal.postgres.grants import GRANTS, missing_grants
+    from worker.journal.postgres.schema import GRANTS, missing_grants
 
     try:
         missing = await missing_grants(settings.database_url.get_secret_value())

@@ -7,7 +7,8 @@ written beside each other, and they are larger.
 
 An ask that fails takes no other with it: the batch was rolled back, so each is done alone. Where it cannot be known
 whether the commit went through, every ask of the batch fails with `JournalUnavailable`, and nothing is done a second
-time. Knows nothing of what is asked.
+time. What many lanes read at once goes in batches too (`ReadBatches`): what is asked in the same turn of the event
+loop, or while one is read. Knows nothing of what is asked.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import structlog
 
@@ -184,3 +185,43 @@ def _fail(futures: Sequence["asyncio.Future[Any]"], error: Exception) -> None:
             told = error if len(futures) == 1 else JournalUnavailable(str(error), retry_after=after)
             told.__cause__ = error.__cause__
             future.set_exception(told)
+
+
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
+
+TOGETHER_MAX: Final = 200
+BESIDE_MAX: Final = 2
+"""Statements at once, so that one that hangs does not hold up all that come after it (count)."""
+
+
+class ReadBatches(Generic[Key, Answer]):
+    """Gathers what is asked of one kind."""
+
+    def __init__(self, read: Callable[[Sequence[Key]], Awaitable[Sequence[Answer]]]) -> None:
+        """`read` gives an answer for each key, in their order."""
+        self._read = read
+        self._waiting: list[Asked[Key]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_to_look = False
+
+    async def ask(self, key: Key) -> Answer:
+        """Raises what the read raises."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append((key, future))
+        if not self._is_to_look:
+            self._is_to_look = True
+            loop.call_soon(self._look)
+        return await future
+
+    def _look(self, _: object = None) -> None:
+        self._is_to_look = False
+        self._waiting = [each for each in self._waiting if not each[1].done()]
+        if not self._waiting or len(self._tasks) >= BESIDE_MAX:
+            return
+        taken, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+        task = asyncio.create_task(answer_together(self._read, taken), name="journal-read")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._look)

@@ -1,13 +1,19 @@
-"""The schema's version in PostgreSQL, and bringing it up to date.
+"""The schema's version in PostgreSQL, bringing it up to date, and what the worker's role needs there, table by table.
 
-Guarantees that one process migrates at a time, all missing migrations in one transaction.
+Guarantees that one process migrates at a time, all missing migrations in one transaction. Grants are told, not made:
+`tests/unit/journal/test_grants.py` holds them to the statements, `deploy/permissions/postgres.sql` grants just these.
+The role that runs `db upgrade` is another one: it owns the tables.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from worker.errors import SchemaOutdated
 from worker.journal import migrations
+from worker.journal.postgres.pool import Connections
 from worker.journal.postgres.statements import Statements
+from worker.journal.sealing import KEY_BYTES, Sealer
 
 _DIALECT = "postgres"
 _LOCK = 0x6661706961
@@ -53,3 +59,45 @@ async def _version(statements: Statements) -> int:
     if await statements.connection.fetchval("SELECT to_regclass('journal_schema')") is None:
         return 0
     return int(await statements.connection.fetchval("SELECT coalesce(max(version), 0) FROM journal_schema"))
+
+
+GRANTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "account": ("select", "insert", "update", "delete"),
+        "audit_row": ("select", "insert", "update", "delete"),
+        "command": ("select", "insert", "update", "delete"),
+        "command_invoice": ("select", "insert", "update", "delete"),
+        "event": ("select", "insert", "delete"),
+        "follower": ("select", "insert", "update", "delete"),
+        "invoice": ("select", "insert", "update", "delete"),
+        "invoice_file": ("select", "insert", "update", "delete"),
+        "invoice_items": ("select", "insert", "update", "delete"),
+        "journal_schema": ("select",),
+        "lane": ("select", "insert", "update", "delete"),
+        "listener": ("select", "insert", "delete"),
+        "outbox": ("select", "insert", "update", "delete"),
+        "payload": ("select", "insert", "update", "delete"),
+        "seller_rest": ("select", "insert", "update", "delete"),
+        "stray": ("select", "insert", "update", "delete"),
+        "vault_file": ("select", "insert", "update"),
+        "vault_telling": ("select", "insert", "update", "delete"),
+        "worker": ("select", "insert", "update", "delete"),
+    }
+)
+
+
+async def missing_grants(dsn: str) -> list[tuple[str, str]]:
+    """Pairs of privilege and table that the role of this address lacks, for tables that are there. Raises
+    `ConfigurationError`, `JournalUnavailable`."""
+    connections = Connections(dsn, Sealer([bytes(KEY_BYTES)]), 1)  # nothing is opened with it
+    await connections.open()
+    try:
+        return await connections.run(_missing)
+    finally:
+        await connections.close()
+
+
+async def _missing(statements: Statements) -> list[tuple[str, str]]:
+    wanted = [(privilege, table) for table, privileges in GRANTS.items() for privilege in privileges]
+    rows = await statements.all("lacking_privileges", *map(list, zip(*wanted, strict=True)))
+    return [(row["privilege"], row["name"]) for row in rows]

@@ -9,10 +9,9 @@ from pydantic import SecretStr
 from worker.clock import Clock
 from worker.errors import ConfigurationError
 from worker.journal.postgres import moves
-from worker.journal.postgres.batches import Answers, Ask, Batches
+from worker.journal.postgres.batches import Answers, Ask, Batches, ReadBatches
 from worker.journal.postgres.hints import Hints
 from worker.journal.postgres.pool import Connections, Dsn
-from worker.journal.postgres.reads import ReadBatches
 from worker.journal.postgres.statements import Statements
 from worker.journal.sealing import Sealer, parse_keys
 from worker.journal.walking import Walk
