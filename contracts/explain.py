@@ -215,6 +215,9 @@ def _unknown_member(name: str, above: Sequence[str | int]) -> str:
     if above[:1] == ("invoice",):
         usual = _NAMES_OF_LINES.get(plain) if is_of_line else _NAMES_OF_INVOICES.get(plain) or _tax_id(plain)
     if name in _MEMBERS and usual is None:
+        others = [kind.value for kind, model in COMMANDS.items() if name in model.model_fields]
+        if others and not above:
+            return f"is no member of this command, but of {' and '.join(others)}"
         return f"does not belong here, but in {_home(name)}"
     return f"is not a known member; {_hint(name, plain, usual)}"
 

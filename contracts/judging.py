@@ -43,6 +43,8 @@ _STAND_INS: Final[dict[str, Any]] = {
 }
 """By name, for members that must be given, or that others lean on; what else need not be there is left out
 instead. None of them brings an error."""
+_COMPARED: Final = ("startInvoiceDate", "endInvoiceDate")
+"""Members of a whole message that a rule compares."""
 _VENDORS: Final = {right: vendors for vendors, right in SAME_AS.items()}
 _ANY_TEXT: Final = "-"
 
@@ -188,13 +190,17 @@ def _within(annotation: Any) -> type[BaseModel] | None:
 
 
 def _independent(errors: list[FieldError], faults: list[FieldError]) -> list[FieldError]:
-    """Those that are not said of a stand-in: nothing at, above or below their path is one."""
+    """Those that are not said of a stand-in: nothing at, above or below their path is one, and a rule of the whole
+    message compares none. (Which members are given may be said of one: it was, though it could not be read.)"""
     stood_in = {fault.path for fault in faults if fault.path}
     above = {upper for path in stood_in for upper in _uppers(path)}
     return [
         error
         for error in errors
-        if error.path not in stood_in and error.path not in above and stood_in.isdisjoint(_uppers(error.path))
+        if error.path not in stood_in
+        and error.path not in above
+        and stood_in.isdisjoint(_uppers(error.path))
+        and (error.path or not any(day in error.message and f"/{day}" in stood_in for day in _COMPARED))
     ]
 
 

@@ -25,3 +25,32 @@ def test_a_message_that_was_judged_is_let_go(faults: dict[str, Any]) -> None:
     del data, verdict
     gc.collect()
     assert end() is None
+
+
+@pytest.mark.parametrize("given", [{}, {"startInvoiceDate": "2026-11-01"}, {"endInvoiceDate": "2026-11-30"}])
+def test_no_rule_over_two_days_is_told_of_a_day_that_was_not_given(given: dict[str, Any]) -> None:
+    verdict = judge(CommandType.AUDIT, {"userId": "u", "credential": "c", **given}, InvoiceLimits())
+
+    missing = [f"/{name}" for name in ("startInvoiceDate", "endInvoiceDate") if name not in given]
+    assert [(error.path, error.message) for error in verdict.errors] == [(path, "is required") for path in missing]
+
+
+def test_two_good_days_too_far_apart_are_told_beside_another_fault() -> None:
+    days = {"startInvoiceDate": "2024-01-01", "endInvoiceDate": "2026-11-30"}
+    verdict = judge(CommandType.AUDIT, {"userId": 1, "credential": "c", **days}, InvoiceLimits())
+
+    assert [error.path for error in verdict.errors] == ["/userId", ""]
+
+
+def test_a_login_that_is_no_login_beside_a_credential_is_one_too_many_as_well() -> None:
+    verdict = judge(CommandType.DOWNLOAD, {"userId": "u", "credential": "c", "login": 1}, InvoiceLimits())
+
+    assert [error.path for error in verdict.errors] == ["/login", "/date", ""]
+
+
+def test_data_of_another_command_are_told_whose_they_are() -> None:
+    data = {"userId": "u", "credential": "c", "invoice": {}, "commandId": "1"}
+    told = {error.path: error.message for error in judge(CommandType.QUERY, data, InvoiceLimits()).errors}
+
+    assert told["/invoice"] == "is no member of this command, but of invoice.issue and invoice.check"
+    assert told["/commandId"] == "is no member of this command, but of invoice.stored"
