@@ -80,6 +80,8 @@ class FakeOutboxJournal:
         """Sequence number and how far ahead."""
         self.forgotten: list[int] = []
         self.aside: list[int] = []
+        self.given_up: list[int] = []
+        self.has_other_workers = False
         self.is_down = False
         self.seconds = 0.0
         """How long each answer to `due` takes."""
@@ -128,6 +130,12 @@ class FakeOutboxJournal:
         for seq in seqs:
             if self._rows.pop(seq, None) is not None:
                 self.aside.append(seq)
+
+    async def give_up(self, worker: str, limit: int) -> int:
+        self._check()
+        seqs = list(self._rows)[: limit if self.has_other_workers else 0]
+        self.given_up += [self._rows.pop(seq).seq for seq in seqs]
+        return len(seqs)
 
     def _check(self) -> None:
         if self.is_down:

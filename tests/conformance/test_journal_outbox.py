@@ -299,3 +299,30 @@ class TestAdoption:
             "qr_required",
             "in_doubt",
         ]
+
+    @pytest.mark.parametrize("store", ["postgres"], indirect=True)
+    async def test_what_a_worker_without_a_broker_gives_up_is_published_once_and_in_order_by_another(
+        self, store: Store
+    ) -> None:
+        """It is nobody's until a worker that can publish adopts it; so is what the first one, which lives on, tells."""
+        cut_off = await store.open_with_worker("cut-off")
+        claim = await begin(cut_off, new("a"), "cut-off")
+        await submit(cut_off, claim)
+        assert await cut_off.record(step(claim, CommandState.SCANNING, "qr_required", expected=SUBMITTING))
+        assert await cut_off.give_up("cut-off", 100) == 0, "there is nobody else"
+        assert len(await outbox(cut_off, "cut-off")) == 2
+
+        other = await store.open_with_worker("other")
+        assert await cut_off.give_up("cut-off", 100) == 2
+        assert await cut_off.record(step(claim, CommandState.COMPLETED, "completed", first=2, expected=SCANNING))
+        await cut_off.reap("cut-off", NOW, adopts=False)
+        assert await outbox(cut_off, "cut-off") == await outbox(other, "other") == [], "in its order, by whoever adopts"
+        await other.reap("other", NOW)
+        assert [row.event_type.rpartition(".")[2] for row in replies(await outbox(other, "other"))] == ["qr_required"]
+        assert await cut_off.give_up("cut-off", 100) == 2
+        await other.reap("other", NOW)
+        assert await outbox(cut_off, "cut-off") == []
+        assert [row.event_type.rpartition(".")[2] for row in replies(await outbox(other, "other"))] == [
+            "qr_required",
+            "completed",
+        ]

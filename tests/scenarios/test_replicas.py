@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.proxy import Proxy
 from tests.scenarios.stack import Stack
+from worker.sandbox.server import SandboxOptions
 
 
 @pytest.fixture
@@ -51,6 +53,30 @@ async def test_a_replica_takes_over_from_one_that_is_killed(replicas: Stack) -> 
         await stack.until(orders, ["completed", "in_doubt"])
 
         stack.check_promises(orders)
+        await stack.check_nothing_is_left()
+
+
+async def test_what_a_replica_without_a_broker_has_to_tell_is_told_by_another(amqp_url: str, replicas: Stack) -> None:
+    """Its scan goes on, for it has its database and its gateway; its link to the broker does not come back."""
+    replicas.options = SandboxOptions(qr="always")
+    async with replicas as stack, Proxy.before(amqp_url) as link:
+        await stack.prepare()
+        cut_off = stack.start_worker(amqp_url=link.address(amqp_url))
+        await stack.worker_is_consuming()
+        order = await stack.publish_order()
+        await stack.until([order], ["qr_required"])
+        stack.start_worker()
+        await stack.worker_is_consuming(workers=2)
+        await link.refuse()
+        link.cut()
+        (scan,) = stack.sandbox.waiting_scans()
+        stack.sandbox.confirm(scan.token)
+
+        await stack.until([order], ["completed"])
+
+        assert cut_off.process.poll() is None
+        assert stack.said(order) == ["qr_required", "completed"]
+        stack.check_promises([order])
         await stack.check_nothing_is_left()
 
 

@@ -63,7 +63,7 @@ class Housekeeping:
     async def run_once(self) -> int:
         """One round. Returns how many rows it moved."""
         journal, now = self._services.journal, self._services.clock.now()
-        freed = await journal.reap(self._worker, now)
+        freed = await journal.reap(self._worker, now, adopts=self._services.can_tell())
         if freed:
             crashpoint("housekeeping.reaped")
             self._lanes_freed()

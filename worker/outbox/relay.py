@@ -38,13 +38,16 @@ FEW = 4
 """A window is filled by a few streams where they are less than one in so many of its rows."""
 MUTE_AFTER_SECONDS = 5.0
 """Without an event that went out for so long, although there were some or nobody was connected, the relay is mute."""
+GIVEN_UP = 1000
+"""Rows given up in a round (count)."""
 JOURNAL_PAUSE_MAX_SECONDS = 10.0
 MISSING_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 """Between tries of a reply whose queue is missing; the last one repeats."""
 REFUSED_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60, 60, 60, 300))
 FORBIDDEN_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 30))
-UNSENDABLE_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (10, 60, 360))
-"""For a row over which the broker closes the channel: parked, with an alarm in the log each time."""
+UNSENDABLE_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360))
+"""For a row over which the broker closes the channel: parked, with an alarm in the log each time. Not for long at
+first: a broker that broke down each time just while it was sent makes a good one look the same."""
 
 
 Stream = tuple[int, Copy, str]
@@ -176,6 +179,8 @@ class Relay:
                 await self._publish_due()
             else:
                 self._note(is_heard=False)
+                if self.is_mute:  # nothing is in flight without a connection, and others may have one
+                    return await self._mark() + await self._journal.give_up(self._worker, GIVEN_UP)
             return await self._mark()
 
     async def _publish_due(self) -> None:

@@ -100,6 +100,11 @@ class OutboxJournal(Protocol):
         """Set rows aside for `replies list`; they are in nobody's way any more."""
         ...
 
+    async def give_up(self, worker: str, limit: int) -> int:
+        """Let other workers adopt rows of this one, which reaches no broker; in no order. Returns how many: none where
+        no other worker lives. None of them may be in flight."""
+        ...
+
 
 class VaultJournal(Protocol):
     """What the vault asks. A file is known by its invoice's number and its type, whichever command brought it."""

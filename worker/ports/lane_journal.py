@@ -81,9 +81,10 @@ class LaneJournal(AuditJournal, Protocol):
         """End the lease at once; its lanes and unpublished events are free for others."""
         ...
 
-    async def reap(self, worker: str, now: datetime, limit: int = 200) -> int:
-        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, and adopt
-        the unpublished events of dead workers. Returns how many rows moved."""
+    async def reap(self, worker: str, now: datetime, limit: int = 200, *, adopts: bool = True) -> int:
+        """Free the lanes of workers whose lease has run out, make lanes ready whose delay is over, and, where this
+        worker can publish them, adopt the unpublished events of dead workers, and those that were given up. Returns how
+        many rows moved."""
         ...
 
     async def enter_look_ups(self, now: datetime, limit: int = 200) -> int:

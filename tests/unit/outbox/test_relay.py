@@ -13,7 +13,15 @@ from tests.unit.outbox.rows import reply, topic
 from tests.virtual_time import VirtualClock, in_virtual_time
 from worker.amqp.confirms import Verdict
 from worker.errors import JournalUnavailable
-from worker.outbox.relay import PATIENCE_SECONDS, WINDOW, WINDOW_BYTES, WINDOW_MAX, Relay
+from worker.outbox.relay import (
+    GIVEN_UP,
+    MUTE_AFTER_SECONDS,
+    PATIENCE_SECONDS,
+    WINDOW,
+    WINDOW_BYTES,
+    WINDOW_MAX,
+    Relay,
+)
 from worker.records import OutboxRow
 
 
@@ -181,13 +189,14 @@ async def test_a_reply_that_this_worker_may_not_publish_is_never_set_aside() -> 
 
 @in_virtual_time
 async def test_a_row_that_ends_channels_is_parked_for_long() -> None:
-    """It is kept, tried hours apart, and the log says so each time."""
+    """It is kept, tried hours apart, and the log says so each time. Once after a minute: a broker that breaks down just
+    while a good row is sent, time after time, makes it look the same, and its caller waits."""
     part = bench(poll_seconds=60)
     part.publisher.verdicts["poison"] = Verdict.UNSENDABLE
     part.journal.add(reply(1, "poison"))
     async with at_work(part):
         await asyncio.sleep(8 * 3600)
-    assert seconds_of(part, 1) == [600, 3600, 21600, 21600]
+    assert seconds_of(part, 1) == [60, 600, 3600, 21600, 21600]
 
 
 @in_virtual_time
@@ -414,3 +423,25 @@ async def test_a_single_slow_queue_mutes_nobody() -> None:
     async with at_work(part):
         await asyncio.sleep(30)
         assert not is_mute(part)
+
+
+@in_virtual_time
+async def test_what_a_relay_without_a_broker_cannot_send_is_given_to_others() -> None:
+    """Not at each short loss of the connection, and not where something was only refused or is late."""
+    part = bench()
+    part.journal.has_other_workers = True
+    async with at_work(part):
+        await asyncio.sleep(1)
+        part.publisher.is_connected = False
+        part.journal.add(*(topic(n) for n in range(GIVEN_UP + 10)))
+        await asyncio.sleep(MUTE_AFTER_SECONDS / 2)
+        assert part.journal.given_up == []
+        await asyncio.sleep(MUTE_AFTER_SECONDS)
+        assert part.journal.given_up == list(range(GIVEN_UP + 10))
+
+        part.publisher.is_connected = True
+        part.publisher.verdicts[topic(1).destination] = Verdict.LOST
+        part.journal.add(topic(5000))
+        await asyncio.sleep(10 * MUTE_AFTER_SECONDS)
+        assert is_mute(part)
+        assert 5000 not in part.journal.given_up, "the broker takes nothing from anybody"

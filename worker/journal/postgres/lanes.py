@@ -79,7 +79,9 @@ class PostgresLanes(PostgresStore):
         self._hints.send()
 
     @one_transaction
-    async def reap(self, statements: Statements, worker: str, now: datetime, limit: int = 200) -> int:
+    async def reap(
+        self, statements: Statements, worker: str, now: datetime, limit: int = 200, *, adopts: bool = True
+    ) -> int:
         """See `LaneJournal.reap`. Any holder or owner without a lease counts as dead, whoever it was."""
         await statements.run("expire_workers")
         dead = [row["id"] for row in await statements.all("dead_holders")]
@@ -90,7 +92,7 @@ class PostgresLanes(PostgresStore):
         if delayed:
             await statements.run("refresh_lanes", [row["lane"] for row in delayed], now)
         moved += len(delayed)
-        return moved + await adopt(statements, worker, max(limit - moved, 0))
+        return moved + (await adopt(statements, worker, max(limit - moved, 0)) if adopts else 0)
 
     @one_transaction
     async def claim(

@@ -113,13 +113,18 @@ class PostgresOutbox(PostgresStore):
         """See `OutboxJournal.undeliverable`."""
         await statements.run("set_undeliverable", list(seqs))
 
+    @without_transaction
+    async def give_up(self, statements: Statements, worker: str, limit: int) -> int:
+        """See `OutboxJournal.give_up`."""
+        return len(await statements.all("give_up_rows", worker, limit))
+
 
 async def _heads(statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
     return [to_outbox_row(row) for row in await statements.all("due_heads", worker, now, limit)]
 
 
 async def adopt(statements: Statements, worker: str, limit: int) -> int:
-    """Take over rows of workers that are no more, and of nobody. Returns how many."""
+    """Take over rows of workers that are no more or gave them up, and of nobody. Returns how many."""
     dead = [row["id"] for row in await statements.all("dead_owners")]
     adopted = len(await statements.all("adopt_rows", worker, dead, limit)) if dead else 0
     return adopted + len(await statements.all("adopt_unowned_rows", worker, max(limit - adopted, 0)))

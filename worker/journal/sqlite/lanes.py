@@ -74,7 +74,7 @@ class SqliteLanes(SqliteStore):
         _free_lanes(statements, worker, micros(self._clock.now()), limit=-1)
 
     @one_transaction
-    def reap(self, statements: Statements, worker: str, now: datetime, limit: int = 200) -> int:
+    def reap(self, statements: Statements, worker: str, now: datetime, limit: int = 200, *, adopts: bool = True) -> int:
         """See `LaneJournal.reap`. There is nothing to adopt: no unpublished event has an owner."""
         statements.run("expire_workers", clock=self._monotonic())
         moved, moment = 0, micros(now)

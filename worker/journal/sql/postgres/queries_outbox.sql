@@ -72,6 +72,13 @@ WITH RECURSIVE owners (id) AS (
 )
 SELECT id FROM owners WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = owners.id);
 
+-- name: give_up_rows
+-- To '', which is no worker, and so one of the dead; rows of NULL would be published by every worker until one has them.
+UPDATE outbox SET owner = '' WHERE seq IN (
+    SELECT seq FROM outbox WHERE state = 'pending' AND owner = $1 AND EXISTS (SELECT 1 FROM worker WHERE id <> $1)
+    LIMIT $2 FOR UPDATE SKIP LOCKED
+) RETURNING seq;
+
 -- name: adopt_rows
 -- Replicas that adopt at once share the rows. In no order: `due_rows` gives them out in order anyway.
 UPDATE outbox SET owner = $1 WHERE seq IN (
