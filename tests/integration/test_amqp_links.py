@@ -56,6 +56,20 @@ async def test_a_silent_listener_does_not_hold_a_connect_for_ever(monkeypatch: p
             writer.close()
 
 
+async def test_who_hangs_up_before_an_answer_may_speak_another_protocol() -> None:
+    """As a port that wants TLS does, and one that wants a certificate: what to look at is said."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        address = Address(f"amqp://guest:guest@127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        with pytest.raises(BrokerLost, match="look at the port of FAPIAO_AMQP_URL"):
+            async with open_link(address, "test", 10, 1):
+                pass
+
+
 async def test_a_wrong_password_is_a_loss_that_does_not_tell_it(amqp_url: str) -> None:
     """The worker stays up and tries again; the reason names no secret."""
     parts = urlsplit(amqp_url)

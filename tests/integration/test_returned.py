@@ -127,3 +127,16 @@ async def test_an_object_that_cannot_serve_is_not_used(amqp_url: str, amqp_prefi
             assert not parts.consumer.is_consuming
             await channel.exchange_delete(parts.topology.commands_exchange)
             await until(lambda: parts.consumer.is_consuming)
+
+
+async def test_a_stream_is_no_queue_of_commands(amqp_url: str, amqp_prefix: str) -> None:
+    """What came while nobody consumed would never be shown to the next consumer. It is left alone until it is gone."""
+    parts = Parts(amqp_url, amqp_prefix)
+    async with broker_channel(amqp_url) as channel:
+        queue = parts.topology.issue_queue
+        await channel.declare_queue(queue, durable=True, arguments={"x-queue-type": "stream"})
+        async with running(parts.consumer.run()):
+            await asyncio.sleep(1)
+            assert not parts.consumer.is_consuming
+            await channel.queue_delete(queue)
+            await until(lambda: parts.consumer.is_consuming)

@@ -157,6 +157,17 @@ async def test_amqps_to_a_broker_of_another_name_is_refused(amqp_url: str, autho
             await link_opens(settings(amqp_url=_amqps(amqp_url, port), amqp_ca_file=authority.ca_file))
 
 
+async def test_what_is_wrong_with_a_brokers_certificate_or_port_is_one_sentence(
+    amqp_url: str, authority: Authority
+) -> None:
+    ca = authority.ca_file
+    async with tls_door(amqp_url, authority.server_context(authority.issue("127.0.0.1", days=-1))) as port:
+        with pytest.raises(BrokerLost, match=r"certificate is not trusted \(certificate has expired\): look at"):
+            await link_opens(settings(amqp_url=_amqps(amqp_url, port), amqp_ca_file=ca))
+    with pytest.raises(BrokerLost, match=r"TLS with the broker failed \(.*\): look at the port"):
+        await link_opens(settings(amqp_url=_amqps(amqp_url, urlsplit(amqp_url).port or 5672), amqp_ca_file=ca))
+
+
 async def test_files_in_the_address_still_count(amqp_url: str, authority: Authority) -> None:
     """`?cafile=` was there before the setting, and is what it says."""
     async with tls_door(amqp_url, authority.server_context(authority.issue("127.0.0.1"))) as port:

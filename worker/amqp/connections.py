@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,12 @@ STEADY_SECONDS = 30.0
 """A link that held this long was a good one: the back-off begins anew."""
 
 
+_HUNG_UP = "Server connection unexpectedly closed"
+"""So the client library calls it, whatever the reason."""
+_PORTS = (
+    "look at the port of FAPIAO_AMQP_URL (amqp:// usually 5672, amqps:// 5671), and whether it wants a certificate "
+    "(FAPIAO_AMQP_CERT_FILE)"
+)
 _OWN_FILES = frozenset({"cafile", "capath", "cadata", "certfile", "keyfile"})
 """Options of an address that the client library reads itself."""
 
@@ -101,6 +108,8 @@ def classify(error: BaseException) -> BrokerLost | None:
 def _refusal(error: BaseException) -> str | None:
     """A broker that is there and says no: what to change, rather than what the library calls it."""
     text = str(error)
+    if (said := _never_met(error.__cause__)) is not None:
+        return said
     if isinstance(error, ProbableAuthenticationError) or "ACCESS_REFUSED - Login was refused" in text:
         return "the broker refuses the user or its password (ACCESS_REFUSED): look at both in FAPIAO_AMQP_URL"
     if isinstance(error, InvalidFrameError) and "Connection.OpenOk" in text:  # all that the library keeps of it
@@ -109,6 +118,19 @@ def _refusal(error: BaseException) -> str | None:
         return (
             f"the broker has no such vhost, or lets this user not into it (NOT_ALLOWED): look at {path}, and {limits}"
         )
+    return None
+
+
+def _never_met(cause: BaseException | None) -> str | None:
+    """What is wrong below AMQP, and is no broker that is down."""
+    match cause:
+        case ssl.SSLCertVerificationError():
+            where = "its dates and names, this machine's clock and FAPIAO_AMQP_CA_FILE"
+            return f"the broker's certificate is not trusted ({cause.verify_message}): look at {where}"
+        case ssl.SSLError():
+            return f"TLS with the broker failed ({cause.reason}): {_PORTS}"
+        case socket.gaierror():
+            return "no address is found for the broker's name: look at FAPIAO_AMQP_URL and at DNS"
     return None
 
 
@@ -219,7 +241,13 @@ async def open_link(address: Address, name: str, heartbeat_seconds: int, epoch: 
     )
     link: Link | None = None
     try:
-        await ask(connection.connect(timeout=CONNECT_SECONDS), CONNECT_SECONDS + 1)
+        try:
+            await ask(connection.connect(timeout=CONNECT_SECONDS), CONNECT_SECONDS + 1)
+        except BrokerLost as error:
+            if _HUNG_UP not in str(error):
+                raise
+            said = f"the broker hung up before it had answered: it is starting or ending; else {_PORTS}"
+            raise BrokerLost(said) from error
         if connection.transport is None:
             raise BrokerLost("the connection was closed while it opened")
         link = Link(epoch, connection.transport.connection)

@@ -245,11 +245,13 @@ class _Declaring:
 
 def can_serve(refusal: str) -> bool:
     """Whether an object that is there with another argument, as the broker's refusal names it, does the worker's work
-    all the same. One that forgets its messages, or routes them elsewhere, does not."""
-    return not any(f"inequivalent arg '{vital}'" in refusal for vital in _VITAL)
+    all the same. One that forgets its messages, or routes them elsewhere, does not; nor does a stream, which shows a
+    consumer nothing of what came before it."""
+    return not any(f"inequivalent arg '{vital}'" in refusal for vital in _VITAL) and _A_STREAM not in refusal
 
 
 _VITAL: Final = ("type", "durable", "auto_delete", "internal")
+_A_STREAM: Final = "but current is 'stream'"
 
 
 async def queues_to_consume(link: Link, topology: Topology) -> tuple[str, ...]:

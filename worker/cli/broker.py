@@ -250,8 +250,7 @@ async def opened(settings: Settings) -> AsyncIterator[Link]:
         finally:
             await opening.__aexit__(None, None, None)
         return
-    refused = "ACCESS_REFUSED" in reasons[-1] or "NOT_ALLOWED" in reasons[-1]
-    advice = "" if refused else " Start it, or set FAPIAO_AMQP_URL."
+    advice = "" if "look at" in reasons[-1] else " Start it, or set FAPIAO_AMQP_URL."
     raise Stop(f"Cannot reach RabbitMQ at {'; '.join(reasons)}.{advice} Nothing was sent.", USAGE)
 
 
