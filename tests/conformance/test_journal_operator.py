@@ -20,7 +20,7 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_stores import Store
 from worker.ports import Journal
-from worker.records import Backlog, CommandState, Copy
+from worker.records import Backlog, CommandState, Copy, OnLane
 
 
 async def test_a_ping_is_answered(journal: Journal) -> None:
@@ -62,6 +62,18 @@ async def test_the_backlog_counts(journal: Journal) -> None:
         needs_person=1,
         outbox_due_at=NOW,
     )
+
+
+async def test_a_command_is_told_what_it_waits_for_on_its_lane(journal: Journal) -> None:
+    claim = await begin(journal, new("first"))
+    await submit(journal, claim)
+    await admit(journal, new("second"), new("third"), new("elsewhere", lane="u2"))
+    on_lane = {id_: await journal.on_lane((await journal.find(id_))[0].key) for id_ in ("first", "third", "elsewhere")}
+
+    running = ("first", "erp", "invoice.issue", "submitting")
+    assert on_lane["first"] == OnLane("w1", running, 0, None)
+    assert on_lane["third"] == OnLane("w1", running, 1, None)
+    assert on_lane["elsewhere"] == OnLane(None, None, 0, None)
 
 
 async def test_what_needs_a_person_is_listed_newest_first(journal: Journal) -> None:

@@ -183,4 +183,23 @@ def _facts(command: dict[str, Any]) -> list[tuple[str, str, Any]]:
         ("next look", "下次查询", command["soughtAt"] and f"{command['soughtAt']} ({_until(command['soughtAt'])})"),
         ("reply to", "回复队列", command["replyTo"]),
         ("held", "暂缓", _rest(command.get("sellerRests"))),
+        *_lane(command),
+    ]
+
+
+def _lane(command: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Who has its lane, and what it waits for there."""
+    lane, is_waiting = command.get("lane"), command["state"] == "waiting"
+    if lane is None:
+        return []
+    ahead = []
+    if lane["running"] is not None and is_waiting:
+        ahead.append("{type} {commandId} {commandSource} ({state})".format(**lane["running"]))
+    if number := lane["waitingBefore"]:
+        ahead.append(said(f"{number} before it", f"前面还有 {number} 条命令"))
+    due = f"{lane['dueAt']} ({_until(lane['dueAt'])})" if lane["dueAt"] and is_waiting else None
+    return [
+        ("worker", "工作进程", lane["worker"]),
+        ("waits for", "等待", said(", and ", "；").join(ahead) or None),
+        ("not before", "不早于", due),
     ]

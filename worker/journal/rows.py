@@ -23,6 +23,7 @@ from worker.records import (
     Event,
     EventRecord,
     NewCommand,
+    OnLane,
     OutboxRow,
     RefusedAccount,
     Route,
@@ -250,6 +251,16 @@ def to_undeliverable(row: Row) -> UndeliverableReply:
         destination=row["destination"],
         attempts=row["attempts"],
         created_at=at(row["created_at"]),
+    )
+
+
+def to_on_lane(row: Row) -> OnLane:
+    """What a command waits for on its lane."""
+    return OnLane(
+        holder=row["holder"],
+        running=None if row["id"] is None else (row["id"], row["source"], row["type"], row["state"]),
+        waiting_before=row["waiting_before"],
+        due_at=at_or_none(row["due_at"]),
     )
 
 

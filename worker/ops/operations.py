@@ -25,10 +25,13 @@ from worker.ops.redaction import lane_digest
 from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for
 from worker.ports import OperatorJournal
 from worker.records import (
+    ACTIVE,
     NOT_SUBMITTED,
+    PROGRESSING,
     Command,
     CommandState,
     EventRecord,
+    OnLane,
     RefusedAccount,
     Settlement,
     UndeliverableReply,
@@ -66,7 +69,9 @@ class Operations:
         return told | await self._rest_of(command)
 
     async def _rest_of(self, command: Command) -> dict[str, Any]:
-        """Why an order is held, where that is because its seller rests."""
+        """What it waits for on its lane; or why an order is held, where that is because its seller rests."""
+        if command.state in PROGRESSING | ACTIVE:
+            return {"lane": describe_lane(await self._journal.on_lane(command.key))}
         if command.state is not CommandState.HELD or command.seller is None:
             return {}
         state = await self._journal.seller(command.source, command.seller)
@@ -290,6 +295,17 @@ def describe_reply(reply: UndeliverableReply) -> dict[str, Any]:
         "queue": reply.destination,
         "attempts": reply.attempts,
         "createdAt": timestamp(reply.created_at),
+    }
+
+
+def describe_lane(lane: OnLane) -> dict[str, Any]:
+    """Who has a command's lane, and what is before it there, for JSON."""
+    names = ("commandId", "commandSource", "type", "state")
+    return {
+        "worker": lane.holder,
+        "running": None if lane.running is None else dict(zip(names, lane.running, strict=True)),
+        "waitingBefore": lane.waiting_before,
+        "dueAt": _moment(lane.due_at),
     }
 
 

@@ -21,6 +21,7 @@ from worker.records import (
     KeptFile,
     LooseEvent,
     NewCommand,
+    OnLane,
     OutboxRow,
     Pruned,
     RefusedAccount,
@@ -168,6 +169,10 @@ class OperatorJournal(Protocol):
 
     async def events_of(self, key: int) -> Sequence[EventRecord]:
         """A command's committed events, in sequence."""
+        ...
+
+    async def on_lane(self, key: int) -> OnLane:
+        """What the command of this key waits for on its lane. Raises `NotFound`."""
         ...
 
     async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:

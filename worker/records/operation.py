@@ -77,6 +77,20 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class OnLane:
+    """What a command that has not ended waits for on its lane."""
+
+    holder: str | None
+    """The worker that has the lane leased, or had it until its lease ended; None where no worker has it."""
+    running: tuple[str, str, str, str] | None
+    """Id, source, type and state of the command that runs there; None where none does."""
+    waiting_before: int
+    """How many that wait there come before it; cut at 10,000."""
+    due_at: datetime | None
+    """Not begun before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """What an operator asks first. Counts above 10,000 are cut there."""
 

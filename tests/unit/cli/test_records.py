@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.unit.ops.fakes import NOW, NUMBER, FakeOperatorJournal, command, event
-from worker.records import CommandState, Copy
+from worker.records import CommandState, Copy, OnLane
 
 from .conftest import Run
 
@@ -29,6 +29,19 @@ def test_of_past_events_only_what_happened_is_told(run: Run, journal: FakeOperat
     )
 
     assert "--issued NUMBER" not in run("status", "cmd-1").stdout
+
+
+def test_status_tells_whose_lane_it_is_and_what_a_waiting_command_waits_for(
+    run: Run, journal: FakeOperatorJournal
+) -> None:
+    journal.held = [command(state=CommandState.WAITING)]
+    journal.lanes[1] = OnLane("w1", ("cmd-0", "erp", "invoice.issue", "scanning"), 2, NOW)
+
+    told = run("status", "cmd-1").stdout
+
+    assert "worker     w1" in told
+    assert "waits for  invoice.issue cmd-0 erp (scanning), and 2 before it" in told
+    assert "not before 2026-01-01T12:00:00.000Z (due)" in told
 
 
 def test_status_json_is_one_document(run: Run, journal: FakeOperatorJournal) -> None:

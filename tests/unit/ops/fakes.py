@@ -16,6 +16,7 @@ from worker.records import (
     EventRecord,
     FileRow,
     FoundRow,
+    OnLane,
     Pruned,
     RefusedAccount,
     Resealing,
@@ -111,6 +112,7 @@ class FakeOperatorJournal:
         self.prunings: list[Pruned] = []
         """What each round of pruning will forget; then nothing."""
         self.pruned_before: list[tuple[datetime, bool]] = []
+        self.lanes: dict[int, OnLane] = {}
         self.loses_races = False
         self.refused: list[RefusedAccount] = []
         """Accounts whose last login was refused."""
@@ -140,6 +142,9 @@ class FakeOperatorJournal:
 
     async def events_of(self, key: int) -> Sequence[EventRecord]:
         return self.told.get(key, [])
+
+    async def on_lane(self, key: int) -> OnLane:
+        return self.lanes.get(key, OnLane(None, None, 0, None))
 
     async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
         return [c for c in self.held if not states or c.state in states][:limit]

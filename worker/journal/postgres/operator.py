@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from worker.journal.postgres.outbox import copies_of, insert_copies
 from worker.journal.postgres.statements import Statements
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.journal.rows import first_of, found, to_command, to_event, to_event_records, to_undeliverable
+from worker.journal.rows import first_of, found, to_command, to_event, to_event_records, to_on_lane, to_undeliverable
 from worker.journal.sealing import reseal_all
 from worker.records import (
     FINAL,
@@ -17,6 +17,7 @@ from worker.records import (
     Command,
     CommandState,
     EventRecord,
+    OnLane,
     Pruned,
     Resealing,
     Space,
@@ -61,6 +62,11 @@ class PostgresOperator(PostgresStore):
     async def events_of(self, statements: Statements, key: int) -> list[EventRecord]:
         """See `OperatorJournal.events_of`."""
         return to_event_records(await statements.all("events_of", key), await statements.all("copies_of", key))
+
+    @without_transaction
+    async def on_lane(self, statements: Statements, key: int) -> OnLane:
+        """See `OperatorJournal.on_lane`."""
+        return to_on_lane(found(await statements.one("on_lane", key, COUNT_MAX), key))
 
     @without_transaction
     async def commands(self, statements: Statements, states: Sequence[CommandState], limit: int = 100) -> list[Command]:

@@ -16,6 +16,7 @@ from worker.journal.rows import (
     to_command,
     to_event,
     to_event_records,
+    to_on_lane,
     to_undeliverable,
 )
 from worker.journal.sealing import Sealer, reseal_all
@@ -28,6 +29,7 @@ from worker.records import (
     Command,
     CommandState,
     EventRecord,
+    OnLane,
     Pruned,
     Resealing,
     Space,
@@ -69,6 +71,11 @@ class SqliteOperator(SqliteStore):
     def events_of(self, statements: Statements, key: int) -> list[EventRecord]:
         """See `OperatorJournal.events_of`."""
         return to_event_records(statements.all("events_of", key=key), statements.all("copies_of", key=key))
+
+    @one_transaction
+    def on_lane(self, statements: Statements, key: int) -> OnLane:
+        """See `OperatorJournal.on_lane`."""
+        return to_on_lane(found(statements.one("on_lane", key=key, limit=COUNT_MAX), key))
 
     @one_transaction
     def commands(self, statements: Statements, states: Sequence[CommandState], limit: int = 100) -> list[Command]:

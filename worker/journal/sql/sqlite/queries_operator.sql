@@ -117,6 +117,16 @@ SELECT min(submitted_at) AS at FROM command WHERE state IN ('submitting', 'scann
 -- name: oldest_in_doubt
 SELECT submitted_at AS at FROM command WHERE state = 'in_doubt' ORDER BY key LIMIT 1;
 
+-- name: on_lane
+SELECT l.holder, c.due_at, r.id, r.source, r.type, r.state,
+       (SELECT count(*) FROM (SELECT 1 FROM command b
+                              WHERE b.lane = c.lane AND b.state = 'waiting' AND c.state = 'waiting'
+                                AND (b.priority, b.key) < (c.priority, c.key) LIMIT :limit) AS before) AS waiting_before
+FROM command c
+LEFT JOIN lane l ON l.lane = c.lane
+LEFT JOIN command r ON r.lane = c.lane AND (r.state = 'running' OR r.state = 'submitting' OR r.state = 'scanning')
+WHERE c.key = :key;
+
 -- name: list_needing_person
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.state = 'in_doubt' AND (c.sought_at IS NULL OR c.account IS NULL) ORDER BY c.key DESC LIMIT :limit;
