@@ -31,10 +31,10 @@ from worker.lanes.scheduler import Scheduler
 from worker.lanes.services import LaneServices
 from worker.ops.control import control_server, database_file, socket_path
 from worker.ops.health import Health, HealthServer
-from worker.ops.insecurity import Insecurity
 from worker.ops.logs import dropped_lines
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
+from worker.ops.process import Insecurity
 from worker.ops.tracing import open_tracing
 from worker.outbox.publisher import Publisher
 from worker.outbox.relay import Relay, RelayHooks

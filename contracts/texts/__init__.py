@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from contracts.texts.entry import Again, Entry, Possible, Words
 from contracts.texts.failures import FAILURES
-from contracts.texts.rejections import REJECTIONS
-from contracts.texts.warnings import WARNINGS
+from contracts.texts.rejections import REJECTIONS, WARNINGS
 
 __all__ = [
     "FAILURES",

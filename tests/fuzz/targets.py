@@ -19,11 +19,10 @@ from tests.unit.intake.messages import RECEIVED_AT
 from tests.unit.intake.verdicts import check
 from worker.errors import Permanent, Transient
 from worker.flows.invoices import file_row, found_row
-from worker.gateway import rest_codec
+from worker.gateway import query_codec
 from worker.gateway.credentials import CredentialDirectory
-from worker.gateway.query_session import QueryDialogue
 from worker.gateway.refusals import MAX_REASON_CHARS
-from worker.gateway.session import InvoiceSession
+from worker.gateway.session import InvoiceSession, QueryDialogue
 from worker.intake.reading import Incoming
 from worker.ops.redaction import Redactor
 from worker.ports import (
@@ -108,9 +107,9 @@ def answers(data: bytes) -> None:
     if isinstance(rows, str):
         assert len(data) < 32 or data.decode("latin-1") not in rows
         return
-    for item in rest_codec.items_of(rows, "7"):
+    for item in query_codec.items_of(rows, "7"):
         FoundItem.model_validate(loads(dumps(item)))
-    for file in rest_codec.files_of(rows, "https://gateway.test", ["7"], ["pdf", "ofd", "xml"]):
+    for file in query_codec.files_of(rows, "https://gateway.test", ["7"], ["pdf", "ofd", "xml"]):
         InvoiceFile.model_validate(loads(dumps(file)))
         assert file["url"].startswith(("http://", "https://"))
         file_row(file)
@@ -119,7 +118,7 @@ def answers(data: bytes) -> None:
 def _rows_or_reason(body: bytes) -> list[Any] | str:
     """The rows of an answer, or why it has none."""
     try:
-        return rest_codec.rows_of(body, {0, 200})
+        return query_codec.rows_of(body, {0, 200})
     except (Permanent, Transient) as fault:
         return str(fault)
 

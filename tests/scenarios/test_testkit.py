@@ -9,8 +9,7 @@ import pytest
 
 from tests.scenarios.stack import PATIENCE_SECONDS
 from worker.testkit.broker import KitBroker
-from worker.testkit.processes import KitError
-from worker.testkit.sandbox import KitSandbox
+from worker.testkit.processes import KitError, KitSandbox
 from worker.testkit.scenario import Scenario
 from worker.testkit.worker import KitWorker
 

@@ -20,9 +20,8 @@ from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.errors import InDoubt, Transient
 from worker.gateway import websocket
 from worker.gateway.headers import AskHeaders, headers_of
-from worker.gateway.query_session import QueryDialogue
 from worker.gateway.scanner import QrScanner
-from worker.gateway.session import InvoiceSession
+from worker.gateway.session import InvoiceSession, QueryDialogue
 from worker.gateway.websocket import ClientConnection, ConnectionClosed, Pongs, SocketLimits
 from worker.ports import (
     Disconnected,

@@ -3,7 +3,7 @@
 Guaranteed: at most `http_concurrency` look-ups at once over all callers; kept-alive connections; no redirect, no
 cookie, no proxy from the environment; answers and waits are bounded; nothing of an address, a header or a body is ever
 logged or put into an error. A look-up changes nothing at the gateway, so what failed in passing is repeated.
-Not known here: what addresses and answers hold (`rest_codec`), and when to ask again for what is not ready.
+Not known here: what addresses and answers hold (`query_codec`), and when to ask again for what is not ready.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import structlog
 from contracts.failures import FailureCode
 from worker.backoff import full_jitter
 from worker.errors import Permanent, Transient, Unreachable
-from worker.gateway import rest_codec
+from worker.gateway import query_codec
 from worker.gateway.headers import AskHeaders, headers_of
 from worker.gateway.values import retry_after
 from worker.ports import Observe, Operation, observe_nothing
@@ -94,11 +94,11 @@ class HttpInvoiceDetails:
         )
 
     async def items(self, invoice_id: str) -> tuple[dict[str, Any], ...]:
-        rows = await self._rows("items", rest_codec.item_address(self._base_url, invoice_id))
-        return rest_codec.items_of(rows, invoice_id)
+        rows = await self._rows("items", query_codec.item_address(self._base_url, invoice_id))
+        return query_codec.items_of(rows, invoice_id)
 
     async def files(self, invoice_ids: Sequence[str], types: Sequence[str]) -> tuple[dict[str, Any], ...]:
-        batches = rest_codec.file_addresses(
+        batches = query_codec.file_addresses(
             self._base_url,
             invoice_ids,
             types,
@@ -108,7 +108,7 @@ class HttpInvoiceDetails:
         found: list[dict[str, Any]] = []
         for address, ids in batches:
             rows = await self._rows("files", address)
-            found += rest_codec.files_of(rows, self._base_url, ids, types)
+            found += query_codec.files_of(rows, self._base_url, ids, types)
         return tuple(found)
 
     async def aclose(self) -> None:
@@ -139,7 +139,7 @@ class HttpInvoiceDetails:
                 await self._sleep(quiet)
             began = clock()
             body = await self._fetched(address)
-            rows = rest_codec.rows_of(body, self._settings.http_success_codes)
+            rows = query_codec.rows_of(body, self._settings.http_success_codes)
             self._observe(operation, clock() - began)
         return rows
 

@@ -1,28 +1,43 @@
-"""The dialogue on one `/invoice` socket, without the socket. Pure.
+"""The two dialogues, on one `/invoice` and on one `/web/invoice` socket, without the socket. Pure.
 
-Text goes in, `worker.ports.SessionEvent`s come out; `receive_text` never raises, whatever it is given. A frame
-counts only if its `sendToId` is this session's `userId` (trap 7) and its kind has been asked for. The kind is
-told by shape where the type word is wrong (trap 16).
-Not known here: time, sockets, and whether a result fits what was submitted: that is for the flow to judge, since
-a late result of an earlier submission looks the same (trap 9).
+Text goes in, events of `worker.ports` come out; `receive_text` never raises, whatever it is given. A frame counts only
+if its `sendToId` is this session's `userId` (trap 7) and it was asked for. What it is, its shape says where the type
+word is wrong (trap 16): the vendor's own example of a page calls itself `login` (trap 54).
+
+Not known here: time, sockets, which invoices a query meant and how many download notices follow its page, and whether
+a result fits what was submitted: that is for the flow to judge, since a late result of an earlier submission looks the
+same (trap 9).
 """
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from contracts.gateway import INVOICE_PDF, INVOICE_QRCODE, LOGIN, InvoiceInfo, InvoiceItem
-from worker.gateway import codec, qr
+from contracts.gateway import (
+    INVOICE_PDF,
+    INVOICE_QRCODE,
+    LOGIN,
+    QUERY_INVOICE,
+    QUERY_INVOICE_DOWNLOAD_ZIP,
+    InvoiceInfo,
+    InvoiceItem,
+)
+from worker.gateway import codec, qr, query_codec
 from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
-from worker.gateway.query_codec import is_page
+from worker.gateway.dates import is_dated
+from worker.gateway.query_codec import Page, is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
 from worker.gateway.refusals import Refusal, is_refused, leaves_open, login_reason, refusal_of
 from worker.gateway.values import status_of
 from worker.ports import (
+    DownloadTold,
     FrameIgnored,
     LoginAnswered,
     LoginFields,
     QrRefused,
     QrShown,
+    QueryEvent,
+    QueryOrder,
+    QueryRefused,
     ResultRefused,
     SessionEvent,
     Submission,
@@ -174,3 +189,134 @@ def _clear_texts(submission: Submission) -> frozenset[str]:
         for name, text in part.items()
         if name in _CLEAR_MEMBERS and isinstance(text, str)
     )
+
+
+class QueryDialogue:
+    """One `userId`'s dialogue: one page after another, each of which logs in by itself, and the downloads' notices."""
+
+    def __init__(self, user_id: str, *, max_frame_bytes: int = MAX_FRAME_BYTES, base_url: str | None = None) -> None:
+        """`base_url` is what addresses without a host are on."""
+        self._user_id = user_id
+        self._base_url = base_url
+        self._max_frame_bytes = max_frame_bytes
+        self._asked_page: int | None = None
+        """The page that is waited for."""
+        self._is_login_told = False
+        """Whether the login of the query that is waited for was answered."""
+        self._awaits_notices = False
+        """From the first frame on: a notice may come before its page, after it, or long after a retry."""
+        self._secrets: set[str] = set()
+        self._clear_texts: frozenset[str] = frozenset()
+        self._redactor = Redactor()
+
+    def send_query(self, order: QueryOrder) -> str:
+        """The `query_invoice` frame. An earlier one without an answer is given up by it. Raises `ValueError` if it
+        cannot be written; nothing has changed then."""
+        frame = query_codec.query_frame(order)
+        self._secrets.add(order.login.password.get_secret_value())
+        self._clear_texts = _clear_texts_of(order)
+        self._redactor = Redactor(self._secrets, self._clear_texts)
+        self._asked_page = order.page_number
+        self._is_login_told = False
+        self._awaits_notices = True
+        return frame
+
+    def send_retry(self, date: str) -> str:
+        """The `query_invoice_download_zip` frame. Raises `ValueError` if it cannot be written."""
+        frame = query_codec.download_frame(date)
+        self._awaits_notices = True
+        return frame
+
+    def receive_text(self, frame: str | bytes) -> QueryEvent:
+        """What one frame means here. Binary frames are read as UTF-8 text."""
+        reply = codec.read_frame(frame, self._max_frame_bytes, query_codec.unwrapped)
+        if isinstance(reply, IgnoredReason):
+            return FrameIgnored(reply)
+        if reply.send_to_id != self._user_id:
+            return self._ignored(IgnoredReason.OTHER_USER, reply)
+        return self._meaning(reply)
+
+    def _meaning(self, reply: Reply) -> QueryEvent:
+        """Shape first, then the type word: pages and dates are known by sight, a bare "0" is not."""
+        page = reply.data
+        if isinstance(page, Page) and (page.is_evident or reply.type == QUERY_INVOICE):
+            return self._page(reply, page)
+        result = codec.unwrapped(reply.sent_data)
+        if codec.is_surely_result(result) or (reply.type == INVOICE_PDF and codec.has_result_members(result)):
+            return self._late_result(reply, result)
+        if reply.type == QUERY_INVOICE_DOWNLOAD_ZIP or self._is_dated(reply):
+            return self._notice(reply)
+        if reply.type == LOGIN:
+            return self._login_answer(reply)
+        if reply.type == QUERY_INVOICE:
+            return self._query_answer(reply)
+        return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
+
+    def _page(self, reply: Reply, page: Page) -> QueryEvent:
+        """The page that was asked for. One that says it is another is a late answer to an earlier query."""
+        if self._asked_page is None or page.current_page not in {None, self._asked_page}:
+            return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
+        self._asked_page = None
+        return query_codec.page_shown(page, self._redactor)
+
+    def _late_result(self, reply: Reply, result: dict[str, Any]) -> QueryEvent:
+        """Of a submission on a session before this one, for the gateway sends by `userId` alone (trap 9)."""
+        if is_refused(result):
+            return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
+        shown = codec.result_of(result, self._secrets, self._clear_texts, self._base_url)
+        return self._ignored(IgnoredReason.UNREADABLE, reply) if shown is None else shown
+
+    def _is_dated(self, reply: Reply) -> bool:
+        """A bare date is a failed download's whatever the type word says: nothing else here is one."""
+        return isinstance(reply.data, str) and is_dated(reply.data)
+
+    def _notice(self, reply: Reply) -> QueryEvent:
+        if not self._awaits_notices:
+            return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
+        if reply.has_data and status_of(reply.data) is True:
+            return DownloadTold(ok=True)
+        return DownloadTold(ok=False, date=query_codec.retry_text(reply.data, self._redactor))
+
+    def _login_answer(self, reply: Reply) -> QueryEvent:
+        """The status of the login that goes with each query: success is 1 and nothing else (trap 19). After it, the
+        same type word may as well carry the query's own answer (trap 54)."""
+        if self._asked_page is None:
+            return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
+        if isinstance(reply.data, (dict, list, Page)):
+            return self._ignored(IgnoredReason.NO_DATA, reply)
+        accepted = reply.has_data and status_of(reply.data) is True
+        if self._is_login_told:
+            return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply) if accepted else self._query_answer(reply)
+        self._is_login_told = True
+        if accepted:
+            return LoginAnswered(accepted=True)
+        self._asked_page = None
+        return LoginAnswered(accepted=False, reason=login_reason(reply.data, reply.sent_data, self._redactor))
+
+    def _query_answer(self, reply: Reply) -> QueryEvent:
+        """A refusal; or the notice of a download, which the manual's table gives this type too (trap 16)."""
+        status = status_of(reply.data) if reply.has_data else None
+        if self._asked_page is None:
+            if status is True and self._awaits_notices:
+                return DownloadTold(ok=True)
+            return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
+        refusal = refusal_of(reply.data, reply.sent_data, self._redactor) if reply.has_data else None
+        if refusal is None:
+            return self._ignored(IgnoredReason.NO_DATA, reply)
+        self._asked_page = None
+        return QueryRefused(refusal.reason)
+
+    def _ignored(self, reason: IgnoredReason, reply: Reply) -> FrameIgnored:
+        """Keep as evidence what may tell of an issued invoice (a late result, for the gateway sends by `userId` alone)
+        or of somebody else's invoices. Our own late pages are none: they can be asked for again."""
+        of_others = reason is IgnoredReason.OTHER_USER and isinstance(reply.data, Page)
+        if not (of_others or codec.has_result_members(reply.data) or reply.type == INVOICE_PDF):
+            return FrameIgnored(reason)
+        told = reply.data.rows if isinstance(reply.data, Page) else reply.data
+        return FrameIgnored(reason, evidence({**reply.frame, "data": told}, self._secrets))
+
+
+def _clear_texts_of(order: QueryOrder) -> frozenset[str]:
+    """What the query says in clear: its echo gives nothing away."""
+    texts = (order.login.company_code, order.login.company_name, *order.condition.values())
+    return frozenset(text for text in texts if isinstance(text, str))

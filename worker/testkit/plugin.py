@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from worker.testkit.broker import KitBroker
-    from worker.testkit.sandbox import KitSandbox
+    from worker.testkit.processes import KitSandbox
     from worker.testkit.scenario import Scenario
     from worker.testkit.worker import KitWorker
 
@@ -55,7 +55,7 @@ def fapiao_broker(request: pytest.FixtureRequest) -> Iterator[KitBroker]:
 
 @pytest.fixture(scope="session")
 def _fapiao_gateway(fapiao_sandbox_options: list[str]) -> Iterator[KitSandbox]:
-    from worker.testkit.sandbox import KitSandbox
+    from worker.testkit.processes import KitSandbox
 
     with KitSandbox(fapiao_sandbox_options) as sandbox:
         yield sandbox

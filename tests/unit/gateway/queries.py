@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from tests.unit.gateway.dialogue import PASSWORD, USER_ID, frame
-from worker.gateway.query_session import QueryDialogue
+from worker.gateway.session import QueryDialogue
 from worker.ports import FrameIgnored, LoginFields, PageShown, QueryEvent, QueryOrder
 
 LOGIN = LoginFields("91330000SELLER0001", "13900000000", SecretStr(PASSWORD), "zhejiang", "法定代表人", "卖方有限公司")

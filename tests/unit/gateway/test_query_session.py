@@ -17,7 +17,7 @@ from contracts.invoices import FoundInvoice
 from tests.unit.gateway.dialogue import PASSWORD, RESULT, USER_ID, frame
 from tests.unit.gateway.queries import LOGIN, PAGE, PAGING, ROW, answered, asked, ignored, order, sent, shown, told
 from worker.gateway.codec import IgnoredReason
-from worker.gateway.query_session import QueryDialogue
+from worker.gateway.session import QueryDialogue
 from worker.ports import (
     DownloadTold,
     FrameIgnored,

@@ -30,8 +30,7 @@ from tests.unit.gateway.queries import (
 from worker.errors import Permanent
 from worker.gateway.codec import IgnoredReason
 from worker.gateway.dates import BEIJING
-from worker.gateway.query_session import QueryDialogue
-from worker.gateway.rest_codec import (
+from worker.gateway.query_codec import (
     MAX_ADDRESS_CHARS,
     Array,
     file_addresses,
@@ -40,7 +39,7 @@ from worker.gateway.rest_codec import (
     items_of,
     rows_of,
 )
-from worker.gateway.session import InvoiceSession
+from worker.gateway.session import InvoiceSession, QueryDialogue
 from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, PageShown, QueryRefused, ResultShown
 
 BASE = "http://gateway.test/prefix"

@@ -15,8 +15,8 @@ from contracts.failures import FailureCode
 from tests.builders import make_command, make_data, make_question, make_result
 from tests.lane_fakes import FakeCredentials, FakeSession, Script, Stage, make_login_fields
 from tests.virtual_time import EPOCH, in_virtual_time
-from worker.lanes.breakage import MOST_BREAKS
 from worker.lanes.housekeeping import Housekeeping
+from worker.lanes.runner import MOST_BREAKS
 from worker.lanes.scheduler import Scheduler
 from worker.ports import Submission
 from worker.records import LOOK_UP, Command, CommandState, SecretsFault

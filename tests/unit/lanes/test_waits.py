@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 import pytest
 
 from tests.virtual_time import in_virtual_time
-from worker.lanes.waits import Waits
+from worker.lanes.lane_session import Waits
 
 
 def now() -> float:

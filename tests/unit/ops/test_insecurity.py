@@ -5,7 +5,7 @@ import asyncio
 from structlog.testing import capture_logs
 
 from tests.virtual_time import in_virtual_time
-from worker.ops.insecurity import Insecurity
+from worker.ops.process import Insecurity
 
 
 @in_virtual_time

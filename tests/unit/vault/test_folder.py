@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from worker.errors import Transient
-from worker.vault.folder import Folder
-from worker.vault.storage import Storage
+from worker.vault.storage import Folder, Storage
 
 
 class _Killed(Exception):

@@ -1,10 +1,17 @@
-"""The run of an audit: reads the list, keeps it, and holds it against the journal a batch at a time.
+"""The run of an audit: reads the list, keeps it, and holds it against the journal a batch at a time; then what the
+whole list says of the submissions that have no number, a few at a time.
 
 Guarantees that memory holds one page or one batch, however much is listed, and that what is settled on the way is
-settled by compare-and-set, as after any look.
+settled by compare-and-set, as after any look. All who could claim a listed invoice compete, of whatever source; an
+invoice which one of them may have is undecided where it is not surely found.
 """
 
-from typing import ClassVar
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from typing import ClassVar, Final, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -13,7 +20,9 @@ from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import NotResolvable
 from worker.flows import audit
+from worker.flows.audit import BATCH, surely_found
 from worker.flows.audit_progress import AuditProgress, AuditStage, AuditState, AuditWish, Next
+from worker.flows.audit_rows import listed_of
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,
@@ -27,13 +36,18 @@ from worker.flows.audit_vocabulary import (
     ReadAudited,
     ReadNumbered,
 )
+from worker.flows.evidence.index import InvoiceIndex, Wanted
+from worker.flows.evidence.members import compare, weigh
+from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.invoices import BEIJING
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
-from worker.lanes.runs.audit_proof import Prover
+from worker.lanes.runs.evidence import AT_ONCE, could_claim, could_claim_any, judged, last_of, read_subject
 from worker.lanes.runs.query import Questioning
 from worker.lanes.runs.refusals import forget_refusals
 from worker.lanes.settling import Settling
-from worker.records import CommandState
+from worker.ports import LaneJournal
+from worker.records import UNSETTLED, Command, CommandState
 from worker.texts import folded_code
 
 CONDITION = {"queryType": 0}
@@ -153,3 +167,178 @@ class AuditRun(Questioning):
         progress = self._state.progress
         if record.to is CommandState.RUNNING and progress.stage is AuditStage.PAGES:
             self._log.info("audit_page_read", pages=progress.pages, span=progress.span)
+
+
+MOST_SUBJECTS: Final = 1000
+"""Judged by one audit."""
+MOST_OPEN: Final = 10_000
+"""Submissions without a number that are compared."""
+MOST_FORGOTTEN: Final = 100
+"""Submissions whose data were forgotten with their age. Where there are more, every invoice without a command is
+undecided."""
+MOST_CANDIDATES: Final = 5_000
+"""Listed invoices that may be somebody's; where there are more, nothing is found and all of them are undecided."""
+_JUDGED: Final = UNSETTLED | {CommandState.COMPLETED}
+_TWO_DAYS: Final = timedelta(days=2)
+_BREATH: Final = 200
+
+T = TypeVar("T")
+
+
+class Insist(Protocol):
+    """Asks the store until it answers."""
+
+    def __call__(self, act: Callable[[], Awaitable[T]], /) -> Awaitable[T]: ...
+
+
+@dataclass(slots=True)
+class _Open:
+    """The submissions of the seller, in and around the period, that have no number."""
+
+    subjects: list[Subject] = field(default_factory=list)
+    rivals: list[Subject] = field(default_factory=list)
+    forgotten: list[Command] = field(default_factory=list)
+    """Submissions whose data were forgotten with their age. They could claim whatever was issued in their time."""
+    others: int = 0
+    """Of the audit's own source and period, and not judged."""
+    are_all: bool = True
+
+    @property
+    def is_foggy(self) -> bool:
+        """Whether too much was forgotten to rule any of these submissions out."""
+        return len(self.forgotten) > MOST_FORGOTTEN
+
+    @property
+    def readable(self) -> list[Subject]:
+        """All that can be compared."""
+        return [*self.subjects, *self.rivals]
+
+
+@dataclass(slots=True)
+class _Candidates:
+    """Listed invoices that no command has and that may be somebody's."""
+
+    some: list[Listed] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    """Of all of them, where there are too many to compare."""
+
+    @property
+    def are_all(self) -> bool:
+        return len(self.names) == len(self.some)
+
+
+@dataclass(frozen=True, slots=True)
+class Prover:
+    """One audit's look for what has no number."""
+
+    journal: LaneJournal
+    insist: Insist
+    audit: Command
+    seller: str
+    wish: AuditWish
+    skew: timedelta
+
+    async def prove(self) -> Proved:
+        """What the kept list says. Raises what `insist` raises."""
+        waiting = await self._open()
+        if not waiting.readable and not waiting.forgotten:
+            return Proved((), {}, frozenset(), waiting.others, waiting.are_all)
+        candidates = await self._candidates(waiting)
+        index = InvoiceIndex.of(candidates.some)
+        rivals = await self._competing(waiting.rivals, index)
+        is_blurred = any(could_claim_any(each, candidates.some, self.skew) for each in waiting.forgotten)
+        are_all = waiting.are_all and candidates.are_all and not is_blurred and not waiting.is_foggy
+        verdicts = await judged(
+            waiting.subjects, candidates.some, frozenset(), self.skew, rivals=rivals, are_all_rivals=are_all
+        )
+        found = surely_found(waiting.subjects, verdicts)
+        if waiting.is_foggy:
+            undecided = candidates.names
+        elif candidates.are_all:
+            lacking = [each for each in waiting.readable if each.key not in found]
+            undecided = await self._claimable(lacking, waiting, candidates.some, index)
+        else:
+            undecided = candidates.names
+        undecided = undecided - {each.invoice.identity for each in found.values()}
+        return Proved(tuple(waiting.subjects), verdicts, frozenset(undecided), waiting.others, are_all)
+
+    async def _open(self) -> _Open:
+        waiting, until = _Open(), _midnight(self.wish.last) + _TWO_DAYS
+        behind: tuple[datetime, int] | None = (_midnight(self.wish.first) - _TWO_DAYS, 0)
+        while behind is not None:
+            rows = await self.insist(partial(self.journal.rivals, self.seller, behind, AT_ONCE))
+            for row in rows:
+                if (row.submitted_at or row.received_at) < until:
+                    self._sort(row, waiting)
+            if len(waiting.readable) > MOST_OPEN:
+                waiting.are_all = False
+                break
+            behind = last_of(rows) if len(rows) == AT_ONCE and last_of(rows)[0] < until else None
+            await asyncio.sleep(0)
+        return waiting
+
+    def _sort(self, row: Command, waiting: _Open) -> None:
+        subject = read_subject(row)
+        is_own = row.source == self.audit.source and self._is_of_period(row.submitted_at or row.received_at)
+        is_judged = is_own and row.state in _JUDGED and len(waiting.subjects) < MOST_SUBJECTS
+        if subject is not None and is_judged:
+            waiting.subjects.append(subject)
+            return
+        waiting.others += is_own
+        if subject is None:
+            waiting.forgotten += [] if waiting.is_foggy else [row]
+        else:
+            waiting.rivals.append(subject)
+
+    def _is_of_period(self, moment: datetime) -> bool:
+        return self.wish.holds(moment.astimezone(BEIJING).date())
+
+    async def _candidates(self, waiting: _Open) -> _Candidates:
+        wanted = Wanted.of(each.order for each in waiting.readable)
+        found, after = _Candidates(), ""
+        while True:
+            rows = await self.insist(partial(self.journal.audited, self.audit, after, BATCH))
+            for each in rows:
+                if each.owner is not None:
+                    continue
+                listed = Listed.of(listed_of(each.row))
+                if waiting.is_foggy or wanted.may_be(listed) or self._is_anybodys(listed, waiting):
+                    found.names.add(listed.identity)
+                    if len(found.some) < MOST_CANDIDATES:
+                        found.some.append(listed)
+            if len(rows) < BATCH:
+                return found
+            after = rows[-1].row.identity
+            await asyncio.sleep(0)
+
+    def _is_anybodys(self, listed: Listed, waiting: _Open) -> bool:
+        return any(could_claim_any(one, [listed], self.skew) for one in waiting.forgotten)
+
+    async def _competing(self, rivals: Sequence[Subject], index: InvoiceIndex) -> list[Subject]:
+        found: list[Subject] = []
+        for start in range(0, len(rivals), _BREATH):
+            found += [each for each in rivals[start : start + _BREATH] if could_claim(each, index, self.skew)]
+            await asyncio.sleep(0)
+        return found
+
+    async def _claimable(
+        self, lacking: Iterable[Subject], waiting: _Open, candidates: Sequence[Listed], index: InvoiceIndex
+    ) -> set[str]:
+        """The identities of whatever one of these may have, in any degree."""
+        names = {each.identity for each in candidates if self._is_anybodys(each, waiting)}
+        work = 0
+        for subject in lacking:
+            for listed in index.possible(subject.order):
+                work += 1
+                if work % _BREATH == 0:
+                    await asyncio.sleep(0)
+                if listed.identity in names:
+                    continue
+                told = compare(subject.order, listed)
+                if told is not None and weigh(subject, listed, told, self.skew) is not None:
+                    names.add(listed.identity)
+        return names
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(min(max(day, date(1971, 1, 1)), date(9998, 12, 31)), time(), BEIJING)

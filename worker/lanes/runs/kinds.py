@@ -7,10 +7,9 @@ from typing import Final
 from contracts.commands import CommandType
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.runs.audit import AuditRun
-from worker.lanes.runs.details import DetailsRun
 from worker.lanes.runs.issue import IssueRun
 from worker.lanes.runs.look_up import LookUpRun
-from worker.lanes.runs.query import DownloadRun, QueryRun
+from worker.lanes.runs.query import DetailsRun, DownloadRun, QueryRun
 from worker.lanes.runs.run import Run
 from worker.lanes.services import LaneServices
 from worker.records import LOOK_UP, Command
