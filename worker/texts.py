@@ -72,7 +72,7 @@ _BEFORE: Final = str.maketrans(_PRIVATE_USE) | {ord(each): usual for usual, all_
 _INVISIBLE_LETTERS: Final = frozenset("\u034f\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800")
 """Not of the category Cf, and seen by nobody either."""
 _UNUSUAL: Final = re.compile(r"[^\x20-\x7e\u4e00-\u9fff]")
-_RUNS_OF_DASHES: Final = re.compile(r"-{2,}")
+_RUNS_OF_DASHES: Final = re.compile(r"-(?:\s*-)+")
 _ORDINARY: Final = re.compile(r"[0-9A-Za-z_:/+,()\-.*\u4e00-\u9fa5]*", re.ASCII)
 """Texts of nothing but these need no closer look."""
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from worker import texts
@@ -71,6 +71,7 @@ UNSEEN: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("rewriting", UNSEEN)
+@example(text="- -")
 @given(text=ORDINARY)
 def test_what_people_do_not_see_or_mind_makes_no_difference(rewriting: str, text: str) -> None:
     rewritten = UNSEEN[rewriting](text)
