@@ -121,7 +121,7 @@ SELECT submitted_at AS at FROM command WHERE state = 'in_doubt' ORDER BY key LIM
 SELECT l.holder, c.due_at, r.id, r.source, r.type, r.state,
        (SELECT count(*) FROM (SELECT 1 FROM command b
                               WHERE b.lane = c.lane AND b.state = 'waiting' AND c.state = 'waiting'
-                                AND (b.priority, b.key) < (c.priority, c.key) LIMIT :limit) AS before) AS waiting_before
+                                AND (b.priority, b.key) < (c.priority, c.key) LIMIT :limit)) AS waiting_before
 FROM command c
 LEFT JOIN lane l ON l.lane = c.lane
 LEFT JOIN command r ON r.lane = c.lane AND (r.state = 'running' OR r.state = 'submitting' OR r.state = 'scanning')
