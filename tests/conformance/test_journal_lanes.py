@@ -255,8 +255,9 @@ class TestReadiness:
 
     async def test_work_for_a_held_lane_makes_it_wanted_until_its_holder_looks(self, journal: Journal) -> None:
         claim = await begin(journal, new("a"))
-        assert await journal.wanted("w1") == []
-        await admit(journal, new("b"))
+        await admit(journal, new("own"))
+        assert await journal.wanted("w1") == [], "its holder brought it, and tells its lane itself"
+        await admit(journal, new("b"), worker="w2")
         assert await journal.wanted("w1") == ["u1"]
         assert await journal.wanted("w2") == []
         await journal.record(step(claim, CommandState.FAILED, "failed"))

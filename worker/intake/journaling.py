@@ -35,7 +35,7 @@ class IntakeHooks:
     """Whom intake tells; all are called on the event loop and must be quick."""
 
     on_accepted: Callable[[Collection[str]], None] = _ignore
-    """Lanes that got a command."""
+    """Lanes that got a command, as far as is known."""
     on_followers: Callable[[], None] = _ignore
     """A command follows another one of the same order."""
     on_events: Callable[[], None] = _ignore
@@ -151,7 +151,9 @@ class Journaling:
                 log.info("double_suspected", command_id=command.id, source=command.source)
             elif not result.is_accepted:
                 log.info("command_not_accepted", command_id=command.id, source=command.source, outcome=str(result))
-        if lanes := {c.lane for c, r in zip(commands, results, strict=True) if r.is_accepted and c.lane}:
+        # A repeat may be a command whose first answer from the journal was lost.
+        told = {c.lane for c, r in zip(commands, results, strict=True) if r.is_accepted or r is Admission.REPEATED}
+        if lanes := {lane for lane in told if lane}:
             self._hooks.on_accepted(lanes)
         if Admission.FOLLOWING in results:
             self._hooks.on_followers()

@@ -131,7 +131,8 @@ class LaneJournal(AuditJournal, Protocol):
     async def next_command(self, lease: LaneLease, now: datetime) -> Command | None:
         """Take the lane's next due command: issue before query, oldest first; but a query that has waited for
         `LANE_PATIENCE` where nothing but issues was begun for as long goes first, for `LANE_SLICE`. A command that
-        could not be told from one in doubt on this lane is set to `held` and passed over."""
+        could not be told from one in doubt on this lane is set to `held` and passed over. It is as durable as the first
+        step that follows: if a crash of the store undoes it, that step is refused."""
         ...
 
     async def count_break(self, command: Command, lease: LaneLease) -> int:

@@ -253,6 +253,18 @@ async def test_a_delivery_of_an_earlier_epoch_is_journaled_but_not_acknowledged(
 
 
 @in_virtual_time
+async def test_the_lane_of_a_repeat_is_told_too() -> None:
+    """Its first answer from the journal may have been lost with the connection, after the commit: then nobody has told
+    the lane, which this worker may hold, and the journal leaves no mark for what its holder brings."""
+    part = bench()
+    for _ in range(2):
+        part.deliver("c1")
+        await part.consumer.run_once()
+    assert part.journal.repeats == 1
+    assert part.lanes == [{"u1"}, {"u1"}]
+
+
+@in_virtual_time
 async def test_a_channel_lost_between_commit_and_acknowledgement_harms_nothing() -> None:
     """The commands are durable; the redelivery is told from a new command."""
     part = bench()

@@ -51,7 +51,7 @@ class PostgresIntake(PostgresStore):
         admissions: Sequence[Admission] | None = None
         if _is_plain(commands):
             with suppress(asyncpg.RaiseError):
-                admissions = await self._run(lambda statements: _admit_plain(statements, commands, waiting_max))
+                admissions = await self._run(lambda statements: _admit_plain(statements, commands, worker, waiting_max))
         if admissions is None:
             admissions = await self._transact(
                 lambda statements: _admit(_Batch(statements, worker, waiting_max), commands)
@@ -105,7 +105,7 @@ def _is_plain(commands: Sequence[NewCommand]) -> bool:
 
 
 async def _admit_plain(
-    statements: Statements, commands: Sequence[NewCommand], waiting_max: int | None
+    statements: Statements, commands: Sequence[NewCommand], worker: str, waiting_max: int | None
 ) -> Sequence[Admission] | None:
     """All of them in one statement; None where one is not as plain as it looks. Raises `RaiseError` for the same, found
     out too late: nothing is written in either case."""
@@ -121,6 +121,7 @@ async def _admit_plain(
         list(lanes.values()),
         waiting_max,
         max(command.received_at for command in commands),
+        worker,
     )
     return [Admission.ACCEPTED] * len(commands) if row is not None and row["is_done"] else None
 
@@ -318,7 +319,7 @@ async def _answer_repeat(batch: _Batch, key: int, command: NewCommand) -> None:
 
 async def _offer_lanes(batch: _Batch, now: datetime | None) -> None:
     if batch.lanes and now is not None:
-        await offer_lanes(batch.statements, batch.lanes, now)
+        await offer_lanes(batch.statements, batch.lanes, now, batch.worker)
 
 
 async def _guard_against_doubles(batch: _Batch, commands: Sequence[NewCommand]) -> None:

@@ -52,6 +52,8 @@ class Picking:
 
 
 _ALL = 1_000_000
+_NOBODY = ""
+"""No worker has this name."""
 FROZEN_AFTER = timedelta(seconds=15)
 """As the pool's time-out for idle transactions, which does not see a worker frozen in the middle of a statement."""
 
@@ -191,9 +193,10 @@ async def look_again(statements: Statements, lane: str | None, now: datetime) ->
         await statements.run("refresh_lanes", [lane], now)
 
 
-async def offer_lanes(statements: Statements, lanes: Mapping[str, str], now: datetime) -> None:
-    """Work came to these lanes, each with the tenant that it is of. Their rows are locked until the commit."""
-    rows = await statements.all("offer_lanes", list(lanes), list(lanes.values()))
+async def offer_lanes(statements: Statements, lanes: Mapping[str, str], now: datetime, worker: str = _NOBODY) -> None:
+    """Work came to these lanes, each with the tenant that it is of. Their rows are locked until the commit. Those that
+    this worker holds it tells itself."""
+    rows = await statements.all("offer_lanes", list(lanes), list(lanes.values()), worker)
     delayed = [row["lane"] for row in rows if row["is_delayed"]]
     if delayed:
         await statements.run("refresh_lanes", delayed, now)

@@ -33,7 +33,7 @@ class SqliteIntake(SqliteStore):
         self, statements: Statements, commands: Sequence[NewCommand], *, worker: str, waiting_max: int | None
     ) -> list[Admission]:
         """See `IntakeJournal.admit`."""
-        batch = _Batch(waiting_max)
+        batch = _Batch(worker, waiting_max)
         return [_admit_one(statements, batch, command) for command in commands]
 
     @one_transaction
@@ -52,6 +52,7 @@ class SqliteIntake(SqliteStore):
 class _Batch:
     """What one call of `admit` has seen so far."""
 
+    worker: str
     waiting_max: int | None
     waiting: dict[str, int] = field(default_factory=dict)
     """Tenant to waiting commands, counted up to one above the limit."""
@@ -173,7 +174,7 @@ def _offer_lane(statements: Statements, batch: _Batch, command: NewCommand) -> N
     lane = command.lane
     if lane is None or lane in batch.offered:
         return
-    if offer(statements, lane, command.source, micros(command.received_at)):
+    if offer(statements, lane, command.source, micros(command.received_at), batch.worker):
         batch.offered.add(lane)
 
 

@@ -10,15 +10,16 @@ from worker.journal.sqlite.statements import Statements
 from worker.records import is_own_lane
 
 
-def offer(statements: Statements, lane: str, tenant: str, now: int) -> bool:
-    """A command came to this lane. True if another command now need not tell it again: it is ready or wanted."""
-    if statements.run("set_wanted", lane=lane):
-        return True
+def offer(statements: Statements, lane: str, tenant: str, now: int, worker: str | None = None) -> bool:
+    """A command came to this lane. True if another command now need not tell it again: it is ready, wanted, or held by
+    this worker, which tells it itself."""
     row = statements.one("read_lane", lane=lane)
     if row is None:
         statements.run("insert_lane", lane=lane, tenant=tenant, connects=not is_own_lane(lane))
     elif row["holder"] is not None:
-        return True  # wanted already
+        if row["holder"] != worker:
+            statements.run("set_wanted", lane=lane)
+        return True
     elif row["due_at"] is not None:
         # The newcomer may go before the head that the lane waits for, or behind it.
         return refresh(statements, lane, now)

@@ -33,7 +33,7 @@ SELECT key, source, id FROM entered;
 -- name: admit_plain
 SELECT fapiao_admit_plain(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-    $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38
+    $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39
 ) AS is_done;
 
 -- name: find_same
@@ -129,8 +129,9 @@ ORDER BY place
 ON CONFLICT DO NOTHING;
 
 -- name: offer_lanes
--- A lane whose row needs no change is locked all the same, so that nobody lets go of it unseen. Lanes that wait for
--- their head's time are returned: the newcomer may go before that head.
+-- A lane whose row needs no change is locked all the same, so that nobody lets go of it unseen. One that is held by who
+-- asks ($3) needs none: it tells that lane itself. Lanes that wait for their head's time are returned: the newcomer may
+-- go before that head.
 WITH clock AS (
     SELECT coalesce((SELECT min(turn) FROM lane WHERE is_ready), (SELECT max(turn) FROM lane), 0) AS turn
 ), given AS (
@@ -150,5 +151,5 @@ ON CONFLICT (lane) DO UPDATE SET
     connects = excluded.connects,
     tenant = CASE WHEN l.holder IS NULL AND l.due_at IS NULL THEN excluded.tenant ELSE l.tenant END,
     turn = CASE WHEN l.holder IS NULL AND l.due_at IS NULL THEN excluded.turn ELSE l.turn END
-WHERE NOT l.is_ready AND NOT l.is_wanted
+WHERE NOT l.is_ready AND NOT l.is_wanted AND l.holder IS DISTINCT FROM $3::text
 RETURNING l.lane, l.due_at IS NOT NULL AS is_delayed;

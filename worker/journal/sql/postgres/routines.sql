@@ -62,7 +62,8 @@ $routine$
 -- name: write_batch
 -- Lanes are locked first, in the order of their names, then commands in the order of their keys. A lane is looked at
 -- behind the step whose key is given (0: behind none, so that something may still run there), if its lease holds it; or
--- it is given up. Returned are the steps that were written, by their key alone, and the next commands.
+-- it is given up. Returned are the steps that were written, by their key alone, and the next commands. A look alone waits
+-- for no disk and no standby: the step that follows is in the log behind it, and finds nothing to move if the look is lost.
 CREATE OR REPLACE FUNCTION fapiao_write_batch(
     p_lanes text[], p_epochs bigint[], p_workers text[], p_behind bigint[], p_leaves boolean[],
     p_at timestamptz, p_before timestamptz,
@@ -81,6 +82,9 @@ DECLARE
     v_lanes text[];
     v_epochs bigint[];
 BEGIN
+    IF cardinality(p_keys) = 0 AND NOT true = ANY (p_leaves) THEN
+        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
     IF cardinality(p_lanes) > 0 THEN
         WITH locked AS MATERIALIZED ({{lock_lanes_in_order(p_lanes)}})
         SELECT array_agg(l.lane), array_agg(l.lane) FILTER (WHERE l.is_wanted) INTO v_held, v_wanted
@@ -136,7 +140,7 @@ CREATE OR REPLACE FUNCTION fapiao_admit_plain(
     p_order_claim text[], p_order_hash text[], p_data bytea[], p_warnings bytea[], p_buyer text[],
     p_total_cents bigint[], p_expected_cents bigint[], p_mark text[],
     p_claim_source text[], p_claim text[], p_claim_seller text[], p_claim_order_no text[], p_is_shared boolean[],
-    p_since timestamptz[], p_lanes text[], p_tenants text[], p_waiting_max integer, p_at timestamptz
+    p_since timestamptz[], p_lanes text[], p_tenants text[], p_waiting_max integer, p_at timestamptz, p_worker text
 ) RETURNS boolean LANGUAGE plpgsql AS $routine$
 #variable_conflict use_column
 DECLARE
@@ -174,7 +178,7 @@ BEGIN
     IF cardinality(v_keys) < cardinality(p_id) THEN
         RAISE EXCEPTION 'another worker has one of them meanwhile';
     END IF;
-    FOR v_row IN {{offer_lanes(p_lanes, p_tenants)}} LOOP
+    FOR v_row IN {{offer_lanes(p_lanes, p_tenants, p_worker)}} LOOP
         IF v_row.is_delayed THEN
             v_delayed := v_delayed || v_row.lane;
         END IF;
