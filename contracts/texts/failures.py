@@ -246,7 +246,7 @@ FAILURES: Final[Mapping[str, Entry]] = {
         Possible.OPEN,
         Again.NEW_ID,
         Words(
-            "A look-up of items or files was answered with an error, or with nothing to the end.",
+            "A look-up of items or files was answered with an error, or had still brought nothing at the last attempt.",
             "Check the ids: they change when an invoice is queried anew. Ask again under a new id.",
             _NOT_LISTED,
         ),

@@ -257,6 +257,7 @@ def test_masks_of_any_number_are_read_at_once(count: int, mask: str) -> None:
             "（个人消费者）",
             "(消费者)",
             "（境内自然人）",
+            "（境外个人）",
             "（个人）（个人）",
             "（个人）.",
             "(本人)",
@@ -269,7 +270,8 @@ def test_the_suffix_of_a_natural_person_makes_no_difference(suffix: str) -> None
 
 
 @pytest.mark.parametrize(
-    "listed", ["个人（张晓明）", "个人-张晓明", "个人 张晓明", "自然人（张晓明）", "张晓明先生", "张晓明女士"]
+    "listed",
+    ["个人（张晓明）", "个人-张晓明", "个人 张晓明", "自然人（张晓明）", "【个人】张晓明", "张晓明先生", "张晓明女士"],
 )
 def test_a_natural_person_may_be_called_so_before_the_name_or_by_a_title(listed: str) -> None:
     assert name_likeness("张晓明", listed, is_person=True) is SAME

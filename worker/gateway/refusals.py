@@ -34,8 +34,9 @@ _FINE_WORDS: Final = frozenset(
 """Of a wrapper: what matters stands inside."""
 _MAY_BE_ISSUED: Final = re.compile(
     r"成功(?!0)|已经?开(?![户通启])|已提交|已完成|已经?生成|(?:开具|开票)完成|完成开[具票]"
-    r"|处理中|开票中|受理|排队|正在|稍后(?:查询|查看)"
-    r"|success|issued|processing|pending",
+    r"|已经?出票|(?:开具|开票|出票)完[毕成]|已有发票|(?:保存|存)(?:为|到|至)草稿|草稿(?:已保存|保存成功)"
+    r"|处理中|开[票具]中|已(?:经|被)?(?:发送|上传)[至到]|受理|排队|正在|稍后(?:查询|查看)"
+    r"|success|issued|processing|pending|submitted|queued|in progress|\baccepted",
     re.IGNORECASE,
 )
 """A gateway that refuses in such words may have issued the invoice, or may yet. Its absence is then believed no sooner
@@ -53,15 +54,31 @@ _QUOTA: Final = re.compile(
 _NOT: Final = re.compile(
     r"失败|[不未没].{0,8}(?:成功|开|生成|提交|完成|受理)|无法|不能|不可|unsuccess|\bnot\b|n't|fail", re.IGNORECASE
 )
-_TWICE: Final = re.compile(r"重复|已经?存在|duplicate|already", re.IGNORECASE)
+_TWICE: Final = re.compile(r"重复|幂等|已经?存在|duplicate|already|repeat(?:ed)? request", re.IGNORECASE)
 """Of an order that was sent once: then there is one, also where another is refused (`不能重复开票`)."""
 _AFTERWARDS: Final = re.compile(
-    r"pdf|ofd|版式|(?:发票|电子)文件|邮件|短信|推送|交付|打印|回传|\boss\b|\bs?mail\b|\bsms\b|deliver", re.IGNORECASE
+    r"pdf|ofd|版式|(?:发票|电子)文件|文件(?:未|没有?|尚未)?生成|邮件|短信|推送|交付|打印|回传|下载|上传|[入落]库|保存发票"
+    r"|(?:获取|查询|查|找|读取|识别|解析|提取)[不到了]?.{0,6}(?:开票结果|(?:发票|票号)(?!额度|限额|抬头|类型|种类|税目))"
+    r"|(?:发票|文件)(?:地址|链接)(?:为空|不存在)|url *(?:为空|is (?:null|empty))|发票查询|截图|回调|通知"
+    r"|(?<![a-z])oss(?![a-z])|\bs?mail\b|\bsms\b|deliver",
+    re.IGNORECASE,
 )
 """What is done with an invoice that there is."""
 _UNKNOWN: Final = re.compile(
-    r"(?<!未)超时|time[d]?[- ]?out|\b50[234]\b|gateway|网络|连接.{0,4}(?:重置|断开|失败|中断|关闭)|connection"
-    r"|(?:结果|开票状态|发票状态)(?:未知|不明|不确定)",
+    r"(?<!未)超时|time[d]?[- _]?out|(?<![\d.,])5(?:0[234]|2[0-7])(?![.,]?\d|元)|gateway|网络|断网|中断"
+    r"|连接.{0,4}(?:重置|断开|失败|中断|关闭)|关闭.{0,8}连接|connection|disconnect|econn|epipe|etimedout|net::err"
+    r"|broken pipe|hang up|(?<![a-z])eof|end of file|i/?o ?(?:error|异常|exception)|unavailable|upstream|通[讯信]异常"
+    r"|(?:结果|返回|响应|应答)(?:结果|值)?为?空|empty (?:response|reply|result)|get (?:a )?response"
+    r"|(?:killed|terminated|destroyed)|\bkill|\boom\b|out ?of ?memory|内存溢出"
+    r"|abort|deadline.?exceeded|(?:context|task|request).{0,8}cancell?ed"
+    r"|(?:浏览器|页面|进程|程序)(?:已经?|被)?(?:崩溃|关闭|断开|退出)|crash"
+    r"|(?:target|page|browser|tab|stream|socket|channel).{0,20}closed"
+    r"|(?:未|无|没有?).{0,8}(?:响应|应答|回应|回执)|等?待.{0,6}(?:返回|结果|响应)|no (?:response|reply|answer)"
+    r"|(?:结果|(?<!纳税人)(?<!企业)状态)(?:未知|不明|不确定)|待(?:确认|核实)|wait(?:ed|ing)? for (?:the )?result"
+    r"|unknown (?:status|result|state)|(?:status|result|state) (?:is )?unknown"
+    r"|(?:开票|发票)?结果.{0,4}(?:核实|确认|查看|核对|查询)"
+    r"|(?:核实|确认|查看|核对|查询)(?:开票|发票)?(?:结果|状态|是否(?:已|开))"
+    r"|[到在去]电?子?税务?局.{0,6}(?:核实|确认|核对)(?!.{0,6}(?:额度|限额|信息|权限|资格|授信))",
     re.IGNORECASE,
 )
 """Whoever says so does not know what became of it."""

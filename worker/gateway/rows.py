@@ -7,6 +7,7 @@ Not known here: where in an answer the rows are, and which of them somebody aske
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -114,7 +115,6 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         told["invoiceDateRaw"] = raw
     if _totals_differ(told):
         told["totalsDiffer"] = True
-    total = told.get("totalPriceAndTax", told.get("totalAmount"))
     return ListedInvoice(
         gateway_id=told["id"],
         number=invoice_number_of(row.get("countETicketNumbers")),
@@ -127,13 +127,26 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         total=told.get("totalPriceAndTax"),
         total_without_tax=told.get("totalAmount"),
         total_tax=told.get("totalTax"),
-        is_positive=told.get("isInvoicePositive", None if total is None else total >= 0),
+        is_positive=_is_positive(told),
         status=told.get("invoiceStatus"),
         invoice_type=told.get("invoiceType"),
         source=told.get("invoiceSource"),
         query_type=told.get("queryType"),
         told=told,
     )
+
+
+_RED_TYPE: Final = re.compile("红字|红票|负数|紅字|負數")
+
+
+def _is_positive(told: Mapping[str, Any]) -> bool | None:
+    """As it is told; else by the words of its type, or by its amounts."""
+    if "isInvoicePositive" in told:
+        return bool(told["isInvoicePositive"])
+    if _RED_TYPE.search(told.get("invoiceType", "")):
+        return False
+    total = told.get("totalPriceAndTax", told.get("totalAmount"))
+    return None if total is None else bool(total >= 0)
 
 
 def _raw_date(value: Any, redactor: Redactor) -> str | None:

@@ -18,6 +18,7 @@ import orjson
 
 from contracts.gateway import plain_number
 from contracts.queries import LARGEST_ID
+from worker.characters import simplified
 
 _MAX_DIGITS: Final = 40
 """Of a number: more is no money, and writing out a huge exponent would take the memory of the process."""
@@ -26,11 +27,12 @@ _FLAG_WORDS: Final = {
     "1": 1, "true": 1, "yes": 1, "y": 1, "是": 1,
     "0": 0, "false": 0, "no": 0, "n": 0, "否": 0, "不是": 0,
 }  # fmt: skip
-_BLUE: Final = frozenset({"蓝", "蓝字", "蓝票", "正", "正数", "positive", "blue"})
-_RED: Final = frozenset({"红", "红字", "红票", "负", "负数", "negative", "red"})
+_BLUE: Final = re.compile(r"[蓝正][字数]?[电子发]*票?(?:\(正数\))?|\+|(?:positive|blue)(?: invoice)?")
+_RED: Final = re.compile(r"(?:否?\()?[红负][字数]?[电子发]*票?\)?(?:\(负数\))?|(?:negative|red)(?: invoice)?")
 _UNRATED: Final = Decimal(1)
 _MONEY_MARKS: Final = re.compile(
-    r"(?:价税)?合计(?:金额)?:?|小写:?|\((?:元|人民币元?|含税)\)|CN¥|[¥元圆]整?|RMB|CNY|人民币"
+    r"(?:价税|税价)?合计(?:金额)?:?|(?:金|税)额:?|\(?小写\)?:?|\((?:元|人民币元?|含税)\)|\(?大写:?[零〇壹贰叁肆伍陆柒捌玖拾佰仟万亿元圆角分整正]+\)?"
+    r"|CN¥|[¥元圆]整?|RMB|CNY|人民币:?"
     r"|[\u200b-\u200f\u202a-\u202e\u2060\ufeff]",
     re.IGNORECASE,
 )
@@ -41,9 +43,12 @@ _NUMBER_CHARS: Final = (8, 20)
 """Of an invoice's number, old and new."""
 _DIGITS: Final = re.compile(r"\d(?:[ -]?\d)*", re.ASCII)
 _JOINS: Final = re.compile(r"[ -]")
+_LARGEST_EXACT: Final = 2**53
+"""Of whole numbers in a binary float."""
+_NUMBER_LABEL: Final = re.compile(r"^\s*(?:no\.|№)", re.IGNORECASE)
 _NO_NUMBER: Final = re.compile(r"[*?xX□■\u2026.]")
 """Of what is masked, cut or rounded."""
-_MINUSES: Final = str.maketrans(dict.fromkeys("‐‑‒–−\xad", "-") | dict.fromkeys("‘’", "'"))
+_MINUSES: Final = str.maketrans(dict.fromkeys("‐‑‒–−负負\xad", "-") | dict.fromkeys("‘’", "'"))
 
 
 def is_absent(value: Any) -> bool:
@@ -97,8 +102,8 @@ def sign_of(value: Any) -> bool | None:
     flag = bool_of(value)
     if flag is not None or not isinstance(value, str):
         return flag
-    word = value.strip().lower().removesuffix("发票")
-    return True if word in _BLUE else False if word in _RED else None
+    word = simplified(normalize("NFKC", value)).strip().lower()
+    return True if _BLUE.fullmatch(word) else False if _RED.fullmatch(word) else None
 
 
 def count_of(value: Any) -> int | None:
@@ -165,11 +170,20 @@ def invoice_number_of(value: Any) -> str | None:
     None from what names none, and from what may be shown for many: a count, zeros, 无, a mask, a rounded float."""
     code = code_of(value)
     if code is None or (code.isascii() and code.isdigit() and _NUMBER_CHARS[0] <= len(code) <= _NUMBER_CHARS[1]):
-        return code if code is not None and code.strip("0") else None
+        return code if code is not None and code.strip("0") and not _is_rounded(value) else None
+    code = _NUMBER_LABEL.sub("", code)
     digits = [_JOINS.sub("", each) for each in _DIGITS.findall(normalize("NFKC", code).translate(_MINUSES))]
     likely = [each for each in digits if _NUMBER_CHARS[0] <= len(each) <= _NUMBER_CHARS[1] and each.strip("0")]
     is_one = len(likely) == len(digits) == 1 and _NO_NUMBER.search(code) is None
     return likely[0] if is_one else None
+
+
+def _is_rounded(value: Any) -> bool:
+    """Whether a JSON number of that many digits was a binary float once: a program in JavaScript has no other ones. It
+    writes zeros for the digits that it lost, others write what the float is exactly."""
+    if not isinstance(value, int) or value <= _LARGEST_EXACT:
+        return False
+    return value == float(value) or value == Decimal(repr(float(value)))
 
 
 def rate_of(value: Any) -> Decimal | None:

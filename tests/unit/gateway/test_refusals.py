@@ -195,6 +195,22 @@ def test_a_result_with_an_address_is_one_whatever_it_says() -> None:
         *("PDF生成失败", "下载版式文件失败", "获取发票文件失败", "邮件发送失败", "推送失败", "打印失败", "交付失败"),
         *("网络超时", "开票失败:网络超时", "查询开票结果超时", "Read timed out", "504 Gateway Time-out", "连接被重置"),
         *("结果未知", "开票状态不明", "connection reset by peer"),
+        *("ECONNRESET", "socket hang up", "java.io.EOFException", "broken pipe", "I/O error", "断网", "线程中断"),
+        *("Service Temporarily Unavailable", "520: unknown error", "context deadline exceeded", "request aborted"),
+        *("税局无响应", "未收到税局应答", "请求已发送,未收到响应", "no response from the tax bureau", "等待税局返回"),
+        *("浏览器崩溃", "page crashed", "Target closed", "远程主机强迫关闭了一个现有的连接", "待确认", "状态未知"),
+        *("请人工核实开票状态", "请到电子税务局核实", "开票异常,请在税局确认结果"),
+        *("文件未生成", "下载失败", "上传OSS失败", "保存发票失败", "入库失败", "发票地址为空", "invoiceUrl is null"),
+        *(
+            "获取发票号码失败",
+            "查询开票结果失败",
+            "未获取到发票号码",
+            "解析开票结果失败",
+            "未查到该发票",
+            "识别票号失败",
+        ),
+        *("返回结果为空", "empty response", "process killed", "java.lang.OutOfMemoryError", "stream closed"),
+        *("截图失败", "回调失败", "通知失败", "待税局返回", "result unknown", "与税局通讯异常,结果请稍后核对"),
     ],
 )
 def test_a_reason_that_comes_after_an_invoice_or_from_nobody_who_waited_for_one_leaves_it_open(reason: str) -> None:
@@ -207,6 +223,9 @@ def test_a_reason_that_comes_after_an_invoice_or_from_nobody_who_waited_for_one_
     [
         *(None, "", REASON, "系统繁忙,请稍后重试", "系统异常", "未知错误", "code 500", "开票限额已超"),
         *("登录超时,请重新登录", "会话超时", "扫码超时", "人脸识别超时", "验证码超时"),
+        *("剩余额度520.00元", "余额502元", "请核实购买方税号是否正确", "请到电子税务局确认授信额度", "纳税人状态不明"),
+        *("购买方地址不能为空", "无开票权限", "没有找到该商品", "商品编码不存在", "等待扫码结果失败", "开票日期不合法"),
+        *("查询发票额度失败", "发票类型不支持", "企业信息查询失败", "风险提示:开票金额异常,请核实", "受票方状态异常"),
     ],
 )
 def test_a_reason_that_comes_before_an_invoice_leaves_nothing_open(reason: str | None) -> None:
@@ -224,6 +243,12 @@ def test_what_is_not_said_of_an_invoice_or_denied_is_a_refusal(reason: str) -> N
     assert told("invoice_pdf", reason) == ResultRefused(reason)
 
 
-@pytest.mark.parametrize("reason", ["不能重复开票", "开票完成", "扫码认证成功,开票中", "Invoice already exists"])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("不能重复开票", "开票完成", "扫码认证成功,开票中", "Invoice already exists"),
+        *("已出票", "开具完毕", "已保存为草稿", "accepted", "开具中", "已发送至税局", "queued", "幂等冲突"),
+    ],
+)
 def test_an_invoice_that_there_is_or_will_be_is_not_refused(reason: str) -> None:
     assert ignored("invoice_pdf", reason)

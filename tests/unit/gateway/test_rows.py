@@ -63,6 +63,16 @@ def test_each_member_of_a_typed_invoice_is_the_rows_own() -> None:
     assert invoice.dated.shown.isoformat() == "2026-11-29T15:24:35+08:00"
 
 
+@pytest.mark.parametrize("kind", ["数电票(普通发票)红字", "負數發票", "增值税电子普通发票（红票）"])
+def test_what_its_type_calls_red_is_red_unless_it_is_told_otherwise(kind: str) -> None:
+    row = {"id": 7, "invoiceType": kind, "totalPriceAndTax": "200.00"}
+    untold, told = (listed_invoice({**row, **each}, Redactor()) for each in ({}, {"isInvoicePositive": "是"}))
+
+    assert untold is not None
+    assert told is not None
+    assert (untold.is_positive, told.is_positive) == (False, True)
+
+
 def test_a_text_that_nobody_could_print_is_cut() -> None:
     assert found(note="注" * 1_000_000)["note"] == "注" * MAX_TEXT_CHARS
 

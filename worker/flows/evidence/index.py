@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from contracts.limits import HIGHEST_WITH_TAX
-from worker.flows.evidence.subjects import CENT, Listed, Order
+from worker.flows.evidence.subjects import CENT, FEN, Listed, Order
 
 
 def _range(in_order: Sequence[Decimal], low: Decimal, high: Decimal) -> Sequence[Decimal]:
@@ -76,6 +76,9 @@ class InvoiceIndex:
         for notes in self._of_total(order, order.nearness):
             for each in notes.values():
                 yield from each
+        for notes in self._of_total(order, order.nearness, FEN):
+            for each in notes.values():
+                yield from each
         for total in _totals(order):
             low, high = total / HIGHEST_WITH_TAX - order.nearness, total * HIGHEST_WITH_TAX + order.nearness
             for half in _range(self._halves, low, high):
@@ -83,9 +86,10 @@ class InvoiceIndex:
         yield from self._untold
         yield from self._marked(order)
 
-    def _of_total(self, order: Order, slack: Decimal) -> Iterator[dict[str, list[Listed]]]:
-        """Of the order's total or the expected one, or as near to it as this."""
-        totals = _totals(order)
+    def _of_total(self, order: Order, slack: Decimal, unit: int = 1) -> Iterator[dict[str, list[Listed]]]:
+        """Of the order's total or the expected one, or as near to it as this, in so many to a yuan."""
+        totals = [total * unit for total in _totals(order)]
+        slack *= unit
         yuans = {yuan for each in totals for yuan in range(int(each - slack), int(each + slack) + 1)}
         for yuan in sorted(yuans):
             for total, notes in self._by_total.get(yuan, {}).items():
@@ -140,7 +144,7 @@ class Wanted:
         told = [each for each in (listed.with_tax, listed.without_tax) if each is not None]
         if not self.totals:
             return False
-        if not told or any(self._is_near(each, each) for each in told):
+        if not told or any(self._is_near(each / unit, each / unit) for each in told for unit in (1, FEN)):
             return True
         is_half = listed.with_tax is None or listed.without_tax is None
         if is_half and self._is_near(told[0] / HIGHEST_WITH_TAX, told[0] * HIGHEST_WITH_TAX):

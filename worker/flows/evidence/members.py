@@ -16,7 +16,7 @@ from typing import Any, Final
 from contracts.limits import HIGHEST_WITH_TAX
 from contracts.taxpayer import is_mistyped
 from worker.characters import simplified
-from worker.flows.evidence.subjects import Listed, Order, Subject
+from worker.flows.evidence.subjects import FEN, Listed, Order, Subject
 from worker.names import is_whole, name_likeness
 from worker.texts import Likeness, code_likeness, folded, folded_code, remark_likeness
 
@@ -24,27 +24,34 @@ _WORDS: Final = (
     r"(?:作废|[红冲废退负])(?!税|责|包|突|值)[红冲废退负作字票数销正减回货]*"
     r"|撤销|撤回|注销|取消|删除|失效|无效|换开|重开|抵消|抵销"
     r"|void|cancel|invalid|revers|revok|delet|discard|destroy|offset|writ(?:e|t?en)off|credited|creditnote|refund"
-    r"|annul|storno|nullif|rescind|withdrawn|superseded|scrapped|abolish|negated"
-    r"|(?:^|ly)red$|red(?:flush|ink|letter|invoice)"
+    r"|annul|storno|nullif|rescind|withdrawn|superseded|scrapped|abolish|abandon|negated"
+    r"|(?:^|ly|full|part|partial)red$|red(?:flush|ink|letter|invoice)|^red(?:full|part)|^y?(?:zf|hc)$"
 )
 _DEAD: Final = re.compile(_WORDS)
 _JOINED: Final = str.maketrans("", "", "-_")
 _NOT: Final = re.compile(
-    r"(?:[未没](?:有|被|发生|进行|做过|经|曾)*|非|无需|无|不|不可|可(?:部分|全额)?|能|not(?:been|yet)?|un|non|never)"
+    r"(?:[未没](?:有|被|发生|进行|做过|经|曾)*|非|无需|无|不存在|不|不可|不?(?:允许|支持)(?:部分|全额)?|可(?:部分|全额)?"
+    r"|能|not?(?:been|yet)?|un|non|never)"
     rf"(?={_WORDS})"
 )
 """Before such a word: 未红冲, 非作废; 可红冲 says that it may yet be."""
+_LABEL: Final = re.compile(r"^(?:红冲|冲红|作废)(?:标志|标识|状态):(?=[未没非](?:有|被)?[红冲作废])")
+"""What the status is called, before it: 红冲状态:未红冲."""
 _ANSWERED: Final = re.compile(
-    r"(?:是否)?(?:被|已)?(?:[红冲作废退撤销回字]+|void(?:ed)?)(?:标志|标识|状态|金额)?[:=](?:否|无|n|no|false|0[.0]*元?)"
+    r"(?:is|是否)?(?:被|已)?(?:[红冲作废退撤销回字]+|void(?:ed)?|cancell?ed|red)(?:标志|标识|状态|金额|次数)?[:=]?"
+    r"(?:否|无|未|n|no|f|false|0[.0]*[元次]?)"
 )
 """A flag that says no: 冲红标志:否."""
-_FAILED: Final = re.compile(r"(?:红冲|冲红|作废|冲销|撤销|取消)(?:申请)?(?:失败|被驳回|已驳回|未通过)")
-"""Says that somebody tried to red-letter or void it and failed: it still stands."""
+_TRIED: Final = r"(?:红冲|冲红|作废|冲销|撤销|取消)"
+_FAILED: Final = re.compile(
+    rf"{_TRIED}(?:申请)?(?:失败|已?被?(?:驳回|拒绝|撤销|撤回)|未通过)|(?:已?被?驳回|已?拒绝|已?撤[销回]){_TRIED}申请|红冲撤[销回]"
+)
+"""Says that somebody tried to red-letter or void it and failed, or gave it up: it still stands."""
 
 
 def is_dead(status: str | None) -> bool:
     """Whether it was red-lettered or voided, in full or in part, in whatever words (已红冲-全额, 部分红冲, 已作废)."""
-    text = _FAILED.sub("", simplified(folded(status or "")).translate(_JOINED))
+    text = _LABEL.sub("", _FAILED.sub("", simplified(folded(status or "")).translate(_JOINED)))
     if _ANSWERED.fullmatch(text):
         return False
     while (negated := _NOT.search(text)) is not None:
@@ -158,7 +165,8 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
     has_remark = bool(order.remark.plain) and listed.note.is_told
     if DIFFERENT in {total, buyer, remark}:
         others = [each for each in (total, buyer, remark) if each is not DIFFERENT]
-        if others != [SAME, SAME] or (remark is not DIFFERENT and not has_remark):
+        is_marked = others == [SAME, SAME] and (remark is DIFFERENT or has_remark)
+        if not is_marked and not (buyer is SAME and remark is not DIFFERENT and _is_in_fen(order, listed)):
             return None
     is_other_kind = is_of_two_signs or (
         invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1)
@@ -224,6 +232,16 @@ def total_likeness(order: Order, listed: Listed) -> Likeness:
         return DIFFERENT
     net, gross = (order.total, with_tax) if with_tax is not None else (without, order.total)
     return _by_rate(net, gross, order.tolerance)
+
+
+def _is_in_fen(order: Order, listed: Listed) -> bool:
+    """Whether all its amounts are told, and whole, and come to the order's total as if they were in fen: then it may be
+    that, or an invoice of a hundred times as much."""
+    told = [each for each in (listed.with_tax, listed.without_tax) if each is not None]
+    totals = [order.total] if order.expected is None else [order.total, order.expected]
+    return all(each == each.to_integral_value() for each in told) and any(
+        abs(each - total * FEN) <= order.tolerance * FEN for each in told for total in totals
+    )
 
 
 def _by_rate(net: Decimal | None, gross: Decimal | None, tolerance: Decimal) -> Likeness:

@@ -236,7 +236,8 @@ def _text(ours: str | None, theirs: str | None) -> Likeness:
 def _buyer_name(sent: SubmittedInvoice, came: str) -> Likeness:
     if sent.buyer_name == came:
         return SAME
-    ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, came))
+    told = "" if says_nothing(came) else came
+    ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, told))
     return name_likeness(ours, theirs)
 
 

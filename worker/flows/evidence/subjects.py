@@ -9,9 +9,11 @@ from typing import Final
 from contracts.envelope import loads
 from contracts.limits import HIGHEST_WITH_TAX
 from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
-from worker.texts import Text, folded, folded_code
+from worker.texts import Text, folded, folded_code, says_nothing
 
 CENT: Final = Decimal("0.01")
+FEN: Final = 100
+"""To a yuan: what a program counts in that wants whole numbers."""
 _MOST_ROUNDED: Final = Decimal("0.50")
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -129,7 +131,7 @@ class Listed:
     @classmethod
     def of(cls, invoice: ListedInvoice) -> "Listed":
         """From the gateway's list. A date that is not told contradicts nothing; a total of zero is none."""
-        name = invoice.buyer_name or ""
+        name = "" if says_nothing(invoice.buyer_name or "") else invoice.buyer_name or ""
         dated = invoice.dated
         return cls(
             invoice=invoice,

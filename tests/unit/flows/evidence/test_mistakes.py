@@ -102,6 +102,55 @@ def test_invoice_of_a_total_that_only_a_mistaken_expectation_fits_is_never_given
     assert kind_of(judge([subject(expected_total=expected)], [listed(1)])[1]) == "found"
 
 
+FEN: dict[str, Any] = {"totalPriceAndTax": Decimal(20000), "totalAmount": Decimal(19802), "totalTax": Decimal(198)}
+
+
+@pytest.mark.parametrize("left_out", [{}, {"totalAmount": None, "totalTax": None}])
+def test_amounts_in_fen_are_a_persons_to_decide(left_out: dict[str, Any]) -> None:
+    row = listed(1, **{**FEN, **left_out})
+    verdict = judge([subject()], [row])[1]
+
+    assert kind_of(verdict) == "several"
+    assert differing(verdict) == {"total"}
+
+
+def test_number_of_what_was_issued_is_found_by_its_remark_though_amounts_are_in_fen() -> None:
+    order = make_invoice(remark="SO-1")
+    assert kind_of(judge([issued(invoice=order)], [listed(1, note="SO-1", **FEN)])[1]) == "found"
+    assert kind_of(judge([subject(invoice=order)], [listed(1, note="SO-1", **FEN)])[1]) == "several"
+
+
+@pytest.mark.parametrize(
+    ("remark", "another"),
+    [
+        ("", {"buyerIdentificationNumber": SELLER}),
+        ("", {"totalAmount": Decimal("19801.98")}),
+        ("SO-1", {"note": "SO-2"}),
+        ("", {"totalPriceAndTax": Decimal(20002), "totalAmount": Decimal(19804)}),
+    ],
+)
+def test_a_hundred_times_as_much_is_another_one_where_anything_else_says_so(
+    remark: str, another: dict[str, Any]
+) -> None:
+    row = listed(1, **{**FEN, **another})
+    assert kind_of(judge([subject(invoice=make_invoice(remark=remark))], [row])[1]) == "nothing"
+
+
+def test_what_may_be_in_fen_is_in_nobodys_way() -> None:
+    """An order of a hundred times as much, whose invoice it is, gets it."""
+    large = subject(2, invoice=make_invoice(invoiceItems=[make_item(quantity=Decimal(200))]))
+    row: dict[str, Any] = {**FEN, "sellerName": "XYZ公司"}
+    told = judge([subject(1), large], [listed(1, **row)])
+    assert (kind_of(told[1]), kind_of(told[2])) == ("several", "found")
+
+
+@pytest.mark.parametrize("name", ["null", "undefined", "-", "无", "None"])
+def test_word_for_no_name_is_no_other_name(name: str) -> None:
+    order = make_invoice(buyerName="张晓明", buyerType=1, buyerIndentification="")
+    row = listed(1, buyerName=name, buyerIdentificationNumber=None)
+    assert kind_of(judge([subject(invoice=order)], [row])[1]) == "several"
+
+
 @pytest.mark.parametrize("note", ["/", "-", "——", "//", ".", "（空）", "暂无", "没有", "[]", "{}", '""', "/\n", "无"])
 @pytest.mark.parametrize("remark", ["", "订单号:SO-1"])
 def test_note_that_says_that_there_is_none_contradicts_nothing(note: str, remark: str) -> None:

@@ -11,12 +11,15 @@ DEAD = """
     已冲 全冲 部冲 被冲 已对冲 已被冲抵 已开负数 负数发票已开具 已退回 退 红 废 已废除 撤回 已换开 已重开 已抵销
     annulled storno nullified rescinded withdrawn superseded
     VOID Voided cancelled RED RED_FLUSHED red-letter REVERSED PARTIALLY_REVERSED partially_red invalidated WRITTEN_OFF
-    offset revoked deleted refunded
+    offset revoked deleted refunded RED_FULL RED_PART full_red partial-red abandoned YZF zf HC
+    作废状态:是 红冲状态:全额 红冲状态:已红冲 允许红冲后已红冲 撤销 取消 红冲次数:1
 """
 ALIVE = """
     正常 蓝字 蓝字发票 已开具 未红冲 未作废 非作废 未被红冲 不作废 可红冲 不可红冲 正常(未红冲) 未红冲，正常
     红冲失败 作废失败 没红冲 没有冲红 未发生红冲 可部分红冲 可退货 已退税
     冲红标志:否 是否红冲:否 作废标志:N 红冲:无 红冲金额:0.00
+    红冲状态:未红冲 作废标志：未作废 不存在红冲 红冲：未 冲红金额0元 红冲次数:0 允许红冲 支持部分红冲 不允许作废
+    已驳回红冲申请 红冲申请已撤销 红冲申请被拒绝 红冲已撤回 no_red_flush isRed=false cancelled:no
     红冲申请被驳回 NORMAL valid NOT_VOID not-reversed issued credit ordered registered 0 1
 """
 
