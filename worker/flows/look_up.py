@@ -20,7 +20,7 @@ from worker.flows.evidence.members import is_dead
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
 from worker.flows.invoices import BEIJING, lacking_ids, trusted, with_files
-from worker.flows.looks import ListReading, delay_after_nothing_seen, rest_after_refusals
+from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_state import digest_of, is_last_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
 from worker.flows.vocabulary import (
@@ -91,6 +91,8 @@ class LookUpState(Phased):
     is_cut: bool = False
     """Rows could not be read, or the list ended otherwise than by the gateway's word."""
     last_page: str = ""
+    longest_page: int = 0
+    """Rows of the longest page: a gateway may list fewer at once than it is asked for."""
     candidates: tuple[Listed, ...] = ()
     """Of these, the ones that may be somebody's."""
     told: tuple[tuple[int, Verdict], ...] = ()
@@ -121,21 +123,6 @@ class LookUpState(Phased):
     def is_whole(self) -> bool:
         """Whether all came that the gateway says there is: only then absence is evidence."""
         return not self.is_cut and (self.total is None or len(self.listed) >= self.total)
-
-
-@dataclass(frozen=True, slots=True)
-class LookUpRules:
-    """What the settings say about looks."""
-
-    page: timedelta
-    skew: timedelta
-    max_pages: int
-    notice: timedelta
-    """From the list's end to its download notice."""
-    rest: timedelta
-    """After a first refused login; longer after each further one."""
-    late_files: tuple[timedelta, ...]
-    """When files that are not ready are looked up again: the lane waits meanwhile, so these are few and short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +201,8 @@ def _page_read(at: Situation, given: PageRead) -> Next:
             kept[listed.identity] = listed
     total = was.total if page.total is None else page.total
     is_repeated = len(page.invoices) >= PAGE_SIZE and digest_of(page) == was.last_page
-    is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page)
+    longest = min(PAGE_SIZE, max(was.longest_page, len(page.invoices) + page.unreadable))
+    is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page, longest=longest)
     is_over = is_last or was.page >= at.rules.max_pages
     state = replace(
         was,
@@ -223,6 +211,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         total=total,
         is_cut=was.is_cut or page.unreadable > 0 or (total is None and is_over and (is_repeated or not is_last)),
         last_page=digest_of(page),
+        longest_page=longest,
         candidates=tuple(kept.values()),
         is_announced=was.is_announced and not page.invoices,
     )
@@ -230,9 +219,21 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         if was.goes_on_at is not None and any(invoice.identity in was.listed for invoice in page.invoices):
             state = replace(state, page=max(state.page, was.goes_on_at), goes_on_at=None)
         return Decision(replace(state, phase=Phase.LOOKING), (SeeWhoIsNext(),))
+    return _list_over(at, state)
+
+
+def _list_over(at: Situation, state: LookUpState) -> Next:
     numbers = tuple(each.invoice.number for each in state.candidates if each.invoice.number is not None)
     since = datetime.combine(_first_day(at), time(), BEIJING)
     return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers, since)))
+
+
+def _page_refused(at: Situation, given: QueryRefused) -> Next:
+    """A page that there is only if the gateway lists fewer at once than it is asked for is refused: it has ended."""
+    was = at.state
+    if was.page > 1 and was.total is not None and (was.page - 1) * PAGE_SIZE >= was.total:
+        return _list_over(at, replace(was, is_cut=True))
+    return _unseen(at, given)
 
 
 def _go_on(at: Situation, _: MayGoOn) -> Next:
@@ -374,7 +375,7 @@ TRANSITIONS: Table[LookUpState] = {
     (Phase.ASKED, LoginAnswered): _login_answered,
     (Phase.ASKED, PageRead): _page_read,
     (Phase.ASKED, DownloadTold): _early_notice,
-    (Phase.ASKED, QueryRefused): _unseen,
+    (Phase.ASKED, QueryRefused): _page_refused,
     (Phase.ASKED, ConnectionLost): _unseen,
     (Phase.ASKED, TimedOut): _unseen,
     (Phase.ASKED, Draining): _left,

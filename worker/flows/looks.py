@@ -51,6 +51,21 @@ class Schedules:
 NO_SCHEDULES = Schedules()
 
 
+@dataclass(frozen=True, slots=True)
+class LookUpRules:
+    """What the settings say about looks."""
+
+    page: timedelta
+    skew: timedelta
+    max_pages: int
+    notice: timedelta
+    """From the list's end to its download notice."""
+    rest: timedelta
+    """After a first refused login; longer after each further one."""
+    late_files: tuple[timedelta, ...]
+    """When files that are not ready are looked up again: the lane waits meanwhile, so these are few and short."""
+
+
 def next_look(schedule: tuple[timedelta, ...], look_ups: int, now: datetime) -> datetime | None:
     """When to look next, after so many looks; None when the schedule is over."""
     return now + schedule[look_ups] if look_ups < len(schedule) else None

@@ -104,12 +104,15 @@ def digest_of(page: PageShown) -> str:
     return sha256(names.encode()).hexdigest()[:32] if names else ""
 
 
-def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str) -> bool:
+def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str, longest: int | None = None) -> bool:
     """Whether nothing comes behind this page (trap 61). `total`, `totalPage` and `hasNext` may disagree: any of them
     that promises more is believed, for one more question costs little, and an empty page or a repeated one ends it.
-    Where none is told, nothing else does: a gateway may list fewer at once than it is asked for."""
+    Where none is told, nothing else does: a gateway may list fewer at once than it is asked for. So where nothing but
+    the total is told, pages are as long as the `longest` one that came, if that is known."""
     if not page.invoices or digest_of(page) == last_page:
         return True
+    if longest is not None and page.has_next is None and page.total_page is None:
+        page_size = longest
     promises = [
         page.has_next,
         None if page.total_page is None else page.total_page > asked,

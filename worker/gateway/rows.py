@@ -115,6 +115,7 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         told["invoiceDateRaw"] = raw
     if _totals_differ(told):
         told["totalsDiffer"] = True
+    kind, amount = told.get("invoiceType"), told.get("totalAmount")
     return ListedInvoice(
         gateway_id=told["id"],
         number=invoice_number_of(row.get("countETicketNumbers")),
@@ -125,11 +126,11 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         note=told.get("note"),
         dated=dated_of(row.get("invoiceDate")),
         total=told.get("totalPriceAndTax"),
-        total_without_tax=told.get("totalAmount"),
+        total_without_tax=amount,
         total_tax=told.get("totalTax"),
-        is_positive=_is_positive(told),
+        is_positive=_is_positive(told.get("isInvoicePositive"), kind, told.get("totalPriceAndTax", amount)),
         status=told.get("invoiceStatus"),
-        invoice_type=told.get("invoiceType"),
+        invoice_type=kind,
         source=told.get("invoiceSource"),
         query_type=told.get("queryType"),
         told=told,
@@ -139,14 +140,13 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
 _RED_TYPE: Final = re.compile("红字|红票|负数|紅字|負數")
 
 
-def _is_positive(told: Mapping[str, Any]) -> bool | None:
+def _is_positive(flag: bool | None, kind: str | None, total: Decimal | None) -> bool | None:
     """As it is told; else by the words of its type, or by its amounts."""
-    if "isInvoicePositive" in told:
-        return bool(told["isInvoicePositive"])
-    if _RED_TYPE.search(told.get("invoiceType", "")):
+    if flag is not None:
+        return flag
+    if kind is not None and _RED_TYPE.search(kind):
         return False
-    total = told.get("totalPriceAndTax", told.get("totalAmount"))
-    return None if total is None else bool(total >= 0)
+    return None if total is None else total >= 0
 
 
 def _raw_date(value: Any, redactor: Redactor) -> str | None:

@@ -10,8 +10,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from worker.clock import Clock
-from worker.flows.look_up import LookUpRules
-from worker.flows.looks import Schedules
+from worker.flows.looks import LookUpRules, Schedules
 from worker.flows.query_state import QueryRules
 from worker.flows.table import Timing
 from worker.lanes.breaker import GatewayBreaker

@@ -25,7 +25,6 @@ from worker.flows.look_up import (
     FILE_TYPES,
     PAGE_SIZE,
     TRANSITIONS,
-    LookUpRules,
     LookUpState,
     Next,
     Phase,
@@ -33,7 +32,7 @@ from worker.flows.look_up import (
     Sought,
     decide,
 )
-from worker.flows.looks import EXPIRED, Absence, Schedules
+from worker.flows.looks import EXPIRED, Absence, LookUpRules, Schedules
 from worker.flows.table import Decision
 from worker.flows.vocabulary import (
     AskPage,
@@ -338,6 +337,12 @@ def full(first: int, **paging: Any) -> PageShown:
     return make_page(*rows, **{"has_next": None, **paging})
 
 
+def few(first: int, count: int, **paging: Any) -> PageShown:
+    """A page of fewer than were asked for, by a gateway that tells nothing of its pages but the total."""
+    rows = map(other, range(first, first + count))
+    return make_page(*rows, **{"has_next": None, "total_page": None, **paging})
+
+
 @pytest.mark.parametrize(
     ("pages", "is_whole"),
     [
@@ -348,6 +353,9 @@ def full(first: int, **paging: Any) -> PageShown:
         ([full(1, total=101), make_page(other(101), total=101)], True),
         ([full(1, total=101), make_page(other(100), total=101)], False),
         ([full(1, total=150), full(1, total=150)], False),
+        ([few(1, 50, total=80), few(51, 30, total=80)], True),
+        ([few(1, 50, total=120), few(51, 50, total=120), few(101, 20, total=120)], True),
+        ([few(1, 50, total=120), few(51, 50, total=120), make_page(total=120)], False),
         ([full(1, total=100, has_next=True), full(1, total=100, has_next=True)], True),
         ([full(1), full(1)], False),
         ([full(1, total=150), make_page(total=150)], False),
@@ -363,6 +371,9 @@ def full(first: int, **paging: Any) -> PageShown:
         "to the total",
         "a row came twice and one never",
         "one page again and again",
+        "fewer at once than asked for",
+        "the same, beyond a page as it was asked for",
+        "the same, and not to the total",
         "one page again, but all of it",
         "one page again, and no total",
         "empty before the total",
@@ -382,6 +393,27 @@ def test_absence_is_proof_only_from_a_whole_list(pages: list[PageShown], is_whol
     assert decisions[-2].state.is_whole is is_whole
     (move,) = settlements(decisions[-1])
     assert move.to is (S.FAILED if is_whole else S.IN_DOUBT)
+
+
+@pytest.mark.parametrize(
+    ("pages", "is_over"),
+    [
+        ([few(1, 50, total=80)], True),
+        ([few(1, 50, total=120), few(51, 50, total=120)], True),
+        ([full(1, total=150)], False),
+        ([few(1, 50, total=120)], False),
+        ([], False),
+    ],
+)
+def test_refused_page_that_need_not_be_there_ends_the_list_and_any_other_is_asked_for_again(
+    pages: list[PageShown], is_over: bool
+) -> None:
+    """Nobody is left without an end by a gateway that counts otherwise than it lists; it proves nothing."""
+    decisions = run(Begin(session_is_open=True), *map(read, pages), QueryRefused(), subjects=(subject(look_ups=9),))
+
+    last = decisions[-1].state
+    assert (last.phase is Phase.BOUND and last.is_cut) is is_over
+    assert (last.phase is Phase.ENDED) is not is_over
 
 
 @pytest.mark.parametrize(("company", "is_sought"), [("91330701MA2M37T86L", True), ("91330701MA2M37T86X", False)])
