@@ -130,7 +130,7 @@ class Storage:
         try:
             self._store: ObjectStore | Folder = _open(url, retries)
         except (BaseError, ValueError, OSError) as error:
-            raise ConfigurationError(f"FAPIAO_VAULT_URL cannot be used ({type(error).__name__})") from None
+            raise ConfigurationError(f"FAPIAO_VAULT_URL cannot be used ({_reason(error)})") from None
 
     async def keep(self, key: str, body: bytes) -> None:
         """On return the file is there: in a folder, on the disk; elsewhere as far as the store's own promise goes. The
@@ -200,4 +200,9 @@ def _open(url: str, retries: int) -> ObjectStore | Folder:
 
 
 def _unavailable(error: Exception) -> Transient:
-    return Transient(f"the vault does not answer or refuses ({type(error).__name__})")
+    return Transient(f"the vault does not answer or refuses ({_reason(error)})")
+
+
+def _reason(error: Exception) -> str:
+    """The system's own words where there are any; a client's may hold the address."""
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

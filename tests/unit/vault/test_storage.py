@@ -85,8 +85,15 @@ async def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) ->
     """Read-only, full or gone: the file stays due."""
     storage = Storage(f"file://{tmp_path}/vault")
     (tmp_path / "vault" / "91330701MA2M37T86L").write_text("in the way")
-    with pytest.raises(Transient):
+    with pytest.raises(Transient, match="Not a directory"):
         await storage.keep(KEY, b"file")
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_the_systems_words(tmp_path: Path) -> None:
+    """As on a file system that is mounted read-only, where it is no bug of ours."""
+    (tmp_path / "secret").write_text("in the way")
+    with pytest.raises(ConfigurationError, match=r"FAPIAO_VAULT_URL cannot be used \(Not a directory\)"):
+        Storage(f"file://{tmp_path}/secret/vault")
 
 
 @pytest.mark.parametrize("url", ["ftp://host/secret", "/abs/secret", "s3:///secret", "memory://secret"])
