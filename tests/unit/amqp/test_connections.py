@@ -182,6 +182,16 @@ async def test_no_question_to_the_broker_is_unbounded() -> None:
 
 
 @in_virtual_time
+async def test_a_link_without_heartbeats_is_told_in_words() -> None:
+    """The library says no more of it than that it cancelled its reader."""
+    transport = FakeTransport()
+    link = Link(1, transport)  # type: ignore[arg-type]
+    transport.closing.set_exception(asyncio.CancelledError())
+    with pytest.raises(BrokerLost, match="no sign of life"):
+        await link.lost()
+
+
+@in_virtual_time
 async def test_our_own_cancellation_is_not_taken_for_a_loss() -> None:
     """A shutdown must go through."""
     task = asyncio.create_task(_ask_for_ever())

@@ -43,7 +43,7 @@ async def check_broker(settings: Settings) -> Sequence[Finding]:
             return [await _version(link, where), *queues, *rights, *await _dead(link, topology)]
     except Stop as error:
         does_advise = "look at" in str(error)
-        advice = "what is to be looked at" if does_advise else "look at FAPIAO_AMQP_URL, and whether RabbitMQ runs"
+        advice = "change what it names" if does_advise else "look at FAPIAO_AMQP_URL, and whether RabbitMQ runs"
         return [fail(_SUBJECT, str(error), advice)]
     except WorkerError as error:
         return [fail(_SUBJECT, f"lost while looking: {error}", "look at the broker's log")]
