@@ -253,7 +253,7 @@ async def files_of_one_invoice() -> list[str]:
             order = await stack.publish_order("user-1")
             await stack.until([order], ["confirmed"])
             worker.signal(signal.SIGUSR2)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not report.exists():
                     await asyncio.sleep(0.05)
             files = report.read_text(encoding="utf-8").splitlines()

@@ -242,6 +242,6 @@ async def test_closing_a_frozen_gateway_is_bounded() -> None:
 
     async with scripted(lambda _connection, _request: None, freeze, ping_interval=None) as url:
         session = await WebSocketGateway(settings_for(url, close_timeout_seconds=0.1)).connect("1111")
-        async with asyncio.timeout(8):  # nothing else would end it
+        async with asyncio.timeout(60):  # nothing else would end it
             await session.close()
         assert not session.is_open

@@ -78,7 +78,7 @@ async def test_the_files_of_some_invoices_can_be_fetched(sandbox: Sandbox) -> No
 
     assert {(one["invoiceBasicInfoId"], one["type"]) for one in files} == {(i, t) for i in ids for t in EVERY}
     assert all(InvoiceFile.model_validate(one).countETicketNumbers for one in files)
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
         fetched = await http.get(next(one["url"] for one in files if one["type"] == "pdf"))
     assert fetched.content.startswith(b"%PDF")
 

@@ -53,7 +53,7 @@ async def raw(sandbox: Sandbox) -> AsyncIterator[Raw]:
 async def test_one_connection_serves_many_requests_and_a_pool_is_counted() -> None:
     async with Sandbox(PAST) as sandbox:
         identity = sandbox.archive.invoices(COMPANY, 0)[0].row_id
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
             for _ in range(20):
                 assert (await http.get(sandbox.http_url + files_of(identity))).json()["data"]
         assert (sandbox.lookups.files, sandbox.lookups.connections) == (20, 1)

@@ -322,7 +322,7 @@ async def test_a_connection_is_cut_and_a_followed_redirect_is_counted() -> None:
         assert "Retry-After" not in (await get(sandbox, files_of(identity))).headers
         sandbox.faults.arm("http_redirect")
         assert sandbox.lookups.redirects_followed == 0
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as http:
+        async with httpx.AsyncClient(timeout=60, trust_env=False, follow_redirects=True) as http:
             await http.get(sandbox.http_url + files_of(identity))
         assert sandbox.lookups.redirects_followed == 1
 

@@ -36,7 +36,7 @@ async def test_neighbours_keep_their_own_verdicts(amqp_url: str, reply_queue: st
 
         batch = await channel.send(messages)
 
-        assert await batch.wait(10)
+        assert await batch.wait(60)
         assert batch.verdicts == [Verdict.RETURNED if n % 3 == 0 else Verdict.CONFIRMED for n in range(30)]
     assert len(await take(amqp_url, reply_queue, 20)) == 20
 
@@ -58,7 +58,7 @@ async def test_a_message_without_an_id_is_still_told_when_it_is_returned(amqp_ur
 
         batch = await channel.send([to_queue("no-such-queue", message_id=None)])
 
-        assert await batch.wait(10)
+        assert await batch.wait(60)
         assert batch.verdicts == [Verdict.RETURNED]
 
 
@@ -70,11 +70,11 @@ async def test_a_full_queue_refuses(amqp_url: str, amqp_prefix: str) -> None:
     async with link_to(amqp_url) as link:
         channel = await confirming(link)
         first = await channel.send([to_queue(name, "a")])
-        assert await first.wait(10)
+        assert await first.wait(60)
 
         second = await channel.send([to_queue(name, "b"), to_queue("no-such-queue", "c")])
 
-        assert await second.wait(10)
+        assert await second.wait(60)
         assert second.verdicts == [Verdict.REFUSED, Verdict.RETURNED]
 
 
@@ -85,7 +85,7 @@ async def test_a_channel_closed_by_the_broker_loses_what_is_in_flight(amqp_url: 
 
         batch = await channel.send([to_queue(reply_queue, "a"), to_queue(reply_queue, "b", user_id="somebody-else")])
 
-        assert await batch.wait(10)
+        assert await batch.wait(60)
         assert batch.verdicts[1] is Verdict.LOST
         assert "user_id" in str(batch.ended_by)
         assert not channel.is_open
@@ -102,7 +102,7 @@ async def test_what_does_not_fit_into_a_frame_is_not_sent(amqp_url: str, reply_q
 
         batch = await channel.send([to_queue(reply_queue, "a", headers=huge), to_queue(reply_queue, "b")])
 
-        assert await batch.wait(10)
+        assert await batch.wait(60)
         assert batch.verdicts == [Verdict.UNSENDABLE, Verdict.CONFIRMED]
 
 
@@ -139,7 +139,7 @@ async def test_every_property_arrives_as_it_was_given(amqp_url: str, reply_queue
     async with link_to(amqp_url) as link:
         channel = await confirming(link)
         batch = await channel.send([Outgoing("", reply_queue, b"x", given)])
-        assert await batch.wait(10)
+        assert await batch.wait(60)
     (message,) = await take(amqp_url, reply_queue, 1)
     assert message.headers == headers
     assert message.timestamp == moment
@@ -163,7 +163,7 @@ async def test_an_event_nobody_bound_lands_in_unrouted(amqp_url: str, amqp_prefi
 
         batch = await channel.send([message])
 
-        assert await batch.wait(10)
+        assert await batch.wait(60)
         assert batch.verdicts == [Verdict.CONFIRMED]
     (kept,) = await take(amqp_url, topology.unrouted_queue, 1)
     assert kept.routing_key == "invoice.issue.completed"

@@ -131,7 +131,7 @@ class Nursery:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:

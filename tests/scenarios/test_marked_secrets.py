@@ -150,7 +150,7 @@ async def dead_letters(stack: Stack) -> list[Any]:
     """What was dead-lettered, taken off the queue."""
     queue = await stack.channel.get_queue(f"{stack.prefix}.dead", ensure=False)
     taken = []
-    while (message := await queue.get(no_ack=True, fail=False, timeout=5)) is not None:
+    while (message := await queue.get(no_ack=True, fail=False, timeout=60)) is not None:
         taken.append(message)
     return taken
 

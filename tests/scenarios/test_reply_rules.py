@@ -63,10 +63,10 @@ async def test_a_caller_gets_answers_only_into_queues_of_its_own_name(
             event = await stack.next_from(topic)
             outcomes[event["subject"]] = event["data"].get("code") or event["type"].rpartition(".")[2]
         assert outcomes == {"c-own": "completed", "c-others": "reply_to_refused", "c-nameless": "reply_to_refused"}
-        async with own.iterator(timeout=20) as answers:
+        async with own.iterator(timeout=60) as answers:
             answer = await anext(answers)
         assert json.loads(answer.body)["subject"] == "c-own"
-        assert await others.get(fail=False, timeout=2) is None
+        assert await others.get(fail=False, timeout=60) is None
 
 
 async def test_headers_that_route_are_echoed_nowhere(new_stack: Callable[..., Stack]) -> None:
@@ -89,7 +89,7 @@ async def test_headers_that_route_are_echoed_nowhere(new_stack: Callable[..., St
         assert replayed.returncode == 0, replayed.stderr
         await stack.pause(0.5)
         assert '"replayed": 0' not in replayed.stdout
-        assert await spy.get(fail=False, timeout=2) is None
+        assert await spy.get(fail=False, timeout=60) is None
         mine = [message for message in stack.messages if message.correlation_id in {good, bad}]
         assert {"CC", "BCC"}.isdisjoint({name for message in mine for name in message.headers})
         assert any(message.headers.get("traceparent") == headers["traceparent"] for message in mine)

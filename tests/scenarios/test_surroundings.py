@@ -203,7 +203,7 @@ async def test_a_worker_whose_log_nobody_reads_does_its_work(
                 stack.check_promises([heard, after])
             finally:
                 process.kill()
-                process.wait(10)
+                process.wait(60)
 
 
 async def lines_dropped(stack: Stack, port: int) -> float:

@@ -16,7 +16,7 @@ def _end_of(program: str, folder: Path) -> int:
     """How the kernel says that it ended: `CLD_DUMPED` or `CLD_KILLED`."""
     process = subprocess.Popen([sys.executable, "-c", program], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)})
     told = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    process.wait(10)
+    process.wait(60)
     assert told is not None
     assert told.si_status == signal.SIGABRT
     return int(told.si_code)

@@ -46,7 +46,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 def _make_bucket(endpoint: str, bucket: str) -> None:
     import httpx
 
-    httpx.put(f"{endpoint}/{bucket}", trust_env=False).raise_for_status()
+    httpx.put(f"{endpoint}/{bucket}", timeout=60, trust_env=False).raise_for_status()
 
 
 async def test_what_is_kept_is_read_back(url: str) -> None:
