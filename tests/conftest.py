@@ -22,6 +22,8 @@ from tests.examples import IS_FAST, MOST_WHEN_FAST
 from tests.logs import use_plain_logs
 
 QUEUES = ("issue", "query", "dead", "unrouted")
+SHORT = {"conformance", "golden", "unit"}
+"""Parts of many short tests."""
 EXCHANGES = ("commands", "events", "unrouted", "dead")
 # Only where a Docker engine is: `tests/run --docker` sets this and says when it is left out.
 collect_ignore = [] if os.environ.get("TEST_DOCKER") else ["images"]
@@ -40,10 +42,13 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module that break a broker of their own in one process: one start serves them all."""
+    """Keep the tests of a module that break a broker of their own in one process: one start serves them all. So are
+    those of a module whose tests are many and short: handing each out singly takes longer than most of them."""
     for item in items:
         if "own_rabbit" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(f"own-rabbit-{item.path.stem}"))
+        elif item.nodeid.split("/")[1] in SHORT:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}-{item.path.stem}"))
 
 
 @pytest.fixture(scope="session")
