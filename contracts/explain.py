@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from contracts.commands import COMMANDS, Discount, Invoice, InvoiceItem
 from contracts.damage import damage
@@ -104,6 +104,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "enum": "must be one of {expected}",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
+    "int_parsing_size": "is too large",
     "list_type": "must be a list",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
@@ -166,6 +167,8 @@ def sentence(fault: Mapping[str, Any]) -> str:
 
 def kind_of(value: Any, *, is_secret: bool = False) -> str:
     """What it is, in words that tell nothing of its content."""
+    if isinstance(value, SecretStr):
+        return kind_of(value.get_secret_value(), is_secret=True)
     if isinstance(value, str):
         if not value.strip():
             return "empty text"
@@ -180,6 +183,8 @@ def _wanted(fault: Mapping[str, Any]) -> str:
     if kind == "value_error":
         # Only our own validators raise it, and they name no values.
         return str(context["error"])
+    if kind == "too_long" and isinstance(fault.get("input"), SecretStr):
+        kind = "string_too_long"
     if kind == "extra_forbidden":
         return _unknown_member(str(fault["loc"][-1]), fault["loc"][:-1])
     if kind == "string_pattern_mismatch":

@@ -68,6 +68,11 @@ def _parameter(option: Field[Any], kind: Any) -> inspect.Parameter:
         default = default.isoformat()
     elif "least" in option.metadata:
         words["min"] = option.metadata["least"]
+    # Apart, for in 80 columns the longest names would be cut in the table of all.
+    if option.name in _SWITCHES:
+        words["rich_help_panel"] = "Habits"
+    elif option.name.endswith("_delay_seconds"):
+        words["rich_help_panel"] = "Slowness"
     told = typer.Option(flag, **words)
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, told]

@@ -21,11 +21,14 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_command_explains_itself(run: Run, words: list[str]) -> None:
+def test_every_command_explains_itself(run: Run, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    """In 80 columns, with every option's whole name."""
+    monkeypatch.setenv("COLUMNS", "80")
     result = run(*words, "--help")
 
     assert result.exit_code == 0
     assert "Usage" in result.stdout
+    assert "…" not in result.stdout
 
 
 def test_a_word_that_is_no_command_is_exit_code_2(run: Run) -> None:

@@ -27,6 +27,22 @@ def test_a_message_that_was_judged_is_let_go(faults: dict[str, Any]) -> None:
     assert end() is None
 
 
+@pytest.mark.parametrize(
+    ("password", "message"), [("", "must not be empty"), ("x" * 257, "must be at most 256 characters long; text came")]
+)
+def test_a_password_that_is_no_password_is_told_in_words_and_without_its_length(password: str, message: str) -> None:
+    login = {"companyCode": "1" * 15, "phone": "1", "password": password, "area": "3300", "role": "01"}
+    verdict = judge(CommandType.DOWNLOAD, {"userId": "u", "login": login, "date": "d"}, InvoiceLimits())
+
+    assert [(error.path, error.message) for error in verdict.errors] == [("/login/password", message)]
+
+
+def test_a_number_of_four_hundred_digits_is_told_to_be_too_large() -> None:
+    verdict = judge(CommandType.ISSUE, {"userId": "u", "invoice": {"buyerType": 10**400}}, InvoiceLimits())
+
+    assert "is too large; a number came" in {error.message for error in verdict.errors}
+
+
 @pytest.mark.parametrize("given", [{}, {"startInvoiceDate": "2026-11-01"}, {"endInvoiceDate": "2026-11-30"}])
 def test_no_rule_over_two_days_is_told_of_a_day_that_was_not_given(given: dict[str, Any]) -> None:
     verdict = judge(CommandType.AUDIT, {"userId": "u", "credential": "c", **given}, InvoiceLimits())
