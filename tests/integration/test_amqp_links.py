@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fakes import FakeOutboxJournal
 from tests.integration.messaging import outbox_row, running, take_each, until
+from tests.message_stores import OutboxStore
 from tests.scenarios.proxy import proxied
 from worker.amqp import connections
 from worker.amqp.connections import Address, open_link
@@ -24,7 +24,7 @@ async def test_a_half_open_link_is_found_and_what_was_in_flight_is_sent_again(
 ) -> None:
     """No packet comes, no error either: after three heartbeats the link is given up, and the next one delivers."""
     clock = SystemClock()
-    journal = FakeOutboxJournal(clock)
+    journal = OutboxStore(clock)
     async with proxied(amqp_url) as (proxy, url):
         publisher = Publisher(urls=lambda: [url], topology=Topology(amqp_prefix), heartbeat_seconds=1)
         relay = Relay(journal=journal, publisher=publisher, worker="w", clock=clock, poll=timedelta(seconds=0.05))

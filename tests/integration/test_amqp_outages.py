@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes import FakeIntakeJournal, FakeOutboxJournal
 from tests.integration.messaging import (
     broker_channel,
     depth,
@@ -20,6 +19,7 @@ from tests.integration.messaging import (
     until,
     until_async,
 )
+from tests.message_stores import IntakeStore, OutboxStore
 from tests.servers import Broker
 from worker.amqp.topology import Topology
 from worker.clock import SystemClock
@@ -40,8 +40,8 @@ class Parts:
         clock = SystemClock()
         self.url = url
         self.topology = Topology(prefix)
-        self.inbox = FakeIntakeJournal()
-        self.outbox = FakeOutboxJournal(clock)
+        self.inbox = IntakeStore(SystemClock())
+        self.outbox = OutboxStore(clock)
         self.publisher = Publisher(urls=lambda: [url], topology=self.topology, heartbeat_seconds=1)
         self.consumer = Consumer(
             urls=lambda: [url],

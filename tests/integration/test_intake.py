@@ -11,7 +11,6 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from aiormq.abc import ChannelFrame
 
-from tests.fakes import FakeIntakeJournal
 from tests.integration.messaging import (
     broker_channel,
     depth,
@@ -24,6 +23,7 @@ from tests.integration.messaging import (
     until_async,
 )
 from tests.integration.raw_frames import raw_command
+from tests.message_stores import IntakeStore
 from worker.amqp.topology import Topology
 from worker.cli.broker import broker
 from worker.clock import SystemClock
@@ -39,14 +39,14 @@ class Intake:
     """A running intake."""
 
     consumer: Consumer
-    journal: FakeIntakeJournal
+    journal: IntakeStore
     topology: Topology
     lanes: set[str]
 
 
 @contextlib.asynccontextmanager
 async def intake(url: str, prefix: str, **options: object) -> AsyncIterator[Intake]:
-    topology, journal, lanes = Topology(prefix), FakeIntakeJournal(), set[str]()
+    topology, journal, lanes = Topology(prefix), IntakeStore(SystemClock()), set[str]()
     publisher = Publisher(urls=lambda: [url], topology=topology)
     consumer = Consumer(
         urls=lambda: [url],

@@ -9,8 +9,8 @@ from datetime import timedelta
 from pamqp.common import FieldTable
 
 from contracts.envelope import CLOUDEVENTS_JSON
-from tests.fakes import FakeOutboxJournal
 from tests.integration.messaging import broker_channel, outbox_row, running, take, take_each, until
+from tests.message_stores import OutboxStore
 from worker.amqp.topology import Topology
 from worker.clock import SystemClock
 from worker.outbox.publisher import Publisher
@@ -26,14 +26,14 @@ class Outbox:
 
     relay: Relay
     publisher: Publisher
-    journal: FakeOutboxJournal
+    journal: OutboxStore
     topology: Topology
 
 
 @contextlib.asynccontextmanager
 async def outbox(url: str, prefix: str, **options: object) -> AsyncIterator[Outbox]:
     clock, topology = SystemClock(), Topology(prefix)
-    journal = FakeOutboxJournal(clock)
+    journal = OutboxStore(clock)
     publisher = Publisher(urls=lambda: [url], topology=topology)
     relay = Relay(
         journal=journal,

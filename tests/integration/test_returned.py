@@ -6,8 +6,8 @@ import json
 import aio_pika
 from pamqp.common import FieldTable
 
-from tests.fakes import FakeIntakeJournal
 from tests.integration.messaging import broker_channel, depth, issue_data, publish_command, running, until, until_async
+from tests.message_stores import IntakeStore
 from worker.amqp.connections import Address, open_link
 from worker.amqp.deliveries import REASONS
 from worker.amqp.topology import Topology, declare_over
@@ -30,7 +30,7 @@ class Parts:
     def __init__(self, url: str, prefix: str) -> None:
         self.url = url
         self.topology = Topology(prefix)
-        self.journal = FakeIntakeJournal()
+        self.journal = IntakeStore(SystemClock())
         self.returned: list[str] = []
         self.depths: list[int] = []
         self.publisher = Publisher(urls=lambda: [url], topology=self.topology, on_dead_depth=self.depths.append)

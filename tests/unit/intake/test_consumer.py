@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from contracts.failures import RejectionCode
-from tests.fakes import FakeIntakeJournal
+from tests.message_stores import IntakeStore
 from tests.virtual_time import VirtualClock, in_virtual_time
 from worker.amqp.confirms import Verdict
 from worker.amqp.deliveries import AcknowledgementBook, Delivery
@@ -76,7 +76,7 @@ class Bench:
     """A consumer without its connection."""
 
     consumer: Consumer
-    journal: FakeIntakeJournal
+    journal: IntakeStore
     channel: FakeConsumption
     dead: FakeDeadLetters
     lanes: list[set[str]] = field(default_factory=list)
@@ -106,7 +106,7 @@ def _is_ready(part: Bench) -> bool:
 
 
 def bench() -> Bench:
-    journal, dead, channel = FakeIntakeJournal(), FakeDeadLetters(), FakeConsumption()
+    journal, dead, channel = IntakeStore(VirtualClock()), FakeDeadLetters(), FakeConsumption()
     lanes: list[set[str]] = []
     calls: list[str] = []
     consumer = Consumer(

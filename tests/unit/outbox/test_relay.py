@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes import FakeOutboxJournal
+from tests.message_stores import OutboxStore
 from tests.unit.outbox.rows import reply, topic
 from tests.virtual_time import VirtualClock, in_virtual_time
 from worker.amqp.confirms import Verdict
@@ -52,12 +52,12 @@ class Bench:
 
     relay: Relay
     publisher: FakePublisher
-    journal: FakeOutboxJournal
+    journal: OutboxStore
 
 
 def bench(poll_seconds: float = 1) -> Bench:
     clock = VirtualClock()
-    publisher, journal = FakePublisher(), FakeOutboxJournal(clock)
+    publisher, journal = FakePublisher(), OutboxStore(clock)
     poll = timedelta(seconds=poll_seconds)
     return Bench(Relay(journal=journal, publisher=publisher, worker="w", clock=clock, poll=poll), publisher, journal)
 
