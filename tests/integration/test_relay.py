@@ -119,7 +119,7 @@ async def test_a_row_that_closes_the_channel_is_parked_and_its_neighbours_go(
         await until(lambda: len(part.journal) == 1)
         await until(lambda: bool(part.journal.postponements))
         assert [seq for seq, _ in part.journal.postponements] == [50]
-        assert part.journal.postponements[0][1] > timedelta(minutes=9)
+        assert part.journal.postponements[0][1] > timedelta(seconds=10), "a minute: it is parked"
         part.journal.add(fresh(200, Copy.REPLY, reply_queue))
         await until(lambda: 200 in part.journal.forgotten)
     wanted = {row.message_id for row in rows} | {"event-200:r"}
