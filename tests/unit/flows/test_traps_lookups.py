@@ -1,6 +1,6 @@
 """The traps of the vendor's document (research/domain.md 5) on the query side, where the flow or the lane is the cure.
 
-What the client does about them is in `tests/unit/gateway/test_traps_query.py`; here is what follows for a command.
+What the client does about them is in `tests/unit/gateway/test_traps_*.py`; here is what follows for a command.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,0 +1,267 @@
+"""The look-up flow over its list: what is read of it, when its absences are proof, and where it goes on."""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.builders import make_found, make_page
+from tests.unit.flows.submissions import issued, subject
+from tests.unit.flows.tables import read
+from tests.unit.flows.test_look_up import FOUND, RULES, P, S, run, settlements, situation
+from worker.flows.invoices import BEIJING
+from worker.flows.look_up import (
+    PAGE_SIZE,
+    LookUpState,
+    Next,
+    Phase,
+    decide,
+)
+from worker.flows.vocabulary import (
+    AskPage,
+    Begin,
+    BoundRead,
+    Overtaken,
+    ReadBound,
+)
+from worker.ports import PageShown, QueryRefused
+
+# ---- the list ------------------------------------------------------------------------------------------
+
+
+def other(number: int) -> dict[str, Any]:
+    """Somebody else's invoice."""
+    return make_found(number, totalPriceAndTax=Decimal(9), totalAmount=Decimal(8))
+
+
+def full(first: int, **paging: Any) -> PageShown:
+    """A page of them."""
+    rows = map(other, range(first, first + PAGE_SIZE))
+    return make_page(*rows, **{"has_next": None, **paging})
+
+
+def few(first: int, count: int, **paging: Any) -> PageShown:
+    """A page of fewer than were asked for, by a gateway that tells nothing of its pages but the total."""
+    rows = map(other, range(first, first + count))
+    return make_page(*rows, **{"has_next": None, "total_page": None, **paging})
+
+
+@pytest.mark.parametrize(
+    ("pages", "is_whole"),
+    [
+        ([make_page(total=0)], True),
+        ([make_page()], True),
+        ([full(1, has_next=True), full(101, has_next=False)], True),
+        ([full(1), make_page(other(101))], True),
+        ([full(1, total=101), make_page(other(101), total=101)], True),
+        ([full(1, total=101), make_page(other(100), total=101)], False),
+        ([full(1, total=150), full(1, total=150)], False),
+        ([few(1, 50, total=80), few(51, 30, total=80)], True),
+        ([few(1, 50, total=120), few(51, 50, total=120), few(101, 20, total=120)], True),
+        ([few(1, 50, total=120), few(51, 50, total=120), make_page(total=120)], False),
+        ([full(1, total=100, has_next=True), full(1, total=100, has_next=True)], True),
+        ([full(1), full(1)], False),
+        ([full(1, total=150), make_page(total=150)], False),
+        ([make_page(other(1), unreadable=1)], False),
+        ([make_page(other(1), total=1, unreadable=1)], False),
+        ([full(n * 100 + 1) for n in range(9)], False),
+    ],
+    ids=[
+        "nothing",
+        "nothing, and no total",
+        "to the end",
+        "to the last page by its size",
+        "to the total",
+        "a row came twice and one never",
+        "one page again and again",
+        "fewer at once than asked for",
+        "the same, beyond a page as it was asked for",
+        "the same, and not to the total",
+        "one page again, but all of it",
+        "one page again, and no total",
+        "empty before the total",
+        "a row that cannot be read",
+        "a row that cannot be read, beside the total",
+        "as many pages as are asked for at most",
+    ],
+)
+def test_absence_is_proof_only_from_a_whole_list(pages: list[PageShown], is_whole: bool) -> None:
+    decisions = run(
+        Begin(session_is_open=True),
+        *map(read, pages),
+        BoundRead(frozenset()),
+        subjects=(subject(look_ups=9),),
+    )
+
+    assert decisions[-2].state.is_whole is is_whole
+    (move,) = settlements(decisions[-1])
+    assert move.to is (S.FAILED if is_whole else S.IN_DOUBT)
+
+
+@pytest.mark.parametrize(
+    ("pages", "is_over"),
+    [
+        ([few(1, 50, total=80)], True),
+        ([few(1, 50, total=120), few(51, 50, total=120)], True),
+        ([full(1, total=150)], False),
+        ([few(1, 50, total=120)], False),
+        ([], False),
+    ],
+)
+def test_refused_page_that_need_not_be_there_ends_the_list_and_any_other_is_asked_for_again(
+    pages: list[PageShown], is_over: bool
+) -> None:
+    """Nobody is left without an end by a gateway that counts otherwise than it lists; it proves nothing."""
+    decisions = run(Begin(session_is_open=True), *map(read, pages), QueryRefused(), subjects=(subject(look_ups=9),))
+
+    last = decisions[-1].state
+    assert (last.phase is Phase.BOUND and last.is_cut) is is_over
+    assert (last.phase is Phase.ENDED) is not is_over
+
+
+@pytest.mark.parametrize(("company", "is_sought"), [("91330701MA2M37T86L", True), ("91330701MA2M37T86X", False)])
+def test_list_that_was_cut_at_the_last_look_is_read_again(company: str, is_sought: bool) -> None:
+    """But not one that is another company's: that one is no better the next time."""
+    decisions = run(
+        Begin(session_is_open=True),
+        read(make_page(other(1), total=2)),
+        BoundRead(frozenset()),
+        subjects=(subject(look_ups=1),),
+        company=company,
+    )
+
+    (move,) = settlements(decisions[-1])
+    assert (move.to, move.sought_at is not None) == (S.IN_DOUBT, is_sought)
+
+
+@pytest.mark.parametrize(("company", "is_proof"), [("91330701-ma2m37t86l", True), ("91330701MA2M37T86X", False)])
+def test_absence_is_proof_only_in_the_sellers_own_list(company: str, is_proof: bool) -> None:
+    decisions = run(
+        Begin(session_is_open=True),
+        read(make_page()),
+        BoundRead(frozenset()),
+        subjects=(subject(look_ups=9),),
+        company=company,
+    )
+
+    (move,) = settlements(decisions[-1])
+    assert move.to is (S.FAILED if is_proof else S.IN_DOUBT)
+
+
+def test_only_what_could_be_somebodys_is_kept_of_the_list() -> None:
+    decisions = run(Begin(session_is_open=True), read(full(1)), read(make_page(make_found(101), FOUND)))
+
+    assert [each.invoice.number for each in decisions[-1].state.candidates] == [
+        make_found(101)["countETicketNumbers"],
+        FOUND["countETicketNumbers"],
+    ]
+    assert decisions[-1].effects[-1] == ReadBound(
+        (make_found(101)["countETicketNumbers"], FOUND["countETicketNumbers"]),
+        since=datetime(2025, 12, 31, tzinfo=BEIJING),
+    )
+
+
+@pytest.mark.parametrize("dead_one", [0, 1])
+def test_invoice_that_is_listed_twice_is_dead_where_one_row_says_so(dead_one: int) -> None:
+    rows = [FOUND, FOUND]
+    rows[dead_one] = FOUND | {"invoiceStatus": "已红冲-全额"}
+
+    decisions = run(Begin(session_is_open=True), read(make_page(*rows)))
+
+    assert [each.invoice.status for each in decisions[-1].state.candidates] == ["已红冲-全额"]
+
+
+def test_rival_that_could_claim_the_invoice_keeps_it_from_being_given_away() -> None:
+    """It was submitted elsewhere, and nobody here asks what became of it."""
+    rival = issued(7, lane="2222", sought_at=None)
+
+    decisions = run(Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset(), rivals=(rival,)))
+
+    (move,) = settlements(decisions[-1])
+    assert (move.command.key, move.to, move.invoice_number) == (1, S.IN_DOUBT, None)
+    assert move.sought_at is not None
+
+
+def test_nothing_is_found_where_there_may_be_more_rivals_than_were_read() -> None:
+    decisions = run(
+        Begin(session_is_open=True),
+        read(make_page(FOUND)),
+        BoundRead(frozenset(), are_all_rivals=False),
+        subjects=(subject(look_ups=9),),
+    )
+
+    (move,) = settlements(decisions[-1])
+    assert (move.to, move.invoice_number) == (S.IN_DOUBT, None)
+    assert move.announcements[0].data["needsPerson"]
+
+
+# ---- what goes before it -------------------------------------------------------------------------------
+
+
+def test_look_that_gave_way_reads_what_was_issued_meanwhile_and_goes_on_where_it_was() -> None:
+    """Two invoices came to the front and moved the rest: without them the list would be shorter than its total."""
+    first = full(1, total=250, has_next=True)
+    (before,) = run(read(first), state=LookUpState(P.ASKED))
+    paused = decide(situation(replace(before.state, phase=P.LOOKING)), Overtaken()).state.resumed()
+    rows = list(map(other, (901, 902, *range(1, 251))))
+    pages = [make_page(*rows[at : at + 100], total=252, has_next=at < 200) for at in (0, 100, 200)]
+
+    decisions = run(Begin(session_is_open=True), *map(read, pages), state=paused)
+
+    asked = [effect.page_number for one in decisions for effect in one.effects if isinstance(effect, AskPage)]
+    assert asked == [1, 2, 3]
+    assert decisions[-1].state.is_whole
+
+
+def test_look_that_gave_way_at_page_forty_reads_none_of_its_pages_twice_but_the_first() -> None:
+    state = LookUpState(P.ENDED, page=40, listed=frozenset({FOUND["countETicketNumbers"]})).resumed()
+
+    decisions = run(Begin(session_is_open=True), read(make_page(FOUND, has_next=True)), state=state)
+
+    asked = [effect.page_number for one in decisions for effect in one.effects if isinstance(effect, AskPage)]
+    assert asked == [1, 40]
+
+
+def test_gateway_that_lists_for_ever_is_read_only_so_far() -> None:
+    state, pages = LookUpState(P.ASKED), 0
+    while state.phase is P.ASKED:
+        pages += 1
+        (decision,) = run(read(make_page(make_found(pages), has_next=True)), state=state)
+        state = decision.state
+
+    assert pages == RULES.max_pages
+
+
+def pages_read(*pages: PageShown) -> list[Next]:
+    """The decisions until the list is over."""
+    state, decisions = LookUpState(P.ASKED), []
+    for page in pages:
+        (decision,) = run(read(page), state=state)
+        decisions.append(decision)
+        state = replace(decision.state, phase=P.ASKED)
+    return decisions
+
+
+def test_gateway_that_lists_ten_at_once_and_tells_nothing_is_read_to_the_end() -> None:
+    """A hundred are asked for. The order's own is behind what others got meanwhile."""
+    rows = list(map(other, range(1, 15)))
+    ten, rest, empty = (make_page(*part, has_next=None) for part in (rows[:10], rows[10:], []))
+
+    decisions = pages_read(ten, rest, empty)
+
+    assert [type(one.effects[-1]) for one in decisions] == [AskPage, AskPage, ReadBound]
+    assert decisions[-1].state.is_whole
+
+
+@pytest.mark.parametrize(("count", "is_whole"), [(10, True), (100, False)])
+def test_gateway_that_gives_the_same_rows_for_every_page_has_told_all_where_they_are_few(
+    count: int, is_whole: bool
+) -> None:
+    same = make_page(*map(other, range(1, count + 1)), has_next=None)
+
+    decisions = pages_read(same, same)
+
+    assert isinstance(decisions[-1].effects[-1], ReadBound)
+    assert decisions[-1].state.is_whole is is_whole

@@ -1,0 +1,139 @@
+"""A look-up that could not be made counts for nothing: refusals, losses, logins that are gone."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.builders import make_command, make_data, make_found, make_invoice, make_result
+from tests.lane_fakes import FakeCredentials, Script, make_login_fields
+from tests.unit.lanes.playing import Played, now
+from tests.unit.lanes.runs.test_look_up import FOUND, LOOKING, S, issued, listing, looking, sought
+from tests.virtual_time import EPOCH, in_virtual_time
+from worker.errors import Transient
+from worker.ports import Disconnected, LoginAnswered, QueryRefused
+
+# ---- what could not be seen ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "questions"),
+    [
+        (Script(refuses=Transient("refused")), 0),
+        (Script(query_fails=Transient("reset")), 0),
+        (Script(pages=[[Disconnected("reset")]]), 1),
+        (Script(pages=[[QueryRefused()]]), 1),
+        (Script(pages=[[]]), 1),
+    ],
+    ids=["no connection", "lost while asking", "lost while waiting", "refused", "unanswered"],
+)
+@in_virtual_time
+async def test_look_that_saw_nothing_counts_for_nothing_and_is_made_again_later(script: Script, questions: int) -> None:
+    played = looking(script, listing(FOUND))
+    played.lay_out(1)
+
+    await played.serve(sought())
+    assert played.journal.commands[1].look_ups == 0
+    assert played.journal.commands[1].sought_at is not None
+    assert played.journal.commands[1].sought_at >= EPOCH + timedelta(seconds=59)
+    assert not played.journal.outcomes_of(1)
+    assert not played.gateway.open_sessions
+    assert played.stage.hooks.verdicts == ["put_off"]
+
+    await played.serve(until=now() + 120)
+    assert played.journal.outcomes_of(1) == ["completed", "confirmed"]
+    played.check()
+
+
+@in_virtual_time
+async def test_login_that_keeps_being_refused_rests_longer_each_time_and_stops_no_order() -> None:
+    """After half an hour, an hour, two: it is told once. What look-ups are refused counts for them alone."""
+    played = looking(Script(pages=[[LoginAnswered(accepted=False)]]))
+
+    await played.serve(sought(), until=4 * 3600)
+
+    assert len(played.gateway.queries) == 4
+    assert [(is_look_up, state.refusals) for (_, is_look_up), state in played.journal.accounts.items()] == [(True, 4)]
+    assert played.journal.state_of(1) is S.IN_DOUBT
+    assert played.journal.outcomes_of(1) == ["in_doubt"]
+    assert played.journal.commands[1].look_ups == 0
+
+
+@in_virtual_time
+async def test_issued_order_whose_login_stays_refused_is_unconfirmed_in_the_end() -> None:
+    played = looking(Script(pages=[[LoginAnswered(accepted=False)]]))
+
+    await played.serve(issued(1, settled_at=EPOCH), until=4 * 3600)
+
+    assert played.journal.outcomes_of(1) == ["unconfirmed"]
+    assert "refuses the login" in played.said("unconfirmed")[0]["message"]
+    assert played.journal.commands[1].sought_at is None
+    assert not played.journal.commands[1].secrets
+    assert played.stage.hooks.verdicts[-1] == "put_off"
+
+
+@in_virtual_time
+async def test_login_that_works_is_taken_by_the_look_ups_that_were_refused() -> None:
+    """An order in doubt whose password was changed meanwhile: the next order with the new one brings it along."""
+    played = looking(
+        Script(pages=[[LoginAnswered(accepted=False)]]),
+        Script(submissions=[[make_result(make_invoice(remark="2"))]]),
+        listing(make_found(1, note="1")),
+    )
+    await played.serve(sought(remark="1"), until=60)
+    assert played.journal.outcomes_of(1) == ["in_doubt"]
+    data = make_data(invoice=make_invoice(remark="2"))
+    newer = make_command(key=2, state=S.WAITING, data=data, secrets={"/login/password": "mended"})
+
+    await played.serve(newer, until=now() + 300)
+
+    assert played.journal.outcomes_of(1) == ["in_doubt", "completed", "confirmed"]
+    assert played.journal.calls["renew_password"] == 1
+    assert played.gateway.queries[-1].login.password.get_secret_value() == "mended"
+
+
+@in_virtual_time
+async def test_look_without_a_login_is_put_off() -> None:
+    played = looking(listing(FOUND))
+
+    await played.serve(sought(secrets={}))
+
+    assert played.gateway.connections == 0
+    assert played.journal.state_of(1) is S.IN_DOUBT
+    assert played.journal.commands[1].look_ups == 0
+
+
+@pytest.mark.parametrize(("newer", "used"), [({"/login/password": "newer"}, "newer"), ({}, "older")])
+@in_virtual_time
+async def test_newest_login_that_can_be_had_serves_all(newer: dict[str, str], used: str) -> None:
+    played = looking(listing(FOUND))
+    played.lay_out(1)
+    second = sought(2, remark="2", submitted_at=EPOCH + timedelta(seconds=1), secrets=newer)
+
+    await played.serve(second, sought(1, secrets={"/login/password": "older"}))
+
+    (order,) = played.gateway.queries
+    assert order.login.password.get_secret_value() == used
+
+
+@pytest.mark.parametrize(
+    ("login", "is_asked"),
+    [
+        ({}, True),
+        ({"phone": "13900000000"}, True),
+        ({"company_code": "91330701MA2M37T86X"}, False),
+    ],
+    ids=["the same account", "another clerk of the seller", "another company"],
+)
+@in_virtual_time
+async def test_credential_that_names_another_company_by_now_is_not_looked_with(
+    login: dict[str, str], is_asked: bool
+) -> None:
+    """What that company's list does not hold proves nothing."""
+    credentials = FakeCredentials(main=make_login_fields(**login))
+    played = Played(listing(), settings=LOOKING, credentials=credentials)
+    data = make_data(credential="main")
+
+    await played.serve(sought(look_ups=1, data=data, secrets={}))
+
+    assert bool(played.gateway.queries) is is_asked
+    assert played.journal.state_of(1) is (S.FAILED if is_asked else S.IN_DOUBT)
