@@ -187,7 +187,7 @@ class LaneSession:
     async def connect(self, access: Access) -> None:
         """Open the session. Raises `Transient`, `Permanent`, `Interruption`; `LeaseLost` if the lease is at its end.
 
-        An interrupted line never opens one again: by now its lane may be somebody else's, even where this worker
+        An interrupted one never opens one again: by now its lane may be somebody else's, even where this worker
         has a new lease.
         """
         self._raise_interruption()

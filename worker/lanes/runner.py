@@ -144,7 +144,7 @@ class LaneRunner:
         """The command that is being carried out, as it was when it was begun."""
         self._run: Run | None = None
         self._breakage = Breakage(services, claim.lease)
-        self.line = LaneSession(services, claim.lease, claim.tenant or claim.command.source)
+        self.lane_session = LaneSession(services, claim.lease, claim.tenant or claim.command.source)
 
     async def serve(self) -> None:
         """Returns when the lane is given up. A bug is logged, counted against the command in hand, and costs this lane
@@ -161,11 +161,11 @@ class LaneRunner:
             log.warning("lane_dropped", reason=str(fault), epoch=self._claim.lease.epoch)
         except Exception:
             log.exception("lane_broke", epoch=self._claim.lease.epoch)
-            await self.line.hang_up()
+            await self.lane_session.hang_up()
             if not await self._set_aside():
                 await self._rest(BROKEN_PAUSE_SECONDS)
         finally:
-            await self.line.hang_up()
+            await self.lane_session.hang_up()
             crashpoint("lane.hung_up")
             await self._release()
 
@@ -179,7 +179,7 @@ class LaneRunner:
             await self._breakage.put_behind(command)
             self._in_hand = None
             return LaneNext()
-        run = self._run = run_of(self._services, self.line, command, self._may_go_on)
+        run = self._run = run_of(self._services, self.lane_session, command, self._may_go_on)
         following = await run.run()
         self._in_hand = self._run = None
         if following.has_had_its_turn:
@@ -197,20 +197,20 @@ class LaneRunner:
 
     def _count_as(self, tenant: str) -> None:
         """A look-up belongs to no tenant: the lane goes on counting as the tenant's before it."""
-        if tenant and tenant != self.line.tenant:
-            self._services.places.leave(self.line.tenant)
+        if tenant and tenant != self.lane_session.tenant:
+            self._services.places.leave(self.lane_session.tenant)
             self._services.places.take(tenant)
-            self.line.tenant = tenant
+            self.lane_session.tenant = tenant
 
     def _may_go_on(self) -> bool:
         services = self._services
-        has_had_its_turn = self.line.is_contended and self._served >= QUANTUM
+        has_had_its_turn = self.lane_session.is_contended and self._served >= QUANTUM
         # Where the gateway is away, the breaker lets lanes through at their claim.
-        may_connect = services.breaker.is_open or self.line.is_connected
+        may_connect = services.breaker.is_open or self.lane_session.is_connected
         return (
             may_connect
             and services.can_tell()
-            and not (services.is_draining or has_had_its_turn or self.line.interruption)
+            and not (services.is_draining or has_had_its_turn or self.lane_session.interruption)
         )
 
     async def _next(self, *, has_looked: bool) -> Command | None:
@@ -219,13 +219,13 @@ class LaneRunner:
         idle_until = asyncio.get_running_loop().time() + self._services.settings.session_idle_seconds
         while self._may_go_on():
             if not has_looked:
-                self.line.heed_wake()
+                self.lane_session.heed_wake()
                 command = await self._services.journal.next_command(self._claim.lease, self._services.clock.now())
                 crashpoint("lane.looked")
                 if command is not None:
                     return command
             has_looked = False
-            if not self.line.is_connected or self.line.is_contended:
+            if not self.lane_session.is_connected or self.lane_session.is_contended:
                 return None
             if not await self._idle(idle_until):
                 return None
@@ -235,8 +235,8 @@ class LaneRunner:
         """Over sooner where the lane is to be given up anyway."""
         until = asyncio.get_running_loop().time() + seconds
         try:
-            while self._may_go_on() and not self.line.is_contended:
-                if not await self.line.rest(until):
+            while self._may_go_on() and not self.lane_session.is_contended:
+                if not await self.lane_session.rest(until):
                     return
         except Interruption:
             return
@@ -244,7 +244,7 @@ class LaneRunner:
     async def _hear_leftovers(self) -> None:
         """What came before a command begins is no answer to it. It may be the late answer to an earlier order that
         differs in nothing, and would be taken for this one's. So it ends the session, as on an idle lane."""
-        if not (self.line.is_connected and self.line.has_unheard):
+        if not (self.lane_session.is_connected and self.lane_session.has_unheard):
             return
         try:
             event = await self._listen(asyncio.get_running_loop().time(), wakeable=False)
@@ -252,7 +252,7 @@ class LaneRunner:
             return
         if event is not None:
             await self._surprised_by(event)
-            await self.line.hang_up()
+            await self.lane_session.hang_up()
 
     async def _idle(self, until: float) -> bool:
         """True when woken. Anything the gateway says meanwhile is a surprise, and ends the session."""
@@ -267,7 +267,7 @@ class LaneRunner:
 
     async def _listen(self, until: float, *, wakeable: bool) -> SessionEvent | QueryEvent | None:
         """What the gateway says, but for download notices: nobody knows how many come after a query (trap 72)."""
-        while isinstance(event := await self.line.listen(until, wakeable=wakeable), DownloadTold):
+        while isinstance(event := await self.lane_session.listen(until, wakeable=wakeable), DownloadTold):
             pass
         return event
 
@@ -277,7 +277,7 @@ class LaneRunner:
             log.info("idle_session_ended", reason=event.reason)
             return
         if isinstance(event, ResultShown):
-            late = LateReplies(self._services, self.line)
+            late = LateReplies(self._services, self.lane_session)
             if not await late.settle(event):
                 self._services.hooks.frame_ignored("unsolicited")
                 await late.keep(event)
@@ -287,7 +287,9 @@ class LaneRunner:
         log.warning("idle_session_surprised", reason=reason)
         self._services.hooks.frame_ignored("unsolicited")
         if body is not None:
-            await self._services.journal.keep_stray(self.line.lane, None, reason, body, self._services.clock.now())
+            await self._services.journal.keep_stray(
+                self.lane_session.lane, None, reason, body, self._services.clock.now()
+            )
             crashpoint("stray.kept")
 
     async def _release(self) -> None:

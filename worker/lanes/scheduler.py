@@ -50,7 +50,7 @@ class Scheduler:
         for lane in lanes:
             running = self._lanes.get(lane)
             if running is not None:
-                running[0].line.wake()
+                running[0].lane_session.wake()
             else:
                 is_for_others = True
         if is_for_others:
@@ -87,7 +87,7 @@ class Scheduler:
         self._services.is_draining = True
         crashpoint("drain.begun")
         for runner, _ in self._lanes.values():
-            runner.line.wake()
+            runner.lane_session.wake()
         await self._wait_for_lanes(grace)
         if self._tasks:
             log.warning("handing_over", lanes=len(self._tasks))
@@ -185,8 +185,8 @@ class Scheduler:
         is_new = services.is_contended and not was_contended
         crowded = services.places.crowded - crowded_before
         for runner, _ in self._lanes.values() if is_new or crowded else ():
-            if is_new or runner.line.tenant in crowded:
-                runner.line.wake()
+            if is_new or runner.lane_session.tenant in crowded:
+                runner.lane_session.wake()
 
     async def _wait_for_work(self) -> None:
         services = self._services
@@ -212,7 +212,7 @@ class Scheduler:
         for lane in wanted:
             running = self._lanes.get(lane)
             if running is not None:
-                running[0].line.wake()
+                running[0].lane_session.wake()
 
     def _begin(self, claim: Claim) -> None:
         lane = claim.lease.lane
@@ -220,14 +220,14 @@ class Scheduler:
         task = asyncio.create_task(runner.serve(), name="lane")
         self._lanes[lane] = runner, task
         self._tasks.add(task)
-        self._services.places.take(runner.line.tenant)
+        self._services.places.take(runner.lane_session.tenant)
         task.add_done_callback(lambda done: self._ended(runner, done))
 
     def _ended(self, runner: LaneRunner, task: asyncio.Task[None]) -> None:
-        lane = runner.line.lane
+        lane = runner.lane_session.lane
         if lane in self._lanes and self._lanes[lane][1] is task:
             del self._lanes[lane]
-        self._services.places.leave(runner.line.tenant)
+        self._services.places.leave(runner.lane_session.tenant)
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.error("lane_died", exc_info=fault)
@@ -235,7 +235,7 @@ class Scheduler:
 
     def _report(self) -> None:
         """Now and then, not at every change: it looks at every lane."""
-        sessions = sum(runner.line.is_connected for runner, _ in self._lanes.values())
+        sessions = sum(runner.lane_session.is_connected for runner, _ in self._lanes.values())
         self._services.hooks.lanes(len(self._lanes), sessions)
 
     # ---- the lease ---------------------------------------------------------------------------------
@@ -295,14 +295,14 @@ class Scheduler:
         self._term += 1
         self._services.lease.is_given_up = True
         self._interrupt_all(lease_is_lost=True)
-        await asyncio.gather(*(runner.line.hang_up() for runner, _ in self._lanes.values()))
+        await asyncio.gather(*(runner.lane_session.hang_up() for runner, _ in self._lanes.values()))
         await self._wait_for_lanes(self._closing_time)
         await self._register()
         self._wake.set()
 
     def _interrupt_all(self, *, lease_is_lost: bool) -> None:
         for runner, _ in self._lanes.values():
-            runner.line.interrupt(lease_is_lost=lease_is_lost)
+            runner.lane_session.interrupt(lease_is_lost=lease_is_lost)
 
     async def _wait_for_lanes(self, at_most: timedelta) -> None:
         if self._tasks:

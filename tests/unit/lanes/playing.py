@@ -63,8 +63,10 @@ class Played:
         """Journal them, and take the first."""
         claim = await self.stage.claim(*commands)
         self.acts.clear()
-        self.line = LaneSession(self.stage.services, claim.lease)
-        return run_of(self.stage.services, self.line, claim.command, lambda: self.line.interruption is None)
+        self.lane_session = LaneSession(self.stage.services, claim.lease)
+        return run_of(
+            self.stage.services, self.lane_session, claim.command, lambda: self.lane_session.interruption is None
+        )
 
     async def run(self, *commands: Command) -> Command | None:
         """The first one, to the end of its exchange."""
@@ -76,7 +78,7 @@ class Played:
         await asyncio.wait([running])
         for session in list(self.gateway.open_sessions):
             await session.close()
-        self.journal.hold(self.line.lane, None)
+        self.journal.hold(self.lane_session.lane, None)
 
     async def serve(self, *commands: Command, until: float = 0.0) -> None:
         """Carry out all that is due on any lane, as long as there is something, or until then."""

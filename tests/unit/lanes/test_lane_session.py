@@ -21,9 +21,9 @@ def access_of(**login: str) -> Access:
 async def connected(**fields: Any) -> tuple[Stage, LaneSession]:
     stage = Stage(**fields)
     await stage.lease()
-    line = LaneSession(stage.services, make_lease())
-    await line.connect(access_of())
-    return stage, line
+    lane_session = LaneSession(stage.services, make_lease())
+    await lane_session.connect(access_of())
+    return stage, lane_session
 
 
 def now() -> float:
@@ -32,61 +32,61 @@ def now() -> float:
 
 @in_virtual_time
 async def test_wake_ends_an_idle_wait_only() -> None:
-    _, line = await connected()
+    _, lane_session = await connected()
     loop = asyncio.get_running_loop()
 
-    loop.call_later(5, line.wake)
-    assert await line.listen(60, wakeable=True) is None
+    loop.call_later(5, lane_session.wake)
+    assert await lane_session.listen(60, wakeable=True) is None
     assert now() == 5
 
-    loop.call_later(5, line.wake)
+    loop.call_later(5, lane_session.wake)
     with pytest.raises(TimeoutError):
-        await line.listen(60)
+        await lane_session.listen(60)
     assert now() == 60
 
 
 @in_virtual_time
 async def test_wake_during_an_exchange_is_remembered_for_the_idle_wait() -> None:
-    stage, line = await connected()
-    asyncio.get_running_loop().call_later(1, line.wake)
+    stage, lane_session = await connected()
+    asyncio.get_running_loop().call_later(1, lane_session.wake)
     stage.gateway.sessions[0].say(LoginAnswered(True))
-    await line.listen(60)
+    await lane_session.listen(60)
     await asyncio.sleep(2)
 
-    assert await line.listen(60, wakeable=True) is None
+    assert await lane_session.listen(60, wakeable=True) is None
     assert now() == 2
 
 
 @in_virtual_time
 async def test_wake_ends_one_wait_and_not_the_one_after_it() -> None:
-    _, line = await connected()
-    line.wake()
+    _, lane_session = await connected()
+    lane_session.wake()
 
-    assert await line.listen(60, wakeable=True) is None
+    assert await lane_session.listen(60, wakeable=True) is None
     with pytest.raises(TimeoutError):
-        await line.listen(7, wakeable=True)
+        await lane_session.listen(7, wakeable=True)
 
 
 @in_virtual_time
 async def test_wake_that_was_heeded_does_not_end_the_next_wait() -> None:
-    _, line = await connected()
-    line.wake()
-    line.heed_wake()
+    _, lane_session = await connected()
+    lane_session.wake()
+    lane_session.heed_wake()
 
     with pytest.raises(TimeoutError):
-        await line.listen(7, wakeable=True)
+        await lane_session.listen(7, wakeable=True)
 
 
 @pytest.mark.parametrize("is_wakeable", [True, False])
 @pytest.mark.parametrize("is_lost", [True, False])
 @in_virtual_time
 async def test_interruption_ends_any_wait_now_and_later(is_wakeable: bool, is_lost: bool) -> None:
-    _, line = await connected()
-    asyncio.get_running_loop().call_later(3, lambda: line.interrupt(lease_is_lost=is_lost))
+    _, lane_session = await connected()
+    asyncio.get_running_loop().call_later(3, lambda: lane_session.interrupt(lease_is_lost=is_lost))
 
     for _ in range(2):
         with pytest.raises(Interruption) as raised:
-            await line.listen(60, wakeable=is_wakeable)
+            await lane_session.listen(60, wakeable=is_wakeable)
         assert raised.value.lease_is_lost is is_lost
     assert now() == 3
 
@@ -95,11 +95,11 @@ async def test_interruption_ends_any_wait_now_and_later(is_wakeable: bool, is_lo
 async def test_interruption_ends_a_handshake_and_leaves_no_session() -> None:
     stage = Stage(scripts=[Script(connect_seconds=10)])
     await stage.lease()
-    line = LaneSession(stage.services, make_lease())
-    asyncio.get_running_loop().call_later(1, lambda: line.interrupt(lease_is_lost=False))
+    lane_session = LaneSession(stage.services, make_lease())
+    asyncio.get_running_loop().call_later(1, lambda: lane_session.interrupt(lease_is_lost=False))
 
     with pytest.raises(Interruption):
-        await line.connect(access_of())
+        await lane_session.connect(access_of())
 
     assert now() == 1
     assert not stage.gateway.open_sessions
@@ -110,11 +110,11 @@ async def test_interrupted_line_never_connects_again() -> None:
     """Its lane may be somebody else's by now, even where the worker has a new lease."""
     stage = Stage()
     await stage.lease()
-    line = LaneSession(stage.services, make_lease())
-    line.interrupt(lease_is_lost=True)
+    lane_session = LaneSession(stage.services, make_lease())
+    lane_session.interrupt(lease_is_lost=True)
 
     with pytest.raises(Interruption):
-        await line.connect(access_of())
+        await lane_session.connect(access_of())
 
     assert stage.gateway.connections == 0
 
@@ -142,35 +142,35 @@ async def test_handshake_that_times_out_may_be_tried_again() -> None:
 
 @in_virtual_time
 async def test_event_that_comes_with_the_wake_is_not_lost() -> None:
-    stage, line = await connected()
+    stage, lane_session = await connected()
     stage.gateway.sessions[0].say(LoginAnswered(True))
     await asyncio.sleep(1)
 
-    line.wake()
-    assert await line.listen(60, wakeable=True) is None
-    assert await line.listen(60) == LoginAnswered(True)
+    lane_session.wake()
+    assert await lane_session.listen(60, wakeable=True) is None
+    assert await lane_session.listen(60) == LoginAnswered(True)
 
 
 @in_virtual_time
 async def test_hanging_up_closes_and_pauses() -> None:
-    stage, line = await connected(settings={"reconnect_pause_seconds": 0.2})
+    stage, lane_session = await connected(settings={"reconnect_pause_seconds": 0.2})
     stage.gateway.close_seconds = 1.0
 
-    await line.hang_up()
+    await lane_session.hang_up()
 
     assert now() == pytest.approx(1.2)
-    assert not line.is_connected
+    assert not lane_session.is_connected
     assert not stage.gateway.open_sessions
 
 
 @in_virtual_time
 async def test_second_to_hang_up_waits_until_the_session_is_closed() -> None:
-    stage, line = await connected()
+    stage, lane_session = await connected()
     stage.gateway.close_seconds = 3.0
-    first = asyncio.create_task(line.hang_up())
+    first = asyncio.create_task(lane_session.hang_up())
     await asyncio.sleep(1)
 
-    await line.hang_up()
+    await lane_session.hang_up()
 
     assert not stage.gateway.open_sessions
     assert now() >= 3
@@ -179,42 +179,42 @@ async def test_second_to_hang_up_waits_until_the_session_is_closed() -> None:
 
 @in_virtual_time
 async def test_hanging_up_without_a_session_costs_nothing() -> None:
-    line = LaneSession(Stage().services, make_lease())
+    lane_session = LaneSession(Stage().services, make_lease())
 
-    await line.hang_up()
+    await lane_session.hang_up()
 
     assert now() == 0
 
 
 @in_virtual_time
 async def test_dropped_session_sends_nothing_more() -> None:
-    _, line = await connected()
-    await line.hang_up()
+    _, lane_session = await connected()
+    await lane_session.hang_up()
 
     with pytest.raises(LeaseLost):
-        _ = line.session
+        _ = lane_session.session
 
 
 @in_virtual_time
 async def test_session_of_other_credentials_is_closed_and_not_used() -> None:
-    stage, line = await connected()
+    stage, lane_session = await connected()
 
-    assert await line.serves(access_of())
-    assert not await line.serves(access_of(phone="other"))
+    assert await lane_session.serves(access_of())
+    assert not await lane_session.serves(access_of(phone="other"))
     assert not stage.gateway.open_sessions
 
 
 @in_virtual_time
 async def test_rest_is_ended_by_time_wake_or_interruption() -> None:
-    line = LaneSession(Stage().services, make_lease())
+    lane_session = LaneSession(Stage().services, make_lease())
     loop = asyncio.get_running_loop()
 
-    assert not await line.rest(5)
-    loop.call_later(1, line.wake)
-    assert await line.rest(60)
-    line.wake()
-    assert await line.rest(60)
-    loop.call_later(1, lambda: line.interrupt(lease_is_lost=False))
+    assert not await lane_session.rest(5)
+    loop.call_later(1, lane_session.wake)
+    assert await lane_session.rest(60)
+    lane_session.wake()
+    assert await lane_session.rest(60)
+    loop.call_later(1, lambda: lane_session.interrupt(lease_is_lost=False))
     with pytest.raises(Interruption):
-        await line.rest(60)
+        await lane_session.rest(60)
     assert now() == 7

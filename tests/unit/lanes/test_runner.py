@@ -94,7 +94,7 @@ async def test_work_that_comes_while_idle_is_done_at_once_on_the_same_session() 
 
     def more() -> None:
         stage.journal.add(waiting(2))
-        runner.line.wake()
+        runner.lane_session.wake()
 
     later(10, more)
     later(10.5, lambda: stage.acts.append("checked"))
@@ -110,7 +110,7 @@ async def test_work_that_comes_during_an_exchange_is_found_after_it() -> None:
     stage = Stage(scripts=[Script(submissions=[[After(5, make_result())]])])
     runner = await begin(stage, waiting(1))
     later(5, lambda: stage.journal.add(waiting(2)))
-    later(5, runner.line.wake)
+    later(5, runner.lane_session.wake)
 
     await runner.serve()
 
@@ -122,7 +122,7 @@ async def test_work_that_comes_during_an_exchange_is_found_after_it() -> None:
 async def test_wake_for_work_that_was_taken_already_costs_no_look_of_its_own() -> None:
     stage = Stage(scripts=[Script(submissions=[[After(5, make_result())]])])
     runner = await begin(stage, waiting(1), waiting(2))
-    later(1, runner.line.wake)
+    later(1, runner.lane_session.wake)
 
     await runner.serve()
 
@@ -209,7 +209,7 @@ async def test_idle_lane_gives_way_the_moment_others_begin_to_wait() -> None:
 
     def contend() -> None:
         stage.services.is_contended = True
-        runner.line.wake()
+        runner.lane_session.wake()
 
     later(4, contend)
     await runner.serve()
@@ -344,7 +344,7 @@ async def test_bug_costs_the_lane_a_pause_without_a_session() -> None:
     stage = issuing()
     runner = await begin(stage, waiting(1))
     stage.journal.broken.add("next_command")
-    later(0.5, runner.line.wake)
+    later(0.5, runner.lane_session.wake)
     later(1, lambda: stage.acts.append("a second later"))
 
     await runner.serve()

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 async def fetch_details(
     services: LaneServices,
-    line: LaneSession,
+    lane_session: LaneSession,
     wanted: FetchDetails,
     lacking: tuple[FoundRow, ...],
     said: structlog.typing.FilteringBoundLogger,
@@ -33,22 +33,22 @@ async def fetch_details(
         return DetailsFailed(message, retry_after=timedelta(seconds=breaker.seconds_closed(at)))
     breaker.probed(at)
     try:
-        details = await line.during(_fetched(services.details, wanted))
+        details = await lane_session.during(_fetched(services.details, wanted))
     except Permanent as fault:
         breaker.succeeded()
         return DetailsFailed(str(fault), code=fault.code)
     except Transient as fault:
-        count_failure(breaker, fault, services, line)
+        count_failure(breaker, fault, services, lane_session)
         said.warning("details_unavailable", reason=str(fault))
         return DetailsFailed(str(fault), retry_after=fault.retry_after)
     breaker.succeeded()
     return DetailsFetched(details, lacking)
 
 
-def count_failure(breaker: GatewayBreaker, fault: Transient, services: LaneServices, line: LaneSession) -> None:
+def count_failure(breaker: GatewayBreaker, fault: Transient, services: LaneServices, lane_session: LaneSession) -> None:
     """Nobody answered this lane."""
     at, chance = services.clock.monotonic(), services.chance()
-    breaker.failed(line.lane, at, chance, concerns_all=isinstance(fault, Unreachable))
+    breaker.failed(lane_session.lane, at, chance, concerns_all=isinstance(fault, Unreachable))
 
 
 async def _fetched(look_ups: InvoiceDetails, wanted: FetchDetails) -> Details:

@@ -42,11 +42,11 @@ class IssueRun(Run):
     def _read(self) -> None:
         data = read_data(self._command)
         self._order: Order | CredentialFault = try_order(
-            self._command, self._services.credentials, data, self._line.access
+            self._command, self._services.credentials, data, self._lane_session.access
         )
         self._sent = SubmittedInvoice.read(data)
         self._state = issue.IssueState()
-        self._late = LateReplies(self._services, self._line)
+        self._late = LateReplies(self._services, self._lane_session)
         self._seller = SellerOf(self._services, self._command, self._insist)
 
     @override
@@ -134,7 +134,7 @@ class IssueRun(Run):
         match effect:
             case SendLogin():
                 self._check_lease()
-                return await self._send(self._line.session.login(self._access().login), "login_sent")
+                return await self._send(self._lane_session.session.login(self._access().login), "login_sent")
             case Submit():
                 return await self._submit()
             case CountRefusal(refused):
@@ -149,7 +149,7 @@ class IssueRun(Run):
         self._check_lease()
         self._services.hooks.submitted()
         try:
-            await self._line.session.submit(self._ready_order().submission)
+            await self._lane_session.session.submit(self._ready_order().submission)
         except (InDoubt, Transient) as fault:
             return ConnectionLost(str(fault))
         crashpoint("issue.submitted")
@@ -184,7 +184,7 @@ class IssueRun(Run):
 
     def _settlement(self, invoice_url: str | None) -> tuple[str, str | None, str | None]:
         """By what a result is recognised when it comes again."""
-        return self._line.lane, self._command.fingerprint, invoice_url
+        return self._lane_session.lane, self._command.fingerprint, invoice_url
 
     def _ready_order(self) -> Order:
         if isinstance(self._order, CredentialFault):

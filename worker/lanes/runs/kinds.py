@@ -29,11 +29,13 @@ KINDS: Final = MappingProxyType[str, type[Run]](
 )
 
 
-def run_of(services: LaneServices, line: LaneSession, command: Command, may_take_next: Callable[[], bool]) -> Run:
+def run_of(
+    services: LaneServices, lane_session: LaneSession, command: Command, may_take_next: Callable[[], bool]
+) -> Run:
     """The run for this command. Where its run gave way on this lane before, that one goes on."""
-    paused: Run | None = line.paused
+    paused: Run | None = lane_session.paused
     if paused is not None and paused.command.key == command.key:
-        line.paused = None
+        lane_session.paused = None
         paused.resume(command)
         return paused
-    return KINDS[command.type](services, line, command, may_take_next=may_take_next)
+    return KINDS[command.type](services, lane_session, command, may_take_next=may_take_next)

@@ -42,27 +42,27 @@ class Unsettled:
 class LateReplies:
     """Settles or keeps the results on one lane that answer an earlier order than the one in hand."""
 
-    def __init__(self, services: LaneServices, line: LaneSession) -> None:
+    def __init__(self, services: LaneServices, lane_session: LaneSession) -> None:
         self._services = services
-        self._line = line
+        self._lane_session = lane_session
         self.has_unreadable = False
         """The data of an unsettled command could not be read: a result that does not tell everything may be its
         answer."""
 
     async def recall(self) -> None:
         """Know what settled the lane's orders last, also before this worker began. Raises `JournalUnavailable`."""
-        if self._line.knows_addresses:
+        if self._lane_session.knows_addresses:
             return
-        for fingerprint, address in await self._services.journal.addresses(self._line.lane, REMEMBERED):
-            self._services.addresses.settled(self._line.lane, fingerprint, address)
-        self._line.knows_addresses = True
+        for fingerprint, address in await self._services.journal.addresses(self._lane_session.lane, REMEMBERED):
+            self._services.addresses.settled(self._lane_session.lane, fingerprint, address)
+        self._lane_session.knows_addresses = True
 
     async def unsettled(self) -> Sequence[Unsettled]:
         """The lane's, oldest first. Raises `JournalUnavailable`."""
-        if not self._line.may_have_unsettled:
+        if not self._lane_session.may_have_unsettled:
             return ()
-        commands = await self._services.journal.unsettled(self._line.lane)
-        self._line.may_have_unsettled = bool(commands)
+        commands = await self._services.journal.unsettled(self._lane_session.lane)
+        self._lane_session.may_have_unsettled = bool(commands)
         self.has_unreadable = False
         unsettled = list[Unsettled]()
         for each in commands:
@@ -77,10 +77,10 @@ class LateReplies:
         """Whether a command of the lane is in doubt and may yet be answered. A refusal does not say what it refuses, so
         it could be that command's late answer. One that is being checked has had its answer. Raises
         `JournalUnavailable`."""
-        if not self._line.may_have_unsettled:
+        if not self._lane_session.may_have_unsettled:
             return False
-        unsettled = await self._services.journal.unsettled(self._line.lane)
-        self._line.may_have_unsettled = bool(unsettled)
+        unsettled = await self._services.journal.unsettled(self._lane_session.lane)
+        self._lane_session.may_have_unsettled = bool(unsettled)
         since = self._services.clock.now() - self._services.timing.longest_answer
         return any(
             each.state is CommandState.IN_DOUBT and (each.submitted_at or each.received_at) >= since
@@ -131,7 +131,7 @@ class LateReplies:
     async def keep_for(self, key: int | None, reason: str, shown: ResultShown) -> None:
         """Under this command."""
         body = dumps({**shown.invoice, "invoiceUrl": shown.invoice_url})
-        await keep_stray(self._services, self._line.lane, key, reason, body)
+        await keep_stray(self._services, self._lane_session.lane, key, reason, body)
 
     async def _settle(self, meant: Unsettled, shown: ResultShown) -> bool:
         command = meant.command
@@ -141,7 +141,7 @@ class LateReplies:
         move = Settle(command, to, (announcement,), sought_at=sought_at)
         settled = await Settling(self._services, "late").settle(move, point="settled")
         if settled:
-            self._services.addresses.settled(self._line.lane, command.fingerprint, shown.invoice_url)
+            self._services.addresses.settled(self._lane_session.lane, command.fingerprint, shown.invoice_url)
         return settled
 
 

@@ -71,7 +71,7 @@ class LookUpRun(Asking):
     @override
     def _decide(self, given: Input) -> look_up.Next:
         if isinstance(given, Overtaken):
-            self._line.paused = self
+            self._lane_session.paused = self
         company = "" if self._login is None else self._login.login.company_code
         sought = look_up.Sought(self._subjects, self._wanted, company)
         decision = look_up.decide(self._situation(self._state, sought, self._services.look_ups), given)
@@ -118,7 +118,7 @@ class LookUpRun(Asking):
 
     @override
     def _counted(self) -> AccountLogin:
-        return self._access().counted(self._line.lane, is_look_up=True)
+        return self._access().counted(self._lane_session.lane, is_look_up=True)
 
     @override
     def _suspension(self) -> tuple[int, timedelta]:
@@ -206,7 +206,7 @@ class LookUpRun(Asking):
             self._log.warning("look_up_put_off", sought=len(self._subjects), until=end.not_before.isoformat())
         crashpoint("look_up.end_next")
         ended = await self._insist(
-            lambda: journal.end_look_up(self._command, self._line.lease, not_before=end.not_before)
+            lambda: journal.end_look_up(self._command, self._lane_session.lease, not_before=end.not_before)
         )
         crashpoint("look_up.ended")
         if not ended:

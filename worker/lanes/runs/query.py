@@ -56,11 +56,11 @@ class Asking(Run):
         self._check_lease()
         days = {"startInvoiceDate": asked.start.isoformat(), "endInvoiceDate": asked.end.isoformat()}
         order = QueryOrder(self._access().login, {**condition, **days}, page_size, asked.page_number)
-        return await self._send(self._line.query_session.query(order), "page_asked")
+        return await self._send(self._lane_session.query_session.query(order), "page_asked")
 
     async def _retry_download(self, date: str) -> Input | None:
         self._check_lease()
-        return await self._send(self._line.query_session.retry_download(date), "download_asked")
+        return await self._send(self._lane_session.query_session.retry_download(date), "download_asked")
 
     @override
     async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
@@ -68,7 +68,7 @@ class Asking(Run):
             return await self._page_read(event)
         if isinstance(event, ResultShown):
             # The late one of a submission on a session before: what it proves, it proves here too.
-            late = LateReplies(self._services, self._line)
+            late = LateReplies(self._services, self._lane_session)
             if not await late.settle(event):
                 await late.keep(event)
             return None
@@ -108,7 +108,7 @@ class Questioning(Asking):
     async def _look_around(self) -> Input:
         """Another turn is done, a page or a batch: does anything on this lane go first, or another lane?"""
         self._turns += 1
-        has_had_its_turn = self._line.is_contended and self._turns >= PAGES_IN_A_ROW
+        has_had_its_turn = self._lane_session.is_contended and self._turns >= PAGES_IN_A_ROW
         self._next = LaneNext(has_had_its_turn=has_had_its_turn)
         return Overtaken() if has_had_its_turn else await self._see_who_is_next()
 

@@ -84,10 +84,10 @@ class Run(ABC):
     """Begins the names of the flow's crash points."""
 
     def __init__(
-        self, services: LaneServices, line: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
+        self, services: LaneServices, lane_session: LaneSession, command: Command, *, may_take_next: Callable[[], bool]
     ) -> None:
         self._services = services
-        self._line = line
+        self._lane_session = lane_session
         self._command = command
         self._may_take_next = may_take_next
         """Asked when the command ends: the lane's next command is then taken in the same transaction."""
@@ -173,14 +173,14 @@ class Run(ABC):
         if fault is not None:
             return Begin(session_is_open=False, credential_fault=fault.message, fault_is_passing=fault.is_passing)
         access = self._access()
-        if await self._line.serves(access):
+        if await self._lane_session.serves(access):
             return Begin(session_is_open=True)
         account = await self._refusals.read(self._counted())
         return Begin(session_is_open=False, suspended_until=account.suspended_until, refused_logins=account.refusals)
 
     def _counted(self) -> AccountLogin:
         """The login, as its refusals are counted."""
-        return self._access().counted(self._line.lane)
+        return self._access().counted(self._lane_session.lane)
 
     def _suspension(self) -> tuple[int, timedelta]:
         """After how many refusals in a row an account rests, and for how long."""
@@ -190,7 +190,7 @@ class Run(ABC):
         """The next thing that matters: an answer, the end of the connection or of the phase's time, or the drain."""
         while True:
             try:
-                event = await self._line.listen(self._timer_at)
+                event = await self._lane_session.listen(self._timer_at)
             except TimeoutError:
                 return TimedOut()
             except Interruption as interruption:
@@ -232,7 +232,7 @@ class Run(ABC):
             case Connect():
                 return await self._connect()
             case CloseSession():
-                await self._line.hang_up()
+                await self._lane_session.hang_up()
             case CountLogin(accepted):
                 threshold, suspend = self._suspension()
                 await self._refusals.count(self._counted(), accepted=accepted, threshold=threshold, suspend=suspend)
@@ -248,7 +248,7 @@ class Run(ABC):
 
     async def _fetch(self, wanted: FetchDetails, lacking: tuple[FoundRow, ...] = ()) -> Input:
         try:
-            told = await fetch_details(self._services, self._line, wanted, lacking, self._log)
+            told = await fetch_details(self._services, self._lane_session, wanted, lacking, self._log)
         except Interruption as interruption:
             return self._interrupted(interruption)
         if isinstance(told, DetailsFetched):
@@ -258,14 +258,14 @@ class Run(ABC):
     async def _connect(self) -> Input:
         breaker = self._services.breaker
         try:
-            await self._line.connect(self._access())
+            await self._lane_session.connect(self._access())
         except Interruption as interruption:
             return self._interrupted(interruption)
         except Permanent as fault:
             breaker.succeeded()
             return ConnectFailed(str(fault), code=fault.code)
         except Transient as fault:
-            count_failure(breaker, fault, self._services, self._line)
+            count_failure(breaker, fault, self._services, self._lane_session)
             self._log.warning("gateway_unreachable", reason=str(fault))
             return ConnectFailed(str(fault), retry_after=fault.retry_after)
         breaker.succeeded()
@@ -283,7 +283,7 @@ class Run(ABC):
 
     async def _keep(self, reason: str, body: bytes) -> None:
         """Evidence for a person."""
-        await keep_stray(self._services, self._line.lane, self._command.key, reason, body)
+        await keep_stray(self._services, self._lane_session.lane, self._command.key, reason, body)
 
     # ---- durable steps -----------------------------------------------------------------------------
 
@@ -303,7 +303,7 @@ class Run(ABC):
                 deadline_at=record.deadline_at or self._command.deadline_at,
             )
         if record.to in UNSETTLED:
-            self._line.may_have_unsettled = True
+            self._lane_session.may_have_unsettled = True
         self._recorded(record)
         if step.events:
             self._services.committed()
@@ -315,7 +315,7 @@ class Run(ABC):
         command = self._command
         return Step(
             command=command,
-            lease=self._line.lease,
+            lease=self._lane_session.lease,
             expected=frozenset({command.state}),
             to=record.to,
             at=now,
@@ -325,7 +325,7 @@ class Run(ABC):
             deadline_at=record.deadline_at,
             sought_at=record.sought_at,
             findings=record.findings,
-            to_lane=lane_apart(command) if record.goes_apart and not is_own_lane(self._line.lane) else None,
+            to_lane=lane_apart(command) if record.goes_apart and not is_own_lane(self._lane_session.lane) else None,
             goes_last=record.goes_last,
             keeps_order=keeps_order(record.announcements),
             account=self._account(record),
@@ -349,7 +349,7 @@ class Run(ABC):
             nonlocal tries
             tries += 1
             if ends and not self._next.has_had_its_turn and self._may_take_next():
-                self._line.heed_wake()
+                self._lane_session.heed_wake()
                 written, following = await journal.record_and_next(step)
                 self._next = LaneNext(following, has_looked=written)
                 return written
@@ -373,7 +373,7 @@ class Run(ABC):
                 if is_worth_a_line(tries):
                     self._log.warning("journal_unavailable", reason=str(fault), tries=tries)
             if not self._services.lease.is_safe(self._services.clock.monotonic()):
-                await self._line.hang_up()
+                await self._lane_session.hang_up()
             await asyncio.sleep(self._services.settings.poll_seconds)
 
     def _report(self, record: Record) -> None:

@@ -132,7 +132,7 @@ async def test_drain_puts_the_command_back() -> None:
     played = playing()
     played.details.seconds = 30
     exchange = await played.prepare(files_of(ID))
-    later(5, lambda: played.line.interrupt(lease_is_lost=False))
+    later(5, lambda: played.lane_session.interrupt(lease_is_lost=False))
 
     await exchange.run()
 
@@ -290,7 +290,7 @@ async def test_query_that_comes_while_the_session_is_idle_uses_it() -> None:
 
     def come() -> None:
         played.journal.add(replace(waiting_query(2), received_at=MOMENT))
-        runner.line.wake()
+        runner.lane_session.wake()
 
     later(10, come)
     await runner.serve()

@@ -29,7 +29,7 @@ async def test_look_that_dies_is_made_again_by_the_next_holder(seconds: float) -
     await played.journal.enter_look_ups(played.stage.clock.now())
     (claim,) = await played.journal.claim("w-1", 1, played.stage.clock.now())
     runner = LaneRunner(played.stage.services, claim)
-    played.line = runner.line
+    played.lane_session = runner.lane_session
     running = asyncio.create_task(runner.serve())
     await asyncio.sleep(seconds)
     await played.crash(running)
@@ -67,7 +67,7 @@ async def test_look_that_is_interrupted_settles_nothing_and_stays(
     played = looking(script)
     played.details.seconds = details_seconds
     exchange = await begun(played)
-    later(5, lambda: played.line.interrupt(lease_is_lost=is_lost))
+    later(5, lambda: played.lane_session.interrupt(lease_is_lost=is_lost))
 
     if is_lost:
         with pytest.raises(LeaseLost):

@@ -261,7 +261,7 @@ async def test_drain_puts_the_query_back_with_what_it_told(
     played = Played(script)
     played.details.seconds = details_seconds
     exchange = await played.prepare(waiting_query())
-    later(5, lambda: played.line.interrupt(lease_is_lost=False))
+    later(5, lambda: played.lane_session.interrupt(lease_is_lost=False))
 
     await exchange.run()
 
@@ -278,7 +278,7 @@ async def test_lost_lease_ends_the_query_without_another_word(script: Script, de
     played = Played(script)
     played.details.seconds = details_seconds
     exchange = await played.prepare(waiting_query())
-    later(5, lambda: played.line.interrupt(lease_is_lost=True))
+    later(5, lambda: played.lane_session.interrupt(lease_is_lost=True))
 
     with pytest.raises(LeaseLost):
         await exchange.run()

@@ -34,8 +34,8 @@ class Played:
     async def prepare(self, command: Command = WAITING) -> IssueRun:
         claim = await self.stage.claim(command)
         self.stage.acts.clear()
-        self.line = LaneSession(self.stage.services, claim.lease)
-        return IssueRun(self.stage.services, self.line, claim.command, may_take_next=lambda: True)
+        self.lane_session = LaneSession(self.stage.services, claim.lease)
+        return IssueRun(self.stage.services, self.lane_session, claim.command, may_take_next=lambda: True)
 
     async def run(self, command: Command = WAITING) -> Command | None:
         return (await (await self.prepare(command)).run()).command
@@ -84,7 +84,7 @@ async def test_session_stays_open_after_a_result() -> None:
 
     await played.run()
 
-    assert played.line.is_connected
+    assert played.lane_session.is_connected
 
 
 @in_virtual_time
@@ -174,8 +174,8 @@ async def test_session_dropped_with_the_lease_cannot_be_sent_on_under_a_new_one(
     played.journal.delays["record"] = 20.0
     running = asyncio.create_task(exchange.run())
     await asyncio.sleep(5)
-    played.line.interrupt(lease_is_lost=True)
-    await played.line.hang_up()
+    played.lane_session.interrupt(lease_is_lost=True)
+    await played.lane_session.hang_up()
 
     with pytest.raises(LeaseLost):
         await running
@@ -212,7 +212,7 @@ async def test_connection_lost_while_submitting_is_in_doubt() -> None:
 
     assert played.journal.state_of(1) is S.IN_DOUBT
     assert played.gateway.connections == 1
-    assert not played.line.is_connected
+    assert not played.lane_session.is_connected
 
 
 # ---- the store is down ---------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ async def test_result_is_held_until_the_store_answers() -> None:
     assert now() == 21
     assert played.journal.state_of(1) is S.COMPLETED
     assert played.journal.outcomes_of(1) == ["completed"]
-    assert played.line.is_connected
+    assert played.lane_session.is_connected
 
 
 @in_virtual_time
@@ -366,7 +366,7 @@ async def test_refused_login_is_counted_and_fails_the_command() -> None:
     assert played.failure["code"] == FailureCode.LOGIN_REFUSED
     assert [account.refusals for account in played.journal.accounts.values()] == [1]
     assert played.stage.hooks.refusals == 1
-    assert not played.line.is_connected
+    assert not played.lane_session.is_connected
 
 
 @in_virtual_time
@@ -492,7 +492,7 @@ async def test_drain_puts_back_what_was_not_submitted_and_leaves_the_rest_as_it_
 ) -> None:
     played = Played(script=script)
     exchange = await played.prepare()
-    later(5, lambda: played.line.interrupt(lease_is_lost=False))
+    later(5, lambda: played.lane_session.interrupt(lease_is_lost=False))
 
     await exchange.run()
 
@@ -505,7 +505,7 @@ async def test_drain_puts_back_what_was_not_submitted_and_leaves_the_rest_as_it_
 async def test_lost_lease_ends_the_exchange_without_another_word(script: Script) -> None:
     played = Played(script=script)
     exchange = await played.prepare()
-    later(5, lambda: played.line.interrupt(lease_is_lost=True))
+    later(5, lambda: played.lane_session.interrupt(lease_is_lost=True))
 
     with pytest.raises(LeaseLost):
         await exchange.run()
