@@ -63,7 +63,15 @@ class Reply:
     frame: dict[str, Any]
     """The whole parsed frame, for evidence. Holds secrets."""
 
+    @property
+    def answer(self) -> Any:
+        """`sent_data`, with what stands beside it in the frame: there a gateway may say why it refuses."""
+        if self.frame.keys() <= _ENVELOPE:
+            return self.sent_data
+        return {name: value for name, value in self.frame.items() if name == "data" or name not in _ENVELOPE}
 
+
+_ENVELOPE: Final = frozenset({"type", "sendToId", "data"})
 MAX_FRAME_BYTES: Final = 1024 * 1024
 _MAX_UNWRAPPINGS: Final = 4
 _NO_FLAGS: Final = (None, "", "null", "undefined", "-", "无")

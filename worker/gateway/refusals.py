@@ -27,7 +27,7 @@ _REASON_NAMES: Final = (
 _CODE_NAMES: Final = re.compile(r"(?:err(?:or)?|return|ret|result|rtn)?code|status|success|issuccess|ok")
 _INNER_NAMES: Final = ("data", "result", "response", "error", "body")
 _JOINS: Final = re.compile(r"[_\-\s]")
-_FINE_CODES: Final = frozenset({"0", "1", "200", "0000", "success", "ok", "true"})
+_FINE_CODES: Final = frozenset({"0", "1", "200", "0000", "00000", "10000", "20000", "success", "ok", "true"})
 _FINE_WORDS: Final = frozenset(
     {"ok", "success", "successful", "成功", "操作成功", "请求成功", "处理成功", "null", "true"}
 )
@@ -86,6 +86,11 @@ _BEFORE: Final = re.compile(
     r"登录|登陆|会话|扫码|认证|人脸|刷脸|二维码|验证|实名|授权|session|log-?in|\bqr|scan|token", re.IGNORECASE
 )
 """What comes before an invoice: where that took too long there is none."""
+_NOTHING_THERE: Final = re.compile(
+    r"(?:暂?无|没有|未[查找搜]询?到|查询?不到)(?:符合条件的?|相关的?|任何)?(?:数据|记录|发票|结果)[。.!]*$"
+    r"|\bno (?:data|records?|invoices?|results?)(?: found)?[.!]*$",
+    re.IGNORECASE,
+)
 _CLAUSES: Final = re.compile(r"[,，;；。!！:：\n(（]|但|\bbut\b", re.IGNORECASE)
 _FAILING: Final = re.compile(
     r"失败|错误|异常|不足|拒绝|无法|不能|未通过|超过|超限|fail|error|refus|reject|denied", re.IGNORECASE
@@ -122,11 +127,30 @@ def login_reason(data: Any, sent_data: Any, redactor: Redactor) -> str | None:
     return _shown(told, redactor)
 
 
-def is_refused(data: Mapping[str, Any]) -> bool:
-    """Whether what has the members of a result brings none: no address, and it says that it failed, by a code that is
-    not fine or in words."""
-    if not is_absent(data.get("invoiceUrl")):
-        return False
+def is_refused(data: Mapping[str, Any], answer: Any) -> bool:
+    """Whether what has the members of a result brings none: no address, and it says that it failed, or one of its
+    wrappers does, by a code that is not fine or in words."""
+    return is_absent(data.get("invoiceUrl")) and _has_failed(answer)
+
+
+def is_list_answered(answer: Any) -> bool:
+    """Whether an answer with an empty list means that nothing is there: it does not say that it failed, or only that
+    there is nothing (`暂无数据`)."""
+    return not _has_failed(answer) or _NOTHING_THERE.search(_told(answer) or "") is not None
+
+
+def _has_failed(answer: Any) -> bool:
+    for _ in range(_MAX_WRAPPERS):
+        answer = parsed_if_json(answer)
+        if not isinstance(answer, Mapping):
+            return False
+        if _says_no(answer):
+            return True
+        answer = answer.get("data")
+    return False
+
+
+def _says_no(data: Mapping[str, Any]) -> bool:
     message, code = _said(data)
     if message is not None and _may_be_issued(message):
         return False

@@ -26,7 +26,7 @@ from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.dates import is_dated
 from worker.gateway.query_codec import Page, is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
-from worker.gateway.refusals import Refusal, is_refused, leaves_open, login_reason, refusal_of
+from worker.gateway.refusals import Refusal, is_list_answered, is_refused, leaves_open, login_reason, refusal_of
 from worker.gateway.values import status_of
 from worker.ports import (
     DownloadTold,
@@ -127,7 +127,7 @@ class InvoiceSession:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
         accepted = reply.has_data and status_of(reply.data) is True
         self._phase = Phase.LOGGED_IN if accepted else Phase.NEW
-        return LoginAnswered(accepted, None if accepted else login_reason(reply.data, reply.sent_data, self._masking()))
+        return LoginAnswered(accepted, None if accepted else login_reason(reply.data, reply.answer, self._masking()))
 
     def _qr_answer(self, reply: Reply) -> SessionEvent:
         if self._phase is not Phase.SUBMITTED:
@@ -138,10 +138,15 @@ class InvoiceSession:
                 return self._qr(reply, text)
         if (text := qr.found_in(reply.data)) is not None:
             return self._qr(reply, text)
-        refusal = refusal_of(reply.data, reply.sent_data, self._masking()) if reply.has_data else None
+        refusal = self._refusal(reply)
         if refusal is None and isinstance(reply.data, (dict, list)):
             refusal = Refusal()
         return self._ignored(IgnoredReason.NO_DATA, reply) if refusal is None else QrRefused(refusal.reason)
+
+    def _refusal(self, reply: Reply) -> Refusal | None:
+        """A frame without data says no only where it says why."""
+        refusal = refusal_of(reply.data, reply.answer, self._masking())
+        return refusal if reply.has_data or (refusal is not None and refusal.reason is not None) else None
 
     def _masking(self) -> Redactor:
         return Redactor(self._secrets)
@@ -157,11 +162,11 @@ class InvoiceSession:
         return FrameIgnored(IgnoredReason.UNREADABLE) if image is None else QrShown(image=image, content=None)
 
     def _result_answer(self, reply: Reply) -> SessionEvent:
-        if codec.has_result_members(reply.data) and not is_refused(reply.data):
+        if codec.has_result_members(reply.data) and not is_refused(reply.data, reply.answer):
             return self._result(reply)
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        refusal = refusal_of(reply.data, reply.sent_data, self._masking()) if reply.has_data else None
+        refusal = self._refusal(reply)
         if refusal is None:
             return self._ignored(IgnoredReason.NO_DATA, reply)
         return ResultRefused(refusal.reason, leaves_open=leaves_open(refusal.reason))
@@ -240,7 +245,8 @@ class QueryDialogue:
         """Shape first, then the type word: pages and dates are known by sight, a bare "0" is not."""
         page = reply.data
         if isinstance(page, Page) and (page.is_evident or reply.type == QUERY_INVOICE):
-            return self._page(reply, page)
+            # An empty list beside a failure shows nothing, least of all that there is no invoice.
+            return self._page(reply, page) if page.rows or is_list_answered(reply.answer) else self._query_answer(reply)
         result = codec.unwrapped(reply.sent_data)
         if codec.is_surely_result(result) or (reply.type == INVOICE_PDF and codec.has_result_members(result)):
             return self._late_result(reply, result)
@@ -261,7 +267,7 @@ class QueryDialogue:
 
     def _late_result(self, reply: Reply, result: dict[str, Any]) -> QueryEvent:
         """Of a submission on a session before this one, for the gateway sends by `userId` alone (trap 9)."""
-        if is_refused(result):
+        if is_refused(result, reply.answer):
             return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
         shown = codec.result_of(result, self._secrets, self._clear_texts, self._base_url)
         return self._ignored(IgnoredReason.UNREADABLE, reply) if shown is None else shown
@@ -291,7 +297,7 @@ class QueryDialogue:
         if accepted:
             return LoginAnswered(accepted=True)
         self._asked_page = None
-        return LoginAnswered(accepted=False, reason=login_reason(reply.data, reply.sent_data, self._redactor))
+        return LoginAnswered(accepted=False, reason=login_reason(reply.data, reply.answer, self._redactor))
 
     def _query_answer(self, reply: Reply) -> QueryEvent:
         """A refusal; or the notice of a download, which the manual's table gives this type too (trap 16)."""
@@ -300,7 +306,7 @@ class QueryDialogue:
             if status is True and self._awaits_notices:
                 return DownloadTold(ok=True)
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        refusal = refusal_of(reply.data, reply.sent_data, self._redactor) if reply.has_data else None
+        refusal = refusal_of(reply.data, reply.answer, self._redactor) if reply.has_data else None
         if refusal is None:
             return self._ignored(IgnoredReason.NO_DATA, reply)
         self._asked_page = None

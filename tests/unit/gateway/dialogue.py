@@ -65,6 +65,12 @@ def told(type_word: Any, data: Any, phase: Phase = Phase.SUBMITTED) -> SessionEv
     return session_in(phase).receive_text(frame(type_word, data))
 
 
+def beside_data(type_word: str, members: dict[str, Any]) -> SessionEvent:
+    """What a frame with these members means to a submitted session."""
+    words = json.dumps({"type": type_word, "sendToId": USER_ID, **members}, ensure_ascii=False)
+    return session_in(Phase.SUBMITTED).receive_text(words)
+
+
 def shown(data: Any, type_word: Any = "invoice_pdf") -> ResultShown:
     """The result that a submitted session makes of `data`."""
     event = told(type_word, data)

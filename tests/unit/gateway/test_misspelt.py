@@ -5,6 +5,7 @@ nobody would notice. The code is changed one name at a time and run in this proc
 """
 
 import ast
+import json
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -89,6 +90,9 @@ def listed(module: Any) -> list[Any]:
     return [*seen, module.item_of(ITEM), module.file_of(FILE, "http://h"), module.file_of(without(FILE, "type"), "")]
 
 
+FRAME = {"type": "invoice_pdf", "sendToId": "1111", "data": "0"}
+
+
 def spoken(module: Any) -> list[Any]:
     """What is sent, and what comes of a result in the manual's spelling, in the right one, and as a draft."""
     bank = INVOICE | {"buyerBankShow": 1, "sellerBankShow": 1, "buyerInvoiceType": 1, "buyerType": 1}
@@ -107,6 +111,7 @@ def spoken(module: Any) -> list[Any]:
         module.login_frame(LOGIN),
         module.invoice_frame(sent),
         module.read_frame(frame("login", {"data": RESULT})),
+        [module.read_frame(json.dumps(FRAME | beside)).answer for beside in ({}, {"code": 500})],
         [module.has_result_members(data) for data in alone],
         [module.is_surely_result(data) for data in alone],
         [(each.reply, each.reply.told) if each else None for each in told],

@@ -6,12 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.gateway.dialogue import PASSWORD, RESULT, ignored, told
+from tests.unit.gateway.dialogue import PASSWORD, RESULT, beside_data, ignored, told
 from tests.unit.gateway.queries import told as told_of_query
 from worker.gateway.redaction import Redactor
 from worker.gateway.refusals import MAX_REASON_CHARS, leaves_open, login_reason, refusal_of
 from worker.gateway.session import Phase
-from worker.ports import LoginAnswered, QrRefused, QrShown, QueryRefused, ResultRefused, ResultShown
+from worker.ports import (
+    FrameIgnored,
+    LoginAnswered,
+    PageShown,
+    QrRefused,
+    QrShown,
+    QueryRefused,
+    ResultRefused,
+    ResultShown,
+)
 
 REASON = "开票失败:授信额度不足,本次开票金额:398.00;剩余可用额度:0.00"
 
@@ -150,6 +159,39 @@ def test_a_query_is_refused_with_its_reason() -> None:
     assert told_of_query("0") == QueryRefused()
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"code": 500, "msg": "查询失败", "data": []},
+        {"code": 500, "msg": "查询失败", "data": {"data": [], "total": 0}},
+        {"data": {"success": False, "message": "系统异常", "data": [], "total": 0}},
+        {"code": 401, "data": [], "total": 0},
+        {"code": 404, "msg": "Not Found", "data": []},
+        *({"code": 500, "msg": each, "data": []} for each in ("无法获取数据", "没有权限查询数据", "无发票查询权限")),
+    ],
+)
+def test_an_empty_list_beside_a_failure_is_no_list(data: Any) -> None:
+    """Or the invoice of an order in doubt would be told as not there."""
+    assert isinstance(told_of_query(data), QueryRefused)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *([], {"data": [], "total": 0}, {"code": 200, "msg": "success", "data": []}, {"code": 0, "data": []}),
+        *({"code": 20000, "data": []}, {"code": 1, "msg": "查询成功", "data": []}, {"success": True, "data": []}),
+        *(
+            {"code": 404, "msg": each, "data": []}
+            for each in ("暂无数据", "未查询到发票", "没有符合条件的记录", "No data")
+        ),
+        {"code": 500, "msg": "查询失败", "data": [{"id": 1}]},
+    ],
+    ids=str,
+)
+def test_any_other_list_is_one(data: Any) -> None:
+    assert isinstance(told_of_query(data), PageShown)
+
+
 def test_a_reason_gives_neither_password_nor_number_away_and_is_bounded() -> None:
     text = f"账号13812345678密码{PASSWORD}错误 身份证330102199001011234 税号91330701MA2M37T86L\n\u202e" + "很长" * 1000
     event = told("login", text, Phase.LOGIN_PENDING)
@@ -183,6 +225,40 @@ def test_nothing_raises_and_every_reason_is_bounded(data: Any) -> None:
 )
 def test_a_result_that_does_not_say_that_it_failed_is_one(beside: dict[str, Any]) -> None:
     assert isinstance(told("invoice_pdf", {**RESULT, "invoiceUrl": None, **beside}), ResultShown)
+
+
+@pytest.mark.parametrize("kind", ["invoice_pdf", "invoice_qrcode"])
+@pytest.mark.parametrize("data", [None, "0", 0, ..., {}, ""])
+def test_a_reason_may_stand_beside_the_data(kind: str, data: Any) -> None:
+    """As programs in Java wrap every answer: in the frame, where the manual has nothing."""
+    beside = {"code": 500, "msg": REASON}
+    event = beside_data(kind, beside) if data is ... else beside_data(kind, {**beside, "data": data})
+
+    assert event in {ResultRefused(REASON), QrRefused(REASON)}
+
+
+@pytest.mark.parametrize(
+    ("beside", "meaning"),
+    [
+        ({"code": 200, "msg": "开票成功", "data": None}, FrameIgnored),
+        ({"code": 500, "msg": "发票已开具", "data": "0"}, FrameIgnored),
+        ({"timestamp": 1764000000}, FrameIgnored),
+        ({"code": 200, "msg": "success"}, FrameIgnored),
+        ({"code": 500, "msg": REASON, "data": {**RESULT, "invoiceUrl": None}}, ResultRefused),
+        ({"data": {"code": 500, "msg": REASON, "data": {**RESULT, "invoiceUrl": ""}}}, ResultRefused),
+        ({"code": 500, "msg": "发票已开具,下载失败", "data": {**RESULT, "invoiceUrl": None}}, ResultShown),
+        ({"code": 200, "msg": "success", "data": RESULT}, ResultShown),
+        ({"code": 500, "msg": REASON, "data": RESULT}, ResultShown),
+        ({"timestamp": 1764000000, "data": "0"}, ResultRefused),
+    ],
+    ids=str,
+)
+def test_what_stands_beside_the_data_says_how_they_are_meant(beside: dict[str, Any], meaning: type) -> None:
+    assert type(beside_data("invoice_pdf", beside)) is meaning
+
+
+def test_a_lost_answer_is_known_by_what_stands_beside_the_data() -> None:
+    assert beside_data("invoice_pdf", {"msg": "网络超时", "data": "0"}) == ResultRefused("网络超时", leaves_open=True)
 
 
 def test_a_result_with_an_address_is_one_whatever_it_says() -> None:
