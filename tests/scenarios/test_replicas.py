@@ -61,7 +61,7 @@ async def test_what_a_replica_without_a_broker_has_to_tell_is_told_by_another(am
     replicas.options = SandboxOptions(qr="always")
     async with replicas as stack, Proxy.before(amqp_url) as link:
         await stack.prepare()
-        cut_off = stack.start_worker(amqp_url=link.address(amqp_url))
+        cut_off = stack.start_worker(amqp_url=link.address(amqp_url), lease_seconds="120")
         await stack.worker_is_consuming()
         order = await stack.publish_order()
         await stack.until([order], ["qr_required"])
