@@ -9,6 +9,7 @@ import concurrent.futures
 import os
 import uuid
 from collections.abc import Coroutine, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ import aio_pika
 import asyncpg
 import hypothesis
 import pytest
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import servers
 from tests.examples import IS_FAST, MOST_WHEN_FAST
 from tests.logs import use_plain_logs
 
+ROOT = Path(__file__).resolve().parents[1]
 QUEUES = ("issue", "query", "dead", "unrouted")
-SHORT = {"conformance", "golden", "unit"}
-"""Parts of many short tests."""
+SHORT = ("conformance", "golden", "unit")
 EXCHANGES = ("commands", "events", "unrouted", "dead")
 # Only where a Docker engine is: `tests/run --docker` sets this and says when it is left out.
 collect_ignore = [] if os.environ.get("TEST_DOCKER") else ["images"]
@@ -42,13 +46,36 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module that break a broker of their own in one process: one start serves them all. So are
-    those of a module whose tests are many and short: handing each out singly takes longer than most of them."""
-    for item in items:
-        if "own_rabbit" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(f"own-rabbit-{item.path.stem}"))
-        elif item.nodeid.split("/")[1] in SHORT:
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}-{item.path.stem}"))
+    """What takes long comes first, so that what is short fills the cores while the last of it waits."""
+    items.sort(key=lambda item: (_part(item.nodeid) in SHORT, _part(item.nodeid) != "scenarios"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    """Of `--dist loadgroup`, whose own groups come to nothing with pytest 9.2."""
+    return Scheduler(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out tests singly, but a module as a whole where its tests share what is dear (it names a group, or a broker
+    of its own), or are many and short: handing each out takes longer than most of them."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if _is_handed_out_whole(path) else nodeid
+
+
+@cache
+def _is_handed_out_whole(path: str) -> bool:
+    if _part(path) in SHORT:
+        return True
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return "xdist_group" in text or "own_rabbit" in text
+
+
+def _part(nodeid: str) -> str:
+    return nodeid.split("/")[1]
 
 
 @pytest.fixture(scope="session")

@@ -186,8 +186,7 @@ def _test(parts: list[str], extra: list[str], address: dict[str, str]) -> tuple[
     with tempfile.TemporaryDirectory(prefix="fapiao-tests-") as folder, timed("tests") as failed:
         report = Path(folder) / "junit.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-n", workers]
-        # Groups keep a broker of their own in one process. In the order of the folders: what is short comes last, and
-        # fills the cores while the last long ones wait.
+        # The first is conftest.py's own: in its order, long ones singly. The other hands out many at once.
         command += ["--dist", "loadgroup", "--no-loadscope-reorder"] if is_waiting else ["--dist", "load"]
         command += [f"--junitxml={report}", *(f"tests/{part}" for part in parts), *extra]
         # Settings of the worker that happen to be set here must not reach the tests.
