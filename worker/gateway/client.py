@@ -3,7 +3,7 @@
 Guaranteed: a socket never reconnects and never sends a frame twice; `receive` may be cancelled without losing a
 frame; once anything went wrong it is over for good. After a send, nothing here claims to know whether the frame
 arrived.
-Not known here: who may have a session when, what frames mean (`session`, `query_session`), and what an answer means
+Not known here: who may have a session when, what frames mean (`session`), and what an answer means
 for a command.
 """
 
