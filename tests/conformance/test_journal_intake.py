@@ -177,12 +177,13 @@ class TestRepeats:
         assert await outbox(journal) == []
 
     async def test_repeats_do_not_pile_up(self, journal: Journal) -> None:
-        """Neither with each other nor with the reply that is still to be published."""
+        """One more than the reply that is still to be marked as published: it may have reached the caller before, who
+        then asked again and would hear nothing."""
         await complete(journal, new("a"))
         before = await journal.backlog(NOW)
         await admit(journal, new("a"), new("a"))
         await admit(journal, new("a"))
-        assert (await journal.backlog(NOW)).outbox == before.outbox == 2
+        assert (await journal.backlog(NOW)).outbox == before.outbox + 1 == 3
 
     async def test_a_repeat_gets_the_outcome_and_what_came_after_it(self, journal: Journal) -> None:
         """What it came to, and the number that was found since: the sender may have missed both, but nothing before."""

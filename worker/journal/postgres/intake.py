@@ -311,8 +311,8 @@ async def _answer_repeat(batch: _Batch, key: int, command: NewCommand) -> None:
     )
     await statements.run("forget_oldest_listeners", key, LISTENERS_MAX)
     for event in map(to_event, await statements.all("events_for_repeat", key, is_new is not None)):
-        pending = await statements.one("has_pending_copy", key, route.reply_to, event.id, Copy.REPLY)
-        if pending is None:
+        second = await statements.one("has_second_pending", key, route.reply_to, event.id, Copy.REPLY)
+        if second is None:
             copy = Queued(key, command.id, event, Copy.REPLY, str(route.reply_to), route, command.received_at)
             await insert_copies(statements, [copy], batch.worker)
 

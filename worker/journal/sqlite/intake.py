@@ -196,7 +196,7 @@ def _repeat(statements: Statements, batch: _Batch, command: NewCommand, same: sq
     )
     statements.run("forget_oldest_listeners", key=key, most=LISTENERS_MAX)
     for event in map(to_event, statements.all("events_for_repeat", key=key, is_new=is_new)):
-        pending = statements.one("has_pending_copy", key=key, destination=reply_to, event_id=event.id, copy=Copy.REPLY)
-        if pending is None:
+        second = statements.one("has_second_pending", key=key, destination=reply_to, event_id=event.id, copy=Copy.REPLY)
+        if second is None:
             insert_copies(statements, key, command, event, copies=[(Copy.REPLY, reply_to)], at=command.received_at)
     return Admission.REPEATED

@@ -108,9 +108,11 @@ WHERE command_key = $1 AND sequence >= coalesce(
     (SELECT max(sequence) FROM event WHERE command_key = $1 AND $2::boolean))
 ORDER BY sequence;
 
--- name: has_pending_copy
+-- name: has_second_pending
+-- The first may have reached the caller and only not be marked yet: who then asks again would hear nothing more.
 SELECT 1 FROM outbox
-WHERE command_key = $1 AND destination = $2 AND event_id = $3 AND copy = $4 AND state = 'pending';
+WHERE command_key = $1 AND destination = $2 AND event_id = $3 AND copy = $4 AND state = 'pending'
+LIMIT 1 OFFSET 1;
 
 -- name: insert_events
 INSERT INTO event (command_key, sequence, id, type, body, created_at)

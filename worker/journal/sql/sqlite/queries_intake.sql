@@ -53,9 +53,11 @@ WHERE command_key = :key AND sequence >= coalesce(
     (SELECT max(sequence) FROM event WHERE command_key = :key AND :is_new))
 ORDER BY sequence;
 
--- name: has_pending_copy
+-- name: has_second_pending
+-- The first may have reached the caller and only not be marked yet: who then asks again would hear nothing more.
 SELECT 1 FROM outbox
-WHERE command_key = :key AND destination = :destination AND event_id = :event_id AND copy = :copy AND state = 'pending';
+WHERE command_key = :key AND destination = :destination AND event_id = :event_id AND copy = :copy AND state = 'pending'
+LIMIT 1 OFFSET 1;
 
 -- name: insert_event
 INSERT INTO event (command_key, sequence, id, type, body, created_at)
