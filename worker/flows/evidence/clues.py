@@ -56,7 +56,7 @@ def probes_of(candidates: Sequence[Listed]) -> Probes | None:
     ranges: dict[str | None, list[tuple[int, int]]] = {}
     notes: dict[str, int] = {}
     for listed in candidates:
-        told = [each for each in (listed.with_tax, listed.without_tax) if each is not None]
+        told = listed.amounts
         if not told:
             return None
         ranges.setdefault(_standard(listed.buyer) or None, []).extend(_around(told))

@@ -43,7 +43,7 @@ class InvoiceIndex:
 
     def put(self, listed: Listed) -> None:
         """One more."""
-        told = {each for each in (listed.with_tax, listed.without_tax) if each is not None}
+        told = set(listed.amounts)
         note = listed.note.plain
         for total in told:
             self._by_total.setdefault(int(total), {}).setdefault(total, {}).setdefault(note, []).append(listed)
@@ -73,13 +73,11 @@ class InvoiceIndex:
 
     def possible(self, order: Order) -> Iterator[Listed]:
         """All that may be evidence in any degree; some of them twice."""
-        for notes in self._of_total(order, order.nearness):
-            for each in notes.values():
-                yield from each
-        for notes in self._of_total(order, order.nearness, FEN):
-            for each in notes.values():
-                yield from each
-        for total in _totals(order):
+        for unit in (1, FEN):
+            for notes in self._of_total(order, order.nearness, unit):
+                for each in notes.values():
+                    yield from each
+        for total in order.totals:
             low, high = total / HIGHEST_WITH_TAX - order.nearness, total * HIGHEST_WITH_TAX + order.nearness
             for half in _range(self._halves, low, high):
                 yield from self._half_told[half]
@@ -88,7 +86,7 @@ class InvoiceIndex:
 
     def _of_total(self, order: Order, slack: Decimal, unit: int = 1) -> Iterator[dict[str, list[Listed]]]:
         """Of the order's total or the expected one, or as near to it as this, in so many to a yuan."""
-        totals = [total * unit for total in _totals(order)]
+        totals = [total * unit for total in order.totals]
         slack *= unit
         yuans = {yuan for each in totals for yuan in range(int(each - slack), int(each + slack) + 1)}
         for yuan in sorted(yuans):
@@ -109,10 +107,6 @@ class InvoiceIndex:
                 yield from each
 
 
-def _totals(order: Order) -> list[Decimal]:
-    return [order.total] if order.expected is None else [order.total, order.expected]
-
-
 @dataclass(frozen=True)
 class Wanted:
     """What is sought, so that of a page only the invoices are kept that may be somebody's."""
@@ -129,7 +123,7 @@ class Wanted:
     def of(cls, orders: Iterable[Order]) -> "Wanted":
         """By these submissions."""
         some = list(orders)
-        totals = {total for each in some for total in _totals(each)}
+        totals = {total for each in some for total in each.totals}
         remarks = {each.remark.plain for each in some if not each.sent.prints_bank}
         held = {each.remark.plain for each in some if each.sent.prints_bank}
         return cls(
@@ -141,7 +135,7 @@ class Wanted:
 
     def may_be(self, listed: Listed) -> bool:
         """Whether this one may be somebody's."""
-        told = [each for each in (listed.with_tax, listed.without_tax) if each is not None]
+        told = listed.amounts
         if not self.totals:
             return False
         if not told or any(self._is_near(each / unit, each / unit) for each in told for unit in (1, FEN)):

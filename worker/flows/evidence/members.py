@@ -179,7 +179,7 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
 
 def _is_more_than_zero(listed: Listed) -> bool:
     """A flag alone makes no red invoice: it may stand at its default, and the amounts say another thing."""
-    return any(each is not None and each > 0 for each in (listed.with_tax, listed.without_tax))
+    return any(each > 0 for each in listed.amounts)
 
 
 def _buyer(order: Order, listed: Listed) -> Likeness:
@@ -237,10 +237,8 @@ def total_likeness(order: Order, listed: Listed) -> Likeness:
 def _is_in_fen(order: Order, listed: Listed) -> bool:
     """Whether all its amounts are told, and whole, and come to the order's total as if they were in fen: then it may be
     that, or an invoice of a hundred times as much."""
-    told = [each for each in (listed.with_tax, listed.without_tax) if each is not None]
-    totals = [order.total] if order.expected is None else [order.total, order.expected]
-    return all(each == each.to_integral_value() for each in told) and any(
-        abs(each - total * FEN) <= order.tolerance * FEN for each in told for total in totals
+    return all(each == each.to_integral_value() for each in listed.amounts) and any(
+        abs(each - total * FEN) <= order.tolerance * FEN for each in listed.amounts for total in order.totals
     )
 
 

@@ -66,6 +66,11 @@ class Order:
         )
 
     @property
+    def totals(self) -> tuple[Decimal, ...]:
+        """Its own, and the expected one."""
+        return (self.total,) if self.expected is None else (self.total, self.expected)
+
+    @property
     def kind(self) -> tuple[object, ...]:
         """All by which it is compared with a listed invoice: orders of one kind compare alike, but for their time."""
         sent = self.sent
@@ -146,6 +151,11 @@ class Listed:
             earliest=EVER if dated is None else dated.earliest,
             latest=NEVER if dated is None else dated.latest,
         )
+
+    @property
+    def amounts(self) -> tuple[Decimal, ...]:
+        """Its totals that are told."""
+        return tuple(each for each in (self.with_tax, self.without_tax) if each is not None)
 
     @property
     def identity(self) -> str:
