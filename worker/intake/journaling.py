@@ -152,8 +152,12 @@ class Journaling:
             elif not result.is_accepted:
                 log.info("command_not_accepted", command_id=command.id, source=command.source, outcome=str(result))
         # A repeat may be a command whose first answer from the journal was lost.
-        told = {c.lane for c, r in zip(commands, results, strict=True) if r.is_accepted or r is Admission.REPEATED}
-        if lanes := {lane for lane in told if lane}:
+        lanes = {
+            command.lane
+            for command, result in zip(commands, results, strict=True)
+            if command.lane and (result.is_accepted or result is Admission.REPEATED)
+        }
+        if lanes:
             self._hooks.on_accepted(lanes)
         if Admission.FOLLOWING in results:
             self._hooks.on_followers()
