@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import asyncpg
 import pytest
@@ -16,14 +15,11 @@ from tests.conformance.journal_builders import (
     begin,
     complete,
     login,
-    look_up,
     new,
     outbox,
     seek,
-    settlement,
     state_of,
     step,
-    submit,
 )
 from tests.conformance.journal_stores import KEY, PostgresStore
 from worker.clock import SystemClock
@@ -31,8 +27,8 @@ from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable,
 from worker.intake.admission import AdmissionRules, Admitted
 from worker.intake.journaling import IntakeHooks, Journaling, Judged
 from worker.journal import migrations, open_journal
-from worker.journal.postgres import PostgresJournal, followers, lanes
-from worker.records import SUBMITTED, CommandState, Following, Heard, Settlement
+from worker.journal.postgres import PostgresJournal, lanes
+from worker.records import CommandState
 from worker.settings import Settings
 
 LEASE = timedelta(seconds=60)
@@ -312,36 +308,6 @@ async def test_a_slow_server_does_not_cost_the_lease(store: PostgresStore) -> No
     await asyncio.gather(*asked)
     await other.close()
     await journal.close()
-
-
-async def test_a_follower_that_another_worker_tells_of_while_it_is_read_is_told_once(
-    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What it has heard is of one moment with how it stands: else both workers could tell it the end."""
-    first, second = await store.open_with_worker("w1"), await store.open_with_worker("w2")
-    of_order = {"seller": "s", "order_no": "SO-1"}
-    claim = await begin(first, new("a", lane="u1", **of_order))
-    await admit(first, new("b", lane="u2", **of_order))
-    await submit(first, claim)
-    assert await first.record(step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED))
-    (following,) = await first.followers()
-    read = followers._following
-
-    async def read_late(*given: Any) -> Following:
-        assert await first.settle(ending(following))
-        return await read(*given)
-
-    monkeypatch.setattr(followers, "_following", read_late)
-    (late,) = await second.followers()
-
-    assert not await second.settle(ending(late))
-    assert (await look_up(first, "b")).last_sequence == 1
-
-
-def ending(following: Following) -> Settlement:
-    """Tell it the end that the first has come to."""
-    state, heard = following.follower.state, Heard(following.nudges, following.events[-1].sequence, is_over=False)
-    return settlement(following.follower, CommandState.COMPLETED, "completed", expected=frozenset({state}), heard=heard)
 
 
 async def test_a_database_that_takes_no_connections_for_a_while_is_waited_for(

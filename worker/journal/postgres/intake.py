@@ -88,6 +88,8 @@ class _Batch:
     """Lanes that got work, with its tenant."""
     guarded: dict[int, int] = field(default_factory=dict)
     """Key to the place in the batch, for what must be no double."""
+    followers: list[tuple[int, int, str | None]] = field(default_factory=list)
+    """Key of a command that follows another, that one's key, and the number that both claim."""
     repeats: list[tuple[int, NewCommand]] = field(default_factory=list)
     """Key of the command, and the message that came again and says where to answer."""
 
@@ -133,6 +135,7 @@ async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admissio
             break
         pending = await _enter_round(batch, pending)
     await _offer_lanes(batch, max((command.received_at for command in commands), default=None))
+    await _follow(batch)
     await _guard_against_doubles(batch, commands)
     await _answer_repeats(batch)
     return [batch.admissions[number] for number in range(len(commands))]
@@ -221,7 +224,7 @@ async def _enter(batch: _Batch, entering: Sequence[tuple[int, NewCommand, int | 
     rows = await batch.statements.all("insert_commands", *columns(values, 0))
     keys = {(row["source"], row["id"]): row["key"] for row in rows}
     collided: list[Numbered] = []
-    events, copies, followers = [], [], []
+    events, copies = [], []
     for number, command, follows in entering:
         key = keys.get((command.source, command.id))
         if key is None:
@@ -231,15 +234,13 @@ async def _enter(batch: _Batch, entering: Sequence[tuple[int, NewCommand, int | 
         if batch.admissions[number] is Admission.ACCEPTED and command.lane is not None:
             batch.lanes.setdefault(command.lane, command.source)
         if follows is not None:
-            followers.append((key, follows, claim_of(command)))
+            batch.followers.append((key, follows, claim_of(command)))
         if _is_guarded(command):
             batch.guarded[key] = number
         events += [(key, event, command.received_at) for event in command.events]
         copies += copies_of(key, command, command.events, command.received_at)
     await insert_events(batch.statements, events)
     await insert_copies(batch.statements, copies, batch.worker)
-    if followers:
-        await batch.statements.run("insert_followers", *columns(followers, 3))
     return collided
 
 
@@ -295,11 +296,18 @@ def _repeat(batch: _Batch, command: NewCommand, same: "Record") -> Admission:
     return Admission.REPEATED
 
 
+async def _follow(batch: _Batch) -> None:
+    """Lock the commands that are followed or came again: behind the locks on the lanes, as everywhere, and in the order
+    of their keys. What moves one of them meanwhile is either seen, or finds who follows it."""
+    firsts = [first for _, first, _ in batch.followers]
+    if others := firsts + [key for key, _ in batch.repeats]:
+        await batch.statements.all("lock_commands_in_order", others)
+    if batch.followers:
+        await batch.statements.run("insert_followers", *columns(batch.followers, 3))
+
+
 async def _answer_repeats(batch: _Batch) -> None:
-    """Behind the locks on the lanes, as everywhere: then on the commands, in the order of their keys."""
-    if not batch.repeats:
-        return
-    await batch.statements.all("lock_repeated", [key for key, _ in batch.repeats])
+    """Behind the lock on the commands that came again."""
     for key, command in batch.repeats:
         await _answer_repeat(batch, key, command)
 

@@ -159,8 +159,9 @@ async def _move(statements: Statements, move: Step | Settlement, lease: LaneLeas
         step.deadline_at if step else None,
         int(settlement.has_looked) if settlement else 0,
         frees_order(move),
-        nudges_followers(move),
     )
+    if row is not None and nudges_followers(move):
+        await statements.run("nudge_followers", [move.command.key])
     return row is not None
 
 

@@ -84,8 +84,8 @@ DELETE FROM command WHERE key = ANY ($1::bigint[]);
 -- name: count_waiting
 SELECT count(*) AS waiting FROM (SELECT 1 FROM command WHERE source = $1 AND state = 'waiting' LIMIT $2) AS w;
 
--- name: lock_repeated
--- What a step tells meanwhile either is seen behind this lock, or is told behind it and finds the listener.
+-- name: lock_commands_in_order
+-- What a step tells meanwhile either is seen behind this lock, or is told behind it and finds who listens.
 SELECT key FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR NO KEY UPDATE;
 
 -- name: listen

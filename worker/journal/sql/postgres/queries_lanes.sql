@@ -291,9 +291,6 @@ WITH moved AS (
                FROM lane WHERE lane.lane = $10::text)
               AND (SELECT worker.leased_until > clock_timestamp() FROM worker WHERE worker.id = $11::text))
     RETURNING key, id, correlation_id, traceparent, tracestate
-), nudged AS (
-    UPDATE follower SET nudges = nudges + 1
-    WHERE first_key = $1::bigint AND $26::boolean AND EXISTS (SELECT FROM moved)
 ), told AS (
     INSERT INTO event (command_key, sequence, id, type, body, created_at)
     SELECT moved.key, e.sequence, e.id, e.type, e.body, $5::timestamptz
@@ -322,7 +319,7 @@ WITH given AS MATERIALIZED (
         AS g (key, next, due_at, last_sequence, at, is_final, expected, epoch, lane, worker, sought_at, account,
               progress, deadline_at, frees_order)
 ), locked AS MATERIALIZED (
-    SELECT key, state, epoch, last_sequence FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR UPDATE
+    SELECT key, state, epoch, last_sequence FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR NO KEY UPDATE
 ), allowed AS MATERIALIZED (
     SELECT g.*, l.state = ANY (string_to_array(g.expected, ' ')) AND l.epoch = g.epoch
            AND (g.last_sequence = 0 OR l.last_sequence < g.last_sequence)
@@ -353,9 +350,6 @@ WITH given AS MATERIALIZED (
     FROM allowed g
     WHERE c.key = g.key AND c.key = ANY (ARRAY(SELECT key FROM allowed WHERE may))
     RETURNING c.key, c.id, c.correlation_id, c.traceparent, c.tracestate, g.at, g.worker
-), nudged AS (
-    UPDATE follower f SET nudges = f.nudges + 1 FROM moved
-    WHERE f.first_key = moved.key AND f.first_key = ANY ($27::bigint[])
 ), told AS (
     INSERT INTO event (command_key, sequence, id, type, body, created_at)
     SELECT moved.key, e.sequence, e.id, e.type, e.body, moved.at
@@ -376,6 +370,11 @@ SELECT key FROM moved;
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.deadline_at IS NOT NULL AND c.state IN ('waiting', 'held') AND c.deadline_at <= $1
 ORDER BY c.deadline_at LIMIT $2;
+
+-- name: nudge_followers
+-- Behind the move of the first ones, as a statement of its own: it sees who came to follow while the move waited for a
+-- lock, which a part of the move would not.
+UPDATE follower SET nudges = nudges + 1 WHERE first_key = ANY ($1::bigint[]);
 
 -- name: nudged_followers
 SELECT key, first_key, claim, heard, nudges FROM follower WHERE nudges > heeded ORDER BY key LIMIT $1;

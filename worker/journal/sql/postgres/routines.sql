@@ -97,11 +97,14 @@ BEGIN
             p_sought_at, p_account, p_progress, p_deadline_at,
             p_event_keys, p_event_sequences, p_event_ids, p_event_types, p_event_bodies,
             p_copy_keys, p_copy_sequences, p_copy_ids, p_copy_types, p_copies, p_destinations,
-            p_frees_order, p_nudging)}}
+            p_frees_order)}}
         LOOP
             v_moved := v_moved || key;
             RETURN NEXT;
         END LOOP;
+        IF cardinality(p_nudging) > 0 THEN
+            {{nudge_followers(p_nudging)}};
+        END IF;
     END IF;
     IF v_held IS NULL THEN
         RETURN;

@@ -1,0 +1,126 @@
+"""Who follows an order while others write, on a server: nobody who follows misses a move of the first."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.conformance.journal_builders import (
+    NOW,
+    admit,
+    begin,
+    look_up,
+    new,
+    settlement,
+    step,
+    submit,
+)
+from tests.conformance.journal_stores import PostgresStore
+from worker.journal.postgres import followers
+from worker.ports import Journal
+from worker.records import SUBMITTED, CommandState, Following, Heard, NewCommand, Settlement
+
+
+@pytest.fixture
+async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
+    store = PostgresStore(postgres_url)
+    yield store
+    await store.close()
+
+
+def order(command_id: str) -> NewCommand:
+    """A command of the order SO-1 on a lane of its own."""
+    return new(command_id, seller="s", order_no="SO-1", lane=f"u-{command_id}")
+
+
+async def test_a_follower_that_another_worker_tells_of_while_it_is_read_is_told_once(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has heard is of one moment with how it stands: else both workers could tell it the end."""
+    first, second = await store.open_with_worker("w1"), await store.open_with_worker("w2")
+    claim = await begin(first, order("a"))
+    await admit(first, order("b"))
+    await submit(first, claim)
+    assert await first.record(step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED))
+    (following,) = await first.followers()
+    read = followers._following
+
+    async def read_late(*given: Any) -> Following:
+        assert await first.settle(ending(following))
+        return await read(*given)
+
+    monkeypatch.setattr(followers, "_following", read_late)
+    (late,) = await second.followers()
+
+    assert not await second.settle(ending(late))
+    assert (await look_up(first, "b")).last_sequence == 1
+
+
+def ending(following: Following) -> Settlement:
+    """Tell it the end that the first has come to."""
+    state, heard = following.follower.state, Heard(following.nudges, following.events[-1].sequence, is_over=False)
+    return settlement(following.follower, CommandState.COMPLETED, "completed", expected=frozenset({state}), heard=heard)
+
+
+@pytest.mark.parametrize("held_up_at", ["before", "first", "later"])
+@pytest.mark.parametrize("is_new", [True, False], ids=["comes", "turns to another first"])
+async def test_who_begins_to_follow_while_the_first_moves_hears_of_the_move(
+    store: PostgresStore, held_up_at: str, is_new: bool
+) -> None:
+    """The move waits for a row in any place of its batch; it began before there was anybody to tell. Whoever follows
+    looks as soon as it can, and then again only when told to."""
+    journal = await store.open_with_worker("w1")
+    if not is_new:
+        former = await begin(journal, order("former"))
+        await admit(journal, order("follower"))
+        assert await journal.record(step(former, CommandState.FAILED, "failed"))
+        await journal.release(former.lease, NOW)
+    await admit(journal, new("before", lane="before"), order("first"), new("later", lane="later"))
+    claims = {claim.command.id: claim for claim in await journal.claim("w1", 10, NOW)}
+    assert set(claims) == {"before", "first", "later"}
+
+    async with locked(store.url, claims[held_up_at].command.key) as someone:
+        moving = asyncio.gather(*(journal.record(step(claim, CommandState.SUBMITTING)) for claim in claims.values()))
+        await until_it_waits(someone)
+        coming = asyncio.create_task(admit(journal, order("follower")) if is_new else look(journal))
+        await asyncio.wait([coming], timeout=1)
+        if coming.done():
+            await look(journal)
+    assert await moving == [True] * 3
+    await coming
+
+    (following,) = await journal.followers()
+    assert (following.follower.id, following.first.id) == ("follower", "first")
+    assert following.first.submitted_at is not None
+
+
+@asynccontextmanager
+async def locked(url: str, key: int) -> AsyncIterator[asyncpg.Connection]:
+    """Keep a command's row from being changed."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT 1 FROM command WHERE key = $1 FOR UPDATE", key)
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def until_it_waits(someone: asyncpg.Connection) -> None:
+    """Until another connection waits for what this one has locked."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    async with asyncio.timeout(60):
+        while not await someone.fetchval(waiting):
+            await asyncio.sleep(0.02)
+
+
+async def look(journal: Journal) -> None:
+    """Let each that follows do what it must: turn to who has the number now, or know that nothing is new."""
+    for following in await journal.followers():
+        if following.first.state is CommandState.FAILED:
+            assert await journal.succeed(following, NOW)
+        else:
+            await journal.heed(following, is_over=False)
