@@ -90,6 +90,32 @@ async def test_a_body_of_17_mib_is_rejected_unread(stack: Stack) -> None:
     await worker_goes_on(stack)
 
 
+async def test_one_dead_letter_is_sent_again_alone_and_the_others_keep_their_places(stack: Stack) -> None:
+    bad = [stack.new_id() for _ in range(3)]
+
+    async def letters_are(*expected: str) -> list[dict[str, Any]]:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                listed = await stack.command_line("dead", "list", "--json")
+                mine = [letter for letter in json.loads(listed.stdout) if letter["id"] in bad]
+                if [letter["id"] for letter in mine] == list(expected):
+                    return mine
+                await stack.pause(0.1)
+
+    letters: list[dict[str, Any]] = []
+    for number, each in enumerate(bad):
+        await stack.publish(each, b"[]")
+        letters = await letters_are(*bad[: number + 1])
+
+    refused = await stack.command_line("dead", "replay")
+    sent = await stack.command_line("dead", "replay", letters[1]["letter"])
+
+    assert (refused.returncode, "--yes" in refused.stderr) == (2, True), refused.stderr
+    assert (sent.returncode, sent.stdout) == (0, "1 sent again.\n"), sent.stderr
+    await letters_are(bad[0], bad[2], bad[1])
+    await worker_goes_on(stack)
+
+
 async def test_a_message_without_an_id_goes_to_the_dead_letters_only(stack: Stack) -> None:
     known = set(stack.events)
     await stack.publish_without_id(make_order("no-id"))

@@ -84,11 +84,11 @@ async def test_headers_that_route_are_echoed_nowhere(new_stack: Callable[..., St
         await stack.until([good, bad], ["completed", "rejected"])
         await spy.bind(f"{stack.prefix}.commands", "spy")
 
-        replayed = await stack.command_line("dead", "replay", "--json")
+        replayed = await stack.command_line("dead", "replay", bad, "--json")
 
         assert replayed.returncode == 0, replayed.stderr
         await stack.pause(0.5)
-        assert '"replayed": 0' not in replayed.stdout
+        assert '"replayed": 1' in replayed.stdout
         assert await spy.get(fail=False, timeout=60) is None
         mine = [message for message in stack.messages if message.correlation_id in {good, bad}]
         assert {"CC", "BCC"}.isdisjoint({name for message in mine for name in message.headers})

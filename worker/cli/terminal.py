@@ -96,6 +96,11 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def can_ask() -> bool:
+    """Whether a person sits there to answer."""
+    return sys.stdin.isatty()
+
+
 def load_settings(*, beside_dev: bool = True) -> "Settings":
     """The settings, checked. Raises `ConfigurationError` that names each variable at fault, never its value.
 

@@ -51,4 +51,6 @@ class FakeBroker:
 
 def dead_letter(tag: int, code: str = "invalid") -> DeadLetter:
     """A message of the dead queue."""
-    return DeadLetter(tag, code, "/invoice is required", "invoice.issue", f"cmd-{tag}", "erp", "invoice.issue", 99)
+    return DeadLetter(
+        tag, f"letter-{tag}", code, "/invoice is required", "invoice.issue", f"cmd-{tag}", "erp", "invoice.issue", 99
+    )

@@ -179,6 +179,18 @@ async def test_dead_letters_tell_who_buried_them_and_why() -> None:
     assert channel.acknowledged == []
 
 
+async def test_a_dead_letter_keeps_its_name_and_two_that_differ_have_two() -> None:
+    """Whatever its place; also where neither has an id."""
+    two = [_message(1, {"x-fapiao-code": "no_id"}), _message(2, {"x-death": [DEATH]})]
+    names = [letter.letter async for letter, _ in _broker(FakeChannel(*two)).dead_letters(2)]
+
+    again = [
+        letter.letter async for letter, _ in _broker(FakeChannel(_message(7, {"x-death": [DEATH]}))).dead_letters(1)
+    ]
+    assert again == names[1:]
+    assert names[0] != names[1]
+
+
 async def test_no_more_are_looked_at_than_asked_for() -> None:
     channel = FakeChannel(_message(1, {}), _message(2, {}), _message(3, {}))
 
