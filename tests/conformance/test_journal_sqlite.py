@@ -211,6 +211,18 @@ async def test_a_file_of_a_newer_version_is_refused(store: SqliteStore) -> None:
     await store.open()
 
 
+@pytest.mark.parametrize(("version", "advice"), [(1, "stop that one first"), (999, "install that version")])
+async def test_who_reads_a_file_of_another_version_is_told_what_helps(
+    store: SqliteStore, path: Path, version: int, advice: str
+) -> None:
+    """`db upgrade` is refused while a worker holds the file, and cannot go back."""
+    await store.open()
+    await store.close()
+    await store.write(f"PRAGMA user_version = {version}")
+    with pytest.raises(SchemaOutdated, match=advice):
+        await SqliteJournal(path, clock=SystemClock(), readonly=True).open()
+
+
 async def test_upgrade_tells_what_it_applied(path: Path) -> None:
     journal = SqliteJournal(path, keys=[KEY], clock=SystemClock())
     assert list(await journal.upgrade()) == [one.name for one in migrations.load("sqlite")]

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 import secrets
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -60,9 +61,10 @@ class _Aside:
 class Folder:
     """The files below one folder, by key. Raises `OSError` as the file system does, and waits as long as that does."""
 
-    def __init__(self, root: Path) -> None:
-        """Makes the folder where there is none."""
-        root.mkdir(parents=True, exist_ok=True)
+    def __init__(self, root: Path, *, is_made: bool = True) -> None:
+        """Makes the folder where there is none, unless told not to."""
+        if is_made:
+            root.mkdir(parents=True, exist_ok=True)
         self._root = root
         self._aside = _Aside()
 
@@ -77,12 +79,28 @@ class Folder:
         except FileNotFoundError:
             return None
 
+    async def try_out(self) -> int:
+        """Write a file as any other, and take it away. Returns how many bytes are free. Raises `NoFolder`."""
+        return await self._aside.run(self._try_out)
+
     def keys(self) -> Iterator[str]:
         """All that are there, in no order. Blocks."""
         for folder, _, names in os.walk(self._root):
             for name in names:
                 if _UNFINISHED not in name:
                     yield (Path(folder) / name).relative_to(self._root).as_posix()
+
+    def _try_out(self) -> int:
+        if not self._root.exists():
+            above = next(folder for folder in self._root.parents if folder.exists())
+            raise NoFolder(can_be_made=os.access(above, os.W_OK | os.X_OK))
+        key = f"{_UNFINISHED}{secrets.token_hex(8)}"
+        try:
+            self._write(key, b"tried")
+        finally:
+            with suppress(OSError):  # it took none: that is what has to be told
+                (self._root / key).unlink()
+        return shutil.disk_usage(self._root).free
 
     def _write(self, key: str, body: bytes) -> bool:
         path = self._root / key
@@ -116,6 +134,14 @@ def _flush(folder: Path) -> None:
 SCHEMES = ("file", "s3", "gs", "az")
 
 
+class NoFolder(Exception):
+    """The folder is not there."""
+
+    def __init__(self, *, can_be_made: bool) -> None:
+        super().__init__()
+        self.can_be_made = can_be_made
+
+
 class OtherFileThere(Exception):
     """Under this key another file is kept already: nothing was written."""
 
@@ -123,12 +149,13 @@ class OtherFileThere(Exception):
 class Storage:
     """The vault at one address. Credentials come from the environment, as the store's own tools read them."""
 
-    def __init__(self, url: str, *, retries: int = 2) -> None:
-        """`retries` are the client's own, within one call. Raises `ConfigurationError`, which names no address."""
+    def __init__(self, url: str, *, retries: int = 2, is_made: bool = True) -> None:
+        """`retries` are the client's own, within one call. A folder that is not there is made, unless told not to.
+        Raises `ConfigurationError`, which names no address."""
         if urlsplit(url).scheme not in SCHEMES:
             raise ConfigurationError("FAPIAO_VAULT_URL must begin with file:///, s3://, gs:// or az://")
         try:
-            self._store: ObjectStore | Folder = _open(url, retries)
+            self._store: ObjectStore | Folder = _open(url, retries, is_made=is_made)
         except (BaseError, ValueError, OSError) as error:
             raise ConfigurationError(f"FAPIAO_VAULT_URL cannot be used ({_reason(error)})") from None
 
@@ -141,6 +168,19 @@ class Storage:
             raise _unavailable(error) from None
         if not is_new and await self.digest(key) != hashlib.sha256(body).hexdigest():
             raise OtherFileThere
+
+    async def try_out(self) -> int | None:
+        """Whether files could be kept, as far as that shows without leaving one: a folder takes a file and gives it
+        back, an object store lets us list and read. Returns a folder's free bytes. Raises `NoFolder`, `Transient`."""
+        try:
+            if isinstance(self._store, Folder):
+                return await self._store.try_out()
+            async for _ in obstore.list(self._store, chunk_size=1):
+                break
+        except (BaseError, OSError) as error:
+            raise _unavailable(error) from None
+        await self.read(f"{_UNFINISHED}doctor")
+        return None
 
     async def read(self, key: str) -> bytes | None:
         """The file's bytes; None where there is none. Raises `Transient`."""
@@ -180,12 +220,12 @@ class Storage:
         return True
 
 
-def _open(url: str, retries: int) -> ObjectStore | Folder:
+def _open(url: str, retries: int, *, is_made: bool) -> ObjectStore | Folder:
     parts = urlsplit(url)
     if parts.scheme == "file":
         if parts.netloc or not parts.path.startswith("/"):
             raise ValueError("no absolute path")
-        return Folder(Path(unquote(parts.path)))
+        return Folder(Path(unquote(parts.path)), is_made=is_made)
     if not parts.netloc:
         raise ValueError("no bucket")
     return from_url(

@@ -67,6 +67,19 @@ async def test_the_same_file_again_changes_nothing_and_another_is_refused(url: s
     assert await storage.read(KEY) == b"file"
 
 
+async def test_trying_it_out_leaves_nothing(url: str) -> None:
+    free = await Storage(url).try_out()
+    assert (free is None) is url.startswith("s3://")
+    assert list(Storage(url).keys()) == []
+
+
+async def test_a_bucket_that_is_not_there_does_not_pass(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (S3_VARIABLES | {"AWS_ENDPOINT_URL": s3_endpoint}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Transient):
+        await Storage("s3://none-such/invoices").try_out()
+
+
 async def test_what_is_not_there_is_nothing(url: str) -> None:
     assert await Storage(url).read(KEY) is None
     assert await Storage(url).digest(KEY) is None

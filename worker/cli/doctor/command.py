@@ -19,7 +19,7 @@ _STYLES = {Verdict.OK: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad"}
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Check broker, queues, permissions, database, gateway, clock and credentials. Exit code 1 if one of them fails."""
+    """Check broker, queues, permissions, database, gateway, clock, credentials and vault. Exit code 1 if one fails."""
 
     async def work() -> list[Finding]:
         settings = load_settings()
@@ -45,8 +45,9 @@ def _checks() -> list[Callable[[Settings], Awaitable[Sequence[Finding]]]]:
     from worker.cli.doctor.broker import check_broker
     from worker.cli.doctor.gateway import check_credentials, check_gateway, check_tls
     from worker.cli.doctor.store import check_store
+    from worker.cli.doctor.vault import check_vault
 
-    return [check_names, check_broker, check_store, check_gateway, check_tls, check_credentials]
+    return [check_names, check_broker, check_store, check_gateway, check_tls, check_credentials, check_vault]
 
 
 def _show(finding: Finding) -> None:

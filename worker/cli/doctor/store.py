@@ -68,7 +68,8 @@ async def _journal(settings: Settings) -> list[Finding]:
             await journal.ping()
             backlog = await journal.backlog(SystemClock().now())
     except SchemaOutdated as error:
-        return [fail("schema", str(error), "fapiao-worker db upgrade")]
+        says, _, fix = str(error).rpartition(": ")
+        return [fail("schema", says, fix)]
     except WorkerError as error:
         return [fail("database", str(error), "look at FAPIAO_DATABASE_URL, and whether the database runs")]
     return [ok("schema", "this version's"), *check_backlog(backlog)]

@@ -136,11 +136,23 @@ def open_for_reading(database: Path) -> sqlite3.Connection:
         raise ConfigurationError(f"cannot read {database}: {error}") from error
     if version != migrations.latest(_DIALECT):
         connection.close()
-        raise SchemaOutdated(
-            f"{database} has schema version {version}, this program knows {migrations.latest(_DIALECT)}: "
-            "run `fapiao-worker db upgrade`, or use the program that made it"
-        )
+        raise _unlike(database, version)
     return connection
+
+
+def _unlike(database: Path, version: int) -> SchemaOutdated:
+    """What to do about a file of another version. One that a worker holds is of that worker's version, so it is the
+    worker that has to go first."""
+    latest = migrations.latest(_DIALECT)
+    if version > latest:
+        return SchemaOutdated(
+            f"{database} was written by a newer version (schema {version}, this program knows {latest}): "
+            "install that version"
+        )
+    return SchemaOutdated(
+        f"{database} has schema version {version}, this program needs {latest}: start this version's worker, or run "
+        "`fapiao-worker db upgrade`; where a worker of the older version runs on it, stop that one first"
+    )
 
 
 def _check_version() -> None:
@@ -168,10 +180,7 @@ def _migrate(connection: sqlite3.Connection, database: Path) -> list[str]:
     version = _version_of(connection)
     if version > migrations.latest(_DIALECT):
         connection.close()
-        raise SchemaOutdated(
-            f"{database} was written by a newer version (schema {version}, this program knows "
-            f"{migrations.latest(_DIALECT)}): install that version"
-        )
+        raise _unlike(database, version)
     applied = []
     for migration in migrations.pending(_DIALECT, version):
         try:
