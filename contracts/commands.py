@@ -8,28 +8,15 @@ configuration (lengths, characters, fractional quantities) is checked in `contra
 """
 
 from decimal import Decimal
-from enum import StrEnum
 
 from pydantic import AliasChoices, Field, StrictBool
 
+from contracts.kinds import CommandType as CommandType  # noqa: PLC0414  callers know it by this module
 from contracts.members import SAME_AS, Amount, Closed, Flag, Lines, Moment, Password, TaxId, Text, WithLogin
 from contracts.queries import AuditInvoices, LookUpFiles, LookUpItems, QueryInvoices, ReadStored, RetryDownload
 
 MOST_DISCOUNTS = 2000
 """As many as an invoice may have lines, by default."""
-
-
-class CommandType(StrEnum):
-    """The commands this version runs."""
-
-    ISSUE = "invoice.issue"
-    QUERY = "invoice.query"
-    DOWNLOAD = "invoice.download"
-    ITEMS = "invoice.items"
-    FILES = "invoice.files"
-    STORED = "invoice.stored"
-    CHECK = "invoice.check"
-    AUDIT = "invoice.audit"
 
 
 class InvoiceItem(Closed):

@@ -23,7 +23,6 @@ from tests.builders import as_listed, make_result
 from tests.memory_journal import MemoryJournal
 from tests.model.simulation import Process, World
 from worker.errors import InDoubt, Transient
-from worker.flows.invoices import BEIJING
 from worker.ports import (
     Disconnected,
     FrameIgnored,
@@ -38,6 +37,7 @@ from worker.ports import (
     ResultShown,
     Submission,
 )
+from worker.records import BEIJING
 
 MET_SECONDS: Final = 15.0
 """Within so many seconds an order is listed that a refusal of another one may have met."""

@@ -10,7 +10,7 @@ from typing import Any
 from tests.scenarios.audited_month import copy_order
 from tests.scenarios.stack import Stack, make_order
 from worker.clock import SystemClock
-from worker.flows.invoices import BEIJING
+from worker.records import BEIJING
 from worker.sandbox.books.ledger import NEVER
 
 SETTINGS = {

@@ -109,7 +109,7 @@ def _days(month: str | None, since: str | None, until: str | None) -> tuple[str,
 
 def _last_month() -> str:
     from worker.clock import SystemClock
-    from worker.flows.invoices import BEIJING
+    from worker.records import BEIJING
 
     today = SystemClock().now().astimezone(BEIJING).date()
     return (today.replace(day=1) - timedelta(days=1)).strftime("%Y-%m")

@@ -37,7 +37,7 @@ def fresh_example(type_: str, name: str) -> dict[str, Any]:
 
 def _yesterday_and_today() -> dict[str, str]:
     from worker.clock import SystemClock
-    from worker.flows.invoices import BEIJING
+    from worker.records import BEIJING
 
     today = SystemClock().now().astimezone(BEIJING).date()
     return {"startInvoiceDate": (today - timedelta(days=1)).isoformat(), "endInvoiceDate": today.isoformat()}

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from contracts.texts import FAILURES, REJECTIONS
-from worker.cli import audit_report
 from worker.cli.story_parts import (
     archived,
     candidate_lines,
@@ -182,6 +181,18 @@ def _reading(total: dict[str, Any]) -> str:
     )
 
 
+def _audit_finding(data: dict[str, Any]) -> list[str]:
+    from worker.cli import audit_report
+
+    return audit_report.findings(data)
+
+
+def _audit_completed(data: dict[str, Any]) -> list[str]:
+    from worker.cli import audit_report
+
+    return audit_report.completed(data)
+
+
 WORDS: Final[dict[str, Callable[[dict[str, Any]], list[str]]]] = {
     "invoice.issue.qr_required": _qr_required,
     "invoice.issue.completed": _completed,
@@ -198,7 +209,7 @@ WORDS: Final[dict[str, Callable[[dict[str, Any]], list[str]]]] = {
     "invoice.files.completed": _files_completed,
     "invoice.stored.completed": _stored_completed,
     "invoice.check.completed": _check_completed,
-    "invoice.audit.finding": audit_report.findings,
-    "invoice.audit.completed": audit_report.completed,
+    "invoice.audit.finding": _audit_finding,
+    "invoice.audit.completed": _audit_completed,
 }
 """By event type, else by outcome."""

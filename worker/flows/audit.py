@@ -48,7 +48,7 @@ from worker.flows.evidence.endings import Case, endings
 from worker.flows.evidence.members import is_dead
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
-from worker.flows.invoices import BEIJING, parts_of, trusted
+from worker.flows.invoices import parts_of, trusted
 from worker.flows.query_state import AfterPage, after_page, digest_of
 from worker.flows.table import (
     Decision,
@@ -84,7 +84,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import LoginAnswered, QueryRefused
-from worker.records import UNDECIDED, CommandState
+from worker.records import BEIJING, UNDECIDED, CommandState
 
 PAGE_SIZE: Final = 100
 BATCH: Final = 200

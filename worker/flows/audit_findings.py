@@ -15,8 +15,15 @@ from contracts.audits import FindingKind
 from contracts.envelope import loads
 from worker.flows.audit_rows import listed_of
 from worker.flows.evidence.members import is_dead
-from worker.flows.invoices import BEIJING
-from worker.records import AuditedInvoice, AuditOwner, Command, ListedInvoice, NumberedCommand, SubmittedInvoice
+from worker.records import (
+    BEIJING,
+    AuditedInvoice,
+    AuditOwner,
+    Command,
+    ListedInvoice,
+    NumberedCommand,
+    SubmittedInvoice,
+)
 from worker.texts import Likeness, Text, code_likeness, folded_code, likeness
 
 _DOUBT_OF_DOUBLE: Final = "duplicate_suspected"

@@ -13,9 +13,9 @@ from worker.flows import table
 from worker.flows.audit_findings import Held, Standing
 from worker.flows.audit_rows import month_of
 from worker.flows.audit_vocabulary import Proved
-from worker.flows.invoices import BEIJING
 from worker.flows.query_state import QueryRules, spans_of
 from worker.flows.table import Decision, Phased
+from worker.records import BEIJING
 
 MOST_READS: Final = 3
 """How often a list is read in which rows moved."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from contracts.envelope import dumps, loads
 from worker.flows.evidence.members import is_dead
-from worker.flows.invoices import BEIJING, fits_condition
-from worker.records import AuditedRow, Dated, ListedInvoice
+from worker.flows.invoices import fits_condition
+from worker.records import BEIJING, AuditedRow, Dated, ListedInvoice
 from worker.texts import Text, folded, folded_code
 
 _TEXTS: Final = (

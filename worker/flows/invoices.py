@@ -6,14 +6,14 @@ invoice does not say neither fits nor contradicts, so it stays in.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta, timezone
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from contracts.envelope import dumps, loads
+from contracts.envelope import dumps
 from contracts.gateway import plain_number
 from worker.flows.vocabulary import Details
-from worker.records import FileRow, Findings, FoundRow, ListedInvoice, Stored
+from worker.records import BEIJING, FileRow, Findings, FoundRow, ListedInvoice
 from worker.texts import folded, folded_code
 
 _NUMBER: Final = re.compile(r"\d{8,20}", re.ASCII)
@@ -62,28 +62,6 @@ def findings_of(
         items={invoice_id: dumps(list(items)) for invoice_id, items in details.items.items() if items},
         files=tuple(map(file_row, details.files)),
     )
-
-
-def stored_invoice(stored: Stored) -> dict[str, Any]:
-    """What the journal holds of an invoice, as `contracts.invoices.StoredInvoice` has it."""
-    return {
-        "invoice": loads(stored.invoice.data),
-        "items": [] if stored.items is None else loads(stored.items),
-        "files": [told_file(file) for file in stored.files],
-        "commandId": stored.command_id,
-        "commandState": stored.command_state,
-        "seenAt": stored.seen_at,
-    }
-
-
-def told_file(file: FileRow) -> dict[str, Any]:
-    """Where a file is, as `contracts.invoices.InvoiceFile` has it."""
-    told: dict[str, Any] = {"invoiceBasicInfoId": file.invoice_id, "type": file.type, "url": file.url}
-    told |= {"countETicketNumbers": file.number} if file.number else {}
-    if (kept := file.kept) is not None:
-        told |= {"sha256": kept.sha256, "size": kept.size, "vaultKey": kept.vault_key, "storedAt": kept.stored_at}
-        told |= {"differs": loads(kept.differs)}
-    return told
 
 
 def lacking_ids(invoice_ids: Iterable[str], details: Details, types: Sequence[str]) -> tuple[str, ...]:
@@ -141,7 +119,6 @@ def _types_by_invoice(details: Details) -> dict[str, set[str]]:
     return have
 
 
-BEIJING: Final = timezone(timedelta(hours=8))
 _ALIASES: Final = (("全电发票", "数电票"), ("电子发票", "数电票"), ("增值税专用发票", "专用发票"))
 """Names of the same type in exports of other years and other vendors."""
 

@@ -19,7 +19,7 @@ from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.members import is_dead
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
-from worker.flows.invoices import BEIJING, lacking_ids, trusted, with_files
+from worker.flows.invoices import lacking_ids, trusted, with_files
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_state import digest_of, is_last_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
@@ -50,7 +50,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, QueryRefused
-from worker.records import CommandState, ListedInvoice, Stray
+from worker.records import BEIJING, CommandState, ListedInvoice, Stray
 from worker.texts import folded_code
 
 PAGE_SIZE: Final = 100

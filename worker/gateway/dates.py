@@ -14,9 +14,8 @@ from typing import Any, Final
 from unicodedata import normalize
 
 from worker.gateway.values import decimal_of, parsed_if_json, text_of
-from worker.records import Dated
+from worker.records import BEIJING, Dated
 
-BEIJING: Final = timezone(timedelta(hours=8))
 _UTC: Final = timezone(timedelta(0))
 _EPOCH: Final = datetime(1970, 1, 1, 8, tzinfo=BEIJING)
 _EARLIEST_YEAR: Final = 1990

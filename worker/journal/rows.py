@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
-from contracts.commands import CommandType
 from contracts.envelope import dumps
+from contracts.kinds import CommandType
 from worker.errors import NotFound
 from worker.journal.sealing import Sealer
 from worker.records import (

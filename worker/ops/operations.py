@@ -3,13 +3,14 @@
 Guarantees: answers are plain JSON-able dicts without secrets; `resolve` and `cancel` write the command's final event
 and its state in one transaction, by compare-and-set on where it stood; an invoice number is bound to one command for
 ever.
-Knows nothing of how it is called: a running worker's control socket and the command line share it.
+Knows nothing of how it is called: a running worker's control socket and the command line share it. Questions import
+nothing of flows and events: to the command line that takes longer than the answer.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -18,9 +19,7 @@ from contracts.failures import FailureCode, Stage
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import NotFound, NotResolvable, WorkerError
-from worker.flows.announce import Announcement, events_of, failure
-from worker.flows.evidence.endings import issued_by_a_person
-from worker.flows.invoices import told_file
+from worker.flows.stored import told_file
 from worker.ops.redaction import lane_digest
 from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for
 from worker.ports import OperatorJournal
@@ -36,6 +35,9 @@ from worker.records import (
     Settlement,
     UndeliverableReply,
 )
+
+if TYPE_CHECKING:
+    from worker.flows.announce import Announcement
 
 log = structlog.get_logger()
 
@@ -135,6 +137,8 @@ class Operations:
         command = await self._one(command_id, source)
         if command.state is not CommandState.IN_DOUBT:
             raise NotResolvable(f"Command {command_id} is {command.state}, not in doubt; there is nothing to decide.")
+        from worker.flows.evidence.endings import issued_by_a_person
+
         told = issued_by_a_person(command, issued) if issued is not None else (_not_issued(command),)
         await self._settle(command, IN_DOUBT, told, issued)
         return await self.status(command.id, command.source)
@@ -220,9 +224,11 @@ class Operations:
         self,
         command: Command,
         expected: frozenset[CommandState],
-        announcements: tuple[Announcement, ...],
+        announcements: "tuple[Announcement, ...]",
         number: str | None = None,
     ) -> None:
+        from worker.flows.announce import events_of
+
         now = self._clock.now()
         settlement = Settlement(
             command=command,
@@ -322,13 +328,17 @@ def describe_account(account: RefusedAccount) -> dict[str, Any]:
     }
 
 
-def _not_issued(command: Command) -> Announcement:
+def _not_issued(command: Command) -> "Announcement":
+    from worker.flows.announce import failure
+
     return failure(
         FailureCode.NOT_ISSUED, Stage.RESOLVE, "A person found that no invoice was issued.", command.attempts
     )
 
 
-def _cancelled(command: Command) -> Announcement:
+def _cancelled(command: Command) -> "Announcement":
+    from worker.flows.announce import failure
+
     message = "A person cancelled it before anything was submitted."
     return failure(FailureCode.CANCELLED, Stage.QUEUED, message, command.attempts)
 

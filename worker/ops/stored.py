@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from contracts.envelope import timestamp
 from worker.errors import WorkerError
-from worker.flows.invoices import BEIJING, stored_invoice
-from worker.records import Stored, StoredFilter
+from worker.flows.stored import stored_invoice
+from worker.records import BEIJING, Stored, StoredFilter
 
 INVOICE_NUMBER: Final = re.compile(r"[0-9]{20}")
 """A fully digitalised invoice has a number of 20 digits; the gateway's ids have 19 at most."""

@@ -28,6 +28,7 @@ from worker.records.commands import (
 )
 from worker.records.events import Copy, Event, EventRecord, LooseEvent, OutboxRow, Route, UndeliverableReply
 from worker.records.invoices import (
+    BEIJING,
     Dated,
     FileRow,
     Findings,
@@ -66,6 +67,7 @@ from worker.records.vault import DueFile, KeptFile, MissingFile, Untold, VaultYe
 
 __all__ = [
     "ACTIVE",
+    "BEIJING",
     "DISCOUNTS_FOLDED",
     "FINAL",
     "LOOK_UP",

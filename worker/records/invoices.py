@@ -6,12 +6,15 @@ side said nothing, which neither confirms nor contradicts. Nobody else reads an 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from worker.making import made_often
 from worker.records.states import CommandState
+
+BEIJING: Final = timezone(timedelta(hours=8))
+"""Where invoices are dated, and days counted."""
 
 
 @dataclass(frozen=True, slots=True)

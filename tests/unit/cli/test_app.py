@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import worker
+from worker.clock import SystemClock
+from worker.journal import open_journal
+from worker.settings import Settings
 
 from .conftest import Run
 
@@ -59,24 +62,39 @@ CLIENTS = "aio_pika aiormq asyncpg websockets reportlab zxingcpp segno cryptogra
 )
 def test_what_needs_no_worker_loads_no_more_than_it_needs(words: list[str], others: str, tmp_path: Path) -> None:
     """Whoever looks at the help does not wait for the broker's, the database's and the PDF's libraries."""
+    assert _loaded(words, f"{CLIENTS} {others}", tmp_path) == "[]"
+
+
+async def test_a_question_to_the_journal_loads_neither_flows_nor_models(tmp_path: Path) -> None:
+    """They take longer than the answer."""
+    settings = Settings(_env_file=None, database_url=f"sqlite:///{tmp_path / 'fapiao.db'}")
+    journal = open_journal(settings, SystemClock())
+    await journal.open()
+    await journal.close()
+
+    others = "worker.flows.announce worker.flows.evidence contracts.commands contracts.events contracts.audits"
+    assert _loaded(["list"], f"{others} aio_pika aiormq asyncpg websockets uvloop", tmp_path) == "[]"
+
+
+def _loaded(words: list[str], modules: str, folder: Path) -> str:
+    """Which of the modules are loaded when this command has ended well."""
     code = (
         "import sys\nfrom worker.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
-        f"print([m for m in '{CLIENTS} {others}'.split() if m in sys.modules], file=sys.stderr)"
+        f"print([m for m in '{modules}'.split() if m in sys.modules], file=sys.stderr)"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(worker.__file__).parents[1])}
 
     done = subprocess.run(
         [sys.executable, "-c", code, *words],
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=True,
         timeout=240,
     )
-
-    assert done.stderr.strip() == "[]"
+    return done.stderr.strip()
 
 
 def test_the_shell_can_complete_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

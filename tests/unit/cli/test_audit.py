@@ -12,7 +12,7 @@ import pytest
 from contracts.envelope import loads
 from tests.unit.ops.fakes import event
 from worker.clock import SystemClock
-from worker.flows.invoices import BEIJING
+from worker.records import BEIJING
 
 from .conftest import Run
 from .fakes import FakeBroker

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.builders import make_condition, make_found, make_listed
-from worker.flows.invoices import BEIJING, fits_condition, is_positive
+from worker.flows.invoices import fits_condition, is_positive
+from worker.records import BEIJING
 
 SECOND = timedelta(seconds=1)
 FITTING: list[tuple[dict[str, Any], dict[str, Any]]] = [

@@ -11,7 +11,8 @@ from contracts.envelope import dumps, loads
 from contracts.invoices import StoredInvoice
 from tests.builders import MOMENT, as_listed, identity_of, make_found, make_listed
 from tests.lane_fakes import make_file
-from worker.flows.invoices import findings_of, found_row, lacking_ids, parts_of, stored_invoice, trusted, with_details
+from worker.flows.invoices import findings_of, found_row, lacking_ids, parts_of, trusted, with_details
+from worker.flows.stored import stored_invoice
 from worker.flows.vocabulary import Details
 from worker.records import CommandState, FileRow, ListedInvoice, Stored
 

@@ -18,7 +18,6 @@ from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, read, seen
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found
-from worker.flows.invoices import BEIJING
 from worker.flows.look_up import (
     TRANSITIONS,
     LookUpState,
@@ -59,7 +58,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, QueryRefused
-from worker.records import LOOK_UP, CommandState
+from worker.records import BEIJING, LOOK_UP, CommandState
 
 P, S = Phase, CommandState
 MINUTE = timedelta(minutes=1)

@@ -11,7 +11,6 @@ from tests.builders import make_found, make_page
 from tests.unit.flows.submissions import issued, subject
 from tests.unit.flows.tables import read
 from tests.unit.flows.test_look_up import FOUND, RULES, P, S, run, settlements, situation
-from worker.flows.invoices import BEIJING
 from worker.flows.look_up import (
     PAGE_SIZE,
     LookUpState,
@@ -27,6 +26,7 @@ from worker.flows.vocabulary import (
     ReadBound,
 )
 from worker.ports import PageShown, QueryRefused
+from worker.records import BEIJING
 
 # ---- the list ------------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from tests.unit.lanes.playing import DONE, LONG_LEASE, Played, numbers, pages_of
 from tests.virtual_time import in_virtual_time
 from worker.flows.evidence.members import Fit, Weight
 from worker.flows.evidence.verdicts import Found, Nothing
-from worker.flows.invoices import BEIJING, findings_of, fits_condition, found_row
+from worker.flows.invoices import findings_of, fits_condition, found_row
 from worker.flows.look_up import FILE_TYPES
 from worker.flows.vocabulary import (
     AskPage,
@@ -49,7 +49,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, PageShown, QueryRefused
-from worker.records import CommandState
+from worker.records import BEIJING, CommandState
 
 S = CommandState
 FOUND = make_found()

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.gateway.dates import BEIJING, dated_of, is_dated, moment_of
+from worker.gateway.dates import dated_of, is_dated, moment_of
 from worker.gateway.redaction import Redactor
 from worker.gateway.rows import listed_invoice
+from worker.records import BEIJING
 
 MOMENT = datetime(2026, 11, 29, 15, 24, 35, tzinfo=BEIJING)
 SECONDS = 1795937075

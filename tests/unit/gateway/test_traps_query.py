@@ -27,9 +27,9 @@ from tests.unit.gateway.queries import (
     told,
 )
 from worker.gateway.codec import IgnoredReason
-from worker.gateway.dates import BEIJING
 from worker.gateway.session import InvoiceSession, QueryDialogue
 from worker.ports import DownloadTold, FrameIgnored, LoginAnswered, PageShown, QueryRefused
+from worker.records import BEIJING
 
 AT = datetime(2024, 4, 9, 14, 11, 11, tzinfo=BEIJING)
 FIRST, SECOND = "1778381047770263553", "1778381047954812931"

@@ -14,8 +14,9 @@ from contracts.envelope import loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode
 from worker.flows import details, download, query
-from worker.flows.invoices import parts_of, stored_invoice
+from worker.flows.invoices import parts_of
 from worker.flows.query_state import MOST_MISSING, Next, QueryProgress, QueryState, QueryWish
+from worker.flows.stored import stored_invoice
 from worker.flows.vocabulary import (
     AskPage,
     Begin,

@@ -14,8 +14,7 @@ from tests.unit.flows.submissions import SKEW, fit, found_of, issued, judge, lis
 from worker.flows.evidence.index import InvoiceIndex, Wanted
 from worker.flows.evidence.subjects import Listed
 from worker.flows.evidence.verdicts import Candidate, Found, Nothing, Several
-from worker.flows.invoices import BEIJING
-from worker.records import CommandState, ListedInvoice
+from worker.records import BEIJING, CommandState, ListedInvoice
 
 S = CommandState
 MINUTE = timedelta(minutes=1)
