@@ -58,6 +58,13 @@ async def heed(journal: Journal) -> None:
         await journal.heed(following, is_over=False)
 
 
+async def tell(journal: Journal, following: Following) -> None:
+    """Tell a follower the end that its first has come to."""
+    heard = Heard(following.nudges, following.events[-1].sequence, is_over=False)
+    told = settlement(following.follower, S.COMPLETED, "completed", expected=FOLLOWING, heard=heard)
+    assert await journal.settle(told)
+
+
 async def fail(journal: Journal, command: NewCommand, *, keeps_order: bool = False) -> None:
     """Admit a command and let it end without an invoice; before the submission, unless it keeps its number."""
     claim = await begin(journal, command)
@@ -170,6 +177,19 @@ class TestFollowers:
         await journal.heed(seen, is_over=False)
         assert (await follower_of(journal)).first.state is S.SUBMITTING
 
+    async def test_a_look_that_is_older_than_anothers_changes_nothing(self, journal: Journal) -> None:
+        """Two replicas look at once: who read before the first one moved, and comes later, would have it told again."""
+        claim = await begin(journal, order("a"))
+        await admit(journal, order("b"))
+        early = await follower_of(journal)
+        await submit(journal, claim)
+        assert await journal.record(step(claim, S.COMPLETED, "completed", expected=SUBMITTED))
+        await tell(journal, await follower_of(journal))
+
+        await journal.heed(early, is_over=False)
+
+        assert await journal.followers() == []
+
     async def test_what_was_heard_is_not_given_again(self, journal: Journal) -> None:
         claim = await begin(journal, order("a", secrets=SECRETS))
         await admit(journal, order("b", secrets=SECRETS))
@@ -249,6 +269,24 @@ class TestSuccession:
         assert await journal.succeed(seen, NOW)
 
         assert (await state_of(journal, "b"), (await follower_of(journal)).first.id) == (S.FOLLOWING, "c")
+
+    async def test_whoever_follows_another_by_now_hears_of_that_one_once(self, journal: Journal) -> None:
+        """Two replicas look at once: one that read before the follower turned to another, and comes later, turns it
+        neither past what that one has told nor back to its beginning."""
+        former = await begin(journal, order("a"))
+        await admit(journal, order("b"))
+        assert await journal.record(step(former, S.FAILED, "failed"))
+        late = await follower_of(journal)
+        await complete(journal, order("c"))
+        assert await journal.succeed(late, NOW)
+
+        await journal.heed(replace(late, heard=1), is_over=False)
+        following = await follower_of(journal)
+        assert (following.first.id, following.heard) == ("c", 0)
+        await tell(journal, following)
+
+        assert await journal.succeed(late, NOW)
+        assert await journal.followers() == []
 
     async def test_it_happens_once(self, store: Store, journal: Journal) -> None:
         other = await store.open_with_worker("w2")

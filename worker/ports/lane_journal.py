@@ -273,7 +273,8 @@ class LaneJournal(AuditJournal, Protocol):
         ...
 
     async def heed(self, following: Following, *, is_over: bool) -> None:
-        """This follower has looked and there is nothing to tell; with `is_over` it listens no more."""
+        """This follower has looked and there is nothing to tell; with `is_over` it listens no more. A look that is
+        older than another one changes nothing."""
         ...
 
     async def succeed(self, following: Following, now: datetime) -> bool:

@@ -384,7 +384,8 @@ SELECT sequence, id AS event_id, type AS event_type, body FROM event
 WHERE command_key = $1 AND sequence > $2 ORDER BY sequence;
 
 -- name: heed_nudges
-UPDATE follower SET heeded = $2, heard = $3 WHERE key = $1;
+-- Unless somebody has looked since: a look that is older knows less.
+UPDATE follower SET heeded = $2, heard = $3 WHERE key = $1 AND heeded < $2;
 
 -- name: forget_follower
 DELETE FROM follower WHERE key = $1;
@@ -400,7 +401,8 @@ WHERE key = $1 AND state = 'following' RETURNING key;
 UPDATE command SET follows = $2 WHERE key = $1 AND state = 'following';
 
 -- name: listen_to_another
-UPDATE follower SET first_key = $2, heard = 0, nudges = nudges + 1 WHERE key = $1;
+-- Nothing that was read of the one before is heeded any more; whoever listens to this one already goes on.
+UPDATE follower SET first_key = $2, heard = 0, heeded = nudges, nudges = nudges + 1 WHERE key = $1 AND first_key <> $2;
 
 -- name: forget_secrets
 UPDATE command SET secrets = NULL WHERE key = $1;

@@ -238,7 +238,8 @@ SELECT sequence, id AS event_id, type AS event_type, body FROM event
 WHERE command_key = :key AND sequence > :heard ORDER BY sequence;
 
 -- name: heed_nudges
-UPDATE follower SET heeded = :nudges, heard = :heard WHERE key = :key;
+-- Unless somebody has looked since: a look that is older knows less.
+UPDATE follower SET heeded = :nudges, heard = :heard WHERE key = :key AND heeded < :nudges;
 
 -- name: forget_follower
 DELETE FROM follower WHERE key = :key;
@@ -253,7 +254,9 @@ UPDATE command SET state = 'waiting', follows = NULL, order_claim = :claim WHERE
 UPDATE command SET follows = :first WHERE key = :key AND state = 'following';
 
 -- name: listen_to_another
-UPDATE follower SET first_key = :first, heard = 0, nudges = nudges + 1 WHERE key = :key;
+-- Nothing that was read of the one before is heeded any more; whoever listens to this one already goes on.
+UPDATE follower SET first_key = :first, heard = 0, heeded = nudges, nudges = nudges + 1
+WHERE key = :key AND first_key <> :first;
 
 -- name: forget_secrets
 UPDATE command SET secrets = NULL WHERE key = :key;
