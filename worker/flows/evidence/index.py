@@ -10,23 +10,47 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from contracts.limits import HIGHEST_WITH_TAX
-from worker.flows.evidence.subjects import CENT, FEN, Listed, Order
+from worker.flows.evidence.amounts import UNITS, WHOLE, is_rounded, spans
+from worker.flows.evidence.subjects import CENT, Listed, Order
+
+Notes = dict[str, list[Listed]]
+"""Listed invoices by what their notes say."""
 
 
 def _range(in_order: Sequence[Decimal], low: Decimal, high: Decimal) -> Sequence[Decimal]:
     return in_order[bisect_left(in_order, low) : bisect_right(in_order, high)]
 
 
+class _Shelf:
+    """Listed invoices in the order of what they come to, by any reading."""
+
+    def __init__(self) -> None:
+        self._by_amount: dict[Decimal, Notes] = {}
+        self._in_order: Sequence[Decimal] = ()
+
+    def put(self, listed: Listed) -> None:
+        note = listed.note.plain
+        for amount in listed.readings:
+            self._by_amount.setdefault(amount, {}).setdefault(note, []).append(listed)
+
+    def close(self) -> None:
+        self._in_order = sorted(self._by_amount)
+
+    def between(self, low: Decimal, high: Decimal) -> Iterator[Notes]:
+        for amount in _range(self._in_order, low, high):
+            yield self._by_amount[amount]
+
+
 class InvoiceIndex:
     """Listed invoices by their totals and by their notes."""
 
     def __init__(self) -> None:
-        self._by_total: dict[int, dict[Decimal, dict[str, list[Listed]]]] = {}
-        """By whole yuan, total and note."""
-        self._half_told: dict[Decimal, list[Listed]] = {}
+        self._told = _Shelf()
+        self._rounded = _Shelf()
+        """Those that tell no cents."""
+        self._half_told = _Shelf()
         self._untold: list[Listed] = []
-        self._by_note: dict[str, list[Listed]] = {}
-        self._halves: Sequence[Decimal] = ()
+        self._by_note: Notes = {}
 
     @classmethod
     def of(cls, invoices: Iterable[Listed]) -> "InvoiceIndex":
@@ -39,24 +63,25 @@ class InvoiceIndex:
 
     def close(self) -> None:
         """Call it when the last invoice is in, and before the first search."""
-        self._halves = sorted(self._half_told)
+        for shelf in (self._told, self._rounded, self._half_told):
+            shelf.close()
 
     def put(self, listed: Listed) -> None:
         """One more."""
-        told = set(listed.amounts)
-        note = listed.note.plain
-        for total in told:
-            self._by_total.setdefault(int(total), {}).setdefault(total, {}).setdefault(note, []).append(listed)
-        if len(told) == 1 and (listed.with_tax is None or listed.without_tax is None):
-            self._half_told.setdefault(next(iter(told)), []).append(listed)
-        if not told:
+        if not listed.amounts:
             self._untold.append(listed)
-        if note:
-            self._by_note.setdefault(note, []).append(listed)
+        else:
+            self._told.put(listed)
+            if is_rounded(listed):
+                self._rounded.put(listed)
+            if listed.is_half_told:
+                self._half_told.put(listed)
+        if listed.note.plain:
+            self._by_note.setdefault(listed.note.plain, []).append(listed)
 
     def likely(self, order: Order) -> Iterator[Listed]:
         """Those of the right total whose note says the same, or nothing: only these can be exactly the same."""
-        for notes in self._of_total(order, order.tolerance):
+        for notes in self._of_total(order):
             if order.sent.prints_bank:
                 for each in notes.values():
                     yield from each
@@ -68,31 +93,29 @@ class InvoiceIndex:
     def holds_remark(self, order: Order) -> bool:
         """Whether a note of the right total has the remark and more beside it."""
         remark = order.remark.plain
-        at_total = self._of_total(order, order.tolerance)
-        return any(remark in note and note != remark for notes in at_total for note in notes)
+        return any(remark in note and note != remark for notes in self._of_total(order) for note in notes)
+
+    def _of_total(self, order: Order) -> Iterator[Notes]:
+        for total in set(order.totals):
+            yield from self._told.between(total - order.tolerance, total + order.tolerance)
 
     def possible(self, order: Order) -> Iterator[Listed]:
-        """All that may be evidence in any degree; some of them twice."""
-        for unit in (1, FEN):
-            for notes in self._of_total(order, order.nearness, unit):
-                for each in notes.values():
-                    yield from each
-        for total in order.totals:
-            low, high = total / HIGHEST_WITH_TAX - order.nearness, total * HIGHEST_WITH_TAX + order.nearness
-            for half in _range(self._halves, low, high):
-                yield from self._half_told[half]
+        """All that may be evidence in any degree; some of them several times."""
+        for notes in self._near(order):
+            for each in notes.values():
+                yield from each
         yield from self._untold
         yield from self._marked(order)
 
-    def _of_total(self, order: Order, slack: Decimal, unit: int = 1) -> Iterator[dict[str, list[Listed]]]:
-        """Of the order's total or the expected one, or as near to it as this, in so many to a yuan."""
-        totals = [total * unit for total in order.totals]
-        slack *= unit
-        yuans = {yuan for each in totals for yuan in range(int(each - slack), int(each + slack) + 1)}
-        for yuan in sorted(yuans):
-            for total, notes in self._by_total.get(yuan, {}).items():
-                if any(abs(total - each) <= slack for each in totals):
-                    yield notes
+    def _near(self, order: Order) -> Iterator[Notes]:
+        """What comes to the order's total or the expected one, or nearly so, in whatever way it is told."""
+        for total in set(order.totals):
+            for unit in UNITS:
+                told, slack = total * unit, order.nearness * unit + (CENT if unit < 1 else 0)
+                yield from self._told.between(told - slack, told + slack)
+                yield from self._half_told.between(told / HIGHEST_WITH_TAX - slack, told * HIGHEST_WITH_TAX + slack)
+            slack = order.nearness + WHOLE
+            yield from self._rounded.between(total - slack, total + slack)
 
     def _marked(self, order: Order) -> Iterator[Listed]:
         """Whatever its total is: the note says that it is this one's."""
@@ -135,13 +158,9 @@ class Wanted:
 
     def may_be(self, listed: Listed) -> bool:
         """Whether this one may be somebody's."""
-        told = listed.amounts
         if not self.totals:
             return False
-        if not told or any(self._is_near(each / unit, each / unit) for each in told for unit in (1, FEN)):
-            return True
-        is_half = listed.with_tax is None or listed.without_tax is None
-        if is_half and self._is_near(told[0] / HIGHEST_WITH_TAX, told[0] * HIGHEST_WITH_TAX):
+        if not listed.amounts or any(self._is_near(low, high) for low, high in spans(listed)):
             return True
         note = listed.note.plain
         return note in self.remarks or any(each in note for each in self.held)

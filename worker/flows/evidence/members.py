@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Final
 
-from contracts.limits import HIGHEST_WITH_TAX
 from contracts.taxpayer import is_mistyped
 from worker.characters import simplified
-from worker.flows.evidence.subjects import FEN, Listed, Order, Subject
+from worker.flows.evidence.amounts import is_told_otherwise, total_likeness
+from worker.flows.evidence.subjects import Listed, Order, Subject
 from worker.names import is_whole, name_likeness
 from worker.texts import Likeness, code_likeness, folded, folded_code, remark_likeness
 
@@ -65,8 +64,6 @@ SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
 _DAY: Final = timedelta(days=1)
 _CLOCKS: Final = 3
 """Times the skew that is allowed for: how far apart clocks may be for an invoice to be given without a person."""
-RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
-"""Of value added tax, those of today and of the years before."""
 _COMPANY: Final = re.compile(r"(?![1-8]\d{16}[\dX])[0-9A-Z]{18}|[0-9A-Z]{20}")
 """A company's tax id of today, and not the number of a citizen's card."""
 
@@ -75,7 +72,8 @@ class Weight(IntEnum):
     """What an invoice is worth as evidence for a submission; a pair that is not weighed is ruled out."""
 
     AGAINST = 1
-    """One identifying member differs, and the two others are told and the same: an accountant would look at it."""
+    """One identifying member differs, and the two others are told and the same, or its amounts could be the order's if
+    they were told in another way: an accountant would look at it."""
     WEAK = 2
     """Nothing is different, but too little is told, or it is told in a way that could be another's."""
     CLOSE = 3
@@ -111,6 +109,8 @@ class Comparison:
     stand on every invoice of the seller."""
     is_other_kind: bool
     """普票 for 专票, or the reverse; or a red one by its flag, and a blue one by its amounts."""
+    is_odd: bool
+    """Its total is another one, and could be the order's if it was told in another way."""
     differs: tuple[Difference, ...]
 
     @property
@@ -163,10 +163,11 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
         return None
     remark = remark_likeness(order.remark, listed.note, prints_bank=order.sent.prints_bank)
     has_remark = bool(order.remark.plain) and listed.note.is_told
+    is_odd = total is DIFFERENT and DIFFERENT not in {buyer, remark} and is_told_otherwise(order, listed)
     if DIFFERENT in {total, buyer, remark}:
         others = [each for each in (total, buyer, remark) if each is not DIFFERENT]
         is_marked = others == [SAME, SAME] and (remark is DIFFERENT or has_remark)
-        if not is_marked and not (buyer is SAME and remark is not DIFFERENT and _is_in_fen(order, listed)):
+        if not is_marked and not is_odd:
             return None
     is_other_kind = is_of_two_signs or (
         invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1)
@@ -174,7 +175,7 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
     differs = tuple(_differences(order, listed, total, remark))
     is_numbered = has_remark and any(map(str.isdigit, order.remark.plain))
     is_unmarked = bool(order.remark.plain) and not listed.note.is_told
-    return Comparison(buyer, total, remark, is_unmarked, is_numbered, is_other_kind, differs)
+    return Comparison(buyer, total, remark, is_unmarked, is_numbered, is_other_kind, is_odd, differs)
 
 
 def _is_more_than_zero(listed: Listed) -> bool:
@@ -210,45 +211,6 @@ def _name(order: Order, listed: Listed) -> Likeness:
     theirs = listed.person if order.sent.is_person else listed.name
     close = name_likeness(order.name, theirs)
     return UNCLEAR if close is AKIN and not is_whole(order.name, theirs) else close
-
-
-def total_likeness(order: Order, listed: Listed) -> Likeness:
-    """By any reading: with tax, without, or the expected one. Where only one of the two totals is told, the other may
-    be the one that fits."""
-    with_tax, without = listed.with_tax, listed.without_tax
-    expected = order.expected
-    told = [each for each in (with_tax, without) if each is not None]
-    if not told:
-        return UNTOLD
-    is_expected = expected is not None and with_tax == expected
-    if (is_expected and not order.is_expected_high) or any(abs(each - order.total) <= order.tolerance for each in told):
-        return SAME
-    if is_expected:
-        return UNCLEAR
-    likely = order.total if expected is None or order.is_expected_high else expected
-    if any(abs(each - total) <= order.nearness for each in told for total in (order.total, likely)):
-        return AKIN
-    if len(told) > 1:
-        return DIFFERENT
-    net, gross = (order.total, with_tax) if with_tax is not None else (without, order.total)
-    return _by_rate(net, gross, order.tolerance)
-
-
-def _is_in_fen(order: Order, listed: Listed) -> bool:
-    """Whether all its amounts are told, and whole, and come to the order's total as if they were in fen: then it may be
-    that, or an invoice of a hundred times as much."""
-    return all(each == each.to_integral_value() for each in listed.amounts) and any(
-        abs(each - total * FEN) <= order.tolerance * FEN for each in listed.amounts for total in order.totals
-    )
-
-
-def _by_rate(net: Decimal | None, gross: Decimal | None, tolerance: Decimal) -> Likeness:
-    """Whether one could be the other with tax."""
-    if net is None or gross is None:
-        return UNTOLD
-    if any(abs(net + net * rate - gross) <= tolerance for rate in RATES):
-        return AKIN
-    return UNCLEAR if net - tolerance <= gross <= net * HIGHEST_WITH_TAX + tolerance else DIFFERENT
 
 
 def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness) -> Iterator[Difference]:
@@ -307,9 +269,15 @@ def weigh(subject: Subject, listed: Listed, compared: Comparison, skew: timedelt
 
 def _weight(subject: Subject, compared: Comparison, *, is_in_time: bool, are_clocks: bool) -> Weight | None:
     if compared.contradictions:
-        if not is_in_time:
+        if not is_in_time and not compared.is_odd:
             return None
-        is_marked = compared.total is DIFFERENT and compared.is_numbered and subject.is_issued
+        is_marked = (
+            subject.is_issued
+            and compared.is_numbered
+            and compared.buyer is SAME
+            and compared.remark is SAME
+            and is_in_time
+        )
         # Of what was surely issued a wrong total is worth an alarm rather than no answer.
         return Weight.CLOSE if is_marked and not compared.is_other_kind else Weight.AGAINST
     if is_in_time and compared.is_exact:

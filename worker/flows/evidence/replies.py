@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from worker.flows.evidence.members import RATES, Difference, is_companys
+from worker.flows.evidence.amounts import RATES
+from worker.flows.evidence.members import Difference, is_companys
 from worker.making import made_often
 from worker.names import name_likeness
 from worker.records import IssuedReply, Line, SubmittedInvoice

@@ -12,8 +12,6 @@ from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoic
 from worker.texts import Text, folded, folded_code, says_nothing
 
 CENT: Final = Decimal("0.01")
-FEN: Final = 100
-"""To a yuan: what a program counts in that wants whole numbers."""
 _MOST_ROUNDED: Final = Decimal("0.50")
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -156,6 +154,19 @@ class Listed:
     def amounts(self) -> tuple[Decimal, ...]:
         """Its totals that are told."""
         return tuple(each for each in (self.with_tax, self.without_tax) if each is not None)
+
+    @property
+    def is_half_told(self) -> bool:
+        """Whether only one of the two is."""
+        return (self.with_tax is None) is not (self.without_tax is None)
+
+    @property
+    def readings(self) -> frozenset[Decimal]:
+        """What its amounts may come to: whatever their sign, and amount and tax also where they are not the total."""
+        told, tax = set(self.amounts), self.invoice.total_tax
+        if tax is not None and self.without_tax is not None:
+            told.add(self.without_tax + tax)
+        return frozenset(map(abs, told))
 
     @property
     def identity(self) -> str:

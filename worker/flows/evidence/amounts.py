@@ -1,0 +1,91 @@
+"""What an invoice comes to, held against what an order does. Pure.
+
+A list is a program's work, and programs tell amounts in many ways: in fen or 万元, without cents, without tax, with the
+other sign, or so that amount and tax are not the total. Guarantees that amounts which could be the order's in any of
+these ways are told from those that could not: the former never prove absence (`is_told_otherwise`), and never say by
+themselves whose an invoice is (`total_likeness`).
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from contracts.limits import HIGHEST_WITH_TAX
+from worker.flows.evidence.subjects import CENT, Listed, Order
+from worker.texts import Likeness
+
+SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
+UNITS: Final = tuple(Decimal(1).scaleb(power) for power in (0, 2, 3, 4, -2, -3, -4))
+"""To a yuan, that programs count in: fen and smaller, 千元 and 万元, and what was divided by a hundred twice."""
+RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
+"""Of value added tax, those of today and of the years before."""
+WHOLE: Final = Decimal(1)
+
+
+def total_likeness(order: Order, listed: Listed) -> Likeness:
+    """By any reading: with tax, without, or the expected one. Where only one of the two totals is told, the other may
+    be the one that fits."""
+    with_tax, without = listed.with_tax, listed.without_tax
+    expected = order.expected
+    told = listed.amounts
+    if not told:
+        return UNTOLD
+    is_expected = expected is not None and with_tax == expected
+    if (is_expected and not order.is_expected_high) or any(abs(each - order.total) <= order.tolerance for each in told):
+        return SAME
+    if is_expected:
+        return UNCLEAR
+    likely = order.total if expected is None or order.is_expected_high else expected
+    if any(abs(each - total) <= order.nearness for each in told for total in (order.total, likely)):
+        return AKIN
+    if len(told) > 1:
+        return DIFFERENT
+    net, gross = (order.total, with_tax) if with_tax is not None else (without, order.total)
+    return _by_rate(net, gross, order.tolerance)
+
+
+def _by_rate(net: Decimal | None, gross: Decimal | None, tolerance: Decimal) -> Likeness:
+    """Whether one could be the other with tax."""
+    if net is None or gross is None:
+        return UNTOLD
+    if any(abs(net + net * rate - gross) <= tolerance for rate in RATES):
+        return AKIN
+    return UNCLEAR if net - tolerance <= gross <= net * HIGHEST_WITH_TAX + tolerance else DIFFERENT
+
+
+def is_told_otherwise(order: Order, listed: Listed) -> bool:
+    """Whether its amounts could be the order's, were they told in another unit, rounded, or under another's name: then
+    it may be that, or an invoice of another amount."""
+    totals = (order.total,) if order.is_expected_high else order.totals
+    return any(
+        low - order.tolerance <= total <= high + order.tolerance for low, high in spans(listed) for total in totals
+    )
+
+
+def spans(listed: Listed) -> Iterator[tuple[Decimal, Decimal]]:
+    """Between what and what the total of an order is, in yuan, whose invoice this could be."""
+    place, is_half_told = _last_place(listed), listed.is_half_told
+    for unit in UNITS:
+        if unit > 1 and place < WHOLE:
+            continue  # what is counted in small units is counted in whole ones
+        # Whoever counts in large units keeps two decimal places at least.
+        lost = min(place, CENT) if unit < 1 else place if unit == 1 and place > CENT else 0
+        for each in listed.readings:
+            low, high = (each - lost) / unit, (each + lost) / unit
+            yield (low / HIGHEST_WITH_TAX, high * HIGHEST_WITH_TAX) if is_half_told else (low, high)
+
+
+def is_rounded(listed: Listed) -> bool:
+    """Whether none of its amounts has cents."""
+    return all(tenths == tenths.to_integral_value() for tenths in (each * 10 for each in _as_told(listed)))
+
+
+def _last_place(listed: Listed) -> Decimal:
+    """In which anything of it is told: where all is whole, a yuan's."""
+    exponents = [each.normalize().as_tuple().exponent for each in _as_told(listed)]
+    return WHOLE.scaleb(min([0, *(each for each in exponents if isinstance(each, int))]))
+
+
+def _as_told(listed: Listed) -> Iterator[Decimal]:
+    invoice = listed.invoice
+    return (each for each in (invoice.total, invoice.total_without_tax, invoice.total_tax) if each)
