@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.scenarios.stack import make_order
+from tests.scenarios.messages import make_order
 
 MutateOrder = Callable[[random.Random, dict[str, Any]], None]
 MutateBytes = Callable[[random.Random, bytes], bytes]

@@ -217,3 +217,8 @@ async def query(journal: Journal, command_id: str, *invoices: FoundRow, **change
     moved = step(claim, CommandState.RUNNING, "page", progress=b"{}", findings=brought(*invoices))
     assert await journal.record(moved)
     return claim
+
+
+async def enter(journal: Journal, now: datetime = NOW) -> int:
+    """Let the journal look for what is sought."""
+    return await journal.enter_look_ups(now)

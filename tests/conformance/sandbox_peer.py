@@ -8,7 +8,7 @@ from websockets.asyncio.client import connect
 
 from contracts.gateway import Login, dumps
 from contracts.gateway_query import DownloadZipRequest, QueryCondition, QueryInvoice, QueryInvoiceRequest, QueryPage
-from tests.conformance.test_sandbox import Client
+from tests.conformance.sandbox_client import Client
 from worker.sandbox.server import Sandbox, SandboxOptions
 
 COMPANY = "91330000SANDBOX002"

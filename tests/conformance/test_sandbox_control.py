@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conformance.sandbox_client import client, logged_in, order
 from tests.conformance.sandbox_peer import COMPANY, ask, querying
-from tests.conformance.test_sandbox import client, logged_in, order
 from worker.sandbox.api.table import ROUTES
 from worker.sandbox.scenarios import SCENARIOS
 from worker.sandbox.server import Sandbox, SandboxOptions

@@ -7,8 +7,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from contracts.gateway_query import InvoiceFileEntity, InvoiceItemEntity, InvoicePage
+from tests.conformance.sandbox_client import get, logged_in
 from tests.conformance.sandbox_peer import COMPANY, NOTICE, PAST, ask, files_of, first_row, query, querying, retry
-from tests.conformance.test_sandbox import get, logged_in
 from worker.sandbox.server import Sandbox, SandboxOptions
 
 

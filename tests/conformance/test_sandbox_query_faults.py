@@ -10,8 +10,8 @@ from websockets.exceptions import ConnectionClosed
 
 from contracts.gateway import dumps
 from contracts.gateway_query import DownloadZipRequest
+from tests.conformance.sandbox_client import Client, get, logged_in
 from tests.conformance.sandbox_peer import COMPANY, NOTICE, PAST, ask, files_of, query, querying, retry
-from tests.conformance.test_sandbox import Client, get, logged_in
 from worker.sandbox.faults import FAULTS
 from worker.sandbox.server import Sandbox, SandboxOptions
 

@@ -19,6 +19,9 @@ KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
 SCHEMAS = Path(__file__).parent / "schemas"
 OLDEST, NEWEST = "1.33", "1.37"
 """Kubernetes versions that the manifests are held to."""
+WORKLOADS = ("overlays/dev", "overlays/production", "overlays/operators", "upgrade", "audit")
+"""Folders whose manifests run something."""
+SAMPLES = ("external-secrets", "cloudnative-pg")
 
 Manifest = dict[str, Any]
 
@@ -137,3 +140,14 @@ def _closed(schema: Any, *, is_top: bool = False) -> Any:
     if is_top:
         closed["properties"]["metadata"] = {"type": "object"}
     return closed
+
+
+def config_of(overlay: str) -> dict[str, str]:
+    """The worker's settings there."""
+    data: dict[str, str] = one(render(overlay), "ConfigMap", "fapiao-worker")["data"]
+    return data
+
+
+def specs(kind: str) -> list[Manifest]:
+    """Of everything of this kind that an operator acts on."""
+    return [manifest["spec"] for manifest in of_kind(render("overlays/operators"), kind)]

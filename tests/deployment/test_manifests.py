@@ -4,10 +4,7 @@ Not shown: that a cluster admits them (webhooks, CEL rules), for there is none h
 """
 
 import copy
-import os
-import re
 import stat
-import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,15 +13,27 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.deployment.manifests import KUBERNETES, Manifest, faults, of_kind, one, pods, render, render_with, sample
-from worker.amqp.topology import Topology
+from tests.deployment.manifests import (
+    KUBERNETES,
+    SAMPLES,
+    WORKLOADS,
+    Manifest,
+    config_of,
+    faults,
+    of_kind,
+    one,
+    pods,
+    render,
+    render_with,
+    sample,
+    specs,
+)
 from worker.bootstrap import _Worker
 from worker.cli import app
 from worker.cli.prune import age_of
 from worker.cli.terminal import load_settings
 from worker.settings import Settings
 
-WORKLOADS = ("overlays/dev", "overlays/production", "overlays/operators", "upgrade", "audit")
 WORKER = {"app.kubernetes.io/name": "fapiao-worker", "app.kubernetes.io/component": "worker"}
 EXPECTED_SECRETS = {"fapiao-worker", "fapiao-credentials", "fapiao-worker-owner"}
 """Made by whoever runs it; the README says how."""
@@ -44,7 +53,6 @@ def test_each_component_goes_with_production_alone(component: str, tmp_path: Pat
     assert len(of_kind(manifests, "Deployment")) == 1
 
 
-SAMPLES = ("external-secrets", "cloudnative-pg")
 EVERYTHING = [m for overlay in WORKLOADS for m in render(overlay)] + [m for name in SAMPLES for m in sample(name)]
 
 
@@ -135,7 +143,7 @@ def test_our_own_containers_can_write_nowhere_but_where_they_must(overlay: str) 
 def test_the_grace_period_is_longer_than_the_way_down(overlay: str) -> None:
     """Each stage may use up its time before Kubernetes kills the process."""
     spec = one(render(overlay), "Deployment", "fapiao-worker")["spec"]["template"]["spec"]
-    drain = float(_config(overlay).get("FAPIAO_DRAIN_SECONDS", Settings(_env_file=None).drain_seconds))
+    drain = float(config_of(overlay).get("FAPIAO_DRAIN_SECONDS", Settings(_env_file=None).drain_seconds))
     settings = Settings(_env_file=None, drain_seconds=drain, database_url="sqlite:///unused.db")
     way_down = sum(stage.stop_seconds for stage in _Worker(settings, "w")._stages() if stage.stop)
 
@@ -146,7 +154,7 @@ def test_in_production_a_scan_that_has_begun_may_end() -> None:
     settings = Settings(_env_file=None)
     exchange = settings.scan_timeout_seconds + settings.result_timeout_seconds
 
-    assert float(_config("overlays/production")["FAPIAO_DRAIN_SECONDS"]) >= exchange
+    assert float(config_of("overlays/production")["FAPIAO_DRAIN_SECONDS"]) >= exchange
 
 
 def test_probes_ask_what_the_worker_answers() -> None:
@@ -164,11 +172,6 @@ def test_probes_ask_what_the_worker_answers() -> None:
 
 
 # ---- settings and secrets ----------------------------------------------------------------------------
-
-
-def _config(overlay: str) -> dict[str, str]:
-    data: dict[str, str] = one(render(overlay), "ConfigMap", "fapiao-worker")["data"]
-    return data
 
 
 @pytest.mark.parametrize("overlay", WORKLOADS)
@@ -195,7 +198,7 @@ def test_the_worker_reads_its_settings_from_what_is_mounted(tmp_path: Path, monk
         (data / name).write_text(value)
         (tmp_path / name).symlink_to(f"..data/{name}")
     (tmp_path / "..data").symlink_to(data.name)
-    for name, value in _config("overlays/operators").items():
+    for name, value in config_of("overlays/operators").items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("FAPIAO_SECRETS_DIR", str(tmp_path))
 
@@ -258,133 +261,12 @@ def test_all_of_it_lies_in_one_namespace(overlay: str, namespace: str) -> None:
         assert manifest["metadata"]["name" if manifest["kind"] == "Namespace" else "namespace"] == namespace
 
 
-# ---- what is declared for the worker -----------------------------------------------------------------
-
-
-def _specs(kind: str) -> list[Manifest]:
-    return [manifest["spec"] for manifest in of_kind(render("overlays/operators"), kind)]
-
-
-def test_the_topology_operator_declares_what_the_worker_would() -> None:
-    """Word for word, for an object that is there with other arguments is refused."""
-    topology = Topology("fapiao")
-
-    assert {e["name"]: (e["type"], e["durable"], e.get("arguments", {})) for e in _specs("Exchange")} == {
-        exchange.name: (exchange.kind, True, dict(exchange.arguments)) for exchange in topology.exchanges
-    }
-    assert {q["name"]: {"x-queue-type": q["type"]} | q.get("arguments", {}) for q in _specs("Queue")} == {
-        queue.name: dict(queue.arguments) for queue in topology.queues
-    }
-    assert {(b["source"], b["destination"], b.get("routingKey", "")) for b in _specs("Binding")} == {
-        (queue.exchange, queue.name, key) for queue in topology.queues for key in queue.routing_keys
-    }
-
-
-def test_deleting_the_manifests_deletes_nobodys_messages() -> None:
-    for spec in _specs("Vhost") + _specs("Queue"):
-        assert spec["deletionPolicy"] == "retain"
-
-
-def test_the_workers_user_may_do_its_work_and_no_more() -> None:
-    topology = Topology("fapiao")
-    (permission,) = _specs("Permission")
-    allowed = permission["permissions"]
-    names = {e.name for e in topology.exchanges} | topology.own_queues | {"amq.default", "amq.topic", "other.issue"}
-
-    def matching(what: str) -> set[str]:
-        return {name for name in names if re.search(allowed[what], name)}
-
-    assert matching("configure") == set()
-    assert matching("write") == {topology.events_exchange, topology.dead_exchange, "amq.default"}
-    assert matching("read") == {*topology.command_queues, topology.returned_queue}
-    assert _config("overlays/operators")["FAPIAO_DECLARE"] == "false"
-
-
-def test_policies_meet_the_queues_they_mean() -> None:
-    queues = {queue.name for queue in Topology("fapiao").queues}
-    met = {p["name"]: {name for name in queues if re.search(p["pattern"], name)} for p in _specs("Policy")}
-
-    assert met == {"fapiao-commands": {"fapiao.issue", "fapiao.query"}, "fapiao-evidence": {"fapiao.dead"}}
-    for policy in _specs("Policy"):
-        for queue in Topology("fapiao").queues:
-            if queue.name in met[policy["name"]]:  # an argument would win
-                assert {f"x-{name}" for name in policy["definition"]} & set(queue.arguments) == set()
-
-
-def test_where_keda_scales_nobody_else_says_how_many() -> None:
-    assert "replicas" not in one(render("overlays/operators"), "Deployment", "fapiao-worker")["spec"]
-    assert one(render("overlays/production"), "Deployment", "fapiao-worker")["spec"]["replicas"] == 3
-    (scaled,) = _specs("ScaledObject")
-    assert scaled["minReplicaCount"] >= 1  # at none, nobody takes commands in
-    assert float(scaled["triggers"][0]["metadata"]["targetQueryValue"]) < Settings(_env_file=None).max_lanes
-    named = {trigger["authenticationRef"]["name"] for trigger in scaled["triggers"]}
-    assert named == {m["metadata"]["name"] for m in of_kind(render("overlays/operators"), "TriggerAuthentication")}
-
-
-TRIGGER_MEMBERS = {
-    "postgresql": {"query", "targetQueryValue", "activationTargetQueryValue"},
-    "rabbitmq": {"protocol", "mode", "queueName", "vhostName", "value", "excludeUnacknowledged", "timeout"},
-}
-"""What KEDA 2.20 reads of a trigger's `metadata`, which its schema leaves open; not all of it, but what may be used."""
-
-
-def test_triggers_say_what_their_scalers_read() -> None:
-    (scaled,) = _specs("ScaledObject")
-    for trigger in scaled["triggers"]:
-        assert set(trigger["metadata"]) <= TRIGGER_MEMBERS[trigger["type"]]
-        assert all(isinstance(value, str) for value in trigger["metadata"].values())
-    (queue,) = [trigger["metadata"] for trigger in scaled["triggers"] if trigger["type"] == "rabbitmq"]
-    assert queue["queueName"] == Topology("fapiao").issue_queue
-    assert {queue["vhostName"]} == {vhost["name"] for vhost in _specs("Vhost")}
-
-
-@pytest.mark.parametrize("overlay", WORKLOADS)
-def test_the_image_is_this_versions(overlay: str) -> None:
-    version = tomllib.loads((KUBERNETES.parents[1] / "pyproject.toml").read_text())["project"]["version"]
-    images = {container["image"] for _, pod in pods(render(overlay)) for container in pod["spec"]["containers"]}
-
-    assert {image.rpartition(":")[2] for image in images if "fapiao-worker" in image} == {version}
-
-
-def test_the_guide_builds_the_image_that_the_overlay_for_trying_out_names() -> None:
-    """Nothing else would: it is in no registry."""
-    (image,) = {
-        container["image"]
-        for _, pod in pods(render("overlays/dev"))
-        for container in pod["spec"]["containers"]
-        if container["image"].startswith("fapiao-worker")
-    }
-    assert f"--tag {image} ." in (KUBERNETES.parent / "README.md").read_text("utf-8")
-
-
-def test_the_policy_lets_servers_outside_of_the_cluster_be_reached() -> None:
-    """A managed database has an address of its own, and no namespace."""
-    for policy in of_kind(render("overlays/production"), "NetworkPolicy"):
-        anywhere = {port["port"] for rule in policy["spec"]["egress"] if "to" not in rule for port in rule["ports"]}
-        needed = {"fapiao-upgrade": {5432}, "fapiao-audit": {5671, 5672}}
-        assert needed.get(policy["metadata"]["name"], {5432, 5671, 5672}) <= anywhere
-
-
-def test_every_file_is_part_of_something() -> None:
-    """None lies there that nothing renders, no sample that no test reads, and no program that writes none of them."""
-    assert {path.stem for path in (KUBERNETES / "samples").iterdir()} == set(SAMPLES)
-    manifests = {*KUBERNETES.rglob("*.yaml")}
-    used = {path for path in manifests if path.name == "kustomization.yaml"}
-    text = "".join(path.read_text() for path in used)
-    for path in KUBERNETES.rglob("*.py"):
-        assert any(f"Written by deploy/kubernetes/{path.name} " in each.read_text() for each in manifests), path
-    for path in KUBERNETES.rglob("*"):
-        is_elsewhere = path.suffix in {".sql", ".py", ".pyc"} or path.parent.name == "samples"
-        if path.is_file() and path not in used and not is_elsewhere:
-            assert os.path.basename(path) in text, path  # noqa: PTH119
-
-
 # ---- pruning and the samples -------------------------------------------------------------------------
 
 
 def test_what_is_pruned_is_called_as_the_command_line_takes_it() -> None:
     """And an age that is one."""
-    (job,) = _specs("CronJob")
+    (job,) = specs("CronJob")
     (container,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     words = container["args"]
 

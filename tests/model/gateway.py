@@ -9,132 +9,35 @@ that cannot know it again, while an order that differs in nothing is under way: 
 (`worker/README.md`).
 """
 
-import asyncio
-import html
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
-from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.builders import as_listed, make_result
 from tests.memory_journal import MemoryJournal
-from tests.model.simulation import Process, World
-from worker.errors import InDoubt, Transient
+from tests.model.simulation import World
+from tests.model.submissions import PLANS, Sent, row_of
 from worker.ports import (
     Disconnected,
-    FrameIgnored,
     LoginAnswered,
-    LoginFields,
     PageShown,
     QrRefused,
     QrShown,
     QueryOrder,
     QueryRefused,
     ResultRefused,
-    ResultShown,
     Submission,
 )
 from worker.records import BEIJING
+
+if TYPE_CHECKING:
+    from tests.model.sockets import Socket
 
 MET_SECONDS: Final = 15.0
 """Within so many seconds an order is listed that a refusal of another one may have met."""
 AWAKE_SECONDS: Final = 5.0
 """Within so many seconds after it was woken a worker has closed what it holds."""
-
-Plan = tuple[tuple[float, str], ...]
-"""Seconds after the act before, and the act."""
-
-PLANS: Final[Mapping[str, Plan]] = MappingProxyType(
-    {
-        "issued": ((0.5, "issue"), (0.1, "reply")),
-        "scanned": ((1, "show"), (6, "issue"), (0.2, "reply")),
-        "scanned at the second QR": ((1, "show"), (4, "show"), (4, "issue"), (0.2, "reply")),
-        "scanned at the last moment": ((1, "show"), (19, "issue"), (4, "reply")),
-        "never scanned": ((1, "show"),),
-        "no QR": ((1, "refuse QR"),),
-        "no QR, then one": ((1, "refuse QR"), (1, "show"), (3, "issue and list"), (0.1, "reply")),
-        "refused": ((1, "refuse"),),
-        "refused, and issued": ((1, "issue and list"), (0.1, "refuse")),
-        "saved as a draft": ((1, "draft"),),
-        "no word": (),
-        "issued without a word": ((3, "issue"),),
-        "issued late, without a word": ((25, "issue"),),
-        "dropped": ((0, "drop"),),
-        "issued, then dropped": ((1, "issue"), (0, "drop")),
-        "dropped, then issued": ((0.1, "drop"), (12, "issue")),
-        "dropped, then issued and told": ((0.1, "drop"), (4, "issue"), (1, "reply")),
-        "told late": ((2, "issue"), (40, "reply")),
-        "told very late": ((2, "issue"), (150, "reply")),
-        "told twice": ((1, "issue"), (0, "reply"), (0.5, "reply")),
-        "told again much later": ((1, "issue"), (0, "reply"), (20, "reply")),
-        "told after the next": ((1, "issue"), (0, "hold")),
-        "refused late": ((30, "refuse"),),
-    }
-)
-
-
-Rewriting = Callable[[str], str]
-
-
-def _traditional(text: str) -> str:
-    return text.translate(str.maketrans("杭州发展样东沟单号", "杭州發展樣東溝單號"))
-
-
-REWRITINGS: Final[Mapping[str, Mapping[str, Rewriting]]] = MappingProxyType(
-    {
-        "as they came": {},
-        "escaped": {"buyerName": html.escape, "remark": lambda text: "".join(f"&#{ord(each)};" for each in text)},
-        "in full width": {"remark": lambda text: text.replace(" ", "　").upper(), "buyerName": str.upper},
-        "in traditional characters": {"buyerName": _traditional, "sellerName": _traditional},
-        "with the payee behind": {"remark": lambda text: f"{text}\n收款人:李四 复核人:王五"},
-        "masked": {"buyerIndentification": lambda code: f"{code[:4]}xxxxxxxxxx{code[-4:]}"},
-        "by their registered names": {
-            "sellerName": lambda name: f"{name}(杭州)",
-            "buyerName": lambda name: name.replace("有限", "有限责任"),
-        },
-    }
-)
-"""How the bureau writes what describes an invoice, in its list and in its results. What identifies it stays what it
-is, however it is written."""
-
-
-def rewritten(invoice: Mapping[str, Any], rewriting: str) -> dict[str, Any]:
-    """The invoice as the bureau writes it."""
-    ways = REWRITINGS[rewriting]
-    return {name: ways[name](value) if name in ways else value for name, value in invoice.items()}
-
-
-@dataclass(eq=False)
-class Sent:
-    """One submission, and what became of it."""
-
-    key: int
-    """The command's, in the store."""
-    user_id: str
-    invoice: Mapping[str, Any]
-    plan: str
-    number: str | None = None
-    issued_at: datetime | None = None
-    listed_at: float = float("inf")
-    rewriting: str = "as they came"
-    """How its texts are written from now on."""
-    is_over: bool = False
-    """Nothing more will be issued."""
-    is_met: bool = False
-    """A refusal of another order of the user may be taken for its own."""
-    told: set[str] = field(default_factory=set)
-    """Processes that had the result before the command had ended."""
-
-    @property
-    def url(self) -> str:
-        return f"http://pdf.example/{self.key}.pdf"
-
-    @property
-    def result(self) -> ResultShown:
-        return make_result(rewritten(self.invoice, self.rewriting), invoice_url=self.url)
 
 
 @dataclass
@@ -275,7 +178,7 @@ class ModelGateway:
     def _page(self, order: QueryOrder) -> PageShown:
         first, last = order.condition["startInvoiceDate"], order.condition["endInvoiceDate"]
         listed = [
-            _row(sent)
+            row_of(sent)
             for sent in self.sent
             if sent.issued_at is not None
             and sent.listed_at <= self.world.now
@@ -378,147 +281,3 @@ class ModelGateway:
                 command["key"],
             )
         )
-
-
-def _row(sent: Sent) -> dict[str, Any]:
-    """As `contracts.invoices.FoundInvoice` has it; prices are taken to be without tax."""
-    invoice = rewritten(sent.invoice, sent.rewriting)
-    lines = invoice["invoiceItems"]
-    amount = sum((Decimal(str(line["quantity"])) * Decimal(str(line["unitPrice"])) for line in lines), Decimal(0))
-    tax = (amount * Decimal("0.13")).quantize(Decimal("0.01"))
-    return {
-        "id": f"1778381{sent.number}",
-        "countETicketNumbers": sent.number,
-        "sellerIdentificationNumber": invoice["sellerIndentification"],
-        "sellerName": invoice["sellerName"],
-        "buyerIdentificationNumber": invoice["buyerIndentification"],
-        "buyerName": invoice["buyerName"],
-        "invoiceDate": sent.issued_at,
-        "totalAmount": amount,
-        "totalTax": tax,
-        "totalPriceAndTax": amount + tax,
-        "isInvoicePositive": True,
-        "note": invoice["remark"],
-    }
-
-
-class Socket:
-    """One worker's end of a socket, of either endpoint: `GatewaySession` and `QuerySession`."""
-
-    def __init__(self, gateway: ModelGateway, process: Process, user_id: str) -> None:
-        self.process = process
-        self.user_id = user_id
-        self._gateway = gateway
-        self._inbox: deque[Any] = deque()
-        self._heard: asyncio.Future[None] | None = None
-        self._is_over = False
-        self._has_submitted = False
-        self._has_asked = False
-
-    @property
-    def is_open(self) -> bool:
-        return not self._is_over
-
-    def hear(self, event: Any) -> None:
-        """From outside, at any time: what the worker has not read yet waits."""
-        self._inbox.append(event)
-        if self._heard is not None and not self._heard.done():
-            self._heard.set_result(None)
-
-    async def login(self, login: LoginFields) -> None:
-        self._send("login")
-        self._gateway.take_login(self)
-
-    async def submit(self, submission: Submission) -> None:
-        self._send("submission", InDoubt)
-        self._has_submitted = True
-        self._gateway.take_submission(self, submission)
-        await self.process.passing()
-
-    async def query(self, order: QueryOrder) -> None:
-        self._send("query")
-        self._has_asked = True
-        self._gateway.take_query(self, order)
-
-    async def retry_download(self, date: str) -> None:
-        raise AssertionError("no query here asks for downloads")
-
-    def _send(self, act: str, fault: type[InDoubt] | type[Transient] = Transient) -> None:
-        self.process.check_alive()
-        if any(isinstance(event, Disconnected) for event in self._inbox):
-            raise fault("the connection is gone")
-        self._gateway.check_sender(self, act)
-
-    @property
-    def has_unheard(self) -> bool:
-        return bool(self._inbox)
-
-    async def receive(self) -> Any:
-        self.process.check_alive()
-        while not self._inbox:
-            self._heard = self.process.loop.create_future()
-            await self._heard
-        event = self._inbox.popleft()
-        if isinstance(event, Disconnected):
-            self._is_over = True
-            self._inbox.appendleft(event)
-        return self._meaning(event)
-
-    def _meaning(self, event: Any) -> Any:
-        """What the real session makes of a frame that nobody asked for: a late result, or nothing."""
-        if isinstance(event, (Disconnected, LoginAnswered, ResultShown)):
-            return event
-        is_answer = isinstance(event, (PageShown, QueryRefused))
-        if is_answer and self._has_asked:
-            self._has_asked = False
-            return event
-        if not is_answer and self._has_submitted:
-            return event
-        return FrameIgnored("unexpected_phase")
-
-    async def close(self) -> None:
-        self._is_over = True
-        if not self.process.is_alive:
-            return
-        await asyncio.sleep(0.05)
-        self.process.check_alive()
-        self._gateway.close(self)
-
-
-class GatewayLink:
-    """One process's way to the gateway: `worker.ports.Gateway` and `InvoiceDetails`."""
-
-    def __init__(self, gateway: ModelGateway, process: Process) -> None:
-        self._gateway = gateway
-        self._process = process
-        process.ended.append(self._let_go)
-
-    async def connect(self, user_id: str) -> Socket:
-        await self._process.passing()
-        await asyncio.sleep(0.1)
-        await self._process.passing()
-        if self._gateway.faults.is_down:
-            raise Transient("the gateway refuses connections")
-        socket = Socket(self._gateway, self._process, user_id)
-        self._gateway.open(socket)
-        return socket
-
-    async def connect_query(self, user_id: str) -> Socket:
-        return await self.connect(user_id)
-
-    async def items(self, invoice_id: str) -> tuple[dict[str, Any], ...]:
-        await self._process.passing()
-        return ()
-
-    async def files(self, invoice_ids: Sequence[str], types: Sequence[str]) -> tuple[dict[str, Any], ...]:
-        await self._process.passing()
-        return tuple(
-            {"invoiceBasicInfoId": each, "type": name, "url": f"https://files.example/{each}.{name}"}
-            for each in invoice_ids
-            for name in types
-        )
-
-    def _let_go(self) -> None:
-        """The system closes the sockets of a process that is no more."""
-        for socket in [one for one in self._gateway.sockets if one.process is self._process]:
-            self._gateway.close(socket)

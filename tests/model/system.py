@@ -14,8 +14,9 @@ from typing_extensions import override
 from tests.lane_fakes import FakeCredentials
 from tests.memory_journal import MemoryJournal
 from tests.model.broker import Channel, CommandQueue, ModelPublisher, Published
-from tests.model.gateway import GatewayLink, ModelGateway
+from tests.model.gateway import ModelGateway
 from tests.model.simulation import Process, World
+from tests.model.sockets import GatewayLink
 from tests.model.store import StoreFaults, StoreLink, TrueClock
 from worker.amqp.confirms import Verdict
 from worker.amqp.topology import Topology

@@ -24,12 +24,12 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from contracts.envelope import dumps
-from tests.builders import make_invoice, make_item
 from tests.logs import use_plain_logs
 from tests.model.broker import Message
-from tests.model.gateway import PLANS, REWRITINGS
+from tests.model.orders import ORDERS, USERS, issue_data
 from tests.model.promises import broken_promises, unfinished, unpublished
 from tests.model.simulation import run_now
+from tests.model.submissions import REWRITINGS
 from tests.model.system import MOST_SKEW_SECONDS, System, Worker
 from worker.amqp.confirms import Verdict
 from worker.amqp.wire import Properties
@@ -37,38 +37,9 @@ from worker.errors import NotResolvable
 
 EXAMPLES: Final = int(os.environ.get("TEST_MODEL_EXAMPLES", "240"))
 STEPS: Final = int(os.environ.get("TEST_MODEL_STEPS", "30"))
-USERS: Final = ("u1", "u2", "u3")
 QUIET_WITHIN_SECONDS: Final = 1500
 EPOCHS: Final = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 15, 58, tzinfo=UTC))
 """In the morning in Beijing, and right before its midnight."""
-
-
-def issue_data(user: str, content: int, order_no: str | None) -> dict[str, Any]:
-    number = USERS.index(user) + 1
-    code = f"9133070{number}MA2M37T86L"
-    invoice = make_invoice(
-        sellerIndentification=code,
-        invoiceItems=[make_item(quantity=content + 1, unitPrice="100.00")],
-        remark=f"order {content}",
-    )
-    login = {
-        "companyCode": code,
-        "phone": f"1380000000{number}",
-        "password": "p",
-        "area": "zhejiang",
-        "role": "法定代表人",
-    }
-    data = {"userId": user, "login": login, "invoice": invoice}
-    return data if order_no is None else {**data, "orderNo": order_no}
-
-
-ORDERS: Final = st.tuples(
-    st.sampled_from(USERS),
-    st.integers(0, 2),
-    st.sampled_from((None, None, None, "o1", "o2")),
-    st.sampled_from((None, "replies", "gone")),
-    st.sampled_from(sorted(PLANS)),
-)
 
 
 class Walk(RuleBasedStateMachine):

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-from tests.scenarios.stack import PATIENCE_SECONDS
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 
 
 class Dev:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from contracts.taxpayer import check_digit_fits
-from tests.scenarios.stack import FINAL, Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import FINAL, Stack
 from worker.sandbox.alterations import Behaviour
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "cases"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.scenarios.stack import Stack, make_order, make_query
+from tests.scenarios.messages import make_order, make_query
+from tests.scenarios.stack import Stack
 
 USERS = 24
 COMPANIES = 8

@@ -15,7 +15,8 @@ from tests.scenarios.chaos_checker import Verdict, is_numbered, judge, numbers_t
 from tests.scenarios.chaos_fleet import Fleet, WatchedSandbox, now
 from tests.scenarios.chaos_load import Plan, Planned
 from tests.scenarios.chaos_stacks import ChaosStack
-from tests.scenarios.stack import FINAL, PATIENCE_SECONDS
+from tests.scenarios.stack import FINAL
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 from worker.sandbox.server import SandboxOptions
 
 LEASE_SECONDS = 5.0

@@ -19,7 +19,8 @@ from aiormq.abc import FieldTable
 from typing_extensions import override
 
 from tests.scenarios.chaos_load import Planned
-from tests.scenarios.stack import ROOT, Stack, WorkerProcess
+from tests.scenarios.stack import ROOT, Stack
+from tests.scenarios.worker_process import WorkerProcess
 
 QUORUM: FieldTable = {"x-queue-type": "quorum"}
 ANSWER_SECONDS = 20.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.provisioning import tools
-from tests.scenarios.stack import PATIENCE_SECONDS
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 
 CLIENTS = Path(__file__).resolve().parents[2] / "contracts" / "clients"
 

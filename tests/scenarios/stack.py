@@ -6,7 +6,6 @@ Only what is visible from outside is used: messages in, events out, the sandbox'
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,8 +24,10 @@ import httpx
 from aio_pika.abc import AbstractChannel, AbstractRobustConnection
 
 from contracts.commands import CommandType
+from tests.scenarios.messages import make_order
 from tests.scenarios.nursery import Forked, nursery
 from tests.scenarios.schemas import violations_of
+from tests.scenarios.worker_process import PATIENCE_SECONDS, WorkerProcess
 from worker.clock import SystemClock
 from worker.journal import open_journal
 from worker.ports import Journal
@@ -38,8 +39,6 @@ from worker.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 FINAL = ("completed", "failed", "rejected")
 JOURNAL_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-PATIENCE_SECONDS = 240.0
-"""How long what must come is waited for. No promise has a time in it, and a machine may be slow or busy."""
 
 QUICK = {
     "FAPIAO_HTTP_PORT": "0",
@@ -63,50 +62,6 @@ QUICK = {
 """Settings that make waiting short; none of them changes what is promised."""
 
 
-def make_order(remark: str, user: str = "user-1", **changes: Any) -> dict[str, Any]:
-    """The data of an `invoice.issue` whose remark names it in the sandbox's books. A fault is asked for in `fault`."""
-    fault = changes.pop("fault", None)
-    password = changes.pop("password", "sandbox-password")
-    invoice = {
-        "buyerName": "ABC公司",
-        "buyerIndentification": "91330701MA2DFB848M",
-        "buyerInvoiceType": 0,
-        "buyerType": 0,
-        "invoiceItems": [{"name": "商品A", "quantity": 2, "spec": "规格A", "unit": "件", "unitPrice": "100.00"}],
-        "remark": f"{remark}#fault={fault}" if fault else remark,
-        "sellerName": "XYZ科技有限公司",
-        "sellerIndentification": "91330701MA2M37T86L",
-        "sellerBank": "招商银行杭州分行",
-        "sellerBankAccount": "9876543210987654321",
-    }
-    invoice |= changes.pop("invoice", {})
-    login = {
-        "companyCode": "91330701MA2M37T86L",
-        "phone": f"phone-of-{user}",
-        "password": password,
-        "area": "zhejiang",
-        "role": "法定代表人",
-    }
-    return {"userId": user, "login": login, "invoice": invoice} | changes
-
-
-def make_query(user: str = "user-1", **changes: Any) -> dict[str, Any]:
-    """The data of an `invoice.query` for all that was issued lately; `condition` and `page` are added to."""
-    today = SystemClock().now().date()
-    condition = {
-        "queryType": 0,
-        "startInvoiceDate": (today - timedelta(days=30)).isoformat(),
-        "endInvoiceDate": (today + timedelta(days=1)).isoformat(),
-    }
-    order = make_order("", user)
-    return {
-        "userId": user,
-        "login": order["login"] | {"companyName": "XYZ科技有限公司"} | changes.pop("login", {}),
-        "condition": condition | changes.pop("condition", {}),
-        "page": {"pageSize": 10, "pageNumber": 1} | changes.pop("page", {}),
-    } | changes
-
-
 class EmptyId(str):
     """No text, and yet not nothing."""
 
@@ -114,49 +69,6 @@ class EmptyId(str):
 
     def __bool__(self) -> bool:
         return True
-
-
-@dataclass
-class WorkerProcess:
-    """One `fapiao-worker run`."""
-
-    process: "subprocess.Popen[bytes] | Forked"
-    log_path: Path
-
-    async def died(self) -> int:
-        """Wait for its end; the return code (negative for a signal)."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while self.process.poll() is None:
-                await asyncio.sleep(0.02)
-        assert self.process.returncode is not None
-        return self.process.returncode
-
-    def kill(self) -> None:
-        """SIGKILL: no chance to tidy up."""
-        self.process.kill()
-        self.process.wait(60)
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal."""
-        self.process.send_signal(number)
-
-    def freeze(self) -> None:
-        """SIGSTOP: as a virtual machine that is suspended."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """SIGCONT."""
-        self.process.send_signal(signal.SIGCONT)
-
-    def log(self) -> str:
-        """All it has logged."""
-        return self.log_path.read_text(encoding="utf-8", errors="replace")
-
-    async def logged(self, text: str) -> None:
-        """Wait until this stands in its log: an event may be here before the line of the step that told it."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while text not in self.log():
-                await asyncio.sleep(0.05)
 
 
 @dataclass

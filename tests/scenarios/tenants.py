@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from tests.scenarios.stack import Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import Stack
 
 
 @dataclass

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from tests.scenarios.audited_month import copy_order
-from tests.scenarios.stack import Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import Stack
 from worker.clock import SystemClock
 from worker.records import BEIJING
 from worker.sandbox.books.ledger import NEVER

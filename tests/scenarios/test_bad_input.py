@@ -7,7 +7,9 @@ from typing import Any
 import aio_pika
 import pytest
 
-from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import Stack
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.scenarios.beside_dev import Dev
 from tests.scenarios.client_programs import CLIENTS, LANGUAGES, Program
-from tests.scenarios.stack import PATIENCE_SECONDS
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 
 pytestmark = [
     pytest.mark.xdist_group("clients"),  # one dev for all

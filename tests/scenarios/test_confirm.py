@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.scenarios.stack import Stack, make_query
+from tests.scenarios.messages import make_query
+from tests.scenarios.stack import Stack
 from worker.sandbox.server import SandboxOptions
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.crash_ways import POINTS, WAYS, Names, Way, stack_of
-from tests.scenarios.stack import PATIENCE_SECONDS, Stack, WorkerProcess
+from tests.scenarios.crash_acts import Names
+from tests.scenarios.crash_ways import POINTS, WAYS, Way, stack_of
+from tests.scenarios.stack import Stack
+from tests.scenarios.worker_process import PATIENCE_SECONDS, WorkerProcess
 
 LONGEST_CHAIN = int(os.environ.get("TEST_CRASH_CHAIN", "10"))
 CHAINS = [

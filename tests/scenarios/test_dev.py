@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.scenarios.beside_dev import Dev
-from tests.scenarios.stack import PATIENCE_SECONDS
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("amqp_server")  # which installs RabbitMQ where need be
 

@@ -14,7 +14,9 @@ import aio_pika
 import pytest
 
 from tests.mutations import mutated
-from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import Stack
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 from worker.servers.processes import free_port
 
 MIB = 1024 * 1024

@@ -9,7 +9,9 @@ import pytest
 
 from tests.scenarios.chaos_fleet import WatchedSandbox
 from tests.scenarios.chaos_load import WHOLE
-from tests.scenarios.stack import Stack, WorkerProcess, make_order, make_query
+from tests.scenarios.messages import make_order, make_query
+from tests.scenarios.stack import Stack
+from tests.scenarios.worker_process import WorkerProcess
 from worker.sandbox.server import SandboxOptions
 
 LOOKING = {

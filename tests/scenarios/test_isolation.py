@@ -7,7 +7,8 @@ from typing import Any, Final
 import pytest
 
 from contracts.events import EVENTS
-from tests.scenarios.stack import Stack, make_order, make_query
+from tests.scenarios.messages import make_order, make_query
+from tests.scenarios.stack import Stack
 from tests.scenarios.tenants import Tenant
 from worker.sandbox.server import SandboxOptions
 

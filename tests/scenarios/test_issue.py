@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.stack import ROOT, Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import ROOT, Stack
 from worker.sandbox.server import SandboxOptions
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from tests.scenarios.stack import ROOT, Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import ROOT, Stack
 from worker.amqp.permissions import RIGHTS, needs, patterns
 from worker.amqp.topology import Topology
 from worker.journal.postgres.schema import GRANTS

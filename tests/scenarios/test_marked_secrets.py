@@ -16,7 +16,9 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.scenarios.stack import JOURNAL_KEY, PATIENCE_SECONDS, Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import JOURNAL_KEY, Stack
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 from worker.sandbox.faults import FAULTS
 from worker.sandbox.server import SandboxOptions
 from worker.servers.processes import free_port

@@ -9,7 +9,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_query
+from tests.scenarios.messages import make_query
+from tests.scenarios.stack import Stack
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 from worker.records import StoredFilter
 from worker.sandbox.server import SandboxOptions
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import aio_pika
 import pytest
 
-from tests.scenarios.stack import Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import Stack
 from worker.servers.rabbitmq import BrokerControl
 
 

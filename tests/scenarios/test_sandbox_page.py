@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.conformance.test_sandbox import Client, logged_in
+from tests.conformance.sandbox_client import Client, logged_in
 from tests.scenarios.browser import chromium, complaints
 from worker.sandbox.server import Sandbox
 

@@ -13,8 +13,10 @@ import aio_pika
 import asyncpg
 from pamqp.common import FieldTable
 
-from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import Stack
 from tests.scenarios.test_least_privilege import GRANT_FILE, amqp_user, role, run_script, url_as
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 from worker.amqp.connections import Address, open_link
 from worker.amqp.topology import Topology, declare_over
 from worker.servers.processes import free_port

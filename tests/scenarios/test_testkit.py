@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.stack import PATIENCE_SECONDS
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 from worker.testkit.broker import KitBroker
 from worker.testkit.processes import KitError, KitSandbox
 from worker.testkit.scenario import Scenario

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.scenarios.collector import Collector
-from tests.scenarios.stack import PATIENCE_SECONDS, Stack, make_order
+from tests.scenarios.messages import make_order
+from tests.scenarios.stack import Stack
+from tests.scenarios.worker_process import PATIENCE_SECONDS
 from worker.sandbox.server import SandboxOptions
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.scenarios.stack import Stack, make_query
+from tests.scenarios.messages import make_query
+from tests.scenarios.stack import Stack
 
 SETTINGS = {
     "FAPIAO_CONFIRM": "true",

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.events import Outcome
-from tests.builders import MOMENT, identity_of, make_query, make_question
+from tests.builders import MOMENT, identity_of, make_found, make_page, make_query, make_question
 from tests.lane_fakes import make_file
 from tests.unit.flows.tables import RULES, TIMING
 from worker.flows.query import decide
@@ -167,3 +167,8 @@ class Driven:
         if record.findings is not None:
             self.rows.update({row.identity: row for row in record.findings.invoices})
             self.files.update((row.invoice_id, row.type) for row in record.findings.files)
+
+
+def one_page(*rows: dict[str, Any], **fields: Any) -> Driven:
+    """A query that is answered by these invoices, or by a single one."""
+    return Driven(lambda _: make_page(*(rows or (make_found(),))), **fields)

@@ -55,6 +55,13 @@ def order(path: str = "", value: Any = None, **members: Any) -> dict[str, Any]:
     return data
 
 
+def changed(**members: Any) -> dict[str, Any]:
+    """A good order with members of the invoice changed."""
+    data = order()
+    data["invoice"].update(members)
+    return data
+
+
 def plain(data: Any = None, **properties: Any) -> Incoming:
     """Bare data with AMQP properties. Bytes are taken as they are."""
     body = data if isinstance(data, bytes) else json.dumps(order() if data is None else data).encode()

@@ -7,6 +7,7 @@ import pytest
 
 from tests.builders import make_command, make_data, make_lease, make_login
 from tests.lane_fakes import FakeCredentials, Script, Stage
+from tests.unit.lanes.playing import now
 from tests.virtual_time import in_virtual_time
 from worker.errors import LeaseLost, Transient
 from worker.lanes.lane_session import Interruption, LaneSession
@@ -24,10 +25,6 @@ async def connected(**fields: Any) -> tuple[Stage, LaneSession]:
     lane_session = LaneSession(stage.services, make_lease())
     await lane_session.connect(access_of())
     return stage, lane_session
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @in_virtual_time

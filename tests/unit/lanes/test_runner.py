@@ -10,6 +10,7 @@ from contracts.envelope import loads
 from contracts.failures import FailureCode
 from tests.builders import make_command, make_data, make_invoice, make_login, make_result
 from tests.lane_fakes import After, Script, Stage
+from tests.unit.lanes.playing import later, now
 from tests.virtual_time import in_virtual_time
 from worker.errors import InDoubt, Permanent, Unreachable
 from worker.lanes.runner import QUANTUM, LaneRunner
@@ -32,14 +33,6 @@ async def begin(stage: Stage, *commands: Command) -> LaneRunner:
     claim = await stage.claim(*commands)
     stage.acts.clear()
     return LaneRunner(stage.services, claim)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def later(seconds: float, act: Any) -> None:
-    asyncio.get_running_loop().call_later(seconds, act)
 
 
 @in_virtual_time

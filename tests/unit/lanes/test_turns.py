@@ -10,6 +10,7 @@ from contracts.envelope import dumps
 from tests.builders import make_command, make_found, make_invoice, make_page, make_question, make_result
 from tests.lane_fakes import After, Script, Stage, make_file
 from tests.unit.flows.submissions import make_submitted
+from tests.unit.lanes.playing import now
 from tests.unit.lanes.runs.test_look_up import ACCOUNT
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.lanes.housekeeping import Housekeeping
@@ -39,10 +40,6 @@ async def at_work(stage: Stage) -> AsyncIterator[None]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 async def end_of(stage: Stage, key: int, *, at_most: float) -> float:

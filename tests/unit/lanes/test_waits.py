@@ -5,12 +5,9 @@ from collections.abc import Awaitable
 
 import pytest
 
+from tests.unit.lanes.playing import now
 from tests.virtual_time import in_virtual_time
 from worker.lanes.lane_session import Waits
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def for_ever() -> Awaitable[None]:

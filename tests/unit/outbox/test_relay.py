@@ -1,16 +1,14 @@
 """What each verdict means for a row, in virtual time."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
 
-from tests.message_stores import OutboxStore
+from tests.unit.outbox.bench import at_work, bench, is_mute, seconds_of
 from tests.unit.outbox.rows import reply, topic
-from tests.virtual_time import VirtualClock, in_virtual_time
+from tests.virtual_time import in_virtual_time
 from worker.amqp.confirms import Verdict
 from worker.errors import JournalUnavailable
 from worker.outbox.relay import (
@@ -20,66 +18,8 @@ from worker.outbox.relay import (
     WINDOW,
     WINDOW_BYTES,
     WINDOW_MAX,
-    Relay,
 )
 from worker.records import OutboxRow
-
-
-class FakePublisher:
-    """Gives the verdicts it was told by destination; otherwise confirms."""
-
-    def __init__(self) -> None:
-        self.is_connected = True
-        self.verdicts: dict[str, Verdict] = {}
-        self.late: dict[int, Verdict] = {}
-        self.rounds: list[list[int]] = []
-        self.sent: list[str] = []
-
-    async def publish(self, rows: Sequence[OutboxRow], patience_seconds: float) -> Mapping[int, Verdict]:
-        self.rounds.append([row.seq for row in rows])
-        self.sent += [row.message_id for row in rows]
-        await asyncio.sleep(0.01)
-        return {row.seq: self.verdicts.get(row.destination, Verdict.CONFIRMED) for row in rows}
-
-    async def take_late(self) -> Mapping[int, Verdict]:
-        late, self.late = self.late, {}
-        return late
-
-
-@dataclass
-class Bench:
-    """A relay between fakes."""
-
-    relay: Relay
-    publisher: FakePublisher
-    journal: OutboxStore
-
-
-def bench(poll_seconds: float = 1) -> Bench:
-    clock = VirtualClock()
-    publisher, journal = FakePublisher(), OutboxStore(clock)
-    poll = timedelta(seconds=poll_seconds)
-    return Bench(Relay(journal=journal, publisher=publisher, worker="w", clock=clock, poll=poll), publisher, journal)
-
-
-@contextlib.asynccontextmanager
-async def at_work(part: Bench) -> AsyncIterator[None]:
-    task = asyncio.create_task(part.relay.run())
-    try:
-        yield
-        assert not task.done()
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def is_mute(part: Bench) -> bool:
-    return part.relay.is_mute
-
-
-def seconds_of(part: Bench, seq: int) -> list[float]:
-    """How far ahead a row was postponed, each time."""
-    return [round(delay.total_seconds(), 1) for number, delay in part.journal.postponements if number == seq]
 
 
 @in_virtual_time

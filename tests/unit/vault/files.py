@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.scenarios.stack import make_order
+from tests.scenarios.messages import make_order
 from worker.records import DueFile, FoundRow
 from worker.sandbox.books.ledger import Invoice, Ledger
 from worker.sandbox.papers.ofd import ofd
