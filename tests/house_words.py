@@ -21,7 +21,7 @@ STORAGE: Final = _words(
     "storable storage store writer"
 )
 NETWORK: Final = _words(
-    "address call connect connection context credential garbage gateway guard html http link listening login ping "
+    "address call connect connection context credential garbage gateway guard html http link listening login "
     "pong port request secret server socket stream tls user web zip"
 )
 PROGRAMS: Final = _words(

@@ -19,10 +19,11 @@ from typing_extensions import override
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.errors import InDoubt, Transient
 from worker.gateway import websocket
+from worker.gateway.connection import Connection, ConnectionClosed, Pongs
 from worker.gateway.headers import AskHeaders, headers_of
 from worker.gateway.scanner import QrScanner
 from worker.gateway.session import InvoiceSession, QueryDialogue
-from worker.gateway.websocket import ClientConnection, ConnectionClosed, Pongs, SocketLimits
+from worker.gateway.websocket import SocketLimits
 from worker.ports import (
     Disconnected,
     DownloadTold,
@@ -61,7 +62,7 @@ class _OpenSocket(Generic[EventT]):
 
     def __init__(
         self,
-        socket: ClientConnection,
+        socket: Connection,
         dialogue: _Dialogue[EventT],
         limits: SocketLimits,
         observe: Observe,
@@ -80,11 +81,11 @@ class _OpenSocket(Generic[EventT]):
 
     @property
     def is_open(self) -> bool:
-        return self._over is None and not self._is_closing and websocket.is_open(self._socket)
+        return self._over is None and not self._is_closing and self._socket.is_open
 
     @property
     def has_unheard(self) -> bool:
-        return websocket.has_unread(self._socket)
+        return self._socket.has_unread
 
     async def _next_event(self) -> EventT | Disconnected:
         """Safe to cancel: the library keeps a frame until it is taken."""
@@ -115,10 +116,10 @@ class _OpenSocket(Generic[EventT]):
             log.warning("gateway_frame_large", bytes=len(text))
         self._asked[operation] = self._clock()
         try:
-            if not websocket.send_at_once(self._socket, text):
+            if not self._socket.send_at_once(text):
                 # A peer that stopped reading would hold it for ever where keep-alive is off.
                 async with asyncio.timeout(self._limits.open_timeout_seconds):
-                    await self._socket.send(text, text=True)
+                    await self._socket.send(text)
         except (ConnectionClosed, OSError) as exc:
             self._end(exc)
             raise if_lost from exc
@@ -141,7 +142,7 @@ class InvoiceSocket(_OpenSocket[SessionEvent]):
 
     def __init__(
         self,
-        socket: ClientConnection,
+        socket: Connection,
         session: InvoiceSession,
         limits: SocketLimits,
         scanner: QrScanner,
@@ -185,9 +186,7 @@ def _invoice_answered_by(event: SessionEvent) -> Operation | None:
 class QuerySocket(_OpenSocket[QueryEvent]):
     """One open socket on `/web/invoice`."""
 
-    def __init__(
-        self, socket: ClientConnection, dialogue: QueryDialogue, limits: SocketLimits, observe: Observe
-    ) -> None:
+    def __init__(self, socket: Connection, dialogue: QueryDialogue, limits: SocketLimits, observe: Observe) -> None:
         super().__init__(socket, dialogue, limits, observe, _query_answered_by)
         self._queries = dialogue
 
@@ -256,7 +255,7 @@ class WebSocketGateway:
         """Let go of what sessions shared. Sessions are closed by their holders."""
         self._scanner.close()
 
-    async def _open(self, path: str, user_id: str, limits: SocketLimits) -> ClientConnection:
+    async def _open(self, path: str, user_id: str, limits: SocketLimits) -> Connection:
         clock = asyncio.get_running_loop().time
         began = clock()
         url = f"{self._url}{path}?userId={quote(user_id, safe='')}"

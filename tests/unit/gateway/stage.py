@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosedError
-from websockets.protocol import State
 
 from tests.unit.gateway.dialogue import LOGIN, SUBMISSION, frame
 from tests.unit.gateway.queries import order
@@ -22,26 +21,21 @@ class FakeTransport:
     """Remembers that it was cut."""
 
     is_cut = False
-    is_ending = False
 
     def abort(self) -> None:
         self.is_cut = True
-
-    def is_closing(self) -> bool:
-        return self.is_cut or self.is_ending
-
-    def get_write_buffer_size(self) -> int:
-        return 0
 
 
 class FakeSocket:
     """A socket whose other side is the test: `say` and `fail`."""
 
     def __init__(self) -> None:
-        self.state = State.OPEN
+        self.is_open = True
+        self.has_unread = False
         self.transport = FakeTransport()
         self.sent: list[str] = []
-        self._send_error: Exception | None = None
+        self.send_error: Exception | None = None
+        """What sending ends in: the connection is on its way out then."""
         self.close_error: Exception | None = None
         self._incoming: asyncio.Queue[str | Exception] = asyncio.Queue()
 
@@ -49,43 +43,26 @@ class FakeSocket:
         for spoken in frames:
             self._incoming.put_nowait(spoken)
 
-    @property
-    def send_error(self) -> Exception | None:
-        """What sending ends in: the connection is on its way out then."""
-        return self._send_error
+    def send_at_once(self, text: bytes) -> bool:
+        if self.send_error is None:
+            self.sent.append(text.decode())
+        return self.send_error is None
 
-    @send_error.setter
-    def send_error(self, error: Exception | None) -> None:
-        self._send_error = error
-        self.transport.is_ending = error is not None
-
-    @property
-    def protocol(self) -> "FakeSocket":
-        return self
-
-    def send_text(self, text: bytes) -> None:
-        self.sent.append(text.decode())
-
-    def send_data(self) -> None:
-        pass
-
-    async def send(self, frame: bytes, *, text: bool) -> None:
-        if self._send_error is not None:
-            raise self._send_error
-        assert text
-        self.sent.append(frame.decode())
+    async def send(self, _text: bytes) -> None:
+        assert self.send_error is not None
+        raise self.send_error
 
     async def recv(self) -> str:
         spoken = await self._incoming.get()
         if isinstance(spoken, Exception):
-            self.state = State.CLOSED
+            self.is_open = False
             raise spoken
         return spoken
 
     async def close(self) -> None:
         if self.close_error is not None:
             raise self.close_error
-        self.state = State.CLOSED
+        self.is_open = False
 
 
 class Stage:
