@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 
 from tests.conformance.journal_builders import (
@@ -18,6 +16,7 @@ from tests.conformance.journal_builders import (
     step,
     submit,
 )
+from tests.conformance.journal_locks import locked, until_held_up
 from tests.conformance.journal_stores import PostgresStore
 from worker.journal.postgres import followers
 from worker.ports import Journal
@@ -84,7 +83,7 @@ async def test_who_begins_to_follow_while_the_first_moves_hears_of_the_move(
 
     async with locked(store.url, claims[held_up_at].command.key) as someone:
         moving = asyncio.gather(*(journal.record(step(claim, CommandState.SUBMITTING)) for claim in claims.values()))
-        await until_it_waits(someone)
+        await until_held_up(someone)
         coming = asyncio.create_task(admit(journal, order("follower")) if is_new else look(journal))
         await asyncio.wait([coming], timeout=1)
         if coming.done():
@@ -95,26 +94,6 @@ async def test_who_begins_to_follow_while_the_first_moves_hears_of_the_move(
     (following,) = await journal.followers()
     assert (following.follower.id, following.first.id) == ("follower", "first")
     assert following.first.submitted_at is not None
-
-
-@asynccontextmanager
-async def locked(url: str, key: int) -> AsyncIterator[asyncpg.Connection]:
-    """Keep a command's row from being changed."""
-    connection = await asyncpg.connect(url)
-    try:
-        async with connection.transaction():
-            await connection.execute("SELECT 1 FROM command WHERE key = $1 FOR UPDATE", key)
-            yield connection
-    finally:
-        await connection.close()
-
-
-async def until_it_waits(someone: asyncpg.Connection) -> None:
-    """Until another connection waits for what this one has locked."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-    async with asyncio.timeout(60):
-        while not await someone.fetchval(waiting):
-            await asyncio.sleep(0.02)
 
 
 async def look(journal: Journal) -> None:

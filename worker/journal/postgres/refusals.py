@@ -1,6 +1,7 @@
 """Refusals in a row on PostgreSQL: of an account's logins and of a seller's orders, and what puts an end to them.
 
-Whoever ends a seller's rest locks the seller before it frees orders.
+Whoever ends a seller's rest locks the seller before it frees orders. The seller goes before lanes, as those go before
+commands: otherwise a step to `held` and the end of the rest could wait for each other.
 """
 
 from collections.abc import Sequence
@@ -138,25 +139,30 @@ async def held_if_resting(statements: Statements, step: Step) -> Step:
 
 
 async def _forget(statements: Statements, source: str, seller: str, now: datetime) -> None:
-    """The lanes before the seller, as a step to `held` does: otherwise the two could wait for each other."""
-    for row in await statements.all("lanes_held_for_seller", source, seller):
-        await statements.one("lock_lane", row["lane"])
     await statements.run("forget_seller", source, seller)
+    lanes = [row["lane"] for row in await statements.all("lanes_held_for_seller", source, seller)]
+    await statements.all("lock_lanes_in_order", lanes)
     freed = await statements.all("free_held_for_seller", source, seller)
     for lane in sorted({row["lane"] for row in freed}):
         await look_again(statements, lane, now)
 
 
 async def _end_rests(statements: Statements, now: datetime, rest: timedelta, limit: int) -> int:
-    tried = 0
+    trying: list[tuple[str, str, asyncpg.Record]] = []
     for rested in await statements.all("rested_sellers", now, limit):
         source, seller = rested["source"], rested["seller"]
         first = await statements.one("next_to_try", source, seller)
         if first is None:
             await statements.run("end_rest", source, seller)
-            continue
+        else:
+            trying.append((source, seller, first))
+    if trying:
+        await statements.all("lock_lanes_in_order", [first["lane"] for _, _, first in trying])
+    tried = 0
+    for source, seller, first in trying:
+        if await statements.one("free_held", first["key"]) is None:
+            continue  # it ended meanwhile: the next round finds another
         await statements.run("let_try", source, seller, first["key"], now + rest)
-        await statements.one("free_held", first["key"])
         await look_again(statements, first["lane"], now)
         tried += 1
     return tried

@@ -78,7 +78,8 @@ def _stands_alone(step: Step) -> bool:
 
 
 async def _record_and_next(statements: Statements, step: Step) -> tuple[bool, Command | None]:
-    # The lane before the command, as a claim does: otherwise the two could wait for each other.
+    # The lane before the command, as a claim does, and the seller before both: otherwise two could wait for each other.
+    step = await held_if_resting(statements, step)
     row = await statements.one("lock_lane", step.lease.lane)
     if not await _record(statements, step):
         return False, None

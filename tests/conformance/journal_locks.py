@@ -1,0 +1,32 @@
+"""Rows that somebody has locked on a server, so that a transaction is held up where a test wants it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+
+@asynccontextmanager
+async def locked(url: str, key: int) -> AsyncIterator[asyncpg.Connection]:
+    """Keep a command's row from being changed."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT 1 FROM command WHERE key = $1 FOR UPDATE", key)
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def until_held_up(someone: asyncpg.Connection, number: int = 1) -> None:
+    """Until so many other connections wait for what this one has locked, or behind each other for that."""
+    waiting = """
+        WITH RECURSIVE held_up (pid) AS (
+            SELECT pg_backend_pid()
+            UNION
+            SELECT l.pid FROM pg_locks l JOIN held_up h ON h.pid = ANY (pg_blocking_pids(l.pid)) WHERE NOT l.granted
+        ) SELECT count(*) - 1 FROM held_up"""
+    async with asyncio.timeout(60):
+        while await someone.fetchval(waiting) < number:
+            await asyncio.sleep(0.02)

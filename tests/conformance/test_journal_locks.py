@@ -1,0 +1,58 @@
+"""Transactions that lock the same rows, on a server: one waits for the other, and never each for the other."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.conformance.journal_builders import NOW, admit, begin, new, state_of, step
+from tests.conformance.journal_locks import locked, until_held_up
+from tests.conformance.journal_stores import PostgresStore
+from worker.journal.postgres import pool
+from worker.ports import Journal
+from worker.records import Claim, CommandState
+
+REST = timedelta(minutes=10)
+S = CommandState
+
+
+@pytest.fixture
+async def store(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PostgresStore]:
+    monkeypatch.setitem(pool._SESSION, "lock_timeout", "0")  # the machine may be slow
+    store = PostgresStore(postgres_url)
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "becomes"),
+    [
+        pytest.param(lambda journal: journal.end_rests(NOW + REST, REST), S.HELD, id="its time is over"),
+        pytest.param(lambda journal: journal.forget_refusals("erp", "s", NOW), S.WAITING, id="an order was issued"),
+    ],
+)
+async def test_a_sellers_rest_ends_while_another_order_of_the_lane_is_held_for_it(
+    store: PostgresStore, end: Callable[[Journal], Awaitable[object]], becomes: CommandState
+) -> None:
+    journal = await store.open_with_worker("w1")
+    first = await begin(journal, new("a", seller="s"))
+    await admit(journal, new("b", seller="s"))
+    await journal.count_refusal("erp", "s", now=NOW, threshold=1, rest=REST)
+    _, second = await journal.record_and_next(step(first, S.HELD))
+    assert second is not None
+
+    with capture_logs() as lines:
+        async with locked(store.url, first.command.key) as someone:
+            ending = asyncio.ensure_future(end(journal))
+            await until_held_up(someone)
+            holding = asyncio.create_task(journal.record_and_next(step(Claim(first.lease, second), S.HELD)))
+            await until_held_up(someone, 2)
+        await ending
+        is_written, following = await holding
+
+    assert [line for line in lines if line["event"] == "journal_transaction_repeated"] == []
+    assert is_written
+    assert following is not None
+    assert (following.id, await state_of(journal, "b")) == ("a", becomes)
