@@ -316,6 +316,29 @@ class TestAnswers:
         await journal.answer([answer], worker="w1")
         assert len(await outbox(journal)) == 2
 
+    async def test_one_that_is_asked_for_again_while_it_is_on_its_way_goes_again(self, journal: Journal) -> None:
+        """It may have reached the sender, who then sent the message again, before it is marked as published."""
+        answer = loose("e1", Route("replies", "corr"))
+        await journal.answer([answer], worker="w1")
+        on_their_way = await outbox(journal)
+        await journal.answer([answer], worker="w1")
+        await journal.published([row.seq for row in on_their_way])
+        again = await outbox(journal)
+        assert {(row.event_id, row.destination) for row in again} == {
+            ("e1", "replies"),
+            ("e1", "invoice.issue.rejected"),
+        }
+        await journal.published([row.seq for row in again])
+        assert await outbox(journal) == []
+
+    async def test_one_that_was_set_aside_goes_again_when_it_is_asked_for_again(self, journal: Journal) -> None:
+        answer = loose("e1", Route("replies", "corr"))
+        await journal.answer([answer], worker="w1")
+        await journal.undeliverable([row.seq for row in await outbox(journal)])
+        await journal.answer([answer], worker="w1")
+        assert len(await outbox(journal)) == 2
+        assert await journal.undeliverable_replies() == []
+
     async def test_answers_do_not_wait_for_each_other(self, journal: Journal) -> None:
         route = Route("replies", "corr")
         await journal.answer([loose("e1", route), loose("e2", route)], worker="w1")

@@ -72,7 +72,8 @@ class IntakeJournal(Protocol):
         ...
 
     async def answer(self, events: Sequence[LooseEvent], *, worker: str) -> None:
-        """Queue answers that are no command's own event; the same event id twice is queued once."""
+        """Queue answers that are no command's own event; the same event id twice is queued once. One that waits already
+        is queued anew in its place: it goes again, even if the one before is on its way."""
         ...
 
 

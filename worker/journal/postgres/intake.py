@@ -71,7 +71,9 @@ class PostgresIntake(PostgresStore):
     @without_transaction
     async def answer(self, statements: Statements, events: Sequence[LooseEvent], *, worker: str) -> None:
         """See `IntakeJournal.answer`."""
-        await insert_copies(statements, [copy for event in events for copy in copies_of_answer(event)], worker)
+        copies = {(copy.event.id, copy.destination): copy for event in events for copy in copies_of_answer(event)}
+        # In one order everywhere: two that queue the same answers wait for each other instead of for ever.
+        await insert_copies(statements, [copies[name] for name in sorted(copies)], worker)
 
 
 @dataclass(slots=True)

@@ -53,7 +53,7 @@ async def insert_events(statements: Statements, rows: Sequence[tuple[int, Event,
 
 
 async def insert_copies(statements: Statements, copies: Sequence[Queued], owner: str | None) -> None:
-    """Queue copies, in this order; an answer that is queued already is left alone."""
+    """Queue copies, in this order. Of answers none is given twice; one that waits already is queued in its place."""
     if not copies:
         return
     turned = columns([_values(copy) for copy in copies], 0)

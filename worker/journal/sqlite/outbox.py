@@ -59,7 +59,7 @@ def insert_copies(  # noqa: PLR0913
 
 
 def insert_answers(statements: Statements, answers: Sequence[LooseEvent]) -> None:
-    """Queue answers that are no command's own event; one that is queued already is left alone."""
+    """Queue answers that are no command's own event; one that is queued already is queued anew in its place."""
     for answer in answers:
         event, route = answer.event, answer.route
         for copy, destination in copies_for(route):

@@ -119,6 +119,8 @@ INSERT INTO event (command_key, sequence, id, type, body, created_at)
 SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[]);
 
 -- name: insert_copies
+-- An answer of its own that waits already is queued anew in its place, under a new number: the old one may have reached
+-- the caller, who then asked again, and whoever marks that one as published must leave this one.
 INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id,
                     traceparent, tracestate, owner, due_at, created_at)
 SELECT command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id, traceparent,
@@ -128,7 +130,10 @@ FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6:
     WITH ORDINALITY AS g (command_key, sequence, command_id, copy, destination, event_id, event_type, body,
                           correlation_id, traceparent, tracestate, at, place)
 ORDER BY place
-ON CONFLICT DO NOTHING;
+ON CONFLICT (event_id, destination) WHERE command_key IS NULL DO UPDATE SET
+    seq = DEFAULT, state = 'pending', attempts = 0, owner = excluded.owner, due_at = excluded.due_at,
+    created_at = excluded.created_at, body = excluded.body, correlation_id = excluded.correlation_id,
+    traceparent = excluded.traceparent, tracestate = excluded.tracestate;
 
 -- name: offer_lanes
 -- A lane whose row needs no change is locked all the same, so that nobody lets go of it unseen. One that is held by who

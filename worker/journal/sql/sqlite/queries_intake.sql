@@ -78,8 +78,9 @@ VALUES (:key, :sequence, :command_id, 't', '', :event_id, :event_type, :correlat
         :traceparent, :tracestate, :at, :at);
 
 -- name: insert_answer
-INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id,
+-- One that waits already is queued anew in its place, under a new number: the old one may have reached the caller, who
+-- then asked again, and whoever marks that one as published must leave this one.
+INSERT OR REPLACE INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id,
                     traceparent, tracestate, due_at, created_at)
 VALUES (NULL, :sequence, :command_id, :copy, :destination, :event_id, :event_type, :body, :correlation_id,
-        :traceparent, :tracestate, :at, :at)
-ON CONFLICT DO NOTHING;
+        :traceparent, :tracestate, :at, :at);
