@@ -2,15 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import re
+import uuid
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
 
+import pytest
 from pamqp.common import FieldTable
 
 from contracts.envelope import CLOUDEVENTS_JSON
-from tests.integration.messaging import broker_channel, outbox_row, running, take, take_each, until
+from tests.integration.messaging import broker_channel, depth, outbox_row, running, take, take_each, until
 from tests.message_stores import OutboxStore
+from tests.servers import Control
 from worker.amqp.topology import Topology
 from worker.clock import SystemClock
 from worker.outbox.publisher import Publisher
@@ -31,10 +38,12 @@ class Outbox:
 
 
 @contextlib.asynccontextmanager
-async def outbox(url: str, prefix: str, **options: object) -> AsyncIterator[Outbox]:
+async def outbox(
+    url: str, prefix: str, *, publisher_options: Mapping[str, Any] = MappingProxyType({}), **options: object
+) -> AsyncIterator[Outbox]:
     clock, topology = SystemClock(), Topology(prefix)
     journal = OutboxStore(clock)
-    publisher = Publisher(urls=lambda: [url], topology=topology)
+    publisher = Publisher(urls=lambda: [url], topology=topology, **publisher_options)
     relay = Relay(
         journal=journal,
         publisher=publisher,
@@ -98,6 +107,28 @@ async def test_a_missing_reply_queue_holds_up_nobody_and_may_appear_later(amqp_u
         await until(lambda: len(part.journal) == 0)
     (message,) = await take(amqp_url, missing, 1)
     assert message.message_id == "event-1:r"
+
+
+@pytest.mark.parametrize("lacking", ["amq.default", "events"])
+async def test_a_user_that_may_not_publish_is_mute_from_the_start_until_it_may(
+    amqp_url: str, amqp_prefix: str, amqp_control: Control, lacking: str
+) -> None:
+    """It asks, and nothing comes of that: no message, and no other right is needed."""
+    user, parts = f"u{uuid.uuid4().hex[:10]}", urlsplit(amqp_url)
+    may_write = "^amq.default$" if lacking == "events" else rf"^{re.escape(amqp_prefix)}.events$"
+    async with outbox(amqp_url, amqp_prefix) as part:
+        assert part.publisher.can_publish
+    await asyncio.to_thread(amqp_control.ctl, "add_user", user, user)
+    try:
+        await asyncio.to_thread(amqp_control.ctl, "set_permissions", "-p", "/", user, "^$", may_write, "^$")
+        url = f"{parts.scheme}://{user}:{user}@{parts.hostname}:{parts.port}{parts.path}"
+        async with outbox(url, amqp_prefix, publisher_options={"declares": False, "look_seconds": 0.1}) as part:
+            assert (part.publisher.can_publish, part.relay.is_mute) == (False, True)
+            await asyncio.to_thread(amqp_control.ctl, "set_permissions", "-p", "/", user, "^$", ".*", "^$")
+            await until(lambda: part.publisher.can_publish and not part.relay.is_mute)
+        assert await depth(amqp_url, part.topology.unrouted_queue) == 0
+    finally:
+        await asyncio.to_thread(amqp_control.ctl, "delete_user", user)
 
 
 async def test_a_reply_whose_time_is_over_is_set_aside(amqp_url: str, amqp_prefix: str) -> None:

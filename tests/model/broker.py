@@ -125,7 +125,7 @@ class ModelPublisher:
     """`worker.outbox.relay.EventPublisher`, with the verdicts that a test asks for."""
 
     def __init__(self, world: World, process: Process, published: Published, verdicts: deque[Verdict]) -> None:
-        self.is_connected = True
+        self.is_connected = self.can_publish = True
         self._world = world
         self._process = process
         self._published = published

@@ -85,18 +85,22 @@ async def test_a_worker_lives_through_rotated_passwords_and_says_what_is_odd(
 
 async def withdraw_rights(stack: Stack, control: BrokerControl, user: str, role_name: str, port: int) -> str:
     """All that the worker may do at the broker is taken away, but to read, and all at the database; then both are given
-    back. Returns an order that came meanwhile."""
+    back. What came meanwhile was not begun, for nobody would have been told. Returns an order that came then."""
+    told = stack.workers[0].log().count("nothing_begun")
     await asyncio.to_thread(control.ctl, "set_permissions", "-p", "/", user, "^$", "^$", ".*")
     await asyncio.to_thread(control.ctl, "close_all_user_connections", user, "withdrawn")
-    untold = await stack.publish_order("u-untold")
-    await stack.until_submitted(untold)
     await until_ready_says(stack, port, "not publishing")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while stack.workers[0].log().count("nothing_begun") == told:
+            await asyncio.sleep(0.05)
+    untold = await stack.publish_order("u-untold")
 
     connection = await asyncpg.connect(stack.database_url)
     try:
         await connection.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role_name}")
         await until_ready_says(stack, port, "no lease")
         untaken = await stack.publish_order("u-untaken")
+        assert (stack.submissions(untold), stack.submissions(untaken)) == (0, 0)
         await connection.execute(GRANT_FILE.read_text(encoding="utf-8").replace("fapiao_worker", role_name))
     finally:
         await connection.close()

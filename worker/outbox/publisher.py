@@ -36,6 +36,10 @@ LOOK_SECONDS: Final = 15.0
 """Between two looks at the dead queue's depth."""
 LOOKS_PER_DECLARING: Final = 4
 """So many looks apart (count), what is gone is declared again."""
+ASK_SECONDS: Final = 5.0
+NOBODY: Final = "fapiao-worker-asks-for-its-rights"
+NO_TIME: Final = "none"
+"""An expiration that the broker refuses in any message, once it has found that its sender may publish."""
 
 
 def message_of(row: OutboxRow, topology: Topology) -> Outgoing:
@@ -169,7 +173,7 @@ class Publisher:
 
     @property
     def can_publish(self) -> bool:
-        """Whether events can go out: connected, and not forbidden to when it was tried last."""
+        """Whether events can go out: connected, and no copy forbidden when it was tried or asked for last."""
         return self.is_connected and not self._forbidden
 
     async def is_blocked(self) -> bool:
@@ -183,7 +187,7 @@ class Publisher:
     async def _serve(self, link: Link) -> None:
         if self._declares:
             await declare_over(link, self._topology)
-        self._forbidden.clear()
+        self._forbidden = await self._ask_for_rights(link)
         try:
             self._roads = {copy: PublishingChannel(link, self._open_channel) for copy in Copy}
             self._dead_road = PublishingChannel(link, self._open_channel)
@@ -200,11 +204,27 @@ class Publisher:
         while True:
             looks += 1
             with contextlib.suppress(BrokerLost, TimeoutError):  # not allowed, or the link ends: its owner sees to that
+                if self._forbidden:
+                    self._forbidden = await self._ask_for_rights(link)
                 if self._declares and looks % LOOKS_PER_DECLARING == 0:
                     await declare_over(link, self._topology, is_again=True)
                 if self._on_dead_depth is not None:
                     await tell_depth(link, self._topology.dead_queue, self._on_dead_depth)
             await asyncio.sleep(self._look_seconds)
+
+    async def _ask_for_rights(self, link: Link) -> set[Copy]:
+        """The copies that this user may not publish. Nothing is published: the broker looks at the right first, and
+        then refuses what no message may have. Raises `BrokerLost`."""
+        forbidden = set[Copy]()
+        for copy, exchange in ((Copy.REPLY, ""), (Copy.TOPIC, self._topology.events_exchange)):
+            channel = await self._open_channel(link)
+            batch = await channel.send([Outgoing(exchange, NOBODY, b"", Properties(expiration=NO_TIME))])
+            await batch.wait(ASK_SECONDS)
+            if isinstance(batch.ended_by, ChannelAccessRefused):
+                forbidden.add(copy)
+                log.error("publishing_forbidden", copy=str(copy), rows=0, reason=str(batch.ended_by))
+            await channel.close()
+        return forbidden
 
     # ---- events -----------------------------------------------------------------------------------
 

@@ -37,7 +37,8 @@ TURN_SECONDS = 0.5
 FEW = 4
 """A window is filled by a few streams where they are less than one in so many of its rows."""
 MUTE_AFTER_SECONDS = 5.0
-"""Without an event that went out for so long, although there were some or nobody was connected, the relay is mute."""
+"""Without an event that could go out for so long (none did, nobody is connected, or it is forbidden), the relay is
+mute."""
 GIVEN_UP = 1000
 """Rows given up in a round (count)."""
 JOURNAL_PAUSE_MAX_SECONDS = 10.0
@@ -59,6 +60,11 @@ class EventPublisher(Protocol):
 
     @property
     def is_connected(self) -> bool: ...
+
+    @property
+    def can_publish(self) -> bool:
+        """Connected, and not forbidden to."""
+        ...
 
     async def publish(self, rows: Sequence[OutboxRow], patience_seconds: float) -> Mapping[int, Verdict]:
         """A verdict per `seq`."""
@@ -188,7 +194,7 @@ class Relay:
         one command costs the journal one question for many rows, and its order never hangs on the broker's."""
         waves = _in_streams(await self._ask_for_due(), self._flying.values())
         if not waves:
-            self._note(is_heard=True)
+            self._note(is_heard=self._publisher.can_publish)
         began, published = self._clock.monotonic(), 0
         while waves:
             firsts = [rows.popleft() for rows in waves]
@@ -276,7 +282,7 @@ class Relay:
                     pass
         if verdicts := {verdict for _, verdict in counted}:
             # One that is late is none: a single reply queue may never answer, and must stop nobody else's orders.
-            self._note(is_heard=verdicts != {str(Verdict.LOST)})
+            self._note(is_heard=verdicts != {str(Verdict.LOST)} and self._publisher.can_publish)
         for (copy, verdict_name), number in counted.items():
             self._hooks.count_verdict(copy, verdict_name, number)
 

@@ -20,10 +20,15 @@ class FakePublisher:
 
     def __init__(self) -> None:
         self.is_connected = True
+        self.is_forbidden = False
         self.verdicts: dict[str, Verdict] = {}
         self.late: dict[int, Verdict] = {}
         self.rounds: list[list[int]] = []
         self.sent: list[str] = []
+
+    @property
+    def can_publish(self) -> bool:
+        return self.is_connected and not self.is_forbidden
 
     async def publish(self, rows: Sequence[OutboxRow], patience_seconds: float) -> Mapping[int, Verdict]:
         self.rounds.append([row.seq for row in rows])

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from aiormq.exceptions import (
     AMQPConnectionError,
     ChannelAccessRefused,
@@ -39,6 +40,8 @@ class FakeBroker:
     drops: set[str] = field(default_factory=set)
     """These end the connection."""
     is_blocked: bool = False
+    forbids: set[str] = field(default_factory=set)
+    """Exchanges that the user may not write to."""
     batches: list[list[str]] = field(default_factory=list)
     channels: list["FakeChannel"] = field(default_factory=list)
     link: "FakeLink | None" = None
@@ -86,6 +89,12 @@ class FakeChannel:
 
     async def send(self, messages: Sequence[Outgoing]) -> Batch:
         batch = Batch(len(messages))
+        if messages[0].properties.expiration is not None:  # it asks for the right, and sends nothing
+            self._broker.channels.remove(self)
+            self._flying.append(batch)
+            is_forbidden = messages[0].exchange in self._broker.forbids
+            batch.lose(ChannelAccessRefused("403") if is_forbidden else ChannelPreconditionFailed("406"))
+            return batch
         batch.was_sent = True
         self._flying.append(batch)
         keys = [message.routing_key for message in messages]
@@ -206,6 +215,19 @@ async def test_a_missing_permission_is_nobodys_fault() -> None:
         broker.closes.clear()
         assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.CONFIRMED}
         assert [*could, publisher.can_publish] == [True, False, True]
+
+
+@pytest.mark.parametrize("exchange", ["", TOPOLOGY.events_exchange])
+@in_virtual_time
+async def test_a_missing_permission_is_known_before_anything_is_published_and_once_it_is_granted(exchange: str) -> None:
+    """Though no row is there to show it."""
+    broker = FakeBroker(forbids={exchange})
+    async with publishing(broker) as publisher:
+        could = [publisher.is_connected, publisher.can_publish]
+        broker.forbids.clear()
+        await asyncio.sleep(60)
+        assert [*could, publisher.can_publish] == [True, False, True]
+    assert broker.batches == []
 
 
 @in_virtual_time

@@ -354,6 +354,26 @@ async def test_a_relay_whose_events_do_not_go_out_says_so_until_they_do(verdict:
         assert not is_mute(part)
 
 
+@pytest.mark.parametrize("has_rows", [False, True])
+@in_virtual_time
+async def test_a_relay_that_may_not_publish_says_so_until_it_may(has_rows: bool) -> None:
+    """From the start on, whether an event has shown it or the broker was only asked."""
+    part = bench()
+    part.publisher.is_forbidden = True
+    if has_rows:
+        part.publisher.verdicts["q"] = Verdict.FORBIDDEN
+        part.journal.add(reply(1, "q"))
+    async with at_work(part):
+        for _ in range(60):
+            assert is_mute(part)
+            await asyncio.sleep(1)
+        part.publisher.is_forbidden = False
+        part.publisher.verdicts.clear()
+        await asyncio.sleep(60)
+        assert not is_mute(part)
+    assert part.journal.forgotten == [1] * has_rows
+
+
 @in_virtual_time
 async def test_a_single_slow_queue_mutes_nobody() -> None:
     """Nor one that never confirms, though its reply is all that an earlier worker has left."""

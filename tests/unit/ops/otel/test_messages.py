@@ -33,7 +33,7 @@ class FakePublisher:
 
     def __init__(self, verdict: Verdict = Verdict.CONFIRMED) -> None:
         self.rows: list[OutboxRow] = []
-        self.is_connected = True
+        self.is_connected = self.can_publish = True
         self._verdict = verdict
 
     async def publish(self, rows: Sequence[OutboxRow], patience_seconds: float) -> Mapping[int, Verdict]:
