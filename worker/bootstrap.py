@@ -9,7 +9,7 @@ import random
 import socket
 import uuid
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 
 import structlog
@@ -30,7 +30,7 @@ from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
 from worker.lanes.services import LaneServices
 from worker.ops.control import control_server, database_file, socket_path
-from worker.ops.health import Health, HealthServer
+from worker.ops.health import CLOCK_STEP_SECONDS, Health, HealthServer
 from worker.ops.logs import dropped_lines
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
@@ -259,8 +259,17 @@ class _Worker:
                 log.warning("journal_unavailable", reason=str(fault))
                 await _sleep_unless(signals.drain.wait, self._settings.poll_seconds)
             else:
+                await self._tell_clock()
                 return True
         return False
+
+    async def _tell_clock(self) -> None:
+        """A running clock makes up for a step back by itself; one that starts behind the journal cannot."""
+        with suppress(JournalUnavailable):  # whoever needs it says so
+            behind = (await self._journal.times()).seconds_behind(self._clock.now())
+            if behind > CLOCK_STEP_SECONDS:
+                advice = "what is due in the journal may wait so much longer: look at the workers' clocks"
+                log.warning("clock_behind_journal", seconds=round(behind), advice=advice)
 
     def _wake_relay(self) -> None:
         self._relay.wake()

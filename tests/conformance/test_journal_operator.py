@@ -27,6 +27,18 @@ async def test_a_ping_is_answered(journal: Journal) -> None:
     await journal.ping()
 
 
+async def test_a_clock_can_be_held_against_the_newest_command_and_the_servers(store: Store) -> None:
+    journal = await store.open_with_worker("w1")
+    assert (await journal.times()).newest_at is None
+    await admit(journal, new("a", received_at=NOW + SECOND), new("b", received_at=NOW))
+
+    times = await journal.times()
+
+    assert times.newest_at == NOW
+    assert (times.seconds_behind(NOW - SECOND), times.seconds_behind(NOW + SECOND)) == (1, 0)
+    assert (times.server_at is not None) is (store.name == "postgres")
+
+
 async def test_space_in_use_grows_with_what_is_kept(own_store: Store) -> None:
     journal = await own_store.open_with_worker("w1")
     before = await journal.space()

@@ -1,8 +1,11 @@
 """Signals, restarts, secrets and many scans at once: what operators live with. Whole processes, real servers."""
 
+import contextlib
 import signal
+import sqlite3
 from collections.abc import Callable
 
+import asyncpg
 import pytest
 
 from tests.scenarios.stack import Stack
@@ -12,7 +15,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_drain_finishes_what_is_short_and_hands_over_what_is_not(new_stack: Callable[..., Stack]) -> None:
-    """SIGTERM: an order being issued completes; an open scan is in doubt after the restart, not submitted again."""
+    """SIGTERM: an order being issued completes; an open scan is in doubt after the restart, not submitted again. A
+    restart behind the journal's times is told."""
     async with new_stack(options=SandboxOptions(qr="auto", issue_delay_seconds=1)) as stack:
         await stack.prepare()
         worker = stack.start_worker(drain_seconds="8")
@@ -26,9 +30,23 @@ async def test_a_drain_finishes_what_is_short_and_hands_over_what_is_not(new_sta
         assert await worker.died() == 0
         await stack.until([short], ["completed"])
 
-        stack.start_worker()
+        await set_times_ahead(stack.database_url)
+        restarted = stack.start_worker()
         await stack.until([scanning], ["in_doubt"])
+        await restarted.logged('"clock_behind_journal"')
         stack.check_promises([scanning, short])
+
+
+async def set_times_ahead(database_url: str) -> None:
+    """As if the machine's clock had been set back by an hour while no worker ran."""
+    if database_url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as file:
+            file.execute("UPDATE command SET received_at = received_at + 3600000000")
+            file.commit()
+        return
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE command SET received_at = received_at + interval '1 hour'")
+    await connection.close()
 
 
 async def test_a_second_signal_ends_at_once(new_stack: Callable[..., Stack]) -> None:

@@ -31,6 +31,7 @@ from worker.records import (
     Space,
     Stored,
     StoredFilter,
+    Times,
     UndeliverableReply,
     Untold,
     VaultYear,
@@ -159,6 +160,10 @@ class OperatorJournal(Protocol):
 
     async def ping(self) -> None:
         """Raise `JournalUnavailable` if the store does not answer."""
+        ...
+
+    async def times(self) -> Times:
+        """What this machine's clock can be held against."""
         ...
 
     async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:

@@ -52,6 +52,7 @@ from worker.records.operation import (
     Resealing,
     SellerState,
     Space,
+    Times,
 )
 from worker.records.states import (
     ACTIVE,
@@ -127,6 +128,7 @@ __all__ = [
     "StoredFilter",
     "Stray",
     "SubmittedInvoice",
+    "Times",
     "TotalProbe",
     "UndeliverableReply",
     "Untold",

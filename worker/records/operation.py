@@ -77,6 +77,20 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """What a machine's clock can be held against."""
+
+    newest_at: datetime | None
+    """When the newest command came in, as its worker saw it; None where there is none."""
+    server_at: datetime | None = None
+    """What the database server's clock shows; None where that is this machine's own."""
+
+    def seconds_behind(self, now: datetime) -> float:
+        """By how much this clock is behind what the journal knows already; 0 where it is not."""
+        return 0.0 if self.newest_at is None else max(0.0, (self.newest_at - now).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
 class OnLane:
     """What a command that has not ended waits for on its lane."""
 

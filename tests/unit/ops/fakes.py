@@ -25,6 +25,7 @@ from worker.records import (
     Settlement,
     Stored,
     StoredFilter,
+    Times,
     UndeliverableReply,
 )
 
@@ -133,6 +134,9 @@ class FakeOperatorJournal:
         return ["0001_journal"]
 
     async def ping(self) -> None: ...
+
+    async def times(self) -> Times:
+        return Times(None)
 
     async def find(self, command_id: str, source: str | None = None) -> Sequence[Command]:
         return [c for c in self.held if c.id == command_id and source in {None, c.source}]

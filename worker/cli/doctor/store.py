@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,8 @@ from worker.clock import SystemClock
 from worker.errors import ConfigurationError, SchemaOutdated, WorkerError
 from worker.journal.sealing import parse_keys
 from worker.ops.control import RemoteOperations, database_file, socket_path
-from worker.records import Backlog
+from worker.ops.health import CLOCK_STEP_SECONDS
+from worker.records import Backlog, Times
 from worker.settings import Settings
 
 
@@ -67,12 +69,13 @@ async def _journal(settings: Settings) -> list[Finding]:
         async with opened_journal(settings, readonly=True) as journal:
             await journal.ping()
             backlog = await journal.backlog(SystemClock().now())
+            clocks = check_times(await journal.times(), SystemClock().now())
     except SchemaOutdated as error:
         says, _, fix = str(error).rpartition(": ")
         return [fail("schema", says, fix)]
     except WorkerError as error:
         return [fail("database", str(error), "look at FAPIAO_DATABASE_URL, and whether the database runs")]
-    return [ok("schema", "this version's"), *check_backlog(backlog)]
+    return [ok("schema", "this version's"), *clocks, *check_backlog(backlog)]
 
 
 async def _grants(settings: Settings) -> list[Finding]:
@@ -87,6 +90,21 @@ async def _grants(settings: Settings) -> list[Finding]:
         told = ", ".join(f"{privilege} on {table}" for privilege, table in missing)
         return [fail("grants", f"the role lacks {told}", "run deploy/permissions/postgres.sql as the tables' owner")]
     return [ok("grants", f"all that the worker needs on {len(GRANTS)} tables")]
+
+
+def check_times(times: Times, now: datetime) -> list[Finding]:
+    """This machine's clock, held against the journal's newest time and against the database server's clock."""
+    found = []
+    behind = times.seconds_behind(now)
+    if behind > CLOCK_STEP_SECONDS:
+        says = f"{behind:.0f} s behind the newest command in the journal: what is due there may wait so much longer"
+        found.append(warn("clock", says, "unless one was moved on purpose, synchronise the workers' clocks (NTP)"))
+    if times.server_at is not None:
+        skew = (now - times.server_at).total_seconds()
+        says = f"{skew:+.0f} s against the database server's"
+        is_off = abs(skew) > CLOCK_STEP_SECONDS
+        found.append(warn("clock", says, "synchronise both machines' clocks (NTP)") if is_off else ok("clock", says))
+    return found
 
 
 def check_backlog(backlog: Backlog) -> list[Finding]:

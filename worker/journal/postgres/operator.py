@@ -21,6 +21,7 @@ from worker.records import (
     Pruned,
     Resealing,
     Space,
+    Times,
     UndeliverableReply,
 )
 
@@ -37,6 +38,12 @@ class PostgresOperator(PostgresStore):
     async def ping(self, statements: Statements) -> None:
         """See `OperatorJournal.ping`."""
         await statements.one("ping")
+
+    @without_transaction
+    async def times(self, statements: Statements) -> Times:
+        """See `OperatorJournal.times`."""
+        row = found(await statements.one("times"), 0)
+        return Times(row["newest_at"], row["server_at"])
 
     @without_transaction
     async def space(self, statements: Statements) -> Space:

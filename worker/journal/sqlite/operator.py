@@ -33,6 +33,7 @@ from worker.records import (
     Pruned,
     Resealing,
     Space,
+    Times,
     UndeliverableReply,
 )
 
@@ -46,6 +47,12 @@ class SqliteOperator(SqliteStore):
     def ping(self, statements: Statements) -> None:
         """See `OperatorJournal.ping`."""
         statements.one("ping")
+
+    @one_transaction
+    def times(self, statements: Statements) -> Times:
+        """See `OperatorJournal.times`: the clock is this machine's."""
+        newest = statements.one("newest_command")
+        return Times(None if newest is None else at_or_none(newest["received_at"]))
 
     @one_transaction
     def space(self, statements: Statements) -> Space:

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from worker.cli.doctor import store as doctor_store
 from worker.cli.doctor import vault as doctor_vault
 from worker.cli.doctor.findings import Finding, Verdict, fail, ok, warn
 from worker.cli.doctor.gateway import check_clock, check_directory, check_gateway, check_tls
-from worker.cli.doctor.store import check_backlog, check_file, check_keys, check_store
+from worker.cli.doctor.store import check_backlog, check_file, check_keys, check_store, check_times
 from worker.clock import SystemClock
 from worker.journal import open_journal
-from worker.records import Backlog
+from worker.records import Backlog, Times
 from worker.settings import Settings
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -143,6 +143,22 @@ def test_what_waits_for_a_person_is_a_warning_with_the_command() -> None:
     assert [finding.verdict for finding in findings] == [Verdict.OK, *[Verdict.WARN] * 4]
     assert "4 invoices sought" in findings[0].says
     assert any("list --state unconfirmed" in finding.fix for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (Times(None), []),
+        (Times(NOW), []),
+        (Times(NOW + timedelta(hours=1)), [(Verdict.WARN, "3600 s behind the newest command in the journal")]),
+        (Times(NOW, NOW + timedelta(seconds=1)), [(Verdict.OK, "-1 s against the database server's")]),
+        (Times(None, NOW - timedelta(minutes=1)), [(Verdict.WARN, "+60 s against the database server's")]),
+    ],
+)
+def test_a_clock_that_is_off_the_journals_times_is_a_warning(times: Times, says: list[tuple[Verdict, str]]) -> None:
+    found = check_times(times, NOW)
+
+    assert [(finding.verdict, finding.says.partition(":")[0]) for finding in found] == says
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 -- name: ping
 SELECT 1 AS alive;
 
+-- name: times
+SELECT (SELECT received_at FROM command ORDER BY key DESC LIMIT 1) AS newest_at, clock_timestamp() AS server_at;
+
 -- name: mark_session
 SELECT set_config('fapiao.session', $1::text, false);
 

@@ -3,6 +3,9 @@
 -- name: ping
 SELECT 1 AS alive FROM command LIMIT 1;
 
+-- name: newest_command
+SELECT received_at FROM command WHERE key = (SELECT max(key) FROM command);
+
 -- name: used_bytes
 SELECT (count.page_count - free.freelist_count) * size.page_size AS number
 FROM pragma_page_count() AS count, pragma_freelist_count() AS free, pragma_page_size() AS size;
