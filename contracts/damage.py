@@ -5,6 +5,7 @@ that could be meant is left alone. Pure.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _CP1252_BYTES: Final = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\u0080-\u00bf"
@@ -20,6 +21,8 @@ _LOST_TWICE: Final = "锟斤拷"
 """Two of U+FFFD in UTF-8, read as GBK."""
 _FEWEST_CHINESE: Final = 3
 _LETTER: Final = re.compile(r"\w")
+_LONGEST_REMEMBERED: Final = 40
+"""Names, units and banks come again with every order of a seller (characters)."""
 _WORDS_FOR_NOTHING: Final = frozenset({"null", "undefined", "NaN", "None", "[object Object]"})
 
 LOST: Final = (
@@ -38,11 +41,18 @@ def damage(text: str) -> str | None:
     """What broke a text, as a sentence about it; None where it could be meant."""
     if text.isascii():
         return None
+    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _damage(text)
+
+
+def _damage(text: str) -> str | None:
     if "\ufffd" in text or _LOST_TWICE in text:
         return LOST
     if _CHINESE.search(text) is None:
         return _damage_in_latin(text)
     return MISREAD.format("UTF-8", "GBK") if _is_utf8_as_gbk(text) else None
+
+
+_remembered = lru_cache(maxsize=1024)(_damage)
 
 
 def damage_of_name(text: str) -> str | None:
