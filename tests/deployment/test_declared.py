@@ -60,7 +60,11 @@ def test_policies_meet_the_queues_they_mean() -> None:
     queues = {queue.name for queue in Topology("fapiao").queues}
     met = {p["name"]: {name for name in queues if re.search(p["pattern"], name)} for p in specs("Policy")}
 
-    assert met == {"fapiao-commands": {"fapiao.issue", "fapiao.query"}, "fapiao-evidence": {"fapiao.dead"}}
+    assert met == {
+        "fapiao-commands": {"fapiao.issue", "fapiao.query"},
+        "fapiao-returned": {"fapiao.returned"},
+        "fapiao-evidence": {"fapiao.dead"},
+    }
     for policy in specs("Policy"):
         for queue in Topology("fapiao").queues:
             if queue.name in met[policy["name"]]:  # an argument would win

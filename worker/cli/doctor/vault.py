@@ -43,7 +43,7 @@ async def _tried_out(url: str, shown: str, free_min_bytes: int) -> Finding:
         free = await Storage(url, retries=0, is_made=False).try_out()
     except NoFolder as absent:
         if absent.can_be_made:
-            return warn(_SUBJECT, f"{shown} is not there; `fapiao-worker run` makes it", _MOUNT)
+            return warn(_SUBJECT, f"{shown} is not there; `fapiao-worker run` would make it", _MOUNT)
         return fail(_SUBJECT, f"{shown} is not there, and this user may not make it", _MOUNT)
     if free is None:
         return ok(_SUBJECT, f"{shown} can be listed and read; whether it takes files shows when the first is kept")
