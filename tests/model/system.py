@@ -185,8 +185,8 @@ class Worker:
             group.create_task(consumer._journal_forever())
             epoch = 0
             while True:
-                await consumer._journal_works.wait()
-                if consumer._stopping:
+                await consumer._door.journal_works.wait()
+                if consumer._door.is_shut:
                     return
                 epoch += 1
                 consumer._buffer.clear()

@@ -73,6 +73,31 @@ class _Aside:
         return taken
 
 
+class _Door:
+    """Whether commands may come in."""
+
+    def __init__(self) -> None:
+        self.journal_works = asyncio.Event()
+        self.journal_works.set()
+        self.has_space = asyncio.Event()
+        """In the journal."""
+        self.has_space.set()
+        self.is_shut = False
+        """For good: the worker stops."""
+        self.turn = asyncio.Lock()
+        """Of whoever acts on it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether they may just now."""
+        return self.journal_works.is_set() and self.has_space.is_set() and not self.is_shut
+
+    async def opened(self) -> None:
+        """Wait until the journal works and has space."""
+        await self.journal_works.wait()
+        await self.has_space.wait()
+
+
 class Consumer:
     """The worker's intake. `run` it; `drain` it before the end."""
 
@@ -100,31 +125,21 @@ class Consumer:
         self._prefetch = prefetch
         self._room = ByteBudget(bytes_max)
         self._declares = declares
-        self._hooks = hooks or IntakeHooks()
-        self._journaling = Journaling(journal, self._hooks, rules, worker, clock)
+        self._hooks = hooks = hooks or IntakeHooks()
+        self._journaling = Journaling(journal, hooks, rules, worker, clock)
         self._admit = admit
         self._buffer: deque[Delivery] = deque()
         self._held: list[_Received] = []
         self._aside = _Aside()
         self._queues: tuple[str, ...] = topology.command_queues
         self._arrived = asyncio.Event()
-        self._journal_works = asyncio.Event()
-        self._journal_works.set()
-        self._stopping = False
-        self._turn = asyncio.Lock()
-        self._has_space = asyncio.Event()
-        self._has_space.set()
+        self._door = _Door()
         self._consumption: Acknowledging | None = None
         self._connection = SupervisedConnection(
             urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, tls=tls
         )
         self._dead_lettering = DeadLettering(
-            dead_letters,
-            self,
-            topology.dead_exchange,
-            broker_may_dead_letter=declares,
-            count=self._hooks.count_dead_letter,
-            gone=self._let_go,
+            dead_letters, self, topology.dead_exchange, broker_may_dead_letter=declares, count=hooks.count_dead_letter
         )
 
     # ---- what others ask --------------------------------------------------------------------------
@@ -132,16 +147,12 @@ class Consumer:
     @property
     def is_consuming(self) -> bool:
         """Whether commands can come in: a live consumer, and a journal that takes them."""
-        return self._consumption is not None and self._consumption.is_consuming and self._may_consume
+        return self._consumption is not None and self._consumption.is_consuming and self._door.is_open
 
     @property
     def journal_takes(self) -> bool:
         """Whether the journal has taken commands, or failed to for a moment only."""
-        return self._journal_works.is_set()
-
-    @property
-    def _may_consume(self) -> bool:
-        return self._journal_works.is_set() and self._has_space.is_set() and not self._stopping
+        return self._door.journal_works.is_set()
 
     @property
     def unsettled(self) -> int:
@@ -157,17 +168,17 @@ class Consumer:
 
     async def pause(self) -> None:
         """Take no more deliveries until `resume`: they stay in the broker. Those that are here are finished."""
-        self._has_space.clear()
+        self._door.has_space.clear()
         await self._consume_or_not()
 
     async def resume(self) -> None:
         """Take deliveries again."""
-        self._has_space.set()
+        self._door.has_space.set()
         await self._consume_or_not()
 
     async def drain(self, seconds: float) -> bool:
         """Take no more deliveries and finish those that are here, at most so long. Returns whether all are done."""
-        self._stopping = True
+        self._door.is_shut = True
         await self._consume_or_not()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -178,15 +189,14 @@ class Consumer:
     # ---- the connection's side --------------------------------------------------------------------
 
     async def _serve(self, link: Link) -> None:
-        await self._journal_works.wait()
-        await self._has_space.wait()
-        if self._stopping:
+        await self._door.opened()
+        if self._door.is_shut:
             await link.lost()
         if self._declares:
             differing = await declare_over(link, self._topology)
             self._dead_lettering.may_leave_to_broker(not differing.intersection(self._topology.command_queues))
         while self._buffer:  # of an epoch that is over: they come again
-            self._let_go(self._buffer.popleft())
+            self.let_go(self._buffer.popleft())
         self._queues = await queues_to_consume(link, self._topology)
         try:
             # Known before it consumes: a delivery that is journaled meanwhile must find whom to acknowledge it to.
@@ -202,7 +212,8 @@ class Consumer:
         self._buffer.append(delivery)
         self._arrived.set()
 
-    def _let_go(self, delivery: Delivery) -> None:
+    def let_go(self, delivery: Delivery) -> None:
+        """Give back the room that its body took."""
         self._room.give_back(len(delivery.body))
 
     def is_current(self, delivery: Delivery) -> bool:
@@ -222,14 +233,14 @@ class Consumer:
     async def _consume_or_not(self) -> None:
         """As it should be when its turn comes: what is asked for while the broker answers to the one before must not be
         crossed by it. What the broker does not do ends the link, and the next one begins anew."""
-        async with self._turn:
+        async with self._door.turn:
             consumption = self._consumption
-            if consumption is None or consumption.is_consuming is self._may_consume:
+            if consumption is None or consumption.is_consuming is self._door.is_open:
                 return
             with contextlib.suppress(BrokerLost):
-                if self._may_consume:
+                if self._door.is_open:
                     await consumption.consume(self._queues)
-                elif self._room.is_full and not self._stopping:
+                elif self._room.is_full and not self._door.is_shut:
                     # The broker's answer to a cancel would stand behind bodies that nobody reads.
                     self._connection.drop("there is no room for more deliveries, and no commands are to be taken")
                 else:
@@ -253,7 +264,7 @@ class Consumer:
                 continue
             if failures:
                 failures, down_since = 0, 0.0
-                self._journal_works.set()
+                self._door.journal_works.set()
                 await self._consume_or_not()
 
     async def _gather(self) -> None:
@@ -268,8 +279,8 @@ class Consumer:
     async def _sit_out(self, down_seconds: float) -> None:
         if down_seconds < JOURNAL_PATIENCE_SECONDS:
             return
-        if self._journal_works.is_set():
-            self._journal_works.clear()
+        if self._door.journal_works.is_set():
+            self._door.journal_works.clear()
             await self._consume_or_not()
         if down_seconds >= HOLD_SECONDS and self._consumption is not None:
             self._connection.drop("the journal has been down for too long to hold deliveries")
@@ -293,7 +304,7 @@ class Consumer:
                 self._aside.put(received)
             elif letter is None or received.delivery.queue == self._topology.returned_queue:
                 living.append(received.delivery)  # what came back from the dead queue has its copy there already
-                self._let_go(received.delivery)
+                self.let_go(received.delivery)
             else:
                 self._dead_lettering.add(FaultyDelivery(received.delivery, letter))
         with contextlib.suppress(BrokerLost):  # they come again and are told from new ones
@@ -306,7 +317,7 @@ class Consumer:
         taken = self._aside.take()
         for received in taken:
             if not self.is_current(received.delivery):
-                self._let_go(received.delivery)
+                self.let_go(received.delivery)
         return [received for received in taken if self.is_current(received.delivery)]
 
     def _take(self, limit: int) -> list[Delivery]:

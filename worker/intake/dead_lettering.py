@@ -46,9 +46,13 @@ class DeadLetters(Protocol):
 
 
 class Acknowledger(Protocol):
-    """Whoever can settle a delivery, if its epoch is still the current one."""
+    """Whoever holds deliveries, and can settle one if its epoch is still the current one."""
 
     def is_current(self, delivery: Delivery) -> bool: ...
+
+    def let_go(self, delivery: Delivery) -> None:
+        """It is held no longer."""
+        ...
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None: ...
 
@@ -83,7 +87,7 @@ def dead_letter_of(dead: FaultyDelivery, exchange: str) -> Outgoing:
 class DeadLettering:
     """Dead letters that wait for the broker's confirm."""
 
-    def __init__(  # noqa: PLR0913  the last four are named
+    def __init__(
         self,
         publisher: DeadLetters,
         acknowledger: Acknowledger,
@@ -91,17 +95,14 @@ class DeadLettering:
         *,
         broker_may_dead_letter: bool,
         count: Callable[[str], None],
-        gone: Callable[[Delivery], None] = lambda _: None,
     ) -> None:
         """`broker_may_dead_letter`: the queue is known to have a dead-letter exchange, so that a message which this
-        worker cannot publish may be left to the broker, without code and reason. `gone` is told of each delivery that
-        is held no longer."""
+        worker cannot publish may be left to the broker, without code and reason."""
         self._publisher = publisher
         self._acknowledger = acknowledger
         self._exchange = exchange
         self._broker_may_dead_letter = broker_may_dead_letter
         self._count = count
-        self._gone = gone
         self._waiting: deque[FaultyDelivery] = deque()
         self._arrived = asyncio.Event()
 
@@ -135,7 +136,7 @@ class DeadLettering:
         settled = 0
         for dead, verdict in zip(chosen, verdicts, strict=True):
             if await self._settle(dead, verdict):
-                self._gone(dead.delivery)
+                self._acknowledger.let_go(dead.delivery)
                 settled += 1
             else:
                 self._waiting.append(dead)
@@ -147,7 +148,7 @@ class DeadLettering:
         rest: deque[FaultyDelivery] = deque()
         for dead in self._waiting:
             if not self._acknowledger.is_current(dead.delivery):
-                self._gone(dead.delivery)
+                self._acknowledger.let_go(dead.delivery)
                 continue
             if len(chosen) < TOGETHER and dead.message_id not in chosen:
                 chosen[dead.message_id] = dead

@@ -151,27 +151,19 @@ def with_double_warning(warnings: bytes, double: str) -> bytes:
     return dumps([*json.loads(warnings), told])
 
 
-def to_command(  # noqa: PLR0913
-    row: Row,
-    secrets: Mapping[str, str],
-    *,
-    fault: SecretsFault | None = None,
-    state: CommandState | None = None,
-    epoch: int | None = None,
-    attempts: int | None = None,
-) -> Command:
-    """A row of `command` joined with its payload; what is named has changed since the row was read."""
+def to_command(row: Row, secrets: Mapping[str, str], *, fault: SecretsFault | None = None) -> Command:
+    """A row of `command` joined with its payload."""
     return Command(
         key=row["key"],
         source=row["source"],
         id=row["id"],
         type=row["type"],
-        state=state or _STATES[row["state"]],
+        state=_STATES[row["state"]],
         route=Route(row["reply_to"], row["correlation_id"], row["traceparent"], row["tracestate"]),
         received_at=at(row["received_at"]),
         lane=row["lane"],
-        epoch=row["epoch"] if epoch is None else epoch,
-        attempts=row["attempts"] if attempts is None else attempts,
+        epoch=row["epoch"],
+        attempts=row["attempts"],
         last_sequence=row["last_sequence"],
         deadline_at=at_or_none(row["deadline_at"]),
         submitted_at=at_or_none(row["submitted_at"]),

@@ -25,6 +25,8 @@ class FakeQueue:
     def is_current(self, delivery: Delivery) -> bool:
         return delivery.epoch == self.epoch
 
+    def let_go(self, delivery: Delivery) -> None: ...
+
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         self.acknowledged += [delivery.tag for delivery in deliveries]
 

@@ -67,7 +67,9 @@ class Statements:
         return self._command(row, state=CommandState.RUNNING, epoch=epoch, attempts=int(row["attempts"]) + 1)
 
     def _command(self, row: sqlite3.Row, **changed: Any) -> Command:
+        """With what has changed since the row was read."""
         # A row is searched through for each name; of these there are thirty.
         values = dict(zip(row.keys(), row, strict=True))
+        values.update(changed)
         secrets, fault = self.sealer.opened(values["source"], values["id"], values["secrets"])
-        return to_command(values, secrets, fault=fault, **changed)
+        return to_command(values, secrets, fault=fault)
