@@ -5,7 +5,7 @@ takes its place, and the rest is judged as if it were good. Nothing that is said
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from inspect import isclass
@@ -18,7 +18,7 @@ from contracts.discounts import fold
 from contracts.events import CommandWarning, DiscountFolded, FieldError
 from contracts.explain import at_most, pointer, sentence
 from contracts.limits import MOST_WARNINGS, InvoiceLimits, check_command
-from contracts.members import SAME_AS
+from contracts.members import SAME_AS, ComparisonFault
 from contracts.tidying import tidy
 
 _ROUNDS: Final = 4
@@ -43,8 +43,6 @@ _STAND_INS: Final[dict[str, Any]] = {
 }
 """By name, for members that must be given, or that others lean on; what else need not be there is left out
 instead. None of them brings an error."""
-_COMPARED: Final = ("startInvoiceDate", "endInvoiceDate")
-"""Members of a whole message that a rule compares."""
 _VENDORS: Final = {right: vendors for vendors, right in SAME_AS.items()}
 _ANY_TEXT: Final = "-"
 
@@ -113,8 +111,9 @@ def _mended(
     whole = deepcopy(data)
     faults: list[FieldError] = []
     for _ in range(_ROUNDS):
+        said = [fault for fault in found if not _compares(fault, faults)]
         faults += _independent(
-            [FieldError(path=pointer(fault["loc"]), message=sentence(fault)) for fault in found], faults
+            [FieldError(path=pointer(fault["loc"]), message=sentence(fault)) for fault in said], faults
         )
         for fault in found:
             _stand_in(model, whole, fault["loc"], is_unknown=fault["type"] == "extra_forbidden")
@@ -190,18 +189,22 @@ def _within(annotation: Any) -> type[BaseModel] | None:
 
 
 def _independent(errors: list[FieldError], faults: list[FieldError]) -> list[FieldError]:
-    """Those that are not said of a stand-in: nothing at, above or below their path is one, and a rule of the whole
-    message compares none. (Which members are given may be said of one: it was, though it could not be read.)"""
+    """Those that are not said of a stand-in: nothing at, above or below their path is one. (Which members are given
+    may be said of one: it was, though it could not be read.)"""
     stood_in = {fault.path for fault in faults if fault.path}
     above = {upper for path in stood_in for upper in _uppers(path)}
     return [
         error
         for error in errors
-        if error.path not in stood_in
-        and error.path not in above
-        and stood_in.isdisjoint(_uppers(error.path))
-        and (error.path or not any(day in error.message and f"/{day}" in stood_in for day in _COMPARED))
+        if error.path not in stood_in and error.path not in above and stood_in.isdisjoint(_uppers(error.path))
     ]
+
+
+def _compares(fault: Mapping[str, Any], faults: list[FieldError]) -> bool:
+    """Whether it is said of members of which one is a stand-in."""
+    error = fault.get("ctx", {}).get("error")
+    compared = error.members if isinstance(error, ComparisonFault) else ()
+    return not {pointer((*fault["loc"], name)) for name in compared}.isdisjoint(each.path for each in faults)
 
 
 def _uppers(path: str) -> list[str]:

@@ -42,6 +42,14 @@ _RFC3339 = re.compile(
 _LARGEST_EXPONENT = 40
 
 
+class ComparisonFault(ValueError):
+    """Members, each good by itself, do not go together. `members` are the ones that were compared."""
+
+    def __init__(self, message: str, *members: str) -> None:
+        super().__init__(message)
+        self.members = members
+
+
 def _exact(value: Any) -> Any:
     """Refuse binary floats and booleans where money is meant; the JSON reader hands decimals over as `Decimal`."""
     if isinstance(value, bool):

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from contracts.members import NO_CONTROLS, SAME_AS, Amount, Closed, Flag, TaxId, Text, WithLogin
+from contracts.members import NO_CONTROLS, SAME_AS, Amount, Closed, ComparisonFault, Flag, TaxId, Text, WithLogin
 
 LARGEST_ID = 2**63 - 1
 """The manual calls ids `integer(int64)`."""
@@ -31,6 +31,7 @@ LONGEST_AUDIT_DAYS = 366
 INVOICE_NUMBER = r"^[0-9]{8,20}$"
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_DAYS: Final = ("startInvoiceDate", "endInvoiceDate")
 _SELLER: Final = "sellerIndentification"
 _POSITIVE_WORDS: Final = {"是": True, "否": False, "": None}
 
@@ -153,7 +154,7 @@ class Condition(Closed):
     @model_validator(mode="after")
     def _sound(self) -> "Condition":
         if self.startInvoiceDate > self.endInvoiceDate:
-            raise ValueError("startInvoiceDate must not be after endInvoiceDate")
+            raise ComparisonFault("startInvoiceDate must not be after endInvoiceDate", *_DAYS)
         low, high = self.startInvoiceValue, self.endInvoiceValue
         if low is not None and high is not None and low > high:
             raise ValueError("startInvoiceValue must not be greater than endInvoiceValue")
@@ -200,9 +201,11 @@ class AuditInvoices(WithLogin):
     @model_validator(mode="after")
     def _sound(self) -> "AuditInvoices":
         if self.startInvoiceDate > self.endInvoiceDate:
-            raise ValueError("startInvoiceDate must not be after endInvoiceDate")
+            raise ComparisonFault("startInvoiceDate must not be after endInvoiceDate", *_DAYS)
         if (self.endInvoiceDate - self.startInvoiceDate).days >= LONGEST_AUDIT_DAYS:
-            raise ValueError(f"startInvoiceDate and endInvoiceDate must span at most {LONGEST_AUDIT_DAYS} days")
+            raise ComparisonFault(
+                f"startInvoiceDate and endInvoiceDate must span at most {LONGEST_AUDIT_DAYS} days", *_DAYS
+            )
         return self
 
 

@@ -34,14 +34,13 @@ from worker.ops.health import CLOCK_STEP_SECONDS, Health, HealthServer
 from worker.ops.logs import dropped_lines
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
-from worker.ops.process import Insecurity
 from worker.ops.tracing import open_tracing
 from worker.outbox.publisher import Publisher
 from worker.outbox.relay import Relay, RelayHooks
 from worker.ports import Journal
 from worker.service import Service, ServiceStage, Signals
 from worker.settings import Settings
-from worker.tls import broker_tls, gateway_tls, insecurities
+from worker.tls import Insecurity, broker_tls, gateway_tls, insecurities
 from worker.vault.addresses import AddressRules
 from worker.vault.archivist import Archivist, VaultRules
 from worker.vault.fetching import Fetcher

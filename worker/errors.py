@@ -40,6 +40,11 @@ class InDoubt(WorkerError):
 class BrokerLost(Transient):
     """The broker's connection or channel is gone; whatever was unconfirmed has an unknown outcome."""
 
+    def __init__(self, message: str, *, says_what_to_do: bool = False) -> None:
+        super().__init__(message)
+        self.says_what_to_do = says_what_to_do
+        """The message names what a person should look at."""
+
 
 class JournalUnavailable(Transient):
     """The database cannot be reached. Nothing of the transaction is durable."""

@@ -4,10 +4,13 @@ Guarantees: the peer's certificate and name are checked, TLS 1.2 at least, unles
 that off; a file that changed is read anew for the next connection, since certificates are rotated under a running
 worker. No message repeats what a file holds. Knows nothing of who connects. PostgreSQL is not here: its driver
 takes all of this from the address (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`).
+
+What the settings leave unprotected is said each minute while the worker runs.
 """
 
+import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +25,8 @@ log = structlog.get_logger()
 
 MakeContext = Callable[[], ssl.SSLContext]
 """Asked for each connection; cheap while the files stay as they are."""
+EVERY_SECONDS = 60.0
+"""So often it is said what is not protected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,25 @@ def insecurities(settings: Settings) -> list[str]:
         if url and is_plain_to_others(url)
     ]
     return found
+
+
+class Insecurity:
+    """Warns until cancelled; without anything to warn of it is quiet."""
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        self._sentences = sentences
+
+    async def run(self) -> None:
+        """Warn at once, and each minute."""
+        while True:
+            self.run_once()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    def run_once(self) -> int:
+        """Returns how many warnings were logged."""
+        for sentence in self._sentences:
+            log.warning("insecure", reason=sentence)
+        return len(self._sentences)
 
 
 def _stamps(options: TlsOptions) -> list[Stamp | None]:

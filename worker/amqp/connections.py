@@ -99,7 +99,7 @@ def classify(error: BaseException) -> BrokerLost | None:
     if isinstance(error, asyncio.CancelledError):
         return BrokerLost("the connection was closed under its user")
     if (said := _refusal(error)) is not None:
-        return BrokerLost(said)
+        return BrokerLost(said, says_what_to_do=True)
     # aiormq raises RuntimeError for what was closed before the call
     if isinstance(error, AMQPError | OSError | RuntimeError):
         return BrokerLost(f"{type(error).__name__}: {error}")
@@ -251,7 +251,7 @@ async def open_link(address: Address, name: str, heartbeat_seconds: int, epoch: 
             if _HUNG_UP not in str(error):
                 raise
             said = f"the broker hung up before it had answered: it is starting or ending; else {_PORTS}"
-            raise BrokerLost(said) from error
+            raise BrokerLost(said, says_what_to_do=True) from error
         if connection.transport is None:
             raise BrokerLost("the connection was closed while it opened")
         link = Link(epoch, connection.transport.connection)

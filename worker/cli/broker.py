@@ -243,21 +243,23 @@ async def granted(awaitable: Awaitable[T], right: str) -> T:
 async def opened(settings: Settings) -> AsyncIterator[Link]:
     """A link to the first address of `FAPIAO_AMQP_URL` that answers. Raises `Stop` if none does."""
     tls = broker_tls(settings).context
-    reasons: list[str] = []
+    failures: list[tuple[str, BrokerLost]] = []
     for address in [Address(url, tls) for url in settings.amqp_urls]:
         opening = open_link(address, "fapiao-worker cli", settings.heartbeat_seconds, 1)
         try:
             link = await opening.__aenter__()
         except BrokerLost as error:
-            reasons.append(f"{address.label} ({error})")
+            failures.append((address.label, error))
             continue
         try:
             yield link
         finally:
             await opening.__aexit__(None, None, None)
         return
-    advice = "" if "look at" in reasons[-1] else " Start it, or set FAPIAO_AMQP_URL."
-    raise Stop(f"Cannot reach RabbitMQ at {'; '.join(reasons)}.{advice}", USAGE)
+    reasons = "; ".join(f"{label} ({error})" for label, error in failures)
+    advice = "" if failures[-1][1].says_what_to_do else " Start it, or set FAPIAO_AMQP_URL."
+    says_what_to_do = any(error.says_what_to_do for _, error in failures)
+    raise Stop(f"Cannot reach RabbitMQ at {reasons}.{advice}", USAGE, says_what_to_do=says_what_to_do)
 
 
 def _dead_letter(message: DeliveredMessage) -> DeadLetter:

@@ -34,9 +34,11 @@ INTERRUPTED: Final = 130
 class Stop(WorkerError):
     """End the command with this sentence and exit code."""
 
-    def __init__(self, message: str, code: int = FAILED) -> None:
+    def __init__(self, message: str, code: int = FAILED, *, says_what_to_do: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.says_what_to_do = says_what_to_do
+        """The sentence names what a person should look at."""
 
 
 def say(text: str = "", *, style: str | None = None) -> None:

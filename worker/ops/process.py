@@ -1,5 +1,4 @@
-"""What the operating system lets this process do: no core files, and as many open files as it needs. And says once a
-minute what the settings leave unprotected.
+"""What the operating system lets this process do: no core files, and as many open files as it needs.
 
 While a command runs its password is in this process's memory, and a core file is that memory on disk. Guarantees that,
 after `forbid_core_files`, the kernel writes no core of this process, not to a file and not to a pipe, and that no other
@@ -10,11 +9,9 @@ limit is raised as far as the hard one allows and is of use, and that no more la
 process without a free descriptor answers no probe, and blames the gateway.
 """
 
-import asyncio
 import ctypes
 import os
 import resource
-from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -70,25 +67,3 @@ def _raised(wanted: int) -> int:
     except (OSError, ValueError):
         return soft
     return goal
-
-
-EVERY_SECONDS = 60.0
-
-
-class Insecurity:
-    """Warns until cancelled; without anything to warn of it is quiet."""
-
-    def __init__(self, sentences: Sequence[str]) -> None:
-        self._sentences = sentences
-
-    async def run(self) -> None:
-        """Warn at once, and each minute."""
-        while True:
-            self.run_once()
-            await asyncio.sleep(EVERY_SECONDS)
-
-    def run_once(self) -> int:
-        """Returns how many warnings were logged."""
-        for sentence in self._sentences:
-            log.warning("insecure", reason=sentence)
-        return len(self._sentences)

@@ -267,7 +267,10 @@ async def _ask_for_ever() -> None:
 )
 def test_every_failure_of_the_library_is_a_lost_broker(error: BaseException) -> None:
     """One consequence: build anew."""
-    assert isinstance(classify(error), BrokerLost)
+    lost = classify(error)
+
+    assert isinstance(lost, BrokerLost)
+    assert not lost.says_what_to_do
 
 
 def test_a_limit_of_connections_is_told_as_one_thing_that_it_may_be() -> None:
@@ -276,6 +279,7 @@ def test_a_limit_of_connections_is_told_as_one_thing_that_it_may_be() -> None:
     assert lost is not None
     assert "vhost" in str(lost)
     assert "limits of connections" in str(lost)
+    assert lost.says_what_to_do
 
 
 def test_a_bug_is_not_called_a_lost_broker() -> None:

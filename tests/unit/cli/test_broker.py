@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 
 import pytest
@@ -14,6 +15,7 @@ from aiormq.exceptions import (
 )
 from pamqp.commands import Basic, Queue
 from pamqp.header import ContentHeader
+from typing_extensions import override
 
 from worker.amqp.confirms import Batch, Verdict
 from worker.amqp.connections import Link
@@ -252,4 +254,23 @@ async def test_brokers_that_do_not_answer_are_all_named_without_their_passwords(
     assert "127.0.0.1:1" in str(stopped.value)
     assert "127.0.0.1:2" in str(stopped.value)
     assert "pass-word" not in str(stopped.value)
+    assert str(stopped.value).endswith(". Start it, or set FAPIAO_AMQP_URL.")
+    assert not stopped.value.says_what_to_do
     assert stopped.value.code == 2
+
+
+async def test_a_broker_that_says_itself_what_is_wrong_is_not_to_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused(AbstractAsyncContextManager[Link]):
+        @override
+        async def __aenter__(self) -> Link:
+            raise BrokerLost("it refuses the user: look at FAPIAO_AMQP_URL", says_what_to_do=True)
+
+        @override
+        async def __aexit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr("worker.cli.broker.open_link", lambda *_: Refused())
+    with pytest.raises(Stop, match=r"look at FAPIAO_AMQP_URL\)\.$") as stopped:
+        async with opened(Settings(_env_file=None, amqp_url="amqp://127.0.0.1/")):
+            pass
+
+    assert stopped.value.says_what_to_do

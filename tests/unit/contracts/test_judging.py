@@ -37,6 +37,27 @@ def test_a_password_that_is_no_password_is_told_in_words_and_without_its_length(
     assert [(error.path, error.message) for error in verdict.errors] == [("/login/password", message)]
 
 
+@pytest.mark.parametrize(
+    "days", [{"startInvoiceDate": 5}, {"endInvoiceDate": "tomorrow"}, {"startInvoiceDate": 5, "odd": 1}]
+)
+def test_nothing_is_told_of_an_audits_days_together_where_one_cannot_be_read(days: dict[str, Any]) -> None:
+    """A stand-in is in its place."""
+    data = {"userId": "u", "credential": "c", "startInvoiceDate": "2026-03-01", "endInvoiceDate": "2026-03-31", **days}
+    verdict = judge(CommandType.AUDIT, data, InvoiceLimits())
+
+    assert {error.path for error in verdict.errors} == {f"/{name}" for name in days}
+
+
+def test_an_audits_days_that_do_not_go_together_are_told_beside_what_else_is_wrong() -> None:
+    data = {"userId": 5, "credential": "c", "startInvoiceDate": "2026-03-31", "endInvoiceDate": "2026-03-01"}
+    verdict = judge(CommandType.AUDIT, data, InvoiceLimits())
+
+    assert [(error.path, error.message) for error in verdict.errors] == [
+        ("/userId", "must be text; a number came"),
+        ("", "startInvoiceDate must not be after endInvoiceDate"),
+    ]
+
+
 def test_a_number_of_four_hundred_digits_is_told_to_be_too_large() -> None:
     verdict = judge(CommandType.ISSUE, {"userId": "u", "invoice": {"buyerType": 10**400}}, InvoiceLimits())
 

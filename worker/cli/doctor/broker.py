@@ -42,8 +42,8 @@ async def check_broker(settings: Settings) -> Sequence[Finding]:
             rights = await check_permissions(link, topology, declares=settings.declare)
             return [await _version(link, where), *queues, *rights, *await _dead(link, topology)]
     except Stop as error:
-        does_advise = "look at" in str(error)
-        advice = "change what it names" if does_advise else "look at FAPIAO_AMQP_URL, and whether RabbitMQ runs"
+        asks = "look at FAPIAO_AMQP_URL, and whether RabbitMQ runs"
+        advice = "change what it names" if error.says_what_to_do else asks
         return [fail(_SUBJECT, str(error), advice)]
     except WorkerError as error:
         return [fail(_SUBJECT, f"lost while looking: {error}", "look at the broker's log")]

@@ -5,7 +5,7 @@ import asyncio
 from structlog.testing import capture_logs
 
 from tests.virtual_time import in_virtual_time
-from worker.ops.process import Insecurity
+from worker.tls import Insecurity
 
 
 @in_virtual_time
