@@ -16,8 +16,7 @@ import pytest
 
 from tests.scenarios.messages import make_order
 from tests.scenarios.stack import ROOT, Stack
-from worker.amqp.permissions import RIGHTS, needs, patterns
-from worker.amqp.topology import Topology
+from worker.amqp.topology import RIGHTS, Topology, needs, patterns
 from worker.journal.postgres.schema import GRANTS
 from worker.servers.rabbitmq import BrokerControl
 

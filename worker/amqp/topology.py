@@ -1,17 +1,23 @@
-"""The worker's exchanges, queues and bindings as data, and one call that declares them.
+"""The worker's exchanges, queues and bindings as data, one call that declares them, and the rights that they need.
 
 Guarantees durable objects whose arguments never depend on settings: what an operator may want to change (delivery
 limit, lengths, TTLs of the command queues) is left to policies. An object that was declared otherwise is used as it is,
 as long as it can serve; so is one that this user may not declare (any more), where it is there. Does not know who
 publishes or consumes.
+
+RabbitMQ asks for `configure` to declare, for `write` to publish to an exchange and to bind something to a queue, for
+`read` to consume and to bind from an exchange; an alternate or dead-letter exchange wants `read` on the one that names
+it and `write` on the one named. `amq.default` is how replies reach any queue: what keeps them from reaching the wrong
+one is `FAPIAO_REPLY_TO_PATTERN`. Whether the user has them is not asked here: `doctor` does.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import structlog
 from aiormq.abc import AbstractChannel
@@ -276,3 +282,68 @@ async def queues_to_consume(link: Link, topology: Topology) -> tuple[str, ...]:
 
 async def _ignore(_: object) -> None:
     """No message comes."""
+
+
+# ---- what a worker's user needs, and no more ------------------------------------------------------------
+
+
+Right = Literal["configure", "write", "read"]
+RIGHTS: tuple[Right, ...] = ("configure", "write", "read")
+DEFAULT_EXCHANGE = "amq.default"
+_NOTHING = "^$"
+"""The pattern of no object at all."""
+
+
+class Need(NamedTuple):
+    """One right on one object."""
+
+    right: Right
+    kind: Literal["exchange", "queue"]
+    name: str
+
+
+def needs(topology: Topology, *, declares: bool) -> frozenset[Need]:
+    """Every right that `run` uses; fewer where the objects were declared for it (`FAPIAO_DECLARE=false`)."""
+    found = {
+        Need("write", "exchange", DEFAULT_EXCHANGE),
+        Need("write", "exchange", topology.events_exchange),
+        Need("write", "exchange", topology.dead_exchange),
+        *(Need("read", "queue", queue) for queue in (*topology.command_queues, topology.returned_queue)),
+    }
+    return frozenset(found | _to_declare(topology)) if declares else frozenset(found)
+
+
+def _to_declare(topology: Topology) -> set[Need]:
+    found = set()
+    for exchange in topology.exchanges:
+        found.add(Need("configure", "exchange", exchange.name))
+        if "alternate-exchange" in exchange.arguments:
+            found.add(Need("read", "exchange", exchange.name))
+            found.add(Need("write", "exchange", exchange.arguments["alternate-exchange"]))
+    for queue in topology.queues:
+        found |= {
+            Need("configure", "queue", queue.name),
+            Need("write", "queue", queue.name),
+            Need("read", "exchange", queue.exchange),
+        }
+        if "x-dead-letter-exchange" in queue.arguments:
+            found.add(Need("read", "queue", queue.name))
+            found.add(Need("write", "exchange", queue.arguments["x-dead-letter-exchange"]))
+    return found
+
+
+def patterns(topology: Topology, *, declares: bool) -> tuple[str, str, str]:
+    """`configure`, `write` and `read` for `rabbitmqctl set_permissions`, in this order."""
+    wanted = needs(topology, declares=declares)
+    configure, write, read = (
+        _pattern(topology.prefix, {need.name for need in wanted if need.right == right}) for right in RIGHTS
+    )
+    return configure, write, read
+
+
+def _pattern(prefix: str, names: Iterable[str]) -> str:
+    own = sorted(name.removeprefix(f"{prefix}.") for name in names if name != DEFAULT_EXCHANGE)
+    if not own:
+        return _NOTHING
+    ours = rf"{re.escape(prefix)}\.({'|'.join(own)})"
+    return rf"^(amq\.default|{ours})$" if DEFAULT_EXCHANGE in names else f"^{ours}$"

@@ -30,10 +30,10 @@ from worker.sandbox import issuing, querying
 from worker.sandbox.calls import Answer, Call, Stream
 from worker.sandbox.connection import ListeningPort, connection_to
 from worker.sandbox.control import answer
-from worker.sandbox.details import is_look_up, look_up
 from worker.sandbox.faults import asked_by_user_id
 from worker.sandbox.house import House, SandboxOptions
 from worker.sandbox.masking import secrets_in
+from worker.sandbox.querying import is_look_up, look_up
 
 __all__ = ["Sandbox", "SandboxOptions", "ready_line", "run"]
 

@@ -19,8 +19,7 @@ from aiormq.exceptions import (
 )
 
 from worker.amqp.connections import Address, Link
-from worker.amqp.permissions import DEFAULT_EXCHANGE, Need, needs, patterns
-from worker.amqp.topology import Queue, Topology, can_serve
+from worker.amqp.topology import DEFAULT_EXCHANGE, Need, Queue, Topology, can_serve, needs, patterns
 from worker.cli.broker import answered, opened
 from worker.cli.doctor.findings import Finding, fail, ok, warn
 from worker.cli.terminal import Stop

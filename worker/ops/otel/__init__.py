@@ -19,8 +19,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from worker.amqp.topology import Topology
-from worker.ops.otel.messages import TracedIntake, TracedPublisher
 from worker.ops.otel.runs import Runs, Steps, TracedGateway, TracedLanes
+from worker.ops.otel.spans import TracedIntake, TracedPublisher
 from worker.ops.version import product_version
 from worker.settings import Settings
 
