@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -28,7 +29,7 @@ from worker.intake.admission import AdmissionRules, Admitted
 from worker.intake.journaling import IntakeHooks, Journaling, Judged
 from worker.journal import migrations, open_journal
 from worker.journal.postgres import PostgresJournal, lanes
-from worker.records import CommandState
+from worker.records import Claim, CommandState
 from worker.settings import Settings
 
 LEASE = timedelta(seconds=60)
@@ -264,6 +265,26 @@ async def test_a_worker_that_registers_again_waits_for_its_lanes_that_others_loo
     await asyncio.wait_for(registering, 60)
     assert await journal.held("w1") == []
     assert await journal.ready_lanes(10) == 1
+
+
+async def test_a_worker_that_registers_again_keeps_what_it_claims_then(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one had found it dead before. Freed then, its lane would be another's while its session is open."""
+    first, other = await store.open_with_worker("w1"), await store.open_with_worker("w2")
+    await begin(first, new("a"))
+    await store.expire("w1")
+    assert await other.reap("w2", NOW, limit=0) == 0
+    free, claimed = lanes._free_lanes, list[Claim]()
+
+    async def free_late(*given: Any) -> int:
+        await first.register("w1", LEASE)
+        claimed.extend(await first.claim("w1", 10, NOW))
+        return await free(*given)
+
+    monkeypatch.setattr(lanes, "_free_lanes", free_late)
+    assert await other.reap("w2", NOW) == 0
+    assert [claim.lease for claim in claimed] == await first.held("w1") != []
 
 
 async def test_registering_again_beside_a_busy_intake_leaves_no_lane_behind(store: PostgresStore) -> None:

@@ -38,8 +38,10 @@ WHERE datname = current_database() AND usename = current_user AND application_na
   AND xact_start < clock_timestamp() - $1::interval;
 
 -- name: lock_held_lanes
--- A lane that somebody has locked is left for the next round: freeing waits for nobody's transaction.
-SELECT lane FROM lane WHERE holder = ANY($1::text[]) ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED;
+-- A lane that somebody has locked is left for the next round: freeing waits for nobody's transaction. A holder that was
+-- dead a moment ago may have registered anew since, and hold these by its new lease.
+SELECT lane FROM lane WHERE holder = ANY($1::text[]) AND (SELECT 1 FROM worker WHERE id = holder LIMIT 1) IS NULL
+ORDER BY lane LIMIT $2 FOR UPDATE OF lane SKIP LOCKED;
 
 -- name: lock_own_lanes
 -- Waits for whoever has one of them locked: the worker is alive again afterwards, and a lane that was passed over here
