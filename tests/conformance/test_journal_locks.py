@@ -1,4 +1,5 @@
-"""Transactions that lock the same rows, on a server: one waits for the other, and never each for the other."""
+"""Transactions that lock the same rows, on a server: one waits for the other, never each for the other,
+and then goes by what that one has left."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,7 +8,18 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from tests.conformance.journal_builders import NOW, admit, begin, new, state_of, step
+from tests.conformance.journal_builders import (
+    NOW,
+    admit,
+    begin,
+    brought,
+    found,
+    new,
+    pdf,
+    publish_all,
+    state_of,
+    step,
+)
 from tests.conformance.journal_locks import locked, until_held_up
 from tests.conformance.journal_stores import PostgresStore
 from worker.journal.postgres import pool
@@ -24,6 +36,25 @@ async def store(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     store = PostgresStore(postgres_url)
     yield store
     await store.close()
+
+
+async def test_a_file_is_entered_while_a_command_that_brought_it_is_forgotten(store: PostgresStore) -> None:
+    """A row that points to the command would be refused: nobody could tell that from a fault of the worker's own."""
+    journal = await store.open_with_worker("w1")
+    files = brought(found("1", invoice_id="7"), files=(pdf("7", number="1"),))
+    ended = await begin(journal, new("a", type="invoice.query"))
+    assert await journal.record(step(ended, S.COMPLETED, "completed", findings=files))
+    await publish_all(journal)
+
+    async with locked(store.url, ended.command.key) as someone:
+        entering = asyncio.create_task(journal.enter_files(NOW, 100))
+        await until_held_up(someone)
+        for table, column in (("command_invoice", "command_key"), ("event", "command_key"), ("payload", "key")):
+            await someone.execute(f"DELETE FROM {table} WHERE {column} = $1", ended.command.key)  # noqa: S608
+        await someone.execute("DELETE FROM command WHERE key = $1", ended.command.key)
+
+    assert await entering == 1
+    assert len(await journal.files_due(NOW, NOW + REST, 10)) == 1
 
 
 @pytest.mark.parametrize(

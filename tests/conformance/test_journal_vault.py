@@ -178,6 +178,24 @@ class TestTelling:
         (untold,) = await journal.untold_files(10, 10)
         assert (untold.command.source, [file.type for file in untold.kept]) == ("other", ["pdf"])
 
+    async def test_a_file_that_is_kept_while_it_is_told_as_missing_is_told_again(self, journal: Journal) -> None:
+        """Another replica had a new address for it meanwhile."""
+        await confirm(journal)
+        first, second = await due(journal)
+        await journal.file_kept(first, COPY)
+        await journal.file_missing(second, "gone")
+        (early,) = await journal.untold_files(10, 10)
+        claim = await query(journal, "q", lane="u2")
+        new_address = brought(files=(pdf("7", "https://files/new", type=second.type, number=NUMBER),))
+        assert await journal.record(step(claim, CommandState.RUNNING, "page", first=2, findings=new_address))
+        (again,) = await due(journal)
+        await journal.file_kept(again, COPY)
+
+        assert await journal.tell_files(early, event(early.command, early.command.last_sequence + 1, "archived"), NOW)
+
+        (untold,) = await journal.untold_files(10, 10)
+        assert ([file.type for file in untold.kept], list(untold.missing)) == ([second.type], [])
+
     async def test_another_event_that_came_between_is_not_overwritten(self, journal: Journal) -> None:
         await confirm(journal)
         for file in await due(journal):

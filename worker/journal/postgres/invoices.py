@@ -231,7 +231,8 @@ class PostgresVault(PostgresStore):
             return False
         await insert_events(statements, [(command.key, event, now)])
         await insert_copies(statements, copies_of(command.key, command, (event,), now), self._worker)
-        await statements.run("set_told", command.key, untold.file_keys)
+        missing = [file.key for file in untold.missing]
+        await statements.run("set_told", command.key, untold.file_keys, missing)
         return True
 
     @without_transaction

@@ -281,7 +281,11 @@ class SqliteVault(SqliteStore):
         if not counted:
             return False
         insert_events(statements, command.key, command, (event,), at=now)
-        statements.run_each("set_told", [{"command_key": command.key, "file_key": key} for key in untold.file_keys])
+        missing = {file.key for file in untold.missing}
+        statements.run_each(
+            "set_told",
+            [{"command_key": command.key, "file_key": key, "is_missing": key in missing} for key in untold.file_keys],
+        )
         return True
 
     @one_transaction

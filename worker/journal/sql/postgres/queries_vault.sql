@@ -25,12 +25,15 @@ ON CONFLICT (number, type) DO UPDATE SET
 WHERE vault_file.state <> 'kept' AND (vault_file.state <> 'missing' OR vault_file.url <> excluded.url);
 
 -- name: enter_tellings
+-- A command that somebody is just forgetting is waited for, and told of nothing once it is gone.
 INSERT INTO vault_telling (command_key, file_key, state)
 SELECT c.key, v.key, CASE v.state WHEN 'due' THEN 'open' ELSE 'ready' END
 FROM vault_file v
-CROSS JOIN (SELECT ci.command_key AS key FROM invoice i JOIN command_invoice ci ON ci.invoice_key = i.key
-            WHERE i.number = $1
-            UNION SELECT key FROM command WHERE invoice_number = $1) c
+CROSS JOIN (SELECT key FROM command WHERE key = ANY (ARRAY(
+                SELECT ci.command_key FROM invoice i JOIN command_invoice ci ON ci.invoice_key = i.key
+                WHERE i.number = $1
+                UNION SELECT key FROM command WHERE invoice_number = $1
+            )) FOR KEY SHARE) c
 WHERE v.number = $1 AND v.type = $2
 ON CONFLICT (command_key, file_key) DO NOTHING;
 
@@ -84,7 +87,10 @@ UPDATE command SET last_sequence = $2
 WHERE key = $1 AND last_sequence = $3 AND settled_at IS NOT NULL RETURNING key;
 
 -- name: set_told
-UPDATE vault_telling SET state = 'told' WHERE command_key = $1 AND file_key = ANY ($2::bigint[]) AND state = 'ready';
+-- Unless it was told as missing ($3) and is kept by now: that is told next.
+UPDATE vault_telling SET state = 'told' FROM vault_file v
+WHERE command_key = $1 AND file_key = ANY ($2::bigint[]) AND vault_telling.state = 'ready' AND v.key = file_key
+  AND NOT (v.state = 'kept' AND file_key = ANY ($3::bigint[]));
 
 -- name: kept_files
 SELECT * FROM vault_file

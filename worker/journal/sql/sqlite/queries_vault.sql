@@ -77,7 +77,10 @@ UPDATE command SET last_sequence = :last_sequence
 WHERE key = :key AND last_sequence = :known_sequence AND settled_at IS NOT NULL;
 
 -- name: set_told
-UPDATE vault_telling SET state = 'told' WHERE command_key = :command_key AND file_key = :file_key AND state = 'ready';
+-- Unless it was told as missing and is kept by now: that is told next.
+UPDATE vault_telling SET state = 'told'
+WHERE command_key = :command_key AND file_key = :file_key AND state = 'ready'
+  AND NOT (:is_missing AND (SELECT state FROM vault_file WHERE key = :file_key) = 'kept');
 
 -- name: forget_tellings
 DELETE FROM vault_telling WHERE command_key = :key;
