@@ -6,10 +6,15 @@ says akin, and `is_whole` whether all of the name is there and nothing beside it
 """
 
 import re
+import unicodedata
+from functools import lru_cache
 from typing import Final
 
-from worker.texts import Likeness, Text, is_masked_of, likeness
+from worker.texts import PERSON, Likeness, Text, folded, is_masked_of, likeness
 
+_ANYBODY: Final = re.compile(PERSON)
+_CHINESE: Final = "CJK"
+"""As Unicode names its characters."""
 _GAP: Final = re.compile(r"(?<![0-9])\||\|(?![0-9])")
 """Between two letters, or a letter and a digit: an apostrophe or a hyphen; between two digits it tells them apart."""
 _DIGITS: Final = re.compile(r"\d+")
@@ -33,6 +38,26 @@ def name_likeness(ours: Text, theirs: Text) -> Likeness:
         _joined(sent) == _joined(came) or _is_reordered(sent, came) or _core(sent) == _core(came) != ""
     )
     return Likeness.AKIN if is_akin else Likeness.DIFFERENT
+
+
+def says_who(ours: Text, theirs: Text) -> bool:
+    """Whether the name that came could contradict the one that was sent. 个人 for 张三 could not, nor could a hash, a
+    transcription, or what was read in a wrong encoding: no letter of it is of a script of ours."""
+    if _ANYBODY.fullmatch(theirs.plain) and not _ANYBODY.fullmatch(ours.plain):
+        return False
+    sent, came = _scripts(ours.plain), _scripts(theirs.plain)
+    is_garbled = _garbled(ours.raw) in theirs.plain
+    return not (sent.isdisjoint(came) or (_CHINESE in sent and _CHINESE not in came) or is_garbled)
+
+
+def _garbled(name: str) -> str:
+    """What becomes of the beginning of a name in UTF-8 that is read as GBK."""
+    return folded(name.encode("utf-8", "replace").decode("gbk", "replace").partition("\ufffd")[0]) or name
+
+
+@lru_cache(maxsize=4096)
+def _scripts(text: str) -> frozenset[str]:
+    return frozenset(unicodedata.name(each, "").partition(" ")[0] for each in text if each.isalpha())
 
 
 def is_whole(ours: Text, theirs: Text) -> bool:

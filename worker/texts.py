@@ -113,11 +113,11 @@ def _is_invisible(each: str) -> bool:
     return is_selector or each in _INVISIBLE_LETTERS or unicodedata.category(each) in {"Cf", "Cc"}
 
 
-_PERSON: Final = r"(?:境[内外]|外[籍国])?(?:个人消费者|個人消費者|消费者|个人|個人|自然人|本人)"
+PERSON: Final = r"(?:境[内外]|外[籍国])?(?:个人消费者|個人消費者|消费者|个人|個人|自然人|本人)"
 _PERSON_SUFFIX: Final = re.compile(
-    rf"(?<=.)(?:[ \-/.,_]*[(<] *{_PERSON} *[)>]|[ \-/.,_]+{_PERSON}|(?:先生|女士|小姐)$)+[ .]*$"
+    rf"(?<=.)(?:[ \-/.,_]*[(<] *{PERSON} *[)>]|[ \-/.,_]+{PERSON}|(?:先生|女士|小姐)$)+[ .]*$"
 )
-_PERSON_PREFIX: Final = re.compile(rf"(?:{_PERSON}(?:[ \-/.,_:]+(?=.)|[(<](?=.+[)>]$))|[(<]{_PERSON}[)>] *(?=.))")
+_PERSON_PREFIX: Final = re.compile(rf"(?:{PERSON}(?:[ \-/.,_:]+(?=.)|[(<](?=.+[)>]$))|[(<]{PERSON}[)>] *(?=.))")
 _LATIN: Final = str.maketrans("АВЕКМНОРСТУХΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXABEZHIKMNOPTYX")
 _NO_CODE: Final = re.compile(r"[^0-9A-Z*?X]*|[^1-9A-Z*?]+|NULL|NONE|NIL|UNDEFINED|NAN|N/?A|[\d.]+E\+?\d+")
 """The last is what a spreadsheet makes of a number: the rest of its digits is lost."""

@@ -44,6 +44,13 @@ def _text(value: Any, redactor: Redactor) -> str | None:
     return None if text is None else redactor.text(text)[:MAX_TEXT_CHARS]
 
 
+def _words(value: Any, redactor: Redactor) -> str | None:
+    """Text, also from the parts of what the gateway has put in its place: `{"code": "03", "name": "已作废"}`."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else (value,)
+    texts = [text for each in parts if not is_absent(text := text_of(each))]
+    return _text(" ".join(map(str, texts)), redactor) if texts else None
+
+
 def _code(value: Any, redactor: Redactor) -> str | None:
     code = code_of(value)
     return None if code is None else redactor.code(code)[:MAX_TEXT_CHARS]
@@ -76,7 +83,7 @@ INVOICE_MEMBERS: Final[Mapping[str, Read]] = {
     "totalPriceAndTax": _money,
     "invoiceSource": _text,
     "invoiceType": _text,
-    "invoiceStatus": _text,
+    "invoiceStatus": _words,
     "isInvoicePositive": _unredacted(sign_of),
     "invoiceRiskLevel": _text,
     "drawer": _text,
@@ -118,7 +125,7 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
     kind, amount = told.get("invoiceType"), told.get("totalAmount")
     return ListedInvoice(
         gateway_id=told["id"],
-        number=invoice_number_of(row.get("countETicketNumbers")),
+        number=None if _is_unissued(told) else invoice_number_of(row.get("countETicketNumbers")),
         seller_id=told.get("sellerIdentificationNumber"),
         seller_name=told.get("sellerName"),
         buyer_id=told.get("buyerIdentificationNumber"),
@@ -135,6 +142,16 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         query_type=told.get("queryType"),
         told=told,
     )
+
+
+_UNISSUED: Final = re.compile(
+    r"(?:发票)?(?:开[票具]|提交)(?:失败|中)|(?:待|尚?未)开[票具]|草稿|draft|pending|failed", re.IGNORECASE
+)
+
+
+def _is_unissued(told: Mapping[str, Any]) -> bool:
+    """Whether its status says that there is no invoice, or not yet: then its number names none."""
+    return _UNISSUED.fullmatch(told.get("invoiceStatus", "").strip()) is not None
 
 
 _RED_TYPE: Final = re.compile("红字|红票|负数|紅字|負數")

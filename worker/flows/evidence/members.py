@@ -16,8 +16,8 @@ from contracts.taxpayer import is_mistyped
 from worker.characters import simplified
 from worker.flows.evidence.amounts import is_told_otherwise, total_likeness
 from worker.flows.evidence.subjects import Listed, Order, Subject
-from worker.names import is_whole, name_likeness
-from worker.texts import Likeness, code_likeness, folded, folded_code, remark_likeness
+from worker.names import is_whole, name_likeness, says_who
+from worker.texts import Likeness, Text, code_likeness, folded, folded_code, remark_likeness
 
 _WORDS: Final = (
     r"(?:作废|[红冲废退负])(?!税|责|包|突|值)[红冲废退负作字票数销正减回货]*"
@@ -64,6 +64,9 @@ SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
 _DAY: Final = timedelta(days=1)
 _CLOCKS: Final = 3
 """Times the skew that is allowed for: how far apart clocks may be for an invoice to be given without a person."""
+_TAX_ID: Final = re.compile(r"[0-9A-Z]{15}(?:[0-9A-Z]{2,3}|[0-9A-Z]{5})?|.*[*?].*")
+"""What could be one, of today, of the years before, or masked; a hash or a line's number could not."""
+_DIGIT: Final = re.compile(r"\d")
 _COMPANY: Final = re.compile(r"(?![1-8]\d{16}[\dX])[0-9A-Z]{18}|[0-9A-Z]{20}")
 """A company's tax id of today, and not the number of a citizen's card."""
 
@@ -72,8 +75,8 @@ class Weight(IntEnum):
     """What an invoice is worth as evidence for a submission; a pair that is not weighed is ruled out."""
 
     AGAINST = 1
-    """One identifying member differs, and the two others are told and the same, or its amounts could be the order's if
-    they were told in another way: an accountant would look at it."""
+    """One identifying member differs, and the two others are told and the same, or it could be the order's if it was
+    told in another way: an accountant would look at it."""
     WEAK = 2
     """Nothing is different, but too little is told, or it is told in a way that could be another's."""
     CLOSE = 3
@@ -108,9 +111,10 @@ class Comparison:
     """A remark was sent and is listed, and has a number in it: then that it is the same says whose it is. 谢谢惠顾 may
     stand on every invoice of the seller."""
     is_other_kind: bool
-    """普票 for 专票, or the reverse; or a red one by its flag, and a blue one by its amounts."""
+    """普票 for 专票, or the reverse; a red one by its flag, and a blue one by its amounts; or of a seller of another
+    name, whose tax id cannot be read."""
     is_odd: bool
-    """Its total is another one, and could be the order's if it was told in another way."""
+    """It could be the order's if its total, or seller and buyer, were told in another way or place."""
     differs: tuple[Difference, ...]
 
     @property
@@ -156,24 +160,33 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
     is_of_two_signs = invoice.is_positive is False and _is_more_than_zero(listed)
     if invoice.is_positive is False and not is_of_two_signs:
         return None
-    if listed.seller and _code(order.seller, listed.seller) is DIFFERENT:
+    are_misplaced = (listed.buyer, listed.seller) == (order.seller, order.buyer) and order.seller != order.buyer
+    if not are_misplaced and _is_other_seller(order, listed):
         return None
-    total, buyer = total_likeness(order, listed), _buyer(order, listed)
+    total, buyer = total_likeness(order, listed), UNTOLD if are_misplaced else _buyer(order, listed)
     if total is DIFFERENT and buyer is DIFFERENT:
         return None
     remark = remark_likeness(order.remark, listed.note, prints_bank=order.sent.prints_bank)
     has_remark = bool(order.remark.plain) and listed.note.is_told
-    is_odd = total is DIFFERENT and DIFFERENT not in {buyer, remark} and is_told_otherwise(order, listed)
+    names_none = bool(_DIGIT.search(order.remark.plain)) and not _DIGIT.search(listed.note.plain)
+    is_odd = (
+        buyer is not DIFFERENT
+        and (remark is not DIFFERENT or names_none)
+        and (are_misplaced if total is not DIFFERENT else is_told_otherwise(order, listed))
+    )
     if DIFFERENT in {total, buyer, remark}:
         others = [each for each in (total, buyer, remark) if each is not DIFFERENT]
         is_marked = others == [SAME, SAME] and (remark is DIFFERENT or has_remark)
-        if not is_marked and not is_odd:
+        is_silent = DIFFERENT not in {total, buyer} and names_none
+        if not is_marked and not is_odd and not is_silent:
             return None
-    is_other_kind = is_of_two_signs or (
-        invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1)
+    is_other_kind = (
+        is_of_two_signs
+        or (invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1))
+        or (not _is_sellers(order, listed) and _is_other_name(order.sent.seller_name, invoice.seller_name))
     )
     differs = tuple(_differences(order, listed, total, remark))
-    is_numbered = has_remark and any(map(str.isdigit, order.remark.plain))
+    is_numbered = has_remark and bool(_DIGIT.search(order.remark.plain))
     is_unmarked = bool(order.remark.plain) and not listed.note.is_told
     return Comparison(buyer, total, remark, is_unmarked, is_numbered, is_other_kind, is_odd, differs)
 
@@ -186,18 +199,36 @@ def _is_more_than_zero(listed: Listed) -> bool:
 def _buyer(order: Order, listed: Listed) -> Likeness:
     """By its tax id where both have one; else by its name."""
     name = _name(order, listed)
-    if order.buyer and listed.buyer:
-        code = _code(order.buyer, listed.buyer)
-        if code in {SAME, DIFFERENT}:
-            return code
-        if code is AKIN:
-            return DIFFERENT if name is DIFFERENT else AKIN
-    elif listed.buyer.strip("*X"):
-        # The register may know a number that the order did not have: a firm's tax id, a person's card or passport.
-        if not order.sent.is_person:
-            return AKIN if name is SAME else name
-        return DIFFERENT if is_companys(listed.buyer) else name
-    return name
+    code = _code(order.buyer, listed.buyer) if order.buyer and listed.buyer else UNTOLD
+    if code is SAME or (code is DIFFERENT and _could_be(order.buyer, listed.buyer)):
+        return code
+    if order.buyer and order.buyer.casefold() in listed.name.plain:
+        return AKIN  # it stands where the name should
+    if code is AKIN:
+        return DIFFERENT if name is DIFFERENT else AKIN
+    if code is UNTOLD and (order.buyer or not listed.buyer.strip("*X")):
+        return name
+    # The register may know a number that the order did not have: a firm's tax id, a person's card or passport.
+    if not order.sent.is_person:
+        return AKIN if name is SAME else name
+    return DIFFERENT if is_companys(listed.buyer) else name
+
+
+def _is_other_seller(order: Order, listed: Listed) -> bool:
+    return _TAX_ID.fullmatch(listed.seller) is not None and _code(order.seller, listed.seller) is DIFFERENT
+
+
+def _is_sellers(order: Order, listed: Listed) -> bool:
+    return bool(listed.seller) and _code(order.seller, listed.seller) is not DIFFERENT
+
+
+def _is_other_name(ours: str, theirs: str | None) -> bool:
+    return bool(theirs) and name_likeness(Text(ours), Text(theirs or "")) is DIFFERENT
+
+
+def _could_be(ours: str, theirs: str) -> bool:
+    """Whether what stands in the place of a tax id could be one: a passport's number where ours is none either."""
+    return _TAX_ID.fullmatch(theirs) is not None or _TAX_ID.fullmatch(ours) is None
 
 
 def _code(ours: str, theirs: str) -> Likeness:
@@ -210,6 +241,8 @@ def _name(order: Order, listed: Listed) -> Likeness:
     """A name that only holds the other, 张三 in 张三丰, may be another party's."""
     theirs = listed.person if order.sent.is_person else listed.name
     close = name_likeness(order.name, theirs)
+    if close is DIFFERENT and not says_who(order.name, theirs):
+        return UNTOLD
     return UNCLEAR if close is AKIN and not is_whole(order.name, theirs) else close
 
 
@@ -268,7 +301,7 @@ def weigh(subject: Subject, listed: Listed, compared: Comparison, skew: timedelt
 
 
 def _weight(subject: Subject, compared: Comparison, *, is_in_time: bool, are_clocks: bool) -> Weight | None:
-    if compared.contradictions:
+    if compared.contradictions or compared.is_odd:
         if not is_in_time and not compared.is_odd:
             return None
         is_marked = (

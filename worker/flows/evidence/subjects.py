@@ -138,9 +138,9 @@ class Listed:
         dated = invoice.dated
         return cls(
             invoice=invoice,
-            seller=folded_code(invoice.seller_id or ""),
+            seller=_code_of(invoice.seller_id),
             seller_name=folded(invoice.seller_name or ""),
-            buyer=folded_code(invoice.buyer_id or ""),
+            buyer=_code_of(invoice.buyer_id),
             person=Text.of_name(name, is_person=True),
             name=Text.of_name(name, is_person=False),
             note=Text.of_remark(invoice.note or ""),
@@ -157,8 +157,9 @@ class Listed:
 
     @property
     def is_half_told(self) -> bool:
-        """Whether only one of the two is."""
-        return (self.with_tax is None) is not (self.without_tax is None)
+        """Whether only one of the two is; twice the same, without a word of the tax, is one."""
+        told = self.amounts
+        return len(told) == 1 or (len(told) > 1 and told[0] == told[1] and self.invoice.total_tax is None)
 
     @property
     def readings(self) -> frozenset[Decimal]:
@@ -172,3 +173,9 @@ class Listed:
     def identity(self) -> str:
         """What names the invoice."""
         return self.invoice.identity
+
+
+def _code_of(listed: str | None) -> str:
+    """A tax id as it compares; what is one character all along stands for none."""
+    code = folded_code(listed or "")
+    return code if len(set(code)) > 1 else ""
