@@ -200,6 +200,21 @@ async def test_another_process_is_told_of_new_work(store: PostgresStore) -> None
     await asyncio.wait_for(hints.get(), 60)
 
 
+async def test_the_process_that_journaled_new_work_is_told_of_it_by_nobody(store: PostgresStore) -> None:
+    """Its own intake wakes its lanes. The hint of another one, which comes behind, shows that it is past."""
+    first, second = await store.open_with_worker("w1"), await store.open_with_worker("w2")
+    hints, others = asyncio.Queue[int](), asyncio.Queue[int]()
+    first.listen(lambda: hints.put_nowait(1))
+    second.listen(lambda: others.put_nowait(1))
+    for queue in (hints, others):
+        await asyncio.wait_for(queue.get(), 60)
+    await admit(first, new("a"))
+    await asyncio.wait_for(others.get(), 60)
+    await admit(second, new("b"))
+    await asyncio.wait_for(hints.get(), 60)
+    assert hints.empty()
+
+
 async def test_the_listener_comes_back_by_itself(store: PostgresStore) -> None:
     journal = await store.open_with_worker("w1")
     hints = asyncio.Queue[int]()

@@ -21,8 +21,9 @@ class FakeListener:
     def add_termination_listener(self, listener: Any) -> None:
         asyncio.get_running_loop().call_later(self._dies_after, listener, self)
 
-    async def add_listener(self, channel: str, _: object) -> None:
+    async def add_listener(self, channel: str, hear: Any) -> None:
         assert channel == hints.CHANNEL
+        self.hear = hear
 
     def terminate(self) -> None:
         """It is over already."""
@@ -35,16 +36,30 @@ class FakeConnections:
         self.notified: list[float] = []
         self.connected: list[float] = []
         self.is_away = False
+        self.listener: FakeListener | None = None
+        self.connection = self
 
-    async def run(self, _: object) -> None:
+    async def execute(self, statement: str) -> None:
+        """As the server: whoever listens is told by whom."""
+        said = statement.removeprefix(f"NOTIFY {hints.CHANNEL}, '").removesuffix("'")
+        for listener in self.listeners:
+            listener.hear(listener, 1, hints.CHANNEL, said)
+
+    @property
+    def listeners(self) -> list["FakeListener"]:
+        return [] if self.listener is None else [self.listener]
+
+    async def run(self, notify: Any) -> None:
         self.notified.append(asyncio.get_running_loop().time())
+        await notify(self)
         await asyncio.sleep(ROUND_TRIP_SECONDS)
 
     async def connect(self) -> FakeListener:
         self.connected.append(asyncio.get_running_loop().time())
         if self.is_away:
             raise JournalUnavailable("away")
-        return FakeListener(LISTENED_SECONDS)
+        self.listener = FakeListener(LISTENED_SECONDS)
+        return self.listener
 
 
 @in_virtual_time
@@ -76,3 +91,26 @@ async def test_a_listener_that_listened_begins_the_pauses_anew() -> None:
     await listener.close()
     earlier, later = server.connected[-2:]
     assert later - earlier < LISTENED_SECONDS + 1, "as after the first loss"
+
+
+@in_virtual_time
+async def test_what_is_known_here_already_wakes_others_alone() -> None:
+    """Its lanes were told when the command was journaled: to claim because of it would be to look for nothing."""
+    server, woken = FakeConnections(), list[int]()
+    hinting = Hints(server)  # type: ignore[arg-type]
+    hinting.listen(lambda: woken.append(1))
+    await asyncio.sleep(0)
+    woken.clear()
+    hinting.send(is_known_here=True)
+    await asyncio.sleep(1)
+    assert len(server.notified) == 1
+    assert woken == []
+    hinting.send(is_known_here=True)
+    hinting.send()
+    await asyncio.sleep(1)
+    assert len(server.notified) == 2
+    assert woken == [1]
+    assert server.listener is not None
+    server.listener.hear(server.listener, 1, hints.CHANNEL, "another process")
+    assert woken == [1, 1]
+    await hinting.close()

@@ -6,7 +6,9 @@ of what there is to do.
 """
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -32,13 +34,18 @@ class Hints:
         self._listening: asyncio.Task[None] | None = None
         self._is_asked = False
         """Somebody wants a hint that has not set out."""
+        self._is_news_here = False
+        """It tells this process something, too."""
+        self._name = uuid.uuid4().hex
         self._losses = 0
         """Listeners in a row that could not begin to listen (count)."""
 
-    def send(self) -> None:
-        """Tell the others soon. Never raises, never waits. While a hint is on its way, another one follows: the first
-        may be heard before the work is there that this one is for."""
+    def send(self, *, is_known_here: bool = False) -> None:
+        """Tell the others soon; this process too, but where whoever asks has told it already. Never raises, never
+        waits. While a hint is on its way, another one follows: the first may be heard before the work is there that
+        this one is for."""
         self._is_asked = True
+        self._is_news_here = self._is_news_here or not is_known_here
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send(), name="journal-hint")
 
@@ -59,9 +66,10 @@ class Hints:
     async def _send(self) -> None:
         while self._is_asked:
             await asyncio.sleep(DEBOUNCE_SECONDS)
-            self._is_asked = False
+            sender = "" if self._is_news_here else self._name
+            self._is_asked = self._is_news_here = False
             try:
-                await self._connections.run(_notify)
+                await self._connections.run(partial(_notify, sender))
             except WorkerError as error:
                 log.debug("journal_hint_not_sent", error=str(error))
 
@@ -80,8 +88,9 @@ class Hints:
             over = asyncio.Event()
             connection.add_termination_listener(lambda _connection: over.set())
 
-            def hear(*_what: Any) -> None:
-                wake()
+            def hear(_connection: Any, _process: int, _channel: str, sender: Any) -> None:
+                if sender != self._name:
+                    wake()
 
             await connection.add_listener(CHANNEL, hear)
             self._losses = 0
@@ -102,5 +111,5 @@ async def _until_over(over: asyncio.Event, check: Callable[[], Awaitable[Any]]) 
             await check()
 
 
-async def _notify(statements: Statements) -> None:
-    await statements.connection.execute(f"NOTIFY {CHANNEL}")
+async def _notify(sender: str, statements: Statements) -> None:
+    await statements.connection.execute(f"NOTIFY {CHANNEL}, '{sender}'")

@@ -57,7 +57,7 @@ class PostgresIntake(PostgresStore):
                 lambda statements: _admit(_Batch(statements, worker, waiting_max), commands)
             )
         if any(admission.is_accepted or admission is Admission.FOLLOWING for admission in admissions):
-            self._hints.send()
+            self._hints.send(is_known_here=True)  # whose intake this is wakes its own lanes
         return admissions
 
     @without_transaction
