@@ -24,7 +24,6 @@ from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import AMQPError, InvalidFrameError, ProbableAuthenticationError
 
 from worker.addresses import at
-from worker.amqp.frames import read_in_one_piece
 from worker.amqp.tables import read_what_there_is
 from worker.backoff import full_jitter
 from worker.errors import BrokerLost, ConfigurationError
@@ -237,7 +236,6 @@ async def open_link(address: Address, name: str, heartbeat_seconds: int, epoch: 
     """Connect, and close in bounded time whatever happens. Raises `BrokerLost`."""
     _quieten_libraries()
     read_what_there_is()
-    read_in_one_piece()
     connection = Connection(
         make_url(address.url, heartbeat=heartbeat_seconds),
         ssl_context=address.context,
