@@ -24,7 +24,7 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_stores import Store
 from worker.ports import Journal
-from worker.records import ACTIVE, Claim, Command, CommandState
+from worker.records import ACTIVE, Admission, Claim, Command, CommandState
 
 SHORT = timedelta(seconds=0.2)
 
@@ -263,6 +263,19 @@ class TestReadiness:
         await journal.record(step(claim, CommandState.FAILED, "failed"))
         assert await journal.wanted("w1") == ["u1"]
         assert await journal.next_command(claim.lease, NOW) is not None
+        assert await journal.wanted("w1") == []
+
+    async def test_a_repeat_of_what_waits_makes_a_held_lane_wanted(self, journal: Journal) -> None:
+        """The answer to the first may have been lost to the lane's holder, and then it has told nobody."""
+        claim = await begin(journal, new("a"))
+        await admit(journal, new("own"))
+        assert await admit(journal, new("a"), worker="w2") == [Admission.REPEATED]
+        assert await journal.wanted("w1") == [], "it does not wait"
+        assert await admit(journal, new("own"), worker="w2") == [Admission.REPEATED]
+        assert await journal.wanted("w1") == ["u1"]
+        await journal.record(step(claim, CommandState.FAILED, "failed"))
+        assert await journal.next_command(claim.lease, NOW) is not None
+        assert await admit(journal, new("own"), worker="w2") == [Admission.REPEATED]
         assert await journal.wanted("w1") == []
 
     async def test_release_makes_a_lane_with_work_ready(self, journal: Journal) -> None:

@@ -92,6 +92,8 @@ class _Batch:
     """Key to the place in the batch, for what must be no double."""
     followers: list[tuple[int, int, str | None]] = field(default_factory=list)
     """Key of a command that follows another, that one's key, and the number that both claim."""
+    repeated: list[int] = field(default_factory=list)
+    """Keys of commands that came again."""
     repeats: list[tuple[int, NewCommand]] = field(default_factory=list)
     """Key of the command, and the message that came again and says where to answer."""
 
@@ -293,6 +295,7 @@ def _values(statements: Statements, command: NewCommand, follows: int | None) ->
 def _repeat(batch: _Batch, command: NewCommand, same: "Record") -> Admission:
     if same["content_hash"] != command.content_hash:
         return Admission.REUSED
+    batch.repeated.append(same["key"])
     if command.route.reply_to is not None:
         batch.repeats.append((same["key"], command))
     return Admission.REPEATED
@@ -328,6 +331,10 @@ async def _answer_repeat(batch: _Batch, key: int, command: NewCommand) -> None:
 
 
 async def _offer_lanes(batch: _Batch, now: datetime | None) -> None:
+    """Of repeats, too: where the answer to the first one was lost, nobody has been told of it."""
+    if batch.repeated:
+        for row in await batch.statements.all("lanes_of_waiting", batch.repeated):
+            batch.lanes.setdefault(row["lane"], row["source"])
     if batch.lanes and now is not None:
         await offer_lanes(batch.statements, batch.lanes, now, batch.worker)
 

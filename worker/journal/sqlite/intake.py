@@ -82,7 +82,7 @@ def _admit_one(statements: Statements, batch: _Batch, command: NewCommand) -> Ad
     insert_events(statements, key, command, command.events, at=command.received_at)
     if state is CommandState.WAITING:
         batch.waiting[command.source] = batch.waiting.get(command.source, 0) + 1
-        _offer_lane(statements, batch, command)
+        _offer_lane(statements, batch, command, command.lane)
     return {
         CommandState.FOLLOWING: Admission.FOLLOWING,
         CommandState.REJECTED: Admission.REJECTED,
@@ -170,8 +170,7 @@ def _insert(statements: Statements, command: NewCommand, state: CommandState, fo
     return key
 
 
-def _offer_lane(statements: Statements, batch: _Batch, command: NewCommand) -> None:
-    lane = command.lane
+def _offer_lane(statements: Statements, batch: _Batch, command: NewCommand, lane: str | None) -> None:
     if lane is None or lane in batch.offered:
         return
     if offer(statements, lane, command.source, micros(command.received_at), batch.worker):
@@ -181,6 +180,7 @@ def _offer_lane(statements: Statements, batch: _Batch, command: NewCommand) -> N
 def _repeat(statements: Statements, batch: _Batch, command: NewCommand, same: sqlite3.Row) -> Admission:
     if same["content_hash"] != command.content_hash:
         return Admission.REUSED
+    _offer_lane(statements, batch, command, same["waits_on"])  # nobody may have been told of the first one
     reply_to = command.route.reply_to
     if reply_to is None:
         return Admission.REPEATED

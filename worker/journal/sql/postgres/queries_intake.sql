@@ -42,6 +42,9 @@ SELECT c.key, c.source, c.id, c.content_hash
 FROM unnest($1::text[], $2::text[]) AS g (source, id) JOIN command c ON c.id = g.id AND c.source = g.source
 FOR KEY SHARE OF c;
 
+-- name: lanes_of_waiting
+SELECT lane, source FROM command WHERE key = ANY ($1::bigint[]) AND state = 'waiting';
+
 -- name: find_orders
 -- Who has these numbers: a command of the same source before any other's. Another source's is met only where numbers
 -- are one over all sources.

@@ -11,7 +11,8 @@ ON CONFLICT (id, source) DO NOTHING;
 INSERT INTO payload (key, data, warnings) VALUES (:key, :data, :warnings);
 
 -- name: find_same
-SELECT key, content_hash FROM command WHERE id = :id AND source = :source;
+SELECT key, content_hash, CASE state WHEN 'waiting' THEN lane END AS waits_on FROM command
+WHERE id = :id AND source = :source;
 
 -- name: find_order
 -- Who has this number: a command of this source before any other's. Another source's is met only where numbers are one
