@@ -8,12 +8,12 @@ import asyncpg
 
 
 @asynccontextmanager
-async def locked(url: str, key: int) -> AsyncIterator[asyncpg.Connection]:
-    """Keep a command's row from being changed."""
+async def locked(url: str, key: int, strength: str = "UPDATE") -> AsyncIterator[asyncpg.Connection]:
+    """Keep a command's row from being changed, or, with NO KEY UPDATE, from that alone: rows may point to it."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
-            await connection.execute("SELECT 1 FROM command WHERE key = $1 FOR UPDATE", key)
+            await connection.execute(f"SELECT 1 FROM command WHERE key = $1 FOR {strength}", key)  # noqa: S608
             yield connection
     finally:
         await connection.close()

@@ -18,13 +18,14 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_locks import locked, until_held_up
 from tests.conformance.journal_stores import PostgresStore
-from worker.journal.postgres import followers
+from worker.journal.postgres import followers, pool
 from worker.ports import Journal
 from worker.records import SUBMITTED, CommandState, Following, Heard, NewCommand, Settlement
 
 
 @pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
+async def store(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PostgresStore]:
+    monkeypatch.setitem(pool._SESSION, "lock_timeout", "0")  # the machine may be slow
     store = PostgresStore(postgres_url)
     yield store
     await store.close()

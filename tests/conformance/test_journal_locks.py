@@ -24,7 +24,7 @@ from tests.conformance.journal_locks import locked, until_held_up
 from tests.conformance.journal_stores import PostgresStore
 from worker.journal.postgres import pool
 from worker.ports import Journal
-from worker.records import Claim, CommandState
+from worker.records import Admission, Claim, CommandState, Route
 
 REST = timedelta(minutes=10)
 S = CommandState
@@ -87,3 +87,29 @@ async def test_a_sellers_rest_ends_while_another_order_of_the_lane_is_held_for_i
     assert is_written
     assert following is not None
     assert (following.id, await state_of(journal, "b")) == ("a", becomes)
+
+
+async def test_a_follower_turns_to_another_while_it_comes_again_beside_one_that_follows_that_one(
+    store: PostgresStore,
+) -> None:
+    journal = await store.open_with_worker("w1")
+    of_order = {"seller": "s", "order_no": "SO-1"}
+    first = await begin(journal, new("a", **of_order))
+    await admit(journal, new("b", **of_order))
+    assert await journal.record(step(first, S.FAILED, "failed"))
+    (following,) = await journal.followers()
+    await admit(journal, new("c", **of_order))
+
+    with capture_logs() as lines:
+        async with locked(store.url, following.follower.key, "NO KEY UPDATE") as someone:
+            coming = asyncio.create_task(
+                admit(journal, new("b", **of_order, route=Route("elsewhere", "b")), new("d", **of_order))
+            )
+            await until_held_up(someone)
+            turning = asyncio.create_task(journal.succeed(following, NOW))
+            await until_held_up(someone, 2)
+        assert await coming == [Admission.REPEATED, Admission.FOLLOWING]
+        assert await turning
+
+    assert [line for line in lines if line["event"] == "journal_transaction_repeated"] == []
+    assert {each.first.id for each in await journal.followers()} == {"c"}

@@ -52,7 +52,7 @@ async def _succeed(statements: Statements, following: Following, now: datetime) 
     follower = following.follower
     holder = await statements.one("find_claim", following.claim)
     if holder is not None:
-        await statements.all("lock_commands_in_order", [holder["key"]])
+        await statements.all("lock_commands_in_order", [follower.key, holder["key"]])
         await statements.run("follow_another", follower.key, holder["key"])
         await statements.run("listen_to_another", follower.key, holder["key"])
         return True
