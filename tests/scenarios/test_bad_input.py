@@ -109,11 +109,13 @@ async def test_one_dead_letter_is_sent_again_alone_and_the_others_keep_their_pla
         await stack.publish(each, b"[]")
         letters = await letters_are(*bad[: number + 1])
 
-    refused = await stack.command_line("dead", "replay")
-    sent = await stack.command_line("dead", "replay", letters[1]["letter"])
+    async with asyncio.timeout(PATIENCE_SECONDS):  # what was looked at is back a moment after the broker has lost us
+        while "--yes" not in (refused := await stack.command_line("dead", "replay")).stderr:
+            await stack.pause(0.1)
+        while (sent := await stack.command_line("dead", "replay", letters[1]["letter"])).returncode != 0:
+            assert "None was sent" in sent.stderr
 
-    assert (refused.returncode, "--yes" in refused.stderr) == (2, True), refused.stderr
-    assert (sent.returncode, sent.stdout) == (0, "1 sent again.\n"), sent.stderr
+    assert (refused.returncode, sent.stdout) == (2, "1 sent again.\n")
     await letters_are(bad[0], bad[2], bad[1])
     await worker_goes_on(stack)
 

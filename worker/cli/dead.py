@@ -1,5 +1,6 @@
 """`dead list|replay`: messages that were no command, or died in the broker, in the queue `<prefix>.dead`."""
 
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,9 @@ from worker.cli.terminal import (
 if TYPE_CHECKING:
     from worker.cli.broker import DeadLetter
 
+Letters = AsyncIterator[tuple["DeadLetter", Any]]
+"""Each with its message."""
+
 app = typer.Typer(no_args_is_help=True, help="Messages that were no command, or that the broker itself dead-lettered.")
 
 
@@ -35,7 +39,7 @@ def list_(limit: Limit = 100, as_json: AsJson = False) -> None:
     delivery limit drops a message that was delivered too often: do not poll this.
     """
 
-    letters = [asdict(letter) for letter in run(_look(limit, _Wanted()))]
+    letters = [asdict(letter) for letter in run(_look(limit))]
     if as_json:
         say_json([_readable({name: value for name, value in letter.items() if name != "tag"}) for letter in letters])
     elif not letters:
@@ -60,14 +64,14 @@ def replay(
 ) -> None:
     """Publish dead letters to the commands exchange again, as they came, oldest first. Say which, or a --code.
 
-    Useful after an upgrade that understands them. One that is still no command comes back. Without a selection, or
-    where more letters fit than were named, it says how many there are and asks; where nobody can answer, say --yes.
+    Useful after an upgrade that understands them. One that is still no command comes back. Without a selection it says
+    how many there are and asks; where nobody can answer, say --yes. So do where a name fits several.
     One that the broker does not take is named and stays, and those behind it are sent; exit code 1 then.
     """
-    wanted = _Wanted(frozenset(letters) if letters else None, code)
-    if letters or not (code or yes):
-        wanted = _agreed(wanted, run(_look(limit, wanted)), limit, yes=yes)
-    count, left = run(_send(limit, wanted))
+    if not (letters or code or yes):
+        limit = run(_count(limit))
+        _ask(limit)
+    count, left = run(_send(limit, _Wanted(frozenset(letters) if letters else None, code), yes=yes))
     if as_json:
         say_json({"replayed": count, "left": [_readable(letter) for letter in left]})
     else:
@@ -90,48 +94,45 @@ class _Wanted:
         return is_named and self.code in (None, letter.code)
 
 
-async def _look(limit: int, wanted: _Wanted) -> "list[DeadLetter]":
+async def _look(limit: int) -> "list[DeadLetter]":
     settings = load_settings()
     quiet_logs(settings)
     from worker.cli.broker import broker
 
     async with broker(settings) as connection:
-        return [letter async for letter, _ in connection.dead_letters(limit) if wanted.fits(letter)]
+        return [letter async for letter, _ in connection.dead_letters(limit)]
 
 
-def _agreed(wanted: _Wanted, found: "list[DeadLetter]", limit: int, *, yes: bool) -> _Wanted:
-    """Just these letters, where a person has named each, or says yes to all. Raises `typer.Exit`."""
-    names = wanted.names or frozenset()
-    missing = names - {name for letter in found for name in (letter.letter, letter.id)}
-    with explained():
-        if missing:
-            raise Stop(
-                f"Not among the oldest {limit} dead letters: {', '.join(sorted(missing))}. None was sent.", USAGE
-            )
-        if not yes and len(found) > len(names):
-            _ask(len(found))
-    return _Wanted(frozenset(letter.letter for letter in found), wanted.code)
+async def _count(limit: int) -> int:
+    settings = load_settings()
+    quiet_logs(settings)
+    from worker.cli.broker import broker
+
+    async with broker(settings) as connection:
+        return min(limit, await connection.dead_count())
 
 
 def _ask(count: int) -> None:
-    if not can_ask():
-        raise Stop(
-            f"{count} dead letters would be sent again. Say which, as `fapiao-worker dead list` names them, or --code, "
-            "or --yes for all of these. None was sent.",
-            USAGE,
-        )
-    if not typer.confirm(f"Send {count} dead letters again?", err=True):
-        raise Stop("None was sent.")
+    with explained():
+        if count and not can_ask():
+            raise Stop(
+                f"{count} dead letters would be sent again. Say which, as `fapiao-worker dead list` names them, or "
+                "--code, or --yes for all of these. None was sent.",
+                USAGE,
+            )
+        if count and not typer.confirm(f"Send {count} dead letters again?", err=True):
+            raise Stop("None was sent.")
 
 
-async def _send(limit: int, wanted: _Wanted) -> tuple[int, list[dict[str, Any]]]:
+async def _send(limit: int, wanted: _Wanted, *, yes: bool) -> tuple[int, list[dict[str, Any]]]:
     settings = load_settings()
     quiet_logs(settings)
     from worker.cli.broker import broker
 
     replayed, left = 0, []
     async with broker(settings) as connection:
-        async for letter, message in connection.dead_letters(limit):
+        letters = connection.dead_letters(limit)
+        async for letter, message in letters if wanted.names is None else _named(letters, wanted, limit, yes=yes):
             if not wanted.fits(letter):
                 continue
             try:
@@ -140,6 +141,20 @@ async def _send(limit: int, wanted: _Wanted) -> tuple[int, list[dict[str, Any]]]
             except Stop as reason:
                 left.append({"id": letter.id, "source": letter.source, "code": letter.code, "why": str(reason)})
     return replayed, left
+
+
+async def _named(letters: Letters, wanted: _Wanted, limit: int, *, yes: bool) -> Letters:
+    """Those that are wanted, once all have been looked at: where one is missing, or two fit one name, none."""
+    chosen = [(letter, message) async for letter, message in letters if wanted.fits(letter)]
+    names = wanted.names or frozenset()
+    missing = names - {name for letter, _ in chosen for name in (letter.letter, letter.id)}
+    if missing:
+        raise Stop(f"Not among the oldest {limit} dead letters: {', '.join(sorted(missing))}. None was sent.", USAGE)
+    if len(chosen) > len(names) and not yes:
+        those = ", ".join(letter.letter for letter, _ in chosen)
+        raise Stop(f"More than one fits: {those}. Say which of these, or --yes for all. None was sent.", USAGE)
+    for each in chosen:
+        yield each
 
 
 def _readable(letter: dict[str, Any]) -> dict[str, Any]:

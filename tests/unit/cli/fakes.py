@@ -37,6 +37,9 @@ class FakeBroker:
             raise self.refusal
         self.published.append((order, reply_to))
 
+    async def dead_count(self) -> int:
+        return len(self.letters)
+
     async def dead_letters(self, limit: int) -> AsyncIterator[tuple[DeadLetter, Any]]:
         for letter in self.letters[:limit]:
             yield letter, None

@@ -58,7 +58,6 @@ def test_where_one_named_is_not_there_none_is_sent(run: Run, broker: FakeBroker)
 
 
 def test_without_a_selection_and_without_a_person_none_is_sent(run: Run, broker: FakeBroker) -> None:
-    """What comes while it looks is not sent either."""
     assert run("dead", "replay").stdout == "0 sent again.\n"
     broker.letters = [dead_letter(1), dead_letter(2)]
 
@@ -72,7 +71,8 @@ def test_without_a_selection_and_without_a_person_none_is_sent(run: Run, broker:
 def test_an_id_that_several_have_selects_none_alone(run: Run, broker: FakeBroker) -> None:
     broker.letters = [dead_letter(1), replace(dead_letter(2), id="cmd-1")]
 
-    assert run("dead", "replay", "cmd-1").exit_code == 2
+    done = run("dead", "replay", "cmd-1")
+    assert (done.exit_code, "letter-1, letter-2" in done.stderr) == (2, True)
     assert run("dead", "replay", "letter-2").exit_code == 0
     assert broker.sent_again == [2]
     assert run("dead", "replay", "cmd-1", "--yes").exit_code == 0
