@@ -171,6 +171,11 @@ def long_files() -> dict[str, int]:
     return {module.name: module.lines for module in modules().values() if module.lines > LONGEST}
 
 
+def long_tests() -> list[Path]:
+    """The same of the tests: what a reader lacks there is a builder or a table of cases."""
+    return [path for path in (ROOT / "tests").rglob("*.py") if path.read_text(encoding="utf-8").count("\n") > LONGEST]
+
+
 def lines(folder: str, suffixes: Iterable[str] = (".py", ".sql")) -> int:
     """Of all files in it."""
     files = [path for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
@@ -194,6 +199,7 @@ def table() -> list[tuple[str, str]]:
         ("that exactly one other imports", f"{len(one)} ({100 * len(one) / len(every):.0f} %)"),
         ("of these, not named by a composing module", f"{len(part)} ({100 * len(part) / len(every):.0f} %)"),
         ("files over 400 lines", str(len(long_files()))),
+        ("test files over 400 lines", str(len(long_tests()))),
         ("words in public class names", str(len({word.lower() for word in words}))),
         ("of these, explained nowhere", str(len(unexplained_words()))),
         ("type names with two meanings or more", str(len(names_of_two()))),
