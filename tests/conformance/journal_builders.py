@@ -222,3 +222,14 @@ async def query(journal: Journal, command_id: str, *invoices: FoundRow, **change
 async def enter(journal: Journal, now: datetime = NOW) -> int:
     """Let the journal look for what is sought."""
     return await journal.enter_look_ups(now)
+
+
+async def fail(journal: Journal, command: NewCommand, *, keeps_order: bool = False) -> None:
+    """Admit a command and let it end without an invoice; before the submission, unless it keeps its number."""
+    claim = await begin(journal, command)
+    if keeps_order:
+        await submit(journal, claim)
+    expected = SUBMITTED if keeps_order else RUNNING
+    failed = step(claim, CommandState.FAILED, "failed", expected=expected, keeps_order=keeps_order)
+    assert await journal.record(failed)
+    await journal.release(claim.lease, NOW)

@@ -5,18 +5,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from tests.conformance.journal_builders import (
     COMPLETED,
     NOW,
     PASSWORD,
-    RUNNING,
-    SECOND,
     admit,
     begin,
     claim_one,
     complete,
+    fail,
     look_up,
     new,
     publish_all,
@@ -41,11 +38,6 @@ def order(command_id: str, **changes: Any) -> NewCommand:
     return new(command_id, **({"seller": "s", "order_no": "SO-1", "lane": f"u-{command_id}"} | changes))
 
 
-def unnumbered(command_id: str, **changes: Any) -> NewCommand:
-    """An order without a number, which must be no double."""
-    return new(command_id, **({"fingerprint": "f", "double_since": NOW - MINUTES} | changes))
-
-
 async def follower_of(journal: Journal) -> Following:
     """The one that has something to look at."""
     (following,) = await journal.followers()
@@ -63,17 +55,6 @@ async def tell(journal: Journal, following: Following) -> None:
     heard = Heard(following.nudges, following.events[-1].sequence, is_over=False)
     told = settlement(following.follower, S.COMPLETED, "completed", expected=FOLLOWING, heard=heard)
     assert await journal.settle(told)
-
-
-async def fail(journal: Journal, command: NewCommand, *, keeps_order: bool = False) -> None:
-    """Admit a command and let it end without an invoice; before the submission, unless it keeps its number."""
-    claim = await begin(journal, command)
-    if keeps_order:
-        await submit(journal, claim)
-    expected = SUBMITTED if keeps_order else RUNNING
-    failed = step(claim, S.FAILED, "failed", expected=expected, keeps_order=keeps_order)
-    assert await journal.record(failed)
-    await journal.release(claim.lease, NOW)
 
 
 class TestClaims:
@@ -314,78 +295,6 @@ class TestSuccession:
         assert await journal.settle(settlement(seen.follower, S.FAILED, "failed", expected=FOLLOWING))
         assert not await journal.succeed(seen, NOW)
         assert await state_of(journal, "b") is S.FAILED
-
-
-class TestDoubles:
-    @pytest.mark.parametrize("at_once", [True, False])
-    async def test_the_second_is_left_out_where_doubles_are_rejected(self, journal: Journal, at_once: bool) -> None:
-        pair = unnumbered("a", rejects_double=True), unnumbered("b", rejects_double=True)
-        if at_once:
-            assert await admit(journal, *pair) == [Admission.ACCEPTED, Admission.DUPLICATE]
-        else:
-            assert await admit(journal, pair[0]) == [Admission.ACCEPTED]
-            assert await admit(journal, pair[1]) == [Admission.DUPLICATE]
-        assert await journal.find("b") == []
-        assert await journal.double_of(pair[1]) == "a"
-        assert (await claim_one(journal)).command.id == "a"
-        assert await admit(journal, unnumbered("b", double_since=None)) == [Admission.ACCEPTED]
-
-    async def test_else_it_is_warned_of_the_first(self, journal: Journal) -> None:
-        odd = b'[{"code":"odd","message":"m"}]'
-        batch = unnumbered("a"), unnumbered("b", warnings=odd), unnumbered("c")
-        assert await admit(journal, *batch) == [Admission.ACCEPTED, Admission.SUSPECTED, Admission.SUSPECTED]
-        assert (await look_up(journal, "a")).warnings == b"[]"
-        for name in "bc":
-            assert b'"code":"duplicate_suspected"' in (await look_up(journal, name)).warnings
-            assert b'"commandId":"a"' in (await look_up(journal, name)).warnings
-        assert b'"code":"odd"' in (await look_up(journal, "b")).warnings
-
-    @pytest.mark.parametrize(
-        "other",
-        [
-            {"source": "shop"},
-            {"lane": "u2"},
-            {"fingerprint": "other"},
-            {"received_at": NOW + MINUTES + SECOND, "double_since": NOW + SECOND},
-        ],
-    )
-    async def test_another_source_user_content_or_time_is_no_double(
-        self, journal: Journal, other: dict[str, Any]
-    ) -> None:
-        await admit(journal, unnumbered("a"))
-        assert await admit(journal, unnumbered("b", rejects_double=True, **other)) == [Admission.ACCEPTED]
-
-    async def test_one_that_failed_is_doubled_by_nobody(self, journal: Journal) -> None:
-        await fail(journal, unnumbered("a"))
-        assert await admit(journal, unnumbered("b", rejects_double=True)) == [Admission.ACCEPTED]
-
-    async def test_one_that_has_a_number_is_doubled_too(self, journal: Journal) -> None:
-        await complete(journal, new("a", seller="s", order_no="SO-1", fingerprint="f"))
-        assert await admit(journal, unnumbered("b", rejects_double=True)) == [Admission.DUPLICATE]
-
-    async def test_the_same_message_again_is_a_repeat(self, journal: Journal) -> None:
-        pair = unnumbered("a", rejects_double=True), unnumbered("b")
-        await admit(journal, *pair)
-        again = unnumbered("b", rejects_double=True), pair[0]
-        assert await admit(journal, *again) == [Admission.REPEATED, Admission.REPEATED]
-
-    async def test_of_two_that_come_at_once_to_two_workers_one_is_left_out(
-        self, store: Store, journal: Journal
-    ) -> None:
-        other = await store.open_with_worker("w2")
-        for number in range(10):
-            pair = [
-                unnumbered(f"{name}{number}", rejects_double=True, lane=f"u{number}", fingerprint=f"f{number}")
-                for name in "ab"
-            ]
-            both = await asyncio.gather(admit(journal, pair[0]), admit(other, pair[1], worker="w2"))
-            assert sorted(both) == [[Admission.ACCEPTED], [Admission.DUPLICATE]]
-
-    async def test_one_that_is_left_out_claims_nothing_of_the_tenants_limit(self, journal: Journal) -> None:
-        batch = [unnumbered(name, rejects_double=True) for name in "ab"]
-        await journal.admit(batch, worker="w1", waiting_max=2)
-        last = await journal.admit([new("c")], worker="w1", waiting_max=2)
-        assert list(last) == [Admission.ACCEPTED]
 
 
 async def test_an_end_and_what_followed_it_are_repeated(journal: Journal) -> None:
