@@ -122,10 +122,12 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         told["invoiceDateRaw"] = raw
     if _totals_differ(told):
         told["totalsDiffer"] = True
-    kind, amount = told.get("invoiceType"), told.get("totalAmount")
+    kind, amount, status = told.get("invoiceType"), told.get("totalAmount"), told.get("invoiceStatus")
     return ListedInvoice(
         gateway_id=told["id"],
-        number=None if _is_unissued(told) else invoice_number_of(row.get("countETicketNumbers")),
+        number=None
+        if status is not None and _UNISSUED.fullmatch(status.strip())
+        else invoice_number_of(row.get("countETicketNumbers")),
         seller_id=told.get("sellerIdentificationNumber"),
         seller_name=told.get("sellerName"),
         buyer_id=told.get("buyerIdentificationNumber"),
@@ -136,7 +138,7 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         total_without_tax=amount,
         total_tax=told.get("totalTax"),
         is_positive=_is_positive(told.get("isInvoicePositive"), kind, told.get("totalPriceAndTax", amount)),
-        status=told.get("invoiceStatus"),
+        status=status,
         invoice_type=kind,
         source=told.get("invoiceSource"),
         query_type=told.get("queryType"),
@@ -147,12 +149,7 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
 _UNISSUED: Final = re.compile(
     r"(?:发票)?(?:开[票具]|提交)(?:失败|中)|(?:待|尚?未)开[票具]|草稿|draft|pending|failed", re.IGNORECASE
 )
-
-
-def _is_unissued(told: Mapping[str, Any]) -> bool:
-    """Whether its status says that there is no invoice, or not yet: then its number names none."""
-    return _UNISSUED.fullmatch(told.get("invoiceStatus", "").strip()) is not None
-
+"""Of a status: there is no invoice, or not yet, and its number names none."""
 
 _RED_TYPE: Final = re.compile("红字|红票|负数|紅字|負數")
 
