@@ -145,12 +145,14 @@ class PostgresStore(_Opening):
     def __init__(self, url: str) -> None:
         self.url = url
         self._journals: list[PostgresJournal] = []
+        self._has_schema = False
 
     async def empty(self) -> None:
         """Forget what an earlier test wrote."""
-        connection = await asyncpg.connect(self.url)
+        connection = await asyncpg.connect(self.url, server_settings={"synchronous_commit": "off"})
         try:
-            if await connection.fetchval("SELECT to_regclass('journal_schema')") is not None:
+            self._has_schema = await connection.fetchval("SELECT to_regclass('journal_schema')") is not None
+            if self._has_schema:
                 # Quicker than TRUNCATE, which makes new files.
                 await connection.execute("; ".join(f"DELETE FROM {table}" for table in _TABLES))  # noqa: S608
         finally:
@@ -158,8 +160,9 @@ class PostgresStore(_Opening):
 
     async def open(self, keys: Sequence[SecretStr] = (KEY,)) -> Journal:
         journal = PostgresJournal(self.url, keys=keys, clock=SystemClock(), pool_size=4)
-        if not self._journals:
+        if not self._has_schema:
             await journal.upgrade()
+            self._has_schema = True
         await journal.open()
         self._journals.append(journal)
         return journal

@@ -109,6 +109,7 @@ class PrivateRabbit:
         if home is not None:
             home.mkdir(exist_ok=True)
         self._guard = Guard("rabbitmq", home=home, inherited=inherited)
+        self._keeps_data = home is not None
         self._beside = beside
         self._port = port or free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -173,8 +174,11 @@ class PrivateRabbit:
         return "\n".join(text.splitlines()[-lines:])
 
     def close(self) -> None:
-        """Stop everything and remove it, epmd and data included."""
-        self.stop()
+        """End everything and remove it, epmd and data included; data that have a home stay, and are written out."""
+        if self._keeps_data:
+            self.stop()
+        else:
+            self.kill()
         if self._epmd is not None:
             end(self._epmd, signal.SIGTERM, 5)
             self._guard.forget("group", self._epmd.pid)
