@@ -219,11 +219,13 @@ class Publisher:
         for copy, exchange in ((Copy.REPLY, ""), (Copy.TOPIC, self._topology.events_exchange)):
             channel = await self._open_channel(link)
             batch = await channel.send([Outgoing(exchange, NOBODY, b"", Properties(expiration=NO_TIME))])
-            await batch.wait(ASK_SECONDS)
+            is_answered = await batch.wait(ASK_SECONDS)
             if isinstance(batch.ended_by, ChannelAccessRefused):
                 forbidden.add(copy)
                 log.error("publishing_forbidden", copy=str(copy), rows=0, reason=str(batch.ended_by))
             await channel.close()
+            if not is_answered:
+                break  # short of memory or disk, the broker reads nothing more, and would open no other channel
         return forbidden
 
     # ---- events -----------------------------------------------------------------------------------

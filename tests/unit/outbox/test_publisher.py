@@ -42,6 +42,8 @@ class FakeBroker:
     is_blocked: bool = False
     forbids: set[str] = field(default_factory=set)
     """Exchanges that the user may not write to."""
+    asked: int = 0
+    """How often it was asked for the right to write."""
     batches: list[list[str]] = field(default_factory=list)
     channels: list["FakeChannel"] = field(default_factory=list)
     link: "FakeLink | None" = None
@@ -92,6 +94,9 @@ class FakeChannel:
         if messages[0].properties.expiration is not None:  # it asks for the right, and sends nothing
             self._broker.channels.remove(self)
             self._flying.append(batch)
+            self._broker.asked += 1
+            if self._broker.is_blocked:
+                return batch
             is_forbidden = messages[0].exchange in self._broker.forbids
             batch.lose(ChannelAccessRefused("403") if is_forbidden else ChannelPreconditionFailed("406"))
             return batch
@@ -228,6 +233,16 @@ async def test_a_missing_permission_is_known_before_anything_is_published_and_on
         await asyncio.sleep(60)
         assert [*could, publisher.can_publish] == [True, False, True]
     assert broker.batches == []
+
+
+@in_virtual_time
+async def test_a_broker_that_reads_nothing_is_asked_for_one_right_alone() -> None:
+    """It answers when it has memory again, and an event shows it then."""
+    broker = FakeBroker(is_blocked=True)
+    async with publishing(broker) as publisher:
+        await asyncio.sleep(60)
+        assert publisher.can_publish
+    assert broker.asked == 1
 
 
 @in_virtual_time
