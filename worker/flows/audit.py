@@ -150,7 +150,7 @@ def _advanced(at: Situation, given: PageRead) -> AuditProgress:
         page=was.page + 1,
         pages=was.pages + 1,
         span_total=total,
-        is_cut=was.is_cut or page.unreadable > 0 or is_unsure or following is AfterPage.CUT,
+        is_cut=was.is_cut or page.proves_no_absence or is_unsure or following is AfterPage.CUT,
         last_page=digest_of(page),
     )
     if following is AfterPage.NEXT_PAGE:

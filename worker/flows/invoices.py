@@ -6,6 +6,7 @@ invoice does not say neither fits nor contradicts, so it stays in.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -36,6 +37,17 @@ def found_row(invoice: ListedInvoice, query_type: int, *, lacks_files: bool = Fa
         data=dumps(dict(invoice.told)),
         lacks_files=lacks_files,
     )
+
+
+def invoices_of(rows: Sequence[ListedInvoice]) -> list[ListedInvoice]:
+    """The invoices of a list's rows. Where it has a row for each line of one, none tells what the invoice comes to."""
+    amounts: dict[str, set[object]] = {}
+    for each in rows:
+        amounts.setdefault(each.identity, set()).add((each.total, each.total_without_tax, each.total_tax))
+    return [
+        each if len(amounts[each.identity]) == 1 else replace(each, total=None, total_without_tax=None, total_tax=None)
+        for each in rows
+    ]
 
 
 def file_row(file: Mapping[str, Any]) -> FileRow:

@@ -19,7 +19,7 @@ from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.members import is_dead
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
-from worker.flows.invoices import lacking_ids, trusted, with_files
+from worker.flows.invoices import invoices_of, lacking_ids, trusted, with_files
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_state import digest_of, is_last_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
@@ -193,7 +193,7 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
 
 def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
-    fitting = [listed for listed in map(Listed.of, page.invoices) if at.wish.wanted.may_be(listed)]
+    fitting = [listed for listed in map(Listed.of, invoices_of(page.invoices)) if at.wish.wanted.may_be(listed)]
     kept = {listed.identity: listed for listed in was.candidates}
     for listed in fitting:
         # Listed twice, it may be dead in one of the two.
@@ -209,7 +209,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         page=was.page + 1,
         listed=was.listed | {invoice.identity for invoice in page.invoices},
         total=total,
-        is_cut=was.is_cut or page.unreadable > 0 or (total is None and is_over and (is_repeated or not is_last)),
+        is_cut=was.is_cut or page.proves_no_absence or (total is None and is_over and (is_repeated or not is_last)),
         last_page=digest_of(page),
         longest_page=longest,
         candidates=tuple(kept.values()),

@@ -176,6 +176,11 @@ class Page:
         """Whether it shows rows or counts them: an empty list alone could be anything."""
         return bool(self.rows) or self.total is not None
 
+    @property
+    def promises_more(self) -> bool:
+        """Whether there are rows beyond this page, by its own word."""
+        return self.has_next is True or (self.total_page or 0) > 1
+
 
 def unwrapped(data: Any) -> Any:
     """Find the page in `data` (traps 54, 55): a list of rows at any nesting, with the paging members of every level on
@@ -188,12 +193,19 @@ def unwrapped(data: Any) -> Any:
         if not isinstance(data, dict):
             return data
         paging.update({name: data[name] for name in _PAGING_MEMBERS if not is_absent(data.get(name))})
-        inner = next((data[name] for name in _WRAPPERS if not is_absent(data.get(name))), None)
+        named = [data[name] for name in _WRAPPERS if not is_absent(data.get(name))]
+        inner = next((each for each in (*named, *_other_rows(data)) if each not in ([], {})), None) if named else None
+        inner = named[0] if named and inner is None else inner
         if inner is None:
             # A gateway in Java has null for a list of nothing.
             return _page([], paging) if count_of(paging.get("total")) == 0 else data
         data = inner
     return data
+
+
+def _other_rows(data: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """What may be the rows where those by a name that is known are none."""
+    return (each for each in data.values() if isinstance(each, list) and all(isinstance(row, dict) for row in each))
 
 
 def is_page(data: Any) -> bool:
@@ -212,7 +224,7 @@ def _page(rows: list[Any], paging: Mapping[str, Any]) -> Page:
     )
 
 
-def page_shown(page: Page, redactor: Redactor) -> PageShown:
+def page_shown(page: Page, redactor: Redactor, *, is_doubtful: bool = False) -> PageShown:
     """Type a page's rows. Those without an id that can be read are left out and counted."""
     invoices = [listed_invoice(row, redactor) for row in page.rows]
     readable = tuple(invoice for invoice in invoices if invoice is not None)
@@ -223,6 +235,7 @@ def page_shown(page: Page, redactor: Redactor) -> PageShown:
         total_page=page.total_page,
         has_next=page.has_next,
         unreadable=len(invoices) - len(readable),
+        is_doubtful=is_doubtful,
     )
 
 

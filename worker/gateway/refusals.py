@@ -13,7 +13,7 @@ from unicodedata import normalize
 
 from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor
-from worker.gateway.values import is_absent, parsed_if_json, status_of, text_of
+from worker.gateway.values import count_of, is_absent, parsed_if_json, status_of, text_of
 from worker.secrecy import hide_numbers
 
 MAX_REASON_CHARS: Final = 500
@@ -91,6 +91,10 @@ _NOTHING_THERE: Final = re.compile(
     r"|\bno (?:data|records?|invoices?|results?)(?: found)?[.!]*$",
     re.IGNORECASE,
 )
+_FINE: Final = re.compile(r"成功|完[成毕]|正常|^ok\b|success|done|complete|null|(?<!\d)0 *[条张]", re.IGNORECASE)
+_NOT_YET: Final = re.compile(r"[未不]|稍后|正在|[同步查询处理]中|重试|again|later|pending", re.IGNORECASE)
+_PARTLY: Final = re.compile(r"部分|仅|最多|前 *\d+ *[条张]|partial|truncat|at most|only", re.IGNORECASE)
+_COUNTS: Final = re.compile(r"(?:total|records?|rows?|items?)?(?:count|total|nums?|number|elements?|records?|rows?)")
 _CLAUSES: Final = re.compile(r"[,，;；。!！:：\n(（]|但|\bbut\b", re.IGNORECASE)
 _FAILING: Final = re.compile(
     r"失败|错误|异常|不足|拒绝|无法|不能|未通过|超过|超限|fail|error|refus|reject|denied", re.IGNORECASE
@@ -137,6 +141,40 @@ def is_list_answered(answer: Any) -> bool:
     """Whether an answer with an empty list means that nothing is there: it does not say that it failed, or only that
     there is nothing (`暂无数据`)."""
     return not _has_failed(answer) or _NOTHING_THERE.search(_told(answer) or "") is not None
+
+
+def casts_doubt(answer: Any, *, is_empty: bool) -> bool:
+    """Whether what stands beside a list may say that it is not all: a failure, or `仅返回部分数据`; and where nothing
+    at all is listed (`is_empty`) a count, or any sentence but that all is well or nothing is there (`数据同步中`)."""
+    if _has_failed(answer):
+        return True
+    for _ in range(_MAX_WRAPPERS):
+        answer = parsed_if_json(answer)
+        if not isinstance(answer, Mapping):
+            return False
+        told = [(_JOINS.sub("", name).lower(), value) for name, value in list(answer.items())[:_MOST]]
+        if any(_is_doubt(name, value, is_empty=is_empty) for name, value in told):
+            return True
+        answer = answer.get("data")
+    return False
+
+
+def _is_doubt(name: str, value: Any, *, is_empty: bool) -> bool:
+    if not isinstance(value, str) or is_absent(value):
+        is_count = _COUNTS.fullmatch(name) is not None and is_empty
+        return (is_count or name.startswith("err")) and bool(count_of(value))
+    if _NOTHING_THERE.search(value):
+        return False
+    is_sentence = any(likely.fullmatch(name) for likely in _REASON_NAMES[:2])
+    return (
+        _FAILING.search(value) is not None
+        or (is_sentence and (_PARTLY.search(value) or _UNKNOWN.search(value)) is not None)
+        or (is_sentence and is_empty and not _is_fine(value))
+    )
+
+
+def _is_fine(text: str) -> bool:
+    return _FINE.search(text) is not None and not _NOT_YET.search(text)
 
 
 def _has_failed(answer: Any) -> bool:

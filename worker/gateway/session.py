@@ -26,7 +26,15 @@ from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.dates import is_dated
 from worker.gateway.query_codec import Page, is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
-from worker.gateway.refusals import Refusal, is_list_answered, is_refused, leaves_open, login_reason, refusal_of
+from worker.gateway.refusals import (
+    Refusal,
+    casts_doubt,
+    is_list_answered,
+    is_refused,
+    leaves_open,
+    login_reason,
+    refusal_of,
+)
 from worker.gateway.values import status_of
 from worker.ports import (
     DownloadTold,
@@ -262,8 +270,10 @@ class QueryDialogue:
         """The page that was asked for. One that says it is another is a late answer to an earlier query."""
         if self._asked_page is None or page.current_page not in {None, self._asked_page}:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
+        shows_nothing = self._asked_page == 1 and not page.rows
         self._asked_page = None
-        return query_codec.page_shown(page, self._redactor)
+        is_doubtful = casts_doubt(reply.answer, is_empty=shows_nothing) or (shows_nothing and page.promises_more)
+        return query_codec.page_shown(page, self._redactor, is_doubtful=is_doubtful)
 
     def _late_result(self, reply: Reply, result: dict[str, Any]) -> QueryEvent:
         """Of a submission on a session before this one, for the gateway sends by `userId` alone (trap 9)."""

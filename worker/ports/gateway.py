@@ -106,6 +106,13 @@ class PageShown:
     has_next: bool | None = None
     unreadable: int = 0
     """Rows that were left out, for they have no id that can be read."""
+    is_doubtful: bool = False
+    """What stands beside the rows may say that they are not all."""
+
+    @property
+    def proves_no_absence(self) -> bool:
+        """Whether there may be invoices that it does not show."""
+        return self.is_doubtful or self.unreadable > 0
 
 
 @dataclass(frozen=True, slots=True)

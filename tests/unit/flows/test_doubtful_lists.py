@@ -1,0 +1,104 @@
+"""Lists beside which, or in which, stands that they may not be all: their silence proves no absence."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.builders import MOMENT, make_found
+from tests.unit.flows.submissions import kind_of, subject
+from tests.unit.flows.tables import read
+from tests.unit.flows.test_look_up import run, settlements
+from tests.unit.gateway.queries import asked
+from worker.flows.vocabulary import Begin, BoundRead
+from worker.ports import PageShown
+from worker.records import CommandState
+
+
+def row(number: int = 1, **members: Any) -> dict[str, Any]:
+    """The order's own invoice, as JSON has it."""
+    return {**make_found(number, invoiceDate=MOMENT.isoformat(), isInvoicePositive="是"), **members}
+
+
+def page_of(data: Any, **beside: Any) -> Any:
+    """What the gateway's answer means."""
+    frame = {"type": "query_invoice", "sendToId": "1111", "data": data, **beside}
+    return asked().receive_text(json.dumps(frame, ensure_ascii=False, default=str))
+
+
+def look(page: PageShown) -> tuple[str, CommandState | None]:
+    """The verdict after the last look of an order's schedule, and what becomes of the order."""
+    given = (Begin(session_is_open=True), read(page), BoundRead(frozenset()))
+    last = run(*given, subjects=(subject(look_ups=9),))[-1]
+    moves = settlements(last)
+    return kind_of(dict(last.state.told)[1]), moves[0].to if moves else None
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        *(
+            {"msg": text}
+            for text in ("登录已过期，请重新登录", "数据同步中，请稍后查询", "查询超时", "请选择查询日期", "限流")
+        ),
+        *({"message": text} for text in ("没有查询到发票，请稍后重试", "查询成功，数据同步中", "Too many requests")),
+        *({"error": "请求过于频繁"}, {"errno": 3}, {"flag": "失败"}, {"state": "fail"}, {"result": "failed"}),
+        *({"totalCount": 5}, {"totalElements": 7}, {"count": 5}, {"hasNext": True}, {"totalPage": 3}),
+    ],
+    ids=str,
+)
+def test_empty_list_beside_what_says_more_proves_no_absence(beside: dict[str, Any]) -> None:
+    page = page_of({"data": [], **beside})
+
+    assert not isinstance(page, PageShown) or look(page) == ("nothing", CommandState.IN_DOUBT)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        *({}, {"total": 0}, {"code": 0}, {"code": 200, "msg": "查询成功"}, {"msg": "暂无数据"}, {"message": "ok"}),
+        *({"totalCount": 0}, {"hasNext": False}, {"totalPage": 1}, {"msg": "共0条"}, {"success": True}, {"msg": None}),
+    ],
+    ids=str,
+)
+def test_empty_list_beside_nothing_more_proves_absence(beside: dict[str, Any]) -> None:
+    assert look(page_of({"data": [], **beside})) == ("nothing", CommandState.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("beside", "is_proof"),
+    [
+        ({"msg": "部分数据查询失败"}, False),
+        ({"msg": "查询超时，仅返回部分数据"}, False),
+        ({"msg": "最多显示100条"}, False),
+        ({"code": 500}, False),
+        ({"code": 200, "msg": "查询成功"}, True),
+        ({"traceId": "0", "timestamp": 1}, True),
+    ],
+    ids=str,
+)
+def test_rows_beside_what_says_that_they_are_not_all_prove_no_absence(beside: dict[str, Any], is_proof: bool) -> None:
+    others = [row(number, totalPriceAndTax="9.00", totalAmount="8.00", totalTax="1.00") for number in (2, 3)]
+    page = page_of({"data": others, "hasNext": False, **beside})
+
+    assert look(page) == ("nothing", CommandState.FAILED if is_proof else CommandState.IN_DOUBT)
+
+
+@pytest.mark.parametrize("name", ["records", "rows", "result", "invoices"])
+def test_rows_beside_an_empty_list_of_another_name_are_seen(name: str) -> None:
+    page = page_of({"data": [], name: [row()], "total": 1, "hasNext": False})
+
+    assert isinstance(page, PageShown)
+    assert [each.number for each in page.invoices] == [row()["countETicketNumbers"]]
+
+
+@pytest.mark.parametrize("parts", [("126.00", "100.00"), ("200.00", "26.00"), ("100.00", "100.00", "26.00")])
+def test_invoice_with_a_row_for_each_line_is_a_persons_to_decide(parts: tuple[str, ...]) -> None:
+    rows = [
+        row(1, id=str(n), totalPriceAndTax=part, totalAmount=str(Decimal(part) - 1), totalTax="1.00")
+        for n, part in enumerate(parts, start=1)
+    ]
+    page = page_of({"data": rows, "hasNext": False})
+
+    assert look(page) == ("several", CommandState.IN_DOUBT)
