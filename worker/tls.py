@@ -52,10 +52,13 @@ class TlsContexts:
         """Raises `ConfigurationError` for files that cannot be used."""
         self._options = options
         self._seen = _stamps(options)
-        self._context = make_context(options)
+        # The system's authorities cannot be wrong, and take long to read: where every address is plain, nobody asks.
+        self._context = make_context(options) if options.files else None
 
     def context(self) -> ssl.SSLContext:
         """The context, made anew if a file has changed. A change that cannot be used is logged and not taken."""
+        if self._context is None:
+            self._context = make_context(self._options)
         seen = _stamps(self._options)
         if seen != self._seen:
             self._seen = seen

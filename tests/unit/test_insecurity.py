@@ -1,11 +1,14 @@
 """What is switched off is said each minute."""
 
 import asyncio
+import ssl
 
+import pytest
 from structlog.testing import capture_logs
 
 from tests.virtual_time import in_virtual_time
-from worker.tls import Insecurity
+from worker.settings import Settings
+from worker.tls import Insecurity, broker_tls
 
 
 @in_virtual_time
@@ -24,3 +27,20 @@ def test_without_anything_to_warn_of_it_is_quiet() -> None:
         assert Insecurity([]).run_once() == 0
 
     assert lines == []
+
+
+def test_authorities_that_no_address_needs_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read the system's is a third of what a start does, imports left aside."""
+    read = list[str | None]()
+    made = ssl.create_default_context
+
+    def make(cafile: str | None = None) -> ssl.SSLContext:
+        read.append(cafile)
+        return made(cafile=cafile)
+
+    monkeypatch.setattr(ssl, "create_default_context", make)
+    tls = broker_tls(Settings(_env_file=None))
+    assert read == []
+
+    assert tls.context() is tls.context()
+    assert read == [None]
