@@ -41,8 +41,10 @@ _MAY_BE_ISSUED: Final = re.compile(
 )
 """A gateway that refuses in such words may have issued the invoice, or may yet. Its absence is then believed no sooner
 than after no answer at all."""
-_MEANS_WELL: Final = re.compile(r"(?:ok|done|finished|completed?|完成|完毕)[.!。]*", re.IGNORECASE)
-"""The whole of an answer that says no more than that all is well."""
+_MEANS_WELL: Final = re.compile(
+    r"(?:code )?(?:ok|done|finished|completed?|normal|完成|完毕|正常(?:开[具票])?)[.!。]*", re.IGNORECASE
+)
+"""The whole of an answer, or of its status, that says no more than that all is well."""
 _NUMBER_OF_ONE: Final = re.compile(r"(?<![0-9])[0-9]{20}(?![0-9])", re.ASCII)
 """An invoice's number: who tells one has issued it, unless it stands in a sentence that says that it failed."""
 _QUOTA: Final = re.compile(

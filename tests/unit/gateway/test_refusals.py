@@ -328,3 +328,8 @@ def test_what_is_not_said_of_an_invoice_or_denied_is_a_refusal(reason: str) -> N
 )
 def test_an_invoice_that_there_is_or_will_be_is_not_refused(reason: str) -> None:
     assert ignored("invoice_pdf", reason)
+
+
+@pytest.mark.parametrize("word", ["正常", "正常开具", "finished", "NORMAL", "已开具"])
+def test_status_that_means_well_refuses_nothing(word: str) -> None:
+    assert all(refusal_of(data, data, Redactor()) is None for data in (word, {"status": word}, {"code": word}))
