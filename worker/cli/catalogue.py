@@ -94,8 +94,7 @@ COMMANDS: Final = {
     "doctor": Entry(
         "doctor.command",
         "doctor",
-        "Check broker, queues, permissions, database, gateway, clock and credentials. Exit code 1 if one of them "
-        "fails.",
+        "Check broker, queues, permissions, database, gateway, clock, credentials and vault. Exit code 1 if one fails.",
     ),
     "vault": Entry("vault", "app", "Files of invoices that are kept for good."),
     "dead": Entry("dead", "app", "Messages that were no command, or that the broker itself dead-lettered."),
