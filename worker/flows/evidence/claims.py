@@ -57,7 +57,8 @@ class Claims:
     exact: dict[int, Span] = field(default_factory=dict)
     """By the command's key."""
     rest: dict[int, dict[str, Fit]] = field(default_factory=dict)
-    """Of those that nothing fits exactly: in which degree anything does."""
+    """Of those that nothing fits exactly, and of those whom more submissions than invoices fit exactly, so that theirs
+    may be another one: in which degree anything else does."""
 
     def weight_of(self, key: int) -> Weight:
         """The weight of the best that this one could claim."""
@@ -74,8 +75,10 @@ class Claims:
 
     def open_names(self, key: int) -> Iterable[str]:
         """The names of all that it could claim and that nothing contradicts."""
-        if key in self.exact:
-            return self.exact[key]
+        return [*self.exact.get(key, ()), *self.loose_names(key)]
+
+    def loose_names(self, key: int) -> list[str]:
+        """Those of them that do not fit exactly."""
         return [name for name, fit in self.rest.get(key, {}).items() if fit.weight > Weight.AGAINST]
 
     def has(self, key: int, name: str) -> bool:
@@ -109,7 +112,7 @@ class Claims:
         for work, (key, mine) in enumerate(self.rest.items(), start=1):
             if work % (BREATH // 10) == 0:
                 yield
-            if mine:
+            if mine and key not in self.exact:
                 loose[key] = list(self.best(key)) if self.weight_of(key) > Weight.AGAINST else []
         return (yield from _joined(self.exact, loose))
 
@@ -117,18 +120,22 @@ class Claims:
 def claims_of(
     everybody: Mapping[int, Subject], free: Mapping[str, Listed], skew: timedelta, rivals: Collection[int]
 ) -> Generator[None, None, Claims]:
-    """First what fits exactly; only for whom nothing does, what fits in any degree and is not exactly another's."""
+    """First what fits exactly. Then what fits in any degree and is not exactly another's: only for those whom nothing
+    fits exactly, or for whom that is too few."""
     claims = Claims(free)
     index = yield from _indexed(free.values())
     yield from _exact_claims(_kinds(everybody.values()), index, skew, claims)
     taken: set[str] = set()
+    crowded: set[int] = set()
     for keys, names in (yield from _joined(claims.exact, {})):
         if len(names) <= len(keys):
             # More invoices than submissions for them: one may be a third one's.
             taken.update(names)
+        if len(names) < len(keys):
+            crowded.update(keys)
     yield
     left = yield from _indexed(each for name, each in free.items() if name not in taken)
-    rest = [each for each in everybody.values() if each.key not in claims.exact]
+    rest = [each for each in everybody.values() if each.key not in claims.exact or each.key in crowded]
     yield from _other_claims(_kinds(rest), left.possible, skew, rivals, claims)
     return claims
 

@@ -178,7 +178,8 @@ def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
 
 def _beside(key: int, names: Sequence[str], claims: Claims) -> Verdict:
     """Of a submission that gets none of these, which are all that fits it best: what fits it less may be its own."""
-    has_more = key not in claims.exact and not claims.rest[key].keys() <= set(names)
+    others = claims.loose_names(key) if key in claims.exact else claims.rest[key]
+    has_more = not set(others) <= set(names)
     return _several(key, claims, is_contested=True) if has_more else Nothing()
 
 

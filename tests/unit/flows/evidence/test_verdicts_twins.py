@@ -126,6 +126,26 @@ def test_invoice_that_is_too_old_for_its_turn_is_not_given_away(minutes: tuple[i
     assert not set(found_of(told)) & {2, 3}
 
 
+def test_invoice_under_another_name_is_nobody_elses_while_too_few_fit_the_twins_exactly() -> None:
+    """Three were surely issued and two are listed as they were sent: the third may be the one under another name."""
+    sent = [issued(1), issued(2, submitted_at=at(1)), issued(3, submitted_at=at(2)), subject(4, submitted_at=at(10))]
+
+    told = judge(sent, [listed(1), listed(2, at=at(1)), listed(3, at=at(8), buyerName="ABC有限公司")])
+
+    assert found_of(told) == {}
+    assert kind_of(told[4]) == "several"
+
+
+def test_invoice_under_another_name_leaves_the_last_twin_in_doubt() -> None:
+    """One fits both exactly and is the first one's; the other may be the second one's."""
+    sent = [issued(1), subject(2, submitted_at=at(1))]
+
+    told = judge(sent, [listed(1), listed(2, at=at(1.5), buyerName="ABC有限公司")])
+
+    assert found_of(told) == {1: number(1)}
+    assert kind_of(told[2]) == "several"
+
+
 # ---- what no list can break ----------------------------------------------------------------------------
 
 remarks = st.sampled_from(["", "1", "2"])
