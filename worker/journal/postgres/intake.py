@@ -92,10 +92,8 @@ class _Batch:
     """Key to the place in the batch, for what must be no double."""
     followers: list[tuple[int, int, str | None]] = field(default_factory=list)
     """Key of a command that follows another, that one's key, and the number that both claim."""
-    repeated: list[int] = field(default_factory=list)
-    """Keys of commands that came again."""
     repeats: list[tuple[int, NewCommand]] = field(default_factory=list)
-    """Key of the command, and the message that came again and says where to answer."""
+    """Key of a command, and the message by which it came again."""
 
 
 def _is_plain(commands: Sequence[NewCommand]) -> bool:
@@ -295,9 +293,7 @@ def _values(statements: Statements, command: NewCommand, follows: int | None) ->
 def _repeat(batch: _Batch, command: NewCommand, same: "Record") -> Admission:
     if same["content_hash"] != command.content_hash:
         return Admission.REUSED
-    batch.repeated.append(same["key"])
-    if command.route.reply_to is not None:
-        batch.repeats.append((same["key"], command))
+    batch.repeats.append((same["key"], command))
     return Admission.REPEATED
 
 
@@ -314,7 +310,8 @@ async def _follow(batch: _Batch) -> None:
 async def _answer_repeats(batch: _Batch) -> None:
     """Behind the lock on the commands that came again."""
     for key, command in batch.repeats:
-        await _answer_repeat(batch, key, command)
+        if command.route.reply_to is not None:
+            await _answer_repeat(batch, key, command)
 
 
 async def _answer_repeat(batch: _Batch, key: int, command: NewCommand) -> None:
@@ -332,8 +329,8 @@ async def _answer_repeat(batch: _Batch, key: int, command: NewCommand) -> None:
 
 async def _offer_lanes(batch: _Batch, now: datetime | None) -> None:
     """Of repeats, too: where the answer to the first one was lost, nobody has been told of it."""
-    if batch.repeated:
-        for row in await batch.statements.all("lanes_of_waiting", batch.repeated):
+    if batch.repeats:
+        for row in await batch.statements.all("lanes_of_waiting", [key for key, _ in batch.repeats]):
             batch.lanes.setdefault(row["lane"], row["source"])
     if batch.lanes and now is not None:
         await offer_lanes(batch.statements, batch.lanes, now, batch.worker)

@@ -81,7 +81,7 @@ async def _record_and_next(statements: Statements, step: Step) -> tuple[bool, Co
     # The lane before the command, as a claim does, and the seller before both: otherwise two could wait for each other.
     step = await held_if_resting(statements, step)
     row = await statements.one("lock_lane", step.lease.lane)
-    if not await _record(statements, step):
+    if not await _write(statements, step):
         return False, None
     if step.to in ACTIVE or not is_held_by(row, step.lease):
         return True, None
@@ -92,9 +92,14 @@ async def _record_and_next(statements: Statements, step: Step) -> tuple[bool, Co
 
 
 async def _record(statements: Statements, step: Step) -> bool:
+    step = await held_if_resting(statements, step)
     if frees_twins(step):
         await statements.one("lock_lane", step.lease.lane)
-    step = await held_if_resting(statements, step)
+    return await _write(statements, step)
+
+
+async def _write(statements: Statements, step: Step) -> bool:
+    """Behind the locks on its seller and its lane."""
     if not await _move(statements, step, step.lease, owner=step.lease.worker):
         return False
     await keep(statements, step.command, step.findings, step.at)
