@@ -81,7 +81,12 @@ class StoreBusy(ConfigurationError):
 
 
 class SchemaOutdated(ConfigurationError):
-    """The database schema is not this version's."""
+    """The database schema is not this version's. `says` how they differ, and `what_to_do` about it."""
+
+    def __init__(self, says: str, what_to_do: str = "") -> None:
+        super().__init__(": ".join(filter(None, (says, what_to_do))))
+        self.says = says
+        self.what_to_do = what_to_do
 
 
 class NotFound(WorkerError):

@@ -71,8 +71,7 @@ async def _journal(settings: Settings) -> list[Finding]:
             backlog = await journal.backlog(SystemClock().now())
             clocks = check_times(await journal.times(), SystemClock().now())
     except SchemaOutdated as error:
-        says, _, fix = str(error).rpartition(": ")
-        return [fail("schema", says, fix)]
+        return [fail("schema", error.says, error.what_to_do)]
     except WorkerError as error:
         return [fail("database", str(error), "look at FAPIAO_DATABASE_URL, and whether the database runs")]
     return [ok("schema", "this version's"), *clocks, *check_backlog(backlog)]

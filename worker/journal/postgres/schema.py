@@ -27,11 +27,11 @@ async def check(statements: Statements) -> None:
     latest = migrations.latest(_DIALECT)
     if version < latest:
         raise SchemaOutdated(
-            f"the database has schema version {version}, this program needs {latest}: run `fapiao-worker db upgrade`"
+            f"the database has schema version {version}, this program needs {latest}", "run `fapiao-worker db upgrade`"
         )
     if version > latest:
         raise SchemaOutdated(
-            f"the database has schema version {version}, this program knows {latest}: install the newer version"
+            f"the database has schema version {version}, this program knows {latest}", "install the newer version"
         )
 
 

@@ -146,12 +146,13 @@ def _unlike(database: Path, version: int) -> SchemaOutdated:
     latest = migrations.latest(_DIALECT)
     if version > latest:
         return SchemaOutdated(
-            f"{database} was written by a newer version (schema {version}, this program knows {latest}): "
-            "install that version"
+            f"{database} was written by a newer version (schema {version}, this program knows {latest})",
+            "install that version",
         )
     return SchemaOutdated(
-        f"{database} has schema version {version}, this program needs {latest}: start this version's worker, or run "
-        "`fapiao-worker db upgrade`; where a worker of the older version runs on it, stop that one first"
+        f"{database} has schema version {version}, this program needs {latest}",
+        "start this version's worker, or run `fapiao-worker db upgrade`; where a worker of the older version runs on "
+        "it, stop that one first",
     )
 
 
