@@ -194,12 +194,10 @@ def unwrapped(data: Any) -> Any:
             return data
         paging.update({name: data[name] for name in _PAGING_MEMBERS if not is_absent(data.get(name))})
         named = [data[name] for name in _WRAPPERS if not is_absent(data.get(name))]
-        inner = next((each for each in (*named, *_other_rows(data)) if each not in ([], {})), None) if named else None
-        inner = named[0] if named and inner is None else inner
-        if inner is None:
+        if not named:
             # A gateway in Java has null for a list of nothing.
             return _page([], paging) if count_of(paging.get("total")) == 0 else data
-        data = inner
+        data = next((each for each in (*named, *_other_rows(data)) if each not in ([], {})), named[0])
     return data
 
 

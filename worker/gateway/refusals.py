@@ -6,8 +6,9 @@ Not known here: whether an answer was asked for.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 from unicodedata import normalize
 
@@ -148,17 +149,11 @@ def is_list_answered(answer: Any) -> bool:
 def casts_doubt(answer: Any, *, is_empty: bool) -> bool:
     """Whether what stands beside a list may say that it is not all: a failure, or `仅返回部分数据`; and where nothing
     at all is listed (`is_empty`) a count, or any sentence but that all is well or nothing is there (`数据同步中`)."""
-    if _has_failed(answer):
-        return True
-    for _ in range(_MAX_WRAPPERS):
-        answer = parsed_if_json(answer)
-        if not isinstance(answer, Mapping):
-            return False
-        told = [(_JOINS.sub("", name).lower(), value) for name, value in list(answer.items())[:_MOST]]
-        if any(_is_doubt(name, value, is_empty=is_empty) for name, value in told):
-            return True
-        answer = answer.get("data")
-    return False
+    return any(
+        _says_no(level)
+        or any(_is_doubt(_plain(name), value, is_empty=is_empty) for name, value in islice(level.items(), _MOST))
+        for level in _levels(answer)
+    )
 
 
 def _is_doubt(name: str, value: Any, *, is_empty: bool) -> bool:
@@ -180,14 +175,22 @@ def _is_fine(text: str) -> bool:
 
 
 def _has_failed(answer: Any) -> bool:
+    return any(map(_says_no, _levels(answer)))
+
+
+def _levels(answer: Any) -> Iterator[Mapping[str, Any]]:
+    """The answer, and what is in its `data`, as far down as these are objects."""
     for _ in range(_MAX_WRAPPERS):
         answer = parsed_if_json(answer)
         if not isinstance(answer, Mapping):
-            return False
-        if _says_no(answer):
-            return True
+            return
+        yield answer
         answer = answer.get("data")
-    return False
+
+
+def _plain(name: str) -> str:
+    """A member's name as it is compared."""
+    return _JOINS.sub("", name).lower()
 
 
 def _says_no(data: Mapping[str, Any]) -> bool:
@@ -243,13 +246,13 @@ def _is_sentence(value: Any) -> bool:
 
 
 def _inner(sent: Mapping[str, Any]) -> list[str]:
-    names = {_JOINS.sub("", name).lower(): name for name in sent}
+    names = {_plain(name): name for name in sent}
     return [names[name] for name in _INNER_NAMES if name in names and sent[names[name]] is not None]
 
 
 def _said(told: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Its message and its code."""
-    names = [(_JOINS.sub("", name).lower(), name) for name in list(told)[:_MOST]]
+    names = [(_plain(name), name) for name in islice(told, _MOST)]
     message = next(
         (
             text

@@ -125,9 +125,7 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
     kind, amount, status = told.get("invoiceType"), told.get("totalAmount"), told.get("invoiceStatus")
     return ListedInvoice(
         gateway_id=told["id"],
-        number=None
-        if status is not None and _UNISSUED.fullmatch(status.strip())
-        else invoice_number_of(row.get("countETicketNumbers")),
+        number=None if _is_unissued(status) else invoice_number_of(row.get("countETicketNumbers")),
         seller_id=told.get("sellerIdentificationNumber"),
         seller_name=told.get("sellerName"),
         buyer_id=told.get("buyerIdentificationNumber"),
@@ -150,6 +148,11 @@ _UNISSUED: Final = re.compile(
     r"(?:发票)?(?:开[票具]|提交)(?:失败|中)|(?:待|尚?未)开[票具]|草稿|draft|pending|failed", re.IGNORECASE
 )
 """Of a status: there is no invoice, or not yet, and its number names none."""
+
+
+def _is_unissued(status: str | None) -> bool:
+    return status is not None and _UNISSUED.fullmatch(status.strip()) is not None
+
 
 _RED_TYPE: Final = re.compile("红字|红票|负数|紅字|負數")
 
