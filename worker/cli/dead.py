@@ -1,6 +1,7 @@
 """`dead list|replay`: messages that were no command, or died in the broker, in the queue `<prefix>.dead`."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,7 @@ from worker.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from worker.cli.broker import DeadLetter
+    from worker.cli.broker import Broker, DeadLetter
 
 Letters = AsyncIterator[tuple["DeadLetter", Any]]
 """Each with its message."""
@@ -94,43 +95,43 @@ class _Wanted:
         return is_named and self.code in (None, letter.code)
 
 
-async def _look(limit: int) -> "list[DeadLetter]":
+@asynccontextmanager
+async def _connected() -> "AsyncIterator[Broker]":
     settings = load_settings()
     quiet_logs(settings)
     from worker.cli.broker import broker
 
     async with broker(settings) as connection:
+        yield connection
+
+
+async def _look(limit: int) -> "list[DeadLetter]":
+    async with _connected() as connection:
         return [letter async for letter, _ in connection.dead_letters(limit)]
 
 
 async def _count(limit: int) -> int:
-    settings = load_settings()
-    quiet_logs(settings)
-    from worker.cli.broker import broker
-
-    async with broker(settings) as connection:
+    async with _connected() as connection:
         return min(limit, await connection.dead_count())
 
 
 def _ask(count: int) -> None:
+    if not count:
+        return
     with explained():
-        if count and not can_ask():
+        if not can_ask():
             raise Stop(
                 f"{count} dead letters would be sent again. Say which, as `fapiao-worker dead list` names them, or "
                 "--code, or --yes for all of these. None was sent.",
                 USAGE,
             )
-        if count and not typer.confirm(f"Send {count} dead letters again?", err=True):
+        if not typer.confirm(f"Send {count} dead letters again?", err=True):
             raise Stop("None was sent.")
 
 
 async def _send(limit: int, wanted: _Wanted, *, yes: bool) -> tuple[int, list[dict[str, Any]]]:
-    settings = load_settings()
-    quiet_logs(settings)
-    from worker.cli.broker import broker
-
     replayed, left = 0, []
-    async with broker(settings) as connection:
+    async with _connected() as connection:
         letters = connection.dead_letters(limit)
         async for letter, message in letters if wanted.names is None else _named(letters, wanted, limit, yes=yes):
             if not wanted.fits(letter):

@@ -47,7 +47,7 @@ def message_of(row: OutboxRow, topology: Topology) -> Outgoing:
     trace = {"traceparent": row.traceparent, "tracestate": row.tracestate}
     fits = len(row.correlation_id.encode()) <= MAX_SHORT_BYTES  # an id of 200 characters may be longer in bytes
     return Outgoing(
-        exchange="" if row.copy is Copy.REPLY else topology.events_exchange,
+        exchange=_exchange_of(row.copy, topology),
         routing_key=row.destination,
         body=row.body,
         properties=Properties(
@@ -61,6 +61,10 @@ def message_of(row: OutboxRow, topology: Topology) -> Outgoing:
             app_id=APP_ID,
         ),
     )
+
+
+def _exchange_of(copy: Copy, topology: Topology) -> str:
+    return "" if copy is Copy.REPLY else topology.events_exchange
 
 
 OpenChannel = Callable[[Link], Awaitable[Confirming]]
@@ -216,9 +220,10 @@ class Publisher:
         """The copies that this user may not publish. Nothing is published: the broker looks at the right first, and
         then refuses what no message may have. Raises `BrokerLost`."""
         forbidden = set[Copy]()
-        for copy, exchange in ((Copy.REPLY, ""), (Copy.TOPIC, self._topology.events_exchange)):
+        for copy in Copy:
+            question = Outgoing(_exchange_of(copy, self._topology), NOBODY, b"", Properties(expiration=NO_TIME))
             channel = await self._open_channel(link)
-            batch = await channel.send([Outgoing(exchange, NOBODY, b"", Properties(expiration=NO_TIME))])
+            batch = await channel.send([question])
             is_answered = await batch.wait(ASK_SECONDS)
             if isinstance(batch.ended_by, ChannelAccessRefused):
                 forbidden.add(copy)

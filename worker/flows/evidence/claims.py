@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from worker.flows.evidence.index import InvoiceIndex
@@ -75,7 +75,7 @@ class Claims:
 
     def open_names(self, key: int) -> Iterable[str]:
         """The names of all that it could claim and that nothing contradicts."""
-        return [*self.exact.get(key, ()), *self.loose_names(key)]
+        return chain(self.exact.get(key, ()), self.loose_names(key))
 
     def loose_names(self, key: int) -> list[str]:
         """Those of them that do not fit exactly."""
