@@ -1,5 +1,6 @@
 """The command line: `fapiao-worker`. Nothing heavy is imported before a command asks for it."""
 
+import io
 import os
 import signal
 import sys
@@ -44,7 +45,16 @@ def end_when_told(pid: int) -> None:
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
+def write_any_text() -> None:
+    """Whatever the locale's characters are: files and pipes get UTF-8, as JSON must be, so that what one command writes
+    the next can read; a terminal gets its own, with what it lacks as an escape instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+
+
 def main() -> None:
     """The console script."""
     end_when_told(os.getpid())
+    write_any_text()
     app()

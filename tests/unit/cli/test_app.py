@@ -1,6 +1,8 @@
 """The command line as a whole."""
 
+import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -114,3 +116,52 @@ def test_a_signal_ends_a_command_that_does_not_handle_it_yet_even_as_process_1(p
     program = f"{told}; os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=240)
     assert (ended.returncode, ended.stderr) == (code, b"")
+
+
+_OTHER_LOCALES = ("ascii", "gbk", "latin-1:strict")
+
+
+@pytest.mark.parametrize("characters", _OTHER_LOCALES)
+def test_what_goes_to_a_file_is_utf_8_in_every_locale(characters: str, tmp_path: Path) -> None:
+    """An old server speaks GBK, a bare container nothing but ASCII: one command's output is another one's input."""
+    order = tmp_path / "order.json"
+    with order.open("wb") as file:
+        subprocess.run([*_PROGRAM, "example"], stdout=file, env=_speaking(characters), check=True)
+
+    checked = subprocess.run(
+        [*_PROGRAM, "check", str(order)], capture_output=True, check=False, env=_speaking(characters)
+    )
+
+    assert json.loads(order.read_text("utf-8"))["data"]["invoice"]
+    assert checked.returncode == 0, checked.stderr.decode()
+
+
+@pytest.mark.parametrize("characters", _OTHER_LOCALES)
+def test_a_terminal_that_lacks_a_character_shows_an_escape(characters: str) -> None:
+    """On a real terminal, which alone keeps its locale's characters."""
+    main, terminal = pty.openpty()
+    try:
+        ended = subprocess.run(
+            [*_PROGRAM, "--help"], stdout=terminal, stderr=terminal, check=False, env=_speaking(characters)
+        )
+    finally:
+        os.close(terminal)
+    shown = b"".join(iter(lambda: _read(main), b""))
+    os.close(main)
+
+    assert ended.returncode == 0, shown.decode(errors="replace")
+    assert ("数电发票".encode("gbk") if characters == "gbk" else rb"\u6570") in shown
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # the other end is closed, and everything is read
+        return b""
+
+
+_PROGRAM = [sys.executable, "-c", "from worker.cli import main; main()"]
+
+
+def _speaking(characters: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONIOENCODING": characters, "PYTHONUTF8": "0", "COLUMNS": "80"}
