@@ -5,14 +5,19 @@ Nothing that they send is irreversible; each is sent under a lease that still ru
 session over all replicas.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar
 
+import structlog
 from typing_extensions import override
 
 from contracts.envelope import loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode
+from worker.crashpoints import crashpoint
+from worker.errors import Permanent, Transient
 from worker.flows import details, download, query
 from worker.flows.invoices import parts_of
 from worker.flows.query_state import MOST_MISSING, Next, QueryProgress, QueryState, QueryWish
@@ -38,11 +43,14 @@ from worker.flows.vocabulary import (
     SeeWhoIsNext,
     StoredRead,
 )
+from worker.lanes.lane_session import Interruption
 from worker.lanes.runs.late_replies import LateReplies
 from worker.lanes.runs.order import Access, CredentialFault, Question, try_question
 from worker.lanes.runs.run import LaneNext, Run
-from worker.ports import PageShown, QueryEvent, QueryOrder, ResultShown, SessionEvent
-from worker.records import Command, StoredFilter
+from worker.ports import InvoiceDetails, PageShown, QueryEvent, QueryOrder, ResultShown, SessionEvent
+from worker.records import Command, FoundRow, StoredFilter
+
+log = structlog.get_logger(__name__)
 
 LATE_BATCH = 100
 """Invoices whose late files are looked up and told at once."""
@@ -50,8 +58,74 @@ PAGES_IN_A_ROW = 20
 """Turns of one command, each a page or a batch, while other lanes wait for a place."""
 
 
-class Asking(Run):
-    """What all of them send alike."""
+class Fetching(Run):
+    """What all of them fetch over HTTP, past its breaker: items and files, as one answer."""
+
+    @override
+    async def _perform_one(self, effect: Effect) -> Input | None:
+        if isinstance(effect, FetchDetails):
+            return await self._fetch(effect)
+        return await super()._perform_one(effect)
+
+    async def _fetch(self, wanted: FetchDetails, lacking: tuple[FoundRow, ...] = ()) -> Input:
+        """What was asked for, or why not."""
+        breaker, at = self._services.details_breaker, self._services.clock.monotonic()
+        if (wanted.items_of or wanted.files_of) and not breaker.may_begin(1, at):
+            message = "The gateway's HTTP look-ups do not answer anybody; this one waits for those that try."
+            return DetailsFailed(message, retry_after=timedelta(seconds=breaker.seconds_closed(at)))
+        breaker.probed(at)
+        try:
+            details = await self._lane_session.during(_details_of(self._services.details, wanted))
+        except Interruption as interruption:
+            return self._interrupted(interruption)
+        except Permanent as fault:
+            breaker.succeeded()
+            return DetailsFailed(str(fault), code=fault.code)
+        except Transient as fault:
+            self._count_failure(breaker, fault)
+            self._log.warning("details_unavailable", reason=str(fault))
+            return DetailsFailed(str(fault), retry_after=fault.retry_after)
+        breaker.succeeded()
+        crashpoint(f"{self.name}.details_fetched")
+        return DetailsFetched(details, lacking)
+
+
+async def _details_of(look_ups: InvoiceDetails, wanted: FetchDetails) -> Details:
+    """All that is asked for, as much at once as the port allows. Raises `Transient`, and `Permanent` where no look-up
+    at all will be answered."""
+    answers = await asyncio.gather(
+        look_ups.files(wanted.files_of, wanted.types) if wanted.files_of and wanted.types else _none(),
+        *(_items(look_ups, invoice_id, may_lack=wanted.may_lack_items) for invoice_id in wanted.items_of),
+        return_exceptions=True,
+    )
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    files, *items = [answer for answer in answers if not isinstance(answer, BaseException)]
+    return Details(dict(zip(wanted.items_of, items, strict=True)), _distinct(files))
+
+
+async def _none() -> tuple[dict[str, Any], ...]:
+    return ()
+
+
+async def _items(look_ups: InvoiceDetails, invoice_id: str, *, may_lack: bool) -> tuple[dict[str, Any], ...]:
+    try:
+        return await look_ups.items(invoice_id)
+    except Permanent as fault:
+        if not may_lack or fault.code is not FailureCode.HTTP_ERROR:
+            raise
+        log.warning("items_refused", reason=str(fault))
+        return ()
+
+
+def _distinct(files: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """One address per invoice and type: the last one told."""
+    return tuple({(file["invoiceBasicInfoId"], file["type"]): dict(file) for file in files}.values())
+
+
+class Asking(Fetching):
+    """What those send alike that have a session."""
 
     async def _ask_page(self, asked: AskPage, condition: Mapping[str, Any], page_size: int) -> Input | None:
         self._check_lease()
@@ -211,7 +285,7 @@ class DownloadRun(Questioning):
         return await super()._perform(effect)
 
 
-class DetailsRun(Run):
+class DetailsRun(Fetching):
     """`invoice.items`, `invoice.files` and `invoice.stored`."""
 
     name: ClassVar[str] = "details"

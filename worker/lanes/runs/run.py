@@ -17,7 +17,7 @@ import structlog
 from contracts.envelope import dumps
 from worker.backoff import is_worth_a_line
 from worker.crashpoints import crashpoint
-from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient
+from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient, Unreachable
 from worker.flows.announce import events_of, keeps_order
 from worker.flows.table import Decision, FlowState, Situation
 from worker.flows.vocabulary import (
@@ -28,17 +28,15 @@ from worker.flows.vocabulary import (
     ConnectFailed,
     ConnectionLost,
     CountLogin,
-    DetailsFetched,
     Draining,
     Effect,
-    FetchDetails,
     Input,
     KeepStray,
     Record,
     TimedOut,
 )
+from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.lane_session import Interruption, LaneSession
-from worker.lanes.runs.fetching import count_failure, fetch_details
 from worker.lanes.runs.late_replies import keep_stray
 from worker.lanes.runs.order import Access, CredentialFault
 from worker.lanes.runs.refusals import LoginRefusals
@@ -51,7 +49,6 @@ from worker.records import (
     AccountLogin,
     Command,
     CommandState,
-    FoundRow,
     Step,
     is_own_lane,
     lane_apart,
@@ -240,20 +237,9 @@ class Run(ABC):
                 self._services.hooks.frame_ignored(reason)
                 self._log.warning("reply_fits_nothing", reason=reason)
                 await self._keep(reason, dumps(content))
-            case FetchDetails():
-                return await self._fetch(effect)
             case _:
                 return await self._perform(effect)
         return None
-
-    async def _fetch(self, wanted: FetchDetails, lacking: tuple[FoundRow, ...] = ()) -> Input:
-        try:
-            told = await fetch_details(self._services, self._lane_session, wanted, lacking, self._log)
-        except Interruption as interruption:
-            return self._interrupted(interruption)
-        if isinstance(told, DetailsFetched):
-            crashpoint(f"{self.name}.details_fetched")
-        return told
 
     async def _connect(self) -> Input:
         breaker = self._services.breaker
@@ -265,12 +251,17 @@ class Run(ABC):
             breaker.succeeded()
             return ConnectFailed(str(fault), code=fault.code)
         except Transient as fault:
-            count_failure(breaker, fault, self._services, self._lane_session)
+            self._count_failure(breaker, fault)
             self._log.warning("gateway_unreachable", reason=str(fault))
             return ConnectFailed(str(fault), retry_after=fault.retry_after)
         breaker.succeeded()
         crashpoint(f"{self.name}.connected")
         return Connected()
+
+    def _count_failure(self, breaker: GatewayBreaker, fault: Transient) -> None:
+        """Nobody answered this lane."""
+        at, chance = self._services.clock.monotonic(), self._services.chance()
+        breaker.failed(self._lane_session.lane, at, chance, concerns_all=isinstance(fault, Unreachable))
 
     async def _send(self, act: Awaitable[None], crash_point: str) -> Input | None:
         """Send what may be sent again. Nothing is sent once the lease is at its end."""
