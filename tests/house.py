@@ -35,7 +35,6 @@ COMPOSING: Final = frozenset(
         "worker.cli.catalogue",
         "worker.journal.postgres",
         "worker.journal.sqlite",
-        "worker.lanes.runs.kinds",
         "worker.ports",
         "worker.records",
     }

@@ -6,11 +6,15 @@ nothing of other lanes but that they may be waiting.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
 
 import structlog
 
+from contracts.commands import CommandType
 from contracts.envelope import dumps
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
@@ -21,12 +25,17 @@ from worker.errors import JournalUnavailable, LeaseLost
 from worker.flows.announce import announced, events_of, failure
 from worker.flows.vocabulary import Record
 from worker.lanes.lane_session import Interruption, LaneSession
-from worker.lanes.runs.kinds import KINDS, run_of
+from worker.lanes.runs.audit import AuditRun
+from worker.lanes.runs.issue import IssueRun
 from worker.lanes.runs.late_replies import LateReplies
+from worker.lanes.runs.look_up import LookUpRun
+from worker.lanes.runs.query import DetailsRun, DownloadRun, QueryRun
 from worker.lanes.runs.run import LaneNext, Run
 from worker.lanes.services import LaneServices
 from worker.ports import Disconnected, DownloadTold, FrameIgnored, QueryEvent, ResultShown, SessionEvent
 from worker.records import LOOK_UP, SUBMITTED, Claim, Command, CommandState, LaneLease, Step
+
+log = structlog.get_logger(__name__)
 
 MOST_BREAKS = 3
 """Runs that break before a command is set aside."""
@@ -57,9 +66,6 @@ def set_aside(command: Command) -> Record:
 def put_behind(now: datetime) -> Record:
     """A command whose type this version does not know waits behind all else on its lane."""
     return Record(CommandState.WAITING, due_at=now + UNKNOWN_AGAIN_AFTER, goes_last=True)
-
-
-log = structlog.get_logger(__name__)
 
 
 class Breakage:
@@ -125,6 +131,33 @@ class Breakage:
             code = str(record.announcements[-1].data.get("code", ""))
             self._services.hooks.settled(command.type, record.to, code)
         return is_written
+
+
+KINDS: Final = MappingProxyType[str, type[Run]](
+    {
+        # `invoice.check` is over before it is journaled, so no lane ever runs one.
+        CommandType.ISSUE: IssueRun,
+        CommandType.QUERY: QueryRun,
+        CommandType.DOWNLOAD: DownloadRun,
+        CommandType.ITEMS: DetailsRun,
+        CommandType.FILES: DetailsRun,
+        CommandType.STORED: DetailsRun,
+        CommandType.AUDIT: AuditRun,
+        LOOK_UP: LookUpRun,
+    }
+)
+
+
+def run_of(
+    services: LaneServices, lane_session: LaneSession, command: Command, may_take_next: Callable[[], bool]
+) -> Run:
+    """The run for this command. Where its run gave way on this lane before, that one goes on."""
+    paused: Run | None = lane_session.paused
+    if paused is not None and paused.command.key == command.key:
+        lane_session.paused = None
+        paused.resume(command)
+        return paused
+    return KINDS[command.type](services, lane_session, command, may_take_next=may_take_next)
 
 
 QUANTUM = 20

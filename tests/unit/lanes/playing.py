@@ -8,8 +8,7 @@ from contracts.envelope import loads
 from tests.builders import make_found, make_page, make_query, make_question
 from tests.lane_fakes import After, Answer, Script, Stage
 from worker.lanes.lane_session import LaneSession
-from worker.lanes.runner import LaneRunner
-from worker.lanes.runs.kinds import run_of
+from worker.lanes.runner import LaneRunner, run_of
 from worker.lanes.runs.run import Run
 from worker.ports import DownloadTold
 from worker.records import FINAL, Command, CommandState
