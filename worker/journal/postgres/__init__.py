@@ -15,8 +15,7 @@ from worker.journal.postgres import schema
 from worker.journal.postgres.followers import PostgresFollowers
 from worker.journal.postgres.intake import PostgresIntake
 from worker.journal.postgres.invoices import PostgresAudits, PostgresInvoices, PostgresVault
-from worker.journal.postgres.lanes import PostgresLanes
-from worker.journal.postgres.look_ups import PostgresLookUps
+from worker.journal.postgres.lanes import PostgresLanes, PostgresLookUps
 from worker.journal.postgres.operator import PostgresOperator, PostgresUpkeep
 from worker.journal.postgres.outbox import PostgresOutbox
 from worker.journal.postgres.pool import Dsn

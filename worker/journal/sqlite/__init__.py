@@ -17,8 +17,7 @@ from worker.journal.sealing import Sealer, keys_beside
 from worker.journal.sqlite.followers import SqliteFollowers
 from worker.journal.sqlite.intake import SqliteIntake
 from worker.journal.sqlite.invoices import SqliteAudits, SqliteInvoices, SqliteVault
-from worker.journal.sqlite.lanes import SqliteLanes, begin_anew
-from worker.journal.sqlite.look_ups import SqliteLookUps
+from worker.journal.sqlite.lanes import SqliteLanes, SqliteLookUps, begin_anew
 from worker.journal.sqlite.opening import FileGuard, ProcessLock, open_for_reading, open_for_writing
 from worker.journal.sqlite.operator import SqliteOperator, SqliteUpkeep
 from worker.journal.sqlite.outbox import SqliteOutbox
