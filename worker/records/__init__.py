@@ -3,7 +3,6 @@
 Knows nothing of SQL, AMQP or the gateway. Times are aware UTC `datetime`s, bodies are UTF-8 JSON bytes.
 """
 
-from worker.records.audits import UNDECIDED, AuditedInvoice, AuditedRow, AuditOwner, AuditTwin, NumberedCommand
 from worker.records.commands import (
     DISCOUNTS_FOLDED,
     LOOK_UP,
@@ -29,6 +28,11 @@ from worker.records.commands import (
 from worker.records.events import Copy, Event, EventRecord, LooseEvent, OutboxRow, Route, UndeliverableReply
 from worker.records.invoices import (
     BEIJING,
+    UNDECIDED,
+    AuditedInvoice,
+    AuditedRow,
+    AuditOwner,
+    AuditTwin,
     Dated,
     FileRow,
     Findings,
@@ -37,6 +41,7 @@ from worker.records.invoices import (
     KeptCopy,
     Line,
     ListedInvoice,
+    NumberedCommand,
     Stored,
     StoredFilter,
     Stray,
