@@ -20,7 +20,7 @@ from contracts.gateway import INVOICE_PATH, QUERY_PATH
 from worker.errors import InDoubt, Transient
 from worker.gateway import websocket
 from worker.gateway.connection import Connection, ConnectionClosed, Pongs
-from worker.gateway.headers import AskHeaders, headers_of
+from worker.gateway.credentials import AskHeaders, headers_of
 from worker.gateway.scanner import QrScanner
 from worker.gateway.session import InvoiceSession, QueryDialogue
 from worker.gateway.websocket import SocketLimits

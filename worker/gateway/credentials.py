@@ -1,8 +1,10 @@
-"""Logins by name, from a directory of JSON files (a mounted Secret). Read anew each time, so a rotated Secret
-needs no restart. Guarantees that no name leads out of the directory and that no message repeats a file's content.
+"""What the gateway is shown: headers, in every handshake and request, and logins by name, from a directory of JSON
+files (a mounted Secret). These are read anew each time, so a rotated Secret needs no restart. Guarantees that no name
+leads out of the directory and that no message repeats a file's content.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,6 +15,17 @@ from contracts.members import Login
 from contracts.taxpayer import area_word, role_name
 from worker.errors import Permanent
 from worker.ports import LoginFields
+from worker.settings import Settings
+
+AskHeaders = Callable[[], Mapping[str, str]]
+"""Names and values as they are now: a token among them may have been rotated."""
+
+
+def headers_of(settings: Settings) -> AskHeaders:
+    """Those of the settings, for ever."""
+    headers = {name: value.get_secret_value() for name, value in settings.gateway_headers.items()}
+    return lambda: headers
+
 
 MAX_FILE_BYTES = 16 * 1024
 _ATTEMPTS = 2

@@ -22,7 +22,7 @@ from contracts.failures import FailureCode
 from worker.backoff import full_jitter
 from worker.errors import Permanent, Transient, Unreachable
 from worker.gateway import query_codec
-from worker.gateway.headers import AskHeaders, headers_of
+from worker.gateway.credentials import AskHeaders, headers_of
 from worker.gateway.values import retry_after
 from worker.ports import Observe, Operation, observe_nothing
 from worker.settings import Settings

@@ -25,7 +25,7 @@ from worker.addresses import at
 from worker.cli.doctor.findings import Finding, fail, ok, warn
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError
-from worker.gateway.headers import headers_of
+from worker.gateway.credentials import headers_of
 from worker.settings import Settings
 from worker.tls import gateway_tls, insecurities
 
