@@ -16,11 +16,10 @@ from worker.sandbox.books.ledger import Invoice
 from worker.sandbox.calls import Answer, Call, Stream, json_text, refusal
 from worker.sandbox.house import House
 from worker.sandbox.page.render import page, part
-from worker.sandbox.page.scanning import scan_page, unknown_page
+from worker.sandbox.page.scanning import qr_svg, scan_page, unknown_page
 from worker.sandbox.papers.ofd import ofd
 from worker.sandbox.papers.pdf import pdf
 from worker.sandbox.papers.xml import xml
-from worker.sandbox.qr import svg
 from worker.sandbox.vendor import ScanState
 
 _ROUTES: Final[Mapping[str, Route]] = {route.path: route for route in ROUTES}
@@ -74,7 +73,7 @@ def _scan(house: House, call: Call, token: str, rest: list[str]) -> Answer:
     if scan is None:
         return _nothing("此二维码")
     if rest == ["qr.svg"]:
-        return Answer(HTTPStatus.OK, "image/svg+xml", svg(house.scan_url(token)))
+        return Answer(HTTPStatus.OK, "image/svg+xml", qr_svg(house.scan_url(token)))
     states = {"confirm": ScanState.CONFIRMED, "decline": ScanState.DECLINED}
     if rest and (len(rest) > 1 or rest[0] not in states):
         return _nothing("此地址")

@@ -32,7 +32,7 @@ from worker.sandbox.dialogue import (
 )
 from worker.sandbox.faults import Asked, asked_by_password, asked_in, unheard
 from worker.sandbox.house import House
-from worker.sandbox.qr import qr_data
+from worker.sandbox.page.scanning import qr_data
 from worker.sandbox.replies import bent_result, frame, other_invoice, result, status
 from worker.sandbox.tapes import Tape
 from worker.sandbox.vendor import Scan, ScanState, invoice_violations, login_violations

@@ -6,7 +6,7 @@ import io
 import zxingcpp
 from PIL import Image
 
-from worker.sandbox.qr import qr_data
+from worker.sandbox.page.scanning import qr_data
 
 ADDRESS = "http://192.0.2.1:18080/scan/AbCdEf-_12"
 

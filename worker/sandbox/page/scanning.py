@@ -1,13 +1,19 @@
-"""The pages behind a QR, and behind an address that leads nowhere.
+"""The QR that a person scans, a picture whose text is a web address of the sandbox, and the pages behind it; and behind
+an address that leads nowhere.
 
-Pure. Plain HTML without scripts, readable on a phone, Chinese first and English beside it.
+Pure. The pages are plain HTML without scripts, readable on a phone, Chinese first and English beside it.
 """
 
+import base64
+import io
 from decimal import Decimal
 from html import escape
 from typing import Final
 
+import segno
+
 from worker.sandbox.books.amounts import in_capitals, priced
+from worker.sandbox.dialogue import QrForm
 from worker.sandbox.vendor import Scan, ScanState
 
 _STYLE: Final = """
@@ -104,3 +110,33 @@ def _page(title: str, title_in_english: str, text: str, text_in_english: str, bo
         f'<p>{escape(text)}<br><span class="soft">{escape(text_in_english)}</span></p>{body}'
         '<p class="soft">样张 SANDBOX — NOT A TAX INVOICE</p></main></body></html>'
     )
+
+
+_PIXELS_PER_MODULE = 6
+_MASK = 3
+"""A fixed mask pattern: choosing the best of eight takes most of the time, and every scanner reads all eight."""
+
+
+def qr_png(text: str) -> bytes:
+    """Draw ``text`` as a QR image."""
+    drawn = io.BytesIO()
+    code = segno.make_qr(text, error="l", mask=_MASK, boost_error=False)
+    code.save(drawn, kind="png", scale=_PIXELS_PER_MODULE, border=4)
+    return drawn.getvalue()
+
+
+def qr_svg(text: str) -> bytes:
+    """Draw ``text`` as a QR that scales."""
+    drawn = io.BytesIO()
+    segno.make_qr(text, error="l", mask=_MASK, boost_error=False).save(drawn, kind="svg", border=4)
+    return drawn.getvalue()
+
+
+def qr_data(text: str, form: QrForm) -> str:
+    """Word the QR as ``invoice_qrcode`` carries it (trap 41): a data URI, bare base64, or the text itself."""
+    if form == "text":
+        return text
+    if form == "svg":
+        return f"data:image/svg+xml;base64,{base64.b64encode(qr_svg(text)).decode('ascii')}"
+    encoded = base64.b64encode(qr_png(text)).decode("ascii")
+    return encoded if form == "bare_base64" else f"data:image/png;base64,{encoded}"
