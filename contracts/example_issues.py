@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
-from contracts.checking import invoice_to_send, lines_total, totals
 from contracts.commands import CheckInvoice, CommandType
 from contracts.discounts import fold
 from contracts.events import Outcome
 from contracts.failures import RETRYABLE, FailureCode, RejectionCode, Stage
+from contracts.judging import invoice_to_send, lines_total, totals
 from contracts.limits import InvoiceLimits
 
 ORDER_NO: Final = "SO-20260301-0042"

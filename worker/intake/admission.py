@@ -12,13 +12,12 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from contracts.checking import invoice_to_send, lines_total, totals
 from contracts.commands import COMMANDS, AnyCommand, CommandType, IssueInvoice
 from contracts.envelope import build_event, dumps, loads
 from contracts.events import Checked, CommandWarning, DiscountFolded, EventData, Outcome, Rejected
 from contracts.explain import at_most
 from contracts.failures import RejectionCode
-from contracts.judging import Verdict, judge, told
+from contracts.judging import Verdict, invoice_to_send, judge, lines_total, told, totals
 from contracts.limits import LARGE_FRAME_BYTES, InvoiceLimits
 from contracts.members import WithLogin
 from worker.errors import ConfigurationError
