@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts import guide
+from contracts import export
 from contracts.failures import RETRYABLE, FailureCode, RejectionCode
 from contracts.texts import FAILURES, KINDS, LANGUAGES, REJECTIONS, WARNINGS, Again, Entry, Possible, document
 
@@ -58,13 +58,13 @@ def test_both_languages_are_published_whole(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_guides_tables_have_a_row_for_each_code(language: str) -> None:
     for kind, entries in KINDS.items():
-        rows = guide.table(kind, language).splitlines()[2:]
+        rows = export.table(kind, language).splitlines()[2:]
         assert [row.split("`")[1] for row in rows] == list(entries)
 
 
 def test_only_what_stands_between_the_marks_is_drawn_anew() -> None:
     text = "before\n<!-- warnings: begin -->\nold\n<!-- warnings: end -->\nafter\n"
-    drawn = guide.with_tables(text, "zh-CN")
+    drawn = export.with_tables(text, "zh-CN")
 
-    assert drawn == text.replace("old\n", guide.table("warnings", "zh-CN"))
-    assert guide.with_tables("no marks", "en") == "no marks"
+    assert drawn == text.replace("old\n", export.table("warnings", "zh-CN"))
+    assert export.with_tables("no marks", "en") == "no marks"
