@@ -44,8 +44,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 def _checks() -> list[Callable[[Settings], Awaitable[Sequence[Finding]]]]:
     from worker.cli.doctor.broker import check_broker
     from worker.cli.doctor.gateway import check_credentials, check_gateway, check_tls
-    from worker.cli.doctor.store import check_store
-    from worker.cli.doctor.vault import check_vault
+    from worker.cli.doctor.store import check_store, check_vault
 
     return [check_names, check_broker, check_store, check_gateway, check_tls, check_credentials, check_vault]
 

@@ -14,7 +14,6 @@ from worker.cli.doctor import broker as doctor_broker
 from worker.cli.doctor import command as doctor_command
 from worker.cli.doctor import gateway as doctor_gateway
 from worker.cli.doctor import store as doctor_store
-from worker.cli.doctor import vault as doctor_vault
 from worker.cli.doctor.findings import Finding, Verdict, fail, ok, warn
 from worker.cli.doctor.gateway import check_clock, check_directory, check_gateway, check_tls
 from worker.cli.doctor.store import check_backlog, check_file, check_keys, check_store, check_times
@@ -47,7 +46,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     monkeypatch.setattr(doctor_command, "check_names", nothing)
     for module, name in (
         (doctor_store, "check_store"), (doctor_gateway, "check_gateway"), (doctor_gateway, "check_credentials"),
-        (doctor_vault, "check_vault"),
+        (doctor_store, "check_vault"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, nothing)
     return findings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from worker.cli.doctor.findings import Finding, Verdict
-from worker.cli.doctor.vault import check_vault
+from worker.cli.doctor.store import check_vault
 from worker.settings import Settings
 
 
