@@ -25,12 +25,13 @@ def run_by(clock: Clock | None) -> None:
     """As `run`, by another clock than the machine's: the sandbox's, in `dev` alone."""
     with explained():
         settings = load_settings()
-        from worker.ops import logs, process
+        from worker.ops import logs
+        from worker.service import forbid_core_files, make_room
 
         if not settings.core_dumps:
-            process.forbid_core_files()
+            forbid_core_files()
         logs.configure(settings, logs.to_stderr())
-        settings = process.make_room(settings)
+        settings = make_room(settings)
         from worker.bootstrap import run_worker
 
         _collect_garbage_seldom()

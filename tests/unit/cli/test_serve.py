@@ -30,7 +30,7 @@ KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 def bootstrap(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A worker that ends at once, as told."""
     told: dict[str, Any] = {"answer": 0, "cores": "allowed"}
-    monkeypatch.setattr("worker.ops.process.forbid_core_files", lambda: told.update(cores="forbidden"))
+    monkeypatch.setattr("worker.service.forbid_core_files", lambda: told.update(cores="forbidden"))
 
     async def run_worker(settings: Settings, clock: Clock | None = None) -> int:
         told["clock"] = clock

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from worker.ops.process import ENOUGH, RESERVE, make_room
+from worker.service import ENOUGH, RESERVE, make_room
 from worker.settings import Settings
 
 Set = Callable[[int, int], list[tuple[int, int]]]

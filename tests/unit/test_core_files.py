@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 _DIES = "import os, signal; os.kill(os.getpid(), signal.SIGABRT)"
-_FORBIDS = "from worker.ops.process import forbid_core_files; forbid_core_files();"
+_FORBIDS = "from worker.service import forbid_core_files; forbid_core_files();"
 _ALLOWS = "import resource as r; r.setrlimit(r.RLIMIT_CORE, (r.getrlimit(r.RLIMIT_CORE)[1],) * 2);"
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _end_of(program: str, folder: Path) -> int:
