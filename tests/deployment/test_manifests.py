@@ -30,7 +30,7 @@ from tests.deployment.manifests import (
 )
 from worker.bootstrap import _Worker
 from worker.cli import app
-from worker.cli.prune import age_of
+from worker.cli.records import age_of
 from worker.cli.terminal import load_settings
 from worker.settings import Settings
 

@@ -40,13 +40,13 @@ COMMANDS: Final = {
         "Run a stand-in for the vendor's gateway, with a page at /. Nothing issued there is a tax invoice.",
     ),
     "example": Entry(
-        "example",
+        "contracts",
         "example",
         "Print a sample command as JSON, under a fresh id: `fapiao-worker example > order.json`.",
     ),
     "send": Entry("send", "send", "Publish a command and show its events; the QR is drawn in the terminal."),
     "check": Entry(
-        "check",
+        "send",
         "check",
         "Judge an order as the worker would, with the settings that are here; nothing is published or sent.",
     ),
@@ -82,7 +82,7 @@ COMMANDS: Final = {
         "Show where the files of stored invoices are. Exit code 1 if one of the invoices is not stored.",
     ),
     "prune": Entry(
-        "prune",
+        "records",
         "prune",
         "Forget ended commands and stored invoices by age, in small steps, beside a running worker if there is one.",
     ),

@@ -1,12 +1,16 @@
 """`contracts`: schemas, AsyncAPI document and examples, made from the models this version runs with, and whether an
-older contract's callers can go on."""
+older contract's callers can go on. `example`: a published sample of a command, ready to be sent.
+"""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 
-from worker.cli.terminal import FAILED, USAGE, Stop, explained, note, say
+from contracts.kinds import CommandType
+from worker.cli.terminal import FAILED, USAGE, Stop, explained, note, say, say_json
 
 app = typer.Typer(no_args_is_help=True, help="The messages, as files for any language.")
 
@@ -73,3 +77,37 @@ def freeze(
         except OSError as error:
             raise Stop(f"Cannot write {file}: {error.strerror}.", USAGE) from None
     say(str(file))
+
+
+def example(
+    type_: Annotated[CommandType, typer.Argument(metavar="[TYPE]", help="Of which command.")] = CommandType.ISSUE,
+    data: Annotated[bool, typer.Option("--data", help="Its data alone, as your own program would write them.")] = False,
+) -> None:
+    """Print a sample command as JSON, under a fresh id: `fapiao-worker example > order.json`."""
+    with explained():
+        command = fresh_example(type_, "example")
+        say_json(command["data"] if data else command)
+
+
+def fresh_example(type_: str, name: str) -> dict[str, Any]:
+    """The sample of `contracts/examples` under an id (and order number) of its own, so that it issues an invoice each
+    time; a query asks for yesterday and today in Beijing."""
+    from importlib.resources import files
+
+    from contracts.envelope import loads
+
+    command: dict[str, Any] = loads((files("contracts") / "examples" / f"{type_}.json").read_bytes())
+    command["id"] = f"{name}-{uuid4().hex[:8]}"
+    if type_ == CommandType.ISSUE:
+        command["data"]["orderNo"] = command["id"]
+    if type_ == CommandType.QUERY:
+        command["data"]["condition"] |= _yesterday_and_today()
+    return command
+
+
+def _yesterday_and_today() -> dict[str, str]:
+    from worker.clock import SystemClock
+    from worker.records import BEIJING
+
+    today = SystemClock().now().astimezone(BEIJING).date()
+    return {"startInvoiceDate": (today - timedelta(days=1)).isoformat(), "endInvoiceDate": today.isoformat()}

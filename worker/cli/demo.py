@@ -11,7 +11,7 @@ import typer
 
 from contracts.envelope import dumps
 from worker.cli import story
-from worker.cli.example import fresh_example
+from worker.cli.contracts import fresh_example
 from worker.cli.invoices import show_files
 from worker.cli.send import TIMED_OUT, Order, Watch, read_order
 from worker.cli.terminal import (

@@ -22,7 +22,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from contracts.commands import CommandType
 from contracts.envelope import CLOUDEVENTS_JSON, dumps
-from worker.cli.example import fresh_example
+from worker.cli.contracts import fresh_example
 from worker.sandbox.faults import FAULTS
 from worker.testkit.processes import KitError, until
 

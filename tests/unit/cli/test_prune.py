@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.ops.fakes import FakeOperatorJournal
-from worker.cli.prune import age_of
+from worker.cli.records import age_of
 from worker.cli.terminal import Stop
 from worker.clock import SystemClock
 from worker.records import Pruned
