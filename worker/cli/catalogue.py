@@ -97,9 +97,9 @@ COMMANDS: Final = {
         "Check broker, queues, permissions, database, gateway, clock, credentials and vault. Exit code 1 if one fails.",
     ),
     "vault": Entry("vault", "app", "Files of invoices that are kept for good."),
-    "dead": Entry("dead", "app", "Messages that were no command, or that the broker itself dead-lettered."),
-    "replies": Entry("replies", "app", "Answers whose reply queue is missing."),
-    "accounts": Entry("accounts", "app", "Accounts whose logins were refused."),
+    "dead": Entry("stuck", "dead", "Messages that were no command, or that the broker itself dead-lettered."),
+    "replies": Entry("stuck", "replies", "Answers whose reply queue is missing."),
+    "accounts": Entry("stuck", "accounts", "Accounts whose logins were refused."),
     "db": Entry("serve", "database", "The journal's database."),
     "contracts": Entry("contracts", "app", "The messages, as files for any language."),
 }

@@ -83,7 +83,7 @@ def test_an_id_that_several_have_selects_none_alone(run: Run, broker: FakeBroker
 def test_a_person_is_asked_and_told_how_many(
     run: Run, broker: FakeBroker, monkeypatch: pytest.MonkeyPatch, answer: bytes, code: int, sent: list[int]
 ) -> None:
-    monkeypatch.setattr("worker.cli.dead.can_ask", lambda: True)
+    monkeypatch.setattr("worker.cli.stuck.can_ask", lambda: True)
     broker.letters = [dead_letter(1), dead_letter(2)]
 
     done = run("dead", "replay", stdin=answer)

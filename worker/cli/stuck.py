@@ -1,4 +1,8 @@
-"""`dead list|replay`: messages that were no command, or died in the broker, in the queue `<prefix>.dead`."""
+"""`dead list|replay`, `replies list|resend|discard`, `accounts list|resume`: what stands still until a person acts.
+
+Messages in the queue `<prefix>.dead`, that were no command or died in the broker; answers whose queue stayed missing
+for the whole of their time; tax-bureau accounts whose logins were refused.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,12 +32,23 @@ if TYPE_CHECKING:
 
 Letters = AsyncIterator[tuple["DeadLetter", Any]]
 """Each with its message."""
+Numbers = Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...", help="As `replies list` shows them.")]
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="As `accounts list` shows them; a beginning is enough.")
+]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+SHOWN_ID_CHARS = 12
 
-app = typer.Typer(no_args_is_help=True, help="Messages that were no command, or that the broker itself dead-lettered.")
+dead = typer.Typer(no_args_is_help=True, help="Messages that were no command, or that the broker itself dead-lettered.")
+replies = typer.Typer(no_args_is_help=True, help="Answers whose reply queue is missing.")
+accounts = typer.Typer(no_args_is_help=True, help="Accounts whose logins were refused.")
 
 
-@app.command("list")
-def list_(limit: Limit = 100, as_json: AsJson = False) -> None:
+# ---- dead letters ------------------------------------------------------------------------------------
+
+
+@dead.command("list")
+def list_dead(limit: Limit = 100, as_json: AsJson = False) -> None:
     """List dead letters, oldest first. Bodies are not shown: they may hold a password.
 
     They are read without being acknowledged. RabbitMQ 4.0 to 4.2 counts each look as a delivery, and a queue with a
@@ -53,7 +68,7 @@ def list_(limit: Limit = 100, as_json: AsJson = False) -> None:
         )
 
 
-@app.command()
+@dead.command()
 def replay(
     letters: Annotated[
         list[str] | None, typer.Argument(metavar="[LETTER]...", help="As `dead list` names them, or a message's id.")
@@ -163,3 +178,100 @@ def _readable(letter: dict[str, Any]) -> dict[str, Any]:
     from worker.ops.redaction import visible
 
     return {name: visible(value) if isinstance(value, str) else value for name, value in letter.items()}
+
+
+# ---- answers whose queue is missing ------------------------------------------------------------------
+
+
+@replies.command("list")
+def list_replies(limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List them, oldest first."""
+    found = run(_asked("replies", limit))
+    if as_json:
+        say_json(found)
+    elif not found:
+        say("No undeliverable replies.")
+    else:
+        names = ("number", "createdAt", "type", "commandSource", "commandId", "queue", "attempts")
+        table(
+            ["number", "created", "event", "source", "command", "queue", "attempts"],
+            [[str(reply[name]) for name in names] for reply in found],
+        )
+
+
+@replies.command()
+def resend(numbers: Numbers = None, every: All = False, as_json: AsJson = False) -> None:
+    """Try them again, with a new time to live. Say numbers, or --all."""
+    _act("resend_replies", numbers or [], every=every, as_json=as_json)
+
+
+@replies.command()
+def discard(numbers: Numbers = None, every: All = False, as_json: AsJson = False) -> None:
+    """Forget them; the events stay on record (`status`, `replay`). Say numbers, or --all."""
+    _act("discard_replies", numbers or [], every=every, as_json=as_json)
+
+
+def _act(operation: str, numbers: list[int], *, every: bool, as_json: bool) -> None:
+    with explained():
+        if bool(numbers) == every:
+            raise Stop("Say which: numbers as `fapiao-worker replies list` shows them, or --all.", USAGE)
+    done = run(_asked(operation, numbers, writes=True))
+    if as_json:
+        say_json(done)
+    else:
+        say(", ".join(f"{count} {what}" for what, count in done.items()))
+    if sum(done.values()) < len(set(numbers)):
+        note("Not all of these numbers are there: `fapiao-worker replies list` shows them.")
+        raise typer.Exit(FAILED)
+
+
+# ---- accounts whose logins were refused --------------------------------------------------------------
+
+
+@accounts.command("list")
+def list_accounts(limit: Limit = 100, as_json: AsJson = False) -> None:
+    """List them, the latest refusal first. An account appears once per password that was refused."""
+    found = run(_asked("accounts", limit))
+    if as_json:
+        say_json(found)
+    elif not found:
+        say("No account's last login was refused.")
+    else:
+        table(
+            ["id", "company", "user", "for", "refusals", "last", "rests until"],
+            [
+                [
+                    str(account["id"])[:SHOWN_ID_CHARS],
+                    str(account["companyCode"]),
+                    str(account["userId"]),
+                    "look-ups" if account["isLookUp"] else "orders",
+                    str(account["refusals"]),
+                    str(account["refusedAt"]),
+                    str(account["suspendedUntil"] or "-"),
+                ]
+                for account in found
+            ],
+        )
+
+
+@accounts.command()
+def resume(ids: Ids = None, every: All = False, as_json: AsJson = False) -> None:
+    """Let them log in again at once, after the login was mended. Say ids, or --all."""
+    with explained():
+        if bool(ids) == every:
+            raise Stop("Say which: ids as `fapiao-worker accounts list` shows them, or --all.", USAGE)
+    done = run(_asked("resume_accounts", ids or [], writes=True))
+    if as_json:
+        say_json(done)
+    else:
+        say(f"{done['resumed']} resumed.")
+
+
+async def _asked(operation: str, which: Any, *, writes: bool = False) -> Any:
+    """What the journal's desk answers."""
+    from worker.cli.desk import desk
+
+    settings = load_settings()
+    quiet_logs(settings)
+    async with desk(settings, writes=writes) as operations:
+        return await getattr(operations, operation)(which)
