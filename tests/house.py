@@ -32,7 +32,7 @@ COMPOSING: Final = frozenset(
     {
         "contracts.texts",
         "worker.bootstrap",
-        "worker.cli.catalogue",
+        "worker.cli",
         "worker.journal.postgres",
         "worker.journal.sqlite",
         "worker.ports",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from worker.cli.catalogue import COMMANDS, load
+from worker.cli import COMMANDS, load
 from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,14 +1,151 @@
-"""The command line: `fapiao-worker`. Nothing heavy is imported before a command asks for it."""
+"""The command line: `fapiao-worker`. Every command by name, with the module that has it and what it says of itself in
+the list.
+
+Guarantees that only the command that is asked for is imported: a list of commands costs a tenth of what they import.
+"""
 
 import io
 import os
 import signal
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typing_extensions import override
 
-from worker.cli.catalogue import CommandList
+
+class Entry(NamedTuple):
+    """Where a command is."""
+
+    module: str
+    name: str
+    """What it is called in there: a function, or a group of commands."""
+    says: str
+    """The first sentence of its help; `tests/unit/cli/test_commands.py` holds it to that."""
+
+
+COMMANDS: Final = {
+    "run": Entry(
+        "serve",
+        "run",
+        "Run the worker until SIGTERM; a second signal ends it at once. Everything is set by FAPIAO_* variables.",
+    ),
+    "dev": Entry("dev.command", "dev", "Run broker, sandbox and worker beside your own program, until Ctrl-C."),
+    "demo": Entry(
+        "demo",
+        "demo",
+        "Issue a sample invoice against the sandbox, through the broker of FAPIAO_AMQP_URL, find it by a query, fetch "
+        "its PDF, and show every step.",
+    ),
+    "sandbox": Entry(
+        "sandbox",
+        "sandbox",
+        "Run a stand-in for the vendor's gateway, with a page at /. Nothing issued there is a tax invoice.",
+    ),
+    "example": Entry(
+        "contracts",
+        "example",
+        "Print a sample command as JSON, under a fresh id: `fapiao-worker example > order.json`.",
+    ),
+    "send": Entry("send", "send", "Publish a command and show its events; the QR is drawn in the terminal."),
+    "check": Entry(
+        "send",
+        "check",
+        "Judge an order as the worker would, with the settings that are here; nothing is published or sent.",
+    ),
+    "audit": Entry(
+        "audit", "audit", "Hold what the tax bureau lists against what the worker knows, and show what does not add up."
+    ),
+    "status": Entry("records", "status", "Show a command and its events. Exit code 1 if there is none."),
+    "list": Entry("records", "list_", "List commands, newest first."),
+    "resolve": Entry(
+        "records",
+        "resolve",
+        "Decide a command in doubt, after looking at the tax bureau. It ends with its final event; there is no way "
+        "back.",
+    ),
+    "cancel": Entry(
+        "records",
+        "cancel",
+        "End a command that was not submitted, as failed with cancelled; its orderNo is free again.",
+    ),
+    "replay": Entry(
+        "records",
+        "replay",
+        "Publish all of a command's events again, under the same ids; consumers drop what they know.",
+    ),
+    "invoices": Entry(
+        "invoices",
+        "invoices",
+        "List stored invoices, newest first: those that queries brought and those whose number was found.",
+    ),
+    "files": Entry(
+        "invoices",
+        "files",
+        "Show where the files of stored invoices are. Exit code 1 if one of the invoices is not stored.",
+    ),
+    "prune": Entry(
+        "records",
+        "prune",
+        "Forget ended commands and stored invoices by age, in small steps, beside a running worker if there is one.",
+    ),
+    "settings": Entry(
+        "settings",
+        "settings",
+        "List every setting: FAPIAO_* variables, also from .env and from files in FAPIAO_SECRETS_DIR.",
+    ),
+    "doctor": Entry(
+        "doctor.command",
+        "doctor",
+        "Check broker, queues, permissions, database, gateway, clock, credentials and vault. Exit code 1 if one fails.",
+    ),
+    "vault": Entry("vault", "app", "Files of invoices that are kept for good."),
+    "dead": Entry("stuck", "dead", "Messages that were no command, or that the broker itself dead-lettered."),
+    "replies": Entry("stuck", "replies", "Answers whose reply queue is missing."),
+    "accounts": Entry("stuck", "accounts", "Accounts whose logins were refused."),
+    "db": Entry("serve", "database", "The journal's database."),
+    "contracts": Entry("contracts", "app", "The messages, as files for any language."),
+}
+
+
+class CommandList(TyperGroup):
+    """All commands; each is imported when it is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        listed = {name: TyperCommand(name, help=entry.says) for name, entry in COMMANDS.items()}
+        super().__init__(**attributes | {"commands": listed})
+        self._loaded: set[str] = set()
+
+    @override
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name in COMMANDS and name not in self._loaded:
+            self.commands[name] = load(name)
+            self._loaded.add(name)
+        return super().resolve_command(ctx, args)
+
+
+def load(name: str) -> Any:
+    """Import a command, as a part of a command line of its own."""
+    entry = COMMANDS[name]
+    found = getattr(import_module(f"worker.cli.{entry.module}"), entry.name)
+    whole = typer.Typer(callback=lambda: None)
+    if isinstance(found, typer.Typer):
+        whole.add_typer(found, name=name)
+    else:
+        whole.command(name)(found)
+    command = typer.main.get_group(whole).commands[name]
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.help = _in_whole_lines(each.help)
+    return command
+
+
+def _in_whole_lines(text: str | None) -> str | None:
+    """A terminal breaks a paragraph where its lines end, not where the source's do."""
+    return text and "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
 
 app = typer.Typer(
     name="fapiao-worker",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.cli.catalogue import COMMANDS, load
+from worker.cli import COMMANDS, load
 
 
 @pytest.mark.parametrize("name", COMMANDS)
