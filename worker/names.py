@@ -43,11 +43,16 @@ def name_likeness(ours: Text, theirs: Text) -> Likeness:
 def says_who(ours: Text, theirs: Text) -> bool:
     """Whether the name that came could contradict the one that was sent. 个人 for 张三 could not, nor could a hash, a
     transcription, or what was read in a wrong encoding: no letter of it is of a script of ours."""
-    if _ANYBODY.fullmatch(theirs.plain) and not _ANYBODY.fullmatch(ours.plain):
+    if is_anybody(theirs) and not is_anybody(ours):
         return False
     sent, came = _scripts(ours.plain), _scripts(theirs.plain)
     is_garbled = _garbled(ours.raw) in theirs.plain
     return not (sent.isdisjoint(came) or (_CHINESE in sent and _CHINESE not in came) or is_garbled)
+
+
+def is_anybody(name: Text) -> bool:
+    """Whether it names nobody: 个人, 消费者."""
+    return _ANYBODY.fullmatch(name.plain) is not None
 
 
 def _garbled(name: str) -> str:

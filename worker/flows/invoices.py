@@ -39,15 +39,35 @@ def found_row(invoice: ListedInvoice, query_type: int, *, lacks_files: bool = Fa
     )
 
 
-def invoices_of(rows: Sequence[ListedInvoice]) -> list[ListedInvoice]:
-    """The invoices of a list's rows. Where it has a row for each line of one, none tells what the invoice comes to."""
-    amounts: dict[str, set[object]] = {}
+Amounts = tuple[Decimal | None, ...]
+"""Of a row: with tax, without, and the tax."""
+
+
+def amounts_of(row: ListedInvoice) -> Amounts:
+    """As they are told."""
+    return row.total, row.total_without_tax, row.total_tax
+
+
+def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[str, Amounts] | None = None) -> list[ListedInvoice]:
+    """The invoices of a list's rows; `before` are the amounts of those on earlier pages, by identity. Where it has a
+    row for each line of one, none tells what the invoice comes to. Lines without its number are of one party, date and
+    note."""
+    amounts: dict[str, set[Amounts]] = {}
+    shares: dict[object, list[bool]] = {}
     for each in rows:
-        amounts.setdefault(each.identity, set()).add((each.total, each.total_without_tax, each.total_tax))
+        earlier = (before or {}).get(each.identity, amounts_of(each))
+        amounts.setdefault(each.identity, {earlier}).add(amounts_of(each))
+        shares.setdefault(_party(each), []).append(each.number is not None)
     return [
-        each if len(amounts[each.identity]) == 1 else replace(each, total=None, total_without_tax=None, total_tax=None)
+        each
+        if len(amounts[each.identity]) == 1 and (all(shares[_party(each)]) or len(shares[_party(each)]) == 1)
+        else replace(each, total=None, total_without_tax=None, total_tax=None)
         for each in rows
     ]
+
+
+def _party(row: ListedInvoice) -> object:
+    return row.seller_id, row.buyer_id, row.buyer_name, row.note, row.dated
 
 
 def file_row(file: Mapping[str, Any]) -> FileRow:

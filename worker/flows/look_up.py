@@ -7,7 +7,7 @@ list, so that whoever got one that is listed is among them. Pure. A pair that is
 nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -19,7 +19,7 @@ from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.members import is_dead
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
-from worker.flows.invoices import invoices_of, lacking_ids, trusted, with_files
+from worker.flows.invoices import Amounts, amounts_of, invoices_of, lacking_ids, trusted, with_files
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_state import digest_of, is_last_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
@@ -85,8 +85,9 @@ class LookUpState(Phased):
     goes_on_at: int | None = None
     """The page at which it gave way. When it goes on, it begins at page 1 again, to read first what was issued
     meanwhile."""
-    listed: frozenset[str] = frozenset()
-    """Invoices that came: each once, for rows that shift come twice."""
+    listed: Mapping[str, Amounts] = field(default_factory=dict)
+    """Invoices that came, by what names them: each once, for rows that shift come twice. One that came with several
+    amounts, a row for each of its lines, has none."""
     total: int | None = None
     is_cut: bool = False
     """Rows could not be read, or the list ended otherwise than by the gateway's word."""
@@ -193,7 +194,8 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
 
 def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
-    fitting = [listed for listed in map(Listed.of, invoices_of(page.invoices)) if at.wish.wanted.may_be(listed)]
+    invoices = invoices_of(page.invoices, was.listed)
+    fitting = [listed for listed in map(Listed.of, invoices) if at.wish.wanted.may_be(listed)]
     kept = {listed.identity: listed for listed in was.candidates}
     for listed in fitting:
         # Listed twice, it may be dead in one of the two.
@@ -207,7 +209,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     state = replace(
         was,
         page=was.page + 1,
-        listed=was.listed | {invoice.identity for invoice in page.invoices},
+        listed={**was.listed, **{invoice.identity: amounts_of(invoice) for invoice in invoices}},
         total=total,
         is_cut=was.is_cut or page.proves_no_absence or (total is None and is_over and (is_repeated or not is_last)),
         last_page=digest_of(page),

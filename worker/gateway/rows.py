@@ -122,7 +122,8 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         told["invoiceDateRaw"] = raw
     if _totals_differ(told):
         told["totalsDiffer"] = True
-    kind, amount, status = told.get("invoiceType"), told.get("totalAmount"), told.get("invoiceStatus")
+    kind, status = told.get("invoiceType"), told.get("invoiceStatus")
+    total, amount, tax = _amounts(told)
     return ListedInvoice(
         gateway_id=told["id"],
         number=None if _is_unissued(status) else invoice_number_of(row.get("countETicketNumbers")),
@@ -132,16 +133,22 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         buyer_name=told.get("buyerName"),
         note=told.get("note"),
         dated=dated_of(row.get("invoiceDate")),
-        total=told.get("totalPriceAndTax"),
+        total=total,
         total_without_tax=amount,
-        total_tax=told.get("totalTax"),
-        is_positive=_is_positive(told.get("isInvoicePositive"), kind, told.get("totalPriceAndTax", amount)),
+        total_tax=tax,
+        is_positive=_is_positive(told.get("isInvoicePositive"), kind, amount if total is None else total),
         status=status,
         invoice_type=kind,
         source=told.get("invoiceSource"),
         query_type=told.get("queryType"),
         told=told,
     )
+
+
+def _amounts(told: Mapping[str, Any]) -> tuple[Decimal | None, ...]:
+    """Total, amount and tax. Where all that are told are -1, programs mean that there is none."""
+    amounts = tuple(told.get(name) for name in ("totalPriceAndTax", "totalAmount", "totalTax"))
+    return (None, None, None) if {each for each in amounts if each is not None} == {-1} else amounts
 
 
 _UNISSUED: Final = re.compile(

@@ -102,3 +102,36 @@ def test_invoice_with_a_row_for_each_line_is_a_persons_to_decide(parts: tuple[st
     page = page_of({"data": rows, "hasNext": False})
 
     assert look(page) == ("several", CommandState.IN_DOUBT)
+
+
+OTHER = {"totalPriceAndTax": "9.00", "totalAmount": "8.00", "totalTax": "1.00"}
+
+
+def lines(**members: Any) -> list[dict[str, Any]]:
+    """The order's own invoice, a row for each of two lines that add up on their own."""
+    parts = (("126.00", "111.50", "14.50"), ("100.00", "88.50", "11.50"))
+    names = ("totalPriceAndTax", "totalAmount", "totalTax")
+    return [
+        row(1, id=str(place), **dict(zip(names, part, strict=True)), **members)
+        for place, part in enumerate(parts, start=1)
+    ]
+
+
+def test_lines_of_one_invoice_on_two_pages_are_a_persons_to_decide() -> None:
+    first, second = lines()
+    pages = [
+        page_of({"data": [row(2, **OTHER), first], "hasNext": True}),
+        page_of({"data": [second, row(3, **OTHER)], "hasNext": False}),
+    ]
+    reads = [read(each) for each in pages]
+    last = run(Begin(session_is_open=True), *reads, BoundRead(frozenset()), subjects=(subject(look_ups=9),))[-1]
+
+    assert kind_of(dict(last.state.told)[1]) == "several"
+
+
+@pytest.mark.parametrize("numbers", [(None, None), (row()["countETicketNumbers"], None)], ids=["none", "the first"])
+def test_lines_without_the_invoices_number_are_a_persons_to_decide(numbers: tuple[str | None, ...]) -> None:
+    rows = [{**each, "countETicketNumbers": number} for each, number in zip(lines(), numbers, strict=True)]
+
+    assert look(page_of({"data": rows, "hasNext": False})) == ("several", CommandState.IN_DOUBT)
+    assert look(page_of({"data": rows[:1], "hasNext": False})) == ("nothing", CommandState.FAILED)

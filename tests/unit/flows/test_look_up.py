@@ -18,6 +18,7 @@ from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, read, seen
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Found
+from worker.flows.invoices import amounts_of
 from worker.flows.look_up import (
     TRANSITIONS,
     LookUpState,
@@ -92,7 +93,9 @@ def situation(state: LookUpState | None = None, **fields: Any) -> Situation:
 
 def standing(phase: Phase) -> LookUpState:
     """A look that has read its list, with the one invoice that is sought."""
-    return LookUpState(phase, candidates=(Listed.of(LISTED),), listed=frozenset({FOUND["countETicketNumbers"]}))
+    return LookUpState(
+        phase, candidates=(Listed.of(LISTED),), listed={FOUND["countETicketNumbers"]: amounts_of(LISTED)}
+    )
 
 
 def run(*given_: Input, state: LookUpState | None = None, **fields: Any) -> list[Next]:

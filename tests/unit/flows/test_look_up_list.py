@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.builders import make_found, make_page
+from tests.builders import as_listed, make_found, make_page
 from tests.unit.flows.submissions import issued, subject
 from tests.unit.flows.tables import read
 from tests.unit.flows.test_look_up import FOUND, RULES, P, S, run, settlements, situation
+from worker.flows.invoices import amounts_of
 from worker.flows.look_up import (
     PAGE_SIZE,
     LookUpState,
@@ -216,7 +217,7 @@ def test_look_that_gave_way_reads_what_was_issued_meanwhile_and_goes_on_where_it
 
 
 def test_look_that_gave_way_at_page_forty_reads_none_of_its_pages_twice_but_the_first() -> None:
-    state = LookUpState(P.ENDED, page=40, listed=frozenset({FOUND["countETicketNumbers"]})).resumed()
+    state = LookUpState(P.ENDED, page=40, listed={FOUND["countETicketNumbers"]: amounts_of(as_listed(FOUND))}).resumed()
 
     decisions = run(Begin(session_is_open=True), read(make_page(FOUND, has_next=True)), state=state)
 

@@ -1,13 +1,14 @@
 """What an invoice comes to, held against what an order does. Pure.
 
 A list is a program's work, and programs tell amounts in many ways: in fen or 万元, without cents, without tax, with the
-other sign, or so that amount and tax are not the total. Guarantees that amounts which could be the order's in any of
-these ways are told from those that could not: the former never prove absence (`is_told_otherwise`), and never say by
-themselves whose an invoice is (`total_likeness`).
+other sign, under each other's names, or so that amount and tax are not the total. Guarantees that amounts which could
+be the order's in any of these ways are told from those that could not: the former never prove absence
+(`is_told_otherwise`), and never say by themselves whose an invoice is (`total_likeness`).
 """
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain, combinations, product
 from typing import Final
 
 from contracts.limits import HIGHEST_WITH_TAX
@@ -20,6 +21,8 @@ UNITS: Final = tuple(Decimal(1).scaleb(power) for power in (0, 2, 3, 4, -2, -3, 
 RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
 """Of value added tax, those of today and of the years before."""
 WHOLE: Final = Decimal(1)
+_NO_AMOUNT: Final = Decimal(10) ** 12
+"""No invoice comes to as much."""
 
 
 def total_likeness(order: Order, listed: Listed) -> Likeness:
@@ -57,22 +60,79 @@ def is_told_otherwise(order: Order, listed: Listed) -> bool:
     """Whether its amounts could be the order's, were they told in another unit, rounded, or under another's name: then
     it may be that, or an invoice of another amount."""
     totals = (order.total,) if order.is_expected_high else order.totals
-    return any(
-        low - order.tolerance <= total <= high + order.tolerance for low, high in spans(listed) for total in totals
+    ranges = spans(listed) if order.is_anybodys else chain(spans(listed), tax_spans(listed))
+    return tell_nothing(listed) or any(
+        low - order.tolerance <= total <= high + order.tolerance for low, high in ranges for total in totals
     )
+
+
+def readings(listed: Listed) -> frozenset[Decimal]:
+    """What its amounts may come to: whatever their sign, and amount and tax also where they are not the total. Where
+    they do not go together one may stand under another's name, or each be off by as much as they are apart."""
+    tax = listed.invoice.total_tax
+    told = set(listed.amounts)
+    if tax is not None and listed.without_tax is not None:
+        told.add(listed.without_tax + tax)
+    values = set(map(abs, told))
+    if not _go_together(listed):
+        parts = [abs(each) for each in _as_told(listed)]
+        values.update(parts, *((one + other, abs(one - other)) for one, other in combinations(parts, 2)))
+        if len(parts) > 2:
+            apart = abs(sum(parts) - 2 * max(parts))
+            values.update(*((each + apart, abs(each - apart)) for each in parts))
+    return frozenset(values - {0})
+
+
+def _go_together(listed: Listed) -> bool:
+    """Whether each amount can be what it is called: tax is less than what it is on, and makes the total with it."""
+    invoice = listed.invoice
+    total, net, tax = invoice.total, invoice.total_without_tax, invoice.total_tax
+    if total and net and tax is not None and tax < net and net + tax == total:
+        return True  # nearly all do
+    total, net, tax = (None if each is None else abs(each) for each in (total, net, tax))
+    if tax and any(tax >= each for each in (total, net) if each):
+        return False
+    if not total or not net:
+        return True
+    return net <= total <= net * HIGHEST_WITH_TAX + CENT if tax is None else abs(net + tax - total) <= CENT
+
+
+def tell_nothing(listed: Listed) -> bool:
+    """Whether its amounts stand for none: no tax is as much as what it is on and as the total."""
+    tax, others = listed.invoice.total_tax, (listed.invoice.total, listed.invoice.total_without_tax)
+    if not tax or not CENT <= abs(tax) < _NO_AMOUNT:
+        return False
+    return all(not each or abs(each) == abs(tax) for each in others)
 
 
 def spans(listed: Listed) -> Iterator[tuple[Decimal, Decimal]]:
     """Between what and what the total of an order is, in yuan, whose invoice this could be."""
     place, is_half_told = _last_place(listed), listed.is_half_told
+    told = readings(listed)
     for unit in UNITS:
         if unit > 1 and place < WHOLE:
             continue  # what is counted in small units is counted in whole ones
         # Whoever counts in large units keeps two decimal places at least.
         lost = min(place, CENT) if unit < 1 else place if unit == 1 and place > CENT else 0
-        for each in listed.readings:
+        for each in told:
             low, high = (each - lost) / unit, (each + lost) / unit
             yield (low / HIGHEST_WITH_TAX, high * HIGHEST_WITH_TAX) if is_half_told else (low, high)
+
+
+def tax_spans(listed: Listed) -> Iterator[tuple[Decimal, Decimal]]:
+    """The same where the one amount that is told may be the tax: of the order's total, or within it."""
+    if listed.is_half_told and listed.invoice.total_tax is None:
+        for told, rate in product(readings(listed), RATES):
+            low, high = (told - CENT) / rate, (told + CENT) / rate
+            yield low, high
+            yield low + told, high + told
+
+
+def taxes_of(total: Decimal) -> Iterator[Decimal]:
+    """What the tax of such a total may be: on it, or within it."""
+    for rate in RATES:
+        yield total * rate
+        yield total * rate / (1 + rate)
 
 
 def is_rounded(listed: Listed) -> bool:

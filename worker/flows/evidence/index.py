@@ -8,9 +8,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 
 from contracts.limits import HIGHEST_WITH_TAX
-from worker.flows.evidence.amounts import UNITS, WHOLE, is_rounded, spans
+from worker.flows.evidence.amounts import (
+    UNITS,
+    WHOLE,
+    is_rounded,
+    readings,
+    spans,
+    tax_spans,
+    taxes_of,
+    tell_nothing,
+)
 from worker.flows.evidence.subjects import CENT, Listed, Order
 
 Notes = dict[str, list[Listed]]
@@ -30,7 +40,7 @@ class _Shelf:
 
     def put(self, listed: Listed) -> None:
         note = listed.note.plain
-        for amount in listed.readings:
+        for amount in readings(listed):
             self._by_amount.setdefault(amount, {}).setdefault(note, []).append(listed)
 
     def close(self) -> None:
@@ -68,9 +78,9 @@ class InvoiceIndex:
 
     def put(self, listed: Listed) -> None:
         """One more."""
-        if not listed.amounts:
+        if not listed.amounts or tell_nothing(listed):
             self._untold.append(listed)
-        else:
+        if listed.amounts:
             self._told.put(listed)
             if is_rounded(listed):
                 self._rounded.put(listed)
@@ -114,6 +124,8 @@ class InvoiceIndex:
                 told, slack = total * unit, order.nearness * unit + (CENT if unit < 1 else 0)
                 yield from self._told.between(told - slack, told + slack)
                 yield from self._half_told.between(told / HIGHEST_WITH_TAX - slack, told * HIGHEST_WITH_TAX + slack)
+            for tax in () if order.is_anybodys else taxes_of(total):
+                yield from self._half_told.between(tax - 2 * CENT, tax + 2 * CENT)
             slack = order.nearness + WHOLE
             yield from self._rounded.between(total - slack, total + slack)
 
@@ -160,7 +172,9 @@ class Wanted:
         """Whether this one may be somebody's."""
         if not self.totals:
             return False
-        if not listed.amounts or any(self._is_near(low, high) for low, high in spans(listed)):
+        if not listed.amounts or tell_nothing(listed):
+            return True
+        if any(self._is_near(low, high) for low, high in chain(spans(listed), tax_spans(listed))):
             return True
         note = listed.note.plain
         return note in self.remarks or any(each in note for each in self.held)

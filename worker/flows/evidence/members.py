@@ -160,8 +160,11 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
     is_of_two_signs = invoice.is_positive is False and _is_more_than_zero(listed)
     if invoice.is_positive is False and not is_of_two_signs:
         return None
-    are_misplaced = (listed.buyer, listed.seller) == (order.seller, order.buyer) and order.seller != order.buyer
-    if not are_misplaced and _is_other_seller(order, listed):
+    is_other_seller = _is_other_seller(order, listed)
+    are_misplaced = order.seller != order.buyer and (
+        listed.buyer == order.seller or (is_other_seller and listed.seller == order.buyer)
+    )
+    if is_other_seller and not are_misplaced:
         return None
     total, buyer = total_likeness(order, listed), UNTOLD if are_misplaced else _buyer(order, listed)
     if total is DIFFERENT and buyer is DIFFERENT:
@@ -238,8 +241,10 @@ def _code(ours: str, theirs: str) -> Likeness:
 
 
 def _name(order: Order, listed: Listed) -> Likeness:
-    """A name that only holds the other, 张三 in 张三丰, may be another party's."""
+    """A name that only holds the other, 张三 in 张三丰, may be another party's; the seller's own says nothing here."""
     theirs = listed.person if order.sent.is_person else listed.name
+    if theirs.plain and theirs.plain == order.seller_name != order.name.plain:
+        return UNTOLD
     close = name_likeness(order.name, theirs)
     if close is DIFFERENT and not says_who(order.name, theirs):
         return UNTOLD

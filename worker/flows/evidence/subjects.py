@@ -8,6 +8,7 @@ from typing import Final
 
 from contracts.envelope import loads
 from contracts.limits import HIGHEST_WITH_TAX
+from worker.names import is_anybody
 from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
 from worker.texts import Text, folded, folded_code, says_nothing
 
@@ -67,6 +68,11 @@ class Order:
     def totals(self) -> tuple[Decimal, ...]:
         """Its own, and the expected one."""
         return (self.total,) if self.expected is None else (self.total, self.expected)
+
+    @property
+    def is_anybodys(self) -> bool:
+        """Whether the buyer is 个人: many invoices of a seller have that one."""
+        return not self.buyer and is_anybody(self.name)
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -160,14 +166,6 @@ class Listed:
         """Whether only one of the two is; twice the same, without a word of the tax, is one."""
         told = self.amounts
         return len(told) == 1 or (len(told) > 1 and told[0] == told[1] and self.invoice.total_tax is None)
-
-    @property
-    def readings(self) -> frozenset[Decimal]:
-        """What its amounts may come to: whatever their sign, and amount and tax also where they are not the total."""
-        told, tax = set(self.amounts), self.invoice.total_tax
-        if tax is not None and self.without_tax is not None:
-            told.add(self.without_tax + tax)
-        return frozenset(map(abs, told))
 
     @property
     def identity(self) -> str:

@@ -1,5 +1,6 @@
 """Amounts that a list tells in another way than the order does: never absence, and never by themselves somebody's."""
 
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 from typing import Any
 
@@ -119,6 +120,73 @@ def test_amount_as_people_write_it_is_read(told: Any) -> None:
 )
 def test_amounts_that_contradict_each_other_or_the_flag_prove_no_absence(change: Any) -> None:
     assert kind_of(told_as("512.34", **change(amounts_of("512.34")))) == "several"
+
+
+def named(total: str | None, without: str | None, tax: str | None) -> Any:
+    """Which of the invoice's amounts stands under which name."""
+    places = {"total": WITH_TAX, "net": WITHOUT, "tax": TAX}
+    return lambda told: {
+        name: None if of is None else told[places[of]]
+        for name, of in zip((WITH_TAX, WITHOUT, TAX), (total, without, tax), strict=True)
+    }
+
+
+@pytest.mark.parametrize("price", ["512.34", "100.00"])
+@pytest.mark.parametrize("is_net", [False, True], ids=["with tax", "without tax"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(("tax", "net", "total"), ("tax", "net", None), ("tax", "net", "tax"), ("tax", None, None)),
+        *((None, "tax", None), ("tax", "tax", None), ("tax", "tax", "tax"), ("net", "tax", "total")),
+        *(("tax", "total", "net"), ("total", "tax", "net"), ("total", "tax", "tax"), ("net", "total", "tax")),
+        *(("total", "total", "tax"), ("total", "total", "total"), ("net", "net", "net"), (None, "tax", "net")),
+    ],
+    ids=str,
+)
+def test_amounts_under_each_others_names_prove_no_absence(price: str, is_net: bool, names: Any) -> None:
+    total = str((Decimal(price) * Decimal("1.13")).quantize(CENT)) if is_net else price
+    told = told_as(price, **named(*names)(amounts_of(total)))
+
+    assert kind_of(told) in {"several", "found"}
+
+
+@pytest.mark.parametrize("off", ["-1", "1", "-0.50", "0.05", "-10"])
+def test_amounts_that_are_all_off_by_as_much_as_they_are_apart_prove_no_absence(off: str) -> None:
+    told = {name: each + Decimal(off) for name, each in amounts_of("512.34").items()}
+    assert kind_of(told_as("512.34", **told)) == "several"
+
+
+@pytest.mark.parametrize("told", [-1, "-1", "-1.00", 1, 9999])
+@pytest.mark.parametrize("members", [(WITH_TAX, WITHOUT, TAX), (WITH_TAX,)], ids=["all", "the total"])
+@pytest.mark.parametrize("flag", ["是", None])
+def test_placeholder_for_all_amounts_proves_no_absence(told: Any, members: tuple[str, ...], flag: str | None) -> None:
+    row = make_found(1, invoiceDate=MOMENT.isoformat(), isInvoicePositive=flag, **dict.fromkeys(amounts_of("1")))
+    invoice = listed_invoice({**row, **dict.fromkeys(members, told)}, Redactor())
+    assert invoice is not None
+    is_amount = members == (WITH_TAX,) and told in {1, 9999}
+
+    assert kind_of(judge([subject(invoice=order_of("512.34"))], [invoice])[1]) == (
+        "nothing" if is_amount else "several"
+    )
+
+
+def test_red_invoice_of_one_yuan_is_red() -> None:
+    row = make_found(1, isInvoicePositive=None, totalPriceAndTax="-1.00", totalAmount="-0.88", totalTax="-0.12")
+    invoice = listed_invoice(row, Redactor())
+
+    assert invoice is not None
+    assert (invoice.total, invoice.is_positive) == (Decimal("-1.00"), False)
+
+
+def test_one_amount_that_may_be_the_tax_is_in_no_way_of_orders_of_just_anybody() -> None:
+    """A shop has hundreds of invoices for 个人, of any small amount."""
+    lone = listed(1, buyerName="个人", buyerIdentificationNumber=None, totalAmount=None, totalTax=None)
+    row = replace(lone, total=Decimal("26.00"))
+    nobody, somebody = (
+        make_invoice(buyerName=name, buyerIndentification="", buyerType=1) for name in ("个人", "张晓明")
+    )
+    assert kind_of(judge([subject(invoice=nobody)], [row])[1]) == "nothing"
+    assert kind_of(judge([subject(invoice=somebody)], [replace(row, buyer_name="张晓明")])[1]) == "several"
 
 
 @pytest.mark.parametrize("price", ["500.00", "50.00", "5000.00"])

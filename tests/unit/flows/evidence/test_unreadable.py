@@ -1,5 +1,6 @@
 """What stands in a member's place and says nothing of it: it proves no absence, and makes no invoice somebody's."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from worker.gateway.redaction import Redactor
 from worker.gateway.rows import listed_invoice
 
 HASH, IN_BASE64 = "0cc175b9c0f1b6a831c399e269772661", "OTEzMzA3MDFNQTJERkI4NDhN"
-BUYER, SELLER = "91330701MA2DFB848M", "91330701MA2M37T86L"
+BUYER, SELLER, ANOTHER = "91330701MA2DFB848M", "91330701MA2M37T86L", "91110108MA01ABCD5T"
 NO_ID = [HASH, IN_BASE64, "1", "13800000000", "ABC公司", "见发票", "9" * 18, "A1B2C3D4E5F60718"]
 PERSON = make_invoice(buyerName="张三", buyerIndentification="", buyerType=1)
 NUMBERED = make_invoice(remark="订单SO-1001")
@@ -19,7 +20,7 @@ NUMBERED = make_invoice(remark="订单SO-1001")
 @pytest.mark.parametrize("told", NO_ID)
 def test_what_can_be_no_tax_id_excludes_no_seller(told: str) -> None:
     assert kind_of(judge([subject()], [listed(1, sellerIdentificationNumber=told)])[1]) in {"found", "several"}
-    assert kind_of(judge([subject()], [listed(1, sellerIdentificationNumber=BUYER)])[1]) == "nothing"
+    assert kind_of(judge([subject()], [listed(1, sellerIdentificationNumber=ANOTHER)])[1]) == "nothing"
 
 
 @pytest.mark.parametrize("told", [HASH, "1"])
@@ -44,6 +45,37 @@ def test_parties_in_each_others_place_are_a_persons_to_decide() -> None:
     other_way: dict[str, Any] = {"buyerIdentificationNumber": SELLER, "buyerName": "XYZ科技有限公司"}
     row = listed(1, sellerIdentificationNumber=BUYER, sellerName="ABC公司", **other_way)
     assert kind_of(judge([subject()], [row])[1]) == "several"
+
+
+OF_SELLER: dict[str, Any] = {"buyerIdentificationNumber": SELLER, "buyerName": "XYZ科技有限公司"}
+OF_BUYER: dict[str, Any] = {"sellerIdentificationNumber": BUYER, "sellerName": "ABC公司"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        OF_SELLER,
+        {"buyerIdentificationNumber": SELLER},
+        {**OF_SELLER, "buyerIdentificationNumber": None},
+        {**OF_SELLER, "sellerIdentificationNumber": None, "sellerName": None},
+        OF_BUYER,
+        {**OF_BUYER, "buyerIdentificationNumber": None, "buyerName": None},
+        {"buyerName": "XYZ科技有限公司", "sellerName": "ABC公司", **dict.fromkeys(("buyerIdentificationNumber",))},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("remark", ["", "SO-1"])
+def test_one_partys_data_in_the_others_place_excludes_nothing(told: dict[str, Any], remark: str) -> None:
+    """Nobody issues an invoice to itself: what stands there was put under the wrong name."""
+    sought = subject(invoice=make_invoice(remark=remark))
+    assert kind_of(judge([sought], [listed(1, note=remark, **told)])[1]) == "several"
+    amounts: dict[str, Any] = {"totalPriceAndTax": Decimal(904), "totalAmount": Decimal(800), "totalTax": Decimal(104)}
+    assert kind_of(judge([sought], [listed(1, **told, **amounts)])[1]) == "nothing"
+
+
+def test_sellers_name_in_the_place_of_a_persons_excludes_nothing() -> None:
+    row = listed(1, buyerName="XYZ科技有限公司", buyerIdentificationNumber=None)
+    assert kind_of(judge([subject(invoice=PERSON)], [row])[1]) == "several"
 
 
 @pytest.mark.parametrize(
