@@ -9,9 +9,8 @@ import pytest
 
 from tests.scenarios.worker_process import PATIENCE_SECONDS
 from worker.testkit.broker import KitBroker
-from worker.testkit.processes import KitError, KitSandbox
+from worker.testkit.processes import KitError, KitSandbox, KitWorker
 from worker.testkit.scenario import Scenario
-from worker.testkit.worker import KitWorker
 
 ROOT = Path(__file__).resolve().parents[2]
 

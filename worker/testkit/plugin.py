@@ -14,9 +14,8 @@ import pytest
 
 if TYPE_CHECKING:
     from worker.testkit.broker import KitBroker
-    from worker.testkit.processes import KitSandbox
+    from worker.testkit.processes import KitSandbox, KitWorker
     from worker.testkit.scenario import Scenario
-    from worker.testkit.worker import KitWorker
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,7 +64,7 @@ def _fapiao_gateway(fapiao_sandbox_options: list[str]) -> Iterator[KitSandbox]:
 def _fapiao_process(
     fapiao_broker: KitBroker, _fapiao_gateway: KitSandbox, fapiao_settings: dict[str, str]
 ) -> Iterator[KitWorker]:
-    from worker.testkit.worker import KitWorker
+    from worker.testkit.processes import KitWorker
 
     with KitWorker(fapiao_broker, _fapiao_gateway.url, fapiao_settings) as worker:
         yield worker
