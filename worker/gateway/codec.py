@@ -20,8 +20,8 @@ from contracts.gateway import (
     InvoicePdf,
     plain_number,
 )
-from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor, is_secret_name
+from worker.gateway.rows import location
 from worker.gateway.values import amount_of, decimal_of, flag_of, parsed, parsed_if_json, text_of
 from worker.making import made_often
 from worker.ports import LoginFields, ResultShown, Submission

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any, Final
 from unicodedata import normalize
 
-from worker.gateway.locations import location
 from worker.gateway.redaction import Redactor
+from worker.gateway.rows import location
 from worker.gateway.values import count_of, is_absent, parsed_if_json, status_of, text_of
 from worker.secrecy import hide_numbers
 

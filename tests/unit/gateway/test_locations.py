@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.gateway.dialogue import RESULT, shown
-from worker.gateway.locations import MAX_CHARS, PLAIN, closely_read, location
-from worker.gateway.rows import file_of
+from worker.gateway.rows import MAX_ADDRESS_CHARS, PLAIN_ADDRESS, closely_read, file_of, location
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ def test_what_can_be_opened_is_passed_on_as_it_is(url: str) -> None:
         "http://", "http:///a", "http://user:pass@example.com/a", "http://example.com@evil.example/a", "a.pdf",
         "http://example.com /a", "http://example.com/\r\nSet-Cookie: a", "http://example.com/\u202egpj.exe",
         "http://example.com:99999/", "http://example.com/<script>", "http://example.com\\@evil", "http://[::1/a",
-        "http://example.com/" + "a" * MAX_CHARS, "", "“”", "\x00", "http://example.com/\x7f",
+        "http://example.com/" + "a" * MAX_ADDRESS_CHARS, "", "“”", "\x00", "http://example.com/\x7f",
     ],
 )  # fmt: skip
 def test_what_would_mislead_is_left_out(url: str) -> None:
@@ -82,10 +81,12 @@ def test_results_and_files_follow_one_rule_against_the_gateways_base(told: str, 
 def test_whatever_is_told_is_passed_on_fit_to_be_opened_or_not_at_all(told: str, base: str | None) -> None:
     found = location(told, base)
 
-    assert found is None or (found.isascii() and found.isprintable() and " " not in found and len(found) <= MAX_CHARS)
+    assert found is None or (
+        found.isascii() and found.isprintable() and " " not in found and len(found) <= MAX_ADDRESS_CHARS
+    )
     assert found is None or location(found, base) == found
 
 
-@given(st.from_regex(PLAIN, fullmatch=True))
+@given(st.from_regex(PLAIN_ADDRESS, fullmatch=True))
 def test_the_short_way_for_plain_addresses_says_what_the_long_one_says(told: str) -> None:
     assert location(told) == closely_read(told) == told
