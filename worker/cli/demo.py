@@ -6,6 +6,7 @@ what it declared, also when interrupted, unless `--keep` asks it to stay.
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlsplit
 
 import typer
 
@@ -13,6 +14,7 @@ from contracts.envelope import dumps
 from worker.cli import story
 from worker.cli.contracts import fresh_example
 from worker.cli.invoices import show_files
+from worker.cli.parts import get
 from worker.cli.send import TIMED_OUT, Order, Watch, read_order
 from worker.cli.terminal import (
     FAILED,
@@ -27,7 +29,7 @@ from worker.cli.terminal import (
 from worker.errors import NotFound, WorkerError
 
 if TYPE_CHECKING:
-    from worker.cli.demo_stage import DemoStage
+    from worker.cli.stages import DemoStage
 
 AUTO_SCAN_SECONDS: Final = 2.0
 _QUERY_SECONDS: Final = 60.0
@@ -47,8 +49,8 @@ def demo(
         auto_scan = AUTO_SCAN_SECONDS
 
     async def work() -> int:
-        from worker.cli.demo_stage import DemoStage
         from worker.cli.parts import stop_once_on_a_signal
+        from worker.cli.stages import DemoStage
 
         settings = load_settings()
         quiet_logs(settings)
@@ -70,7 +72,6 @@ def demo(
 
 async def _play(stage: "DemoStage", timeout_seconds: float) -> int:
     from worker.cli.broker import broker
-    from worker.cli.demo_stage import fetch_pdf
 
     say("Fapiao Worker: one invoice, from command to number, and back by a query", style="strong")
     say(f"  broker    {stage.broker_address}, queues {stage.settings.prefix}.*")
@@ -103,6 +104,19 @@ async def _show_files(stage: "DemoStage", number: str) -> str | None:
     files = (await stage.operations.files([number]))["files"]
     show_files(files)
     return next((file["url"] for file in files if file["type"] == "pdf"), None)
+
+
+async def fetch_pdf(url: Any) -> int:
+    """Fetch it and return its size (bytes). Raises `Stop` if it is no PDF."""
+    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
+        raise Stop("The event names no PDF.")
+    try:
+        body = await asyncio.to_thread(get, url)
+    except OSError as error:
+        raise Stop(f"Cannot fetch {url}: {error}.") from error
+    if not body.startswith(b"%PDF"):
+        raise Stop(f"What {url} returns is no PDF.")
+    return len(body)
 
 
 async def _journaled(stage: "DemoStage", order: Order) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from urllib.request import ProxyHandler, build_opener
 import aio_pika
 
 from worker.amqp.topology import Topology
-from worker.cli.dev.stage import SHORT
+from worker.cli.stages import SHORT
 from worker.servers.processes import LOOPBACK, Guard, end, free_port, wait_until
 from worker.testkit.broker import KitBroker
 

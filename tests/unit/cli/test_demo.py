@@ -9,8 +9,8 @@ import pytest
 from contracts.commands import IssueInvoice
 from contracts.envelope import loads
 from contracts.queries import QueryInvoices
-from worker.cli.demo import example_order, example_query
-from worker.cli.demo_stage import DemoStage, fetch_pdf
+from worker.cli.demo import example_order, example_query, fetch_pdf
+from worker.cli.stages import DemoStage
 from worker.cli.terminal import Stop
 from worker.settings import Settings
 

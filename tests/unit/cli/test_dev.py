@@ -11,8 +11,8 @@ import pytest
 
 from worker.cli.dev.broker import DevBroker, obtained, refuse_somebody_elses
 from worker.cli.dev.home import Home, beside
-from worker.cli.dev.stage import SHORT, DevStage
 from worker.cli.parts import free_port, free_port_from
+from worker.cli.stages import SHORT, DevStage
 from worker.cli.terminal import Stop, draw_qr, load_settings
 from worker.servers import containers, rabbitmq
 from worker.settings import Settings

@@ -53,8 +53,8 @@ def _interrupted(*_: object) -> NoReturn:
 
 async def _play(settings: Any, home: Any, broker: Any, auto_scan_seconds: float | None, *, quiet: bool) -> int:
     from worker.cli.dev.broker import refuse_somebody_elses
-    from worker.cli.dev.stage import DevStage
     from worker.cli.parts import stop_once_on_a_signal
+    from worker.cli.stages import DevStage
 
     stop_once_on_a_signal()
     stage = DevStage(settings, home, broker, auto_scan_seconds)
