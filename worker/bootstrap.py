@@ -23,8 +23,7 @@ from worker.gateway.credentials import CredentialDirectory
 from worker.gateway.rest import HttpInvoiceDetails
 from worker.intake.admission import AdmissionRules
 from worker.intake.consumer import Consumer
-from worker.intake.journaling import IntakeHooks
-from worker.intake.space import SpaceLimits, SpaceWatch
+from worker.intake.journaling import IntakeHooks, SpaceLimits, SpaceWatch
 from worker.journal import open_journal
 from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler

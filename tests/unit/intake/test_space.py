@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from tests.virtual_time import in_virtual_time
 from worker.errors import JournalUnavailable
-from worker.intake.space import SpaceLimits, SpaceWatch
+from worker.intake.journaling import SpaceLimits, SpaceWatch
 from worker.records import Space
 
 LIMITS = SpaceLimits(used_max_bytes=1000, free_min_bytes=100)
