@@ -3,7 +3,9 @@
 import asyncio
 from datetime import timedelta
 
-from tests.conformance.journal_builders import ACCOUNT, NOW, PASSWORD, SECOND, login, look_up, new, seek
+import pytest
+
+from tests.conformance.journal_builders import ACCOUNT, NOW, PASSWORD, SECOND, claim_one, login, look_up, new, seek
 from tests.conformance.journal_stores import Store
 from worker.ports import Journal
 from worker.records import AccountLogin, AccountState
@@ -117,3 +119,27 @@ class TestResuming:
         assert await journal.resume_accounts([], NOW) == 1
         assert (await look_up(journal, "a")).account == ACCOUNT
         assert [(await look_up(journal, name)).sought_at for name in "ab"] == [NOW, later]
+
+    @pytest.mark.parametrize("is_resumed", [True, False])
+    async def test_a_look_up_that_ends_for_a_refused_login_puts_off_unless_that_is_refused_no_longer(
+        self, journal: Journal, is_resumed: bool
+    ) -> None:
+        """It was refused, or has read of it, before somebody resumed the account; what it looks for was due then."""
+        later = NOW + timedelta(hours=1)
+        await seek(journal, new("a"))
+        await journal.enter_look_ups(NOW)
+        claim = await claim_one(journal)
+        await refuse(journal, LOOK_UP, threshold=1)
+        if is_resumed:
+            await journal.resume_accounts([], NOW)
+
+        assert await journal.end_look_up(claim.command, claim.lease, not_before=later, refused=LOOK_UP)
+
+        assert (await look_up(journal, "a")).sought_at == (NOW if is_resumed else later)
+
+    async def test_whatever_else_nothing_could_be_seen_for_is_put_off(self, journal: Journal) -> None:
+        await seek(journal, new("a"))
+        await journal.enter_look_ups(NOW)
+        claim = await claim_one(journal)
+        assert await journal.end_look_up(claim.command, claim.lease, not_before=NOW + SECOND)
+        assert (await look_up(journal, "a")).sought_at == NOW + SECOND

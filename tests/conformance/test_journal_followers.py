@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.conformance.journal_builders import (
     NOW,
@@ -20,7 +21,7 @@ from tests.conformance.journal_locks import locked, until_held_up
 from tests.conformance.journal_stores import PostgresStore
 from worker.journal.postgres import followers, pool
 from worker.ports import Journal
-from worker.records import SUBMITTED, CommandState, Following, Heard, NewCommand, Settlement
+from worker.records import SUBMITTED, Admission, CommandState, Following, Heard, NewCommand, Settlement
 
 
 @pytest.fixture
@@ -104,3 +105,34 @@ async def look(journal: Journal) -> None:
             assert await journal.succeed(following, NOW)
         else:
             await journal.heed(following, is_over=False)
+
+
+@pytest.mark.parametrize("is_plain", [True, False], ids=["plain", "beside a repeat"])
+@pytest.mark.parametrize("had_work", [True, False], ids=["a lane that had work", "a new lane"])
+async def test_a_number_is_taken_over_while_a_command_that_names_it_comes_on_the_same_lane(
+    store: PostgresStore, had_work: bool, is_plain: bool
+) -> None:
+    """Both lock the lane before they take the number: neither waits for what the other has."""
+    first, second = await store.open_with_worker("w1"), await store.open_with_worker("w2")
+    if had_work:
+        before = await begin(first, new("before", lane="u-b"))
+        assert await first.record(step(before, CommandState.FAILED, "failed"))
+        await first.release(before.lease, NOW)
+    ended = await begin(first, order("a"))
+    await admit(first, order("b"))
+    assert await first.record(step(ended, CommandState.FAILED, "failed"))
+    (following,) = await first.followers()
+    newcomer = new("c", seller="s", order_no="SO-1", lane="u-b")
+
+    with capture_logs() as lines:
+        async with locked(store.url, following.follower.key) as someone:
+            taking = asyncio.create_task(first.succeed(following, NOW))
+            await until_held_up(someone)
+            coming = asyncio.create_task(admit(second, newcomer, *([] if is_plain else [order("a")]), worker="w2"))
+            await until_held_up(someone, 2)
+        assert await taking
+        assert await coming == [Admission.FOLLOWING, *([] if is_plain else [Admission.REPEATED])]
+
+    assert [line for line in lines if line["event"] == "journal_transaction_repeated"] == []
+    (behind,) = await first.followers()
+    assert (behind.follower.id, behind.first.id) == ("c", "b")

@@ -4,6 +4,7 @@ and then goes by what that one has left."""
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,16 +14,21 @@ from tests.conformance.journal_builders import (
     admit,
     begin,
     brought,
+    claim_one,
     found,
+    login,
+    look_up,
     new,
     pdf,
     publish_all,
+    seek,
     state_of,
     step,
 )
 from tests.conformance.journal_locks import locked, until_held_up
 from tests.conformance.journal_stores import PostgresStore
 from worker.journal.postgres import pool
+from worker.journal.postgres.statements import Statements
 from worker.ports import Journal
 from worker.records import Admission, Claim, CommandState, Route
 
@@ -113,3 +119,47 @@ async def test_a_follower_turns_to_another_while_it_comes_again_beside_one_that_
 
     assert [line for line in lines if line["event"] == "journal_transaction_repeated"] == []
     assert {each.first.id for each in await journal.followers()} == {"c"}
+
+
+async def test_an_account_is_resumed_while_a_look_up_ends_for_its_refused_login(store: PostgresStore) -> None:
+    """Both lock the account first: the look-up sees that it is refused no longer, or what it puts off is hastened."""
+    journal = await store.open_with_worker("w1")
+    refused = login(is_look_up=True)
+    sought = await seek(journal, new("a"))
+    await journal.enter_look_ups(NOW)
+    claim = await claim_one(journal)
+    await journal.count_login(refused, accepted=False, now=NOW, threshold=1, suspend=REST)
+
+    async with locked(store.url, sought.command.key) as someone:
+        ending = asyncio.create_task(
+            journal.end_look_up(claim.command, claim.lease, not_before=NOW + REST, refused=refused)
+        )
+        await until_held_up(someone)
+        resuming = asyncio.create_task(journal.resume_accounts([], NOW))
+        await until_held_up(someone, 2)
+
+    assert await ending
+    assert await resuming == 1
+    assert (await look_up(journal, "a")).sought_at == NOW
+
+
+async def test_a_file_is_entered_with_what_its_invoice_is_known_by_behind_the_lock(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is brought anew while it is looked at comes with its invoice: both or neither are seen."""
+    journal = await store.open_with_worker("w1")
+    bringing = await begin(journal, new("a", type="invoice.query"))
+    findings = brought(found("id:7", invoice_id="7", number=None), files=(pdf("7"),))
+    assert await journal.record(step(bringing, S.RUNNING, "page", findings=findings))
+    read = Statements.all
+
+    async def brought_meanwhile(statements: Statements, query: str, *values: Any) -> Any:
+        rows = await read(statements, query, *values)
+        if query == "lock_unentered_files":
+            known = brought(found("1", invoice_id="7"))
+            assert await journal.record(step(bringing, S.RUNNING, "page", first=2, findings=known))
+        return rows
+
+    monkeypatch.setattr(Statements, "all", brought_meanwhile)
+    assert await journal.enter_files(NOW, 100) == 1
+    assert [file.number for file in await journal.files_due(NOW, NOW + REST, 10)] == ["1"]

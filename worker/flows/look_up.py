@@ -157,7 +157,8 @@ def _begin(at: Situation, given: Begin) -> Next:
         return _put_off(at, ends=ends)
     if given.suspended_until is not None and at.now < given.suspended_until:
         # It comes back at a known time, however long something has been sought.
-        return _not_before(at, max(given.suspended_until - at.now, at.timing.retry_max))
+        until = max(given.suspended_until, at.now + at.timing.retry_max)
+        return _end(at, EndLookUp(until, is_refused=True), CloseSession())
     if given.session_is_open:
         return _ask(at, at.state)
     state = replace(at.state, phase=Phase.CONNECTING, refused_logins=given.refused_logins)
@@ -189,7 +190,7 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
         for subject in at.wish.subjects
         for settle in login_refused(subject, at.looks, at.now, until, given.reason)
     ]
-    return _end(at, CountLogin(accepted=False), *told, EndLookUp(until), CloseSession())
+    return _end(at, CountLogin(accepted=False), *told, EndLookUp(until, is_refused=True), CloseSession())
 
 
 def _page_read(at: Situation, given: PageRead) -> Next:
@@ -352,15 +353,11 @@ def _unseen(at: Situation, _: QueryRefused | ConnectionLost | TimedOut) -> Next:
 
 
 def _put_off(at: Situation, not_before: timedelta | None = None, ends: Sequence[Effect] = ()) -> Next:
-    """The longer something has been sought, the longer until the next try."""
+    """No look was made: what is sought waits, and its schedule with it; the longer it has been sought, the longer until
+    the next try."""
     oldest = min(subject.since for subject in at.wish.subjects)
     delay = delay_after_nothing_seen(at.now - oldest, at.timing.retry_max)
-    return _not_before(at, max(delay, not_before or delay), ends)
-
-
-def _not_before(at: Situation, delay: timedelta, ends: Sequence[Effect] = ()) -> Next:
-    """No look was made: what is sought waits, and its schedule with it."""
-    return _end(at, *ends, EndLookUp(at.now + delay), CloseSession())
+    return _end(at, *ends, EndLookUp(at.now + max(delay, not_before or delay)), CloseSession())
 
 
 def _left(at: Situation, _: Draining) -> Next:

@@ -325,6 +325,8 @@ class EndLookUp:
     """Forget the look-up; put off what it looked for until then, if nothing could be seen."""
 
     not_before: datetime | None = None
+    is_refused: bool = False
+    """It is put off for its login alone: not once that one is no longer refused."""
 
 
 Effect = (

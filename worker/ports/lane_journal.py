@@ -220,10 +220,19 @@ class LaneJournal(AuditJournal, Protocol):
         is known. Not of followers: they were told the address of another command's invoice."""
         ...
 
-    async def end_look_up(self, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None) -> bool:
+    async def end_look_up(
+        self,
+        look_up: Command,
+        lease: LaneLease,
+        *,
+        not_before: datetime | None = None,
+        refused: AccountLogin | None = None,
+    ) -> bool:
         """Forget a look-up that was done. False, with nothing written, where another worker holds the lane by now. What
         is still sought brings a new one when it is due. `not_before` puts off whatever this one looked for (same lane
-        and account) until then, for nothing could be seen: `sought_at` becomes the later of the two."""
+        and account) until then, for nothing could be seen: `sought_at` becomes the later of the two. Where that is for
+        a `refused` login, nothing is put off once its refusals are forgotten: somebody resumed the account, or a
+        login with a new password worked."""
         ...
 
     async def unsettled(self, lane: str) -> Sequence[Command]:

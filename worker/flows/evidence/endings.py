@@ -86,7 +86,7 @@ def login_refused(
         command,
         CommandState.IN_DOUBT,
         (announced(Outcome.IN_DOUBT, data),),
-        sought_at=until,
+        sought_at=now,  # the look-up's end puts it off, unless somebody resumes the account meanwhile
         has_looked=False,
         progress=replace(absence, has_told_refusal=True).journaled(),
     )

@@ -59,12 +59,13 @@ async def _succeed(statements: Statements, following: Following, now: datetime) 
     lane = follower.lane
     if lane is None:
         raise ValueError("a command that waits must name its lane")
-    # The lane before the command, as everywhere.
-    await statements.one("lock_lane", lane)
+    # The lane before the command and its number, as everywhere; one that nobody had yet is made.
+    delayed = await offer_lanes(statements, {lane: follower.source})
     if await statements.one("take_order", follower.key, following.claim) is None:
         return False
     await statements.run("forget_follower", follower.key)
-    await offer_lanes(statements, {lane: follower.source}, now)
+    if delayed:
+        await statements.run("refresh_lanes", delayed, now)
     return True
 
 

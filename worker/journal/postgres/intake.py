@@ -8,7 +8,6 @@ something of the same batch, goes into the next round. Nearly always one round i
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -37,6 +36,8 @@ Identity = tuple[str, str]
 Order = tuple[str, str]
 """A source, and the number that it claims."""
 Numbered = tuple[int, NewCommand]
+Entering = tuple[int, NewCommand, int | None]
+"""A command by its place in the batch, and the key of the one that it follows."""
 _ROUNDS = 50
 
 
@@ -86,8 +87,10 @@ class _Batch:
     admissions: dict[int, Admission] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)
     """Tenant to waiting commands, counted up to the limit."""
-    lanes: dict[str, str] = field(default_factory=dict)
-    """Lanes that got work, with its tenant."""
+    lanes: set[str] = field(default_factory=set)
+    """Those that have been told of work. Their rows are locked."""
+    delayed: list[str] = field(default_factory=list)
+    """Lanes that wait for their head's time, though what came now may go before it."""
     guarded: dict[int, int] = field(default_factory=dict)
     """Key to the place in the batch, for what must be no double."""
     followers: list[tuple[int, int, str | None]] = field(default_factory=list)
@@ -136,7 +139,8 @@ async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admissio
         if not pending:
             break
         pending = await _enter_round(batch, pending)
-    await _offer_lanes(batch, max((command.received_at for command in commands), default=None))
+    if batch.delayed:
+        await batch.statements.run("refresh_lanes", batch.delayed, max(command.received_at for command in commands))
     await _follow(batch)
     await _guard_against_doubles(batch, commands)
     await _answer_repeats(batch)
@@ -144,10 +148,11 @@ async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admissio
 
 
 async def _enter_round(batch: _Batch, pending: Sequence[Numbered]) -> list[Numbered]:
+    """Look up what is there, lock the lanes that get work, and enter the rest; returns what another round is for."""
     same = await _find_same(batch.statements, pending)
     orders = await _find_orders(batch.statements, pending)
     await _count_waiting(batch, pending)
-    entering: list[tuple[int, NewCommand, int | None]] = []
+    entering: list[Entering] = []
     later: list[Numbered] = []
     claimed: set[Any] = set()
     for number, command in pending:
@@ -164,6 +169,7 @@ async def _enter_round(batch: _Batch, pending: Sequence[Numbered]) -> list[Numbe
                 claimed.add(order[1])
             entering.append((number, command, None if order is None else orders.get(order)))
             _count_entering(batch, command, entering[-1][2])
+    await _offer_lanes(batch, entering)
     return sorted(later + await _enter(batch, entering), key=lambda numbered: numbered[0])
 
 
@@ -218,7 +224,7 @@ def _count_entering(batch: _Batch, command: NewCommand, follows: int | None) -> 
         batch.waiting[command.source] += 1
 
 
-async def _enter(batch: _Batch, entering: Sequence[tuple[int, NewCommand, int | None]]) -> list[Numbered]:
+async def _enter(batch: _Batch, entering: Sequence[Entering]) -> list[Numbered]:
     """Insert commands; returns those that ran into what another worker had just inserted."""
     if not entering:
         return []
@@ -233,8 +239,6 @@ async def _enter(batch: _Batch, entering: Sequence[tuple[int, NewCommand, int | 
             collided.append((number, command))
             continue
         batch.admissions[number] = _admission(command, follows)
-        if batch.admissions[number] is Admission.ACCEPTED and command.lane is not None:
-            batch.lanes.setdefault(command.lane, command.source)
         if follows is not None:
             batch.followers.append((key, follows, claim_of(command)))
         if _is_guarded(command):
@@ -327,13 +331,20 @@ async def _answer_repeat(batch: _Batch, key: int, command: NewCommand) -> None:
             await insert_copies(statements, [copy], batch.worker)
 
 
-async def _offer_lanes(batch: _Batch, now: datetime | None) -> None:
-    """Of repeats, too: where the answer to the first one was lost, nobody has been told of it."""
+async def _offer_lanes(batch: _Batch, entering: Sequence[Entering]) -> None:
+    """Before a number is taken, as everywhere: whoever takes one over has locked its lane first. Of repeats, too: where
+    the answer to the first one was lost, nobody has been told of it."""
+    lanes: dict[str, str] = {}
+    for _, command, follows in entering:
+        if _admission(command, follows) is Admission.ACCEPTED and command.lane is not None:
+            lanes.setdefault(command.lane, command.source)
     if batch.repeats:
         for row in await batch.statements.all("lanes_of_waiting", [key for key, _ in batch.repeats]):
-            batch.lanes.setdefault(row["lane"], row["source"])
-    if batch.lanes and now is not None:
-        await offer_lanes(batch.statements, batch.lanes, now, batch.worker)
+            lanes.setdefault(row["lane"], row["source"])
+    new = {lane: tenant for lane, tenant in lanes.items() if lane not in batch.lanes}
+    if new:
+        batch.delayed += await offer_lanes(batch.statements, new, batch.worker)
+        batch.lanes |= new.keys()
 
 
 async def _guard_against_doubles(batch: _Batch, commands: Sequence[NewCommand]) -> None:

@@ -169,20 +169,19 @@ class PostgresVault(PostgresStore):
     @one_transaction
     async def enter_files(self, statements: Statements, now: datetime, limit: int) -> int:
         """See `VaultJournal.enter_files`."""
-        rows = await statements.all("unentered_files", limit)
-        pairs = [(row["invoice_id"], row["type"]) for row in rows]
-        if pairs:
-            await statements.run("set_entered", *columns(pairs, 2))
+        files = columns([tuple(row) for row in await statements.all("lock_unentered_files", limit)], 3)
+        ids, types, _ = files
+        if ids:
+            await statements.run("set_entered", ids, types)
         # In one order, so that two replicas that enter the same files do not wait for each other in a circle.
-        named = sorted((row for row in rows if row["number"]), key=lambda row: (row["number"], row["type"]))
-        for row in named:
+        for row in await statements.all("invoices_of_files", *files) if ids else ():
             if row["invoice_date"] is None or not row["seller_id"]:
                 continue
             values = [row[name] for name in ("number", "type", "invoice_id", "seller_id", "invoice_date", "url")]
             await statements.run("enter_vault_file", *values, now)
             await statements.run("enter_tellings", row["number"], row["type"])
             await statements.run("open_tellings", row["number"], row["type"])
-        return len(rows)
+        return len(ids)
 
     @one_transaction
     async def files_due(self, statements: Statements, now: datetime, until: datetime, limit: int) -> list[DueFile]:

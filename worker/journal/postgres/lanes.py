@@ -16,8 +16,8 @@ from worker.journal.postgres.batches import Ask
 from worker.journal.postgres.outbox import adopt
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.journal.rows import LANE_PATIENCE, LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, to_command
-from worker.records import Claim, ClaimBounds, Command, CommandState, LaneLease, Probes, Stray
+from worker.journal.rows import LANE_PATIENCE, LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, id_of, to_command
+from worker.records import AccountLogin, Claim, ClaimBounds, Command, CommandState, LaneLease, Probes, Stray
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -195,13 +195,12 @@ async def look_again(statements: Statements, lane: str | None, now: datetime) ->
         await statements.run("refresh_lanes", [lane], now)
 
 
-async def offer_lanes(statements: Statements, lanes: Mapping[str, str], now: datetime, worker: str = _NOBODY) -> None:
-    """Work came to these lanes, each with the tenant that it is of. Their rows are locked until the commit. Those that
-    this worker holds it tells itself."""
+async def offer_lanes(statements: Statements, lanes: Mapping[str, str], worker: str = _NOBODY) -> list[str]:
+    """Work is coming to these lanes, each with the tenant that it is of. Their rows are locked until the commit. Those
+    that this worker holds it tells itself. Returns lanes that wait for their head's time: they are to be refreshed when
+    the work is there, for it may go before that head."""
     rows = await statements.all("offer_lanes", list(lanes), list(lanes.values()), worker)
-    delayed = [row["lane"] for row in rows if row["is_delayed"]]
-    if delayed:
-        await statements.run("refresh_lanes", delayed, now)
+    return [row["lane"] for row in rows if row["is_delayed"]]
 
 
 class PostgresLookUps(PostgresStore):
@@ -275,11 +274,19 @@ class PostgresLookUps(PostgresStore):
         """See `LaneJournal.bound`."""
         return frozenset(row["invoice_number"] for row in await statements.all("bound_numbers", list(numbers)))
 
-    @without_transaction
+    @one_transaction
     async def end_look_up(
-        self, statements: Statements, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None
+        self,
+        statements: Statements,
+        look_up: Command,
+        lease: LaneLease,
+        *,
+        not_before: datetime | None = None,
+        refused: AccountLogin | None = None,
     ) -> bool:
-        """See `LaneJournal.end_look_up`."""
+        """See `LaneJournal.end_look_up`. The account before commands, as by who resumes it."""
+        if refused is not None and await statements.one("lock_refused", id_of(statements.sealer, refused)) is None:
+            not_before = None
         return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None
 
 

@@ -11,11 +11,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from worker.journal import walking
-from worker.journal.rows import LANE_PATIENCE, LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, micros, to_command
+from worker.journal.rows import (
+    LANE_PATIENCE,
+    LANE_SLICE,
+    LOOK_UP_PATIENCE,
+    addresses_of,
+    id_of,
+    micros,
+    to_command,
+)
 from worker.journal.sqlite.readiness import look_again, refresh
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
-from worker.records import Claim, ClaimBounds, Command, LaneLease, Probes, Stray, is_own_lane
+from worker.records import AccountLogin, Claim, ClaimBounds, Command, LaneLease, Probes, Stray, is_own_lane
 
 
 class Picking:
@@ -302,13 +310,20 @@ class SqliteLookUps(SqliteStore):
 
     @one_transaction
     def end_look_up(
-        self, statements: Statements, look_up: Command, lease: LaneLease, *, not_before: datetime | None = None
+        self,
+        statements: Statements,
+        look_up: Command,
+        lease: LaneLease,
+        *,
+        not_before: datetime | None = None,
+        refused: AccountLogin | None = None,
     ) -> bool:
         """See `LaneJournal.end_look_up`."""
         if statements.one("is_own_look_up", key=look_up.key, epoch=lease.epoch) is None:
             return False
         statements.run("forget_payload", key=look_up.key)
         statements.run("forget_command", key=look_up.key)
-        if not_before is not None:
+        is_over = refused is not None and statements.one("is_refused", id=id_of(statements.sealer, refused)) is None
+        if not_before is not None and not is_over:
             statements.run("put_off", lane=look_up.lane, account=look_up.account, not_before=micros(not_before))
         return True

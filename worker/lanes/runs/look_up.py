@@ -206,7 +206,12 @@ class LookUpRun(Asking):
             self._log.warning("look_up_put_off", sought=len(self._subjects), until=end.not_before.isoformat())
         crashpoint("look_up.end_next")
         ended = await self._insist(
-            lambda: journal.end_look_up(self._command, self._lane_session.lease, not_before=end.not_before)
+            lambda: journal.end_look_up(
+                self._command,
+                self._lane_session.lease,
+                not_before=end.not_before,
+                refused=self._counted() if end.is_refused else None,
+            )
         )
         crashpoint("look_up.ended")
         if not ended:

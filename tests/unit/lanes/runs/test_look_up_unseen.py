@@ -1,15 +1,17 @@
 """A look-up that could not be made counts for nothing: refusals, losses, logins that are gone."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from tests.builders import make_command, make_data, make_found, make_invoice, make_result
 from tests.lane_fakes import FakeCredentials, Script, make_login_fields
-from tests.unit.lanes.playing import Played, now
+from tests.unit.lanes.playing import Played, later, now
 from tests.unit.lanes.runs.test_look_up import FOUND, LOOKING, S, issued, listing, looking, sought
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.errors import Transient
+from worker.lanes.runs.order import read_order
 from worker.ports import Disconnected, LoginAnswered, QueryRefused
 
 # ---- what could not be seen ----------------------------------------------------------------------------
@@ -89,6 +91,30 @@ async def test_login_that_works_is_taken_by_the_look_ups_that_were_refused() -> 
     assert played.journal.outcomes_of(1) == ["in_doubt", "completed", "confirmed"]
     assert played.journal.calls["renew_password"] == 1
     assert played.gateway.queries[-1].login.password.get_secret_value() == "mended"
+
+
+@pytest.mark.parametrize("answer", ["account", "count_login", "settle"])
+@in_virtual_time
+async def test_account_that_is_resumed_while_a_look_up_ends_for_it_is_looked_with_at_once(answer: str) -> None:
+    """Whichever answer of the journal the look-up still waits for: what it has read of the account is old by then."""
+    refused = Script(pages=[[LoginAnswered(accepted=False)]])
+    played = looking(*([] if answer == "account" else [refused]), listing(FOUND))
+    played.lay_out(1)
+    journal, clock = played.journal, played.stage.clock
+    if answer == "account":
+        login = read_order(make_command(), FakeCredentials()).access.counted("u1", is_look_up=True)
+        hour = timedelta(hours=1)
+        await journal.count_login(login, accepted=False, now=clock.now(), threshold=1, suspend=hour)
+    journal.delays[answer] = 10
+    resuming: list[asyncio.Future[int]] = []
+    later(5, lambda: resuming.append(asyncio.ensure_future(journal.resume_accounts([], clock.now()))))
+
+    await played.serve(sought(), until=60)
+
+    assert await resuming[0] == 1
+    assert played.journal.outcomes_of(1)[-2:] == ["completed", "confirmed"]
+    assert len(played.gateway.queries) == (1 if answer == "account" else 2)
+    played.check()
 
 
 @in_virtual_time

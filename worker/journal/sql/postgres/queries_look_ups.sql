@@ -58,6 +58,10 @@ FROM (SELECT key FROM command
 JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
 ORDER BY c.sought_at, c.key;
 
+-- name: lock_refused
+-- Whoever forgets it finds what is put off behind this lock, and hastens it.
+SELECT 1 FROM account WHERE id = $1 FOR KEY SHARE;
+
 -- name: end_look_up
 WITH ended AS (
     DELETE FROM command WHERE key = $1 AND type = 'look_up' AND state = 'running' AND epoch = $2

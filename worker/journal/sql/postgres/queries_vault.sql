@@ -1,13 +1,18 @@
 -- Files to fetch into the vault, files kept there, and who is told of them.
 
--- name: unentered_files
--- Of an invoice that came through several users one row is enough: they tell the same of it. Another replica that does
--- the same takes other rows.
+-- name: lock_unentered_files
+-- Another replica that does the same takes other rows.
+SELECT invoice_id, type, url FROM invoice_file WHERE NOT is_entered ORDER BY fetched_at LIMIT $1
+FOR UPDATE SKIP LOCKED;
+
+-- name: invoices_of_files
+-- Behind the lock on the files: one that was brought anew came with its invoice. Of an invoice that came through several
+-- users one row is enough: they tell the same of it.
 SELECT f.invoice_id, f.type, f.url, i.number, i.seller_id, i.invoice_date
-FROM (SELECT invoice_id, type, url FROM invoice_file WHERE NOT is_entered ORDER BY fetched_at LIMIT $1
-      FOR UPDATE SKIP LOCKED) f
-LEFT JOIN LATERAL (SELECT number, seller_id, invoice_date FROM invoice
-                   WHERE invoice_id = f.invoice_id AND number IS NOT NULL ORDER BY key DESC LIMIT 1) i ON true;
+FROM unnest($1::text[], $2::text[], $3::text[]) AS f (invoice_id, type, url)
+CROSS JOIN LATERAL (SELECT number, seller_id, invoice_date FROM invoice
+                    WHERE invoice_id = f.invoice_id AND number IS NOT NULL ORDER BY key DESC LIMIT 1) i
+ORDER BY i.number, f.type;
 
 -- name: set_entered
 UPDATE invoice_file SET is_entered = true

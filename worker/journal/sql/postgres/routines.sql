@@ -134,7 +134,8 @@ $routine$
 -- name: admit_plain
 -- New commands that all wait, one row of arrays each. Where one is there already, names a number that somebody has, or
 -- finds its tenant full, nothing is written and false returned; what shows only behind the insertion (another worker was
--- quicker, the same order came a moment ago) ends the transaction. Then the caller looks at each.
+-- quicker, the same order came a moment ago) ends the transaction. Then the caller looks at each. Lanes are locked before
+-- a number is taken, as by who follows and takes one over.
 CREATE OR REPLACE FUNCTION fapiao_admit_plain(
     p_source text[], p_id text[], p_type text[], p_content_hash text[], p_state text[], p_lane text[],
     p_priority smallint[], p_last_sequence integer[], p_deadline_at timestamptz[], p_received_at timestamptz[],
@@ -170,6 +171,11 @@ BEGIN
             END IF;
         END LOOP;
     END IF;
+    FOR v_row IN {{offer_lanes(p_lanes, p_tenants, p_worker)}} LOOP
+        IF v_row.is_delayed THEN
+            v_delayed := v_delayed || v_row.lane;
+        END IF;
+    END LOOP;
     FOR v_row IN {{insert_commands(
         p_source, p_id, p_type, p_content_hash, p_state, p_lane, p_priority, p_last_sequence, p_deadline_at,
         p_received_at, p_settled_at, p_reply_to, p_correlation_id, p_traceparent, p_tracestate, p_seller, p_order_no,
@@ -181,11 +187,6 @@ BEGIN
     IF cardinality(v_keys) < cardinality(p_id) THEN
         RAISE EXCEPTION 'another worker has one of them meanwhile';
     END IF;
-    FOR v_row IN {{offer_lanes(p_lanes, p_tenants, p_worker)}} LOOP
-        IF v_row.is_delayed THEN
-            v_delayed := v_delayed || v_row.lane;
-        END IF;
-    END LOOP;
     IF cardinality(v_delayed) > 0 THEN
         {{refresh_lanes(v_delayed, p_at)}};
     END IF;

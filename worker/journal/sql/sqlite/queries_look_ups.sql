@@ -51,6 +51,9 @@ DELETE FROM payload WHERE key = :key;
 -- name: forget_command
 DELETE FROM command WHERE key = :key;
 
+-- name: is_refused
+SELECT 1 FROM account WHERE id = :id;
+
 -- name: put_off
 UPDATE command SET sought_at = :not_before
 WHERE lane = :lane AND account = :account AND sought_at IS NOT NULL AND account IS NOT NULL AND sought_at < :not_before;
