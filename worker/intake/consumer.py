@@ -33,6 +33,10 @@ log = structlog.get_logger()
 CONNECTION_NAME = "fapiao-worker consume"
 BATCH_MAX = 500
 """Most commands in one transaction (count)."""
+SLOW_SECONDS = 0.1
+"""Behind a batch that took longer, the next one waits for what its acknowledgements let in: a tenth of that time, for
+else the first delivery would go alone, and the others would wait for as long again."""
+LINGER_MAX_SECONDS = 0.1
 DRAIN_LOOK_SECONDS = 0.005
 JOURNAL_PATIENCE_SECONDS = 5.0
 """A journal that is down for longer makes the consumer stop."""
@@ -130,6 +134,8 @@ class Consumer:
         self._admit = admit
         self._buffer: deque[Delivery] = deque()
         self._held: list[_Received] = []
+        self._batch_seconds = 0.0
+        """How long the journal took for the last batch."""
         self._aside = _Aside()
         self._queues: tuple[str, ...] = topology.command_queues
         self._arrived = asyncio.Event()
@@ -275,6 +281,8 @@ class Consumer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(self._aside.due):
                 await self._arrived.wait()
+        if self._batch_seconds > SLOW_SECONDS and self.unsettled < self._prefetch:
+            await asyncio.sleep(min(self._batch_seconds / 10, LINGER_MAX_SECONDS))
 
     async def _sit_out(self, down_seconds: float) -> None:
         if down_seconds < JOURNAL_PATIENCE_SECONDS:
@@ -294,7 +302,9 @@ class Consumer:
         if not batch:
             return 0
         crashpoint("intake.received")
+        began = asyncio.get_running_loop().time()
         failed = await self._journaling.take(batch)
+        self._batch_seconds = asyncio.get_running_loop().time() - began
         self._held = []
         crashpoint("intake.committed")
         living = []

@@ -20,6 +20,10 @@ from worker.records import SUBMITTED, Claim, ClaimBounds, LaneLease, is_own_lane
 log = structlog.get_logger(__name__)
 
 CLAIM_BATCH = 64
+"""Lanes claimed at once where the journal is quick (count)."""
+CLAIM_USUAL_SECONDS = 0.1
+"""A claim that takes longer is followed by one of as many more lanes: a slow journal begins as many a second."""
+CLAIM_BATCH_MAX = 512
 ABANDON_TIME = timedelta(seconds=2)
 
 
@@ -35,6 +39,8 @@ class Scheduler:
         self._may_hold_unknown = False
         """A claim was asked for, and its answer has not come."""
         self._wake = asyncio.Event()
+        self._claim_seconds = 0.0
+        """How long the last claim took."""
         self._term = 0
         """Counts the leases: what was claimed under an earlier one is nobody's by now."""
         self._renewed_at = float("-inf")
@@ -125,13 +131,15 @@ class Scheduler:
         await self._give_back_unknown()
         free = services.settings.max_lanes - len(self._lanes)
         await self._look_for_contention(free)
-        wished = min(free, CLAIM_BATCH)
+        wished = min(free, CLAIM_BATCH_MAX, int(CLAIM_BATCH * max(1.0, self._claim_seconds / CLAIM_USUAL_SECONDS)))
         if wished <= 0:
             return 0
         term = self._term
         self._may_hold_unknown = True  # until the answer is here, the store may have given what we know nothing of
         within = self._bounds(wished)
+        asked_at = services.clock.monotonic()
         claims = await services.journal.claim(self._worker, wished, services.clock.now(), within=within)
+        self._claim_seconds = services.clock.monotonic() - asked_at
         if self._came_too_late(term):
             await self._give_back([claim.lease for claim in claims])
             return 0

@@ -47,6 +47,22 @@ async def test_one_alone_is_journaled_at_once_and_what_comes_meanwhile_goes_toge
 
 
 @in_virtual_time
+async def test_behind_a_slow_batch_the_next_waits_for_what_the_acknowledgements_let_in() -> None:
+    """The first delivery would go alone, and all behind it would wait for as long again."""
+    part = bench()
+    part.journal.seconds = 0.5
+    async with at_work(part):
+        await asyncio.sleep(0)
+        part.deliver("c1")
+        await asyncio.sleep(0.51)
+        for name in ("c2", "c3", "c4"):
+            part.deliver(name)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1)
+        assert part.journal.batches == [1, 3]
+
+
+@in_virtual_time
 async def test_nothing_is_acknowledged_while_the_journal_is_down() -> None:
     """Held, tried again, never requeued; journaled once when it is back."""
     part = bench()

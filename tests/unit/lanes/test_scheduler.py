@@ -14,7 +14,7 @@ from tests.unit.lanes.scheduling import ISSUES, SCANS_FOR_EVER, running, stage_o
 from tests.virtual_time import in_virtual_time
 from worker.errors import Unreachable
 from worker.lanes.housekeeping import Housekeeping
-from worker.lanes.scheduler import CLAIM_BATCH
+from worker.lanes.scheduler import CLAIM_BATCH, CLAIM_BATCH_MAX
 from worker.records import Command, CommandState
 
 S = CommandState
@@ -86,6 +86,20 @@ async def test_claims_come_in_batches() -> None:
 
         assert scheduler.active == CLAIM_BATCH + 1
         assert stage.journal.calls["claim"] == 3
+
+
+@in_virtual_time
+async def test_a_slow_journal_is_asked_for_more_at_once() -> None:
+    """Ten times as slow, ten times as many: else a store in another region would begin thirty lanes a second."""
+    stage = stage_of(SCANS_FOR_EVER, tenant_lanes=1000)
+    stage.journal.delays["claim"] = 1
+    stage.journal.add(*(waiting(key) for key in range(9 * CLAIM_BATCH)))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(1.5)
+        assert scheduler.active == CLAIM_BATCH
+        await asyncio.sleep(1)
+        assert scheduler.active == CLAIM_BATCH + CLAIM_BATCH_MAX == 9 * CLAIM_BATCH
 
 
 @in_virtual_time
