@@ -269,6 +269,27 @@ async def test_a_batch_finds_its_commands_by_key_where_the_statistics_are_old(
                 assert re.search(rf"Index Cond: .*\b{_BY_KEY_OR_LANE[scan[1]]}\b", plan[number + 1]), (name, line)
 
 
+@pytest.mark.parametrize("rows", [0, 300])
+async def test_a_row_to_publish_is_compared_with_its_stream_alone(
+    server: PostgresJournal, session: Any, rows: int
+) -> None:
+    """And not with all that is to be published, though the planner takes the outbox for as empty as it mostly is."""
+    await session.execute(_PENDING, rows)
+    await session.execute("ANALYZE")
+    probes = {"due_rows": 3, "due_heads": 2, "outbox_due_since": 1, "has_second_pending": 1}
+    for name, number in probes.items():
+        plan = "\n".join(await plan_of(session, queries.load("postgres")[name]))
+        by_stream = re.findall(r"Scan using outbox_stream on outbox.*\n +Index Cond: \(\(command_key = ", plan)
+        assert len(by_stream) == number, plan
+
+
+_PENDING = """
+INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, correlation_id, owner,
+                    due_at, created_at)
+SELECT n, 1, n, 't', '', n, '', '', 'w1', now(), now() FROM generate_series(1, $1::integer) AS n
+"""
+
+
 _BY_KEY_OR_LANE = {
     "command_pkey": "key",
     "payload_pkey": "key",

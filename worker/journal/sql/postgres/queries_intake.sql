@@ -114,7 +114,7 @@ ORDER BY sequence;
 -- name: has_second_pending
 -- The first may have reached the caller and only not be marked yet: who then asks again would hear nothing more.
 SELECT 1 FROM outbox
-WHERE command_key = $1 AND destination = $2 AND event_id = $3 AND copy = $4 AND state = 'pending'
+WHERE command_key = $1 AND destination = $2 AND event_id = $3 AND copy = $4 AND state || '' = 'pending'
 LIMIT 1 OFFSET 1;
 
 -- name: insert_events

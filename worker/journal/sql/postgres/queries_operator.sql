@@ -123,8 +123,8 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT
 SELECT min(p.due_at) AS at FROM (
     SELECT seq, command_key, destination, due_at FROM outbox
     WHERE state = 'pending' AND due_at <= $1 ORDER BY seq LIMIT 10000
-) AS p WHERE NOT EXISTS (SELECT 1 FROM outbox e WHERE e.command_key = p.command_key AND e.destination = p.destination
-                         AND e.seq < p.seq AND e.state = 'pending');
+) AS p WHERE (SELECT 1 FROM outbox e WHERE e.command_key = p.command_key AND e.destination = p.destination
+               AND e.seq < p.seq AND e.state || '' = 'pending' LIMIT 1) IS NULL;
 
 -- name: count_overdue
 SELECT count(*) AS number FROM (

@@ -1,3 +1,6 @@
+-- The outbox is analysed while it is empty. So the planner would go through all that is pending for each row's probe of
+-- its stream, by the index of that: the state is compared as no index has it.
+
 -- name: due_rows
 -- Rows that are due come in the order of their time, so that a backlog is read from its front. A row behind one of its
 -- stream that is not due, or that another worker has to publish, is passed over. How far a row looks before itself is
@@ -6,15 +9,15 @@
 WITH due AS MATERIALIZED (
     SELECT * FROM (
         (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner = $1 AND m.due_at <= $2
-         AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
-                         AND p.seq < m.seq AND p.state = 'pending'
-                         AND (p.due_at > $2 OR p.owner IS DISTINCT FROM m.owner))
+         AND (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
+              AND p.seq < m.seq AND p.state || '' = 'pending'
+              AND (p.due_at > $2 OR p.owner IS DISTINCT FROM m.owner) LIMIT 1) IS NULL
          ORDER BY m.due_at, m.seq LIMIT $3)
         UNION ALL
         (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner IS NULL AND m.due_at <= $2
-         AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
-                         AND p.seq < m.seq AND p.state = 'pending'
-                         AND (p.due_at > $2 OR p.owner IS DISTINCT FROM m.owner))
+         AND (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
+              AND p.seq < m.seq AND p.state || '' = 'pending'
+              AND (p.due_at > $2 OR p.owner IS DISTINCT FROM m.owner) LIMIT 1) IS NULL
          ORDER BY m.due_at, m.seq LIMIT $3)
     ) AS o ORDER BY o.due_at, o.seq LIMIT $3
 )
@@ -24,7 +27,7 @@ SELECT o.seq, o.command_key, o.command_id, o.copy, o.destination, o.event_id, o.
            SELECT 1 FROM (SELECT d.command_key, d.destination, max(d.seq) AS last, count(*) AS number
                           FROM due d WHERE d.command_key IS NOT NULL GROUP BY d.command_key, d.destination) AS g
            WHERE g.number <> (SELECT count(*) FROM outbox p WHERE p.command_key = g.command_key
-                              AND p.destination = g.destination AND p.seq <= g.last AND p.state = 'pending')
+                              AND p.destination = g.destination AND p.seq <= g.last AND p.state || '' = 'pending')
        ) END AS has_gap
 FROM due o LEFT JOIN event e ON e.command_key = o.command_key AND e.sequence = o.sequence
 ORDER BY o.due_at, o.seq;
@@ -35,13 +38,13 @@ SELECT o.seq, o.command_key, o.command_id, o.copy, o.destination, o.event_id, o.
        coalesce(o.body, e.body) AS body, o.correlation_id, o.traceparent, o.tracestate, o.attempts, o.created_at
 FROM (
     (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner = $1 AND m.due_at <= $2
-     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
-                     AND p.seq < m.seq AND p.state = 'pending')
+     AND (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
+          AND p.seq < m.seq AND p.state || '' = 'pending' LIMIT 1) IS NULL
      ORDER BY m.due_at, m.seq LIMIT $3)
     UNION ALL
     (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner IS NULL AND m.due_at <= $2
-     AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
-                     AND p.seq < m.seq AND p.state = 'pending')
+     AND (SELECT 1 FROM outbox p WHERE p.command_key = m.command_key AND p.destination = m.destination
+          AND p.seq < m.seq AND p.state || '' = 'pending' LIMIT 1) IS NULL
      ORDER BY m.due_at, m.seq LIMIT $3)
 ) AS o LEFT JOIN event e ON e.command_key = o.command_key AND e.sequence = o.sequence
 ORDER BY o.due_at, o.seq LIMIT $3;
