@@ -49,7 +49,7 @@ ELSEWHERE = {
     ("worker/lanes/runs/run.py", "_write"): "_record, around it, has one before and one after",
     ("worker/lanes/runs/run.py", "write"): "the same: the act that _write insists on",
     ("worker/lanes/runs/issue.py", "_write"): "the same",
-    ("worker/lanes/settling.py", "act"): "settle, around it, has one before and one after",
+    ("worker/lanes/housekeeping.py", "act"): "settle, around it, has one before and one after",
     ("worker/intake/journaling.py", "_commit"): "its caller's caller has one before and one after",
     ("worker/intake/journaling.py", "_refuse"): "the same; the message comes again and is answered by the same event",
 }

@@ -1,28 +1,96 @@
 """What no lane does: free what dead workers held, enter look-ups, end what waited too long, answer repeats of orders,
-say when the machine's clock was set back.
+say when the machine's clock was set back. And how a command is moved without its lane, whoever does it (`Settling`): by
+evidence, by a late reply, by its deadline, by the first command of its order.
 
-Each round is bounded; what is left over is done in the next one. A follower moves only by compare-and-set, so that two
-replicas that look at it at once do one thing. Knows nothing of sessions.
+Each round is bounded; what is left over is done in the next one. A command without its lane moves only by
+compare-and-set, so that two replicas that look at it at once do one thing. Knows nothing of sessions.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
 from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
-from worker.flows.announce import Announcement, events_of, failure
+from worker.flows.announce import Announcement, events_of, failure, keeps_order
 from worker.flows.orders import Refuse, Succeed, Tell, Wait, follow
 from worker.flows.table import deadline_exceeded
 from worker.flows.vocabulary import Settle
 from worker.lanes.services import LaneServices
-from worker.lanes.settling import Settling
 from worker.records import FINAL, Command, CommandState, Following, Heard, Settlement
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Moves a command without its lane, told, counted and logged alike whoever does it. `part` begins the names of the
+    crash points, one before and one after."""
+
+    services: LaneServices
+    part: str
+
+    async def settle(
+        self,
+        move: Settle,
+        *,
+        point: str,
+        expected: frozenset[CommandState] | None = None,
+        has_looked: bool = False,
+        insist: Callable[[Callable[[], Awaitable[bool]]], Awaitable[bool]] | None = None,
+    ) -> bool:
+        """Whether it was done: not where somebody else was quicker. `expected` is where the reason for it holds; None
+        stands for where the command was read. Raises `NotResolvable`, and `JournalUnavailable` unless `insist` goes
+        on until the store answers."""
+        settlement = self._settlement(move, expected or frozenset({move.command.state}), has_looked=has_looked)
+
+        async def act() -> bool:
+            return await self.services.journal.settle(settlement)
+
+        crashpoint(f"{self.part}.{point}_next")
+        settled = await (act() if insist is None else insist(act))
+        crashpoint(f"{self.part}.{point}_recorded")
+        if settled:
+            self._tell(move)
+        return settled
+
+    def _settlement(self, move: Settle, expected: frozenset[CommandState], *, has_looked: bool) -> Settlement:
+        now = self.services.clock.now()
+        return Settlement(
+            command=move.command,
+            expected=expected,
+            to=move.to,
+            at=now,
+            events=events_of(move.command, move.announcements, worker=self.services.settings.source, at=now),
+            invoice_number=move.invoice_number,
+            sought_at=move.sought_at,
+            has_looked=has_looked,
+            progress=move.progress,
+            findings=move.findings,
+            keeps_order=keeps_order(move.announcements),
+        )
+
+    def _tell(self, move: Settle) -> None:
+        if move.announcements:
+            self.services.committed()
+        if move.to is move.command.state:
+            return
+        said: Mapping[str, Any] = move.announcements[-1].data if move.announcements else {}
+        code = str(said.get("code", ""))
+        self.services.hooks.settled(move.command.type, move.to, code)
+        log.info(
+            "command_settled",
+            state=move.to,
+            command_id=move.command.id,
+            command_source=move.command.source,
+            code=code or None,
+            by=self.part,
+        )
 
 
 class Repeats:

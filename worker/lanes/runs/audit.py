@@ -41,10 +41,10 @@ from worker.flows.evidence.members import compare, weigh
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
+from worker.lanes.housekeeping import Settling
 from worker.lanes.runs.evidence import AT_ONCE, could_claim, could_claim_any, judged, last_of, read_subject
 from worker.lanes.runs.query import Questioning
 from worker.lanes.runs.refusals import forget_refusals
-from worker.lanes.settling import Settling
 from worker.ports import LaneJournal
 from worker.records import BEIJING, UNSETTLED, Command, CommandState
 from worker.texts import folded_code

@@ -18,9 +18,9 @@ from worker.flows.evidence.endings import issued
 from worker.flows.evidence.replies import Late, StrayReply, echo_of, judge, stray_of
 from worker.flows.looks import next_look
 from worker.flows.vocabulary import Settle
+from worker.lanes.housekeeping import Settling
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.services import LaneServices
-from worker.lanes.settling import Settling
 from worker.ports import ResultShown
 from worker.records import Command, CommandState, SubmittedInvoice
 

@@ -31,11 +31,11 @@ from worker.flows.vocabulary import (
     SeeWhoIsNext,
     Settle,
 )
+from worker.lanes.housekeeping import Settling
 from worker.lanes.runs.evidence import judged, read_rivals
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import Asking
 from worker.lanes.runs.refusals import forget_refusals
-from worker.lanes.settling import Settling
 from worker.records import AccountLogin, Command, CommandState, Probes
 from worker.texts import folded_code
 
