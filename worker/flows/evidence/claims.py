@@ -13,8 +13,8 @@ from itertools import chain, islice
 from typing import Final
 
 from worker.flows.evidence.index import InvoiceIndex
-from worker.flows.evidence.members import Comparison, Difference, Fit, Weight, compare, is_too_old, weigh
-from worker.flows.evidence.subjects import NEVER, Listed, Order, Subject
+from worker.flows.evidence.members import Comparison, Difference, Fit, Weight, compare, is_too_late, is_too_old, weigh
+from worker.flows.evidence.subjects import NEVER, Listed, Order, Subject, later
 
 BREATH: Final = 200
 """Comparisons between two pauses: a few milliseconds."""
@@ -195,9 +195,9 @@ def _spans(
         start = bisect_left(moments, subject.since - skew)
         stop = len(names)
         if subject.until is not NEVER:
-            stop = bisect_right(moments, _plus(subject.until, skew + longest))
+            stop = bisect_right(moments, later(subject.until, skew + longest))
         if stop - start <= _FEW:
-            own = [name for name in names[start:stop] if claims.free[name].earliest <= _plus(subject.until, skew)]
+            own = [name for name in names[start:stop] if not is_too_late(subject.until, claims.free[name], skew)]
             if own:
                 claims.exact[subject.key] = Span(own, {name: place for place, name in enumerate(own)}, 0, len(own))
         else:
@@ -206,11 +206,6 @@ def _spans(
 
 def _length(listed: Listed) -> timedelta:
     return listed.latest - listed.earliest
-
-
-def _plus(moment: datetime, delay: timedelta) -> datetime:
-    """Later, but not after the end of time."""
-    return NEVER if delay >= NEVER - moment else moment + delay
 
 
 def _other_claims(
@@ -278,17 +273,11 @@ def _weighed(
     for work, (listed, told) in enumerate(compared.values(), start=1):
         if work % BREATH == 0:
             yield
-        if subject.key in rivals and _is_after(subject, listed, skew):
+        if subject.key in rivals and is_too_late(subject.until, listed, skew):
             continue
         if (fit := weigh(subject, listed, told, skew)) is not None:
             mine[listed.identity] = fit
     return mine
-
-
-def _is_after(rival: Subject, listed: Listed, skew: timedelta) -> bool:
-    """The gateway tells of an invoice that there is: one that was issued later is not this rival's. So an order of
-    yesterday, whose number nobody looks for, is in no later order's way."""
-    return listed.earliest > _plus(rival.until, skew)
 
 
 # ---- who competes with whom ----------------------------------------------------------------------------

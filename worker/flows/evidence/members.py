@@ -15,7 +15,7 @@ from typing import Any, Final
 from contracts.taxpayer import is_mistyped
 from worker.characters import simplified
 from worker.flows.evidence.amounts import is_told_otherwise, total_likeness
-from worker.flows.evidence.subjects import Listed, Order, Subject
+from worker.flows.evidence.subjects import Listed, Order, Subject, later
 from worker.names import is_whole, name_likeness, says_who
 from worker.texts import Likeness, Text, code_likeness, folded, folded_code, remark_likeness
 
@@ -277,6 +277,12 @@ def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness
 def is_too_old(since: datetime, listed: Listed, skew: timedelta) -> bool:
     """Whether its date, under every reading, is more than a day before the submission: it is another one."""
     return listed.latest < since - max(skew, _DAY)
+
+
+def is_too_late(until: datetime, listed: Listed, skew: timedelta) -> bool:
+    """Whether its date, under every reading, is after the gateway told of the submission's own: it is another one. So
+    an order of yesterday, whose number nobody looks for, is in no later order's way."""
+    return listed.earliest > later(until, skew)
 
 
 def weigh(subject: Subject, listed: Listed, compared: Comparison, skew: timedelta) -> Fit | None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from worker.flows.evidence.amounts import RATES
 from worker.flows.evidence.members import Difference, is_companys
 from worker.making import made_often
-from worker.names import name_likeness
+from worker.names import is_whole, name_likeness
 from worker.records import IssuedReply, Line, SubmittedInvoice
 from worker.texts import (
     Likeness,
@@ -92,7 +92,7 @@ def echo_of(sent: SubmittedInvoice, reply: IssuedReply) -> Echo:
         members[BUYER] = UNTOLD  # the register may know a number that the order did not have
     known = {members[BUYER], members[BUYER_NAME]}
     seller = {members[LINES], members[SELLER]}
-    return Echo(members, raw, tuple(differs), is_whole, not known.isdisjoint({SAME, AKIN}) and SAME in seller)
+    return Echo(members, raw, tuple(differs), is_whole, not known.isdisjoint({SAME, AKIN, UNCLEAR}) and SAME in seller)
 
 
 def counts(sent: SubmittedInvoice, reply: IssuedReply, others: Iterable[SubmittedInvoice]) -> bool:
@@ -239,6 +239,8 @@ def _buyer_name(sent: SubmittedInvoice, came: str) -> Likeness:
         return SAME
     told = "" if says_nothing(came) else came
     ours, theirs = (Text.of_name(each, is_person=sent.is_person) for each in (sent.buyer_name, told))
+    if likeness(ours, theirs) is AKIN and not is_whole(ours, theirs):
+        return UNCLEAR  # 张三 in 张三丰 may be another party
     return name_likeness(ours, theirs)
 
 

@@ -2,7 +2,7 @@
 is compared of it worked out once. Pure."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -16,6 +16,11 @@ CENT: Final = Decimal("0.01")
 _MOST_ROUNDED: Final = Decimal("0.50")
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def later(moment: datetime, delay: timedelta) -> datetime:
+    """By so much, but not after the end of time."""
+    return NEVER if delay >= NEVER - moment else moment + delay
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from worker.flows.evidence.clues import probes_of
 from worker.flows.evidence.index import InvoiceIndex
-from worker.flows.evidence.members import is_too_old
-from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.members import is_too_late, is_too_old
+from worker.flows.evidence.subjects import NEVER, Listed, Subject
 from worker.flows.evidence.verdicts import Verdict, judge
 from worker.records import Command, CommandState, Probes
 
@@ -101,7 +101,7 @@ def could_claim(rival: Subject, index: InvoiceIndex, skew: timedelta) -> bool:
 
 
 def _is_in_its_time(rival: Subject, listed: Listed, skew: timedelta) -> bool:
-    return not is_too_old(rival.since, listed, skew) and listed.earliest - skew <= rival.until
+    return not is_too_old(rival.since, listed, skew) and not is_too_late(rival.until, listed, skew)
 
 
 def read_subject(command: Command) -> Subject | None:
@@ -114,11 +114,9 @@ def read_subject(command: Command) -> Subject | None:
 
 def could_claim_any(forgotten: Command, candidates: Iterable[Listed], skew: timedelta) -> bool:
     """Whether a submission whose data were forgotten could claim any of these: whatever was issued in its time."""
-    end = forgotten.settled_at if forgotten.state is CommandState.COMPLETED else None
+    end = (forgotten.settled_at or NEVER) if forgotten.state is CommandState.COMPLETED else NEVER
     since = forgotten.submitted_at or forgotten.received_at
-    return any(
-        not is_too_old(since, listed, skew) and (end is None or listed.earliest - skew <= end) for listed in candidates
-    )
+    return any(not is_too_old(since, listed, skew) and not is_too_late(end, listed, skew) for listed in candidates)
 
 
 def last_of(rows: Sequence[Command]) -> tuple[datetime, int]:

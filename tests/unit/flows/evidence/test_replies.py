@@ -150,6 +150,16 @@ def test_natural_person_without_tax_id_fits() -> None:
     assert fits(order, reply_to(order, buyerIndentification="G12345678"))
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [("张三丰", "张三"), ("张三", "张三丰"), ("ABC公司杭州分公司", "ABC公司")])
+def test_reply_of_whoever_has_part_of_the_buyers_name_is_not_its_own(ours: str, theirs: str) -> None:
+    """Nothing but the name says who it is: 张三's late result settled the order of 张三丰, which was never issued."""
+    order = make_invoice(buyerIndentification="", buyerType=int("公司" not in ours), buyerName=ours)
+    late = sent(order)
+
+    assert not fits(order, reply_to(order, buyerName=theirs))
+    assert judge(told(reply_to(order, buyerName=theirs)), None, [late]) == StrayReply("does_not_fit", (0,))
+
+
 def test_number_that_the_register_adds_tells_two_orders_apart_all_the_same() -> None:
     """Both buyers are called 张三, one gave the number of a card."""
     without = make_invoice(buyerIndentification="", buyerType=1, buyerName="张三")

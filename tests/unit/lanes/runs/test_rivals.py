@@ -61,6 +61,18 @@ async def test_rivals_are_all_others_that_could_claim_an_invoice() -> None:
     assert await keys(shelf, submitted(1)) == ([2], True)
 
 
+@pytest.mark.parametrize("is_emptied", [False, True])
+async def test_invoice_without_a_date_may_be_any_rivals(is_emptied: bool) -> None:
+    """The beginning of time, less what clocks may differ by, is no date: the look broke, for ever."""
+    ended = {"state": S.COMPLETED, "settled_at": MOMENT + 2 * SECOND}
+    rival = submitted(2, **ended, **({"data": b"{}"} if is_emptied else {}))
+    undated = [Listed.of(make_listed(1, note="", invoiceDate=None))]
+
+    read, are_all = await read_rivals(Shelf(rival), [subject(1)], SINCE, undated, SKEW)
+
+    assert ([each.key for each in read], are_all) == (([], False) if is_emptied else ([2], True))
+
+
 async def test_each_seller_is_asked_for_once() -> None:
     shelf = Shelf(submitted(3, seller="A"), submitted(4, seller="B"), submitted(5, seller="C"))
 
