@@ -99,8 +99,8 @@ def spans_of(condition: Mapping[str, Any], span_days: int) -> list[tuple[date, d
 
 
 def digest_of(page: PageShown) -> str:
-    """Tells whether two pages hold the same invoices; empty for an empty page."""
-    names = "\n".join(invoice.identity for invoice in page.invoices)
+    """Tells whether two pages hold the same rows; empty for an empty page. Rows of one invoice may be its lines."""
+    names = "\n".join(f"{row.identity} {row.total} {row.total_without_tax}" for row in page.invoices)
     return sha256(names.encode()).hexdigest()[:32] if names else ""
 
 

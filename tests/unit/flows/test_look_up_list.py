@@ -256,6 +256,14 @@ def test_gateway_that_lists_ten_at_once_and_tells_nothing_is_read_to_the_end() -
     assert decisions[-1].state.is_whole
 
 
+def test_page_that_goes_on_with_the_lines_of_one_invoice_is_no_repeated_one() -> None:
+    halves = [make_page(other(1) | {"totalAmount": Decimal(half)}, has_next=None) for half in (3, 5)]
+
+    decisions = pages_read(*halves, make_page(FOUND, has_next=None), make_page(has_next=None))
+
+    assert [each.invoice.number for each in decisions[-1].state.candidates] == [FOUND["countETicketNumbers"]]
+
+
 @pytest.mark.parametrize(("count", "is_whole"), [(10, True), (100, False)])
 def test_gateway_that_gives_the_same_rows_for_every_page_has_told_all_where_they_are_few(
     count: int, is_whole: bool
