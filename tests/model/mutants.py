@@ -78,7 +78,7 @@ MUTANTS: Final = (
         6,
         "a dead invoice is adopted",
         f"{EVIDENCE}/endings.py",
-        "        if subject.is_issued or not is_dead(verdict.invoice.status):",
+        "        if subject.is_issued or counts(status):",
         "        if subject is not None:",
         (f"{UNIT}/flows/evidence/test_endings.py",),
     ),

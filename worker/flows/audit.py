@@ -45,7 +45,7 @@ from worker.flows.audit_vocabulary import (
     ReadNumbered,
 )
 from worker.flows.evidence.endings import Case, endings
-from worker.flows.evidence.members import is_dead
+from worker.flows.evidence.status import counts
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
 from worker.flows.invoices import parts_of, trusted
@@ -234,12 +234,12 @@ def _proved(at: Situation, given: Proved) -> Next:
 
 
 def surely_found(subjects: Iterable[Subject], verdicts: Mapping[int, Verdict]) -> Mapping[int, Found]:
-    """The invoices that are surely a command's, by its key. A red-lettered or voided invoice of a command in doubt is
+    """The invoices that are surely a command's, by its key. An invoice of a command in doubt that may count no more is
     left to a person, as after any look: the command stays as it is, and the invoice is undecided."""
     return {
         each.key: verdict
         for each in subjects
-        if isinstance(verdict := verdicts[each.key], Found) and (each.is_issued or not is_dead(verdict.invoice.status))
+        if isinstance(verdict := verdicts[each.key], Found) and (each.is_issued or counts(verdict.invoice.status))
     }
 
 

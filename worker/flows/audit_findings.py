@@ -14,7 +14,7 @@ from typing import Any, Final
 from contracts.audits import FindingKind
 from contracts.envelope import loads
 from worker.flows.audit_rows import listed_of
-from worker.flows.evidence.members import is_dead
+from worker.flows.evidence.status import is_dead
 from worker.records import (
     BEIJING,
     AuditedInvoice,

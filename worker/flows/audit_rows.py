@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from contracts.envelope import dumps, loads
-from worker.flows.evidence.members import is_dead
+from worker.flows.evidence.status import is_dead
 from worker.flows.invoices import fits_condition
 from worker.records import BEIJING, AuditedRow, Dated, ListedInvoice
 from worker.texts import Text, folded, folded_code
@@ -23,6 +23,7 @@ _TEXTS: Final = (
     "buyer_name",
     "note",
     "is_positive",
+    "may_be_red",
     "status",
     "invoice_type",
     "source",

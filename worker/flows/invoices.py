@@ -20,6 +20,8 @@ from worker.texts import folded, folded_code
 _NUMBER: Final = re.compile(r"\d{8,20}", re.ASCII)
 """What is no invoice's number (a count, for one: trap 57) says nothing of whose it is."""
 
+_NUMBERS: Final = re.compile(r"(?<!\d)\d{8,20}(?!\d)", re.ASCII)
+
 
 def found_row(invoice: ListedInvoice, query_type: int, *, lacks_files: bool = False) -> FoundRow:
     """The invoice as it is stored."""
@@ -68,6 +70,18 @@ def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[str, Amounts] | N
 
 def _party(row: ListedInvoice) -> object:
     return row.seller_id, row.buyer_id, row.buyer_name, row.note, row.dated
+
+
+def taken_back(rows: Iterable[ListedInvoice]) -> frozenset[str]:
+    """The numbers that red invoices among these rows name, in the note or in a member that the manual does not know."""
+    named = {
+        number
+        for each in rows
+        if each.is_positive is False or each.may_be_red
+        for number in _NUMBERS.findall(f"{each.note or ''} {each.told.get('extra', '')}")
+        if number != each.number
+    }
+    return frozenset(named)
 
 
 def file_row(file: Mapping[str, Any]) -> FileRow:

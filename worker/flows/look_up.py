@@ -16,10 +16,9 @@ from typing import Final
 from worker.flows import table
 from worker.flows.evidence.endings import Case, endings, login_refused, without_login
 from worker.flows.evidence.index import Wanted
-from worker.flows.evidence.members import is_dead
-from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.subjects import Listed, Subject, each_once, marked
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
-from worker.flows.invoices import Amounts, amounts_of, invoices_of, lacking_ids, trusted, with_files
+from worker.flows.invoices import Amounts, amounts_of, invoices_of, lacking_ids, taken_back, trusted, with_files
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_state import digest_of, is_last_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
@@ -96,6 +95,8 @@ class LookUpState(Phased):
     """Rows of the longest page: a gateway may list fewer at once than it is asked for."""
     candidates: tuple[Listed, ...] = ()
     """Of these, the ones that may be somebody's."""
+    taken_back: frozenset[str] = frozenset()
+    """Numbers that red invoices of the list name."""
     told: tuple[tuple[int, Verdict], ...] = ()
     """By the command's key."""
     strays: tuple[Stray, ...] = ()
@@ -197,11 +198,6 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
     invoices = invoices_of(page.invoices, was.listed)
     fitting = [listed for listed in map(Listed.of, invoices) if at.wish.wanted.may_be(listed)]
-    kept = {listed.identity: listed for listed in was.candidates}
-    for listed in fitting:
-        # Listed twice, it may be dead in one of the two.
-        if listed.identity not in kept or not is_dead(kept[listed.identity].invoice.status):
-            kept[listed.identity] = listed
     total = was.total if page.total is None else page.total
     is_repeated = len(page.invoices) >= PAGE_SIZE and digest_of(page) == was.last_page
     longest = min(PAGE_SIZE, max(was.longest_page, len(page.invoices) + page.unreadable))
@@ -215,7 +211,8 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         is_cut=was.is_cut or page.proves_no_absence or (total is None and is_over and (is_repeated or not is_last)),
         last_page=digest_of(page),
         longest_page=longest,
-        candidates=tuple(kept.values()),
+        candidates=each_once(was.candidates, fitting),
+        taken_back=was.taken_back | taken_back(page.invoices),
         is_announced=was.is_announced and not page.invoices,
     )
     if not is_over:
@@ -226,6 +223,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
 
 
 def _list_over(at: Situation, state: LookUpState) -> Next:
+    state = replace(state, candidates=marked(state.candidates, state.taken_back))
     numbers = tuple(each.invoice.number for each in state.candidates if each.invoice.number is not None)
     since = datetime.combine(_first_day(at), time(), BEIJING)
     return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers, since)))

@@ -24,6 +24,7 @@ from contracts.invoices import with_cents
 from worker.gateway.dates import dated_of, moment_of
 from worker.gateway.qr import unwrapped
 from worker.gateway.redaction import Redactor, is_secret_name
+from worker.gateway.standing import may_be_red, status_elsewhere, told_elsewhere
 from worker.gateway.values import (
     amount_of,
     code_of,
@@ -36,6 +37,7 @@ from worker.gateway.values import (
     text_of,
 )
 from worker.records import ListedInvoice
+from worker.texts import says_nothing
 
 MAX_TEXT_CHARS: Final = 2000
 """Of one member, nine times the longest remark: what is beyond is cut, so that one row cannot fill an event."""
@@ -55,7 +57,8 @@ def _text(value: Any, redactor: Redactor) -> str | None:
 def _words(value: Any, redactor: Redactor) -> str | None:
     """Text, also from the parts of what the gateway has put in its place: `{"code": "03", "name": "已作废"}`."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else (value,)
-    texts = [text for each in parts if not is_absent(text := text_of(each))]
+    told = (str(each).lower() if isinstance(each, bool) else text_of(each) for each in parts)
+    texts = [text for text in told if not is_absent(text)]
     return _text(" ".join(map(str, texts)), redactor) if texts else None
 
 
@@ -130,7 +133,7 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         told["invoiceDateRaw"] = raw
     if _totals_differ(told):
         told["totalsDiffer"] = True
-    kind, status = told.get("invoiceType"), told.get("invoiceStatus")
+    kind, status = told.get("invoiceType"), _status(row, told.get("invoiceStatus"), redactor)
     total, amount, tax = _amounts(told)
     return ListedInvoice(
         gateway_id=told["id"],
@@ -145,6 +148,7 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         total_without_tax=amount,
         total_tax=tax,
         is_positive=_is_positive(told.get("isInvoicePositive"), kind, amount if total is None else total),
+        may_be_red=_may_be_red(row, told, kind),
         status=status,
         invoice_type=kind,
         source=told.get("invoiceSource"),
@@ -169,7 +173,24 @@ def _is_unissued(status: str | None) -> bool:
     return status is not None and _UNISSUED.fullmatch(status.strip()) is not None
 
 
-_RED_TYPE: Final = re.compile("红字|红票|负数|紅字|負數")
+_RED_TYPE: Final = re.compile("红字|红票|负数|紅字|負數|credit|negative", re.IGNORECASE)
+_OPEN: Final = frozenset({"invoiceType", "invoiceSource", "invoiceRiskLevel", "specificBusinessType"})
+"""Members that have words of the gateway's own."""
+_READ: Final = INVOICE_MEMBERS.keys() - _OPEN
+
+
+def _status(row: Mapping[str, Any], told: str | None, redactor: Redactor) -> str | None:
+    """As it is told, with what other members say against it."""
+    if told is None or says_nothing(told):
+        told = status_elsewhere(row, _READ)
+    others = ", ".join(told_elsewhere(row, _READ))
+    return _text(f"{told or ''} ({others})".strip(), redactor) if others else told and _text(told, redactor)
+
+
+def _may_be_red(row: Mapping[str, Any], told: Mapping[str, Any], kind: str | None) -> bool:
+    flag = row.get("isInvoicePositive")
+    is_unread = "isInvoicePositive" not in told and not is_absent(flag) and not says_nothing(str(flag))
+    return is_unread or _RED_TYPE.search(kind or "") is not None or may_be_red(row, _READ)
 
 
 def _is_positive(flag: bool | None, kind: str | None, total: Decimal | None) -> bool | None:

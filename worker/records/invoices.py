@@ -156,8 +156,10 @@ class ListedInvoice:
     total_tax: Decimal | None = None
     is_positive: bool | None = None
     """False for a red one; by its sign where the list does not say (trap 68)."""
+    may_be_red: bool = False
+    """Its type, or a member that the manual does not know, says so; or its sign cannot be read."""
     status: str | None = None
-    """正常, 已红冲-全额, 已作废, …: as it came."""
+    """正常, 已红冲-全额, 已作废, …: as it came, with what other members say of it."""
     invoice_type: str | None = None
     """数电票（普通发票）, …: as it came."""
     source: str | None = None

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.builders import MOMENT, make_found
-from tests.unit.flows.submissions import kind_of, subject
+from tests.unit.flows.submissions import issued, kind_of, subject
 from tests.unit.flows.tables import read
 from tests.unit.flows.test_look_up import run, settlements
 from tests.unit.gateway.queries import asked
-from worker.flows.vocabulary import Begin, BoundRead
+from worker.flows.vocabulary import Begin, BoundRead, DetailsFailed, Input, TimedOut
 from worker.ports import PageShown
 from worker.records import CommandState
 
@@ -135,3 +135,52 @@ def test_lines_without_the_invoices_number_are_a_persons_to_decide(numbers: tupl
 
     assert look(page_of({"data": rows, "hasNext": False})) == ("several", CommandState.IN_DOUBT)
     assert look(page_of({"data": rows[:1], "hasNext": False})) == ("nothing", CommandState.FAILED)
+
+
+NUMBER = row()["countETicketNumbers"]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"note": f"被红冲蓝字数电票号码：{NUMBER} 红字发票信息确认单编号：33012312312312"},
+        {"blueInvoiceNumber": NUMBER},
+        {"原发票号码": NUMBER, "note": "退货"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("share", ["1", "0.5"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_invoice_that_a_red_one_takes_back_is_dead_whatever_its_own_row_says(
+    named: dict[str, Any], share: str, is_first: bool
+) -> None:
+    amounts = {"totalPriceAndTax": "-226.00", "totalAmount": "-200.00", "totalTax": "-26.00"}
+    part = {name: str(Decimal(each) * Decimal(share)) for name, each in amounts.items()}
+    red = row(2, isInvoicePositive="否", **part, **named)
+    blue = row(1, invoiceStatus="正常")
+    pages = [
+        page_of({"data": [each], "hasNext": not is_last})
+        for each, is_last in zip((red, blue) if is_first else (blue, red), (False, True), strict=True)
+    ]
+    reads = [read(each) for each in pages]
+
+    given: list[Input] = [Begin(session_is_open=True), *reads, BoundRead(frozenset()), TimedOut(), DetailsFailed("x")]
+    of_doubt, of_issued = (run(*given, subjects=(each,))[-1] for each in (subject(look_ups=9), issued()))
+
+    [doubt], [confirmed] = settlements(of_doubt), settlements(of_issued)
+    assert (doubt.to, doubt.invoice_number) == (CommandState.IN_DOUBT, None)
+    assert doubt.announcements[0].data["candidates"][0]["invoiceNumber"] == NUMBER
+    assert confirmed.invoice_number == NUMBER
+    assert [each["code"] for each in confirmed.announcements[0].data["warnings"]] == ["invoice_dead"]
+
+
+def test_red_one_that_names_another_number_takes_back_no_other() -> None:
+    red = row(2, isInvoicePositive="否", totalPriceAndTax="-226.00", note="被红冲蓝字数电票号码：26332000000000000998")
+
+    assert look(page_of({"data": [row(), red], "hasNext": False}))[0] == "found"
+
+
+def test_red_one_by_a_member_that_nobody_knows_is_not_the_orders_own() -> None:
+    red = row(2, blueInvoiceNumber="26332000000000000998")
+
+    assert look(page_of({"data": [red], "hasNext": False})) == ("several", CommandState.IN_DOUBT)

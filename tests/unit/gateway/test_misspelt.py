@@ -73,6 +73,9 @@ def without(sample: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in sample.items() if name not in names}
 
 
+OF_ITS_OWN_WORDS = ("invoiceType", "invoiceSource", "invoiceRiskLevel", "specificBusinessType")
+
+
 def listed(module: Any) -> list[Any]:
     """What a page's rows, their items and files come to; red ones, sums that differ, and what is not told too."""
     unsigned = without(ROW, "isInvoicePositive")
@@ -81,6 +84,11 @@ def listed(module: Any) -> list[Any]:
         unsigned | {"totalPriceAndTax": "-113", "totalAmount": "100"},
         without(unsigned, "totalPriceAndTax") | {"totalAmount": "-100"},
         ROW | {"isInvoicePositive": "否"},
+        ROW | {"isInvoicePositive": "2"},
+        *(
+            ROW | {name: "已作废"}
+            for name in ("invoiceType", "invoiceSource", "invoiceRiskLevel", "specificBusinessType")
+        ),
         ROW | {"totalAmount": "90"},
         ROW | {"totalTax": "20"},
         *(without(ROW, name) for name in ("totalAmount", "totalTax", "totalPriceAndTax", "id")),

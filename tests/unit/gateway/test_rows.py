@@ -7,6 +7,7 @@ import pytest
 
 from contracts.gateway_query import InvoiceItemEntity, InvoiceRow
 from contracts.invoices import FoundInvoice, FoundItem
+from worker.flows.evidence.status import counts
 from worker.gateway.redaction import Redactor
 from worker.gateway.rows import (
     INVOICE_MEMBERS,
@@ -54,6 +55,7 @@ def test_each_member_of_a_typed_invoice_is_the_rows_own() -> None:
         "total_without_tax": Decimal(100),
         "total_tax": Decimal(13),
         "is_positive": False,
+        "may_be_red": False,
         "status": "the invoiceStatus",
         "invoice_type": "the invoiceType",
         "source": "the invoiceSource",
@@ -71,6 +73,74 @@ def test_what_its_type_calls_red_is_red_unless_it_is_told_otherwise(kind: str) -
     assert untold is not None
     assert told is not None
     assert (untold.is_positive, told.is_positive) == (False, True)
+
+
+ELSEWHERE = """
+    zfbz=Y zfbz=1 fpzt=03 fpzt=已作废 fpztmc=已红冲 state=VOID 红冲状态=已红冲 红冲状态=全额 作废标志=是 isVoid=true
+    invalidFlag=Y invoice_status=2 hcbz=1 remark2=已红冲 cancelled=true 是否作废=是
+    hongchongZhuangtai=全额 voidTime=2026-01-01 作废人=张三 invoiceType=已作废
+"""
+NOT_ELSEWHERE = """
+    zfbz=N zfbz=0 fpzt=正常 state=NORMAL 红冲状态=未红冲 作废标志=否 isVoid=false voidTime= hcbz=0 uploadStatus=2
+    goods=红酒 address=红旗路8号 zfsj=2026-01-01 支付状态=1 cancelled=false 是否作废=未作废 chargeType=1
+"""
+RED = """
+    isRed=1 redFlag=true blueInvoiceNumber=26332000000000000998 原发票号码=26332000000000000998
+    yfphm=26332000000000000998 originalInvoiceNo=26332000000000000998 红字信息表编号=3301231231231231
+    hzfpxxqrdbh=33012312312 creditNote=true type=credit_note businessType=红字 开票类型=红票
+    redInvoiceNumber=26332000000000000999 lzfphm=26332000000000000998
+    specificBusinessType=红字 isInvoicePositive=2 isInvoicePositive=unknown invoiceType=Credit_Note
+    invoiceType=数电票(普通发票)红字
+"""
+NOT_RED = """
+    isRed=0 redFlag=false blueInvoiceNumber= 原发票号码=- yfphm=0 creditNote=false type=invoice
+    color=蓝字 brand=red_bull invoiceNumber2=26332000000000000998 isInvoicePositive=-
+    isInvoicePositive=蓝字 specificBusinessType=2
+    originalFileName=a.pdf orderId=26332000000000000998
+"""
+
+
+def told_by(pair: str, **members: Any) -> ListedInvoice:
+    name, _, value = pair.partition("=")
+    told: Any = {"true": True, "false": False}.get(value, value.replace("_", " "))
+    row = {"id": 7, "invoiceType": "数电票(普通发票)", "isInvoicePositive": "是", "totalPriceAndTax": "200.00"}
+    invoice = listed_invoice({**row, **members, name: told}, Redactor())
+    assert invoice is not None
+    return invoice
+
+
+@pytest.mark.parametrize("pair", ELSEWHERE.split())
+def test_what_another_member_says_against_it_stands_in_its_status(pair: str) -> None:
+    assert not counts(told_by(pair).status)
+
+
+@pytest.mark.parametrize("pair", NOT_ELSEWHERE.split())
+def test_what_another_member_says_for_it_or_of_something_else_changes_nothing(pair: str) -> None:
+    assert counts(told_by(pair).status)
+    assert told_by(pair, invoiceStatus="正常").status == "正常"
+    assert not told_by(pair).may_be_red
+
+
+def test_status_of_the_manuals_member_goes_before_a_code_in_another_one() -> None:
+    assert told_by("fpzt=2", invoiceStatus="正常").status == "正常"
+    assert told_by("zfbz=Y", invoiceStatus="正常").status == "正常 (zfbz: Y)"
+    assert told_by("fpzt=已作废", invoiceStatus="正常").status == "正常 (fpzt: 已作废)"
+
+
+@pytest.mark.parametrize("pair", RED.split())
+def test_what_only_a_red_invoice_has_says_that_it_may_be_one(pair: str) -> None:
+    assert told_by(pair).may_be_red
+
+
+@pytest.mark.parametrize("pair", NOT_RED.split())
+def test_what_any_invoice_may_have_does_not(pair: str) -> None:
+    assert not told_by(pair).may_be_red
+    assert counts(told_by(pair).status)
+
+
+@pytest.mark.parametrize("status", [True, False, 0, [2], {"code": 3}])
+def test_status_that_is_no_text_is_told_all_the_same(status: Any) -> None:
+    assert not counts(told_by("x=1", invoiceStatus=status).status)
 
 
 def test_a_text_that_nobody_could_print_is_cut() -> None:

@@ -2,7 +2,7 @@
 
 Guarantees that a look which was not due counts for nothing, unless it found; that absence is told only at the end of
 the command's own schedule, from a whole list, where the gateway had not answered with a result that was laid aside; and
-that a red-lettered or voided invoice is never simply the answer.
+that an invoice which was red-lettered or voided, or may have been, is never simply the answer.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,8 @@ from contracts.events import Outcome
 from contracts.invoices import IssuedInvoice, IssuedItem
 from contracts.told import CompletedData, ConfirmedData, InDoubtData
 from worker.flows.announce import Announcement, announced, failure
-from worker.flows.evidence.members import Difference, is_dead
+from worker.flows.evidence.members import Difference
+from worker.flows.evidence.status import counts, is_dead
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import MOST_CANDIDATES, Candidate, Found, Nothing, Several, Verdict
 from worker.flows.invoices import findings_of
@@ -47,10 +48,12 @@ def endings(case: Case, looks: Schedules, now: datetime) -> Iterator[Settle]:
     subject, verdict = case.subject, case.verdict
     command = subject.command
     if isinstance(verdict, Found):
-        if subject.is_issued or not is_dead(verdict.invoice.status):
+        status = verdict.invoice.status
+        if subject.is_issued or counts(status):
             yield _found(subject, verdict, case.details)
             return
-        verdict = Several((Candidate(verdict.invoice, verdict.differs),))
+        # A status that nobody knows may be another one the next time.
+        verdict = Several((Candidate(verdict.invoice, verdict.differs),), may_clear=not is_dead(status))
     if command.sought_at is not None and command.sought_at > now:
         return
     if subject.is_issued:
@@ -267,6 +270,8 @@ def _reason(case: Case, verdict: Nothing | Several) -> str:
         return "The invoice that could be this one was red-lettered or voided."
     if verdict.is_contested:
         return f"{named} could be this one, and another order's as well."
+    if verdict.count == 1 and not all(counts(each.invoice.status) for each in verdict.candidates):
+        return "The invoice that could be this one has a status by which nobody can say whether it counts."
     members = sorted({each.member for one in verdict.candidates for each in one.differs})
     why = "and it cannot be told which"
     if members:

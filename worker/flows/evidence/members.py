@@ -13,52 +13,10 @@ from enum import IntEnum
 from typing import Any, Final
 
 from contracts.taxpayer import is_mistyped
-from worker.characters import simplified
 from worker.flows.evidence.amounts import is_told_otherwise, total_likeness
 from worker.flows.evidence.subjects import Listed, Order, Subject, later
 from worker.names import is_whole, name_likeness, says_who
 from worker.texts import Likeness, Text, code_likeness, folded, folded_code, remark_likeness
-
-_WORDS: Final = (
-    r"(?:作废|[红冲废退负])(?!税|责|包|突|值)[红冲废退负作字票数销正减回货]*"
-    r"|撤销|撤回|注销|取消|删除|失效|无效|换开|重开|抵消|抵销"
-    r"|void|cancel|invalid|revers|revok|delet|discard|destroy|offset|writ(?:e|t?en)off|credited|creditnote|refund"
-    r"|annul|storno|nullif|rescind|withdrawn|superseded|scrapped|abolish|abandon|negated"
-    r"|(?:^|ly|full|part|partial)red$|red(?:flush|ink|letter|invoice)|^red(?:full|part)|^y?(?:zf|hc)$"
-)
-_DEAD: Final = re.compile(_WORDS)
-_JOINED: Final = str.maketrans("", "", "-_")
-_NOT: Final = re.compile(
-    r"(?:[未没](?:有|被|发生|进行|做过|经|曾)*|非|无需|无|不存在|不|不可|不?(?:允许|支持)(?:部分|全额)?|可(?:部分|全额)?"
-    r"|能|not?(?:been|yet)?|un|non|never)"
-    rf"(?={_WORDS})"
-)
-"""Before such a word: 未红冲, 非作废; 可红冲 says that it may yet be."""
-_LABEL: Final = re.compile(r"^(?:红冲|冲红|作废)(?:标志|标识|状态):(?=[未没非](?:有|被)?[红冲作废])")
-"""What the status is called, before it: 红冲状态:未红冲."""
-_ANSWERED: Final = re.compile(
-    r"(?:is|是否)?(?:被|已)?(?:[红冲作废退撤销回字]+|void(?:ed)?|cancell?ed|red)(?:标志|标识|状态|金额|次数)?[:=]?"
-    r"(?:否|无|未|n|no|f|false|0[.0]*[元次]?)"
-)
-"""A flag that says no: 冲红标志:否."""
-_TRIED: Final = r"(?:红冲|冲红|作废|冲销|撤销|取消)"
-_FAILED: Final = re.compile(
-    rf"{_TRIED}(?:申请)?(?:失败|已?被?(?:驳回|拒绝|撤销|撤回)|未通过)|(?:已?被?驳回|已?拒绝|已?撤[销回]){_TRIED}申请|红冲撤[销回]"
-)
-"""Says that somebody tried to red-letter or void it and failed, or gave it up: it still stands."""
-
-
-def is_dead(status: str | None) -> bool:
-    """Whether it was red-lettered or voided, in full or in part, in whatever words (已红冲-全额, 部分红冲, 已作废)."""
-    text = _LABEL.sub("", _FAILED.sub("", simplified(folded(status or "")).translate(_JOINED)))
-    if _ANSWERED.fullmatch(text):
-        return False
-    while (negated := _NOT.search(text)) is not None:
-        behind = text[negated.end() :]
-        dead = _DEAD.match(behind)
-        text = text[: negated.start()] + (behind[dead.end() :] if dead else behind)
-    return _DEAD.search(text) is not None
-
 
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
 _DAY: Final = timedelta(days=1)
@@ -185,6 +143,7 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
             return None
     is_other_kind = (
         is_of_two_signs
+        or invoice.may_be_red
         or (invoice.is_special is not None and invoice.is_special is not (order.sent.buyer_invoice_type == 1))
         or (not _is_sellers(order, listed) and _is_other_name(order.sent.seller_name, invoice.seller_name))
     )
@@ -267,8 +226,8 @@ def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness
     is_special = invoice.is_special
     if is_special is not None and is_special is not (sent.buyer_invoice_type == 1):
         yield Difference("buyerInvoiceType", sent.buyer_invoice_type, int(is_special))
-    if invoice.is_positive is False:
-        yield Difference("isInvoicePositive", True, False)
+    if invoice.is_positive is False or invoice.may_be_red:
+        yield Difference("isInvoicePositive", True, False if invoice.is_positive is False else None)
 
 
 # ---- with the date -------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """What is held against each other: a submission whose invoice is sought, and an invoice that is listed, each with what
 is compared of it worked out once. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from contracts.envelope import loads
 from contracts.limits import HIGHEST_WITH_TAX
+from worker.flows.evidence.status import counts, is_dead
 from worker.names import is_anybody
 from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
 from worker.texts import Text, folded, folded_code, says_nothing
@@ -176,6 +178,27 @@ class Listed:
     def identity(self) -> str:
         """What names the invoice."""
         return self.invoice.identity
+
+
+def each_once(candidates: Iterable[Listed], more: Iterable[Listed]) -> tuple[Listed, ...]:
+    """All of them. One that is listed twice may be dead in one of its rows."""
+    kept = {each.identity: each for each in candidates}
+    for each in more:
+        before = kept.get(each.identity)
+        if before is None or counts(before.invoice.status) or is_dead(each.invoice.status):
+            kept[each.identity] = each
+    return tuple(kept.values())
+
+
+def marked(candidates: Iterable[Listed], taken_back: Collection[str]) -> tuple[Listed, ...]:
+    """The same, where those with one of these numbers have a status by which they count no more: a red invoice of the
+    list names them, whatever their own rows say."""
+    return tuple(
+        Listed.of(replace(each.invoice, status=f"{each.invoice.status or ''} (被红冲)".strip()))
+        if each.invoice.number in taken_back
+        else each
+        for each in candidates
+    )
 
 
 def _code_of(listed: str | None) -> str:

@@ -38,7 +38,8 @@ from worker.flows.audit_vocabulary import (
 )
 from worker.flows.evidence.index import InvoiceIndex, Wanted
 from worker.flows.evidence.members import compare, weigh
-from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.subjects import Listed, Subject, marked
+from worker.flows.invoices import taken_back
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
 from worker.lanes.housekeeping import Settling
@@ -294,18 +295,20 @@ class Prover:
 
     async def _candidates(self, waiting: _Open) -> _Candidates:
         wanted = Wanted.of(each.order for each in waiting.readable)
-        found, after = _Candidates(), ""
+        found, named, after = _Candidates(), set[str](), ""
         while True:
             rows = await self.insist(partial(self.journal.audited, self.audit, after, BATCH))
             for each in rows:
                 if each.owner is not None:
                     continue
                 listed = Listed.of(listed_of(each.row))
+                named |= taken_back([listed.invoice])
                 if waiting.is_foggy or wanted.may_be(listed) or self._is_anybodys(listed, waiting):
                     found.names.add(listed.identity)
                     if len(found.some) < MOST_CANDIDATES:
                         found.some.append(listed)
             if len(rows) < BATCH:
+                found.some = list(marked(found.some, named))
                 return found
             after = rows[-1].row.identity
             await asyncio.sleep(0)

@@ -286,6 +286,19 @@ def test_dead_invoice_is_never_simply_the_answer_to_a_doubt(status: str) -> None
     assert said["candidates"][0]["invoiceStatus"] == status
 
 
+@pytest.mark.parametrize("status", ["0", "2", "异常", "待审核", "storniert"])
+def test_invoice_whose_status_nobody_knows_is_looked_at_again_and_then_by_a_person(status: str) -> None:
+    unknown = Found(make_listed(1, invoiceStatus=status))
+
+    again, move = settle(subject(look_ups=0), unknown), settle(subject(look_ups=9), unknown)
+
+    assert (again.to, again.announcements, again.sought_at is None) == (S.IN_DOUBT, (), False)
+    said = move.announcements[0].data
+    assert (move.to, said["needsPerson"], move.invoice_number) == (S.IN_DOUBT, True, None)
+    assert "status" in said["reason"]
+    assert settle(issued(), unknown).invoice_number == FOUND.invoice.number
+
+
 @pytest.mark.parametrize("status", ["已红冲-全额", "已作废"])
 def test_issued_order_whose_invoice_is_dead_is_confirmed_with_a_warning(status: str) -> None:
     move = settle(

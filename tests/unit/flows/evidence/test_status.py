@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.flows.evidence.members import is_dead
+from worker.flows.evidence.status import counts, is_dead
 
 DEAD = """
     已红冲 已红冲-全额 已红冲-部分 部分红冲 全额冲红 红字 红字发票 红票 已紅沖 已作废 作廢 已作癈 空白作废 已废弃
@@ -33,3 +33,25 @@ def test_what_was_red_lettered_or_voided_is_dead(status: str) -> None:
 @pytest.mark.parametrize("status", [*ALIVE.split(), "", None, "未 红 冲", "not void"])
 def test_what_was_not_is_alive(status: str | None) -> None:
     assert not is_dead(status)
+
+
+COUNTING = """
+    正常 蓝字 蓝字发票 已开具 开具成功 已开票 有效 未红冲 未作废 非作废 可红冲 正常(未红冲) 未红冲，正常 红冲失败
+    已认证 未勾选 已入账 冲红标志:否 作废标志:N 红冲次数:0 已驳回红冲申请
+    NORMAL valid issued Success 0:正常 正常(0) 正常发票 no_red_flush - -- null 无
+"""
+OPEN = """
+    0 1 2 00 01 -1 A Y N true false unknown 未知 异常 失控 已锁定 冻结 待审核 Annulée storniert
+    取消済 정상 gültig Недействителен 正常2号异常
+"""
+
+
+@pytest.mark.parametrize("status", [*COUNTING.split(), "", None, "正常 "])
+def test_only_words_that_are_known_say_that_an_invoice_counts(status: str | None) -> None:
+    assert counts(status)
+    assert not is_dead(status)
+
+
+@pytest.mark.parametrize("status", [*OPEN.split(), *DEAD.split()])
+def test_code_or_word_that_nobody_knows_does_not(status: str) -> None:
+    assert not counts(status)
