@@ -44,7 +44,6 @@ IMPORTED = (
     "worker.journal.postgres",
     "worker.journal.sqlite",
     "worker.ops.logs",
-    "worker.ops.process",
     "worker.vault.storage",
     "zxingcpp",
 )

@@ -1,11 +1,13 @@
 """What a reader may rely on in every room of the house."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests import house
 from tests.house_words import PLAIN, TERMS
+from tests.scenarios.nursery import IMPORTED
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = sorted(
@@ -69,3 +71,8 @@ def test_few_modules_serve_one_other_alone() -> None:
     """Such a module is a cut, not a concept. Parts that a composing module names are there for everybody."""
     every = [module for module in house.modules().values() if not module.is_package]
     assert len(house.serving_one_part()) <= len(every) / 4
+
+
+def test_what_the_workers_of_the_scenarios_import_is_there() -> None:
+    """`tests/scenarios/nursery.py` imports it by name; a module that moved would be found out by no test but those."""
+    assert [name for name in IMPORTED if find_spec(name) is None] == []
