@@ -1,6 +1,8 @@
 -- Batches come as arrays, one per column, so that a batch of any size is one statement.
 
 -- name: insert_commands
+-- What is not returned ran into a row that another worker has just entered (the same identity, or the same order
+-- number): the caller looks at it again in the next round.
 WITH given AS (
     SELECT * FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::integer[],
@@ -37,7 +39,7 @@ SELECT fapiao_admit_plain(
 ) AS is_done;
 
 -- name: find_same
--- Locked, so that nobody forgets a command while its final event is queued for a repeat.
+-- FOR KEY SHARE: `prune` must not delete a command while its events are queued for a repeat.
 SELECT c.key, c.source, c.id, c.content_hash
 FROM unnest($1::text[], $2::text[]) AS g (source, id) JOIN command c ON c.id = g.id AND c.source = g.source
 FOR KEY SHARE OF c;
@@ -46,8 +48,8 @@ FOR KEY SHARE OF c;
 SELECT lane, source FROM command WHERE key = ANY ($1::bigint[]) AND state = 'waiting';
 
 -- name: find_orders
--- Who has these numbers: a command of the same source before any other's. Another source's is met only where numbers
--- are one over all sources.
+-- The command that holds each of these order numbers; one of the same source, if there is one. Another source's counts
+-- only where all sources share their numbers ($5).
 SELECT g.source, g.claim, holder.key
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[])
     AS g (source, claim, seller, order_no, is_shared)
@@ -62,7 +64,7 @@ CROSS JOIN LATERAL (
 INSERT INTO follower (key, first_key, claim) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[]);
 
 -- name: find_doubles
--- Of the same batch only what came before counts.
+-- Of two doubles in the same batch only the later one is a double (`c.key < g.key`).
 SELECT g.key, d.id FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
     AS g (key, fingerprint, since, source, lane, id)
 CROSS JOIN LATERAL (
@@ -88,11 +90,13 @@ DELETE FROM command WHERE key = ANY ($1::bigint[]);
 SELECT count(*) AS waiting FROM (SELECT 1 FROM command WHERE source = $1 AND state = 'waiting' LIMIT $2) AS w;
 
 -- name: lock_commands_in_order
--- What a step tells meanwhile either is seen behind this lock, or is told behind it and finds who listens.
+-- For commands that are followed, or that came again. A step that moves one of them at the same time has either
+-- committed before this lock was had, and its events are seen; or it waits for the lock, and then finds the new
+-- follower or listener. Without the lock it could be neither, and the caller would hear nothing.
 SELECT key FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR NO KEY UPDATE;
 
 -- name: listen
--- Unless it is where the answers go anyway.
+-- One more queue for this command's events, unless they go there anyway.
 INSERT INTO listener (command_key, reply_to, correlation_id, traceparent, tracestate, since)
 SELECT key, $2, $3, $4, $5, $6 FROM command WHERE key = $1 AND reply_to IS DISTINCT FROM $2
 ON CONFLICT DO NOTHING
@@ -103,7 +107,8 @@ DELETE FROM listener WHERE command_key = $1 AND reply_to = ANY (ARRAY(
     SELECT reply_to FROM listener WHERE command_key = $1 ORDER BY since DESC, reply_to OFFSET $2));
 
 -- name: events_for_repeat
--- Its end and what followed it; before its end, for who has not heard of it yet, how it stands.
+-- What a repeat is answered: the command's end and all that followed it. Before its end: the newest event, and that
+-- only where the queue did not listen yet ($2).
 SELECT sequence, id AS event_id, type AS event_type, body FROM event
 WHERE command_key = $1 AND sequence >= coalesce(
     (SELECT min(sequence) FROM event
@@ -112,7 +117,8 @@ WHERE command_key = $1 AND sequence >= coalesce(
 ORDER BY sequence;
 
 -- name: has_second_pending
--- The first may have reached the caller and only not be marked yet: who then asks again would hear nothing more.
+-- Whether two copies of this event wait for this queue. One alone is no reason to leave the answer out: it may have
+-- reached the caller and only not be marked as published yet, and the caller who then asks again would hear nothing.
 SELECT 1 FROM outbox
 WHERE command_key = $1 AND destination = $2 AND event_id = $3 AND copy = $4 AND state || '' = 'pending'
 LIMIT 1 OFFSET 1;
@@ -122,8 +128,9 @@ INSERT INTO event (command_key, sequence, id, type, body, created_at)
 SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[]);
 
 -- name: insert_copies
--- An answer of its own that waits already is queued anew in its place, under a new number: the old one may have reached
--- the caller, who then asked again, and whoever marks that one as published must leave this one.
+-- ON CONFLICT: an answer that belongs to no command, while the same answer still waits. It takes that one's place under
+-- a new number (`seq`). The old copy may have reached the caller, who then asked again; when the relay marks it as
+-- published, by its number, the new copy must stay.
 INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id,
                     traceparent, tracestate, owner, due_at, created_at)
 SELECT command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id, traceparent,
@@ -139,9 +146,11 @@ ON CONFLICT (event_id, destination) WHERE command_key IS NULL DO UPDATE SET
     traceparent = excluded.traceparent, tracestate = excluded.tracestate;
 
 -- name: offer_lanes
--- A lane whose row needs no change is locked all the same, so that nobody lets go of it unseen. One that is held by who
--- asks ($3) needs none: it tells that lane itself. Lanes that wait for their head's time are returned: the newcomer may
--- go before that head.
+-- Work is coming to these lanes: makes a free one ready, marks a held one as wanted, and creates a new one. ON CONFLICT
+-- locks a row even where its WHERE changes nothing, so that until the commit nobody can give the lane up without having
+-- seen the work. A lane that the asking worker holds ($3) gets no mark: the worker wakes it itself. A lane that waits
+-- for its head's time is returned as delayed and not made ready: the newcomer may go before that head or not, and the
+-- caller refreshes the lane once the work is written.
 WITH clock AS (
     SELECT coalesce((SELECT min(turn) FROM lane WHERE is_ready), (SELECT max(turn) FROM lane), 0) AS turn
 ), given AS (

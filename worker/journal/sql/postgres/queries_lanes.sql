@@ -1,9 +1,11 @@
--- Turns are start tags of fair queueing. The virtual time is the least turn among ready lanes, or the greatest turn
--- ever given where none is ready; a lane that becomes ready gets it, or one more than its tenant's last, if later.
--- So a tenant of a thousand lanes takes turns with a tenant of one, and nobody hoards credit while idle.
+-- Turns are start tags of fair queueing: the least turn is claimed first. The virtual time is the least turn of the
+-- ready lanes or, where none is ready, the greatest turn of all lanes. A lane that becomes ready gets the virtual time,
+-- or one more than its tenant's last turn, whichever is later. So a tenant of a thousand lanes takes turns with a
+-- tenant of one, and an idle tenant saves up nothing.
 --
--- Whoever changes what a lane has to do locks its row first, and looks at its commands in a later statement, which
--- sees all that was committed before the lock was had.
+-- A transaction that changes what a lane has to do locks the lane's row first, and reads its commands in a later
+-- statement. A statement sees what was committed when it began: one that locked and read at once would read the
+-- commands as they were before it waited for the lock, and could leave a lane idle that has just got work.
 
 -- name: register_worker
 INSERT INTO worker (id, leased_until) VALUES ($1, clock_timestamp() + $2::interval)
@@ -30,39 +32,44 @@ WITH RECURSIVE holders (id) AS (
 SELECT id FROM holders WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = holders.id);
 
 -- name: end_frozen_sessions
--- A worker frozen between two messages of the protocol keeps its transaction and its locks, and as the server calls it
--- active, no time-out for idle ones ends it. It is ended after the same time.
+-- A worker that froze between two messages of the protocol keeps its transaction and its locks. The server calls such a
+-- session active, so `idle_in_transaction_session_timeout` never ends it; without this, nobody could free its lanes.
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user AND application_name = 'fapiao-worker'
   AND pid <> pg_backend_pid() AND state = 'active' AND wait_event = 'ClientRead'
   AND xact_start < clock_timestamp() - $1::interval;
 
 -- name: lock_held_lanes
--- A lane that somebody has locked is left for the next round: freeing waits for nobody's transaction. A holder that was
--- dead a moment ago may have registered anew since, and hold these by its new lease.
+-- SKIP LOCKED: freeing waits for nobody's transaction, and the next round takes what was passed over. The holder is
+-- looked up once more, for it may have registered anew since `dead_holders` was read: freed then, its lane would go to
+-- another worker while its own session is open.
 SELECT lane FROM lane WHERE holder = ANY($1::text[]) AND (SELECT 1 FROM worker WHERE id = holder LIMIT 1) IS NULL
 ORDER BY lane LIMIT $2 FOR UPDATE OF lane SKIP LOCKED;
 
 -- name: lock_own_lanes
--- Waits for whoever has one of them locked: the worker is alive again afterwards, and a lane that was passed over here
--- would be held by it for ever without being served.
+-- No SKIP LOCKED here: the worker registers anew behind this statement and counts as alive, so nobody would ever free a
+-- lane that was passed over. It would be held for ever and served by nobody.
 SELECT lane FROM lane WHERE holder = $1 ORDER BY lane FOR UPDATE;
 
 -- name: lock_delayed_lanes
--- One that is locked is being looked at: by another replica, or by whoever brings it work.
+-- SKIP LOCKED: a lane that is locked is just being refreshed by another replica, or is getting work.
 SELECT lane FROM lane WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED;
 
 -- name: lock_lane
--- Waits: what follows must see the lane as its last holder left it. Whoever changes a lane locks it first.
+-- Waits for the lock: what follows must see the lane as its last holder left it.
 SELECT lane, is_ready, is_wanted, holder, epoch FROM lane WHERE lane = $1 FOR UPDATE;
 
 -- name: lock_lanes_in_order
--- In one order everywhere: two transactions that lock several lanes never wait for each other.
+-- In the order of their names, as everywhere: two transactions that lock the same lanes in two orders would deadlock.
 SELECT lane, is_wanted, holder, epoch FROM lane WHERE lane = ANY ($1::text[]) ORDER BY lane FOR UPDATE;
 
 -- name: refresh_lanes
--- A look-up is no tenant's: a lane that has nothing else keeps the tenant that it had. A lane of one command only is
--- forgotten when it is idle. What was submitted needs no connection to be told as in doubt.
+-- Makes each lane ready, delayed or idle, by its commands as they are now, and takes it from its holder. `seen` reads
+-- each lane's unfinished command and its head, `judged` what they make of the lane, `ranked` its turn. A look-up has no
+-- tenant (its source is empty): a lane with nothing else keeps the tenant that it had, or one tenant would get the
+-- turns of two. A lane that one command has for itself (chr(31)) is deleted when that command is over: there may be
+-- millions. A lane whose command was submitted already needs no connection: all that is left to do is to tell that it
+-- is in doubt.
 WITH clock AS (
     SELECT coalesce((SELECT min(turn) FROM lane WHERE is_ready), (SELECT max(turn) FROM lane), 0) AS turn
 ), seen AS (
@@ -116,14 +123,16 @@ SELECT lane FROM lane WHERE holder = $1 AND is_wanted;
 SELECT count(*) AS ready FROM (SELECT 1 FROM lane WHERE is_ready LIMIT $1) AS r;
 
 -- name: count_ready_lanes_of
--- By kind and tenant, for no index has the tenant alone.
+-- `connects` may be either; it is named because the index begins with it, and no index begins with the tenant.
 SELECT count(*) AS ready FROM (
     SELECT 1 FROM lane WHERE is_ready AND connects IN (true, false) AND tenant = $1 LIMIT $2
 ) AS r;
 
 -- name: take_lanes
--- Never waits: a lane that another worker is taking is left to it. The lease is looked at in the same statement, by the
--- server's clock, so that a worker whose lease has ended takes nothing.
+-- SKIP LOCKED: replicas that claim at once take different lanes, and none waits for another. The lease is checked in
+-- the same statement and by the server's clock, so that a worker whose lease has ended takes nothing, whatever its own
+-- clock says. The epoch grows with each claim: whatever an earlier holder still writes finds another epoch, and is
+-- refused.
 WITH picked AS (
     SELECT lane, turn FROM lane WHERE is_ready ORDER BY turn, lane LIMIT $2 FOR UPDATE SKIP LOCKED
 )
@@ -133,8 +142,10 @@ FROM picked WHERE lane.lane = picked.lane
 RETURNING lane.lane, lane.epoch, lane.tenant, picked.turn;
 
 -- name: take_lanes_of_kind
--- The same for one kind, and at most so many of each tenant: $4 of those named in $5, with what is left to them in $6.
--- A probe per tenant that has such lanes ready, however many each has.
+-- As `take_lanes`, for lanes that need a connection or for the others ($3), and bounded by tenant: at most $4 lanes of
+-- each, but of the tenants in $5, which hold lanes already, only as many as $6 says. `tenants` walks the index from
+-- tenant to tenant, so the cost grows with the tenants that have such lanes ready, not with the lanes. `offered` locks
+-- nothing and may be out of date by the time that `picked` locks: so that one asks for `is_ready` again.
 WITH RECURSIVE tenants (tenant) AS (
     SELECT min(tenant) FROM lane WHERE is_ready AND connects = $3::boolean
     UNION ALL
@@ -159,7 +170,8 @@ FROM picked WHERE lane.lane = picked.lane
 RETURNING lane.lane, lane.epoch, lane.tenant, picked.turn;
 
 -- name: resume_commands
--- Found by lane and read by key, as heads are.
+-- What an earlier holder left unfinished on lanes that were just claimed gets the new epoch, so that whatever that
+-- holder still writes is refused. Found by lane and updated by key, for the reason told at `take_heads`.
 WITH unfinished AS MATERIALIZED (
     SELECT u.key, g.epoch
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
@@ -183,11 +195,15 @@ WHERE (SELECT 1 FROM command c WHERE c.lane = g.lane AND c.state IN ('running', 
       IS NOT NULL;
 
 -- name: take_heads
--- A head that could not be told from a command that is left to evidence is set aside as `held`; its lane must be looked
--- at again. The oldest query of a lane that has begun nothing but issues since the cutoff ($4), and that has waited since
--- then, goes before the head. The heads are found before anything else, and read by key: with old statistics the planner
--- would go through all that waits for any of them, by an index of the state; so their state is compared as no index has
--- it.
+-- Begins the head of each lane: the waiting command that goes first, where it is due. A head that cannot be told from
+-- an unsettled command of its lane (`has_twin`) becomes `held` instead, and the caller looks at that lane again: run
+-- now, the late answer to the one would be taken for the other's. Where a lane has begun nothing but issues since the
+-- cutoff ($4), its oldest query goes before the head, if it has waited since then; else issues that never end would
+-- starve it.
+--
+-- Two things are there for the planner. The heads are found first (MATERIALIZED) and updated by key; and the state is
+-- written as `c.state || ''`, which no index has. With old statistics it would go by an index of the state otherwise,
+-- and read everything that waits on any lane.
 WITH first AS MATERIALIZED (
     SELECT h.key, h.priority, h.fingerprint, g.lane, g.epoch
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
@@ -249,7 +265,8 @@ UPDATE command SET breaks = breaks + 1 WHERE key = $1 AND epoch = $2 RETURNING b
 UPDATE command SET priority = 9 WHERE key = $1;
 
 -- name: move_to_lane
--- The lane's epoch goes on from the command's, so that whoever held the lane before is fenced.
+-- The new lane begins with the command's epoch, not with 0: the first claim makes it greater, and so whatever the
+-- holder of the old lane still writes for this command is refused.
 WITH moved AS (
     UPDATE command SET lane = $2::text WHERE key = $1
 )
@@ -262,9 +279,13 @@ UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = $1 AND fing
 
 -- name: move_command
 -- One durable move with its events and their copies, in one statement. `submitting` is the compare-and-set that an
--- invoice hangs on: the lease must still run, and the lane be this worker's own. Settlements give no epoch, but the
--- sequence that they read. What waits again goes behind what it was let before. A step whose events are
--- there already was written before, and its answer was lost.
+-- invoice hangs on: the lease must still run, and the lane still be this worker's. The epoch alone would not do: until
+-- the lane is claimed again, a worker whose lease has run out still has the newest one, and would submit while the next
+-- holder opens a session of the same user. A step under a lease is fenced by the epoch ($9); a settlement has no lease
+-- and gives the sequence of the last event that it read instead ($19), for the state alone does not show that a late
+-- reply has come in between. A step whose events are there already ($4) was written before, and only its answer was
+-- lost: it is not written again. A command that was let go first (priority -1) and waits again gets its usual priority
+-- back, so that it delays nobody.
 WITH moved AS (
     UPDATE command SET
         state = $2::text,
@@ -309,11 +330,15 @@ WITH moved AS (
 SELECT key FROM moved;
 
 -- name: move_commands
--- The same for many steps at once, each checked by itself. Their rows are locked in the order of their keys before any
--- is changed: an update locks as its plan goes, and two that go otherwise would wait for each other. Each is checked
--- once, by what the lock showed of it, and a submission's lane and worker behind the lock: each read as a value, for what
--- merely must exist, the planner may gather beforehand, by going through every lane that is held. Its state is nothing
--- that the update looks for: the planner would go by an index of the state.
+-- As `move_command`, for the steps of a batch; each is checked by itself, so one that is fenced leaves the others
+-- alone.
+--
+-- `locked` comes first because an UPDATE locks rows in whatever order its plan visits them: two batches with the same
+-- commands could deadlock, and so could a batch and `lock_commands_in_order`. `allowed` checks each step once, by its
+-- row as the lock showed it. For a submission it also reads the lane and the worker, as values (`SELECT …` compared
+-- with something) and not by EXISTS: an EXISTS may be turned into a join, which reads every lane that is held. For the
+-- same reason the UPDATE finds its rows by key alone: with a condition on the state it could go by an index of the
+-- state.
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::timestamptz[], $6::boolean[],
                          $7::text[], $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::text[],
@@ -374,8 +399,8 @@ WHERE c.deadline_at IS NOT NULL AND c.state IN ('waiting', 'held') AND c.deadlin
 ORDER BY c.deadline_at LIMIT $2;
 
 -- name: nudge_followers
--- Behind the move of the first ones, as a statement of its own: it sees who came to follow while the move waited for a
--- lock, which a part of the move would not.
+-- A statement of its own behind the move, not a part of it: the move sees the followers that there were when it began.
+-- One that began to follow while the move waited for a lock would never be told, and wait for ever.
 UPDATE follower SET nudges = nudges + 1 WHERE first_key = ANY ($1::bigint[]);
 
 -- name: nudged_followers
@@ -386,7 +411,7 @@ SELECT sequence, id AS event_id, type AS event_type, body FROM event
 WHERE command_key = $1 AND sequence > $2 ORDER BY sequence;
 
 -- name: heed_nudges
--- Unless somebody has looked since: a look that is older knows less.
+-- Two replicas may look at the same follower. The slower one must not set the count back: events would be told again.
 UPDATE follower SET heeded = $2, heard = $3 WHERE key = $1 AND heeded < $2;
 
 -- name: forget_follower
@@ -403,7 +428,8 @@ WHERE key = $1 AND state = 'following' RETURNING key;
 UPDATE command SET follows = $2 WHERE key = $1 AND state = 'following';
 
 -- name: listen_to_another
--- Nothing that was read of the one before is heeded any more; whoever listens to this one already goes on.
+-- Starts from the beginning with the new first: nothing is heard of it yet, and one nudge is not heeded. A replica that
+-- was slower finds that the follower listens to this one already, and changes nothing.
 UPDATE follower SET first_key = $2, heard = 0, heeded = nudges, nudges = nudges + 1 WHERE key = $1 AND first_key <> $2;
 
 -- name: forget_secrets
@@ -446,6 +472,6 @@ WHERE lane = $1 AND account = $2 AND sought_at IS NOT NULL AND account IS NOT NU
 UPDATE command SET secrets = $2, sought_at = least(sought_at, $4) WHERE key = $1 AND secrets = $3;
 
 -- name: insert_stray
--- A look-up is gone when it is done, so nothing may point to one.
+-- The row of a look-up is deleted when it is done, so a stray never points to one: the foreign key would be broken.
 INSERT INTO stray (lane, command_key, reason, body, at)
 VALUES ($1, (SELECT key FROM command WHERE key = $2::bigint AND type <> 'look_up'), $3, $4, $5);

@@ -2,9 +2,9 @@
 -- sought there. Its priority is 2, behind issue (0) and query (1), or -1 once it has waited for too long.
 
 -- name: walk_sought
--- The next pairs of lane and account with something sought, behind a given one; `is_due` where that is due and there is
--- no look-up. A probe per pair, however many commands each has; and one for its look-up, which the planner would join
--- to all look-ups if it were an EXISTS.
+-- Walks the index of what is sought from one pair of lane and account to the next, beginning behind the given pair: one
+-- probe for each pair, however many commands it has. `is_due`: something of the pair is due, and no look-up is entered
+-- for it. That look-up is read as a value, for an EXISTS could be joined with all look-ups.
 WITH RECURSIVE pair AS (
     SELECT $1::text AS lane, $2::text AS account, NULL::timestamptz AS sought_at, 0 AS place
     UNION ALL
@@ -29,7 +29,8 @@ ORDER BY received_at LIMIT $3;
 SELECT lane, is_ready, holder FROM lane WHERE lane = ANY ($1::text[]) ORDER BY lane FOR UPDATE SKIP LOCKED;
 
 -- name: enter_look_ups
--- Another worker may have looked meanwhile: then nothing is due any more, or another look-up is there.
+-- `walk_sought` read what is due before the lanes were locked, so it is asked once more: another replica may have
+-- entered a look-up since (ON CONFLICT: one for each pair), or even ended one, and then nothing is due.
 WITH given AS (
     SELECT g.lane, g.account FROM unnest($1::text[], $2::text[]) AS g (lane, account)
     WHERE (SELECT 1 FROM command c WHERE c.lane = g.lane AND c.account = g.account AND c.sought_at <= $3
@@ -59,7 +60,10 @@ JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
 ORDER BY c.sought_at, c.key;
 
 -- name: lock_refused
--- Whoever forgets it finds what is put off behind this lock, and hastens it.
+-- Keeps the account's row from being deleted until what the look-up puts off is committed. Whoever resumes the account,
+-- or brings a new password, deletes that row first and then hastens what was put off: it either waits here and finds
+-- that, or it was first, there is no row, and nothing is put off. Without the lock, what somebody has just resumed
+-- could rest for hours.
 SELECT 1 FROM account WHERE id = $1 FOR KEY SHARE;
 
 -- name: end_look_up
@@ -80,7 +84,8 @@ SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = ANY ($1::text[]) AND c.state IN ('checking', 'in_doubt') ORDER BY c.key;
 
 -- name: has_earlier
--- The head alone: while it is not due, what is behind it waits too. What was let before issues has its time.
+-- Looks at the lane's head alone: while that one is not due, all behind it wait too. A query or look-up that was let go
+-- before issues (priority -1) yields to them only when its slice of time is over ($4).
 SELECT 1 FROM (SELECT priority, due_at FROM command WHERE lane = $1 AND state = 'waiting'
                ORDER BY priority, key LIMIT 1) AS h
 JOIN command c ON c.key = $2 JOIN lane l ON l.lane = $1
@@ -97,7 +102,9 @@ JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
 ORDER BY c.submitted_at, c.key;
 
 -- name: rivals_by_clues
--- A probe by index for each; whoever has no total is found by every one.
+-- One arm for each clue, and each arm a probe of one index: no total (such a submission could claim anything), total
+-- alone where the probe names no buyer, buyer and total ('' is an open buyer), expected total, remark. The conditions
+-- that every arm repeats are those of the partial indexes; an arm that lacked one could not use its index.
 SELECT c.*, p.data, p.warnings
 FROM (
     SELECT DISTINCT wanted.key FROM (
@@ -147,8 +154,9 @@ WHERE command_key = ANY ($1::bigint[]) AND reason IN ('does_not_fit', 'fits_seve
 ORDER BY id LIMIT $2;
 
 -- name: last_results
--- Of each of these lanes, at most so many. A follower is told the result of the order before it: it has no invoice of its
--- own, and may say something else.
+-- The results that settled orders of these lanes last, so many of each at most. Not those of followers, which were told
+-- the address of their first one's invoice: a follower that an earlier version journaled may have other content, and
+-- two different orders with one address would say that addresses tell nothing (`InvoiceAddresses`).
 SELECT g.lane, wanted.fingerprint, told.body FROM unnest($1::text[], $2::integer[]) AS g (lane, number)
 CROSS JOIN LATERAL (
     SELECT c.key, c.fingerprint, c.settled_at FROM command c

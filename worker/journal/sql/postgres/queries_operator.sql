@@ -12,8 +12,8 @@ SELECT set_config('fapiao.session', $1::text, false);
 -- name: read_session_mark
 SELECT current_setting('fapiao.session', true) AS mark;
 
--- A commit of nothing, which waits for the synchronous standby like any other.
 -- name: commit_something
+-- A commit of nothing, which waits for the synchronous standby like any other.
 SELECT pg_logical_emit_message(true, 'fapiao-worker', '');
 
 -- name: used_bytes

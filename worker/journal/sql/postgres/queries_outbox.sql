@@ -2,10 +2,11 @@
 -- its stream, by the index of that: the state is compared as no index has it.
 
 -- name: due_rows
--- Rows that are due come in the order of their time, so that a backlog is read from its front. A row behind one of its
--- stream that is not due, or that another worker has to publish, is passed over. How far a row looks before itself is
--- bounded by the limit: whatever is before it is returned with it. Where the limit is reached, each row says whether a
--- stream has a gap: a row before its last one here that is not among these.
+-- What this worker is to publish now, by due time, so that a backlog is read from its front. A row is passed over where
+-- an earlier row of its stream (same command, same destination) is not due or is another worker's, for it would
+-- overtake that one. To look for such a row costs no more than the limit: the earlier rows that are due are returned
+-- themselves. Where the limit cut the answer off, `has_gap` tells whether it lacks an earlier row of some stream: then
+-- that stream's times are out of order, and the caller asks for `due_heads`.
 WITH due AS MATERIALIZED (
     SELECT * FROM (
         (SELECT * FROM outbox m WHERE m.state = 'pending' AND m.owner = $1 AND m.due_at <= $2
@@ -76,7 +77,8 @@ WITH RECURSIVE owners (id) AS (
 SELECT id FROM owners WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = owners.id);
 
 -- name: give_up_rows
--- To '', which is no worker, and so one of the dead; rows of NULL would be published by every worker until one has them.
+-- Their owner becomes '', which is no worker's name, so they are adopted like those of a dead worker. NULL would not
+-- do: every worker publishes rows without an owner, and until one has adopted them several would publish each.
 UPDATE outbox SET owner = '' WHERE seq IN (
     SELECT seq FROM outbox WHERE state = 'pending' AND owner = $1 AND EXISTS (SELECT 1 FROM worker WHERE id <> $1)
     LIMIT $2 FOR UPDATE SKIP LOCKED

@@ -8,7 +8,9 @@ LEFT JOIN LATERAL (SELECT refusals, resting_until, trier FROM seller_rest
 ORDER BY g.place;
 
 -- name: lock_seller
--- An order is held only while its seller rests: whoever ends the rest frees what was held before.
+-- Behind this lock it is decided whether an order becomes `held`. Whoever ends the rest locks the same row first:
+-- either it frees this order with the others, or this step sees that the rest is over. Without the lock an order could
+-- be held just after the others were freed, and nobody would free it.
 SELECT refusals, resting_until, trier FROM seller_rest WHERE source = $1 AND seller = $2 FOR UPDATE;
 
 -- name: refuse_order
@@ -42,7 +44,9 @@ ORDER BY c.key LIMIT 1;
 UPDATE seller_rest SET trier = $3, resting_until = $4 WHERE source = $1 AND seller = $2;
 
 -- name: end_rest
--- Nobody waits: the next order that comes tries, and those who rest behind this one are seen in the next round.
+-- No order of this seller is held, so the next one that comes tries. Left as it is, the row would be found again in
+-- every round, and enough of them would fill the limit of `rested_sellers`: the sellers behind them would rest for
+-- ever.
 UPDATE seller_rest SET trier = NULL, resting_until = NULL WHERE source = $1 AND seller = $2;
 
 -- name: lanes_held_for_seller

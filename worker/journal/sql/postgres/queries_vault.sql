@@ -6,8 +6,9 @@ SELECT invoice_id, type, url FROM invoice_file WHERE NOT is_entered ORDER BY fet
 FOR UPDATE SKIP LOCKED;
 
 -- name: invoices_of_files
--- Behind the lock on the files: one that was brought anew came with its invoice. Of an invoice that came through several
--- users one row is enough: they tell the same of it.
+-- A statement of its own behind the lock on the files: a file that was brought anew meanwhile came with its invoice,
+-- which the statement that took the lock does not see. Of an invoice that came through several users one row is enough:
+-- they tell the same of it.
 SELECT f.invoice_id, f.type, f.url, i.number, i.seller_id, i.invoice_date
 FROM unnest($1::text[], $2::text[], $3::text[]) AS f (invoice_id, type, url)
 CROSS JOIN LATERAL (SELECT number, seller_id, invoice_date FROM invoice
@@ -30,7 +31,8 @@ ON CONFLICT (number, type) DO UPDATE SET
 WHERE vault_file.state <> 'kept' AND (vault_file.state <> 'missing' OR vault_file.url <> excluded.url);
 
 -- name: enter_tellings
--- A command that somebody is just forgetting is waited for, and told of nothing once it is gone.
+-- FOR KEY SHARE waits for a `prune` that is just deleting one of these commands; once it is gone it gets no row.
+-- Without the lock the foreign key would refuse the insertion, and all that is entered with it.
 INSERT INTO vault_telling (command_key, file_key, state)
 SELECT c.key, v.key, CASE v.state WHEN 'due' THEN 'open' ELSE 'ready' END
 FROM vault_file v

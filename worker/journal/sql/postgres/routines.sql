@@ -1,7 +1,9 @@
--- What is asked most, each in one round trip: several statements in one call, which is one transaction. Every statement
--- of a routine sees what was committed before it, as statements of a transaction do, so that what is read behind a lock
--- is as new as the lock. Here is what they are made of, a name with values in double braces standing for a statement; the
--- text that is made of it is in the newest migration that has it, and a test holds the two together.
+-- What is asked most, each in one round trip: several statements in one call, which is one transaction. Each statement
+-- of a routine sees what was committed when that statement began, so what is read behind a lock is as new as the lock.
+-- That holds for VOLATILE functions, which these are by default: a STABLE one would see what its caller saw.
+--
+-- A name with values in double braces stands for the statement of that name. The text that is made of this file is in
+-- the newest migration that has it; a unit test compares the two.
 
 -- name: command_columns
 (key bigint, source text, id text, type text, state text, reply_to text, correlation_id text, traceparent text,
@@ -11,8 +13,9 @@
  sought_at timestamptz, look_ups integer, progress bytea, breaks integer, secrets bytea, data bytea, warnings bytea)
 
 -- name: take_heads
--- Where a head was set aside, the one behind it is looked at; everywhere else there is no more to see. The rounds are
--- bounded, so that a long row of such commands does not hold the transaction.
+-- A round begins the head of each lane, or sets it aside as `held`. Lanes where it was set aside go into the next
+-- round, for the command behind it; the loop ends where every head that was found is running. There are 50 rounds at
+-- most, so that a long row of twins does not hold the transaction.
 CREATE OR REPLACE FUNCTION fapiao_take_heads(
     p_lanes text[], p_epochs bigint[], p_at timestamptz, p_before timestamptz
 ) RETURNS TABLE {{command_columns}} LANGUAGE plpgsql AS $routine$
@@ -60,10 +63,14 @@ END
 $routine$
 
 -- name: write_batch
--- Lanes are locked first, in the order of their names, then commands in the order of their keys. A lane is looked at
--- behind the step whose key is given (0: behind none, so that something may still run there), if its lease holds it; or
--- it is given up. Returned are the steps that were written, by their key alone, and the next commands. A look alone waits
--- for no disk and no standby: the step that follows is in the log behind it, and finds nothing to move if the look is lost.
+-- Locks the lanes in the order of their names, then the commands in the order of their keys (`move_commands`). Then
+-- each lane that its lease still holds is either given up (`p_leaves`), or its next command is taken. `p_behind` says
+-- when: behind the step with this key, if that was written; 0 stands for no step, and something may still run there.
+-- Returns the steps that were written, by their keys alone, and the commands that were taken.
+--
+-- A batch that only takes commands waits for no disk and no standby. The step that follows is later in the log, so its
+-- commit makes both durable; and if a crash of the server undoes the taking, that step finds its command `waiting` and
+-- is refused.
 CREATE OR REPLACE FUNCTION fapiao_write_batch(
     p_lanes text[], p_epochs bigint[], p_workers text[], p_behind bigint[], p_leaves boolean[],
     p_at timestamptz, p_before timestamptz,
@@ -132,10 +139,12 @@ END
 $routine$
 
 -- name: admit_plain
--- New commands that all wait, one row of arrays each. Where one is there already, names a number that somebody has, or
--- finds its tenant full, nothing is written and false returned; what shows only behind the insertion (another worker was
--- quicker, the same order came a moment ago) ends the transaction. Then the caller looks at each. Lanes are locked before
--- a number is taken, as by who follows and takes one over.
+-- Enters a batch of nothing but new commands. Returns false, with nothing written, where one of them is there already,
+-- names an order number that somebody holds, or finds its tenant full. What shows only behind the insertion (another
+-- worker was quicker, the same order came a moment ago) is raised as an error, which rolls everything back. In either
+-- case the caller enters the batch in rounds, one statement after the other. Lanes are offered, and so locked, before
+-- the insertion takes order numbers: a follower that takes a number over locks in the same order, or the two would
+-- deadlock.
 CREATE OR REPLACE FUNCTION fapiao_admit_plain(
     p_source text[], p_id text[], p_type text[], p_content_hash text[], p_state text[], p_lane text[],
     p_priority smallint[], p_last_sequence integer[], p_deadline_at timestamptz[], p_received_at timestamptz[],

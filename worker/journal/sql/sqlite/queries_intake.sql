@@ -15,8 +15,8 @@ SELECT key, content_hash, CASE state WHEN 'waiting' THEN lane END AS waits_on FR
 WHERE id = :id AND source = :source;
 
 -- name: find_order
--- Who has this number: a command of this source before any other's. Another source's is met only where numbers are one
--- over all sources.
+-- The command that holds this order number; one of the same source, if there is one. Another source's counts only where
+-- all sources share their numbers.
 SELECT key FROM command
 WHERE seller = :seller AND order_no = :order_no AND order_claim IS NOT NULL
   AND (order_claim = :claim OR source = :source OR :is_shared)
@@ -35,7 +35,7 @@ ORDER BY key LIMIT 1;
 SELECT count(*) AS waiting FROM (SELECT 1 FROM command WHERE source = :source AND state = 'waiting' LIMIT :limit);
 
 -- name: listen
--- Unless it is where the answers go anyway.
+-- One more queue for this command's events, unless they go there anyway.
 INSERT INTO listener (command_key, reply_to, correlation_id, traceparent, tracestate, since)
 SELECT key, :reply_to, :correlation_id, :traceparent, :tracestate, :at FROM command
 WHERE key = :key AND reply_to IS NOT :reply_to
@@ -46,7 +46,8 @@ DELETE FROM listener WHERE command_key = :key AND reply_to IN (
     SELECT reply_to FROM listener WHERE command_key = :key ORDER BY since DESC, reply_to LIMIT -1 OFFSET :most);
 
 -- name: events_for_repeat
--- Its end and what followed it; before its end, for who has not heard of it yet, how it stands.
+-- What a repeat is answered: the command's end and all that followed it. Before its end: the newest event, and that
+-- only where the queue did not listen yet.
 SELECT sequence, id AS event_id, type AS event_type, body FROM event
 WHERE command_key = :key AND sequence >= coalesce(
     (SELECT min(sequence) FROM event
@@ -55,7 +56,8 @@ WHERE command_key = :key AND sequence >= coalesce(
 ORDER BY sequence;
 
 -- name: has_second_pending
--- The first may have reached the caller and only not be marked yet: who then asks again would hear nothing more.
+-- Whether two copies of this event wait for this queue. One alone is no reason to leave the answer out: it may have
+-- reached the caller and only not be marked as published yet, and the caller who then asks again would hear nothing.
 SELECT 1 FROM outbox
 WHERE command_key = :key AND destination = :destination AND event_id = :event_id AND copy = :copy AND state = 'pending'
 LIMIT 1 OFFSET 1;
@@ -79,8 +81,9 @@ VALUES (:key, :sequence, :command_id, 't', '', :event_id, :event_type, :correlat
         :traceparent, :tracestate, :at, :at);
 
 -- name: insert_answer
--- One that waits already is queued anew in its place, under a new number: the old one may have reached the caller, who
--- then asked again, and whoever marks that one as published must leave this one.
+-- OR REPLACE: while the same answer still waits, this one takes its place under a new number (`seq`). The old copy may
+-- have reached the caller, who then asked again; when the relay marks it as published, by its number, the new copy must
+-- stay.
 INSERT OR REPLACE INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, body, correlation_id,
                     traceparent, tracestate, due_at, created_at)
 VALUES (NULL, :sequence, :command_id, :copy, :destination, :event_id, :event_type, :body, :correlation_id,

@@ -1,6 +1,9 @@
--- Turns are start tags of fair queueing. The virtual time is the least turn among ready lanes, or the greatest turn
--- ever given where none is ready; a lane that becomes ready gets it, or one more than its tenant's last, if later.
--- So a tenant of a thousand lanes takes turns with a tenant of one, and nobody hoards credit while idle.
+-- Turns are start tags of fair queueing: the least turn is claimed first. The virtual time is the least turn of the
+-- ready lanes or, where none is ready, the greatest turn of all lanes. A lane that becomes ready gets the virtual time,
+-- or one more than its tenant's last turn, whichever is later. So a tenant of a thousand lanes takes turns with a
+-- tenant of one, and an idle tenant saves up nothing.
+--
+-- Nothing is locked here: one writer thread does one transaction after the other.
 
 -- name: register_worker
 INSERT INTO worker (id, leased_until) VALUES (:worker, :until)
@@ -79,7 +82,7 @@ SELECT lane FROM lane WHERE holder = :worker AND is_wanted = 1;
 SELECT count(*) AS ready FROM (SELECT 1 FROM lane WHERE is_ready = 1 LIMIT :limit);
 
 -- name: count_ready_lanes_of
--- By kind and tenant, for no index has the tenant alone.
+-- `connects` may be either; it is named because the index begins with it, and no index begins with the tenant.
 SELECT count(*) AS ready FROM (
     SELECT 1 FROM lane WHERE is_ready = 1 AND connects IN (0, 1) AND tenant = :tenant LIMIT :limit
 );
@@ -110,8 +113,9 @@ SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = :lane AND (c.state = 'running' OR c.state = 'submitting' OR c.state = 'scanning');
 
 -- name: lane_active_tenant
--- A look-up is no tenant's: a lane that has nothing else keeps the tenant that it had. What was submitted needs no
--- connection to be told as in doubt.
+-- A look-up has no tenant (its source is empty): a lane with nothing else keeps the tenant that it had, or one tenant
+-- would get the turns of two. A lane whose command was submitted already needs no connection: all that is left to do is
+-- to tell that it is in doubt.
 SELECT CASE source WHEN '' THEN (SELECT tenant FROM lane WHERE lane.lane = c.lane) ELSE source END AS tenant,
        state <> 'running' AS is_submitted
 FROM command c WHERE lane = :lane AND (state = 'running' OR state = 'submitting' OR state = 'scanning');
@@ -162,7 +166,8 @@ UPDATE command SET priority = 9 WHERE key = :key;
 UPDATE command SET lane = :lane WHERE key = :key;
 
 -- name: insert_delayed_lane
--- Its epoch goes on from the command's, so that whoever held the lane before is fenced.
+-- The new lane begins with the command's epoch, not with 0: the first claim makes it greater, and so whatever the
+-- holder of the old lane still writes for this command is refused.
 INSERT INTO lane (lane, tenant, is_ready, connects, due_at, epoch, turn)
 VALUES (:lane, :tenant, 0, 0, :due_at, :epoch, coalesce((SELECT max(turn) FROM lane), 0))
 ON CONFLICT (lane) DO NOTHING;
@@ -174,8 +179,8 @@ UPDATE command SET state = 'held', due_at = NULL WHERE key = :key AND state = 'w
 UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = :lane AND fingerprint = :fingerprint;
 
 -- name: record_step
--- What waits again goes behind what it was let before. A step whose events are there already was written
--- before, and its answer was lost.
+-- A step whose events are there already was written before, and only its answer was lost: it is not written again. A
+-- command that was let go first (priority -1) and waits again gets its usual priority back, so that it delays nobody.
 UPDATE command SET
     state = :to,
     due_at = :due_at,
@@ -194,7 +199,8 @@ WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 
   AND (:last_sequence = 0 OR last_sequence < :last_sequence);
 
 -- name: record_submission
--- The one compare-and-set that an invoice hangs on: the lease must still run, and the lane be this worker's own.
+-- The one compare-and-set that an invoice hangs on: the lease must still run, and the lane still be this worker's. The
+-- epoch alone would not do: until the lane is claimed again, a worker whose lease has run out still has the newest one.
 UPDATE command SET state = 'submitting', due_at = NULL, last_sequence = max(last_sequence, :last_sequence),
     submitted_at = :at, account = coalesce(:account, account), deadline_at = coalesce(:deadline_at, deadline_at)
 WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
@@ -238,7 +244,7 @@ SELECT sequence, id AS event_id, type AS event_type, body FROM event
 WHERE command_key = :key AND sequence > :heard ORDER BY sequence;
 
 -- name: heed_nudges
--- Unless somebody has looked since: a look that is older knows less.
+-- A look that is older than another one must not set the count back: events would be told again.
 UPDATE follower SET heeded = :nudges, heard = :heard WHERE key = :key AND heeded < :nudges;
 
 -- name: forget_follower
@@ -254,7 +260,8 @@ UPDATE command SET state = 'waiting', follows = NULL, order_claim = :claim WHERE
 UPDATE command SET follows = :first WHERE key = :key AND state = 'following';
 
 -- name: listen_to_another
--- Nothing that was read of the one before is heeded any more; whoever listens to this one already goes on.
+-- Starts from the beginning with the new first: nothing is heard of it yet, and one nudge is not heeded. A follower
+-- that listens to this one already goes on as it is.
 UPDATE follower SET first_key = :first, heard = 0, heeded = nudges, nudges = nudges + 1
 WHERE key = :key AND first_key <> :first;
 
@@ -295,7 +302,7 @@ WHERE lane = :lane AND account = :account AND sought_at IS NOT NULL AND secrets 
 UPDATE command SET secrets = :new, sought_at = min(sought_at, :now) WHERE key = :key AND secrets = :old;
 
 -- name: insert_stray
--- A look-up is gone when it is done, so nothing may point to one.
+-- The row of a look-up is deleted when it is done, so a stray never points to one: the foreign key would be broken.
 INSERT INTO stray (lane, command_key, reason, body, at)
 VALUES (:lane, (SELECT key FROM command WHERE key = :key AND type <> 'look_up'), :reason, :body, :at);
 

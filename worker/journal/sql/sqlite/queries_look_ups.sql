@@ -2,8 +2,9 @@
 -- sought there. Its priority is 2, behind issue (0) and query (1), or -1 once it has waited for too long.
 
 -- name: walk_sought
--- The next pairs of lane and account with something sought, behind a given one; `is_due` where that is due and there is
--- no look-up. A probe per pair, however many commands each has.
+-- Walks the index of what is sought from one pair of lane and account to the next, beginning behind the given pair: one
+-- probe for each pair, however many commands it has. `is_due`: something of the pair is due, and no look-up is entered
+-- for it.
 WITH RECURSIVE pair (lane, account, sought_at, place) AS (
     VALUES (:lane, :account, NULL, 0)
     UNION ALL
@@ -63,7 +64,8 @@ SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.lane = :lane AND (c.state = 'checking' OR c.state = 'in_doubt') ORDER BY c.key;
 
 -- name: has_earlier
--- The head alone: while it is not due, what is behind it waits too. What was let before issues has its time.
+-- Looks at the lane's head alone: while that one is not due, all behind it wait too. A query or look-up that was let go
+-- before issues (priority -1) yields to them only when its slice of time is over.
 SELECT 1 FROM (SELECT priority, due_at FROM command WHERE lane = :lane AND state = 'waiting'
                ORDER BY priority, key LIMIT 1) AS h
 JOIN command c ON c.key = :key JOIN lane l ON l.lane = :lane
@@ -80,7 +82,9 @@ JOIN command c ON c.key = s.key JOIN payload p ON p.key = c.key
 ORDER BY c.submitted_at, c.key;
 
 -- name: rivals_by_clues
--- A probe by index for each; whoever has no total is found by every one. Totals are [low, high, buyer].
+-- One arm for each clue, and each arm a probe of one index: no total (such a submission could claim anything), total
+-- alone where the probe names no buyer, buyer and total ('' is an open buyer), expected total, remark. The conditions
+-- that every arm repeats are those of the partial indexes. Totals are [low, high, buyer].
 SELECT c.*, p.data, p.warnings
 FROM (
     SELECT DISTINCT wanted.key FROM (
@@ -122,7 +126,8 @@ WHERE command_key IN (SELECT value FROM json_each(:keys)) AND reason IN ('does_n
 ORDER BY id LIMIT :limit;
 
 -- name: last_results
--- A follower is told the result of the order before it: it has no invoice of its own, and may say something else.
+-- Not those of followers, which were told the address of their first one's invoice: a follower that an earlier version
+-- journaled may have other content, and two different orders with one address would say that addresses tell nothing.
 SELECT wanted.fingerprint, e.body FROM (
     SELECT key, fingerprint, settled_at FROM command
     WHERE lane = :lane AND state = 'completed' AND type = 'invoice.issue' AND fingerprint IS NOT NULL
