@@ -17,7 +17,7 @@ from worker.texts import Likeness
 
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
 UNITS: Final = tuple(Decimal(1).scaleb(power) for power in (0, 2, 3, 4, -2, -3, -4))
-"""To a yuan, that programs count in: fen and smaller, 千元 and 万元, and what was divided by a hundred twice."""
+"""What a yuan is in the units that programs count in: fen and smaller, 千元 and 万元, or divided by a hundred twice."""
 RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
 """Of value added tax, those of today and of the years before."""
 WHOLE: Final = Decimal(1)
@@ -67,8 +67,8 @@ def is_told_otherwise(order: Order, listed: Listed) -> bool:
 
 
 def readings(listed: Listed) -> frozenset[Decimal]:
-    """What its amounts may come to: whatever their sign, and amount and tax also where they are not the total. Where
-    they do not go together one may stand under another's name, or each be off by as much as they are apart."""
+    """The totals that its amounts may stand for, whatever their sign: those that are told, and amount plus tax. Where
+    they do not go together, one may stand under another's name, or each may be off by as much as they are apart."""
     tax = listed.invoice.total_tax
     told = set(listed.amounts)
     if tax is not None and listed.without_tax is not None:
@@ -98,7 +98,7 @@ def _go_together(listed: Listed) -> bool:
 
 
 def tell_nothing(listed: Listed) -> bool:
-    """Whether its amounts stand for none: no tax is as much as what it is on and as the total."""
+    """Whether its amounts say nothing: a tax is never as much as what it is on, nor as the total."""
     tax, others = listed.invoice.total_tax, (listed.invoice.total, listed.invoice.total_without_tax)
     if not tax or not CENT <= abs(tax) < _NO_AMOUNT:
         return False
@@ -106,7 +106,7 @@ def tell_nothing(listed: Listed) -> bool:
 
 
 def spans(listed: Listed) -> Iterator[tuple[Decimal, Decimal]]:
-    """Between what and what the total of an order is, in yuan, whose invoice this could be."""
+    """Ranges in yuan, lowest and highest: the total of an order whose invoice this is lies in one of them."""
     place, is_half_told = _last_place(listed), listed.is_half_told
     told = readings(listed)
     for unit in UNITS:
@@ -141,7 +141,7 @@ def is_rounded(listed: Listed) -> bool:
 
 
 def _last_place(listed: Listed) -> Decimal:
-    """In which anything of it is told: where all is whole, a yuan's."""
+    """The smallest decimal place in which any of its amounts is told; a yuan, where all are whole."""
     exponents = [each.normalize().as_tuple().exponent for each in _as_told(listed)]
     return WHOLE.scaleb(min([0, *(each for each in exponents if isinstance(each, int))]))
 

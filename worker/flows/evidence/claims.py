@@ -1,8 +1,8 @@
 """Which submissions could claim which listed invoices, and who competes with whom. Pure.
 
-Guarantees that whoever is not among an invoice's claimants was ruled out, or that the invoice is exactly another's.
-Built in small steps, for a seller may have thousands of open numbers and invoices, many of them alike: what fits
-exactly is kept as a span of an order by time, not pair by pair.
+Guarantees that a submission which is not among an invoice's claimants was ruled out, or that the invoice fits another
+submission exactly. Built in small steps, for a seller may have thousands of open numbers and invoices, many of them
+alike. What fits exactly is kept as a span, a stretch of the invoices in the order of time, and not pair by pair.
 """
 
 from bisect import bisect_left, bisect_right
@@ -57,24 +57,25 @@ class Claims:
     exact: dict[int, Span] = field(default_factory=dict)
     """By the command's key."""
     rest: dict[int, dict[str, Fit]] = field(default_factory=dict)
-    """Of those that nothing fits exactly, and of those whom more submissions than invoices fit exactly, so that theirs
-    may be another one: in which degree anything else does."""
+    """By the command's key, then by the invoice: what a submission could claim without an exact fit, and in which
+    degree. Kept for two kinds of submissions: those that no invoice fits exactly; and those that share too few such
+    invoices with others, so that the invoice of one of them must be another one."""
 
     def weight_of(self, key: int) -> Weight:
-        """The weight of the best that this one could claim."""
+        """The greatest weight that any invoice has for this submission."""
         if key in self.exact:
             return Weight.EXACT
         return max((fit.weight for fit in self.rest.get(key, {}).values()), default=Weight.AGAINST)
 
     def best(self, key: int) -> Iterable[str]:
-        """The names of what it could claim with the best weight."""
+        """The names of the invoices that have this greatest weight for it."""
         if key in self.exact:
             return self.exact[key]
         best = self.weight_of(key)
         return [name for name, fit in self.rest.get(key, {}).items() if fit.weight is best]
 
     def open_names(self, key: int) -> Iterable[str]:
-        """The names of all that it could claim and that nothing contradicts."""
+        """The names of all invoices that it could claim and that nothing contradicts."""
         return chain(self.exact.get(key, ()), self.loose_names(key))
 
     def loose_names(self, key: int) -> list[str]:
@@ -82,11 +83,11 @@ class Claims:
         return [name for name, fit in self.rest.get(key, {}).items() if fit.weight > Weight.AGAINST]
 
     def has(self, key: int, name: str) -> bool:
-        """Whether this is among its best."""
+        """Whether this invoice is among its `best`."""
         return name in self.exact[key] if key in self.exact else name in set(self.best(key))
 
     def differs(self, key: int, name: str) -> tuple[Difference, ...]:
-        """What is not simply the same."""
+        """What differs between this invoice and the submission."""
         fit = self.rest.get(key, {}).get(name)
         return () if fit is None else fit.differs
 
@@ -106,8 +107,8 @@ class Claims:
         return sorted(mine, key=lambda name: (-mine[name].weight, name))[:most], len(mine)
 
     def groups(self) -> Generator[None, None, Groups]:
-        """The keys of submissions that compete, directly or through others, with the names of the invoices that they
-        compete for. Whoever has nothing but what something contradicts competes with nobody."""
+        """Groups of submissions that compete, directly or through others, with the names of the invoices that they
+        compete for. A submission for which each of its invoices is contradicted competes with nobody."""
         loose: dict[int, Sequence[str]] = {}
         for work, (key, mine) in enumerate(self.rest.items(), start=1):
             if work % (BREATH // 10) == 0:
@@ -120,8 +121,8 @@ class Claims:
 def claims_of(
     everybody: Mapping[int, Subject], free: Mapping[str, Listed], skew: timedelta, rivals: Collection[int]
 ) -> Generator[None, None, Claims]:
-    """First what fits exactly. Then what fits in any degree and is not exactly another's: only for those whom nothing
-    fits exactly, or for whom that is too few."""
+    """First what fits exactly. Then, for submissions that no invoice fits exactly or that share too few such invoices,
+    what fits in a lesser degree and is not exactly another's."""
     claims = Claims(free)
     index = yield from _indexed(free.values())
     yield from _exact_claims(_kinds(everybody.values()), index, skew, claims)
@@ -129,9 +130,11 @@ def claims_of(
     crowded: set[int] = set()
     for keys, names in (yield from _joined(claims.exact, {})):
         if len(names) <= len(keys):
-            # More invoices than submissions for them: one may be a third one's.
+            # Each of these invoices has its owner in this group. If there were more invoices than submissions, one of
+            # them would be somebody else's, and all would have to stay open to others.
             taken.update(names)
         if len(names) < len(keys):
+            # Somebody in this group has none of these invoices: its own may be one that fits less well.
             crowded.update(keys)
     yield
     left = yield from _indexed(each for name, each in free.items() if name not in taken)
@@ -151,7 +154,7 @@ def _indexed(invoices: Iterable[Listed]) -> Generator[None, None, InvoiceIndex]:
 
 
 def _kinds(subjects: Iterable[Subject]) -> list[list[Subject]]:
-    """Those together that compare alike: compared once."""
+    """Submissions in groups that compare alike, so that a listed invoice is compared with each group once."""
     kinds: dict[object, list[Subject]] = {}
     for each in subjects:
         kinds.setdefault(each.order.kind, []).append(each)
@@ -161,7 +164,8 @@ def _kinds(subjects: Iterable[Subject]) -> list[list[Subject]]:
 def _exact_claims(
     kinds: Iterable[Sequence[Subject]], index: InvoiceIndex, skew: timedelta, claims: Claims
 ) -> Generator[None, None, None]:
-    """Not where all that fits has no note, and another one has the remark with more beside it."""
+    """An order with a remark claims invoices without a note only where no other invoice has its remark with more beside
+    it: that other one may be its own."""
     work = 0
     for alike in kinds:
         work += 1
@@ -182,6 +186,8 @@ def _exact_claims(
 def _spans(
     alike: Sequence[Subject], fitting: Sequence[Listed], skew: timedelta, claims: Claims
 ) -> Generator[None, None, None]:
+    """Each submission's stretch of the invoices that fit its kind: those issued in its time. An invoice's date may
+    stand for a whole day; they are in the order of its end, so `longest` keeps those in whose day began in time."""
     in_order = sorted(fitting, key=lambda each: each.latest)
     yield
     moments = [each.latest for each in in_order]
@@ -219,6 +225,7 @@ def _other_claims(
         for subject in alike:
             mine = yield from _weighed(subject, compared, skew, rivals)
             if is_cut and not mine:
+                # The dates rule all of these out; one of the many others may be its own.
                 everything = yield from _compared(order, look(order), len(claims.free))
                 mine = yield from _weighed(subject, everything, skew, rivals)
             if is_cut:
@@ -230,7 +237,7 @@ def _other_claims(
 
 
 def _side_by_side(mine: dict[str, Fit]) -> dict[str, Fit]:
-    """One without any note is no better than one that has the remark with more beside it."""
+    """An invoice without a note counts for no more than one that has the order's remark with more beside it."""
     if not any(fit.weight is Weight.CLOSE and not fit.is_unmarked for fit in mine.values()):
         return mine
     return {
@@ -249,7 +256,8 @@ def _without_many_against(mine: dict[str, Fit]) -> dict[str, Fit]:
 
 
 def _latest_first(order: Order, look: Look, since: datetime, skew: timedelta) -> Iterator[Listed]:
-    """Those that are not too old, the ones in time before the ones that only clocks could explain."""
+    """The invoices that are not too old: first those dated after the submission, then those that are dated before it
+    and could be its own only where clocks differ."""
     yield from (each for each in look(order) if each.latest >= since - skew)
     yield from (each for each in look(order) if each.latest < since - skew and not is_too_old(since, each, skew))
 
@@ -284,7 +292,7 @@ def _weighed(
 
 
 def _joined(exact: Mapping[int, Span], loose: Mapping[int, Sequence[str]]) -> Generator[None, None, Groups]:
-    """Keys and names that hang together."""
+    """Keys and names in groups that claims connect."""
     sets = _Sets()
     for key, names in loose.items():
         sets.find(key)
@@ -296,7 +304,7 @@ def _joined(exact: Mapping[int, Span], loose: Mapping[int, Sequence[str]]) -> Ge
 
 
 def _join_spans(exact: Mapping[int, Span], sets: "_Sets") -> Generator[None, None, None]:
-    """Spans of one order that overlap hang together: each stretch is walked once."""
+    """Spans of the same list of invoices are one group where they overlap; each stretch is walked once."""
     by_order: dict[int, list[tuple[int, int, int]]] = {}
     for key, span in exact.items():
         by_order.setdefault(id(span.names), []).append((span.start, span.stop, key))

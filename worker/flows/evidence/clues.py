@@ -1,9 +1,9 @@
-"""By what the journal finds the submissions that could claim a listed invoice, without reading all of a seller's: the
-buyer, the total and the remark, as they can be compared in an index. PURE.
+"""Clues and probes: buyer, total and remark in a form that an index can compare. By them the journal finds the
+submissions that could claim a listed invoice without reading all of the seller's. PURE.
 
-Guarantees that whoever could claim a listed invoice in any degree that competes is among those that its probes find.
-What cannot be compared that way (a tax id that is no company's of today, more lines than a total may be rounded by,
-bank data printed around a remark) has an open clue, which every probe finds.
+Guarantees that the probes of a listed invoice find every submission that could claim it in any degree that competes.
+What an index cannot compare (a tax id that is no company's of today, more lines than a total may be rounded by, bank
+data printed around a remark) is an open clue, which every probe finds.
 """
 
 import re
@@ -27,7 +27,7 @@ _STANDARD: Final = re.compile(r"9[123][0-9A-Z]{16}")
 """A company's tax id of today: another one is never the same, cut or masked. One whose check digit does not fit was
 mistyped, and a register puts that right."""
 _COMMON: Final = 20
-"""A remark that more invoices have names none of them."""
+"""A remark that more listed invoices have (count) says of none of them whose it is: no probe is made of it."""
 
 
 def clues_of(

@@ -52,7 +52,7 @@ def endings(case: Case, looks: Schedules, now: datetime) -> Iterator[Settle]:
         if subject.is_issued or counts(status):
             yield _found(subject, verdict, case.details)
             return
-        # A status that nobody knows may be another one the next time.
+        # Dead before anybody was told of it: a person decides. A status that nobody knows may be another one next time.
         verdict = Several((Candidate(verdict.invoice, verdict.differs),), may_clear=not is_dead(status))
     if command.sought_at is not None and command.sought_at > now:
         return

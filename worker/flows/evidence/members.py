@@ -129,6 +129,8 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
         return None
     remark = remark_likeness(order.remark, listed.note, prints_bank=order.sent.prints_bank)
     has_remark = bool(order.remark.plain) and listed.note.is_told
+    # A remark with a number, and a note without one: that note names no order, so it does not say that the invoice is
+    # another's.
     names_none = bool(_DIGIT.search(order.remark.plain)) and not _DIGIT.search(listed.note.plain)
     is_odd = (
         buyer is not DIFFERENT
@@ -136,6 +138,8 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
         and (are_misplaced if total is not DIFFERENT else is_told_otherwise(order, listed))
     )
     if DIFFERENT in {total, buyer, remark}:
+        # One of the three differs. It stays where the two others say that it is this order's, or where it may only be
+        # written in another way.
         others = [each for each in (total, buyer, remark) if each is not DIFFERENT]
         is_marked = others == [SAME, SAME] and (remark is DIFFERENT or has_remark)
         is_silent = DIFFERENT not in {total, buyer} and names_none
@@ -239,8 +243,9 @@ def is_too_old(since: datetime, listed: Listed, skew: timedelta) -> bool:
 
 
 def is_too_late(until: datetime, listed: Listed, skew: timedelta) -> bool:
-    """Whether its date, under every reading, is after the gateway told of the submission's own: it is another one. So
-    an order of yesterday, whose number nobody looks for, is in no later order's way."""
+    """Whether its date, under every reading, is after the moment at which the gateway said that the submission's own
+    invoice was issued: it is another one. Otherwise an order of yesterday whose number nobody looks for could claim
+    every later invoice that is like its own."""
     return listed.earliest > later(until, skew)
 
 
@@ -287,6 +292,7 @@ def _weight(subject: Subject, compared: Comparison, *, is_in_time: bool, are_clo
         return Weight.EXACT
     if UNCLEAR in {compared.remark, compared.total} or compared.is_other_kind:
         return Weight.WEAK
+    # Clocks that differ explain a date a little out of time. Further out, only a remark with a number says whose it is.
     is_dated = is_in_time or are_clocks or (compared.is_numbered and compared.remark is SAME)
     is_enough = compared.is_known or (subject.is_issued and _is_sure_enough(compared))
     return Weight.CLOSE if is_dated and is_enough else Weight.WEAK
@@ -305,8 +311,9 @@ def _is_telling(compared: Comparison, *, is_in_time: bool) -> bool:
 
 
 def _is_sure_enough(compared: Comparison) -> bool:
-    """There is an invoice, and nothing contradicts this one: masked ids, or a total that is told in part, are no reason
-    to give no answer, where enough else says that it is this one."""
+    """For an order that was surely issued, where nothing contradicts this invoice: whether enough says that it is the
+    order's own although ids are masked or the total is told in part. A member that is the same counts two, one that is
+    akin one, and more than two are needed; beside an unclear buyer both others must be the same."""
     marked = compared.remark if compared.is_numbered else UNTOLD
     told = (compared.buyer, compared.total, marked)
     if compared.buyer is UNCLEAR:
@@ -318,8 +325,8 @@ def _is_sure_enough(compared: Comparison) -> bool:
 
 
 def twin_of(order: Order) -> tuple[object, ...]:
-    """The same for two orders where nothing that could be listed or echoed tells them apart. Not the journaled
-    fingerprint, which another version may have folded in another way."""
+    """A value that two orders share where nothing that could be listed or echoed tells them apart. It is not the
+    journaled fingerprint, which another version may have folded in another way."""
     return order.kind, order.sent.buyer_type, tuple(_line(each) for each in order.sent.lines)
 
 

@@ -53,7 +53,7 @@ class Echo:
     members: Mapping[str, Likeness]
     """By the names that the command's data have: `remark`, `invoiceItems/0/spec`, …"""
     raw: Mapping[str, Likeness]
-    """The same before it was seen what only describes."""
+    """As `members`, but as they were told: without what is known of a buyer whose tax id identifies it, or has none."""
     differs: tuple[Difference, ...]
     is_whole: bool
     """All that could be echoed is told, and the same."""
@@ -135,7 +135,7 @@ class StrayReply:
     of: tuple[int, ...]
     """Places of the unsettled orders that it may be of: absence of their invoices proves nothing now."""
     may_be_mine: bool = False
-    """It fits the order in hand, or one of the others instead; where False, it is no answer to the one in hand."""
+    """It may answer the order in hand, or one of the others instead. False: it does not answer the one in hand."""
 
 
 def judge(
@@ -167,7 +167,8 @@ def stray_of(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> StrayRep
 
 
 def _may_be(echo: Echo) -> bool:
-    """Whether a text in it may only be written another way."""
+    """Whether the reply may be this order's although it does not fit it: enough is told, and no more than one member
+    differs, which is nobody's tax id. That text may only be written another way."""
     return echo.is_enough and len(echo.contradictions) <= 1 and echo.contradictions.isdisjoint({SELLER, BUYER})
 
 
@@ -180,6 +181,8 @@ def _is_told_from(sent: SubmittedInvoice, echo: Echo, other: SubmittedInvoice, r
         name for name in apart if echo.members.get(name) is SAME and theirs.raw.get(name) in {DIFFERENT, UNCLEAR}
     }
     is_all_told = all(echo.members.get(name) is SAME for name in apart)
+    # Either all that tells the two apart is as this order has it, or what differs identifies and so contradicts the
+    # other.
     return bool(telling) and (is_all_told or not telling.isdisjoint(theirs.contradictions))
 
 

@@ -18,8 +18,9 @@ alone does not say whose the invoice is: `Nothing`, unless the remark says so to
 **A stray.** The gateway answered the submission with a result that named another quantity. It was laid aside. If the
 list then holds nothing that could be the order's, that is no proof of absence: `endings` shows the person that result.
 
-Who competes: the submissions that are sought, and their rivals, whose invoice may be listed too although nobody asks
-here what became of them. A rival takes away and gets nothing.
+Who competes: the submissions that are sought, and their rivals: submissions of the same seller whose invoice may be
+listed too, although nobody asks here what became of them. A rival can keep an invoice from a submission that is sought;
+it gets none itself.
 
 The one inference beyond comparing: commands of a lane run one after the other, so invoices that differ in nothing were
 issued in the order in which they were submitted, and are listed in that order too.
@@ -69,7 +70,7 @@ class Several:
     count: int = 1
     """How many there are in all."""
     is_contested: bool = False
-    """Another command could claim them too: once its own is known, more may be told."""
+    """Another command could claim one of them too. Once that command's invoice is known, a later look may decide."""
     may_clear: bool = False
     """They are weak evidence: the right one may be listed later."""
 
@@ -108,8 +109,8 @@ def judge(  # noqa: PLR0913  the evidence, and how far it goes
     are_all_rivals: bool = True,
 ) -> Generator[None, None, Verdicts]:
     """The verdict of each subject. `bound` are numbers that belong to a command already. Where there may be more rivals
-    than were given, nothing is found: an invoice that one subject alone fits could be another's. Stops after every few
-    milliseconds of work, for whoever runs it to see to something else."""
+    than were given, nothing is found: an invoice that one subject alone fits could be another's. Yields after every few
+    milliseconds of work, so that the event loop can go on: leases and heartbeats hang on it."""
     free = {each.identity: each for each in invoices if each.invoice.number not in bound}
     yield
     everybody = {each.key: each for each in (*rivals, *subjects)}
@@ -132,7 +133,8 @@ def judge(  # noqa: PLR0913  the evidence, and how far it goes
 
 
 def _given(group: Sequence[Subject], names: Sequence[str], claims: Claims) -> Verdicts | None:
-    """Each submission with its one invoice; None where that cannot be told."""
+    """Each submission of the group with its invoice; None where that cannot be told for all of them. One submission
+    with one invoice is clear; several are told apart by their order alone."""
     if any(claims.weight_of(each.key) < Weight.CLOSE for each in group):
         return None
     if len(group) == len(names) == 1:
@@ -177,21 +179,23 @@ def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
 
 
 def _beside(key: int, names: Sequence[str], claims: Claims) -> Verdict:
-    """Of a submission that gets none of these, which are all that fits it best: what fits it less may be its own."""
+    """The verdict of a submission that gets none of these invoices, though they are all that fit it best. There may be
+    another invoice, which fits it less well and is its own; only without one there is none."""
     others = claims.loose_names(key) if key in claims.exact else claims.rest[key]
     has_more = not set(others) <= set(names)
     return _several(key, claims, is_contested=True) if has_more else Nothing()
 
 
 def _in_turn(group: Sequence[Subject], names: Sequence[str], claims: Claims) -> Verdicts | None:
-    """Submissions of one lane that differ in nothing, told apart by their order. Where just as many invoices are listed
-    as the first of them were surely issued, they are these: what came later is not listed before them."""
+    """Submissions of one lane that differ in nothing, each with its invoice by their order: the lane issues one after
+    the other. Either as many invoices are listed as were submitted; or as many as were surely issued, where these came
+    before all others. Anything else cannot be told apart."""
     if len({each.command.lane for each in group}) > 1:
         return None
     dated = [(listed.invoice.dated, name) for name, listed in ((name, claims.free[name]) for name in names)]
     in_order = sorted((when.shown, name) for when, name in dated if when is not None)
     if len(in_order) < len(dated):
-        return None
+        return None  # an invoice without a date has no place in the order
     takers = sorted(group, key=lambda each: (each.since, each.key))
     issued = [each for each in takers if each.is_issued]
     first = takers if len(in_order) == len(takers) else issued
