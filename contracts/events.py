@@ -261,10 +261,12 @@ class QueryCompleted(EventData):
     pages: int = Field(description="pages asked for")
     invoiceCount: int = Field(description="invoices told: those that fit the condition, each once")  # noqa: N815
     missingInvoices: int = Field(  # noqa: N815
-        description="how many fewer different invoices came than the gateway's total: rows may shift between pages"
+        description="how many fewer different invoices came than the gateway's total, for rows may shift between "
+        "pages; or how many rows could not be read"
     )
     isCut: bool = Field(  # noqa: N815
-        description="the worker's cap of pages (FAPIAO_QUERY_MAX_PAGES) ended it: pages behind it were not asked for"
+        description="the list may not be whole: the worker's cap of pages (FAPIAO_QUERY_MAX_PAGES) ended it, the "
+        "gateway says that it is not all, or it repeats a page"
     )
     itemCount: int = Field(description="items stored")  # noqa: N815
     fileCount: int = Field(description="file addresses stored")  # noqa: N815

@@ -253,8 +253,8 @@ parts | parts | 段数 | How many parts the page has. | 分段总数。 | 1
 late | late | 迟到 | true where these invoices came before, without the files that they have now. | 发票先前已告知，现补充文件时为 true。 | false
 pages | pages | 页数 | Pages asked for. | 已查询的页数。 | 1
 invoiceCount | invoices | 发票数 | Invoices told: those that fit the condition, each once. | 已告知的发票数（符合条件，每张一次）。 | 1
-missingInvoices | missing invoices | 缺少的发票数 | How many fewer different ones came than the gateway's total. | 比网关总数少的发票数。 | 0
-isCut | cut | 是否截断 | true where the worker's cap of pages ended it (FAPIAO_QUERY_MAX_PAGES): there is more. | 达到页数上限（FAPIAO_QUERY_MAX_PAGES）而中止时为 true。 | false
+missingInvoices | missing invoices | 缺少的发票数 | How many fewer different ones came than the gateway's total, or how many could not be read. | 比网关总数少的、或无法识别的发票数。 | 0
+isCut | cut | 是否截断 | true where the list may not be whole: the worker's cap of pages ended it (FAPIAO_QUERY_MAX_PAGES), the gateway says that it is not all, or it repeats a page. | 列表可能不全时为 true：达到页数上限（FAPIAO_QUERY_MAX_PAGES）、网关表示未返回全部，或网关重复返回同一页。 | false
 itemCount | items | 明细数 | Items stored. | 已保存的明细数。 | 2
 fileCount | files | 文件数 | File addresses stored. | 已保存的文件地址数。 | 3
 missingItems | invoices without items | 缺明细的发票 | Ids of invoices whose items could not be had. | 未取得明细的发票编号。 | []
@@ -271,7 +271,7 @@ invoiceRiskLevel | risk level | 风险等级 | The bureau's risk level, as the g
 drawer | drawer | 开票人 | The person who issued it. | 开票人。 | "示例开票员"
 note | remark | 备注 | The invoice's remark. | 发票备注。 | "订单号:SO-20260301-0042"
 specificBusinessType | special business | 特定业务类型 | The special kind of business, where there is one. | 特定业务类型。 | "建筑服务"
-totalsDiffer | totals differ | 合计不符 | true where amount and tax do not come to the total. | 金额与税额之和不等于价税合计时为 true。 | true
+totalsDiffer | totals differ | 合计不符 | true where amount and tax do not come to the total, or where the list has a row for each line and none of the whole. | 金额与税额之和不等于价税合计，或列表按明细逐行列出而没有整张金额时为 true。 | true
 extra | other members | 其他字段 | Members that the manual does not know, as they came. | 文档之外的字段，原样保留。 | {"novel": 1}
 taxClassificationCode | tax class | 税收分类编码 | The tax classification code that the gateway chose. | 网关选用的税收分类编码。 | "1060105040000000000"
 itemName | goods | 货物或应税劳务名称 | The name as it is printed. | 票面名称。 | "*纸制品*办公用纸"

@@ -98,7 +98,7 @@ def _query_completed(data: dict[str, Any]) -> list[str]:
     found = (_count(data.get(f"{what}Count") or 0, what) for what in ("invoice", "item", "file"))
     lines = [f"{', '.join(found)}, on {_count(data.get('pages') or 0, 'page')}"]
     if data.get("isCut"):
-        lines.append("the cap of pages ended it: raise FAPIAO_QUERY_MAX_PAGES, or ask for fewer days")
+        lines.append("the list may not be whole: raise FAPIAO_QUERY_MAX_PAGES, or ask for fewer days")
     if data.get("missingInvoices"):
         lines.append(f"the gateway counted {data['missingInvoices']} more: rows may have shifted; query again")
     if data.get("missingItems"):

@@ -108,7 +108,7 @@ def _query_completed(data: dict[str, Any]) -> list[str]:
     counts = [data.get(f"{what}Count") or 0 for what in ("invoice", "item", "file")]
     lines = [f"{counts[0]} 张发票，{counts[1]} 条明细，{counts[2]} 个文件，共 {data.get('pages') or 0} 页"]
     if data.get("isCut"):
-        lines.append("达到页数上限，未查完：请调大 FAPIAO_QUERY_MAX_PAGES，或缩短日期范围")
+        lines.append("列表可能不全：请调大 FAPIAO_QUERY_MAX_PAGES，或缩短日期范围")
     if data.get("missingInvoices"):
         lines.append(f"网关统计还有 {data['missingInvoices']} 张：查询期间列表可能有变动，请再查一次")
     if data.get("missingItems"):

@@ -48,8 +48,8 @@ from worker.flows.evidence.endings import Case, endings
 from worker.flows.evidence.status import counts
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
-from worker.flows.invoices import parts_of, trusted
-from worker.flows.query_state import AfterPage, after_page, digest_of
+from worker.flows.invoices import invoices_of, parts_of, trusted
+from worker.flows.query_state import AfterPage, after_page, digest_of, ends_unsurely, longest_page
 from worker.flows.table import (
     Decision,
     Table,
@@ -129,7 +129,7 @@ def _ask(at: Situation) -> Next:
 def _page_read(at: Situation, given: PageRead) -> Next:
     """Keep the page, then remember that it is done: a page that is read twice is kept once."""
     company = at.state.progress.company or at.state.company
-    rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in given.page.invoices)
+    rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in invoices_of(given.page.invoices))
     progress = replace(_advanced(at, given), company=company)
     return _stepped(at, progress, CountLogin(accepted=True), KeepAudited(rows))
 
@@ -140,8 +140,7 @@ def _advanced(at: Situation, given: PageRead) -> AuditProgress:
     spans, most = len(spans_at(at)), at.rules.max_pages
     following = after_page(page, was, page_size=PAGE_SIZE, spans=spans, max_pages=most)
     total = was.span_total if page.total is None else page.total
-    # A full page that repeats the one before ends the list, without a word of the gateway's.
-    is_unsure = total is None and len(page.invoices) >= PAGE_SIZE and digest_of(page) == was.last_page
+    is_unsure = total is None and ends_unsurely(page, was.last_page)
     done = replace(
         was,
         began_at=was.began_at or at.now.isoformat(),
@@ -152,10 +151,11 @@ def _advanced(at: Situation, given: PageRead) -> AuditProgress:
         span_total=total,
         is_cut=was.is_cut or page.proves_no_absence or is_unsure or following is AfterPage.CUT,
         last_page=digest_of(page),
+        longest_page=longest_page(page, was.longest_page, PAGE_SIZE),
     )
     if following is AfterPage.NEXT_PAGE:
         return done
-    over = replace(done, page=1, total=done.total + (total or 0), span_total=None, last_page="")
+    over = replace(done, page=1, total=done.total + (total or 0), span_total=None, last_page="", longest_page=0)
     if following is AfterPage.NEXT_SPAN:
         return replace(over, span=was.span + 1)
     return replace(over, stage=AuditStage.COUNT)

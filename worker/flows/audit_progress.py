@@ -69,6 +69,7 @@ class AuditProgress:
     is_whole: bool = False
     last_page: str = ""
     """A digest of the last page, to know a gateway that repeats itself for ever."""
+    longest_page: int = 0
     after: str = ""
     """The last identity that was held against the journal."""
     since: str = ""
@@ -109,6 +110,7 @@ class AuditProgress:
             span_total=None,
             is_cut=False,
             last_page="",
+            longest_page=0,
         )
 
     def counted(self, kinds: Iterable[FindingKind | Standing]) -> "AuditProgress":

@@ -45,6 +45,9 @@ Amounts = tuple[Decimal | None, ...]
 """Of a row: with tax, without, and the tax."""
 
 
+_AMOUNTS: Final = ("totalPriceAndTax", "totalAmount", "totalTax")
+
+
 def amounts_of(row: ListedInvoice) -> Amounts:
     """As they are told."""
     return row.total, row.total_without_tax, row.total_tax
@@ -63,9 +66,15 @@ def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[str, Amounts] | N
     return [
         each
         if len(amounts[each.identity]) == 1 and (all(shares[_party(each)]) or len(shares[_party(each)]) == 1)
-        else replace(each, total=None, total_without_tax=None, total_tax=None)
+        else _without_amounts(each)
         for each in rows
     ]
+
+
+def _without_amounts(row: ListedInvoice) -> ListedInvoice:
+    """What a line comes to is not what its invoice does."""
+    told = {name: value for name, value in row.told.items() if name not in _AMOUNTS}
+    return replace(row, total=None, total_without_tax=None, total_tax=None, told={**told, "totalsDiffer": True})
 
 
 def _party(row: ListedInvoice) -> object:

@@ -20,7 +20,7 @@ from worker.flows.evidence.subjects import Listed, Subject, each_once, marked
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
 from worker.flows.invoices import Amounts, amounts_of, invoices_of, lacking_ids, taken_back, trusted, with_files
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
-from worker.flows.query_state import digest_of, is_last_page
+from worker.flows.query_state import digest_of, ends_unsurely, is_last_page, longest_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
 from worker.flows.vocabulary import (
     AskPage,
@@ -199,8 +199,8 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     invoices = invoices_of(page.invoices, was.listed)
     fitting = [listed for listed in map(Listed.of, invoices) if at.wish.wanted.may_be(listed)]
     total = was.total if page.total is None else page.total
-    is_repeated = len(page.invoices) >= PAGE_SIZE and digest_of(page) == was.last_page
-    longest = min(PAGE_SIZE, max(was.longest_page, len(page.invoices) + page.unreadable))
+    is_unsure = ends_unsurely(page, was.last_page)
+    longest = longest_page(page, was.longest_page, PAGE_SIZE)
     is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page, longest=longest)
     is_over = is_last or was.page >= at.rules.max_pages
     state = replace(
@@ -208,7 +208,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         page=was.page + 1,
         listed={**was.listed, **{invoice.identity: amounts_of(invoice) for invoice in invoices}},
         total=total,
-        is_cut=was.is_cut or page.proves_no_absence or (total is None and is_over and (is_repeated or not is_last)),
+        is_cut=was.is_cut or page.proves_no_absence or (total is None and is_over and (is_unsure or not is_last)),
         last_page=digest_of(page),
         longest_page=longest,
         candidates=each_once(was.candidates, fitting),

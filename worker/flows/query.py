@@ -15,7 +15,16 @@ from contracts.failures import FailureCode, Stage
 from contracts.told import QueryCompletedData
 from worker.flows.announce import Announcement, announced
 from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
-from worker.flows.invoices import file_row, findings_of, fits_condition, lacking_ids, parts_of, trusted, with_details
+from worker.flows.invoices import (
+    file_row,
+    findings_of,
+    fits_condition,
+    invoices_of,
+    lacking_ids,
+    parts_of,
+    trusted,
+    with_details,
+)
 from worker.flows.query_state import (
     AfterPage,
     Next,
@@ -26,6 +35,8 @@ from worker.flows.query_state import (
     Situation,
     after_page,
     digest_of,
+    ends_unsurely,
+    longest_page,
     spans_at,
 )
 from worker.flows.table import (
@@ -101,7 +112,7 @@ def _ask(at: Situation, progress: QueryProgress) -> Next:
 
 def _page_read(at: Situation, given: PageRead) -> Next:
     rows: dict[str, ListedInvoice] = {}
-    for invoice in given.page.invoices:
+    for invoice in invoices_of(given.page.invoices):
         if invoice.identity in given.fresh and fits_condition(at.wish.condition, invoice):
             rows.setdefault(invoice.identity, invoice)
     state = replace(at.state, page=given.page, rows=tuple(rows.values()), came=len(given.fresh))
@@ -218,7 +229,10 @@ def _advanced(at: Situation, items: int) -> QueryProgress:
         rows=was.rows + state.came,
         told=was.told + len(state.rows),
         items=was.items + items,
+        unread=was.unread + (0 if digest_of(page) == was.last_page != "" else page.unreadable),
+        is_cut=was.is_cut or page.is_doubtful or (page.total is None and ends_unsurely(page, was.last_page)),
         last_page=digest_of(page),
+        longest_page=longest_page(page, was.longest_page, wish.page_size),
     )
     following = AfterPage.END
     if wish.all_pages:
@@ -228,9 +242,10 @@ def _advanced(at: Situation, items: int) -> QueryProgress:
         case AfterPage.NEXT_PAGE:
             return done
         case AfterPage.NEXT_SPAN:
-            return replace(done, span=was.span + 1, page=1, total_before=total or 0, last_page="")
+            return replace(done, span=was.span + 1, page=1, total_before=total or 0, last_page="", longest_page=0)
         case AfterPage.END | AfterPage.CUT:
-            return replace(done.without_dates(), stage=QueryStage.LATE, is_cut=following is AfterPage.CUT)
+            done = replace(done, is_cut=done.is_cut or following is AfterPage.CUT)
+            return replace(done.without_dates(), stage=QueryStage.LATE)
 
 
 def _page_events(at: Situation, told: list[dict[str, Any]], number: int, *, late: bool = False) -> list[Announcement]:
@@ -315,11 +330,12 @@ def _missing_listed(at: Situation, given: MissingListed) -> Next:
             goes_apart=True,
         )
         return end(at, record)
+    lacking = (progress.total or 0) - progress.rows
     data: QueryCompletedData = {
         "total": progress.total,
         "pages": progress.pages,
         "invoiceCount": progress.told,
-        "missingInvoices": max(0, (progress.total or 0) - progress.rows) if at.wish.whole else 0,
+        "missingInvoices": max(progress.unread, lacking if at.wish.whole else 0),
         "isCut": progress.is_cut,
         "itemCount": progress.items,
         "fileCount": given.files,

@@ -47,12 +47,15 @@ class QueryProgress:
     rows: int = 0
     """Different invoices that came, whether they fit the condition or not."""
     told: int = 0
+    unread: int = 0
+    """Rows that could not be read: invoices that are told nowhere."""
     is_cut: bool = False
-    """The cap of pages ended it, not the gateway."""
+    """The cap of pages ended it, not the gateway; or the gateway says that it is not all, or repeats itself."""
     items: int = 0
     missing_items: tuple[str, ...] = ()
     last_page: str = ""
     """A digest of the last page, to know a gateway that repeats itself for ever."""
+    longest_page: int = 0
     download_ok: bool = True
     download_date: str | None = None
     dates: tuple[str, ...] = ()
@@ -104,15 +107,39 @@ def digest_of(page: PageShown) -> str:
     return sha256(names.encode()).hexdigest()[:32] if names else ""
 
 
+_SHORTEST_CUT: Final = 20
+_CUT_AT: Final = 10
+
+
+def _may_be_cut(page: PageShown) -> bool:
+    """Whether it is as long as gateways make their pages, whatever they are asked for: 20, 50, 100."""
+    rows = rows_on(page)
+    return rows >= _SHORTEST_CUT and rows % _CUT_AT == 0
+
+
+def rows_on(page: PageShown) -> int:
+    """How many it has, read or not."""
+    return len(page.invoices) + page.unreadable
+
+
+def ends_unsurely(page: PageShown, last_page: str) -> bool:
+    """Whether it ends a list otherwise than by the gateway's word: it repeats the page before, and promises more or is
+    as long as a page may be."""
+    return bool(page.invoices) and digest_of(page) == last_page and (page.has_next is True or _may_be_cut(page))
+
+
 def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str, longest: int | None = None) -> bool:
     """Whether nothing comes behind this page (trap 61). `total`, `totalPage` and `hasNext` may disagree: any of them
     that promises more is believed, for one more question costs little, and an empty page or a repeated one ends it.
     Where none is told, nothing else does: a gateway may list fewer at once than it is asked for. So where nothing but
-    the total is told, pages are as long as the `longest` one that came, if that is known."""
+    the total is told, pages are as long as the `longest` one that came, if that is known, and a total of what this page
+    holds may be the page's own."""
     if not page.invoices or digest_of(page) == last_page:
         return True
     if longest is not None and page.has_next is None and page.total_page is None:
         page_size = longest
+        if page.total == rows_on(page) and _may_be_cut(page):
+            return False
     promises = [
         page.has_next,
         None if page.total_page is None else page.total_page > asked,
@@ -148,10 +175,19 @@ class _Place(Protocol):
     @property
     def last_page(self) -> str: ...
 
+    @property
+    def longest_page(self) -> int: ...
+
+
+def longest_page(page: PageShown, before: int, page_size: int) -> int:
+    """Rows of the longest page: a gateway may list fewer at once than it is asked for."""
+    return min(page_size, max(before, rows_on(page)))
+
 
 def after_page(page: PageShown, at: _Place, *, page_size: int, spans: int, max_pages: int) -> AfterPage:
     """What follows this page of a list that is read in so many `spans`."""
-    is_last = is_last_page(page, asked=at.page, page_size=page_size, last_page=at.last_page)
+    longest = longest_page(page, at.longest_page, page_size)
+    is_last = is_last_page(page, asked=at.page, page_size=page_size, last_page=at.last_page, longest=longest)
     if is_last and at.span + 1 >= spans:
         return AfterPage.END
     if at.pages + 1 >= max_pages:

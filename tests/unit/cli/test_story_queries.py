@@ -59,7 +59,7 @@ def test_what_a_query_misses_comes_with_the_way_to_ask_again(capsys: pytest.Capt
     )  # fmt: skip
 
     assert lines[1:] == [
-        "the cap of pages ended it: raise FAPIAO_QUERY_MAX_PAGES, or ask for fewer days",
+        "the list may not be whole: raise FAPIAO_QUERY_MAX_PAGES, or ask for fewer days",
         "the gateway counted 2 more: rows may have shifted; query again",
         "without items: 1 (invoice.items asks again)",
         "files lacking: 0, 1, 2, 3, 4 and 4 more (invoice.files asks again)",

@@ -63,6 +63,7 @@ class Driven:
     crashes: list[int]
     """After so many effects the worker dies and another one takes over; in turn."""
     page_rows: int = 7
+    tells_total_alone: bool = False
     told: Counter[str] = field(default_factory=Counter)
     ends: list[dict[str, Any]] = field(default_factory=list)
     rows: dict[str, AuditedRow] = field(default_factory=dict)
@@ -132,7 +133,9 @@ class Driven:
         first = (number - 1) * self.page_rows
         some = [make_listed(each) for each in range(1, len(self.owners) + 1)][first : first + self.page_rows]
         total = len(self.owners)
-        return PageShown(tuple(some), total=total, has_next=first + self.page_rows < total)
+        return PageShown(
+            tuple(some), total=total, has_next=None if self.tells_total_alone else first + self.page_rows < total
+        )
 
     def _held(self, row: AuditedRow) -> AuditedInvoice:
         owner = self.owners[int(str(row.number)) % 1000 - 1]
@@ -188,6 +191,12 @@ def test_a_pair_that_is_in_no_table_changes_nothing_and_a_drain_puts_back_wherev
         else:
             assert (decision.state, decision.effects) == (state, ())
     assert {phase for phase, kind in TRANSITIONS if kind is Draining} == {*Phase} - {Phase.ENDED}
+
+
+def test_list_of_a_gateway_that_lists_fewer_at_once_and_tells_the_total_alone_is_whole() -> None:
+    said = Driven([OWN] * 17, 0, [], tells_total_alone=True).run()
+
+    assert (said["isWhole"], said["matched"]) == (True, 17)
 
 
 def test_a_page_is_kept_before_it_is_remembered_and_a_batch_is_told_as_it_is_remembered() -> None:

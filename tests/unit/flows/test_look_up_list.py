@@ -274,3 +274,17 @@ def test_gateway_that_gives_the_same_rows_for_every_page_has_told_all_where_they
 
     assert isinstance(decisions[-1].effects[-1], ReadBound)
     assert decisions[-1].state.is_whole is is_whole
+
+
+@pytest.mark.parametrize("total", [None, 3])
+def test_gateway_that_repeats_a_page_and_promises_more_has_not_told_all(total: int | None) -> None:
+    same = make_page(*map(other, (1, 2)), has_next=True, total=total)
+
+    assert not pages_read(same, same)[-1].state.is_whole
+
+
+def test_total_that_is_what_a_full_page_holds_may_be_the_pages_own() -> None:
+    pages = [make_page(*map(other, range(first, first + 20)), has_next=None, total=20) for first in (1, 21)]
+
+    assert not any(isinstance(each, ReadBound) for each in pages_read(*pages)[-1].effects)
+    assert pages_read(*pages, make_page(has_next=None))[-1].state.is_whole

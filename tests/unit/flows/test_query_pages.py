@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -84,7 +85,54 @@ def test_gateway_that_repeats_a_page_for_ever_is_asked_once_more_only() -> None:
 
     assert len(driven.asked) == 2
     assert numbers_of(driven) == [1, 2]
-    assert said["invoiceCount"] == 2
+    assert (said["invoiceCount"], said["isCut"]) == (2, True)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_query_reads_to_the_end_where_a_gateway_lists_fewer_at_once_and_tells_the_total_alone(size: int) -> None:
+    driven = Driven(listed(7, size, total=7), make_question(page={"pageSize": 4, "pageNumber": 1}))
+
+    said = driven.run()
+
+    assert numbers_of(driven) == [1, 2, 3, 4, 5, 6, 7]
+    assert (said["missingInvoices"], said["isCut"]) == (0, False)
+
+
+@pytest.mark.parametrize("count", [20, 30, 45, 60])
+def test_total_that_is_what_a_page_holds_may_be_the_pages_own(count: int) -> None:
+    rows = listed(count, 20)
+    question = make_question(page={"pageSize": 100, "pageNumber": 1})
+    driven = Driven(lambda asked: replace(rows(asked), total=len(rows(asked).invoices)), question)
+
+    driven.run()
+
+    assert len(numbers_of(driven)) == count
+
+
+@pytest.mark.parametrize(
+    ("paging", "missing", "is_cut"),
+    [
+        ({"unreadable": 2}, 2, False),
+        ({"unreadable": 2, "total": 3}, 2, False),
+        ({"is_doubtful": True}, 0, True),
+        ({}, 0, False),
+    ],
+)
+def test_end_says_that_a_list_may_not_be_whole(paging: dict[str, Any], missing: int, is_cut: bool) -> None:
+    said = Driven(lambda _: make_page(make_found(), **paging)).run()
+
+    assert (said["invoiceCount"], said["missingInvoices"], said["isCut"]) == (1, missing, is_cut)
+
+
+def test_of_an_invoice_with_a_row_for_each_line_no_lines_amount_is_told_as_its_own() -> None:
+    lines = [make_found(1, id=str(place), totalPriceAndTax=Decimal(place)) for place in (1, 2)]
+    driven = Driven(lambda _: make_page(*lines, make_found(2)))
+
+    driven.run()
+
+    whole, other = driven.pages[0]["invoices"]
+    assert ("totalPriceAndTax" in whole, whole["totalsDiffer"]) == (False, True)
+    assert other["totalPriceAndTax"] == make_found(2)["totalPriceAndTax"]
 
 
 def test_page_cap_ends_a_gateway_gone_mad() -> None:
