@@ -337,7 +337,7 @@ class SupervisedConnection:
             self._link = None
 
     async def _serve_until_lost(self, link: Link) -> None:
-        # A TaskGroup would take a foreign cancellation of its child for a normal end.
+        # The client library cancels tasks that are not its own. A TaskGroup would take that for a child's normal end.
         tasks = {asyncio.ensure_future(self._serve(link)), asyncio.ensure_future(link.lost())}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

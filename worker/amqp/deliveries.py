@@ -169,8 +169,8 @@ class Consumption:
         return consumption
 
     async def _ask(self, awaitable: Awaitable[T]) -> T:
-        """What the broker did not do in time, nobody asks for again: an acknowledgement, or to be sent commands. So
-        the link ends with it, and all that is open comes again on the next one. Raises `BrokerLost`."""
+        """Where the broker does not do it in time, the link ends, and what is open comes again on the next one: nobody
+        would ask a second time for the same acknowledgement, or to be sent commands. Raises `BrokerLost`."""
         try:
             return await ask(awaitable)
         except BrokerLost as error:

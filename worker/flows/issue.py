@@ -208,7 +208,8 @@ def _result_refused(at: Situation, given: ResultRefused) -> Next:
 
 
 def _ended_by(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
-    """Where its reason leaves open whether there is an invoice, that is sought for as long as after silence."""
+    """A refusal whose reason leaves open whether there is an invoice makes a doubt: its invoice is looked for as long
+    as if nothing had been answered."""
     if isinstance(refusal, ResultRefused) and refusal.leaves_open:
         return _doubt(replace(at, state=replace(at.state, refused=refusal)), _LEFT_OPEN)
     return _check(at, refusal)
@@ -267,7 +268,7 @@ def _hand_over(at: Situation, _: Draining) -> Next:
 
 def _doubt(at: Situation, reason: str, absence: Absence = NOT_ISSUED) -> Next:
     if at.state.has_strays:
-        # A result says that it was scanned, and that it was answered.
+        # There was a result, so the QR was scanned: `qr_expired` would be wrong.
         reason, absence = _LAID_ASIDE, NOT_ISSUED
     sought_at = next_look(at.looks.doubt, 0, at.now)
     if at.state.refused is not None and not at.state.refused.may_be_anothers:

@@ -2,8 +2,8 @@
 (design: reconciliation, `confirmed`).
 
 Guarantees: nothing is ever submitted here; an end is reported only by evidence from a list that was read to its end;
-a look that could not be made counts for nothing and is made again. Who else could claim an invoice is read after the
-list, so that whoever got one that is listed is among them. Pure. A pair that is not in `TRANSITIONS` changes
+a look that could not be made counts for nothing and is made again. Rivals are read after the list, so that a submission
+whose invoice was issued meanwhile, and is listed, is among them. Pure. A pair that is not in `TRANSITIONS` changes
 nothing.
 """
 
@@ -157,7 +157,8 @@ def _begin(at: Situation, given: Begin) -> Next:
         ends = [end for subject in at.wish.subjects for end in without_login(subject, at.looks, at.now)]
         return _put_off(at, ends=ends)
     if given.suspended_until is not None and at.now < given.suspended_until:
-        # It comes back at a known time, however long something has been sought.
+        # The account rests until a known time, so the usual delay, which grows with the age of the doubt, does not
+        # count.
         until = max(given.suspended_until, at.now + at.timing.retry_max)
         return _end(at, EndLookUp(until, is_refused=True), CloseSession())
     if given.session_is_open:
@@ -230,7 +231,8 @@ def _list_over(at: Situation, state: LookUpState) -> Next:
 
 
 def _page_refused(at: Situation, given: QueryRefused) -> Next:
-    """A page that there is only if the gateway lists fewer at once than it is asked for is refused: it has ended."""
+    """A page was refused that would be there only if the gateway lists fewer at once than it is asked for: so the list
+    has ended before it. It counts as cut, and proves no absence."""
     was = at.state
     if was.page > 1 and was.total is not None and (was.page - 1) * PAGE_SIZE >= was.total:
         return _list_over(at, replace(was, is_cut=True))

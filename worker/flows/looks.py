@@ -87,14 +87,14 @@ LONGEST_REST = timedelta(hours=12)
 
 
 def rest_after_refusals(refusals: int, shortest: timedelta) -> timedelta:
-    """How long look-ups rest whose login was refused, after so many refusals in a row before: twice as long each time,
-    for a password that is wrong stays wrong, and the tax bureau counts."""
+    """How long look-ups rest when their login is refused, after so many refusals before it: twice as long each time,
+    for a wrong password stays wrong, and the tax bureau locks an account that is refused too often."""
     return doubled(refusals + 1, shortest, max(LONGEST_REST, shortest))
 
 
 def delay_after_nothing_seen(age: timedelta, shortest: timedelta) -> timedelta:
-    """When to try again a look that could not be made: what has waited for long may wait a little longer, for a login
-    that is gone or a gateway that refuses seldom comes back soon."""
+    """After what time a look that could not be made is tried again. It grows with the age of what is sought: a login
+    that is gone, or a gateway that refuses, seldom comes back soon."""
     return max(shortest, min(age / 10, LONGEST_DELAY))
 
 

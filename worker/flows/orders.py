@@ -119,7 +119,7 @@ def _content(command: Command) -> str | None:
 
 
 def _can_run(follower: Command) -> bool:
-    """Version 1 threw a follower's password away; such a one ends as the first did."""
+    """Version 1 threw a follower's password away. Such a follower cannot run: it is told how its first ended."""
     is_kept = bool(follower.secrets) or follower.secrets_fault is not None
     return is_kept or bool(loads(follower.data).get("credential"))
 

@@ -7,9 +7,9 @@ close is cut after the time for closing. Every wait for the peer but `recv` is b
 The library's own connection, which has a task, queues and contexts, takes twice the CPU to open and close and several
 KiB more while somebody scans. Not known here: what failures and messages mean.
 
-Pings tell a dead connection from a gateway that answers none. RFC 6455 asks every server to answer them, and some do
-not: a client that closes for it cuts healthy scans after twice `FAPIAO_GATEWAY_PING_SECONDS`, and each falls into
-doubt. So a connection is closed for a missing pong only if this gateway has ever sent one.
+Pings find dead connections. RFC 6455 asks every server to answer them, but some do not: closing for a missing pong
+would cut healthy scans there after twice `FAPIAO_GATEWAY_PING_SECONDS`, each into doubt. So a connection is closed for
+a missing pong only where this gateway has ever sent one.
 """
 
 import asyncio
@@ -260,7 +260,7 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def _write(self) -> None:
-        """What the protocol has to say; and where it is about to end, no wait for the peer without an end."""
+        """Send what the protocol has to say. Once the connection is to end, bound the wait for the peer to end it."""
         for data in self._protocol.data_to_send():
             if data:
                 self.transport.write(data)

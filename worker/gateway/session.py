@@ -140,7 +140,7 @@ class InvoiceSession:
     def _qr_answer(self, reply: Reply) -> SessionEvent:
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        # A QR's own text may be JSON, and then unwrapping has taken it apart.
+        # A QR's own text may be JSON, which unwrapping takes apart: so the answer is also looked at as it was sent.
         for text in (reply.data, reply.sent_data):
             if isinstance(text, str) and status_of(text) is None and qr.may_be_content(text):
                 return self._qr(reply, text)

@@ -34,8 +34,8 @@ CONNECTION_NAME = "fapiao-worker consume"
 BATCH_MAX = 500
 """Most commands in one transaction (count)."""
 SLOW_SECONDS = 0.1
-"""Behind a batch that took longer, the next one waits for what its acknowledgements let in: a tenth of that time, for
-else the first delivery would go alone, and the others would wait for as long again."""
+"""After a batch that took longer, the next one waits a tenth of that time for the deliveries that its acknowledgements
+let in. Else the first of them would go alone, and the others wait for as long again."""
 LINGER_MAX_SECONDS = 0.1
 DRAIN_LOOK_SECONDS = 0.005
 JOURNAL_PATIENCE_SECONDS = 5.0
@@ -237,8 +237,9 @@ class Consumer:
             await self._consumption.dead_letter(delivery.tag)
 
     async def _consume_or_not(self) -> None:
-        """As it should be when its turn comes: what is asked for while the broker answers to the one before must not be
-        crossed by it. What the broker does not do ends the link, and the next one begins anew."""
+        """Begin or end to consume, as it is wanted when this call has its turn: two calls at once, one waiting for the
+        broker, could leave it the wrong way round. What the broker does not do ends the link, and the next link begins
+        anew."""
         async with self._door.turn:
             consumption = self._consumption
             if consumption is None or consumption.is_consuming is self._door.is_open:

@@ -1,5 +1,5 @@
-"""How the intake fills the journal: a batch of messages at a time, so that one which it cannot hold is in nobody's way;
-and not to its brim: what is not taken stays in the broker, and what runs can end.
+"""How the intake fills the journal: a batch of messages at a time, where one that the journal cannot hold is in
+nobody's way; and never quite full, so that what runs can end, while more commands wait in the broker.
 
 Guarantees that only an error that is the command's own refuses a command, and that its sender is told; whatever else
 goes wrong is tried again. Where space is short, commands are taken again once there is clearly more, and it is said
@@ -26,8 +26,8 @@ log = structlog.get_logger()
 ANSWERED: Final = frozenset({Admission.REUSED, Admission.BUSY, Admission.DUPLICATE})
 """Nothing was written of such a message, and its sender is told why."""
 TRIES_TOGETHER: Final = 8
-"""As long as every message of a batch fails, and one of them has failed fewer times than this, the store is at fault
-and not the messages (count)."""
+"""While every message of a batch fails, the store is taken to be at fault; only when each has failed so many times are
+the messages (count)."""
 
 
 def _ignore(*_: object) -> None:
@@ -155,7 +155,7 @@ class Journaling:
                 log.info("double_suspected", command_id=command.id, source=command.source)
             elif not result.is_accepted:
                 log.info("command_not_accepted", command_id=command.id, source=command.source, outcome=str(result))
-        # A repeat may be a command whose first answer from the journal was lost.
+        # A repeat may be a command whose first answer from the journal was lost: then its lane was never woken.
         lanes = {
             command.lane
             for command, result in zip(commands, results, strict=True)
@@ -172,7 +172,7 @@ class Journaling:
 
 LOOK_SECONDS: Final = 5.0
 _CLEARLY: Final = 0.05
-"""So much of the bound must be free again, or the intake would go on and off with every invoice."""
+"""So much of the bound (a part of one) must be free again, or intake would stop and start with every invoice."""
 
 
 class Pausable(Protocol):

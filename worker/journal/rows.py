@@ -47,9 +47,10 @@ TOPIC = ""
 
 
 LANE_PATIENCE = timedelta(minutes=2)
-"""Where issues follow one another, a lane begins something else after so long, if that has waited for as long."""
+"""On a lane of issues without end a query goes first when it has waited for so long, and nothing but issues was begun
+for as long."""
 LANE_SLICE = timedelta(seconds=30)
-"""How long that may go on before an issue that waits goes first again."""
+"""For how long such a query goes before the issues that wait; then it gives way to them."""
 LOOK_UP_PATIENCE = timedelta(minutes=2)
 """A look-up that has waited for so long goes before its lane's other work: a busy lane must not starve it."""
 
@@ -104,7 +105,7 @@ def is_final(state: CommandState) -> bool:
 
 
 def frees_twins(move: Step | Settlement) -> bool:
-    """Whether this move takes a command out of the states that others are held because of."""
+    """Whether this move settles an unsettled command, so that commands which are held because of it may go on."""
     return not UNSETTLED.isdisjoint(move.expected) and move.to not in UNSETTLED
 
 
@@ -115,7 +116,7 @@ def changes_lane(settlement: Settlement) -> bool:
 
 
 def frees_order(move: Step | Settlement) -> bool:
-    """Whether the command's order number is anybody's after this move: no invoice came of it."""
+    """Whether this move lets go of the command's order number, for another command to take: no invoice came of it."""
     return move.to is CommandState.FAILED and not move.keeps_order
 
 
@@ -137,7 +138,7 @@ def order_of(command: NewCommand) -> tuple[str | None, str | None]:
 
 
 def claim_of(command: NewCommand) -> str | None:
-    """The number it lays claim to, as one command at most has it."""
+    """What `order_claim` holds for its order number; a unique index gives it to one command at most."""
     seller, order_no = order_of(command)
     if order_no is None:
         return None

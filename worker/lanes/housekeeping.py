@@ -44,9 +44,9 @@ class Settling:
         has_looked: bool = False,
         insist: Callable[[Callable[[], Awaitable[bool]]], Awaitable[bool]] | None = None,
     ) -> bool:
-        """Whether it was done: not where somebody else was quicker. `expected` is where the reason for it holds; None
-        stands for where the command was read. Raises `NotResolvable`, and `JournalUnavailable` unless `insist` goes
-        on until the store answers."""
+        """Whether it was done: not where somebody else was quicker. `expected` are the states in which there is a
+        reason for the move; None stands for the state in which the command was read. Raises `NotResolvable`, and
+        `JournalUnavailable` unless `insist` tries until the store answers."""
         settlement = self._settlement(move, expected or frozenset({move.command.state}), has_looked=has_looked)
 
         async def act() -> bool:
@@ -102,7 +102,7 @@ class Repeats:
         self._lanes_freed = lanes_freed
 
     async def look(self) -> tuple[int, int]:
-        """Let each that has something to look at do what it must. Returns how many looked, and how many events were
+        """Let each follower whose first has moved do what it must. Returns how many looked, and how many events were
         told."""
         looked = told = 0
         for following in await self._services.journal.followers():

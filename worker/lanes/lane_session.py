@@ -23,9 +23,9 @@ _CLOSE_ENOUGH_SECONDS = 0.001
 class Waits:
     """Bounds what one task waits for: one wait at a time, all under one timer.
 
-    A time-out context makes a timer for every wait and takes it away again, ten times for each command, and hardly
-    ever does one of them go off. Here the timer stays: it goes off at the end of the earliest wait it was set for, and
-    is set anew where a later one goes on. Knows nothing of sessions.
+    `asyncio.timeout` would make a timer for every wait and cancel it again, ten times for each command, and hardly any
+    of them ever goes off. Here one timer stays: it goes off at the end of the earliest wait that it was set for, and is
+    set anew where a later wait goes on. Knows nothing of sessions.
     """
 
     def __init__(self) -> None:
@@ -49,6 +49,7 @@ class Waits:
         try:
             result = await work
         except BaseException as fault:
+            # Cancelled by us alone, it is a time-out. Somebody else's cancellation, even one beside ours, must go on.
             if self._leave(task) and task.cancelling() <= before and isinstance(fault, asyncio.CancelledError):
                 raise TimeoutError from None
             raise
@@ -67,7 +68,7 @@ class Waits:
             self._timer = None
 
     def _leave(self, task: "asyncio.Task[object]") -> bool:
-        """The wait is over. Whether it was ended: then the cancellation that did it is taken back."""
+        """The wait is over. Whether it was us who ended it, by a cancellation: then that one is taken back."""
         self._task = self._until = None
         if self._ending is not None:
             self._ending.cancel()
@@ -118,7 +119,8 @@ class LaneSession:
         self._issuing: GatewaySession | None = None
         self._asking: QuerySession | None = None
         self._access: Access | None = None
-        # Its epoch counts who has held it: where that is one, nobody has, and nothing was ever submitted on it.
+        # The epoch counts the lane's claims. At the first, nothing was ever submitted on it, so there is nothing to ask
+        # the journal for: every user is new once.
         is_new = lease.epoch == 1
         self.may_have_unsettled = not is_new
         """Whether a command of the lane may be in doubt or being checked; False only where somebody looked, or none can

@@ -238,7 +238,7 @@ class LaneRunner:
     def _may_go_on(self) -> bool:
         services = self._services
         has_had_its_turn = self.lane_session.is_contended and self._served >= QUANTUM
-        # Where the gateway is away, the breaker lets lanes through at their claim.
+        # While the gateway is away, only a claim lets a lane through, as a probe. A lane without a session ends here.
         may_connect = services.breaker.is_open or self.lane_session.is_connected
         return (
             may_connect

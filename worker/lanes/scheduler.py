@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 CLAIM_BATCH = 64
 """Lanes claimed at once where the journal is quick (count)."""
 CLAIM_USUAL_SECONDS = 0.1
-"""A claim that takes longer is followed by one of as many more lanes: a slow journal begins as many a second."""
+"""A claim that takes so many times longer is followed by a claim for so many times more lanes, so that a slow journal
+begins as many lanes a second as a quick one."""
 CLAIM_BATCH_MAX = 512
 ABANDON_TIME = timedelta(seconds=2)
 
@@ -42,11 +43,11 @@ class Scheduler:
         self._claim_seconds = 0.0
         """How long the last claim took."""
         self._term = 0
-        """Counts the leases: what was claimed under an earlier one is nobody's by now."""
+        """Counts this worker's leases. What it asked to claim under an earlier one may be another worker's by now."""
         self._renewed_at = float("-inf")
         self._is_retired = False
         self._is_mute = True
-        """Whether no events went out when it was looked last; so it begins, until the broker is there."""
+        """Whether, at the last look, no events went out. True at first, until the broker is there."""
 
     # ---- from outside ------------------------------------------------------------------------------
 
@@ -151,7 +152,8 @@ class Scheduler:
         return len(claims)
 
     def _bounds(self, wished: int) -> ClaimBounds:
-        """What needs no connection does not wait for what does."""
+        """What a claim must keep to. Only lanes that need a session are held back while the gateway is away; the others
+        do not wait with them."""
         services = self._services
         return ClaimBounds(
             connecting=self._connecting(wished),
@@ -168,6 +170,7 @@ class Scheduler:
         return 0 if self._is_mute else services.breaker.may_begin(wished, services.clock.monotonic())
 
     def _came_too_late(self, term: int) -> bool:
+        """Whether, since it was asked for, the drain began or the lease was lost."""
         return self._services.is_draining or term != self._term
 
     async def _give_back_unknown(self) -> None:
@@ -184,7 +187,8 @@ class Scheduler:
             await self._services.journal.release(lease, self._services.clock.now())
 
     async def _look_for_contention(self, free: int) -> None:
-        """For the places of all, and for those that one tenant may have: its idle lanes make room for its others."""
+        """See whether lanes wait for a place: any lanes where all places are taken, or a tenant's own where it has all
+        that it may have. Those who begin to wait have idle lanes woken, which then give their places up."""
         services = self._services
         was_contended, crowded_before = services.is_contended, services.places.crowded
         services.is_contended = free <= 0 and await services.journal.ready_lanes(1) > 0
@@ -211,8 +215,8 @@ class Scheduler:
             await self._look_at_wanted()
 
     async def _look_at_wanted(self) -> None:
-        """Lanes of ours may have got work through another replica. Looked for by time alone: a worker that is
-        woken all the while would never get to it otherwise."""
+        """Wake lanes of ours that got work through another replica. By a timer of its own, and not where a claim finds
+        nothing: a worker that always finds something to claim would never get to it."""
         try:
             wanted = await self._services.journal.wanted(self._worker)
         except JournalUnavailable:
@@ -233,7 +237,7 @@ class Scheduler:
 
     def _ended(self, runner: LaneRunner, task: asyncio.Task[None]) -> None:
         lane = runner.lane_session.lane
-        if lane in self._lanes and self._lanes[lane][1] is task:
+        if lane in self._lanes and self._lanes[lane][1] is task:  # not one that was claimed anew under a later lease
             del self._lanes[lane]
         self._services.places.leave(runner.lane_session.tenant)
         self._tasks.discard(task)
@@ -266,7 +270,8 @@ class Scheduler:
             return
 
     async def _keep_lease(self) -> None:
-        """Renewed every third of its length; looked at more often, for the process may have been stopped."""
+        """Renews the lease every third of its length. Looks at it more often: a process that was stopped for long must
+        close its sessions as soon as it goes on."""
         services = self._services
         renew_every = services.settings.lease_seconds / 3
         while not self._is_retired:

@@ -64,7 +64,8 @@ class Places:
         self.of_tenant = of_tenant
         """The most that one tenant may have."""
         self.crowded: frozenset[str] = frozenset()
-        """Tenants that have all they may have while more of their lanes wait: each of theirs should give way soon."""
+        """Tenants that have all the places that they may have, and more lanes that wait: each of their lanes should
+        give up its place soon."""
         self._taken = Counter[str]()
 
     def take(self, tenant: str) -> None:
@@ -78,11 +79,11 @@ class Places:
             del self._taken[tenant]
 
     def left(self) -> Mapping[str, int]:
-        """How many more the tenants may have that have some."""
+        """How many more places each tenant may have, of the tenants that have some."""
         return {tenant: max(0, self.of_tenant - taken) for tenant, taken in self._taken.items()}
 
     def full(self) -> list[str]:
-        """Tenants that have all they may have."""
+        """Tenants that have all the places that they may have."""
         return [tenant for tenant, taken in self._taken.items() if taken >= self.of_tenant]
 
 
@@ -174,7 +175,7 @@ class LaneServices:
     session is begun."""
     hooks: LaneHooks = field(default_factory=NoHooks)
     is_contended: bool = False
-    """Lanes wait while none is free: each should give way soon."""
+    """All places are taken, and lanes wait for one: each lane should give up its place soon."""
     is_draining: bool = False
     refused_sellers: set[tuple[str, str]] = field(default_factory=set)
     """Sources and sellers of which this worker saw orders refused since the last that was issued."""

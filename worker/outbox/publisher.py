@@ -35,7 +35,7 @@ SUSPECTS_MAX = 10_000
 LOOK_SECONDS: Final = 15.0
 """Between two looks at the dead queue's depth."""
 LOOKS_PER_DECLARING: Final = 4
-"""So many looks apart (count), what is gone is declared again."""
+"""After so many looks (count) everything is declared again, for somebody may have deleted it."""
 ASK_SECONDS: Final = 5.0
 NOBODY: Final = "fapiao-worker-asks-for-its-rights"
 NO_TIME: Final = "none"

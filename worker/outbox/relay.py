@@ -28,14 +28,14 @@ WINDOW = 256
 """Rows in flight at once (count), where the journal answers within `USUAL_SECONDS`; the slower it is, the more."""
 WINDOW_MAX = 2048
 WINDOW_BYTES = 16 * 1024 * 1024
-"""A window grows no further where rows like those of the last one would be more; a QR's picture may be large."""
+"""A window grows no further than so many bytes, taking the last one's rows for its measure: a QR's picture is large."""
 USUAL_SECONDS = 0.05
 PATIENCE_SECONDS = 2.0
 """How long a round waits for its slowest confirm; what is later than that is waited for beside the next rounds."""
 TURN_SECONDS = 0.5
 """How long a round follows its streams before it looks for others."""
 FEW = 4
-"""A window is filled by a few streams where they are less than one in so many of its rows."""
+"""Where a window has more than so many rows to a stream, a few streams fill it, and others may wait behind them."""
 MUTE_AFTER_SECONDS = 5.0
 """Without an event that could go out for so long (none did, nobody is connected, or it is forbidden), the relay is
 mute."""
@@ -47,8 +47,8 @@ MISSING_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120,
 REFUSED_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60, 60, 60, 300))
 FORBIDDEN_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 30))
 UNSENDABLE_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360))
-"""For a row over which the broker closes the channel: parked, with an alarm in the log each time. Not for long at
-first: a broker that broke down each time just while it was sent makes a good one look the same."""
+"""For a row over which the broker closes the channel: put off, with an alarm in the log each time. Not for long at
+first: a good row looks the same if the broker broke down each time just while it was sent."""
 
 
 Stream = tuple[int, Copy, str]
@@ -131,7 +131,7 @@ class Relay:
         self._asks_for_heads = False
         self._window = WINDOW
         self._silent_since: float | None = float("-inf")
-        """Since when nothing could go out; None while it can. Before the first contact, nobody knows."""
+        """Since when nothing could go out; None while it can. Before the first contact: since ever."""
 
     def wake(self) -> None:
         """There may be rows. Cheap; may be called for nothing."""
@@ -190,8 +190,8 @@ class Relay:
             return await self._mark()
 
     async def _publish_due(self) -> None:
-        """Wave after wave: the first row of each stream, then the next one where that was confirmed. So a backlog of
-        one command costs the journal one question for many rows, and its order never hangs on the broker's."""
+        """Wave after wave: the first row of each stream, then the next one of those whose first was confirmed. So the
+        journal is asked once for many rows of one command, and their order does not rest on the broker to keep it."""
         waves = _in_streams(await self._ask_for_due(), self._flying.values())
         if not waves:
             self._note(is_heard=self._publisher.can_publish)
@@ -212,8 +212,9 @@ class Relay:
             self._hooks.observe_round(published, self._clock.monotonic() - began)
 
     async def _publish(self, rows: Sequence[OutboxRow]) -> Mapping[int, Verdict]:
-        """Nobody waits again where a confirm is late: one queue without its majority, and a new command for it in each
-        round, would cost everybody's every round its patience."""
+        """Send, and wait for the confirms; not for those of a destination that owes one already. Else one queue that
+        has lost its majority, with a new command for it in each round, would make every round wait
+        `PATIENCE_SECONDS`."""
         late = {row.destination for row in self._flying.values()}
         slow = [row for row in rows if row.destination in late]
         quick = [row for row in rows if row.destination not in late]
@@ -224,8 +225,8 @@ class Relay:
         return verdicts
 
     async def _ask_for_due(self) -> Sequence[OutboxRow]:
-        """A window of what is due. Where a few streams fill it, the first row of every stream comes next, and so in
-        turns: a backlog of one command must keep nobody waiting."""
+        """A window of what is due. After a window that a few streams have filled, the next one has the first row of
+        every stream, and so in turns: the backlog of one command must keep no other waiting."""
         limit = self._window + len(self._flying)
         ask = self._journal.due_heads if self._asks_for_heads else self._journal.due
         began = self._clock.monotonic()
@@ -281,7 +282,8 @@ class Relay:
                 case Verdict.LOST:
                     pass
         if verdicts := {verdict for _, verdict in counted}:
-            # One that is late is none: a single reply queue may never answer, and must stop nobody else's orders.
+            # A late confirm is not taken for silence: one reply queue that never answers must stop nobody else's
+            # orders.
             self._note(is_heard=verdicts != {str(Verdict.LOST)} and self._publisher.can_publish)
         for (copy, verdict_name), number in counted.items():
             self._hooks.count_verdict(copy, verdict_name, number)

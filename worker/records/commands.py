@@ -13,15 +13,9 @@ from worker.records.states import CommandState
 DISCOUNTS_FOLDED = "discountsFolded"
 """The member of an order's data, and of its events, that tells what became of its discounts."""
 LOOK_UP = "look_up"
-
-
 """The type of the journal's own commands: look at the gateway for what is sought on a lane with one account. Nobody
 publishes one, nobody hears of one, and the row is gone when it is done."""
-
-
 OWN_LANE_MARK = "\x1f"
-
-
 """Begins the name of a lane that one command has for itself, for it needs no session. No `userId` may hold it."""
 
 

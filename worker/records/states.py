@@ -28,36 +28,14 @@ class CommandState(StrEnum):
 
 
 ACTIVE = frozenset({CommandState.RUNNING, CommandState.SUBMITTING, CommandState.SCANNING})
-
-
 """At most one command of a lane is in these: a unique index says so."""
-
-
 SUBMITTED = frozenset({CommandState.SUBMITTING, CommandState.SCANNING})
-
-
 PROGRESSING = frozenset({CommandState.RUNNING, CommandState.WAITING})
-
-
 """Where a command that has made progress goes on, or will."""
-
-
 UNSETTLED = frozenset({CommandState.CHECKING, CommandState.IN_DOUBT})
-
-
 """Submitted, and left to evidence: a command that could not be told from one of these is held."""
-
-
 MAY_HAVE_INVOICE = SUBMITTED | UNSETTLED | {CommandState.COMPLETED}
-
-
 """Where an issue stands that may have an invoice: without a number it could claim any that fits it."""
-
-
 NOT_SUBMITTED = frozenset({CommandState.WAITING, CommandState.HELD, CommandState.FOLLOWING, CommandState.RUNNING})
-
-
 """Where nothing irreversible has happened, so that a person may still stop it."""
-
-
 FINAL = frozenset({CommandState.COMPLETED, CommandState.FAILED, CommandState.REJECTED})

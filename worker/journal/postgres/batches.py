@@ -1,9 +1,9 @@
 """What lanes ask of PostgreSQL, gathered into batches: one transaction for all that waits together.
 
 Natural batches, as in SQLite's writer: a single ask goes at once, and what comes while a batch is written goes together
-in the next one; nothing lingers. A batch holds one ask of a lane at most, and so few submissions that a crash leaves no
-more commands in doubt than are submitted in the time that a batch takes. Where the server is slow, more batches are
-written beside each other, and they are larger.
+in the next one; nothing lingers. A batch holds one ask of a lane at most. It holds few submissions: a crash leaves in
+doubt all that were recorded together and not sent yet. Where the server is slow, batches are larger, and more of them
+are written beside each other.
 
 An ask that fails takes no other with it: the batch was rolled back, so each is done alone. Where it cannot be known
 whether the commit went through, every ask of the batch fails with `JournalUnavailable`, and nothing is done a second
@@ -77,8 +77,9 @@ class Batches:
         self._late_look: asyncio.TimerHandle | None = None
 
     async def ask(self, ask: Ask) -> Any:
-        """On return it is durable. Cancelled before its batch is written, it is left out; later, it is waited for a
-        moment longer, so that who goes on sees what became of it. Raises `JournalUnavailable`."""
+        """On return it is durable. Where the caller is cancelled, an ask whose batch has not begun is left out; else
+        its end is waited for a moment longer, so that the caller's next question finds what became of it. Raises
+        `JournalUnavailable`."""
         self._waiting.append(ask)
         if not self._is_to_look:
             # What is asked in the same turn of the event loop goes together.
@@ -149,8 +150,8 @@ class Batches:
 
 
 async def answer_together(act: Callable[[Sequence[One]], Awaitable[Answers]], asked: Sequence[Asked[One]]) -> None:
-    """Give each waiter its answer of `act`, which has one for each, in their order. One over which the server fails
-    takes no other with it."""
+    """Do all that is asked by one call of `act`, which has an answer for each in their order. Where the server fails
+    over it, each is done alone, so that the one that is at fault takes no other with it."""
     futures = [future for _, future in asked]
     try:
         answers = await act([one for one, _ in asked])

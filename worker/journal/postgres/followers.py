@@ -52,6 +52,7 @@ async def _succeed(statements: Statements, following: Following, now: datetime) 
     follower = following.follower
     holder = await statements.one("find_claim", following.claim)
     if holder is not None:
+        # Both in the order of their keys, as a batch does in which both come again: else the two could deadlock.
         await statements.all("lock_commands_in_order", [follower.key, holder["key"]])
         await statements.run("follow_another", follower.key, holder["key"])
         await statements.run("listen_to_another", follower.key, holder["key"])
@@ -59,7 +60,7 @@ async def _succeed(statements: Statements, following: Following, now: datetime) 
     lane = follower.lane
     if lane is None:
         raise ValueError("a command that waits must name its lane")
-    # The lane before the command and its number, as everywhere; one that nobody had yet is made.
+    # The lane before the command and its number, as an admission of the same number does: else the two could deadlock.
     delayed = await offer_lanes(statements, {lane: follower.source})
     if await statements.one("take_order", follower.key, following.claim) is None:
         return False

@@ -41,9 +41,9 @@ class Hints:
         """Listeners in a row that could not begin to listen (count)."""
 
     def send(self, *, is_known_here: bool = False) -> None:
-        """Tell the others soon; this process too, but where whoever asks has told it already. Never raises, never
-        waits. While a hint is on its way, another one follows: the first may be heard before the work is there that
-        this one is for."""
+        """Tell the other processes soon, and this one too, unless the caller has done so already (`is_known_here`).
+        Never raises, never waits. Where a hint is on its way, one more follows it: the first may be heard before this
+        caller's work is there."""
         self._is_asked = True
         self._is_news_here = self._is_news_here or not is_known_here
         if self._sending is None or self._sending.done():

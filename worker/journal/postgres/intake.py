@@ -73,7 +73,7 @@ class PostgresIntake(PostgresStore):
     async def answer(self, statements: Statements, events: Sequence[LooseEvent], *, worker: str) -> None:
         """See `IntakeJournal.answer`."""
         copies = {(copy.event.id, copy.destination): copy for event in events for copy in copies_of_answer(event)}
-        # In one order everywhere: two that queue the same answers wait for each other instead of for ever.
+        # In one order everywhere: two workers that queue the same answers in two orders would deadlock.
         await insert_copies(statements, [copies[name] for name in sorted(copies)], worker)
 
 
@@ -107,7 +107,7 @@ def _is_plain(commands: Sequence[NewCommand]) -> bool:
         and all(command.state is CommandState.WAITING and not command.events for command in commands)
         and len({(command.source, command.id) for command in commands}) == len(commands)
         and len(set(claims)) == len(claims)
-        and len({_is_guarded(command) for command in commands}) == 1
+        and len({_is_guarded(command) for command in commands}) == 1  # `find_doubles` takes a time for each, or none
     )
 
 
@@ -332,8 +332,9 @@ async def _answer_repeat(batch: _Batch, key: int, command: NewCommand) -> None:
 
 
 async def _offer_lanes(batch: _Batch, entering: Sequence[Entering]) -> None:
-    """Before a number is taken, as everywhere: whoever takes one over has locked its lane first. Of repeats, too: where
-    the answer to the first one was lost, nobody has been told of it."""
+    """Offer the lanes of new commands before `_enter` takes their order numbers: a follower that takes a number over
+    locks in the same order, or the two would deadlock. Lanes of repeats are offered too: the journal's answer to the
+    first message may have been lost, and with it the wake of the lane."""
     lanes: dict[str, str] = {}
     for _, command, follows in entering:
         if _admission(command, follows) is Admission.ACCEPTED and command.lane is not None:
@@ -348,8 +349,9 @@ async def _offer_lanes(batch: _Batch, entering: Sequence[Entering]) -> None:
 
 
 async def _guard_against_doubles(batch: _Batch, commands: Sequence[NewCommand]) -> None:
-    """Behind the lock on the lanes: two that come at once to two workers are on one lane, so the second sees the first.
-    What is left out was never seen by anybody."""
+    """Behind the lock on the lanes. Doubles have one `userId` and so one lane: of two that come to two replicas at
+    once, the second waits for that lock and sees the first. A command that is left out is deleted by the transaction
+    that entered it, so nobody has seen it."""
     if not batch.guarded:
         return
     guarded = {key: commands[number] for key, number in batch.guarded.items()}
@@ -371,7 +373,7 @@ async def _guard_against_doubles(batch: _Batch, commands: Sequence[NewCommand]) 
 
 
 async def _find_doubles(statements: Statements, guarded: Mapping[int, NewCommand]) -> dict[int, str]:
-    """The key of each of these that an order cannot be told from that came a moment ago, to the other's id."""
+    """Of these commands the doubles: their key, and the id of the order that came a moment ago."""
     asked = [
         (key, command.fingerprint, command.double_since, command.source, command.lane, command.id)
         for key, command in guarded.items()

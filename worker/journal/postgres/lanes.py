@@ -111,7 +111,7 @@ class PostgresLanes(PostgresStore):
             begun = await _begin(statements, worker, taken, now) if taken else []
             claims += begun
             if len(taken) < wished and len(begun) == len(taken):
-                break  # there are no more, within the bounds; one that was given back may be ready again
+                break  # there are no more within the bounds. A lane that was given back may be ready again.
         return claims
 
     @without_transaction
@@ -196,9 +196,9 @@ async def look_again(statements: Statements, lane: str | None, now: datetime) ->
 
 
 async def offer_lanes(statements: Statements, lanes: Mapping[str, str], worker: str = _NOBODY) -> list[str]:
-    """Work is coming to these lanes, each with the tenant that it is of. Their rows are locked until the commit. Those
-    that this worker holds it tells itself. Returns lanes that wait for their head's time: they are to be refreshed when
-    the work is there, for it may go before that head."""
+    """Tell these lanes that work is coming, each with the tenant whose work it is, and lock their rows until the
+    commit. A lane that `worker` holds is not marked: that worker wakes it itself. Returns the lanes that wait for their
+    head's time; refresh them once the work is written, for it may go before that head."""
     rows = await statements.all("offer_lanes", list(lanes), list(lanes.values()), worker)
     return [row["lane"] for row in rows if row["is_delayed"]]
 
@@ -284,7 +284,7 @@ class PostgresLookUps(PostgresStore):
         not_before: datetime | None = None,
         refused: AccountLogin | None = None,
     ) -> bool:
-        """See `LaneJournal.end_look_up`. The account before commands, as by who resumes it."""
+        """See `LaneJournal.end_look_up`. Locks the account before commands, as `resume_accounts` does."""
         if refused is not None and await statements.one("lock_refused", id_of(statements.sealer, refused)) is None:
             not_before = None
         return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None

@@ -238,5 +238,6 @@ async def _prune(statements: Statements, before: datetime, limit: int) -> Pruned
 
 
 async def _published(statements: Statements, keys: list[int]) -> list[int]:
-    """Those of these commands, whose rows are locked, that nobody has queued a copy for before the lock was had."""
+    """Those of these commands that have no copy in the outbox. Asked again behind the lock on their rows: a repeat may
+    have queued one after `pick_commands` or `pick_issues` had looked."""
     return [row["key"] for row in await statements.all("without_copies", keys)]

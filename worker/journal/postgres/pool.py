@@ -91,11 +91,13 @@ _SESSION = {
     # A transaction left open would keep dead rows alive and slow every claim.
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
-    # What is read behind a lock must be what the lock was waited for, whatever a database or role has for a default.
+    # Under another isolation a statement behind a lock sees the state before the lock was waited for. A database or a
+    # role may have that for its default.
     "default_transaction_isolation": "read committed",
     # By a warning the server says that a commit is not on the standby (`StandbyWait`).
     "client_min_messages": "warning",
-    # Every statement is a look-up; plans must not change their minds while statistics are young.
+    # Every statement is a few probes by index. A plan that was made while a table was small or its statistics old would
+    # read whole tables, and be kept.
     "enable_seqscan": "off",
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
@@ -229,8 +231,9 @@ class Connections:
         return pool
 
     async def _connect(self, *_: Any, **options: Any) -> Any:
-        """For the pool: with the address as it is now. A server that let us in before and refuses us now has a password
-        that is not mounted yet, is being maintained, or somebody mends it: nothing that a restart would."""
+        """For the pool: with the address as it is now. A server that let us in before and refuses us now has a new
+        password that is not mounted here yet, or is being maintained. A restart of the worker would mend neither, so
+        the journal is unavailable, and asked again."""
         try:
             connection = await asyncpg.connect(self._address(), **options)
         except asyncpg.PostgresError as error:
@@ -248,7 +251,8 @@ class Connections:
         return self._dsn if isinstance(self._dsn, str) else self._dsn()
 
     def _classify(self, error: Exception) -> Exception:
-        """What was written before, and is forbidden now, can be written again when somebody has mended it."""
+        """What worked before and is forbidden now was taken away by somebody who can give it back: a fault for a time,
+        and no misconfiguration."""
         if self._has_worked and isinstance(error, _WITHDRAWN):
             said = f"PostgreSQL refuses what it took before, look at the grants: {error}"
             return JournalFaulty(said, retry_after=timedelta(seconds=1))
@@ -304,7 +308,8 @@ class Connections:
                     try:
                         return await self._done(operation, connection)
                     except (asyncpg.InternalClientError, asyncpg.ReadOnlySQLTransactionError):
-                        # After a fail-over the address leads elsewhere: whoever stays connected reads for ever.
+                        # After a fail-over the address leads to another server. A connection that stayed with this one,
+                        # which is read-only by now, would fail every write for ever.
                         connection.terminate()
                         raise
             except _AGAIN as error:

@@ -37,8 +37,9 @@ class PostgresStore:
         self._sealer = Sealer(parse_keys(keys))
         self._connections = Connections(dsn, self._sealer, pool_size)
         self._lease = Connections(dsn, self._sealer, 1)
-        """For the worker's lease alone: behind everything that lanes ask of a slow server it would run out, and with it
-        every session end. Opened when a worker registers, so that tools do without."""
+        """For renewing the worker's lease alone. In the pool a renewal would wait behind everything that lanes ask of a
+        slow server, until the lease ran out and every session with it. Opened when a worker registers, so that tools do
+        without."""
         self._batches = Batches(self._write, places=max(1, pool_size // 2))
         """What lanes ask all the time; the other connections are for everybody else."""
         self._gathered: dict[Any, ReadBatches[Any, Any]] = {}
@@ -97,8 +98,9 @@ def without_transaction(
 def one_snapshot(
     method: Callable[Concatenate[Part, Statements, Asked], Awaitable[Result]],
 ) -> Callable[Concatenate[Part, Asked], Coroutine[Any, Any, Result]]:
-    """The same for a method of several statements that only read. They see the journal as it was at one moment: what is
-    put together of two moments would pass every compare-and-set of the later one, and be done a second time."""
+    """The same for a method of several statements that only read. They see the journal as it was at one moment. A
+    follower read before another replica had told it the end, and its state read after that, would pass the
+    compare-and-set: it would be told the end twice."""
 
     @wraps(method)
     async def call(self: Part, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Result:

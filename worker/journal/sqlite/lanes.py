@@ -183,7 +183,8 @@ def _unfinished(statements: Statements, lease: LaneLease) -> Command | None:
 
 
 def _let_before(statements: Statements, lease: LaneLease, head: sqlite3.Row, now: int) -> sqlite3.Row:
-    """What is begun in the head's stead, so that a lane of issues runs its queries too."""
+    """The head, or the oldest query in its place where the lane has begun nothing but issues for `LANE_PATIENCE`; else
+    issues that never end would starve it."""
     if head["priority"] == 0:
         cutoff = now - _PATIENCE
         waiting = statements.one("lane_passed_over", lane=lease.lane, cutoff=cutoff) if head["has_query"] else None

@@ -93,7 +93,7 @@ class Writer:
         return await future
 
     def _hand_over(self) -> None:
-        """Together: waking the thread is what costs."""
+        """All at once, for it is waking the thread that costs."""
         asked, self._asked = self._asked, []
         for first in range(0, len(asked), BATCH_MAX):
             self._queue.put(asked[first : first + BATCH_MAX])

@@ -1,9 +1,9 @@
 """Evidence, read and judged a little at a time: leases, heartbeats and the worker's other lanes share this loop.
 
-Who else could claim an invoice that a look-up saw is read from the journal. Guarantees that whoever is left out could
-not claim any of these invoices, or that it is said that some may be missing. They are found by buyer, total and remark,
-and compared before anything is bounded: a retail seller has thousands of open numbers for 个人, and few of them have
-the total that is listed.
+The rivals, which could claim an invoice that a look-up saw too, are read from the journal. Guarantees that a submission
+which is left out could claim none of these invoices, or that the caller is told that some may be missing. They are
+found by buyer, total and remark, and compared before any bound counts: a retail seller has thousands of open numbers
+for 个人, and few of them have the total that is listed.
 """
 
 import asyncio
@@ -61,6 +61,7 @@ async def read_rivals(
                     continue
                 rival = read_subject(row)
                 if rival is None and could_claim_any(row, candidates, skew):
+                    # Its data are forgotten, and one of these was issued in its time: nothing shows whose that is.
                     return tuple(competing.values()), False
                 if rival is not None and could_claim(rival, index, skew):
                     competing[rival.key] = rival
@@ -72,7 +73,7 @@ async def read_rivals(
 
 
 async def _all_of(journal: EvidenceJournal, seller: str, since: datetime) -> AsyncIterator[Sequence[Command]]:
-    """Where an invoice's total is not told, it could be anybody's."""
+    """All of the seller's, page by page: an invoice whose total is not told could be anybody's."""
     behind: tuple[datetime, int] | None = (since, 0)
     while behind is not None:
         rows = await journal.rivals(seller, behind, AT_ONCE)

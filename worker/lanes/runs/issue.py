@@ -115,8 +115,9 @@ class IssueRun(Run):
                 return None
 
     def _is_repeat(self, shown: ResultShown) -> bool:
-        """Whether this result can only be one that settled an order before. It is one where its PDF's address did,
-        unless it echoes all of the order in hand: that shows that addresses do not tell invoices apart here."""
+        """Whether this result can only repeat one that settled an order before. So it is where its PDF's address has
+        settled an order that cannot be told from the one in hand; or any other order, unless the result echoes all of
+        the one in hand: then addresses do not tell invoices apart here."""
         addresses = self._services.addresses
         if addresses.is_repeat(*self._settlement(shown.invoice_url)):
             return True

@@ -136,7 +136,8 @@ class LookUpRun(Asking):
             case AskPage():
                 return await self._ask_page(effect, CONDITION, look_up.PAGE_SIZE)
             case SeeWhoIsNext():
-                # At last it is read to its end, whatever waits: with a lane that is given up what was read is lost.
+                # After so long it is read to its end whatever waits. What was read is in memory alone: with the lane it
+                # would be lost, and the next look-up begin at the first page.
                 has_waited = self._services.clock.now() - self._command.received_at >= GIVES_WAY_FOR
                 return MayGoOn() if has_waited else await self._see_who_is_next()
             case ReadBound():

@@ -23,7 +23,7 @@ Insist = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
 class SellerOf:
-    """This order's seller, as far as its source has to do with it."""
+    """The refusals of this order's seller, as they are counted for the order's source."""
 
     def __init__(self, services: LaneServices, command: Command, insist: Insist) -> None:
         self._services = services
@@ -33,8 +33,8 @@ class SellerOf:
         self._had_refusals = False
 
     async def is_resting(self, *, session_is_open: bool) -> bool:
-        """Whether the order must wait. An open session had its order issued: then only what this worker saw counts,
-        and the store is not asked."""
+        """Whether the order must wait. Where the session is open, the order before it was issued: the store is asked
+        only if this worker has seen a refusal since, which saves a round trip for each order of a row."""
         if self._threshold == 0 or (session_is_open and self._name not in self._services.refused_sellers):
             return False
         state = await self._insist(lambda: self._services.journal.seller(*self._name))

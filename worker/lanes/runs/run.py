@@ -248,7 +248,7 @@ class Run(ABC):
         except Interruption as interruption:
             return self._interrupted(interruption)
         except Permanent as fault:
-            breaker.succeeded()
+            breaker.succeeded()  # only a gateway that is there refuses an identity
             return ConnectFailed(str(fault), code=fault.code)
         except Transient as fault:
             self._count_failure(breaker, fault)
@@ -330,9 +330,9 @@ class Run(ABC):
         """A step is durable."""
 
     async def _write(self, step: Step) -> None:
-        """Raises `LeaseLost` if somebody else has the lane. A second try that finds the step done is no loss: the first
-        one's commit may have gone through although its answer did not. It may also have begun the lane's next
-        command; only a new claim shows that."""
+        """Raises `LeaseLost` if another worker has the lane. A second try that is refused proves no such thing: the
+        first one's commit may have gone through, and only its answer be lost. It may also have begun the lane's next
+        command, which nobody would run; so the lane is given up then, and claimed anew with what it has."""
         journal, ends = self._services.journal, self._has_ended
         tries = 0
 
