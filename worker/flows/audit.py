@@ -186,7 +186,7 @@ def _announced(at: Situation, findings: Iterable[Any]) -> Iterator[Announcement]
 def _go_on(at: Situation, _: MayGoOn) -> Next:
     state, progress = at.state, at.state.progress
     if progress.stage is AuditStage.PAGES:
-        # A list that is read once more by a worker that began behind it: this one has no session yet.
+        # The list is to be read once more, and this run began behind it, so it has no session: it begins anew.
         return _ask(at) if state.has_session else end(at, Record(CommandState.WAITING, due_at=at.now))
     if progress.stage is AuditStage.CLOSING:
         return _closed(at)

@@ -42,8 +42,8 @@ class QrRefused:
 
     reason: str | None = None
     may_be_anothers: bool = False
-    """Another order of the lane still lacks its answer, and this may be it: the gateway says not what it refuses. Not
-    known to the session: whoever serves the lane says so."""
+    """Another order of the lane still lacks its answer, and this may be that answer: the gateway does not say what it
+    refuses. The session cannot know; the run sets it."""
 
 
 @made_often

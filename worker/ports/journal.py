@@ -59,12 +59,12 @@ class IntakeJournal(Protocol):
         the last event, unless that queue was told of it. What comes from then on goes there as well (to eight such
         queues of a command at most, the newest).
 
-        A lane that gets work becomes ready, or, where another worker holds it, is marked as wanted; one that `worker`
-        holds is for the caller to tell, of a repeat as well: its first answer may have been lost. `worker` becomes the
-        publisher of the events written.
+        A lane that gets work becomes ready or, where another worker holds it, is marked as wanted. The lane that
+        `worker` holds is not marked: the caller wakes it, for a repeat too, since the answer to the first call may have
+        been lost. `worker` becomes the publisher of the events written.
 
-        An `orderNo` belongs to one command: whoever names one that is held follows its holder. Of two that come at
-        once, over all replicas, one is the first. The same holds for doubles (`NewCommand.double_since`).
+        An `orderNo` belongs to one command: another one that names it follows that command. Of two that come at once,
+        over all replicas, one is the first. The same holds for doubles (`NewCommand.double_since`).
         """
         ...
 

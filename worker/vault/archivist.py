@@ -60,8 +60,9 @@ class VaultRules:
 
     @property
     def hold(self) -> timedelta:
-        """How long a file that was taken is nobody else's: for the fetch, a new address and the store. So long it waits
-        when its worker dies; where a try takes longer all the same, another fetches the same file, which is no harm."""
+        """How long nobody else takes a file that was taken: time for the fetch, a new address and the store. If its
+        worker dies, the file waits for so long. If a try takes longer, another worker fetches the same file too, which
+        does no harm."""
         return timedelta(seconds=4 * self.seconds + 15)
 
 

@@ -122,7 +122,7 @@ def _heads(statements: Statements, now: datetime, limit: int) -> list[OutboxRow]
 
 
 def _has_gap(statements: Statements, rows: Sequence[OutboxRow]) -> bool:
-    """Whether the limit cut off what goes before one of these rows: a clock that was set back puts a stream's times out
-    of its order."""
+    """Whether the limit cut off a row that goes before one of these in its stream. A clock that was set back puts a
+    stream's times out of order."""
     row = statements.one("has_gap", streams=json.dumps(streams_of(rows)))
     return row is not None and bool(row["has_gap"])

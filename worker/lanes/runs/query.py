@@ -59,7 +59,8 @@ PAGES_IN_A_ROW = 20
 
 
 class Fetching(Run):
-    """What all of them fetch over HTTP, past its breaker: items and files, as one answer."""
+    """What all of these runs fetch over HTTP: items and files, as one answer. The HTTP side has a breaker of its
+    own."""
 
     @override
     async def _perform_one(self, effect: Effect) -> Input | None:
@@ -125,7 +126,8 @@ def _distinct(files: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
 
 
 class Asking(Fetching):
-    """What those send alike that have a session."""
+    """What all of these runs share that have a session: asking for a page or a download, and what may come
+    meanwhile."""
 
     async def _ask_page(self, asked: AskPage, condition: Mapping[str, Any], page_size: int) -> Input | None:
         self._check_lease()

@@ -60,8 +60,9 @@ WHERE i.invoice_id = ANY ($2::text[])
        OR (SELECT 1 FROM command c WHERE c.invoice_number = i.number AND c.source = $1) IS NOT NULL);
 
 -- name: find_stored
--- One of the arms below is open, by what is asked for; the filters apply all the same. OFFSET keeps the planner from
--- going through all invoices, thinking that the filters leave none.
+-- Of the arms of `named` only the narrowest that fits what is asked for gives rows; the filters below apply in any
+-- case. OFFSET 0 makes the planner read each invoice by its key. Else it would go through all of them, expecting that
+-- the filters leave none.
 WITH named AS (
     (SELECT invoice_key AS key FROM command_invoice WHERE command_key = $3::bigint
      UNION

@@ -77,7 +77,7 @@ WHERE c.type = 'invoice.issue' AND c.state = 'completed' AND c.invoice_number IS
 ORDER BY c.key DESC LIMIT $1;
 
 -- name: find_tenants_order
--- Whoever has the number goes before whoever had it.
+-- The command that holds the number goes before those that have let go of it.
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.seller = $2 AND c.order_no = $3 AND c.order_no IS NOT NULL AND c.source = $1
 ORDER BY c.order_claim IS NOT NULL DESC, c.key DESC LIMIT 1;
@@ -90,11 +90,11 @@ WHERE command_key = $1 ORDER BY sequence;
 SELECT sequence, copy, destination, state = 'undeliverable' AS is_undeliverable FROM outbox WHERE command_key = $1;
 
 -- name: lock_command
--- Nobody forgets a command while its events are queued again.
+-- FOR KEY SHARE: `prune` must not delete the command while its events are queued again.
 SELECT key FROM command WHERE key = $1 FOR KEY SHARE;
 
 -- name: count_waiting_all
--- By the index of tenants, where look-ups come first: they have none.
+-- Without look-ups, whose source is empty: `source > ''` begins behind them in the index of tenants.
 SELECT count(*) AS number FROM (SELECT 1 FROM command WHERE state = 'waiting' AND source > '' LIMIT $1) AS c;
 
 -- name: count_sought
@@ -119,7 +119,7 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT
        (SELECT created_at FROM outbox WHERE state = 'pending' ORDER BY seq LIMIT 1) AS oldest_at;
 
 -- name: outbox_due_since
--- Only the oldest are looked at: a large backlog must not make a scrape dear.
+-- Only the oldest are looked at: with a large backlog a scrape of the metrics must not become expensive.
 SELECT min(p.due_at) AS at FROM (
     SELECT seq, command_key, destination, due_at FROM outbox
     WHERE state = 'pending' AND due_at <= $1 ORDER BY seq LIMIT 10000

@@ -1,5 +1,6 @@
--- The outbox is analysed while it is empty. So the planner would go through all that is pending for each row's probe of
--- its stream, by the index of that: the state is compared as no index has it.
+-- PostgreSQL analyses the outbox while it is empty, most of the time. By such statistics the planner would look for the
+-- earlier rows of a stream in the index of all pending rows, and go through that once for each row. So the state is
+-- written as `state || ''` there, which no index has.
 
 -- name: due_rows
 -- What this worker is to publish now, by due time, so that a backlog is read from its front. A row is passed over where

@@ -46,7 +46,8 @@ WHERE i.invoice_id IN (SELECT value FROM json_each(:invoice_ids))
        OR EXISTS (SELECT 1 FROM command c WHERE c.invoice_number = i.number AND c.source = :source));
 
 -- name: find_stored
--- One of the arms below is open, by what is asked for; the filters apply all the same.
+-- Of the arms of `named` only the narrowest that fits what is asked for gives rows; the filters below apply in any
+-- case.
 WITH named AS (
     SELECT key FROM (
         SELECT invoice_key AS key FROM command_invoice WHERE command_key = :command_key

@@ -63,7 +63,7 @@ SELECT c.*, p.data, p.warnings FROM command c INDEXED BY command_broken JOIN pay
 WHERE c.breaks > 0 ORDER BY c.key DESC LIMIT :limit;
 
 -- name: find_tenants_order
--- Whoever has the number goes before whoever had it.
+-- The command that holds the number goes before those that have let go of it.
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.seller = :seller AND c.order_no = :order_no AND c.source = :source
 ORDER BY c.order_claim IS NOT NULL DESC, c.key DESC LIMIT 1;
@@ -76,7 +76,7 @@ WHERE command_key = :key ORDER BY sequence;
 SELECT sequence, copy, destination, state = 'undeliverable' AS is_undeliverable FROM outbox WHERE command_key = :key;
 
 -- name: count_waiting_all
--- By the index of tenants, where look-ups come first: they have none.
+-- Without look-ups, whose source is empty: `source > ''` begins behind them in the index of tenants.
 SELECT count(*) AS number
 FROM (SELECT 1 FROM command INDEXED BY command_waiting_tenant WHERE state = 'waiting' AND source > '' LIMIT :limit);
 
@@ -102,7 +102,7 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'pending' LIMIT
        (SELECT created_at FROM outbox WHERE state = 'pending' ORDER BY seq LIMIT 1) AS oldest_at;
 
 -- name: outbox_due_since
--- Only the oldest are looked at: a large backlog must not make a scrape dear.
+-- Only the oldest are looked at: with a large backlog a scrape of the metrics must not become expensive.
 SELECT min(p.due_at) AS at FROM (
     SELECT seq, command_key, destination, due_at FROM outbox
     WHERE state = 'pending' AND due_at <= :now ORDER BY due_at, seq LIMIT 10000

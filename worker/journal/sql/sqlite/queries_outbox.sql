@@ -1,7 +1,7 @@
 -- name: due_rows
--- Rows that are due come in the order of their time, so that a backlog is read from its front. A row behind one of its
--- stream that is not due is passed over. How far a row looks before itself is bounded by the limit: whatever is before
--- it is returned with it.
+-- What is to be published now, by due time, so that a backlog is read from its front. A row is passed over where an
+-- earlier row of its stream (same command, same destination) is not due, for it would overtake that one. To look for
+-- such a row costs no more than the limit: the earlier rows that are due are returned themselves.
 SELECT o.seq, o.command_key, o.command_id, o.copy, o.destination, o.event_id, o.event_type,
        coalesce(o.body, e.body) AS body, o.correlation_id, o.traceparent, o.tracestate, o.attempts, o.created_at
 FROM outbox o LEFT JOIN event e ON e.command_key = o.command_key AND e.sequence = o.sequence
@@ -11,8 +11,8 @@ WHERE o.state = 'pending' AND o.due_at <= :now
 ORDER BY o.due_at, o.seq LIMIT :limit;
 
 -- name: has_gap
--- Streams as keys, destinations, last row and number of rows: whether one of them has a row before its last that is not
--- among them.
+-- Whether the limit has cut an earlier row of one of these streams off: then that stream's times are out of order. A
+-- stream is given as key, destination, its last row and how many rows there are.
 SELECT EXISTS (
     SELECT 1 FROM json_each(:streams) AS g
     WHERE g.value ->> 3 <> (SELECT count(*) FROM outbox p WHERE p.command_key = g.value ->> 0

@@ -33,7 +33,9 @@ ORDER BY c.key LIMIT 1;
 UPDATE seller_rest SET trier = :key, resting_until = :until WHERE source = :source AND seller = :seller;
 
 -- name: end_rest
--- Nobody waits: the next order that comes tries, and those who rest behind this one are seen in the next round.
+-- No order of this seller is held, so the next one that comes tries. Left as it is, the row would be found again in
+-- every round, and enough of them would fill the limit of `rested_sellers`: the sellers behind them would rest for
+-- ever.
 UPDATE seller_rest SET trier = NULL, resting_until = NULL WHERE source = :source AND seller = :seller;
 
 -- name: lanes_held_for_seller
