@@ -252,9 +252,9 @@ def code_likeness(ours: str, theirs: str) -> Likeness:
 
 
 _OWN_CODE: Final = 9
-"""Of a tax id: the organisation's own code, which stood alone once."""
+"""Characters of the organisation's own code within a tax id; it stood alone once."""
 _LONG_ENOUGH: Final = 10
-"""Of a tax id that stands in another text, to say whose it is."""
+"""Characters that a tax id must have to be found within another text."""
 
 
 def remark_likeness(ours: Text, theirs: Text, *, prints_bank: bool) -> Likeness:

@@ -50,8 +50,8 @@ class RawHeaders(dict[str, Any]):
 def changed(
     headers: Mapping[str, Any] | None, rename: Callable[[str], str | None], added: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """The same table with names changed (None leaves the entry out) and entries added in the place of those of their
-    names. What was received stays byte for byte."""
+    """The same table with names changed (None leaves the entry out) and entries added, which replace those of the same
+    name. What was received stays byte for byte."""
     if not isinstance(headers, ReceivedHeaders):
         kept = {new: value for name, value in (headers or {}).items() if (new := rename(name)) is not None}
         return {**kept, **added}

@@ -1,7 +1,7 @@
 """A period's list held against the journal, invoice by invoice: what does not add up. Pure.
 
-Guarantees that nothing is called unknown which a command could own, that of another source's invoices nothing is said,
-and that an invoice has one finding at most.
+Guarantees that no invoice is called unknown that a command could own, that nothing is said of another source's
+invoices, and that an invoice has one finding at most.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _A_DAY: Final = timedelta(days=1)
 
 
 class Standing(StrEnum):
-    """What a listed invoice is that brings no finding."""
+    """Whose a listed invoice is, where it brings no finding."""
 
     MATCHED = "matched"
     """A command's of this source, as it was confirmed."""

@@ -49,7 +49,7 @@ class AuditProgress:
     company: str = ""
     """Whose list it is: the login's, for a later stage has no login."""
     began_at: str = ""
-    """When the reading of the list began that counts."""
+    """When the present reading of the list began."""
     last_day: str = ""
     """Up to when the list is asked for: a restart past midnight must not cut the days anew."""
     span_days: int = 0

@@ -73,7 +73,7 @@ def _is_between(invoice: ListedInvoice, first: date, last: date) -> bool:
 
 
 def _alike(invoice: ListedInvoice) -> str | None:
-    """The same where nothing in the list tells two invoices apart but number and date."""
+    """A value that two invoices share where nothing in the list tells them apart but number and date."""
     total, buyer = invoice.with_tax, _buyer(invoice)
     if total is None or total <= 0 or buyer is None or invoice.is_positive is False or is_dead(invoice.status):
         return None

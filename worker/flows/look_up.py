@@ -133,7 +133,7 @@ class Sought:
 
     subjects: Sequence[Subject] = ()
     wanted: Wanted = field(default_factory=Wanted)
-    """By what an invoice of a page may be one of theirs."""
+    """By this an invoice of a page is kept that may be one of the subjects'."""
     company: str = ""
     """Whose invoices are listed: the login's."""
 

@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         self._opening: asyncio.Future[None] | None = self._loop.create_future()
         self._unread: list[str | bytes] = []
         self._part: bytearray | None = None
-        """Of a message in several frames, what has come."""
+        """What has come so far of a message in several frames."""
         self._is_text = False
         self._waiters: list[asyncio.Future[None]] = []
         """Whoever waits for a message, for room, or for the end."""

@@ -22,12 +22,12 @@ _EARLIEST_YEAR: Final = 1990
 """Earlier is a clock's zero or a placeholder, no invoice."""
 _LATEST_YEAR: Final = 2200
 _LONGEST: Final = 80
-"""Of a date's text."""
+"""Characters of a text that may be a date."""
 _LAST_OF_DAY: Final = timedelta(days=1) - timedelta(microseconds=1)
 _PER_SECOND: Final = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 """Digits of a moment since 1970 to how many of them make a second."""
 _LENGTHS: Final = (3, 5, 6, 7)
-"""Of a list: LocalDate, and LocalDateTime without seconds, with them, with nanoseconds."""
+"""Numbers in a list that is a date: LocalDate, and LocalDateTime without seconds, with them, with nanoseconds."""
 
 _DEEPEST: Final = 3
 _MOMENTS: Final = (

@@ -47,7 +47,7 @@ from worker.gateway.values import (
 from worker.ports import PageShown, QueryOrder
 
 MAX_DATE_CHARS: Final = 200
-"""Of the text of a failed download: as long as `invoice.download` accepts it."""
+"""Characters of the text with which a failed download is asked for again; `invoice.download` accepts as many."""
 _MAX_UNWRAPPINGS: Final = 8
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WRAPPERS: Final = ("data", "records", "rows", "list")

@@ -32,7 +32,7 @@ _FINE_CODES: Final = frozenset({"0", "1", "200", "0000", "00000", "10000", "2000
 _FINE_WORDS: Final = frozenset(
     {"ok", "success", "successful", "成功", "操作成功", "请求成功", "处理成功", "null", "true"}
 )
-"""Of a wrapper: what matters stands inside."""
+"""What a wrapper says where all is well: what matters stands inside of it."""
 _MAY_BE_ISSUED: Final = re.compile(
     r"成功(?!0)|已经?开(?![户通启])|已提交|已完成|已经?生成|(?:开具|开票)完成|完成开[具票]"
     r"|已经?出票|(?:开具|开票|出票)完[毕成]|已有发票|(?:保存|存)(?:为|到|至)草稿|草稿(?:已保存|保存成功)"
@@ -58,7 +58,7 @@ _NOT: Final = re.compile(
     r"失败|[不未没].{0,8}(?:成功|开|生成|提交|完成|受理)|无法|不能|不可|unsuccess|\bnot\b|n't|fail", re.IGNORECASE
 )
 _TWICE: Final = re.compile(r"重复|幂等|已经?存在|duplicate|already|repeat(?:ed)? request", re.IGNORECASE)
-"""Of an order that was sent once: then there is one, also where another is refused (`不能重复开票`)."""
+"""Said of an order that was sent once: its invoice is there already, also where another is refused (`不能重复开票`)."""
 _AFTERWARDS: Final = re.compile(
     r"pdf|ofd|版式|(?:发票|电子)文件|文件(?:未|没有?|尚未)?生成|邮件|短信|推送|交付|打印|回传|下载|上传|[入落]库|保存发票"
     r"|(?:获取|查询|查|找|读取|识别|解析|提取)[不到了]?.{0,6}(?:开票结果|(?:发票|票号)(?!额度|限额|抬头|类型|种类|税目))"
@@ -202,8 +202,8 @@ def _says_no(data: Mapping[str, Any]) -> bool:
 
 
 def leaves_open(reason: str | None) -> bool:
-    """Whether there may be an invoice by this reason: what failed comes after it (`PDF生成失败`), or whoever says so
-    only did not wait for it (`网络超时`)."""
+    """Whether this reason leaves open that there is an invoice: what failed comes after the invoice (`PDF生成失败`), or
+    the gateway only stopped waiting for it (`网络超时`)."""
     return any(
         _BEFORE.search(clause) is None and (_AFTERWARDS.search(clause) or _UNKNOWN.search(clause)) is not None
         for clause in _CLAUSES.split(reason or "")

@@ -40,9 +40,9 @@ from worker.records import ListedInvoice
 from worker.texts import says_nothing
 
 MAX_TEXT_CHARS: Final = 2000
-"""Of one member, nine times the longest remark: what is beyond is cut, so that one row cannot fill an event."""
+"""The longest text of a member, nine times the longest remark. The rest is cut, or one row could fill an event."""
 MAX_EXTRA_BYTES: Final = 4096
-"""Of what is kept aside in one row."""
+"""The most that is kept of a row's members that the manual does not know."""
 _TOLERANCE: Final = Decimal("0.01")
 
 Read = Callable[[Any, Redactor], Any]
@@ -166,7 +166,7 @@ def _amounts(told: Mapping[str, Any]) -> tuple[Decimal | None, ...]:
 _UNISSUED: Final = re.compile(
     r"(?:发票)?(?:开[票具]|提交)(?:失败|中)|(?:待|尚?未)开[票具]|草稿|draft|pending|failed", re.IGNORECASE
 )
-"""Of a status: there is no invoice, or not yet, and its number names none."""
+"""A status that says so: there is no invoice, or not yet, and the number of such a row names none."""
 
 
 def _is_unissued(status: str | None) -> bool:

@@ -21,7 +21,7 @@ from contracts.queries import LARGEST_ID
 from worker.characters import simplified
 
 _MAX_DIGITS: Final = 40
-"""Of a number: more is no money, and writing out a huge exponent would take the memory of the process."""
+"""Digits of a number. More is no money, and to write out a huge exponent would take the memory of the process."""
 _MAX_COUNT: Final = 10**9
 _FLAG_WORDS: Final = {
     "1": 1, "true": 1, "yes": 1, "y": 1, "是": 1,
@@ -40,14 +40,14 @@ _AROUND: Final = " =\"'“”"
 """What a spreadsheet or a programmer leaves around a number."""
 _SEPARATED: Final = re.compile(r"\d{1,3}(?:([,' ])\d{3})(?:\1\d{3})*(?:\.\d+)?", re.ASCII)
 _NUMBER_CHARS: Final = (8, 20)
-"""Of an invoice's number, old and new."""
+"""Characters of an invoice's number: the old kind, and the new one."""
 _DIGITS: Final = re.compile(r"\d(?:[ -]?\d)*", re.ASCII)
 _JOINS: Final = re.compile(r"[ -]")
 _LARGEST_EXACT: Final = 2**53
 """Of whole numbers in a binary float."""
 _NUMBER_LABEL: Final = re.compile(r"^\s*(?:no\.|№)", re.IGNORECASE)
 _NO_NUMBER: Final = re.compile(r"[*?xX□■\u2026.]")
-"""Of what is masked, cut or rounded."""
+"""What has such a character was masked, cut or rounded, and is no number."""
 _MINUSES: Final = str.maketrans(dict.fromkeys("‐‑‒–−负負\xad", "-") | dict.fromkeys("‘’", "'"))
 
 

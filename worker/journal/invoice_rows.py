@@ -31,7 +31,7 @@ FILE_COLUMNS = 4
 
 
 def distinct_invoices(findings: Findings) -> list[FoundRow]:
-    """Each identity once, the last one counts; none where nobody is known through whom they came."""
+    """Each identity once, the last one counts. None where it is not known through which user they came."""
     if findings.user_id is None:
         return []
     return list({row.identity: row for row in findings.invoices}.values())

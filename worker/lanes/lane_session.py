@@ -23,9 +23,9 @@ _CLOSE_ENOUGH_SECONDS = 0.001
 class Waits:
     """Bounds what one task waits for: one wait at a time, all under one timer.
 
-    `asyncio.timeout` would make a timer for every wait and cancel it again, ten times for each command, and hardly any
-    of them ever goes off. Here one timer stays: it goes off at the end of the earliest wait that it was set for, and is
-    set anew where a later wait goes on. Knows nothing of sessions.
+    `asyncio.timeout` would make a timer for every wait and cancel it again, ten times for each command, though such a
+    timer hardly ever goes off. Here one timer stays: it goes off at the end of the earliest wait that it was set for,
+    and is set anew where a later wait goes on. Knows nothing of sessions.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Waits:
             self._timer = None
 
     def _leave(self, task: "asyncio.Task[object]") -> bool:
-        """The wait is over. Whether it was us who ended it, by a cancellation: then that one is taken back."""
+        """The wait is over. Whether `end` or the timer cancelled it: then that cancellation is taken back."""
         self._task = self._until = None
         if self._ending is not None:
             self._ending.cancel()

@@ -188,7 +188,7 @@ class Scheduler:
 
     async def _look_for_contention(self, free: int) -> None:
         """See whether lanes wait for a place: any lanes where all places are taken, or a tenant's own where it has all
-        that it may have. Those who begin to wait have idle lanes woken, which then give their places up."""
+        that it may have. Where they begin to wait, idle lanes are woken, so that these give up their places."""
         services = self._services
         was_contended, crowded_before = services.is_contended, services.places.crowded
         services.is_contended = free <= 0 and await services.journal.ready_lanes(1) > 0

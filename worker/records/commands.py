@@ -291,7 +291,7 @@ class Heard:
     nudges: int
     """The count of nudges that it was given when it looked: where there are more by now, it looks again."""
     sequence: int
-    """Of the first one's last event that it knows."""
+    """The sequence of its first's last event that it knows."""
     is_over: bool
     """Whether it listens no more."""
 

@@ -119,7 +119,7 @@ class Backlog:
     overdue: int = 0
     """Past their deadline and not failed yet: housekeeping does that in a moment, unless it cannot."""
     oldest_submitted_at: datetime | None = None
-    """Of those whose exchange is still going on."""
+    """When the oldest command was submitted whose exchange is still going on."""
     oldest_in_doubt_at: datetime | None = None
     """When the one in doubt for longest was submitted."""
     needs_person: int = 0

@@ -76,7 +76,7 @@ class VaultYear:
     """How much of one year, type and state there is."""
 
     year: str
-    """Of the invoice's date, Beijing's."""
+    """The year of the invoice's date, in Beijing."""
     type: str
     state: str
     files: int

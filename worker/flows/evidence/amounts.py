@@ -19,7 +19,7 @@ SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
 UNITS: Final = tuple(Decimal(1).scaleb(power) for power in (0, 2, 3, 4, -2, -3, -4))
 """What a yuan is in the units that programs count in: fen and smaller, 千元 and 万元, or divided by a hundred twice."""
 RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
-"""Of value added tax, those of today and of the years before."""
+"""Rates of value added tax, of today and of the years before."""
 WHOLE: Final = Decimal(1)
 _NO_AMOUNT: Final = Decimal(10) ** 12
 """No invoice comes to as much."""

@@ -37,7 +37,7 @@ SELLER: Final = "sellerIndentification"
 BUYER: Final = "buyerIndentification"
 BUYER_NAME: Final = "buyerName"
 LINES: Final = "invoiceItems"
-"""Of members, by the names that the command's data have."""
+"""Members of an echo, by the names that the command's data have."""
 _CLASSIFICATION: Final = re.compile(r"^\*[^*]+\*")
 _MASK: Final = re.compile(r"\.{2,}$")
 """Behind what was cut."""
@@ -124,7 +124,7 @@ class Late:
     """It answers an order before it that is unsettled, and can be no other's."""
 
     place: int
-    """Of that one."""
+    """That order's place among the unsettled ones that were given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ async def _find_same(statements: Statements, pending: Sequence[Numbered]) -> "di
 
 
 def _named(commands: Sequence[NewCommand]) -> set[tuple[Any, ...]]:
-    """The numbers that these claim, each with what it is looked for by."""
+    """The order numbers that these commands claim, each with the values that `find_orders` looks for it by."""
     return {
         (*order, *order_of(command), command.is_order_shared)
         for command in commands

@@ -18,7 +18,7 @@ _PLACE = re.compile(r"\$(\d+)")
 
 
 def script() -> str:
-    """What makes all of them, or anew what there is of them."""
+    """The SQL that makes all routines, and replaces those that are there."""
     text = (files("worker.journal") / "sql" / "postgres" / "routines.sql").read_text(encoding="utf-8")
     parts = queries.parse(text)
     return "\n".join(f"{_filled(part, parts)};\n" for part in parts.values() if part.startswith("CREATE"))
