@@ -28,6 +28,16 @@ from tests.logs import use_plain_logs
 ROOT = Path(__file__).resolve().parents[1]
 QUEUES = ("issue", "query", "dead", "unrouted")
 SHORT = ("conformance", "golden", "unit")
+LONGEST = (
+    "scenarios/test_store_faults.py",
+    "integration/test_amqp_outages.py",
+    "scenarios/test_broker_faults.py",
+    "generated/test_models.py",
+    "scenarios/test_clients.py",
+    "scenarios/test_chaos.py",
+    "model/test_model.py",
+)
+"""What one process has for a minute or more, for its tests share a server, compilers or a machine's rest."""
 EXCHANGES = ("commands", "events", "unrouted", "dead")
 # Only where a Docker engine is: `tests/run --docker` sets this and says when it is left out.
 collect_ignore = [] if os.environ.get("TEST_DOCKER") else ["images"]
@@ -47,7 +57,12 @@ def pytest_report_header() -> list[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long comes first, so that what is short fills the cores while the last of it waits."""
-    items.sort(key=lambda item: (_part(item.nodeid) in SHORT, _part(item.nodeid) != "scenarios"))
+    items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
+
+
+def _turn(path: str) -> tuple[int, bool, bool]:
+    longest = next((turn for turn, name in enumerate(LONGEST) if path == f"tests/{name}"), len(LONGEST))
+    return longest, _part(path) in SHORT, _part(path) != "scenarios"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -74,8 +89,8 @@ def _is_handed_out_whole(path: str) -> bool:
     return "xdist_group" in text or "own_rabbit" in text
 
 
-def _part(nodeid: str) -> str:
-    return nodeid.split("/")[1]
+def _part(path: str) -> str:
+    return path.split("/")[1]
 
 
 @pytest.fixture(scope="session")

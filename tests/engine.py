@@ -145,7 +145,7 @@ class ContainerDatabase(_Container):
             POSTGRES_DB="postgres",
             POSTGRES_HOST_AUTH_METHOD="trust",
         )
-        self._container.with_command(["postgres", "-c", "max_connections=200"])
+        self._container.with_command(["postgres", "-c", "max_connections=300"])
 
     def restart(self) -> None:
         """Stop it and start it on the same data and port."""

@@ -28,6 +28,7 @@ WAITING = {"integration", "scenarios"}
 TIERS = {"fast": ["checks", "unit", "golden"], "near": ["checks", "unit", "golden", "model", "conformance"]}
 """What a name stands for: `fast` for every save, `near` before every push. Property tests try fewer examples there."""
 BIN = ROOT / ".venv" / "bin"
+BYTECODE = ROOT / ".venv" / "bytecode"
 CHECKS = (
     ("ruff check", [BIN / "ruff", "check", "--quiet"]),
     ("ruff format", [BIN / "ruff", "format", "--check", "--quiet"]),
@@ -83,7 +84,7 @@ def keep_bytecode() -> None:
     """Let all processes of a run share what Python compiles, beside the environment: many a shell forbids to write it
     into the tree, and then each process compiles all tests anew, with pytest's assertions half of its time to start."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".venv" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
 
 
 def split(arguments: list[str]) -> tuple[list[str], list[str], bool]:
@@ -116,15 +117,18 @@ def run(parts: list[str], extra: list[str]) -> int:
     """Check, start servers meanwhile, test, and report. Returns the exit code."""
     tested = [part for part in parts if part != "checks"]
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(3))
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(4))
         levels = {part.partition("/")[0] for part in tested}
         needs_servers = not parts or bool(levels - PARTS_WITHOUT_SERVERS)
         starting = _start_servers(pool, stack) if needs_servers else []
         # Beside the tests, in threads of their own: each check is one process, and a failed one stops nothing.
-        checking = pool.submit(_check_all) if not parts or "checks" in parts else None
+        checking = pool.submit(_check_all, beside_waiting=not parts) if not parts or "checks" in parts else None
+        compiling = pool.submit(_compile_tests) if not parts and not BYTECODE.exists() else None
         passed = failed = skipped = 0
         if tested or not parts:
             address = _addresses(starting)
+            if compiling is not None:
+                compiling.result()
             passed, failed, skipped = _test(tested, extra, address)
         if checking is not None:
             checking.result()
@@ -164,9 +168,18 @@ def _addresses(starting: "list[concurrent.futures.Future[dict[str, str]]]") -> d
     return {key: value for future in starting for key, value in future.result().items()}
 
 
-def _check_all() -> None:
+def _compile_tests() -> None:
+    """Once for all test processes of a new checkout, which would each do it by themselves. What is wrong they tell."""
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
+    with timed("compiling"):
+        subprocess.run(command, cwd=ROOT, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+
+
+def _check_all(*, beside_waiting: bool) -> None:
+    """One after the other; where tests wait beside them, in the time that those leave over."""
+    behind = ["nice"] if beside_waiting else []
     for name, command in CHECKS:
-        _check(name, [str(word) for word in command])
+        _check(name, behind + [str(word) for word in command])
 
 
 def _check(name: str, command: list[str]) -> None:
@@ -181,8 +194,8 @@ def _test(parts: list[str], extra: list[str], address: dict[str, str]) -> tuple[
     """Run pytest and return the numbers of passed, failed and skipped tests."""
     # Scenarios wait most of their time, for schedules, leases and servers; what needs no server never waits.
     is_waiting = not parts or bool(WAITING & {part.partition("/")[0] for part in parts})
-    each = 2 if is_waiting else 1
-    workers = os.environ.get("TEST_WORKERS", str(each * max(2, os.cpu_count() or 2)))
+    cores = max(2, os.cpu_count() or 2)
+    workers = os.environ.get("TEST_WORKERS", str(2 * cores + 2 if is_waiting else cores))
     with tempfile.TemporaryDirectory(prefix="fapiao-tests-") as folder, timed("tests") as failed:
         report = Path(folder) / "junit.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-n", workers]

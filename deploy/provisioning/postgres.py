@@ -63,7 +63,7 @@ class PrivatePostgres:
         if not self._data.exists():
             self._initialise()
         switch = "on" if self._durable else "off"
-        options = [f"fsync={switch}", f"full_page_writes={switch}", "unix_socket_directories=", "max_connections=200"]
+        options = [f"fsync={switch}", f"full_page_writes={switch}", "unix_socket_directories=", "max_connections=300"]
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-h", LOOPBACK, "-p", str(self._port)]
         with (self._guard.directory / "server.out").open("ab") as sink:
             self._server = self._spawn([*command, *(word for option in options for word in ("-c", option))], sink)
