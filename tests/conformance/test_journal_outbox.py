@@ -153,6 +153,17 @@ async def test_rows_behind_a_postponed_one_wait_with_it_and_keep_their_order(jou
     assert order == ["qr_required", "in_doubt", "failed"]
 
 
+async def test_rows_behind_one_that_is_due_sooner_again_come_with_it(journal: Journal) -> None:
+    """Also where it is gone by then."""
+    await fail_with(journal, "a", "qr_required", "in_doubt", "failed")
+    reply, *behind = replies(await outbox(journal))
+    await journal.postpone([(reply.seq, NOW + SECOND)])
+    await journal.postpone([(reply.seq, NOW)])
+    assert [row.seq for row in replies(await outbox(journal))] == [reply.seq, *(row.seq for row in behind)]
+    await journal.published([reply.seq])
+    assert [row.seq for row in replies(await outbox(journal))] == [row.seq for row in behind]
+
+
 async def test_many_postponed_rows_hide_nothing_that_is_due(journal: Journal) -> None:
     await admit(journal, *(rejected(f"r{number}", route=Route("missing", "x")) for number in range(50)))
     missing = replies(await outbox(journal, limit=1000))

@@ -97,7 +97,7 @@ class _Sorted:
     """What a round's verdicts mean for the journal."""
 
     confirmed: list[int]
-    postponed: list[tuple[int, datetime]]
+    postponed: dict[int, datetime]
     undeliverable: list[int]
 
 
@@ -127,7 +127,7 @@ class Relay:
         self._woken = asyncio.Event()
         self._round = asyncio.Lock()
         self._flying: dict[int, OutboxRow] = {}
-        self._unmarked = _Sorted([], [], [])
+        self._unmarked = _Sorted([], {}, [])
         self._asks_for_heads = False
         self._window = WINDOW
         self._silent_since: float | None = float("-inf")
@@ -240,7 +240,12 @@ class Relay:
         return rows
 
     def _sort_late(self, late: Mapping[int, Verdict]) -> None:
-        self._sort((self._flying.pop(seq), verdict) for seq, verdict in late.items() if seq in self._flying)
+        """The row was put off until its confirm would be overdue, and its stream with it: nothing is waited for now."""
+        judged = [(self._flying.pop(seq), verdict) for seq, verdict in late.items() if seq in self._flying]
+        for row, verdict in judged:
+            if verdict in {Verdict.CONFIRMED, Verdict.LOST}:  # for each other one there is a delay of its own
+                self._postpone(row, self._clock.now())
+        self._sort(judged)
 
     async def _mark(self) -> int:
         """Tell the journal what is known. What it could not be told is kept for the next time."""
@@ -248,14 +253,15 @@ class Relay:
         moved = len(marks.confirmed) + len(marks.postponed) + len(marks.undeliverable)
         if not moved:
             return 0
+        if marks.postponed:  # first: a confirm that was late lets go what waits behind its row
+            await self._journal.postpone([*marks.postponed.items()])
+            marks.postponed.clear()  # each counts an attempt
         if marks.confirmed:
             crashpoint("relay.published")
             await self._journal.published(marks.confirmed)
-        if marks.postponed:
-            await self._journal.postpone(marks.postponed)
         if marks.undeliverable:
             await self._journal.undeliverable(marks.undeliverable)
-        self._unmarked = _Sorted([], [], [])
+        self._unmarked = _Sorted([], {}, [])
         crashpoint("relay.marked")
         return moved
 
@@ -323,7 +329,7 @@ class Relay:
             self._hooks.count_undeliverable(1)
 
     def _postpone(self, row: OutboxRow, due_at: datetime) -> None:
-        self._unmarked.postponed.append((row.seq, due_at))
+        self._unmarked.postponed[row.seq] = due_at
 
 
 def _next_window(rows: Sequence[OutboxRow], took_seconds: float) -> int:

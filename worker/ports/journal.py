@@ -97,7 +97,8 @@ class OutboxJournal(Protocol):
         ...
 
     async def postpone(self, delays: Sequence[tuple[int, datetime]]) -> None:
-        """Try these rows again at the given time; counts an attempt."""
+        """Try these rows again at the given time, later or sooner than was said before, and what waits behind them in
+        their streams; counts an attempt."""
         ...
 
     async def undeliverable(self, seqs: Sequence[int]) -> None:

@@ -59,11 +59,11 @@ UPDATE outbox o SET due_at = g.due_at, attempts = o.attempts + 1
 FROM unnest($1::bigint[], $2::timestamptz[]) AS g (seq, due_at) WHERE o.seq = g.seq AND o.state = 'pending';
 
 -- name: postpone_streams
--- The rows behind a postponed one wait with it: a missing queue must not fill the front of the index.
+-- The rows behind a postponed one wait with it, and as long: a missing queue must not fill the front of the index.
 UPDATE outbox o SET due_at = g.due_at
 FROM unnest($1::bigint[], $2::timestamptz[]) AS g (seq, due_at) JOIN outbox f ON f.seq = g.seq
 WHERE o.command_key = f.command_key AND o.destination = f.destination AND o.seq > f.seq AND o.state = 'pending'
-  AND o.due_at < g.due_at;
+  AND o.due_at <> g.due_at;
 
 -- name: set_undeliverable
 UPDATE outbox SET state = 'undeliverable' WHERE seq = ANY ($1::bigint[]) AND state = 'pending';

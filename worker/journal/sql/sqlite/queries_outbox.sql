@@ -36,9 +36,9 @@ DELETE FROM outbox WHERE seq = :seq;
 UPDATE outbox SET due_at = :due_at, attempts = attempts + 1 WHERE seq = :seq AND state = 'pending';
 
 -- name: postpone_stream
--- The rows behind a postponed one wait with it: a missing queue must not fill the front of the index.
+-- The rows behind a postponed one wait with it, and as long: a missing queue must not fill the front of the index.
 UPDATE outbox SET due_at = :due_at
-WHERE seq > :seq AND state = 'pending' AND due_at < :due_at
+WHERE seq > :seq AND state = 'pending' AND due_at <> :due_at
   AND (command_key, destination) = (SELECT command_key, destination FROM outbox WHERE seq = :seq);
 
 -- name: set_undeliverable
