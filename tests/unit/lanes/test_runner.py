@@ -1,6 +1,9 @@
 """A lane from its claim to its release: one session for many commands, closed before the lane is given up."""
 
 import asyncio
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +13,11 @@ from contracts.envelope import loads
 from contracts.failures import FailureCode
 from tests.builders import make_command, make_data, make_invoice, make_login, make_result
 from tests.lane_fakes import After, Script, Stage
-from tests.unit.lanes.playing import later, now
+from tests.unit.lanes.playing import later, now, waiting_query
 from tests.virtual_time import in_virtual_time
 from worker.errors import InDoubt, Permanent, Unreachable
 from worker.lanes.runner import QUANTUM, LaneRunner
+from worker.lanes.runs.run import Run
 from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrShown
 from worker.records import Command, CommandState
 
@@ -33,6 +37,19 @@ async def begin(stage: Stage, *commands: Command) -> LaneRunner:
     claim = await stage.claim(*commands)
     stage.acts.clear()
     return LaneRunner(stage.services, claim)
+
+
+@contextmanager
+def no_garbage_collected() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def runs_in_memory() -> set[Run]:
+    return {each for each in gc.get_objects() if isinstance(each, Run)}
 
 
 @in_virtual_time
@@ -66,6 +83,21 @@ async def test_other_credentials_get_a_session_of_their_own(second: Command) -> 
     assert stage.gateway.connections == 2
     assert stage.gateway.most_open_of_one_user == 1
     assert stage.journal.state_of(2) is S.COMPLETED
+
+
+@pytest.mark.parametrize("command", [waiting(1), waiting_query()], ids=["issue", "query"])
+@in_virtual_time
+async def test_a_run_leaves_memory_with_its_password_as_soon_as_it_is_over(command: Command) -> None:
+    stage = issuing()
+    runner = await begin(stage, command)
+
+    with no_garbage_collected():
+        before = runs_in_memory()
+        await runner.serve()
+        left = runs_in_memory() - before
+
+    assert stage.gateway.connections
+    assert not left
 
 
 @in_virtual_time

@@ -7,11 +7,11 @@ invoice which one of them may have is undecided where it is not surely found.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from typing import ClassVar, Final, Protocol, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from typing_extensions import override
 
@@ -44,6 +44,7 @@ from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
 from worker.lanes.housekeeping import Settling
 from worker.lanes.runs.evidence import AT_ONCE, could_claim, could_claim_any, judged, last_of, read_subject
+from worker.lanes.runs.insist import Insist
 from worker.lanes.runs.query import Questioning
 from worker.lanes.runs.refusals import forget_refusals
 from worker.ports import LaneJournal
@@ -183,12 +184,6 @@ _TWO_DAYS: Final = timedelta(days=2)
 _BREATH: Final = 200
 
 T = TypeVar("T")
-
-
-class Insist(Protocol):
-    """Asks the store until it answers."""
-
-    def __call__(self, act: Callable[[], Awaitable[T]], /) -> Awaitable[T]: ...
 
 
 @dataclass(slots=True)

@@ -5,21 +5,17 @@ wait and one at a time tries. An account whose logins are refused would be locke
 the journal, sellers for every source apart. Knows nothing of why the gateway refuses.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
 from worker.crashpoints import crashpoint
+from worker.lanes.runs.insist import Insist
 from worker.lanes.runs.order import LOGIN_PASSWORD
 from worker.lanes.services import LaneServices
 from worker.records import AccountLogin, AccountState, Command
 
 log = structlog.get_logger(__name__)
-
-Insist = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
-"""Does it until the store answers."""
 
 
 class SellerOf:

@@ -15,9 +15,8 @@ from typing import Any, ClassVar, TypeVar
 import structlog
 
 from contracts.envelope import dumps
-from worker.backoff import is_worth_a_line
 from worker.crashpoints import crashpoint
-from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient, Unreachable
+from worker.errors import LeaseLost, Permanent, Transient, Unreachable
 from worker.flows.announce import events_of, keeps_order
 from worker.flows.table import Decision, FlowState, Situation
 from worker.flows.vocabulary import (
@@ -37,6 +36,7 @@ from worker.flows.vocabulary import (
 )
 from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.lane_session import Interruption, LaneSession
+from worker.lanes.runs.insist import Insist
 from worker.lanes.runs.late_replies import keep_stray
 from worker.lanes.runs.order import Access, CredentialFault
 from worker.lanes.runs.refusals import LoginRefusals
@@ -94,6 +94,7 @@ class Run(ABC):
         self._answer_was_lost = False
         self._next = LaneNext()
         self._log = log.bind(command_id=command.id, command_source=command.source)
+        self._insist = Insist(services, lane_session, self._log)
         self._refusals = LoginRefusals(services, self._insist, self._log)
         self._read()
 
@@ -351,21 +352,6 @@ class Run(ABC):
             self._log.warning("step_fenced", step=step.to)
             raise LeaseLost("the lane has another holder")
         self._answer_was_lost = ends and not is_written
-
-    async def _insist(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Until the store answers. What is known by now (an invoice issued!) must not die with this worker because a
-        database restarts. The session does go with the lease; writes are fenced by the epoch."""
-        tries = 0
-        while True:
-            try:
-                return await act()
-            except JournalUnavailable as fault:
-                tries += 1
-                if is_worth_a_line(tries):
-                    self._log.warning("journal_unavailable", reason=str(fault), tries=tries)
-            if not self._services.lease.is_safe(self._services.clock.monotonic()):
-                await self._lane_session.hang_up()
-            await asyncio.sleep(self._services.settings.poll_seconds)
 
     def _report(self, record: Record) -> None:
         """One line per command at its end, and one when it goes back, is checked or falls into doubt."""
