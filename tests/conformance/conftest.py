@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from tests.conformance.journal_stores import PostgresStore, SqliteStore, Store
+from worker.journal.postgres import PostgresJournal
 from worker.ports import Journal
 
 
@@ -66,3 +67,13 @@ async def own_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 async def journal(store: Store) -> Journal:
     """An open journal where worker `w1` is registered for a minute."""
     return await store.open_with_worker("w1")
+
+
+@pytest.fixture
+async def server(postgres_url: str) -> AsyncIterator[PostgresJournal]:
+    """A journal in a database of its own, closed however the test ends: what one leaves open, another is blamed for."""
+    store = PostgresStore(postgres_url)
+    opened = await store.open_with_worker("w1")
+    assert isinstance(opened, PostgresJournal)
+    yield opened
+    await store.close()

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from tests.conformance.journal_builders import (
@@ -25,10 +24,9 @@ from tests.conformance.journal_builders import (
     step,
     submit,
 )
-from tests.conformance.journal_stores import PostgresStore, SqliteStore
+from tests.conformance.journal_stores import SqliteStore
 from worker.journal import migrations, queries
 from worker.journal.postgres import PostgresJournal
-from worker.journal.postgres.pool import _SESSION
 from worker.journal.sqlite import SqliteJournal
 from worker.records import SUBMITTED, Admission, AuditedRow, ClaimBounds, Clues, CommandState, Probes, TotalProbe
 
@@ -76,34 +74,6 @@ async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
     assert isinstance(opened, SqliteJournal)
     yield opened
     await store.close()
-
-
-@pytest.fixture
-async def server(postgres_url: str) -> AsyncIterator[PostgresJournal]:
-    """A journal in a database of its own, closed however the test ends: what one leaves open, another is blamed for."""
-    store = PostgresStore(postgres_url)
-    opened = await store.open_with_worker("w1")
-    assert isinstance(opened, PostgresJournal)
-    yield opened
-    await store.close()
-
-
-@pytest.fixture
-async def session(server: PostgresJournal, postgres_url: str) -> AsyncIterator[Any]:
-    """A session as the journal's own, beside it."""
-    connection = await asyncpg.connect(postgres_url, server_settings=_SESSION)
-    yield connection
-    await connection.close()
-
-
-async def plan_of(session: Any, sql: str) -> list[str]:
-    """The lines of a statement's plan, made for any values."""
-    count = max((int(number) for number in re.findall(r"\$(\d+)", sql)), default=0)
-    await session.execute(f"PREPARE asked AS {sql}")
-    given = f"({', '.join(['NULL'] * count)})" if count else ""
-    plan = [line for (line,) in await session.fetch(f"EXPLAIN EXECUTE asked{given}")]
-    await session.execute("DEALLOCATE asked")
-    return plan
 
 
 async def fill(journal: SqliteJournal, first: int, last: int, **changes: Any) -> None:
@@ -243,62 +213,6 @@ def test_no_statement_of_sqlite_walks_through_a_table() -> None:
     }
     # What a person asks for, of everything there is.
     assert found == {("list_commands", "c"), ("outbox_depth", "outbox"), ("vault_years", "vault_file")}
-
-
-async def test_no_statement_of_postgres_walks_through_a_table(session: Any) -> None:
-    walked = set()
-    for name, sql in queries.load("postgres").items():
-        plan = await plan_of(session, sql)
-        walked |= {(name, table) for line in plan for table in re.findall(r"Seq Scan on (\w+)", line)}
-    # What a person asks for, of everything there is.
-    assert {(name, table) for name, table in walked if table not in SMALL} == {("vault_years", "vault_file")}
-
-
-@pytest.mark.parametrize("rows", [0, 20])
-async def test_a_batch_finds_its_commands_by_key_where_the_statistics_are_old(
-    server: PostgresJournal, session: Any, rows: int
-) -> None:
-    """Analysed while little waited, the planner would go through everything that waits for each of a batch."""
-    await admit(server, *(new(f"c{number}", lane=f"u{number}") for number in range(rows)))
-    await session.execute("ANALYZE")
-    for name in ("take_heads", "resume_commands", "move_command", "move_commands", "busy_lanes"):
-        plan = await plan_of(session, queries.load("postgres")[name])
-        for number, line in enumerate(plan):
-            if scan := re.search(r"Scan using (\w+) on (command|payload|lane)\b", line):
-                assert scan[1] in _BY_KEY_OR_LANE, (name, line)
-                assert re.search(rf"Index Cond: .*\b{_BY_KEY_OR_LANE[scan[1]]}\b", plan[number + 1]), (name, line)
-
-
-@pytest.mark.parametrize("rows", [0, 300])
-async def test_a_row_to_publish_is_compared_with_its_stream_alone(
-    server: PostgresJournal, session: Any, rows: int
-) -> None:
-    """And not with all that is to be published, though the planner takes the outbox for as empty as it mostly is."""
-    await session.execute(_PENDING, rows)
-    await session.execute("ANALYZE")
-    probes = {"due_rows": 3, "due_heads": 2, "outbox_due_since": 1, "has_second_pending": 1}
-    for name, number in probes.items():
-        plan = "\n".join(await plan_of(session, queries.load("postgres")[name]))
-        by_stream = re.findall(r"Scan using outbox_stream on outbox.*\n +Index Cond: \(\(command_key = ", plan)
-        assert len(by_stream) == number, plan
-
-
-_PENDING = """
-INSERT INTO outbox (command_key, sequence, command_id, copy, destination, event_id, event_type, correlation_id, owner,
-                    due_at, created_at)
-SELECT n, 1, n, 't', '', n, '', '', 'w1', now(), now() FROM generate_series(1, $1::integer) AS n
-"""
-
-
-_BY_KEY_OR_LANE = {
-    "command_pkey": "key",
-    "payload_pkey": "key",
-    "command_waiting": "lane",
-    "command_unsettled": "lane",
-    "one_running_per_lane": "lane",
-    "lane_pkey": "lane",
-}
-"""Index to the column that it must be probed by."""
 
 
 async def test_a_page_of_any_size_is_four_round_trips(server: PostgresJournal) -> None:

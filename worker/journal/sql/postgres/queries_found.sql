@@ -105,6 +105,8 @@ ORDER BY g.place;
 
 -- name: files_of
 SELECT f.invoice_id, f.type, f.url, f.number, v.vault_key, v.sha256, v.size, v.stored_at, v.differs
-FROM invoice_file f LEFT JOIN vault_file v ON v.type = f.type AND v.state = 'kept' AND v.number = coalesce(
-    f.number, (SELECT max(number) FROM invoice i WHERE i.invoice_id = f.invoice_id))
+FROM invoice_file f LEFT JOIN LATERAL (
+    SELECT * FROM vault_file WHERE type = f.type AND state = 'kept' AND number = coalesce(
+        f.number, (SELECT max(number) FROM invoice i WHERE i.invoice_id = f.invoice_id)) LIMIT 1
+) AS v ON true
 WHERE f.invoice_id = ANY ($1::text[]) ORDER BY f.invoice_id, f.type;

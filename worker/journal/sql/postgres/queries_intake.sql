@@ -45,7 +45,7 @@ FROM unnest($1::text[], $2::text[]) AS g (source, id) JOIN command c ON c.id = g
 FOR KEY SHARE OF c;
 
 -- name: lanes_of_waiting
-SELECT lane, source FROM command WHERE key = ANY ($1::bigint[]) AND state = 'waiting';
+SELECT lane, source FROM command WHERE key = ANY ($1::bigint[]) AND state || '' = 'waiting';
 
 -- name: find_orders
 -- The command that holds each of these order numbers; one of the same source, if there is one. Another source's counts

@@ -161,8 +161,9 @@ WITH RECURSIVE tenants (tenant) AS (
         ORDER BY l.turn, l.lane LIMIT room.room
     ) AS o
 ), picked AS (
-    SELECT lane, turn FROM lane WHERE is_ready AND lane = ANY (ARRAY(SELECT lane FROM offered))
-    ORDER BY turn, lane LIMIT $2::integer FOR UPDATE SKIP LOCKED
+    -- Found by name: readiness and turn are written as no index has them.
+    SELECT lane, turn FROM lane WHERE lane = ANY (ARRAY(SELECT lane FROM offered)) AND coalesce(is_ready, false)
+    ORDER BY turn + 0, lane LIMIT $2::integer FOR UPDATE SKIP LOCKED
 )
 UPDATE lane SET is_ready = false, is_wanted = false, due_at = NULL, holder = $1, epoch = lane.epoch + 1
 FROM picked WHERE lane.lane = picked.lane

@@ -47,7 +47,7 @@ SELECT key FROM entered;
 
 -- name: lift_look_ups
 UPDATE command SET priority = -1
-WHERE key = ANY ($1::bigint[]) AND type = 'look_up' AND state = 'waiting' AND priority = 2
+WHERE key = ANY ($1::bigint[]) AND type || '' = 'look_up' AND state || '' = 'waiting' AND priority = 2
 RETURNING key;
 
 -- name: sought_commands
@@ -68,7 +68,7 @@ SELECT 1 FROM account WHERE id = $1 FOR KEY SHARE;
 
 -- name: end_look_up
 WITH ended AS (
-    DELETE FROM command WHERE key = $1 AND type = 'look_up' AND state = 'running' AND epoch = $2
+    DELETE FROM command WHERE key = $1 AND type || '' = 'look_up' AND state || '' = 'running' AND epoch = $2
     RETURNING key, lane, account
 ), emptied AS (
     DELETE FROM payload USING ended WHERE payload.key = ended.key

@@ -48,7 +48,7 @@ ON CONFLICT (command_key, file_key) DO NOTHING;
 -- What was told to be missing is told again when it is kept.
 UPDATE vault_telling SET state = 'open'
 WHERE state <> 'open'
-  AND file_key IN (SELECT key FROM vault_file WHERE number = $1 AND type = $2 AND state = 'due');
+  AND file_key IN (SELECT key FROM vault_file WHERE number = $1 AND type = $2 AND state || '' = 'due');
 
 -- name: take_due_files
 -- Replicas share what is due, and never wait for each other. The attempt is counted now: a file that ends its worker
@@ -64,13 +64,13 @@ SELECT * FROM invoice WHERE number = $1 ORDER BY seen_at DESC LIMIT 1;
 -- name: keep_vault_file
 UPDATE vault_file SET state = 'kept', vault_key = $2, sha256 = $3, size = $4, stored_at = $5, differs = $6, url = $7,
                       reason = NULL
-WHERE key = $1 AND state = 'due' RETURNING key;
+WHERE key = $1 AND state || '' = 'due' RETURNING key;
 
 -- name: put_off_vault_file
-UPDATE vault_file SET due_at = $2, reason = $3, url = $4 WHERE key = $1 AND state = 'due';
+UPDATE vault_file SET due_at = $2, reason = $3, url = $4 WHERE key = $1 AND state || '' = 'due';
 
 -- name: miss_vault_file
-UPDATE vault_file SET state = 'missing', reason = $2 WHERE key = $1 AND state = 'due' RETURNING key;
+UPDATE vault_file SET state = 'missing', reason = $2 WHERE key = $1 AND state || '' = 'due' RETURNING key;
 
 -- name: ready_tellings
 UPDATE vault_telling SET state = 'ready' WHERE file_key = $1 AND state = 'open';
