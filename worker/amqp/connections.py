@@ -34,7 +34,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 BACKOFF_MIN_SECONDS = 0.5
-BACKOFF_MAX_SECONDS = 30.0
+BACKOFF_MAX_SECONDS = 10.0
+"""Full jitter waits half of it on average, which is what RabbitMQ's own clients wait."""
 CONNECT_SECONDS = 15.0
 """TCP, TLS and the AMQP handshake together: a listener that never speaks would hold a connect for ever."""
 ANSWER_SECONDS = 20.0
