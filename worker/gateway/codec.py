@@ -6,9 +6,11 @@ be read is called so rather than guessed.
 Not known here: what was sent before, and so whether a frame is expected (`session`).
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -21,6 +23,7 @@ from contracts.gateway import (
     plain_number,
 )
 from worker.gateway.redaction import Redactor, is_secret_name
+from worker.gateway.refusals import denies, levels, says_otherwise
 from worker.gateway.rows import location
 from worker.gateway.values import amount_of, decimal_of, flag_of, parsed, parsed_if_json, text_of
 from worker.making import made_often
@@ -72,6 +75,13 @@ class Reply:
 
 
 _ENVELOPE: Final = frozenset({"type", "sendToId", "data"})
+_MOST: Final = 200
+"""Members that are looked at."""
+_NUMBER: Final = re.compile(r"[0-9]{20}", re.ASCII)
+_OF_THE_ANSWER: Final = re.compile(
+    r"^(?:type|sendToId)$|trace|request|log|session|order|serial|time|stamp|流水|订单|请求", re.IGNORECASE
+)
+"""Numbers that every answer may have."""
 MAX_FRAME_BYTES: Final = 1024 * 1024
 _MAX_UNWRAPPINGS: Final = 4
 _NO_FLAGS: Final = (None, "", "null", "undefined", "-", "无")
@@ -81,6 +91,7 @@ _RIGHT_SPELLINGS: Final = {
 }
 _SENT_MEMBERS: Final = tuple(InvoiceInfo.model_fields)
 _RESULT_MEMBERS: Final = frozenset(InvoicePdf.model_fields) | frozenset(_RIGHT_SPELLINGS)
+"""Of the manual's result."""
 _RESULT_ONLY_MEMBERS: Final = ("invoiceUrl", "isDrafts")
 """An echo of our own `invoice_info` has the other members too, and proves nothing."""
 _FLAG_MEMBERS: Final = frozenset({"buyerInvoiceType", "buyerType", "buyerBankShow", "sellerBankShow", "isDrafts"})
@@ -216,6 +227,36 @@ def has_result_members(data: Any) -> bool:
 def is_surely_result(data: Any) -> bool:
     """Whether this is a result whatever its type word says (trap 16): it has a member that only results have."""
     return isinstance(data, dict) and any(name in data for name in _RESULT_ONLY_MEMBERS)
+
+
+def is_doubtful(data: Mapping[str, Any], answer: Any) -> bool:
+    """Whether what has the members of a result may be none: it has no address, and a word that says no stands in its
+    place, or a member that the manual does not know says so, in it or around it."""
+    address = text_of(data.get("invoiceUrl"))
+    if location(address) is not None:
+        return False
+    if address and not set(address) & set("/:") and denies(address):
+        return True
+    return any(
+        says_otherwise(name, value)
+        for level in (*levels(answer), data)
+        for name, value in islice(level.items(), _MOST)
+        if name not in _RESULT_MEMBERS and name not in _ENVELOPE
+    )
+
+
+def names_an_invoice(frame: Any, depth: int = 0) -> bool:
+    """Whether a number or an address of an invoice stands in it, under whatever name: who tells one has issued it,
+    whatever else it says. The seller's account may have as many digits, but under a name of the manual's."""
+    frame = parsed_if_json(frame)
+    if not isinstance(frame, (Mapping, list)) or depth > _MAX_UNWRAPPINGS:
+        text = (text_of(frame) or "").strip()
+        return _NUMBER.fullmatch(text) is not None or ("://" in text and location(text) is not None)
+    return any(
+        names_an_invoice(value, depth + 1)
+        for name, value in islice(frame.items() if isinstance(frame, Mapping) else enumerate(frame), _MOST)
+        if name == "invoiceUrl" or not (name in _RESULT_MEMBERS or _OF_THE_ANSWER.search(str(name)))
+    )
 
 
 def result_of(

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final
 from unicodedata import normalize
 
+from worker.characters import simplified
 from worker.gateway.redaction import Redactor
 from worker.gateway.rows import location
 from worker.gateway.values import count_of, is_absent, parsed_if_json, status_of, text_of
@@ -28,7 +29,26 @@ _REASON_NAMES: Final = (
 _CODE_NAMES: Final = re.compile(r"(?:err(?:or)?|return|ret|result|rtn)?code|status|success|issuccess|ok")
 _INNER_NAMES: Final = ("data", "result", "response", "error", "body")
 _JOINS: Final = re.compile(r"[_\-\s]")
-_FINE_CODES: Final = frozenset({"0", "1", "200", "0000", "00000", "10000", "20000", "success", "ok", "true"})
+_FINE_CODES: Final = frozenset(
+    {
+        "0",
+        "1",
+        "200",
+        "00",
+        "000",
+        "0000",
+        "00000",
+        "000000",
+        "10000",
+        "20000",
+        "success",
+        "ok",
+        "true",
+        "s",
+        "y",
+        "yes",
+    }
+)
 _FINE_WORDS: Final = frozenset(
     {"ok", "success", "successful", "成功", "操作成功", "请求成功", "处理成功", "null", "true"}
 )
@@ -37,7 +57,7 @@ _MAY_BE_ISSUED: Final = re.compile(
     r"成功(?!0)|已经?开(?![户通启])|已提交|已完成|已经?生成|(?:开具|开票)完成|完成开[具票]"
     r"|已经?出票|(?:开具|开票|出票)完[毕成]|已有发票|(?:保存|存)(?:为|到|至)草稿|草稿(?:已保存|保存成功)"
     r"|处理中|开[票具]中|已(?:经|被)?(?:发送|上传)[至到]|受理|排队|正在|稍后(?:查询|查看)"
-    r"|success|issued|processing|pending|submitted|queued|in progress|\baccepted",
+    r"|success|issued|created|generated|processing|pending|submitted|queued|in progress|\baccepted",
     re.IGNORECASE,
 )
 """A gateway that refuses in such words may have issued the invoice, or may yet. Its absence is then believed no sooner
@@ -111,6 +131,19 @@ class Refusal:
     reason: str | None = None
 
 
+_DENIES: Final = re.compile(
+    r"失败|错|误|异常|不|未|无|没|非法|拒绝|驳回|超|上限|限[额制]|用[完尽]|缺|请|需|须|应|只能|仅|繁忙|维护|升级|过期|失效|重复|冻结|注销"
+    r"|停[用止业]|锁定|风险|黑名单|稍后|有误|终止|取消|作废|[0-9]{3}|^[0-9]+$"
+    r"|fail|error|exception|invalid|illegal|refus|reject|denied|den(?:y|ies)|forbid|expired|exceed|quota|limit|busy"
+    r"|missing|require|must|should|please|cannot|can't|unable|unknown|unauthor|wrong|bad|\bno\b|not|n't|unsuccess|\bcode\b",
+    re.IGNORECASE,
+)
+"""Of a sentence that refuses, some word says so."""
+_STATES: Final = re.compile(
+    r"(?:is|has|sf)?(?:invoice|fp|kp|开票|发票)?(?:result|state|status|flag|zt|issued?|success(?:ful)?|成功|结果|状态)"
+)
+
+
 def refusal_of(data: Any, sent_data: Any, redactor: Redactor) -> Refusal | None:
     """What this answer refuses: "0", null and false; a text that is no address; an object with a code or a message.
     `sent_data` is the answer with its wrappers. None where it refuses nothing, or may not."""
@@ -121,6 +154,8 @@ def refusal_of(data: Any, sent_data: Any, redactor: Redactor) -> Refusal | None:
         return None
     if status is False:
         return Refusal(_shown(told, redactor))
+    if told is not None and told.strip().lower() in _FINE_CODES:
+        return None
     if is_absent(told) or told is None or location(told) is not None:
         return None
     return Refusal(_shown(told, redactor))
@@ -152,7 +187,7 @@ def casts_doubt(answer: Any, *, is_empty: bool) -> bool:
     return any(
         _says_no(level)
         or any(_is_doubt(_plain(name), value, is_empty=is_empty) for name, value in islice(level.items(), _MOST))
-        for level in _levels(answer)
+        for level in levels(answer)
     )
 
 
@@ -175,10 +210,10 @@ def _is_fine(text: str) -> bool:
 
 
 def _has_failed(answer: Any) -> bool:
-    return any(map(_says_no, _levels(answer)))
+    return any(map(_says_no, levels(answer)))
 
 
-def _levels(answer: Any) -> Iterator[Mapping[str, Any]]:
+def levels(answer: Any) -> Iterator[Mapping[str, Any]]:
     """The answer, and what is in its `data`, as far down as these are objects."""
     for _ in range(_MAX_WRAPPERS):
         answer = parsed_if_json(answer)
@@ -201,9 +236,37 @@ def _says_no(data: Mapping[str, Any]) -> bool:
     return is_bad or (message is not None and _FAILING.search(message) is not None)
 
 
+def says_otherwise(name: str, value: Any) -> bool:
+    """Whether a member that the manual does not know says that the result in which it stands, or beside which, is none:
+    a state that is not fine, or words of failure. What a code or a message says is `is_refused`."""
+    name = _plain(name)
+    text = str(value).lower() if isinstance(value, bool) else text_of(value)
+    if text is None or is_absent(text) or _is_judged(name):
+        return False
+    if _STATES.fullmatch(name):
+        return text.strip().lower() in {"0", "n", "no", "f"} or not (text.lower() in _FINE_CODES or _is_well(text))
+    return _FAILING.search(text) is not None
+
+
+def _is_judged(name: str) -> bool:
+    """Whether `_says_no` has read it."""
+    return _CODE_NAMES.fullmatch(name) is not None or any(likely.fullmatch(name) for likely in _REASON_NAMES)
+
+
+def _is_well(text: str) -> bool:
+    return _MEANS_WELL.fullmatch(normalize("NFKC", text).strip()) is not None or _may_be_issued(text)
+
+
+def denies(text: str) -> bool:
+    """Whether some word of it says no."""
+    return _DENIES.search(simplified(normalize("NFKC", text))) is not None
+
+
 def leaves_open(reason: str | None) -> bool:
-    """Whether this reason leaves open that there is an invoice: what failed comes after the invoice (`PDF生成失败`), or
-    the gateway only stopped waiting for it (`网络超时`)."""
+    """Whether this reason leaves open that there is an invoice: what failed comes after it (`PDF生成失败`), the
+    gateway only stopped waiting for it (`网络超时`), or no word of it says no (`已保存`)."""
+    if reason and not denies(reason):
+        return True
     return any(
         _BEFORE.search(clause) is None and (_AFTERWARDS.search(clause) or _UNKNOWN.search(clause)) is not None
         for clause in _CLAUSES.split(reason or "")
@@ -292,7 +355,7 @@ def _text_in(told: Mapping[str, Any], name: str) -> str | None:
 def _may_be_issued(text: str) -> bool:
     """In any of its clauses: `发票开具成功,但文件下载失败`. What is said of a login or a scan is of no invoice, nor is
     what is said of all that were issued: `今日已开票超过限额`."""
-    plain = normalize("NFKC", text)
+    plain = simplified(normalize("NFKC", text))
     if _MEANS_WELL.fullmatch(plain.strip()) or (_NUMBER_OF_ONE.search(plain) and not _FAILING.search(plain)):
         return True
     return any(

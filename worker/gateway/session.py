@@ -171,13 +171,16 @@ class InvoiceSession:
 
     def _result_answer(self, reply: Reply) -> SessionEvent:
         if codec.has_result_members(reply.data) and not is_refused(reply.data, reply.answer):
+            if codec.is_doubtful(reply.data, reply.answer):
+                return self._ignored(IgnoredReason.UNREADABLE, reply)
             return self._result(reply)
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
         refusal = self._refusal(reply)
         if refusal is None:
             return self._ignored(IgnoredReason.NO_DATA, reply)
-        return ResultRefused(refusal.reason, leaves_open=leaves_open(refusal.reason))
+        is_open = leaves_open(refusal.reason) or codec.names_an_invoice(reply.frame)
+        return ResultRefused(refusal.reason, leaves_open=is_open)
 
     def _result(self, reply: Reply) -> SessionEvent:
         """Also before anything was submitted here: then it is the late one of a submission before (trap 9)."""
@@ -277,7 +280,7 @@ class QueryDialogue:
 
     def _late_result(self, reply: Reply, result: dict[str, Any]) -> QueryEvent:
         """Of a submission on a session before this one, for the gateway sends by `userId` alone (trap 9)."""
-        if is_refused(result, reply.answer):
+        if is_refused(result, reply.answer) or codec.is_doubtful(result, reply.answer):
             return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
         shown = codec.result_of(result, self._secrets, self._clear_texts, self._base_url)
         return self._ignored(IgnoredReason.UNREADABLE, reply) if shown is None else shown

@@ -122,6 +122,8 @@ def spoken(module: Any) -> list[Any]:
         [module.read_frame(json.dumps(FRAME | beside)).answer for beside in ({}, {"code": 500})],
         [module.has_result_members(data) for data in alone],
         [module.is_surely_result(data) for data in alone],
+        [module.is_doubtful({"invoiceUrl": url}, {"data": "x"}) for url in ("失败", "http://h/a.pdf", None)],
+        [module.names_an_invoice({name: "http://h/a.pdf"}) for name in ("invoiceUrl", "type", "sendToId", "x")],
         [(each.reply, each.reply.told) if each else None for each in told],
     ]
 

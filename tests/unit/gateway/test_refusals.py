@@ -333,3 +333,89 @@ def test_an_invoice_that_there_is_or_will_be_is_not_refused(reason: str) -> None
 @pytest.mark.parametrize("word", ["正常", "正常开具", "finished", "NORMAL", "已开具"])
 def test_status_that_means_well_refuses_nothing(word: str) -> None:
     assert all(refusal_of(data, data, Redactor()) is None for data in (word, {"status": word}, {"code": word}))
+
+
+NUMBER, URL = "24332000000000000001", "http://h/a.pdf"
+ECHO = {name: value for name, value in RESULT.items() if name != "invoiceUrl"}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        *({"data": "0", name: NUMBER} for name in ("invoiceNumber", "fphm", "发票号码")),
+        *({"data": data, "pdfUrl": URL} for data in ("0", None, False)),
+        *({"data": "0", "result": RESULT}, {"content": RESULT}, {"data": None, "payload": {"no": NUMBER}}),
+        *({"data": {"code": 500, "msg": "失败", "invoiceNumber": NUMBER}}, {"data": {"code": 500, "no": int(NUMBER)}}),
+        {"data": {"code": 500, "msg": "error", "data": {**ECHO, "invoiceNumber": NUMBER}}},
+    ],
+    ids=str,
+)
+def test_refusal_beside_an_invoices_number_or_address_leaves_it_open(beside: dict[str, Any]) -> None:
+    event = beside_data("invoice_pdf", beside)
+
+    assert isinstance(event, FrameIgnored) or (isinstance(event, ResultRefused) and event.leaves_open)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"data": "0", "traceId": NUMBER},
+        {"data": "0", "timestamp": int(NUMBER)},
+        {"data": {"code": 500, "msg": REASON, "sellerBankAccount": NUMBER, "orderNo": NUMBER}},
+    ],
+    ids=str,
+)
+def test_numbers_of_the_answer_and_of_the_seller_are_no_invoices(beside: dict[str, Any]) -> None:
+    event = beside_data("invoice_pdf", beside)
+
+    assert isinstance(event, ResultRefused)
+    assert not event.leaves_open
+
+
+@pytest.mark.parametrize("text", ["已保存", "Facture émise", "✅", "认证成功", "{&quot;invoiceUrl&quot;:1}"])
+def test_sentence_in_which_no_word_says_no_leaves_it_open(text: str) -> None:
+    assert told("invoice_pdf", text) == ResultRefused(text, leaves_open=True)
+
+
+@pytest.mark.parametrize(
+    "data", ["200", 200, "0000", "S", {"status": "00"}, "開票成功", "發票已開具", "Invoice was created"]
+)
+def test_code_that_means_well_and_other_ways_to_say_so_refuse_nothing(data: Any) -> None:
+    assert ignored("invoice_pdf", data) == "no_data"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        *({name: "失败"} for name in ("sbyy", "错误", "fpzt", "invoiceStatus", "invoiceUrl")),
+        *(
+            {"result": "0"},
+            {"result": False},
+            {"state": "FAIL"},
+            {"issued": False},
+            {"state": 2},
+            {"invoiceUrl": "error"},
+        ),
+        {"invoiceUrl": "开票失败：税号错误"},
+    ],
+    ids=str,
+)
+def test_echo_without_an_address_beside_what_says_no_is_no_result(members: dict[str, Any]) -> None:
+    """Nor is it a refusal that could be believed: it is sought for as long as after silence."""
+    assert ignored("invoice_pdf", {**ECHO, **members}) == "unreadable"
+    assert members.get("invoiceUrl") or isinstance(told("invoice_pdf", {**RESULT, **members}), ResultShown)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"state": "1"}, {"result": "success"}, {"fpzt": "正常"}, {"issued": True}, {"trace": "x"}, {"invoiceUrl": "u"}],
+)
+def test_echo_without_an_address_beside_what_means_well_is_one(members: dict[str, Any]) -> None:
+    assert isinstance(told("invoice_pdf", {**ECHO, **members}), ResultShown)
+
+
+def test_late_result_that_says_no_is_none_on_a_query_either() -> None:
+    shown, doubtful = ({**RESULT, "invoiceUrl": None, **beside} for beside in ({}, {"result": False}))
+
+    assert isinstance(told_of_query(shown, "invoice_pdf"), ResultShown)
+    assert isinstance(told_of_query(doubtful, "invoice_pdf"), FrameIgnored)
