@@ -25,6 +25,8 @@ _CLOCKS: Final = 3
 _TAX_ID: Final = re.compile(r"[0-9A-Z]{15}(?:[0-9A-Z]{2,3}|[0-9A-Z]{5})?|.*[*?].*")
 """What could be one, of today, of the years before, or masked; a hash or a line's number could not."""
 _DIGIT: Final = re.compile(r"\d")
+_DIGITS_READ: Final = str.maketrans("OI", "01")
+"""Letters that no tax id of today has."""
 _COMPANY: Final = re.compile(r"(?![1-8]\d{16}[\dX])[0-9A-Z]{18}|[0-9A-Z]{20}")
 """A company's tax id of today, and not the number of a citizen's card."""
 
@@ -198,9 +200,10 @@ def _could_be(ours: str, theirs: str) -> bool:
 
 
 def _code(ours: str, theirs: str) -> Likeness:
-    """A tax id that was mistyped is listed as the register has it."""
+    """A tax id that was mistyped is listed as the register has it; a list may have read a zero for the letter."""
     close = code_likeness(ours, theirs)
-    return AKIN if close is DIFFERENT and is_mistyped(ours, theirs) else close
+    is_typo = close is DIFFERENT and (is_mistyped(ours, theirs) or theirs.translate(_DIGITS_READ) == ours)
+    return AKIN if is_typo else close
 
 
 def _name(order: Order, listed: Listed) -> Likeness:

@@ -55,6 +55,12 @@ def test_mistyped_tax_id_beside_another_name_is_another_party() -> None:
     assert kind_of(judge([subject(invoice=order)], [listed(1)])[1]) == "nothing"
 
 
+@pytest.mark.parametrize("told", ["9133O7O1MA2DFB848M", "9I33O7O1MA2DFB848M"])
+def test_tax_id_that_a_list_has_with_letters_for_digits_is_a_persons_to_decide(told: str) -> None:
+    assert kind_of(judge([subject()], [listed(1, buyerIdentificationNumber=told)])[1]) == "several"
+    assert kind_of(judge([subject()], [listed(1, sellerIdentificationNumber=told)])[1]) == "nothing"
+
+
 @pytest.mark.parametrize("told", [f"CN{BUYER}", f"000000{BUYER}", f"{BUYER}00", f"{BUYER}-1"])
 def test_tax_id_with_more_around_it_may_be_the_same(told: str) -> None:
     assert kind_of(judge([subject()], [listed(1, buyerIdentificationNumber=told)])[1]) in {"found", "several"}
