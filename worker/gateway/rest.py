@@ -7,6 +7,7 @@ Not known here: what addresses and answers hold (`query_codec`), and when to ask
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import ssl
@@ -67,31 +68,34 @@ class HttpInvoiceDetails:
         self._quiet_until = 0.0
         """By the loop's clock: until then the gateway wants to hear nothing of anybody."""
         self._tls = gateway_tls(settings) if self._base_url.startswith("https:") else None
-        self._clients: dict[ssl.SSLContext | None, httpx.AsyncClient] = {}
-        """By TLS context: a new one, once its files have changed, wants a client of its own."""
+        self._clients: list[httpx.AsyncClient] = []
+        self._idle: dict[ssl.SSLContext | None, list[httpx.AsyncClient]] = {}
+        """By TLS context: a new one, once its files have changed, wants clients of its own."""
 
-    @property
-    def _client(self) -> httpx.AsyncClient:
+    @contextlib.contextmanager
+    def _client(self) -> Iterator[httpx.AsyncClient]:
+        """One for this look-up alone, the last one used, whose connection is the youngest. Each has one connection: a
+        client of several looks at all of them with each request, which costs a third of it."""
         context = None if self._tls is None else self._tls.context()
-        if context not in self._clients:
-            self._clients[context] = self._make_client(context)
-        return self._clients[context]
+        idle = self._idle.setdefault(context, [])
+        client = idle.pop() if idle else self._make_client(context)
+        try:
+            yield client
+        finally:
+            idle.append(client)
 
     def _make_client(self, context: ssl.SSLContext | None) -> httpx.AsyncClient:
-        concurrency = self._settings.http_concurrency
-        return httpx.AsyncClient(
+        client = httpx.AsyncClient(
             headers=_OWN_HEADERS,
             verify=context or False,  # without TLS there is nothing to verify
             timeout=None,  # noqa: S113  each look-up as a whole has one
-            limits=httpx.Limits(
-                max_connections=concurrency,
-                max_keepalive_connections=concurrency,
-                keepalive_expiry=_KEEP_ALIVE_SECONDS,
-            ),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEP_ALIVE_SECONDS),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             trust_env=False,
         )
+        self._clients.append(client)
+        return client
 
     async def items(self, invoice_id: str) -> tuple[dict[str, Any], ...]:
         rows = await self._rows("items", query_codec.item_address(self._base_url, invoice_id))
@@ -113,7 +117,7 @@ class HttpInvoiceDetails:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        for client in self._clients.values():
+        for client in self._clients:
             await client.aclose()
 
     async def _rows(self, operation: Operation, address: str) -> list[Any]:
@@ -145,11 +149,12 @@ class HttpInvoiceDetails:
 
     async def _fetched(self, address: str) -> bytes:
         try:
-            async with (
-                asyncio.timeout(self._settings.http_timeout_seconds),
-                self._client.stream("GET", address, headers=self._headers()) as response,
-            ):
-                body = await _read(response)
+            with self._client() as client:
+                async with (
+                    asyncio.timeout(self._settings.http_timeout_seconds),
+                    client.stream("GET", address, headers=self._headers()) as response,
+                ):
+                    body = await _read(response)
         except (httpx.HTTPError, TimeoutError) as exc:
             raise classify(exc) from exc
         if response.status_code != httpx.codes.OK:
