@@ -18,6 +18,7 @@ from tests.examples import examples
 from tests.unit.flows.tables import RULES, TIMING
 from worker.flows.audit import PAGE_SIZE, TRANSITIONS, decide
 from worker.flows.audit_progress import AuditProgress, AuditState, AuditWish, Phase, Situation
+from worker.flows.audit_rows import listed_of
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,
@@ -197,6 +198,17 @@ def test_list_of_a_gateway_that_lists_fewer_at_once_and_tells_the_total_alone_is
     said = Driven([OWN] * 17, 0, [], tells_total_alone=True).run()
 
     assert (said["isWhole"], said["matched"]) == (True, 17)
+
+
+def test_lines_of_an_invoice_that_pages_cut_apart_tell_no_total() -> None:
+    """One line's total would make it another invoice, which no order could own: it was told as unknown."""
+    state = replace(AuditState(AuditProgress(), has_session=True, company=SELLER), phase=Phase.ASKED)
+    lines = [make_listed(1, totalPriceAndTax=Decimal(part)) for part in ("60.00", "40.00")]
+    first, second = (PageRead(PageShown((each,), has_next=True)) for each in lines)
+    state = replace(decide(_situation(state), first).state, phase=Phase.ASKED)
+
+    (kept,) = [effect for effect in decide(_situation(state), second).effects if isinstance(effect, KeepAudited)]
+    assert [listed_of(each).with_tax for each in kept.rows] == [None]
 
 
 def test_a_page_is_kept_before_it_is_remembered_and_a_batch_is_told_as_it_is_remembered() -> None:
