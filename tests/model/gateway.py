@@ -5,19 +5,21 @@ Replies go by `userId` alone, to its newest socket; a close that comes late may 
 what it issues at all it issues and lists before the worker's schedules are over, one lane's invoices in their order,
 and a refused one that was issued all the same is listed at once; what another order's late refusal may have met is
 listed within some seconds, for which real time limits leave two minutes. And a result is not told late to a process
-that cannot know it again, while an order that differs in nothing is under way: nothing could tell whose it is
-(`worker/README.md`).
+that cannot know it again, while an order is under way that differs in nothing of what it tells: nothing could tell
+whose it is (`worker/README.md`).
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.builders import as_listed, make_result
+from tests.builders import make_result
 from tests.memory_journal import MemoryJournal
+from tests.model.listing import PAGINGS, page_of, rows_of
 from tests.model.simulation import World
-from tests.model.submissions import PLANS, Sent, row_of
+from tests.model.submissions import PLANS, Sent
 from worker.ports import (
     Disconnected,
     LoginAnswered,
@@ -49,6 +51,10 @@ class GatewayFaults:
     """A late close of an old socket takes the new one's place away."""
     listing_seconds: float = 1.0
     rewriting: str = "as they came"
+    form: str = "in full"
+    echo: str = "whole"
+    paging: str = "all at once"
+    shows_early: bool = False
     closes_seen_after: float = 0.05
     logins: deque[str] = field(default_factory=deque)
     queries: deque[str] = field(default_factory=deque)
@@ -63,6 +69,8 @@ class ModelGateway:
         self.journal = journal
         self.faults = GatewayFaults()
         self.sent: list[Sent] = []
+        self.by_hand: list[Sent] = []
+        """What a person issued on the portal."""
         self.sockets: set[Socket] = set()
         """Open ones, as the workers see it."""
         self.wrongs: list[str] = []
@@ -115,6 +123,18 @@ class ModelGateway:
         if socket is not None:
             socket.hear(event)
 
+    def issue_by_hand(self, invoice: Mapping[str, Any], days_ago: int) -> None:
+        """An invoice that no order asked for."""
+        number = f"{26332000000000000000 + len(self.by_hand)}"
+        issued_at = self.world.moment - timedelta(days=days_ago)
+        self.by_hand.append(Sent(0, "", invoice, "", number=number, issued_at=issued_at, listed_at=self.world.now))
+
+    def red_letter(self, user_id: str, status: str) -> None:
+        """Take the last invoice of this user back, as a person does on the portal."""
+        listed = [each for each in self.sent if each.user_id == user_id and each.listed_at <= self.world.now]
+        if listed:
+            listed[-1].red_status = status
+
     # ---- what is asked -----------------------------------------------------------------------------
 
     def check_sender(self, socket: "Socket", act: str) -> None:
@@ -138,7 +158,17 @@ class ModelGateway:
         (command,) = active
         self._check_submission(command)
         plan = self.faults.plans.popleft() if self.faults.plans else "issued"
-        sent = Sent(command["key"], socket.user_id, submission.invoice, plan, rewriting=self.faults.rewriting)
+        faults = self.faults
+        sent = Sent(
+            command["key"],
+            socket.user_id,
+            submission.invoice,
+            plan,
+            rewriting=faults.rewriting,
+            form=faults.form,
+            echo=faults.echo,
+            is_shown_early=faults.shows_early,
+        )
         self.sent.append(sent)
         self._go_on(sent, iter(PLANS[plan]))
 
@@ -175,17 +205,18 @@ class ModelGateway:
             case "late":
                 self.world.later(9, lambda: self.say(socket.user_id, self._page(order)))
 
-    def _page(self, order: QueryOrder) -> PageShown:
+    def _page(self, order: QueryOrder) -> PageShown | QueryRefused:
         first, last = order.condition["startInvoiceDate"], order.condition["endInvoiceDate"]
         listed = [
-            row_of(sent)
-            for sent in self.sent
+            sent
+            for sent in (*self.by_hand, *self.sent)
             if sent.issued_at is not None
-            and sent.listed_at <= self.world.now
+            and (sent.is_shown_early or sent.listed_at <= self.world.now)
             and sent.invoice["sellerIndentification"] == order.login.company_code
             and first <= sent.issued_at.astimezone(BEIJING).date().isoformat() <= last
         ]
-        return PageShown(tuple(map(as_listed, listed)), total=len(listed), current_page=1, total_page=1, has_next=False)
+        rows = [row for sent in listed for row in rows_of(sent, self.world.now)]
+        return page_of(rows, order, PAGINGS[self.faults.paging])
 
     # ---- what becomes of a submission --------------------------------------------------------------
 
@@ -259,7 +290,7 @@ class ModelGateway:
             self._tell(held)
 
     def _tell(self, sent: Sent) -> None:
-        """Its result, unless it could be taken for that of an order that differs in nothing."""
+        """Its result, unless it could be taken for another order's."""
         socket = self._newest.get(sent.user_id)
         if socket is None:
             return
@@ -267,17 +298,15 @@ class ModelGateway:
         has_ended = command["state"] in {"completed", "failed"}
         if not has_ended:
             sent.told.add(socket.process.name)
-        if has_ended and socket.process.name not in sent.told and self._has_twin(command):
+        if has_ended and socket.process.name not in sent.told and self._could_be_anothers(sent, command):
             return
         socket.hear(sent.result)
 
-    def _has_twin(self, command: Any) -> bool:
-        return bool(
-            self.journal.rows(
-                "SELECT 1 FROM command WHERE lane = ? AND fingerprint = ? AND key <> ?"
-                " AND state IN ('running', 'submitting', 'scanning', 'in_doubt', 'checking')",
-                command["lane"],
-                command["fingerprint"],
-                command["key"],
-            )
+    def _could_be_anothers(self, sent: Sent, command: Any) -> bool:
+        rows = self.journal.rows(
+            "SELECT fingerprint FROM command WHERE lane = ? AND key <> ?"
+            " AND state IN ('running', 'submitting', 'scanning', 'in_doubt', 'checking')",
+            command["lane"],
+            command["key"],
         )
+        return any(not sent.is_told_clearly or row["fingerprint"] == command["fingerprint"] for row in rows)

@@ -7,6 +7,7 @@ from contracts.envelope import loads
 from tests.model.system import System
 
 FINAL: Final = frozenset({"completed", "failed", "rejected"})
+_CLOCKS_SECONDS: Final = 20.0
 AFTER_THE_END: Final = frozenset({"confirmed", "unconfirmed"})
 
 
@@ -16,8 +17,10 @@ def broken_promises(system: System) -> list[str]:
     events = _events(system)
     commands = {row["key"]: row for row in system.journal.rows("SELECT * FROM command WHERE type <> 'look_up'")}
     for key, told in events.items():
-        wrongs += [f"{commands[key]['id']}: {wrong}" for wrong in _sequence_wrongs(told, commands[key])]
-    return wrongs + _ledger_wrongs(system, commands, events) + _order_wrongs(system, events)
+        if not commands[key]["is_emptied"]:
+            wrongs += [f"{commands[key]['id']}: {wrong}" for wrong in _sequence_wrongs(told, commands[key])]
+    wrongs += _ledger_wrongs(system, commands, events) + _order_wrongs(system, events)
+    return wrongs + _audit_wrongs(system, commands, events)
 
 
 def _events(system: System) -> dict[int, list[Any]]:
@@ -51,7 +54,7 @@ def _sequence_wrongs(told: list[Any], command: Any) -> list[str]:
 def _ledger_wrongs(system: System, commands: dict[int, Any], events: dict[int, list[Any]]) -> list[str]:
     """What is told of invoices, against what was issued. Orders that differ in nothing may stand for each other."""
     wrongs = []
-    kinds = {key: (row["lane"], row["fingerprint"]) for key, row in commands.items()}
+    kinds = {key: row["fingerprint"] for key, row in commands.items()}
     issued = Counter(kinds[sent.key] for sent in system.gateway.sent if sent.number)
     leads = [key for key, row in commands.items() if row["follows"] is None and row["type"] == "invoice.issue"]
     completed = Counter(kinds[key] for key in leads if commands[key]["state"] == "completed")
@@ -89,6 +92,30 @@ def _number_wrongs(
                     wrongs.append(f"{row['id']} and {addresses[address]} have the invoice {address}")
                 addresses[address] = row["id"]
     return wrongs
+
+
+def _audit_wrongs(system: System, commands: dict[int, Any], events: dict[int, list[Any]]) -> list[str]:
+    """What is an order's is not unknown, and what was listed when an audit began is not missing."""
+    wrongs = []
+    by_id = {row["id"]: key for key, row in commands.items()}
+    ledger = {sent.number: sent for sent in system.gateway.sent if sent.number}
+    for key, told in events.items():
+        findings = [each for event in told if _outcome(event) == "finding" for each in _findings(event)]
+        for each in findings:
+            if each["kind"] == "unknown" and each.get("invoiceNumber") in ledger:
+                wrongs.append(f"{commands[key]['id']} calls {each['invoiceNumber']} unknown")
+            if each["kind"] == "missing":
+                kind = commands[by_id[each["commandId"]]]["fingerprint"]
+                began = commands[key]["received_at"] / 1e6 - system.world.epoch.timestamp() - _CLOCKS_SECONDS
+                alike = [sent for sent in ledger.values() if commands[sent.key]["fingerprint"] == kind]
+                if all(sent.listed_at < began for sent in alike):
+                    wrongs.append(f"{commands[key]['id']} misses the invoice of {each['commandId']}")
+    return wrongs
+
+
+def _findings(event: Any) -> list[Any]:
+    findings: list[Any] = loads(event["body"])["data"]["findings"]
+    return findings
 
 
 def _names(commands: dict[int, Any], kinds: dict[int, Any], kind: Any) -> list[str]:

@@ -4,7 +4,6 @@ import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -57,6 +56,7 @@ REWRITINGS: Final[Mapping[str, Mapping[str, Rewriting]]] = MappingProxyType(
         "in full width": {"remark": lambda text: text.replace(" ", "　").upper(), "buyerName": str.upper},
         "in traditional characters": {"buyerName": _traditional, "sellerName": _traditional},
         "with the payee behind": {"remark": lambda text: f"{text}\n收款人:李四 复核人:王五"},
+        "by names that are masked": {"buyerName": lambda name: name[0] + "*" * (len(name) - 1)},
         "masked": {"buyerIndentification": lambda code: f"{code[:4]}xxxxxxxxxx{code[-4:]}"},
         "by their registered names": {
             "sellerName": lambda name: f"{name}(杭州)",
@@ -66,6 +66,18 @@ REWRITINGS: Final[Mapping[str, Mapping[str, Rewriting]]] = MappingProxyType(
 )
 """How the bureau writes what describes an invoice, in its list and in its results. What identifies it stays what it
 is, however it is written."""
+
+
+ECHOES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "whole": frozenset(),
+        "without the items": frozenset({"invoiceItems"}),
+        "without the remark": frozenset({"remark"}),
+        "without the seller": frozenset({"sellerName", "sellerIndentification"}),
+        "without the buyer's tax id": frozenset({"buyerIndentification"}),
+    }
+)
+"""What a result leaves out of what was submitted."""
 
 
 def rewritten(invoice: Mapping[str, Any], rewriting: str) -> dict[str, Any]:
@@ -88,6 +100,14 @@ class Sent:
     listed_at: float = float("inf")
     rewriting: str = "as they came"
     """How its texts are written from now on."""
+    form: str = "in full"
+    """How the list tells it."""
+    echo: str = "whole"
+    """What its result tells of it."""
+    is_shown_early: bool = False
+    """Its row stands in the list at once, and has its number when it is listed."""
+    red_status: str = ""
+    """What the list says of it since it was red-lettered."""
     is_over: bool = False
     """Nothing more will be issued."""
     is_met: bool = False
@@ -96,31 +116,17 @@ class Sent:
     """Processes that had the result before the command had ended."""
 
     @property
+    def is_told_clearly(self) -> bool:
+        """Whether its result tells it from all orders that differ in anything."""
+        return self.echo == "whole" and self.rewriting != "by names that are masked"
+
+    @property
     def url(self) -> str:
         return f"http://pdf.example/{self.key}.pdf"
 
     @property
     def result(self) -> ResultShown:
-        return make_result(rewritten(self.invoice, self.rewriting), invoice_url=self.url)
-
-
-def row_of(sent: Sent) -> dict[str, Any]:
-    """As `contracts.invoices.FoundInvoice` has it; prices are taken to be without tax."""
-    invoice = rewritten(sent.invoice, sent.rewriting)
-    lines = invoice["invoiceItems"]
-    amount = sum((Decimal(str(line["quantity"])) * Decimal(str(line["unitPrice"])) for line in lines), Decimal(0))
-    tax = (amount * Decimal("0.13")).quantize(Decimal("0.01"))
-    return {
-        "id": f"1778381{sent.number}",
-        "countETicketNumbers": sent.number,
-        "sellerIdentificationNumber": invoice["sellerIndentification"],
-        "sellerName": invoice["sellerName"],
-        "buyerIdentificationNumber": invoice["buyerIndentification"],
-        "buyerName": invoice["buyerName"],
-        "invoiceDate": sent.issued_at,
-        "totalAmount": amount,
-        "totalTax": tax,
-        "totalPriceAndTax": amount + tax,
-        "isInvoicePositive": True,
-        "note": invoice["remark"],
-    }
+        echo = rewritten(self.invoice, self.rewriting)
+        for name in ECHOES[self.echo]:
+            echo.pop(name)
+        return make_result(echo, invoice_url=self.url)

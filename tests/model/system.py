@@ -81,7 +81,8 @@ class WrongClock:
 class System:
     """Everything, as it stands before the first step: a store, a gateway, a broker; no process yet."""
 
-    def __init__(self, epoch: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+    def __init__(self, epoch: datetime = datetime(2026, 1, 1, tzinfo=UTC), *, confirms: bool = True) -> None:
+        self.settings = SETTINGS.model_copy(update={"confirm": confirms})
         self.world = World(epoch)
         self.journal = MemoryJournal(TrueClock(self.world))
         self.store_faults = StoreFaults()
@@ -159,7 +160,7 @@ class Worker:
             details=cast("InvoiceDetails", link),
             credentials=FakeCredentials(),
             clock=self.clock,
-            settings=SETTINGS,
+            settings=self.system.settings,
             chance=lambda: 0.5,
             committed=self._committed,
         )

@@ -6,6 +6,7 @@ The seed is printed: `--hypothesis-seed=N` walks the same ways again, and a fail
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -23,17 +24,18 @@ from hypothesis.stateful import (
 )
 from typing_extensions import override
 
-from contracts.envelope import dumps
+from contracts.envelope import dumps, timestamp
 from tests.logs import use_plain_logs
 from tests.model.broker import Message
-from tests.model.orders import ORDERS, USERS, issue_data
+from tests.model.listing import FORMS, PAGINGS
+from tests.model.orders import ALMOST, CONTENTS, ORDERS, USERS, issue_data
 from tests.model.promises import broken_promises, unfinished, unpublished
 from tests.model.simulation import run_now
-from tests.model.submissions import REWRITINGS
+from tests.model.submissions import ECHOES, REWRITINGS
 from tests.model.system import MOST_SKEW_SECONDS, System, Worker
 from worker.amqp.confirms import Verdict
 from worker.amqp.wire import Properties
-from worker.errors import NotResolvable
+from worker.errors import NotFound, NotResolvable
 
 EXAMPLES: Final = int(os.environ.get("TEST_MODEL_EXAMPLES", "240"))
 STEPS: Final = int(os.environ.get("TEST_MODEL_STEPS", "30"))
@@ -52,10 +54,16 @@ class Walk(RuleBasedStateMachine):
         super().__init__()
         self.tracebacks.clear()
         self.accepted: list[str] = []
+        self.forgotten: set[str] = set()
 
-    @initialize(epoch=st.sampled_from(EPOCHS), forgets=st.booleans(), workers=st.integers(1, 3))
-    def begin(self, epoch: datetime, forgets: bool, workers: int) -> None:
-        self.system = System(epoch)
+    @initialize(
+        epoch=st.sampled_from(EPOCHS),
+        forgets=st.booleans(),
+        confirms=st.sampled_from((True, True, False)),
+        workers=st.integers(1, 3),
+    )
+    def begin(self, epoch: datetime, forgets: bool, confirms: bool, workers: int) -> None:
+        self.system = System(epoch, confirms=confirms)
         self.world, self.gateway = self.system.world, self.system.gateway
         self.gateway.faults.forgets_newest = forgets
         self.system.start_relay()
@@ -85,7 +93,7 @@ class Walk(RuleBasedStateMachine):
         plans = [plan, "issued", "told again much later", "refused"]
         self.publish_orders([(user, content, None, reply_to, plans[n]) for n in range(number)], wait)
 
-    @precondition(lambda self: self.accepted)
+    @precondition(lambda self: set(self.accepted) - self.forgotten)
     @rule(
         data=st.data(),
         user=st.sampled_from(USERS),
@@ -94,7 +102,7 @@ class Walk(RuleBasedStateMachine):
     )
     def publish_again(self, data: st.DataObject, user: str, content: int, reply_to: str | None) -> None:
         """An id that came before, perhaps with the same content."""
-        command_id = data.draw(st.sampled_from(self.accepted))
+        command_id = data.draw(st.sampled_from([each for each in self.accepted if each not in self.forgotten]))
         self._publish(command_id, "invoice.issue", issue_data(user, content, None), reply_to)
         self.world.advance(0)
 
@@ -104,12 +112,19 @@ class Walk(RuleBasedStateMachine):
         query = {
             "userId": user,
             "login": asked["login"],
-            "condition": {"queryType": 0, "startInvoiceDate": "2025-12-31", "endInvoiceDate": "2026-01-03"},
+            "condition": {"queryType": 0, "startInvoiceDate": "2025-12-29", "endInvoiceDate": "2026-01-03"},
             "page": {"pageSize": 50, "pageNumber": 1},
             "files": [],
             "items": False,
         }
         self._publish(f"q{len(self.accepted)}", "invoice.query", query, "replies")
+        self.world.advance(0)
+
+    @rule(user=st.sampled_from(USERS), first=st.sampled_from(("2025-12-31", "2026-01-01")))
+    def publish_audit(self, user: str, first: str) -> None:
+        login = issue_data(user, 0, None)["login"]
+        period = {"startInvoiceDate": first, "endInvoiceDate": "2026-01-02"}
+        self._publish(f"a{len(self.accepted)}", "invoice.audit", {"userId": user, "login": login, **period}, "replies")
         self.world.advance(0)
 
     # ---- time --------------------------------------------------------------------------------------
@@ -216,18 +231,42 @@ class Walk(RuleBasedStateMachine):
         logins=st.lists(st.sampled_from(("refused", "silent", "accepted", "accepted")), max_size=3),
         queries=st.lists(st.sampled_from(("page", "refused", "dropped", "late", "silent")), max_size=3),
         listing=st.sampled_from((0.5, 5.0, 20.0, 75.0)),
-        rewriting=st.sampled_from(sorted(REWRITINGS)),
         closes=st.sampled_from((0.05, 0.1, 4.0)),
     )
-    def trouble_gateway(
-        self, logins: list[str], queries: list[str], listing: float, rewriting: str, closes: float
-    ) -> None:
-        """Answers to come, how late invoices are listed, how the bureau writes texts, when closes are seen."""
+    def trouble_gateway(self, logins: list[str], queries: list[str], listing: float, closes: float) -> None:
+        """Answers to come, how late invoices are listed, when closes are seen."""
         faults = self.gateway.faults
-        faults.rewriting = rewriting
         faults.logins.extend(logins)
         faults.queries.extend(queries)
         faults.listing_seconds, faults.closes_seen_after = listing, closes
+
+    @rule(
+        rewriting=st.sampled_from(sorted(REWRITINGS)),
+        form=st.sampled_from(("in full", "in full", *FORMS)),
+        echo=st.sampled_from(("whole", "whole", *ECHOES)),
+        paging=st.sampled_from(("all at once", *PAGINGS)),
+        shows_early=st.booleans(),
+    )
+    def write_otherwise(self, rewriting: str, form: str, echo: str, paging: str, shows_early: bool) -> None:
+        """How the bureau writes texts, how its list and its results tell invoices, and in which pages."""
+        faults = self.gateway.faults
+        faults.rewriting, faults.form, faults.echo = rewriting, form, echo
+        faults.paging, faults.shows_early = paging, shows_early
+
+    @rule(
+        user=st.sampled_from(USERS),
+        content=st.integers(0, len(CONTENTS) - 1),
+        almost=st.integers(0, len(ALMOST) - 1),
+    )
+    def issue_by_hand(self, user: str, content: int, almost: int) -> None:
+        """Somebody issues an invoice on the portal; or the same as an order's, some days ago."""
+        invoice = {**issue_data(user, content, None)["invoice"], **ALMOST[almost]}
+        self.gateway.issue_by_hand(invoice, 0 if ALMOST[almost] else 2)
+
+    @rule(user=st.sampled_from(USERS), status=st.sampled_from(("已红冲-全额", "已红冲-部分")))
+    def red_letter(self, user: str, status: str) -> None:
+        """Somebody takes an invoice back on the portal."""
+        self.gateway.red_letter(user, status)
 
     # ---- the broker --------------------------------------------------------------------------------
 
@@ -291,6 +330,35 @@ class Walk(RuleBasedStateMachine):
         except NotResolvable as fault:
             raise AssertionError(f"{row['id']} could not be resolved: {fault}") from fault
 
+    @precondition(lambda self: self._doubts())
+    @rule(data=st.data())
+    def resolve_with_anothers(self, data: st.DataObject) -> None:
+        """A number that is known to be another command's is not taken."""
+        row = data.draw(st.sampled_from(self._doubts()))
+        bound = self.system.journal.rows("SELECT invoice_number FROM command WHERE invoice_number IS NOT NULL")
+        if bound:
+            number = data.draw(st.sampled_from([each["invoice_number"] for each in bound]))
+            with pytest.raises(NotResolvable):
+                run_now(self.system.operations.resolve(row["id"], issued=number))
+
+    @precondition(lambda self: self.accepted)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        """Whatever can still be cancelled was not submitted."""
+        with suppress(NotFound, NotResolvable):
+            run_now(self.system.operations.cancel(data.draw(st.sampled_from(self.accepted))))
+        self.world.advance(0)
+
+    def _is_all_taken_in(self) -> bool:
+        return self.system.queue.is_empty and not any(each.process.is_stopped for each in self.system.workers)
+
+    @precondition(_is_all_taken_in)
+    @rule(seconds=st.sampled_from((0.0, 60.0)))
+    def prune(self, seconds: float) -> None:
+        """Far too soon. What was not issued is forgotten with its id, which must not come again."""
+        run_now(self.system.operations.prune(timestamp(self.world.moment - timedelta(seconds=seconds))))
+        self.forgotten = set(self.accepted) - set(self._states())
+
     # ---- promises ----------------------------------------------------------------------------------
 
     @invariant()
@@ -314,22 +382,32 @@ class Walk(RuleBasedStateMachine):
             self.system.close()
 
     def _come_to_rest(self) -> None:
+        """What waited for the outcome of one that a person ends begins then, and may need a person in its turn."""
         self._heal()
+        for _ in range(2 * len(self.accepted)):
+            self._wait_for_all()
+            if "in_doubt" not in self._states().values():
+                break
+            for row in self._doubts():
+                self._resolve(row)
+            self.world.advance(40)
+        self._check()
+        assert not (left := unfinished(self.system)), left
+        assert not (unheard := unpublished(self.system)), unheard
+        states = self._states()
+        assert not (lost := (set(self.accepted) - self.forgotten) ^ set(states)), lost
+        assert set(states.values()) <= {"completed", "failed", "rejected"}, states
+
+    def _wait_for_all(self) -> None:
         for _ in range(QUIET_WITHIN_SECONDS // 25):
             self.world.advance(25)
             self._check()
             if not unfinished(self.system):
                 break
         assert not (left := unfinished(self.system)), left
-        for row in self._doubts():
-            self._resolve(row)
-        self.world.advance(40)
-        self._check()
-        assert not (left := unfinished(self.system)), left
-        assert not (unheard := unpublished(self.system)), unheard
-        states = {row["id"]: row["state"] for row in self.system.journal.rows("SELECT id, state FROM command")}
-        assert set(self.accepted) == set(states)
-        assert set(states.values()) <= {"completed", "failed", "rejected"}
+
+    def _states(self) -> dict[str, str]:
+        return {row["id"]: row["state"] for row in self.system.journal.rows("SELECT id, state FROM command")}
 
     def _heal(self) -> None:
         faults, store = self.gateway.faults, self.system.store_faults
