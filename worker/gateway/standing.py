@@ -35,8 +35,9 @@ _TOLD: Final = rf"(?:{_FLAG}|zhuangtai|biaozhi|time|date|at|by|reason|时间|日
 _IS: Final = r"(?:is|if|sf|has|是否)?(?:已|被)*(?:invoice|fp|发票)?"
 _DEAD_NAMES: Final = re.compile(
     rf"{_IS}(?:void(?:ed)?|invalid(?:ated)?|cancell?ed|revers(?:ed|al)|revoked|作废|红冲|冲红|冲销|hongchong|zuofei){_TOLD}?"
-    rf"|{_IS}(?:zf|hc|ch|fpzf|fphc){_FLAG}|(?:sf|is)(?:zf|hc)"
+    rf"|{_IS}(?:zf|hc|ch|fpzf|fphc)(?:bz|bs|zt|flag)|(?:sf|is)(?:zf|hc)"
 )
+"""Of zf, `zfStatus` and `zfType` are a payment's."""
 _RED_NAMES: Final = re.compile(
     rf"{_IS}(?:red(?:invoice|letter(?:ed)?|ink)?|creditnote|negative|红字|红票|hongzi){_FLAG}?|(?:sf|is)?(?:hz|hp){_FLAG}"
     r"|.*(?:红字|hz)(?:发票)?(?:信息|通知单?|确认单?|xx|tzd|qrd|fpxxqrd).*"

@@ -82,7 +82,8 @@ ELSEWHERE = """
 """
 NOT_ELSEWHERE = """
     zfbz=N zfbz=0 fpzt=正常 state=NORMAL 红冲状态=未红冲 作废标志=否 isVoid=false voidTime= hcbz=0 uploadStatus=2
-    goods=红酒 address=红旗路8号 zfsj=2026-01-01 支付状态=1 cancelled=false 是否作废=未作废 chargeType=1
+    goods=红酒 address=红旗路8号 zfsj=2026-01-01 zfStatus=1 zfType=2 支付状态=1 cancelled=false 是否作废=未作废
+    chargeType=1
 """
 RED = """
     isRed=1 redFlag=true blueInvoiceNumber=26332000000000000998 原发票号码=26332000000000000998

@@ -37,8 +37,6 @@ _FAILED: Final = re.compile(
     rf"{_TRIED}(?:申请)?(?:失败|已?被?(?:驳回|拒绝|撤销|撤回)|未通过)|(?:已?被?驳回|已?拒绝|已?撤[销回]){_TRIED}申请|红冲撤[销回]"
 )
 """Says that somebody tried to red-letter or void it and failed, or gave it up: it still stands."""
-
-
 _GOOD: Final = re.compile(
     r"(?:正常|有效|可用|已?生效|合法|蓝字|蓝票|正数|发票|状态|成功|完成|完毕|已?(?:开具|开票|出票)|普通"
     r"|[已未](?:认证|勾选|抵扣|入账|确认|用途确认|交付|签收|打印|申报|归集|归档|上传|报销|推送)"
