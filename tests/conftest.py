@@ -37,7 +37,8 @@ LONGEST = (
     "scenarios/test_chaos.py",
     "model/test_model.py",
 )
-"""What one process has for a minute or more, for its tests share a server, compilers or a machine's rest."""
+"""Modules that one process goes through in a minute or more, for their tests share what is dear, and the longest test.
+They come before all others: one that begins last leaves the other processes without work."""
 EXCHANGES = ("commands", "events", "unrouted", "dead")
 # Only where a Docker engine is: `tests/run --docker` sets this and says when it is left out.
 collect_ignore = [] if os.environ.get("TEST_DOCKER") else ["images"]
