@@ -172,3 +172,8 @@ class Driven:
 def one_page(*rows: dict[str, Any], **fields: Any) -> Driven:
     """A query that is answered by these invoices, or by a single one."""
     return Driven(lambda _: make_page(*(rows or (make_found(),))), **fields)
+
+
+def numbers_of(driven: Driven) -> list[int]:
+    """The told invoices, as `make_found` numbers them."""
+    return [int(identity) - 24332000000000000000 for identity in driven.told]

@@ -1,7 +1,7 @@
 """Which pages a query asks for, what it tells of them, and that neither a crash nor a shifting list changes that."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +13,9 @@ from contracts.envelope import dumps
 from contracts.events import QueryPage
 from tests.builders import MOMENT, make_condition, make_found, make_page, make_question
 from tests.examples import examples
-from tests.unit.flows.query_driver import Driven
+from tests.unit.flows.query_driver import Driven, numbers_of
 from tests.unit.flows.tables import RULES
-from worker.flows.query_state import MOST_MISSING, QueryProgress, QueryStage, is_last_page, spans_of
+from worker.flows.query_state import MOST_MISSING, QueryProgress, QueryStage, is_last_page
 from worker.flows.vocabulary import AskPage, ConnectionLost, Draining, Input, MayGoOn, Overtaken, PageRead
 from worker.ports import DownloadTold, PageShown
 
@@ -29,11 +29,6 @@ def listed(count: int, size: int = 2, **paging: Any) -> Any:
         return make_page(*rows[first : first + size], **{"has_next": None, **paging})
 
     return answer
-
-
-def numbers_of(driven: Driven) -> list[int]:
-    """The told invoices, as `make_found` numbers them."""
-    return [int(identity) - 24332000000000000000 for identity in driven.told]
 
 
 # ---- when to stop --------------------------------------------------------------------------------------
@@ -173,72 +168,6 @@ def test_one_page_alone_is_asked_where_only_one_is_wanted() -> None:
     assert said["missingInvoices"] == 0
     assert said["isCut"] is False
     assert said["total"] == 9
-
-
-# ---- spans ---------------------------------------------------------------------------------------------
-
-
-@given(st.dates(date(2020, 1, 1), date(2026, 1, 1)), st.integers(0, 900), st.integers(1, 400))
-def test_spans_cover_each_day_once_in_order(first: date, days: int, span_days: int) -> None:
-    last = first + timedelta(days=days)
-    condition = make_condition(startInvoiceDate=first.isoformat(), endInvoiceDate=last.isoformat())
-
-    spans = spans_of(condition, span_days)
-
-    told = [start + timedelta(days=day) for start, end in spans for day in range((end - start).days + 1)]
-    assert told == [first + timedelta(days=day) for day in range(days + 1)]
-    assert all((end - start).days < span_days for start, end in spans)
-
-
-@pytest.mark.parametrize(("first", "last"), [("0001-01-01", "0001-01-03"), ("9999-12-28", "9999-12-31")])
-def test_days_at_the_edge_of_the_calendar_are_asked_for(first: str, last: str) -> None:
-    condition = make_condition(startInvoiceDate=first, endInvoiceDate=last)
-
-    assert [one.isoformat() for one in spans_of(condition, 10_000)[0]] == [first, last]
-    assert spans_of(condition, 2)[-1][1].isoformat() == last
-
-
-def spanned(span_days: int = 2) -> Driven:
-    """Five days in three spans, each of them with two pages of its own invoices."""
-    condition = make_condition(startInvoiceDate="2026-01-01", endInvoiceDate="2026-01-05")
-
-    def answer(asked: AskPage) -> PageShown:
-        number = asked.start.day * 10 + asked.page_number
-        return make_page(make_found(number, invoiceDate=None), has_next=asked.page_number < 2, total=2)
-
-    return Driven(answer, make_question(condition=condition), rules=replace(RULES, span_days=span_days))
-
-
-def test_totals_of_spans_are_added_up() -> None:
-    driven = spanned()
-
-    said = driven.run()
-
-    assert [(asked.start.day, asked.end.day, asked.page_number) for asked in driven.asked] == [
-        (1, 2, 1),
-        (1, 2, 2),
-        (3, 4, 1),
-        (3, 4, 2),
-        (5, 5, 1),
-        (5, 5, 2),
-    ]
-    assert (said["total"], said["pages"], said["invoiceCount"], said["missingInvoices"]) == (6, 6, 6, 0)
-
-
-def test_restart_with_another_span_goes_on_with_the_days_as_they_were_cut() -> None:
-    driven = spanned()
-    crashes = iter([True])
-
-    def disturb(given: Input) -> Input | None:
-        if isinstance(given, MayGoOn) and len(driven.asked) == 3 and next(crashes, False):
-            driven.rules = replace(driven.rules, span_days=366)
-            return None
-        return given
-
-    driven.disturb = disturb
-    driven.run()
-
-    assert sorted(numbers_of(driven)) == [11, 12, 31, 32, 51, 52]
 
 
 # ---- what is told --------------------------------------------------------------------------------------
