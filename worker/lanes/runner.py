@@ -171,7 +171,8 @@ class LaneRunner:
 
     def __init__(self, services: LaneServices, claim: Claim) -> None:
         self._services = services
-        self._claim = claim
+        self._lease = claim.lease
+        self._first: Command | None = claim.command
         self._served = 0
         self._in_hand: Command | None = None
         """The command that is being carried out, as it was when it was begun."""
@@ -183,17 +184,19 @@ class LaneRunner:
         """Returns when the lane is given up. A bug is logged, counted against the command in hand, and costs this lane
         a pause."""
         crashpoint("lane.claimed")
-        command: Command | None = self._claim.command
+        command, self._first = self._first, None
         try:
             while command is not None:
                 following = await self._serve_one(command)
-                command = following.command or await self._next(has_looked=following.has_looked)
+                command = following.command  # where there is none, nothing of the last one is kept while the lane idles
+                if command is None:
+                    command = await self._next(has_looked=following.has_looked)
         except LeaseLost as loss:
-            log.warning("lane_lost", reason=str(loss), epoch=self._claim.lease.epoch)
+            log.warning("lane_lost", reason=str(loss), epoch=self._lease.epoch)
         except JournalUnavailable as fault:
-            log.warning("lane_dropped", reason=str(fault), epoch=self._claim.lease.epoch)
+            log.warning("lane_dropped", reason=str(fault), epoch=self._lease.epoch)
         except Exception:
-            log.exception("lane_broke", epoch=self._claim.lease.epoch)
+            log.exception("lane_broke", epoch=self._lease.epoch)
             await self.lane_session.hang_up()
             if not await self._set_aside():
                 await self._rest(BROKEN_PAUSE_SECONDS)
@@ -253,7 +256,7 @@ class LaneRunner:
         while self._may_go_on():
             if not has_looked:
                 self.lane_session.heed_wake()
-                command = await self._services.journal.next_command(self._claim.lease, self._services.clock.now())
+                command = await self._services.journal.next_command(self._lease, self._services.clock.now())
                 crashpoint("lane.looked")
                 if command is not None:
                     return command
@@ -333,7 +336,7 @@ class LaneRunner:
         while not services.lease.is_given_up:
             tries += 1
             try:
-                await services.journal.release(self._claim.lease, services.clock.now())
+                await services.journal.release(self._lease, services.clock.now())
             except JournalUnavailable as fault:
                 if is_worth_a_line(tries):
                     log.warning("lane_not_released", reason=str(fault), tries=tries)

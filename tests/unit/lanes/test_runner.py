@@ -101,6 +101,25 @@ async def test_a_run_leaves_memory_with_its_password_as_soon_as_it_is_over(comma
 
 
 @in_virtual_time
+async def test_an_idle_lane_keeps_nothing_of_its_last_command() -> None:
+    stage = issuing(settings={"session_idle_seconds": 30})
+    runner = await begin(stage, waiting(1, data=make_data(invoice=make_invoice(remark="kept by nobody"))))
+    kept: list[Command] = []
+
+    def look() -> None:
+        known = list(stage.journal.commands.values())
+        mine = [each for each in gc.get_objects() if isinstance(each, Command) and b"kept by nobody" in each.data]
+        kept.extend(each for each in mine if not any(each is one for one in known))
+
+    later(20, look)
+    with no_garbage_collected():
+        await runner.serve()
+
+    assert now() > 20
+    assert not kept
+
+
+@in_virtual_time
 async def test_idle_session_is_kept_for_its_time_and_closed_before_the_lane_is_given_up() -> None:
     stage = issuing(settings={"session_idle_seconds": 30, "reconnect_pause_seconds": 0.2})
     runner = await begin(stage, waiting(1))
