@@ -50,10 +50,12 @@ ALMOST: Final[Sequence[Mapping[str, Any]]] = (
 """What an invoice has that is not an order's, and is nearly: in nothing but its date, for the first."""
 
 
-ORDERS: Final = st.tuples(
+Ordered = tuple[str, int, tuple[str, str] | None, str | None, str]
+"""User, content, whose order number, where it is answered, and what becomes of it."""
+ORDERS: Final[st.SearchStrategy[Ordered]] = st.tuples(
     st.sampled_from(USERS),
     st.sampled_from((0, 0, 1, 1, 2, 3, 4, 5, 6, 7)),
-    st.sampled_from((None, None, None, "o1", "o2")),
+    st.sampled_from((None, None, None, None, ("/shop", "o1"), ("/shop", "o2"), ("/stall", "o1"))),
     st.sampled_from((None, "replies", "gone")),
     st.sampled_from(sorted(PLANS)),
 )

@@ -28,7 +28,7 @@ from contracts.envelope import dumps, timestamp
 from tests.logs import use_plain_logs
 from tests.model.broker import Message
 from tests.model.listing import FORMS, PAGINGS
-from tests.model.orders import ALMOST, CONTENTS, ORDERS, USERS, issue_data
+from tests.model.orders import ALMOST, CONTENTS, ORDERS, USERS, Ordered, issue_data
 from tests.model.promises import broken_promises, unfinished, unpublished
 from tests.model.simulation import run_now
 from tests.model.submissions import ECHOES, REWRITINGS
@@ -54,6 +54,7 @@ class Walk(RuleBasedStateMachine):
         super().__init__()
         self.tracebacks.clear()
         self.accepted: list[str] = []
+        self.sources: dict[str, str] = {}
         self.forgotten: set[str] = set()
 
     @initialize(
@@ -73,21 +74,26 @@ class Walk(RuleBasedStateMachine):
 
     # ---- callers -----------------------------------------------------------------------------------
 
-    def _publish(self, command_id: str, kind: str, data: dict[str, Any], reply_to: str | None) -> None:
-        body = dumps({"specversion": "1.0", "id": command_id, "source": "/shop", "type": kind, "data": data})
+    def _publish(
+        self, command_id: str, kind: str, data: dict[str, Any], reply_to: str | None, source: str = "/shop"
+    ) -> None:
+        body = dumps({"specversion": "1.0", "id": command_id, "source": source, "type": kind, "data": data})
         properties = Properties(content_type="application/cloudevents+json", reply_to=reply_to)
         self.accepted.append(command_id)
+        self.sources[command_id] = source
         self.system.queue.publish(Message(body, properties))
 
     @rule(orders=st.lists(ORDERS, min_size=1, max_size=6), wait=st.sampled_from((0.0, 0.1, 2.0, 10.0)))
-    def publish_orders(self, orders: list[tuple[str, int, str | None, str | None, str]], wait: float) -> None:
+    def publish_orders(self, orders: list[Ordered], wait: float) -> None:
         for user, content, order_no, reply_to, plan in orders:
             self.gateway.faults.plans.append(plan)
-            self._publish(f"c{len(self.accepted)}", "invoice.issue", issue_data(user, content, order_no), reply_to)
+            source, number = order_no or ("/shop", None)
+            data = issue_data(user, content, number)
+            self._publish(f"c{len(self.accepted)}", "invoice.issue", data, reply_to, source)
         self.world.advance(wait)
 
     @rule(order=ORDERS, number=st.integers(2, 4), wait=st.sampled_from((0.0, 2.0, 10.0)))
-    def publish_twins(self, order: tuple[str, int, str | None, str | None, str], number: int, wait: float) -> None:
+    def publish_twins(self, order: Ordered, number: int, wait: float) -> None:
         """Orders that differ in nothing but their ids; each has another fate."""
         user, content, _, reply_to, plan = order
         plans = [plan, "issued", "told again much later", "refused"]
@@ -103,7 +109,8 @@ class Walk(RuleBasedStateMachine):
     def publish_again(self, data: st.DataObject, user: str, content: int, reply_to: str | None) -> None:
         """An id that came before, perhaps with the same content."""
         command_id = data.draw(st.sampled_from([each for each in self.accepted if each not in self.forgotten]))
-        self._publish(command_id, "invoice.issue", issue_data(user, content, None), reply_to)
+        data_again = issue_data(user, content, None)
+        self._publish(command_id, "invoice.issue", data_again, reply_to, self.sources[command_id])
         self.world.advance(0)
 
     @rule(user=st.sampled_from(USERS))
