@@ -153,6 +153,25 @@ async def test_claim_that_is_answered_after_the_lease_was_lost_is_not_begun() ->
 
 
 @in_virtual_time
+async def test_claim_that_is_answered_before_the_new_lease_is_given_back() -> None:
+    """The store had the new lease already, so nobody else would ever free its lanes."""
+    stage = stage_of(SCANS_FOR_EVER, lease_seconds=60, poll_seconds=1)
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(0.5)
+        stage.journal.delays.update({"claim": 20, "register": 30})
+        stage.journal.add(waiting(1))
+        await asyncio.sleep(1)
+        stage.services.lease.is_given_up = True
+        del stage.journal.delays["claim"]
+        scheduler._term -= 1  # it was asked for just when the lease was lost
+        await asyncio.sleep(25)
+
+        assert stage.journal.calls["release"] == 1
+        assert scheduler.active == 0
+
+
+@in_virtual_time
 async def test_lanes_of_a_claim_whose_answer_was_lost_are_given_back_and_claimed_again() -> None:
     """The lease is renewed all the while, so nobody else would ever free them."""
     stage = stage_of(poll_seconds=1)
