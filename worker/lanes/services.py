@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from worker.clock import Clock
 from worker.flows.looks import LookUpRules, Schedules
@@ -96,24 +96,32 @@ class InvoiceAddresses:
 
     A gateway that sends a result twice must not settle the next order too, where that one cannot be told from the
     first by anything else. Addresses tell invoices apart only where each invoice has its own: the first that two
-    different orders share shows that they do not, and from then on nothing is held to be a repeat. Bounded in size.
+    different orders share shows that they do not, and from then on nothing is held to be a repeat. Where a gateway
+    leaves members out of its results, the same to the letter is the same result. Bounded in size.
     """
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
         self._orders: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._said: dict[str, int] = {}
+        """What a result with this address said, as a hash. Not known of those that an earlier process had."""
         self.are_telling = True
         """Whether each invoice seems to have an address of its own."""
 
-    def settled(self, lane: str, fingerprint: str | None, address: str | None) -> None:
-        """A result with this address settled an order of this lane and fingerprint."""
+    def settled(
+        self, lane: str, fingerprint: str | None, address: str | None, told: Mapping[str, Any] | None = None
+    ) -> None:
+        """A result with this address, which `told` this, settled an order of this lane and fingerprint."""
         if address is None or fingerprint is None:
             return
         if self._orders.setdefault(address, (lane, fingerprint)) != (lane, fingerprint):
             self.are_telling = False
         self._orders.move_to_end(address)
+        if told is not None:
+            self._said[address] = _hash(told)
         if len(self._orders) > self._kept:
-            self._orders.popitem(last=False)
+            oldest, _ = self._orders.popitem(last=False)
+            self._said.pop(oldest, None)
 
     def is_known(self, address: str | None) -> bool:
         """Whether a result with this address settled an order before: then it speaks of no other."""
@@ -122,6 +130,14 @@ class InvoiceAddresses:
     def is_repeat(self, lane: str, fingerprint: str | None, address: str | None) -> bool:
         """Whether a result for such an order can only be one that came before."""
         return self.are_telling and address is not None and self._orders.get(address) == (lane, fingerprint)
+
+    def is_said_again(self, address: str | None, told: Mapping[str, Any]) -> bool:
+        """Whether a result with this address that told the very same settled an order before."""
+        return self.is_known(address) and address is not None and self._said.get(address) == _hash(told)
+
+
+def _hash(told: Mapping[str, Any]) -> int:
+    return hash(repr(told))
 
 
 class LaneHooks(Protocol):

@@ -20,6 +20,17 @@ def test_another_address_another_order_or_another_lane_is_none() -> None:
     assert not addresses.is_repeat("lane-1", "print", None)
 
 
+def test_the_same_to_the_letter_is_the_same_result_as_long_as_addresses_tell() -> None:
+    addresses = InvoiceAddresses()
+    addresses.settled("lane-1", "print", "http://files/1.pdf", {"buyerName": "A"})
+
+    assert addresses.is_said_again("http://files/1.pdf", {"buyerName": "A"})
+    assert not addresses.is_said_again("http://files/1.pdf", {"buyerName": "B"})
+    assert not addresses.is_said_again("http://files/2.pdf", {"buyerName": "A"})
+    addresses.settled("lane-1", "other", "http://files/1.pdf", {"buyerName": "B"})
+    assert not addresses.is_said_again("http://files/1.pdf", {"buyerName": "B"})
+
+
 def test_an_address_that_two_orders_share_tells_nothing_from_then_on() -> None:
     addresses = InvoiceAddresses()
     addresses.settled("lane-1", "print", "http://files/same.pdf")

@@ -326,8 +326,10 @@ async def test_result_that_comes_twice_does_not_settle_the_twin_that_follows(oth
 
 @in_virtual_time
 async def test_gateway_that_names_one_address_for_all_settles_orders_that_differ() -> None:
-    stage = issuing()
-    runner = await begin(stage, waiting(1, fingerprint="f"), waiting(2, fingerprint="g"))
+    other = make_invoice(remark="2")
+    stage = Stage(scripts=[Script(submissions=[[make_result()], [make_result(other)]])])
+    second = waiting(2, fingerprint="g", data=make_data(invoice=other))
+    runner = await begin(stage, waiting(1, fingerprint="f"), second)
 
     await runner.serve()
 

@@ -117,9 +117,12 @@ class IssueRun(Run):
     def _is_repeat(self, shown: ResultShown) -> bool:
         """Whether this result can only repeat one that settled an order before. So it is where its PDF's address has
         settled an order that cannot be told from the one in hand; or any other order, unless the result echoes all of
-        the one in hand: then addresses do not tell invoices apart here."""
+        the one in hand: then addresses do not tell invoices apart here. The same to the letter is a repeat even then:
+        where a gateway leaves remarks out, one order's result echoes all of a like order that has no remark."""
         addresses = self._services.addresses
         if addresses.is_repeat(*self._settlement(shown.invoice_url)):
+            return True
+        if addresses.is_said_again(shown.invoice_url, shown.invoice):
             return True
         return addresses.is_known(shown.invoice_url) and not echo_of(self._sent, shown.reply).is_whole
 
@@ -180,8 +183,8 @@ class IssueRun(Run):
     @override
     def _recorded(self, record: Record) -> None:
         if record.to is CommandState.COMPLETED:
-            address = record.announcements[-1].data.get("invoiceUrl")
-            self._services.addresses.settled(*self._settlement(address))
+            told = dict(record.announcements[-1].data)
+            self._services.addresses.settled(*self._settlement(told.get("invoiceUrl")), told.get("invoice"))
 
     def _settlement(self, invoice_url: str | None) -> tuple[str, str | None, str | None]:
         """By what a result is recognised when it comes again."""

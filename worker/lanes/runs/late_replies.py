@@ -141,7 +141,9 @@ class LateReplies:
         move = Settle(command, to, (announcement,), sought_at=sought_at)
         settled = await Settling(self._services, "late").settle(move, point="settled")
         if settled:
-            self._services.addresses.settled(self._lane_session.lane, command.fingerprint, shown.invoice_url)
+            self._services.addresses.settled(
+                self._lane_session.lane, command.fingerprint, shown.invoice_url, shown.invoice
+            )
         return settled
 
 

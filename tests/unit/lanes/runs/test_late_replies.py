@@ -179,6 +179,21 @@ async def test_result_that_settled_one_before_settles_no_other() -> None:
 
 
 @in_virtual_time
+async def test_result_that_leaves_out_the_remark_and_settled_one_before_settles_no_order_without_a_remark() -> None:
+    """It is said twice, and nothing but its address tells the two orders apart."""
+    untold = {name: value for name, value in RESULT.invoice.items() if name != "remark"}
+    again = change_result(RESULT, invoice=untold)
+    played = issuing(again)
+    await played.serve(waiting(1))
+    played.gateway.scripts = [Script(submissions=[[again]])]
+
+    await played.serve(waiting(2, {**ORDER, "remark": ""}))
+
+    assert [played.journal.state_of(key) for key in (1, 2)] == [S.COMPLETED, S.IN_DOUBT]
+    assert strays(played) == [(2, "repeated")]
+
+
+@in_virtual_time
 async def test_late_result_said_twice_does_not_settle_the_twin_that_waited_for_it() -> None:
     """The twin was held back until the late result; the same again is no answer to it."""
     twin = doubtful(1, fingerprint="alike")
@@ -230,6 +245,7 @@ async def test_a_lane_that_nobody_held_before_is_not_asked_for_what_came_before(
 
     assert not played.journal.calls["addresses"] + played.journal.calls["unsettled"]
 
+    played.gateway.scripts = [Script(submissions=[[change_result(RESULT, invoice_url="http://pdf.example/3.pdf")]])]
     await played.serve(waiting(3))
     assert played.journal.calls["addresses"] == played.journal.calls["unsettled"] == 1
 
