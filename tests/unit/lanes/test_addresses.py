@@ -1,5 +1,12 @@
 """A result sent twice is known by its address, as long as addresses tell invoices apart."""
 
+import pytest
+
+from contracts.envelope import loads
+from tests.builders import make_data, make_invoice, make_result
+from tests.lane_fakes import After, Script, Stage
+from tests.unit.lanes.test_runner import S, begin, waiting
+from tests.virtual_time import in_virtual_time
 from worker.lanes.services import InvoiceAddresses
 
 
@@ -56,3 +63,30 @@ def test_without_an_address_or_a_fingerprint_nothing_is_remembered() -> None:
 
     assert not addresses.is_repeat("lane-1", None, "http://files/1.pdf")
     assert not addresses.is_repeat("lane-1", "print", None)
+
+
+@pytest.mark.parametrize("other", ["http://pdf.example/2.pdf", None])
+@in_virtual_time
+async def test_result_that_comes_twice_does_not_settle_the_twin_that_follows(other: str | None) -> None:
+    """Same buyer, items and remark: only the address tells the two results apart."""
+    first, second = make_result(invoice_url="http://pdf.example/1.pdf"), make_result(invoice_url=other)
+    stage = Stage(scripts=[Script(submissions=[[first], [first, After(60, second)]])])
+    runner = await begin(stage, waiting(1, fingerprint="f"), waiting(2, fingerprint="f"))
+    stage.services.lease.length_seconds = 600
+
+    await runner.serve()
+
+    assert [(key, reason) for key, reason, _ in stage.journal.strays] == [(2, "repeated")]
+    assert loads(stage.journal.events[2][-1].body)["data"]["invoiceUrl"] == other
+
+
+@in_virtual_time
+async def test_gateway_that_names_one_address_for_all_settles_orders_that_differ() -> None:
+    other = make_invoice(remark="2")
+    stage = Stage(scripts=[Script(submissions=[[make_result()], [make_result(other)]])])
+    second = waiting(2, fingerprint="g", data=make_data(invoice=other))
+    runner = await begin(stage, waiting(1, fingerprint="f"), second)
+
+    await runner.serve()
+
+    assert {stage.journal.state_of(key) for key in (1, 2)} == {S.COMPLETED}

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from contracts.envelope import loads
 from contracts.failures import FailureCode
 from tests.builders import make_command, make_data, make_invoice, make_login, make_result
 from tests.lane_fakes import After, Script, Stage
@@ -307,33 +306,6 @@ async def test_session_that_ended_in_doubt_is_not_used_again() -> None:
     assert (stage.journal.state_of(1), stage.journal.state_of(2)) == (S.IN_DOUBT, S.COMPLETED)
     assert stage.gateway.connections == 2
     assert stage.gateway.most_open_of_one_user == 1
-
-
-@pytest.mark.parametrize("other", ["http://pdf.example/2.pdf", None])
-@in_virtual_time
-async def test_result_that_comes_twice_does_not_settle_the_twin_that_follows(other: str | None) -> None:
-    """Same buyer, items and remark: only the address tells the two results apart."""
-    first, second = make_result(invoice_url="http://pdf.example/1.pdf"), make_result(invoice_url=other)
-    stage = Stage(scripts=[Script(submissions=[[first], [first, After(60, second)]])])
-    runner = await begin(stage, waiting(1, fingerprint="f"), waiting(2, fingerprint="f"))
-    stage.services.lease.length_seconds = 600
-
-    await runner.serve()
-
-    assert [(key, reason) for key, reason, _ in stage.journal.strays] == [(2, "repeated")]
-    assert loads(stage.journal.events[2][-1].body)["data"]["invoiceUrl"] == other
-
-
-@in_virtual_time
-async def test_gateway_that_names_one_address_for_all_settles_orders_that_differ() -> None:
-    other = make_invoice(remark="2")
-    stage = Stage(scripts=[Script(submissions=[[make_result()], [make_result(other)]])])
-    second = waiting(2, fingerprint="g", data=make_data(invoice=other))
-    runner = await begin(stage, waiting(1, fingerprint="f"), second)
-
-    await runner.serve()
-
-    assert {stage.journal.state_of(key) for key in (1, 2)} == {S.COMPLETED}
 
 
 @in_virtual_time

@@ -166,8 +166,7 @@ async def test_late_result_does_not_prolong_the_wait() -> None:
 @in_virtual_time
 async def test_result_that_settled_one_before_settles_no_other() -> None:
     """It is said twice, and says too little: the second time it would fit another in doubt."""
-    untold = {name: value for name, value in RESULT.invoice.items() if name != "remark"}
-    again = change_result(RESULT, invoice=untold)
+    again = change_result(UNTOLD, invoice_url=RESULT.invoice_url)
     played = issuing(RESULT)
     await played.serve(waiting(2))
     played.gateway.scripts = [Script(submissions=[[again, After(5, make_result(STRANGE))]])]
@@ -181,8 +180,7 @@ async def test_result_that_settled_one_before_settles_no_other() -> None:
 @in_virtual_time
 async def test_result_that_leaves_out_the_remark_and_settled_one_before_settles_no_order_without_a_remark() -> None:
     """It is said twice, and nothing but its address tells the two orders apart."""
-    untold = {name: value for name, value in RESULT.invoice.items() if name != "remark"}
-    again = change_result(RESULT, invoice=untold)
+    again = change_result(UNTOLD, invoice_url=RESULT.invoice_url)
     played = issuing(again)
     await played.serve(waiting(1))
     played.gateway.scripts = [Script(submissions=[[again]])]
@@ -214,8 +212,7 @@ async def test_late_result_said_twice_does_not_settle_the_twin_that_waited_for_i
 @in_virtual_time
 async def test_result_that_may_be_of_another_is_not_taken_while_nobody_can_tell() -> None:
     """The store does not say who is in doubt: that is waited for, for a result that fits both is neither's."""
-    untold = change_result(UNTOLD, invoice={name: value for name, value in UNTOLD.invoice.items() if name != "remark"})
-    played = issuing(After(1, untold), After(60, RESULT), poll_seconds=1)
+    played = issuing(After(1, UNTOLD), After(60, RESULT), poll_seconds=1)
     later(0.5, lambda: played.journal.down.add("unsettled"))
     later(20, played.journal.down.clear)
 
