@@ -192,10 +192,12 @@ def _check(name: str, command: list[str]) -> None:
 
 def _test(parts: list[str], extra: list[str], address: dict[str, str]) -> tuple[int, int, int]:
     """Run pytest and return the numbers of passed, failed and skipped tests."""
-    # Scenarios wait most of their time, for schedules, leases and servers; what needs no server never waits.
-    is_waiting = not parts or bool(WAITING & {part.partition("/")[0] for part in parts})
+    # Scenarios wait most of their time, for schedules, leases and servers, and conformance now and then for a database;
+    # what needs no server never waits.
+    levels = {part.partition("/")[0] for part in parts}
+    is_waiting = not levels or bool(WAITING & levels)
     cores = max(2, os.cpu_count() or 2)
-    workers = os.environ.get("TEST_WORKERS", str(2 * cores + 2 if is_waiting else cores))
+    workers = os.environ.get("TEST_WORKERS", str(2 * cores + 2 if is_waiting else cores + ("conformance" in levels)))
     with tempfile.TemporaryDirectory(prefix="fapiao-tests-") as folder, timed("tests") as failed:
         report = Path(folder) / "junit.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-n", workers]
