@@ -102,9 +102,9 @@ class InvoiceAddresses:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._orders: OrderedDict[str, tuple[str, str]] = OrderedDict()
-        self._said: dict[str, int] = {}
-        """What a result with this address said, as a hash. Not known of those that an earlier process had."""
+        self._results: OrderedDict[str, tuple[tuple[str, str], int | None]] = OrderedDict()
+        """By address: the lane and fingerprint of the order, and what the result told, as a hash; None where an earlier
+        process had it."""
         self.are_telling = True
         """Whether each invoice seems to have an address of its own."""
 
@@ -114,26 +114,30 @@ class InvoiceAddresses:
         """A result with this address, which `told` this, settled an order of this lane and fingerprint."""
         if address is None or fingerprint is None:
             return
-        if self._orders.setdefault(address, (lane, fingerprint)) != (lane, fingerprint):
+        order, said = (lane, fingerprint), None if told is None else _hash(told)
+        first, before = self._results.pop(address, (order, None))
+        if first != order:
             self.are_telling = False
-        self._orders.move_to_end(address)
-        if told is not None:
-            self._said[address] = _hash(told)
-        if len(self._orders) > self._kept:
-            oldest, _ = self._orders.popitem(last=False)
-            self._said.pop(oldest, None)
+        self._results[address] = first, before if said is None else said
+        if len(self._results) > self._kept:
+            self._results.popitem(last=False)
 
     def is_known(self, address: str | None) -> bool:
         """Whether a result with this address settled an order before: then it speaks of no other."""
-        return self.are_telling and address is not None and address in self._orders
+        return self._before(address) is not None
 
     def is_repeat(self, lane: str, fingerprint: str | None, address: str | None) -> bool:
         """Whether a result for such an order can only be one that came before."""
-        return self.are_telling and address is not None and self._orders.get(address) == (lane, fingerprint)
+        before = self._before(address)
+        return before is not None and before[0] == (lane, fingerprint)
 
     def is_said_again(self, address: str | None, told: Mapping[str, Any]) -> bool:
         """Whether a result with this address that told the very same settled an order before."""
-        return self.is_known(address) and address is not None and self._said.get(address) == _hash(told)
+        before = self._before(address)
+        return before is not None and before[1] == _hash(told)
+
+    def _before(self, address: str | None) -> tuple[tuple[str, str], int | None] | None:
+        return self._results.get(address) if self.are_telling and address is not None else None
 
 
 def _hash(told: Mapping[str, Any]) -> int:

@@ -183,7 +183,7 @@ class IssueRun(Run):
     @override
     def _recorded(self, record: Record) -> None:
         if record.to is CommandState.COMPLETED:
-            told = dict(record.announcements[-1].data)
+            told = record.announcements[-1].data
             self._services.addresses.settled(*self._settlement(told.get("invoiceUrl")), told.get("invoice"))
 
     def _settlement(self, invoice_url: str | None) -> tuple[str, str | None, str | None]:
