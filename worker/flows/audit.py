@@ -49,7 +49,7 @@ from worker.flows.evidence.status import counts
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
 from worker.flows.invoices import amounts_of, invoices_of, parts_of, trusted
-from worker.flows.query_state import AfterPage, after_page, digest_of, ends_unsurely, longest_page
+from worker.flows.query_state import AfterPage, after_page, ends_unsurely, longest_page
 from worker.flows.table import (
     Decision,
     Table,
@@ -152,7 +152,7 @@ def _advanced(at: Situation, given: PageRead) -> AuditProgress:
         pages=was.pages + 1,
         span_total=total,
         is_cut=was.is_cut or page.proves_no_absence or is_unsure or following is AfterPage.CUT,
-        last_page=digest_of(page),
+        last_page=page.digest,
         longest_page=longest_page(page, was.longest_page, PAGE_SIZE),
     )
     if following is AfterPage.NEXT_PAGE:

@@ -20,7 +20,7 @@ from worker.flows.evidence.subjects import Listed, Subject, each_once, marked
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
 from worker.flows.invoices import Amounts, amounts_of, invoices_of, lacking_ids, taken_back, trusted, with_files
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
-from worker.flows.query_state import digest_of, ends_unsurely, is_last_page, longest_page
+from worker.flows.query_state import ends_unsurely, is_last_page, longest_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
 from worker.flows.vocabulary import (
     AskPage,
@@ -210,7 +210,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         listed={**was.listed, **{invoice.identity: amounts_of(invoice) for invoice in invoices}},
         total=total,
         is_cut=was.is_cut or page.proves_no_absence or (total is None and is_over and (is_unsure or not is_last)),
-        last_page=digest_of(page),
+        last_page=page.digest,
         longest_page=longest,
         candidates=each_once(was.candidates, fitting),
         taken_back=was.taken_back | taken_back(page.invoices),

@@ -34,7 +34,6 @@ from worker.flows.query_state import (
     QueryState,
     Situation,
     after_page,
-    digest_of,
     ends_unsurely,
     longest_page,
     spans_at,
@@ -229,9 +228,9 @@ def _advanced(at: Situation, items: int) -> QueryProgress:
         rows=was.rows + state.came,
         told=was.told + len(state.rows),
         items=was.items + items,
-        unread=was.unread + (0 if digest_of(page) == was.last_page != "" else page.unreadable),
+        unread=was.unread + (0 if page.digest == was.last_page != "" else page.unreadable),
         is_cut=was.is_cut or page.is_doubtful or (page.total is None and ends_unsurely(page, was.last_page)),
-        last_page=digest_of(page),
+        last_page=page.digest,
         longest_page=longest_page(page, was.longest_page, wish.page_size),
     )
     following = AfterPage.END

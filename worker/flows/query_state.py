@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any, Final, Protocol
 
 from contracts.envelope import dumps, loads
@@ -101,12 +100,6 @@ def spans_of(condition: Mapping[str, Any], span_days: int) -> list[tuple[date, d
     return [(date.fromordinal(start), date.fromordinal(min(last, start + span_days - 1))) for start in starts]
 
 
-def digest_of(page: PageShown) -> str:
-    """Tells whether two pages hold the same rows; empty for an empty page. Rows of one invoice may be its lines."""
-    names = "\n".join(f"{row.identity} {row.total} {row.total_without_tax}" for row in page.invoices)
-    return sha256(names.encode()).hexdigest()[:32] if names else ""
-
-
 _SHORTEST_CUT: Final = 20
 _CUT_AT: Final = 10
 
@@ -125,7 +118,7 @@ def rows_on(page: PageShown) -> int:
 def ends_unsurely(page: PageShown, last_page: str) -> bool:
     """Whether it ends a list otherwise than by the gateway's word: it repeats the page before, and promises more or is
     as long as a page may be."""
-    return bool(page.invoices) and digest_of(page) == last_page and (page.has_next is True or _may_be_cut(page))
+    return bool(page.invoices) and page.digest == last_page and (page.has_next is True or _may_be_cut(page))
 
 
 def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str, longest: int | None = None) -> bool:
@@ -134,7 +127,7 @@ def is_last_page(page: PageShown, *, asked: int, page_size: int, last_page: str,
     Where none is told, nothing else does: a gateway may list fewer at once than it is asked for. So where nothing but
     the total is told, pages are as long as the `longest` one that came, if that is known, and a total of what this page
     holds may be the page's own."""
-    if not page.invoices or digest_of(page) == last_page:
+    if not page.invoices or page.digest == last_page:
         return True
     if longest is not None and page.has_next is None and page.total_page is None:
         page_size = longest

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
 from typing import Any, Literal, Protocol
 
 from pydantic import SecretStr
@@ -95,7 +97,7 @@ class Disconnected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageShown:
     """A page of a query. What it does not say is None."""
 
@@ -108,6 +110,12 @@ class PageShown:
     """Rows that were left out, for they have no id that can be read."""
     is_doubtful: bool = False
     """What stands beside the rows may say that they are not all."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells whether two pages hold the same rows; empty for an empty page. Rows of one invoice may be its lines."""
+        names = "\n".join(f"{row.identity} {row.total} {row.total_without_tax}" for row in self.invoices)
+        return sha256(names.encode()).hexdigest()[:32] if names else ""
 
     @property
     def proves_no_absence(self) -> bool:
