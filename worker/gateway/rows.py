@@ -14,7 +14,7 @@ Not known here: where in an answer the rows are, and which of them somebody aske
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 from unicodedata import category
@@ -24,7 +24,7 @@ from contracts.invoices import with_cents
 from worker.gateway.dates import dated_of, moment_of
 from worker.gateway.qr import unwrapped
 from worker.gateway.redaction import Redactor, is_secret_name
-from worker.gateway.standing import may_be_red, status_elsewhere, told_elsewhere
+from worker.gateway.standing import Member, may_be_red, other_members, status_elsewhere, told_elsewhere
 from worker.gateway.values import (
     amount_of,
     code_of,
@@ -133,7 +133,8 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         told["invoiceDateRaw"] = raw
     if _totals_differ(told):
         told["totalsDiffer"] = True
-    kind, status = told.get("invoiceType"), _status(row, told.get("invoiceStatus"), redactor)
+    others = other_members(row, _READ)
+    kind, status = told.get("invoiceType"), _status(others, told.get("invoiceStatus"), redactor)
     total, amount, tax = _amounts(told)
     return ListedInvoice(
         gateway_id=told["id"],
@@ -148,7 +149,7 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         total_without_tax=amount,
         total_tax=tax,
         is_positive=_is_positive(told.get("isInvoicePositive"), kind, amount if total is None else total),
-        may_be_red=_may_be_red(row, told, kind),
+        may_be_red=_may_be_red(row, told, kind, others),
         status=status,
         invoice_type=kind,
         source=told.get("invoiceSource"),
@@ -179,18 +180,18 @@ _OPEN: Final = frozenset({"invoiceType", "invoiceSource", "invoiceRiskLevel", "s
 _READ: Final = INVOICE_MEMBERS.keys() - _OPEN
 
 
-def _status(row: Mapping[str, Any], told: str | None, redactor: Redactor) -> str | None:
+def _status(others: Sequence[Member], told: str | None, redactor: Redactor) -> str | None:
     """As it is told, with what other members say against it."""
     if told is None or says_nothing(told):
-        told = status_elsewhere(row, _READ)
-    others = ", ".join(told_elsewhere(row, _READ))
-    return _text(f"{told or ''} ({others})".strip(), redactor) if others else told and _text(told, redactor)
+        told = status_elsewhere(others)
+    against = ", ".join(told_elsewhere(others))
+    return _text(f"{told or ''} ({against})".strip(), redactor) if against else told and _text(told, redactor)
 
 
-def _may_be_red(row: Mapping[str, Any], told: Mapping[str, Any], kind: str | None) -> bool:
+def _may_be_red(row: Mapping[str, Any], told: Mapping[str, Any], kind: str | None, others: Sequence[Member]) -> bool:
     flag = row.get("isInvoicePositive")
     is_unread = "isInvoicePositive" not in told and not is_absent(flag) and not says_nothing(str(flag))
-    return is_unread or _RED_TYPE.search(kind or "") is not None or may_be_red(row, _READ)
+    return is_unread or _RED_TYPE.search(kind or "") is not None or may_be_red(others)
 
 
 def _is_positive(flag: bool | None, kind: str | None, total: Decimal | None) -> bool | None:

@@ -6,7 +6,7 @@ Not known here: what follows for whose invoice it is.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 from unicodedata import normalize
@@ -54,29 +54,35 @@ _NO: Final = re.compile(
 )
 
 
-def told_elsewhere(row: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
-    """What may say that it counts no more, as `name: value`; `known` are the members that say something else."""
-    for name, plain, text in _told(row, known):
+Member = tuple[str, str, str]
+"""Its name, the name as it compares, and the value's text."""
+
+
+def other_members(row: Mapping[str, Any], known: Collection[str]) -> tuple[Member, ...]:
+    """Of what is short enough; `known` are the members that say something else."""
+    return tuple(_told(row, known))
+
+
+def told_elsewhere(members: Iterable[Member]) -> Iterator[str]:
+    """What may say that it counts no more, as `name: value`."""
+    for name, plain, text in members:
         if (_DEAD_NAMES.fullmatch(plain) and not _NO.fullmatch(text)) or _DEAD.fullmatch(text):
             yield f"{name}: {text}"
 
 
-def may_be_red(row: Mapping[str, Any], known: Collection[str]) -> bool:
+def may_be_red(members: Iterable[Member]) -> bool:
     """Whether anything says that it is a red invoice, or has to do with one."""
     return any(
-        (_RED_NAMES.fullmatch(plain) and not _NO.fullmatch(text)) or _RED.fullmatch(text)
-        for _, plain, text in _told(row, known)
+        (_RED_NAMES.fullmatch(plain) and not _NO.fullmatch(text)) or _RED.fullmatch(text) for _, plain, text in members
     )
 
 
-def status_elsewhere(row: Mapping[str, Any], known: Collection[str]) -> str | None:
+def status_elsewhere(members: Iterable[Member]) -> str | None:
     """Its status, by another name."""
-    told = (text for _, plain, text in _told(row, known) if _STATUS_NAMES.fullmatch(plain))
-    return next(told, None)
+    return next((text for _, plain, text in members if _STATUS_NAMES.fullmatch(plain)), None)
 
 
-def _told(row: Mapping[str, Any], known: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """Name, the name as it compares, and the value's text, of what is short enough."""
+def _told(row: Mapping[str, Any], known: Collection[str]) -> Iterator[Member]:
     for name, value in islice(row.items(), _MOST):
         if name in known or len(name) > _LONGEST:
             continue
