@@ -4,7 +4,7 @@ Messages in the queue `<prefix>.dead`, that were no command or died in the broke
 for the whole of their time; tax-bureau accounts whose logins were refused.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -212,9 +212,7 @@ def discard(numbers: Numbers = None, every: All = False, as_json: AsJson = False
 
 
 def _act(operation: str, numbers: list[int], *, every: bool, as_json: bool) -> None:
-    with explained():
-        if bool(numbers) == every:
-            raise Stop("Say which: numbers as `fapiao-worker replies list` shows them, or --all.", USAGE)
+    _must_choose(numbers, every=every, shown="numbers as `fapiao-worker replies list`")
     done = run(_asked(operation, numbers, writes=True))
     if as_json:
         say_json(done)
@@ -257,14 +255,21 @@ def list_accounts(limit: Limit = 100, as_json: AsJson = False) -> None:
 @accounts.command()
 def resume(ids: Ids = None, every: All = False, as_json: AsJson = False) -> None:
     """Let them log in again at once, after the login was mended. Say ids, or --all."""
-    with explained():
-        if bool(ids) == every:
-            raise Stop("Say which: ids as `fapiao-worker accounts list` shows them, or --all.", USAGE)
+    _must_choose(ids, every=every, shown="ids as `fapiao-worker accounts list`")
     done = run(_asked("resume_accounts", ids or [], writes=True))
     if as_json:
         say_json(done)
     else:
         say(f"{done['resumed']} resumed.")
+
+
+# ---- what both ask -----------------------------------------------------------------------------------
+
+
+def _must_choose(chosen: Sequence[object] | None, *, every: bool, shown: str) -> None:
+    with explained():
+        if bool(chosen) == every:
+            raise Stop(f"Say which: {shown} shows them, or --all.", USAGE)
 
 
 async def _asked(operation: str, which: Any, *, writes: bool = False) -> Any:
