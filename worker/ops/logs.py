@@ -81,7 +81,7 @@ def configure(settings: Settings, stream: TextIO | None = None, *, level: str | 
     shared = _processors(redactor, console=console)
     renderer = _console_renderer(stream) if console else _json_renderer
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, *shared, renderer],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=level is None,  # a short command has no hot path, and its stderr may change
@@ -130,7 +130,7 @@ def _console_renderer(stream: TextIO) -> _Processor:
 
 def _capture_standard_library(stream: TextIO, least: int, shared: list[Any], renderer: _Processor) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.contextvars.merge_contextvars, structlog.stdlib.add_logger_name],
+        foreign_pre_chain=[structlog.stdlib.add_logger_name],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shared, renderer],
     )
     handler = logging.StreamHandler(stream)
