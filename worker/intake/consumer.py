@@ -134,8 +134,6 @@ class Consumer:
         self._admit = admit
         self._buffer: deque[Delivery] = deque()
         self._held: list[_Received] = []
-        self._batch_seconds = 0.0
-        """How long the journal took for the last batch."""
         self._aside = _Aside()
         self._queues: tuple[str, ...] = topology.command_queues
         self._arrived = asyncio.Event()
@@ -282,8 +280,9 @@ class Consumer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(self._aside.due):
                 await self._arrived.wait()
-        if self._batch_seconds > SLOW_SECONDS and self.unsettled < self._prefetch:
-            await asyncio.sleep(min(self._batch_seconds / 10, LINGER_MAX_SECONDS))
+        took = self._journaling.took_seconds
+        if took > SLOW_SECONDS and self.unsettled < self._prefetch:
+            await asyncio.sleep(min(took / 10, LINGER_MAX_SECONDS))
 
     async def _sit_out(self, down_seconds: float) -> None:
         if down_seconds < JOURNAL_PATIENCE_SECONDS:
@@ -303,9 +302,7 @@ class Consumer:
         if not batch:
             return 0
         crashpoint("intake.received")
-        began = asyncio.get_running_loop().time()
         failed = await self._journaling.take(batch)
-        self._batch_seconds = asyncio.get_running_loop().time() - began
         self._held = []
         crashpoint("intake.committed")
         living = []

@@ -74,6 +74,8 @@ class Journaling:
         self._rules = rules
         self._worker = worker
         self._clock = clock
+        self.took_seconds = 0.0
+        """How long the journal took for the last transaction."""
 
     async def take(self, batch: Sequence[Judged]) -> set[Judged]:
         """Journal them all; returns those that failed for a reason that is neither theirs nor the whole store's, to be
@@ -135,10 +137,11 @@ class Journaling:
             ]
         if answers:
             await self._journal.answer(answers, worker=self._worker)
+        self.took_seconds = self._clock.monotonic() - began
         if any(judged.admitted.answer is not None for judged in batch):
             self._hooks.on_events()
         if commands:
-            self._hooks.observe_batch(len(commands), self._clock.monotonic() - began)
+            self._hooks.observe_batch(len(commands), self.took_seconds)
             self._tell(commands, results)
 
     async def _answer(self, command: NewCommand, result: Admission) -> LooseEvent:
