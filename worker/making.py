@@ -15,7 +15,14 @@ def made_often(cls: type[T]) -> type[T]:
     """Put it above `@dataclass(frozen=True)`. Equality, hash, `replace` and the rest stay as they are."""
     if hasattr(cls, "__post_init__"):
         raise TypeError(f"{cls.__name__} does more than being filled")
-    filled = make_dataclass(cls.__name__, [(each.name, Any, _like(each)) for each in fields(cls)])  # type: ignore[arg-type]
+    filled = make_dataclass(
+        cls.__name__,
+        [(each.name, Any, _like(each)) for each in fields(cls)],  # type: ignore[arg-type]
+        namespace={"__doc__": "Only its `__init__` is used: what else a dataclass has takes time at each start."},
+        repr=False,
+        eq=False,
+        match_args=False,
+    )
     for check in ("__setattr__", "__delattr__"):
         delattr(cls, check)
     cls.__init__ = filled.__init__  # type: ignore[misc, method-assign]

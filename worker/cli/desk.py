@@ -6,20 +6,34 @@ none answers, to the file itself, locked. Reading never needs the lock. PostgreS
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from worker.clock import SystemClock
+from worker.cli.terminal import load_settings, quiet_logs
 from worker.errors import ConfigurationError
-from worker.ops.control import RemoteOperations, database_file, socket_path
-from worker.ops.operations import Operations
-from worker.ports import Journal
-from worker.settings import Settings
 
-Desk = Operations | RemoteOperations
+if TYPE_CHECKING:
+    from worker.ops.control import RemoteOperations
+    from worker.ops.operations import Operations
+    from worker.ports import Journal
+    from worker.settings import Settings
 
 
 @asynccontextmanager
-async def desk(settings: Settings, *, writes: bool) -> AsyncIterator[Desk]:
+async def open_desk(*, writes: bool) -> "AsyncIterator[Operations | RemoteOperations]":
+    """The desk of the settings that are here, with nothing logged but what is wrong. Raises as `desk` does."""
+    settings = load_settings()
+    quiet_logs(settings)
+    async with desk(settings, writes=writes) as operations:
+        yield operations
+
+
+@asynccontextmanager
+async def desk(settings: "Settings", *, writes: bool) -> "AsyncIterator[Operations | RemoteOperations]":
     """`Operations`, near or far. Raises `ConfigurationError` where there is no journal yet."""
+    from worker.clock import SystemClock
+    from worker.ops.control import RemoteOperations, database_file, socket_path
+    from worker.ops.operations import Operations
+
     file = database_file(settings)
     if file is not None and writes:
         remote = RemoteOperations(socket_path(file))
@@ -31,9 +45,11 @@ async def desk(settings: Settings, *, writes: bool) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def opened_journal(settings: Settings, *, readonly: bool) -> AsyncIterator[Journal]:
+async def opened_journal(settings: "Settings", *, readonly: bool) -> "AsyncIterator[Journal]":
     """The journal itself. Raises `ConfigurationError` where there is none yet, `StoreBusy` where it is held."""
+    from worker.clock import SystemClock
     from worker.journal import open_journal
+    from worker.ops.control import database_file
 
     file = database_file(settings)
     if file is not None and not file.exists():

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from worker.cli.desk import open_desk
 from worker.cli.records import AsJson, Limit
 from worker.cli.spreadsheet import AsCsv, ForExcel, one_form, write
 from worker.cli.terminal import (
@@ -50,11 +51,7 @@ def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
     wanted = {"user_id": user, "since": since, "until": until, "buyer": buyer, "number": number, "source": source}
 
     async def work() -> dict[str, Any]:
-        from worker.cli.desk import desk
-
-        settings = load_settings()
-        quiet_logs(settings)
-        async with desk(settings, writes=False) as operations:
+        async with open_desk(writes=False) as operations:
             return await operations.invoices(wanted, limit, offset)
 
     found = run(work())
@@ -93,11 +90,7 @@ def files(
         return
 
     async def work() -> dict[str, Any]:
-        from worker.cli.desk import desk
-
-        settings = load_settings()
-        quiet_logs(settings)
-        async with desk(settings, writes=False) as operations:
+        async with open_desk(writes=False) as operations:
             return await operations.files(names or [])
 
     found = run(work())

@@ -10,14 +10,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from worker.cli import story, story_zh
+from worker.cli.desk import open_desk
 from worker.cli.terminal import (
     USAGE,
     Stop,
     explained,
     is_chinese,
-    load_settings,
     note,
-    quiet_logs,
     run,
     said,
     say,
@@ -36,11 +35,7 @@ def status(command_id: CommandId, source: Source = None, as_json: AsJson = False
     """Show a command and its events. Exit code 1 if there is none."""
 
     async def work() -> dict[str, Any]:
-        from worker.cli.desk import desk
-
-        settings = load_settings()
-        quiet_logs(settings)
-        async with desk(settings, writes=False) as operations:
+        async with open_desk(writes=False) as operations:
             return await operations.status(command_id, source)
 
     _show(run(work()), as_json=as_json)
@@ -61,11 +56,7 @@ def list_(
     """List commands, newest first."""
 
     async def work() -> list[dict[str, Any]]:
-        from worker.cli.desk import desk
-
-        settings = load_settings()
-        quiet_logs(settings)
-        async with desk(settings, writes=False) as operations:
+        async with open_desk(writes=False) as operations:
             return await operations.commands(state or (), limit)
 
     commands = run(work())
@@ -98,11 +89,7 @@ def resolve(
     """
 
     async def work() -> dict[str, Any]:
-        from worker.cli.desk import desk
-
-        settings = load_settings()
-        quiet_logs(settings)
-        async with desk(settings, writes=True) as operations:
+        async with open_desk(writes=True) as operations:
             return await operations.resolve(command_id, source, issued=issued, not_issued=not_issued)
 
     _show(run(work()), as_json=as_json)
@@ -115,11 +102,7 @@ def cancel(command_id: CommandId, source: Source = None, as_json: AsJson = False
     """
 
     async def work() -> dict[str, Any]:
-        from worker.cli.desk import desk
-
-        settings = load_settings()
-        quiet_logs(settings)
-        async with desk(settings, writes=True) as operations:
+        async with open_desk(writes=True) as operations:
             return await operations.cancel(command_id, source)
 
     _show(run(work()), as_json=as_json)
@@ -129,11 +112,7 @@ def replay(command_id: CommandId, source: Source = None, as_json: AsJson = False
     """Publish all of a command's events again, under the same ids; consumers drop what they know."""
 
     async def work() -> dict[str, Any]:
-        from worker.cli.desk import desk
-
-        settings = load_settings()
-        quiet_logs(settings)
-        async with desk(settings, writes=True) as operations:
+        async with open_desk(writes=True) as operations:
             return await operations.replay(command_id, source)
 
     replayed = run(work())
@@ -254,14 +233,11 @@ def prune(
 
     async def work() -> dict[str, int]:
         from contracts.envelope import timestamp
-        from worker.cli.desk import desk
         from worker.clock import SystemClock
 
-        settings = load_settings()
-        quiet_logs(settings)
         before = timestamp(SystemClock().now() - age)
         counts = Counter(dict.fromkeys(_WORDS, 0))
-        async with desk(settings, writes=not dry_run) as operations:
+        async with open_desk(writes=not dry_run) as operations:
             for _ in range(1 if dry_run else _MOST_ROUNDS):
                 forgotten = await operations.prune(before, dry_run=dry_run)
                 counts.update(forgotten)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.cli.desk import open_desk
 from worker.cli.records import AsJson, Limit
 from worker.cli.terminal import (
     FAILED,
@@ -274,9 +275,5 @@ def _must_choose(chosen: Sequence[object] | None, *, every: bool, shown: str) ->
 
 async def _asked(operation: str, which: Any, *, writes: bool = False) -> Any:
     """What the journal's desk answers."""
-    from worker.cli.desk import desk
-
-    settings = load_settings()
-    quiet_logs(settings)
-    async with desk(settings, writes=writes) as operations:
+    async with open_desk(writes=writes) as operations:
         return await getattr(operations, operation)(which)

@@ -19,8 +19,6 @@ from typing import Final
 
 import orjson
 import structlog
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
 from worker.errors import ConfigurationError, SecretsUnreadable
@@ -40,8 +38,13 @@ class Sealer:
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """`keys` are 32 bytes each; the first one seals. Raises `ConfigurationError` without any."""
+        # Loaded by who has a key: whoever only looks into the journal has none, and it takes longer than the look.
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
         if not keys:
             raise ConfigurationError("FAPIAO_JOURNAL_KEYS is empty: passwords cannot be kept without a key")
+        self._unreadable = (InvalidTag, ValueError)
         self._sealing_id = _key_id(keys[0])
         self._digest_key = hashlib.sha256(b"fapiao journal digest key\n" + keys[0]).digest()
         self._ciphers = {_key_id(key): AESGCM(key) for key in reversed(keys)}
@@ -82,7 +85,7 @@ class Sealer:
         nonce, body = sealed[_HEAD : _HEAD + _NONCE_BYTES], sealed[_HEAD + _NONCE_BYTES :]
         try:
             clear = cipher.decrypt(nonce, body, _bound_to(source, command_id))
-        except (InvalidTag, ValueError) as error:
+        except self._unreadable as error:
             message = "a command's secrets do not belong to it, or were damaged"
             raise SecretsUnreadable(message, is_key_missing=False) from error
         secrets: dict[str, str] = orjson.loads(clear)
