@@ -194,12 +194,13 @@ class TestLooking:
             claim = await begin(journal, new(f"c{number}", fingerprint=f"f{number}"))
             await submit(journal, claim)
             done = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, first=1)
-            body = json.dumps({"data": {"invoiceUrl": f"http://pdf.example/{number}"}}).encode()
+            data = {"invoiceUrl": f"http://pdf.example/{number}", "invoice": {"remark": f"SO-{number}"}}
+            body = json.dumps({"data": data}).encode()
             await journal.record(replace(done, events=tuple(replace(each, body=body) for each in done.events)))
             await journal.release(claim.lease, NOW)
         assert list(await journal.addresses("u1", 2)) == [
-            ("f1", "http://pdf.example/1"),
-            ("f2", "http://pdf.example/2"),
+            ("f1", "http://pdf.example/1", {"remark": "SO-1"}),
+            ("f2", "http://pdf.example/2", {"remark": "SO-2"}),
         ]
         assert list(await journal.addresses("u2", 2)) == []
 
@@ -222,8 +223,8 @@ class TestLooking:
         assert await journal.settle(replace(late, at=NOW + 2 * SECOND, events=events))
 
         assert list(await journal.addresses("u1", 2)) == [
-            ("f2", "http://pdf.example/2"),
-            ("old", "http://pdf.example/old"),
+            ("f2", "http://pdf.example/2", None),
+            ("old", "http://pdf.example/old", None),
         ]
 
     async def test_a_follower_has_no_address_of_its_own(self, journal: Journal) -> None:
@@ -245,8 +246,8 @@ class TestLooking:
             )  # fmt: skip
             assert await journal.settle(replace(told, events=tuple(replace(each, body=body) for each in told.events)))
 
-        assert list(await journal.addresses("u1", 1)) == [("f", "http://pdf.example/1")]
-        assert list(await journal.addresses("u1", 50)) == [("f", "http://pdf.example/1")]
+        assert list(await journal.addresses("u1", 1)) == [("f", "http://pdf.example/1", None)]
+        assert list(await journal.addresses("u1", 50)) == [("f", "http://pdf.example/1", None)]
 
     async def test_a_done_look_up_is_gone_and_another_one_comes_when_it_is_due(
         self, store: Store, journal: Journal

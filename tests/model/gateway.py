@@ -4,9 +4,9 @@ Replies go by `userId` alone, to its newest socket; a close that comes late may 
 (trap 10). What becomes of a submission is a plan of small acts in time. It promises what no worker could do without:
 what it issues at all it issues and lists before the worker's schedules are over, one lane's invoices in their order,
 and a refused one that was issued all the same is listed at once; what another order's late refusal may have met is
-listed within some seconds, for which real time limits leave two minutes. And a result is not told late to a process
-that cannot know it again, while an order is under way that differs in nothing of what it tells: nothing could tell
-whose it is (`worker/README.md`).
+listed within some seconds, for which real time limits leave two minutes. And a result that settled nothing is not told
+late to a process that cannot know it again, while an order is under way that differs in nothing of what it tells:
+nothing could tell whose it is (`worker/README.md`).
 """
 
 from collections import deque
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from contracts.envelope import loads
 from tests.builders import make_result
 from tests.memory_journal import MemoryJournal
 from tests.model.listing import PAGINGS, page_of, rows_of
@@ -298,9 +299,17 @@ class ModelGateway:
         has_ended = command["state"] in {"completed", "failed"}
         if not has_ended:
             sent.told.add(socket.process.name)
-        if has_ended and socket.process.name not in sent.told and self._could_be_anothers(sent, command):
+        is_known = socket.process.name in sent.told or self._has_settled(sent)
+        if has_ended and not is_known and self._could_be_anothers(sent, command):
             return
         socket.hear(sent.result)
+
+    def _has_settled(self, sent: Sent) -> bool:
+        """Whether its result settled its order: that stands in the journal, which is read after a restart."""
+        rows = self.journal.rows(
+            "SELECT body FROM event WHERE command_key = ? AND type = 'invoice.issue.completed'", sent.key
+        )
+        return any(loads(row["body"])["data"].get("invoiceUrl") == sent.url for row in rows)
 
     def _could_be_anothers(self, sent: Sent, command: Any) -> bool:
         rows = self.journal.rows(

@@ -188,10 +188,15 @@ def to_command(row: Row, secrets: Mapping[str, str], *, fault: SecretsFault | No
     )
 
 
-def addresses_of(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """Of rows of `completed` events with their commands' fingerprints: these, and where the PDFs are."""
-    told = [(str(row["fingerprint"]), json.loads(row["body"]).get("data", {}).get("invoiceUrl")) for row in rows]
-    return [(fingerprint, address) for fingerprint, address in told if isinstance(address, str)]
+def addresses_of(rows: Sequence[Row]) -> list[tuple[str, str, Any]]:
+    """Of rows of `completed` events with their commands' fingerprints: these, where the PDFs are, and what was told of
+    the invoices."""
+    told = [(str(row["fingerprint"]), json.loads(row["body"]).get("data", {})) for row in rows]
+    return [
+        (fingerprint, data["invoiceUrl"], data.get("invoice"))
+        for fingerprint, data in told
+        if isinstance(data.get("invoiceUrl"), str)
+    ]
 
 
 def to_event(row: Row) -> Event:

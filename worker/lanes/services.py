@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+from contracts.envelope import dumps
 from worker.clock import Clock
 from worker.flows.looks import LookUpRules, Schedules
 from worker.flows.query_state import QueryRules
@@ -103,8 +104,8 @@ class InvoiceAddresses:
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
         self._results: OrderedDict[str, tuple[tuple[str, str], int | None]] = OrderedDict()
-        """By address: the lane and fingerprint of the order, and what the result told, as a hash; None where an earlier
-        process had it."""
+        """By address: the lane and fingerprint of the order, and what the result told, as a hash; None where nothing
+        is known of it."""
         self.are_telling = True
         """Whether each invoice seems to have an address of its own."""
 
@@ -141,7 +142,8 @@ class InvoiceAddresses:
 
 
 def _hash(told: Mapping[str, Any]) -> int:
-    return hash(repr(told))
+    """The same for what came just now and for what is read from the journal, where numbers are text."""
+    return hash(dumps(told))
 
 
 class LaneHooks(Protocol):

@@ -6,7 +6,7 @@ transaction or nothing.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from worker.records import (
     AccountLogin,
@@ -215,9 +215,9 @@ class LaneJournal(AuditJournal, Protocol):
         only repeated an earlier one."""
         ...
 
-    async def addresses(self, lane: str, limit: int) -> Sequence[tuple[str, str]]:
-        """The fingerprint and the PDF's address of what was completed on this lane last, oldest first, as far as either
-        is known. Not of followers: they were told the address of another command's invoice."""
+    async def addresses(self, lane: str, limit: int) -> Sequence[tuple[str, str, Any]]:
+        """The fingerprint, the PDF's address and what was told of the invoice, of what was completed on this lane last,
+        oldest first, as far as an address is known. Not of followers: they were told of another command's invoice."""
         ...
 
     async def end_look_up(

@@ -90,3 +90,21 @@ async def test_gateway_that_names_one_address_for_all_settles_orders_that_differ
     await runner.serve()
 
     assert {stage.journal.state_of(key) for key in (1, 2)} == {S.COMPLETED}
+
+
+@in_virtual_time
+async def test_result_without_the_remark_is_known_for_a_repeat_after_a_restart() -> None:
+    """The gateway leaves the remark out, so the first order's result echoes all of the second, which has none."""
+    said = make_result(make_invoice(remark=""))
+    with_remark = waiting(1, fingerprint="f", data=make_data(invoice=make_invoice(remark="SO-1")))
+    stage = Stage(scripts=[Script(submissions=[[said]]), Script(submissions=[[said]])])
+    await (await begin(stage, with_remark)).serve()
+    assert stage.journal.state_of(1) is S.COMPLETED
+
+    stage.services.addresses = InvoiceAddresses()  # another process knows what the journal has
+    runner = await begin(stage, waiting(2, fingerprint="g"))
+    stage.services.lease.length_seconds = 600
+    await runner.serve()
+
+    assert stage.journal.state_of(2) is S.IN_DOUBT
+    assert [(key, reason) for key, reason, _ in stage.journal.strays] == [(2, "repeated")]

@@ -9,7 +9,7 @@ Lanes that another worker is taking are left to it.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from worker.journal import walking
 from worker.journal.postgres.batches import Ask
@@ -243,7 +243,7 @@ class PostgresLookUps(PostgresStore):
         rows = await statements.all("strays_of", list(keys), limit)
         return [Stray(row["command_key"], row["reason"], row["body"]) for row in rows]
 
-    async def addresses(self, lane: str, limit: int) -> list[tuple[str, str]]:
+    async def addresses(self, lane: str, limit: int) -> list[tuple[str, str, Any]]:
         """See `LaneJournal.addresses`."""
         return await self._together(_addresses, (lane, limit))
 
@@ -290,7 +290,7 @@ class PostgresLookUps(PostgresStore):
         return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None
 
 
-async def _addresses(statements: Statements, asked: Sequence[tuple[str, int]]) -> list[list[tuple[str, str]]]:
+async def _addresses(statements: Statements, asked: Sequence[tuple[str, int]]) -> list[list[tuple[str, str, Any]]]:
     most: dict[str, int] = {}
     for lane, limit in asked:
         most[lane] = max(limit, most.get(lane, 0))

@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from worker.journal import walking
 from worker.journal.rows import (
@@ -263,7 +264,7 @@ class SqliteLookUps(SqliteStore):
         return [Stray(row["command_key"], row["reason"], row["body"]) for row in rows]
 
     @one_transaction
-    def addresses(self, statements: Statements, lane: str, limit: int) -> list[tuple[str, str]]:
+    def addresses(self, statements: Statements, lane: str, limit: int) -> list[tuple[str, str, Any]]:
         """See `LaneJournal.addresses`."""
         return addresses_of(statements.all("last_results", lane=lane, limit=limit))
 

@@ -53,8 +53,8 @@ class LateReplies:
         """Know what settled the lane's orders last, also before this worker began. Raises `JournalUnavailable`."""
         if self._lane_session.knows_addresses:
             return
-        for fingerprint, address in await self._services.journal.addresses(self._lane_session.lane, REMEMBERED):
-            self._services.addresses.settled(self._lane_session.lane, fingerprint, address)
+        for fingerprint, address, told in await self._services.journal.addresses(self._lane_session.lane, REMEMBERED):
+            self._services.addresses.settled(self._lane_session.lane, fingerprint, address, told)
         self._lane_session.knows_addresses = True
 
     async def unsettled(self) -> Sequence[Unsettled]:
