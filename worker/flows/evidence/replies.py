@@ -43,6 +43,9 @@ _MASK: Final = re.compile(r"\.{2,}$")
 """Behind what was cut."""
 _DESCRIBING: Final = frozenset({"sellerName"})
 _CENT: Final = Decimal("0.01")
+FITS_SEVERAL: Final = "fits_several"
+DOES_NOT_FIT: Final = "does_not_fit"
+"""Why a reply settles nothing."""
 
 
 @made_often
@@ -155,14 +158,14 @@ def judge(
     echoes = [echo_of(other, reply) for other in others]
     fitting = tuple(number for number, echo in enumerate(echoes) if echo.fits)
     if fitting or echo_of(hand, reply).fits:
-        return StrayReply("fits_several", fitting, may_be_mine=True)
-    return StrayReply("does_not_fit", tuple(number for number, echo in enumerate(echoes) if _may_be(echo)))
+        return StrayReply(FITS_SEVERAL, fitting, may_be_mine=True)
+    return StrayReply(DOES_NOT_FIT, tuple(number for number, echo in enumerate(echoes) if _may_be(echo)))
 
 
 def stray_of(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> StrayReply:
     """Under which unsettled orders a result is kept, and why, where no order is in hand that it could answer."""
     echoes = [echo_of(order, reply) for order in orders]
-    reason = "fits_several" if sum(echo.fits for echo in echoes) > 1 else "does_not_fit"
+    reason = FITS_SEVERAL if sum(echo.fits for echo in echoes) > 1 else DOES_NOT_FIT
     return StrayReply(reason, tuple(number for number, echo in enumerate(echoes) if echo.fits or _may_be(echo)))
 
 

@@ -13,7 +13,7 @@ from typing_extensions import override
 from worker.crashpoints import crashpoint
 from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Transient
 from worker.flows import issue
-from worker.flows.evidence.replies import Late, Mine, StrayReply, echo_of, judge
+from worker.flows.evidence.replies import DOES_NOT_FIT, FITS_SEVERAL, Late, Mine, StrayReply, echo_of, judge
 from worker.flows.vocabulary import (
     ConnectionLost,
     CountRefusal,
@@ -92,6 +92,9 @@ class IssueRun(Run):
             if not await self._late.settle(shown):
                 await self._late.keep(shown)
             return None
+        if self._state.has_strays and await self._insist(lambda: self._late.was_of_several(self._command.key, shown)):
+            await self._lay_aside(shown, FITS_SEVERAL)
+            return None
         others = await self._insist(self._late.unsettled)
         if not others and not self._late.has_unreadable:
             return shown  # nobody else's: whether it is this one's, the flow sees
@@ -104,7 +107,7 @@ class IssueRun(Run):
                 return shown
             case Late(place):
                 if not await self._late.settle_one(others[place], shown):
-                    await self._late.keep_for(others[place].command.key, "does_not_fit", shown)
+                    await self._late.keep_for(others[place].command.key, DOES_NOT_FIT, shown)
                 return None
             case StrayReply(reason, places, may_be_mine):
                 for place in places:

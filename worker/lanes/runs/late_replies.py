@@ -15,7 +15,7 @@ from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, failure
 from worker.flows.evidence.endings import issued
-from worker.flows.evidence.replies import Late, StrayReply, echo_of, judge, stray_of
+from worker.flows.evidence.replies import DOES_NOT_FIT, FITS_SEVERAL, Late, StrayReply, echo_of, judge, stray_of
 from worker.flows.looks import next_look
 from worker.flows.vocabulary import Settle
 from worker.lanes.housekeeping import Settling
@@ -101,19 +101,28 @@ class LateReplies:
 
     async def settle_one(self, meant: Unsettled, shown: ResultShown) -> bool:
         """Whether this result settled the command that it answers. A result that settled another command before settles
-        none."""
+        none, nor does one that could be of several when it came before."""
         if self._services.addresses.is_known(shown.invoice_url):
             return False
         try:
+            if await self.was_of_several(meant.command.key, shown):
+                return False
             return await self._settle(meant, shown)
         except JournalUnavailable as fault:
             log.warning("late_reply_not_settled", reason=str(fault))
             return False
 
+    async def was_of_several(self, key: int, shown: ResultShown) -> bool:
+        """Whether this result came before, and could be this command's or another's then. That other one may have been
+        settled since, by what was listed: the result can be of it all the same. Raises `JournalUnavailable`."""
+        strays = await self._services.journal.laid_aside((key,), REMEMBERED)
+        told = _body(shown)
+        return any(each.reason == FITS_SEVERAL and each.body == told for each in strays)
+
     async def keep(self, shown: ResultShown) -> None:
         """Keep the result for a person, under each command that it may answer. While it is kept, that command's invoice
         is never said to be absent. A result that repeats an earlier one answers no command."""
-        stray, others = StrayReply("does_not_fit", ()), list[Unsettled]()
+        stray, others = StrayReply(DOES_NOT_FIT, ()), list[Unsettled]()
         if self._services.addresses.is_known(shown.invoice_url):
             stray = StrayReply("repeated", ())
         else:
@@ -130,8 +139,7 @@ class LateReplies:
 
     async def keep_for(self, key: int | None, reason: str, shown: ResultShown) -> None:
         """Under this command."""
-        body = dumps({**shown.invoice, "invoiceUrl": shown.invoice_url})
-        await keep_stray(self._services, self._lane_session.lane, key, reason, body)
+        await keep_stray(self._services, self._lane_session.lane, key, reason, _body(shown))
 
     async def _settle(self, meant: Unsettled, shown: ResultShown) -> bool:
         command = meant.command
@@ -145,6 +153,10 @@ class LateReplies:
                 self._lane_session.lane, command.fingerprint, shown.invoice_url, shown.invoice
             )
         return settled
+
+
+def _body(shown: ResultShown) -> bytes:
+    return dumps({**shown.invoice, "invoiceUrl": shown.invoice_url})
 
 
 def _ending(meant: Unsettled, shown: ResultShown) -> tuple[CommandState, Announcement]:

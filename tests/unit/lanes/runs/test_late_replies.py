@@ -30,6 +30,9 @@ LATE = make_result(LATE_ORDER, invoice_url="http://pdf.example/late.pdf")
 RESULT = make_result(ORDER, invoice_url="http://pdf.example/own.pdf")
 UNTOLD = make_result({**ORDER, "remark": ""}, invoice_url="http://pdf.example/untold.pdf")
 """It does not say which remark it has, so it could be of either order."""
+UNTOLD_BY_ANYBODY = change_result(
+    UNTOLD, invoice={name: value for name, value in UNTOLD.invoice.items() if name != "remark"}
+)
 
 
 def doubtful(key: int = 1, **fields: Any) -> Command:
@@ -204,6 +207,31 @@ async def test_late_result_said_twice_does_not_settle_the_twin_that_waited_for_i
 
     assert played.journal.state_of(3) is S.IN_DOUBT
     assert strays(played) == [(3, "repeated")]
+
+
+@in_virtual_time
+async def test_result_that_was_one_of_twos_is_not_the_others_when_one_of_them_was_found() -> None:
+    """It says too little. A look-up finds the invoice of the one; said again, the result would fit the other alone."""
+    played = issuing(UNTOLD_BY_ANYBODY)
+    await played.serve(doubtful(1), waiting(2))
+    assert strays(played) == [(1, "fits_several"), (2, "fits_several")]
+    played.journal.rows("UPDATE command SET state = 'completed', secrets = NULL WHERE key = 2")
+    played.gateway.scripts = [Script(submissions=[[UNTOLD_BY_ANYBODY, After(5, make_result(STRANGE))]])]
+
+    await played.serve(waiting(3, STRANGE))
+
+    assert [played.journal.state_of(key) for key in (1, 3)] == [S.IN_DOUBT, S.COMPLETED]
+
+
+@in_virtual_time
+async def test_result_that_was_one_of_twos_is_not_the_one_in_hand_when_the_other_was_settled() -> None:
+    played = issuing(UNTOLD_BY_ANYBODY, After(20, UNTOLD_BY_ANYBODY))
+    later(10, lambda: played.journal.rows("UPDATE command SET state = 'completed' WHERE key = 1"))
+
+    await played.serve(doubtful(1), waiting(2))
+
+    assert played.journal.state_of(2) is S.IN_DOUBT
+    assert strays(played) == [(1, "fits_several"), (2, "fits_several"), (2, "fits_several")]
 
 
 # ---- while the store is away ---------------------------------------------------------------------------
