@@ -47,6 +47,8 @@ class IssueRun(Run):
         self._sent = SubmittedInvoice.read(data)
         self._state = issue.IssueState()
         self._late = LateReplies(self._services, self._lane_session)
+        self._shown: ResultShown | None = None
+        """The result that was taken for this command's."""
         self._seller = SellerOf(self._services, self._command, self._insist)
 
     @override
@@ -96,6 +98,7 @@ class IssueRun(Run):
             await self._lay_aside(shown, FITS_SEVERAL)
             return None
         others = await self._insist(self._late.unsettled)
+        self._shown = shown
         if not others and not self._late.has_unreadable:
             return shown  # nobody else's: whether it is this one's, the flow sees
         return await self._judged(shown, others)
@@ -182,6 +185,13 @@ class IssueRun(Run):
             raise LeaseLost("the store did not confirm the record of the submission") from fault
         if not written:
             raise LeaseLost("the lane has another holder")
+
+    @override
+    async def _fenced(self, step: Step) -> None:
+        """What the gateway has told must not be lost with the lane, whose holder by now would have to ask its list."""
+        shown = self._shown
+        if step.to is CommandState.COMPLETED and shown is not None:
+            await self._insist(lambda: self._late.hand_over(self._command, shown))
 
     @override
     def _recorded(self, record: Record) -> None:

@@ -119,6 +119,16 @@ class LateReplies:
         told = _body(shown)
         return any(each.reason == FITS_SEVERAL and each.body == told for each in strays)
 
+    async def hand_over(self, command: Command, shown: ResultShown) -> None:
+        """This result is the command's, and another worker took the lane before it was recorded. Where that one has
+        left the command in doubt, it is settled. Else the result is kept under it, so that its invoice is never said to
+        be absent. Raises `JournalUnavailable`."""
+        self._lane_session.may_have_unsettled = True
+        meant = next((each for each in await self.unsettled() if each.command.key == command.key), None)
+        if meant is None or not await self.settle_one(meant, shown):
+            log.warning("result_not_recorded", command_id=command.id, command_source=command.source)
+            await self.keep_for(command.key, "not_recorded", shown)
+
     async def keep(self, shown: ResultShown) -> None:
         """Keep the result for a person, under each command that it may answer. While it is kept, that command's invoice
         is never said to be absent. A result that repeats an earlier one answers no command."""

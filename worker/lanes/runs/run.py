@@ -332,8 +332,8 @@ class Run(ABC):
 
     async def _write(self, step: Step) -> None:
         """Raises `LeaseLost` if another worker has the lane. A second try that is refused proves no such thing: the
-        first one's commit may have gone through, and only its answer be lost. It may also have begun the lane's next
-        command, which nobody would run; so the lane is given up then, and claimed anew with what it has."""
+        first one's commit may have gone through, and only its answer be lost (`_stands`). It may also have begun the
+        lane's next command, which nobody would run; so the lane is given up then, and claimed anew with what it has."""
         journal, ends = self._services.journal, self._has_ended
         tries = 0
 
@@ -348,10 +348,20 @@ class Run(ABC):
             return await journal.record(step)
 
         is_written = await self._insist(write)
-        if not is_written and tries == 1:
+        if not is_written and (tries == 1 or not await self._stands(step)):
             self._log.warning("step_fenced", step=step.to)
+            await self._fenced(step)
             raise LeaseLost("the lane has another holder")
         self._answer_was_lost = ends and not is_written
+
+    async def _stands(self, step: Step) -> bool:
+        """Whether an earlier try of this step was durable."""
+        command, journal = self._command, self._services.journal
+        found = await self._insist(lambda: journal.find(command.id, command.source))
+        return any(each.key == command.key and each.state is step.to and each.epoch == command.epoch for each in found)
+
+    async def _fenced(self, step: Step) -> None:  # noqa: B027  what most flows know, the lane's holder finds out anew
+        """Another worker has the lane; this step was not written."""
 
     def _report(self, record: Record) -> None:
         """One line per command at its end, and one when it goes back, is checked or falls into doubt."""

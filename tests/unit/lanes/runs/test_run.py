@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from contracts.envelope import loads
 from tests.builders import make_command, make_data, make_result
@@ -225,6 +226,33 @@ async def test_record_whose_answer_was_lost_is_not_written_twice_and_ends_the_la
 
     assert played.journal.outcomes_of(1) == ["qr_required", "completed"]
     assert played.stage.acts[-2:] == ["record completed", "fenced completed"]
+
+
+@pytest.mark.parametrize("left", [S.IN_DOUBT, S.SUBMITTING])
+@in_virtual_time
+async def test_result_that_waits_for_the_store_is_not_lost_with_the_lane(left: S) -> None:
+    """The store is away for longer than the lease, and another worker was quicker when it came back. In doubt, the
+    command is settled by what the gateway told; not so far yet, the result is kept under it."""
+    played = issuing(After(1, make_result()))
+    exchange = await played.prepare(WAITING)
+    played.journal.down.add("record_and_next")
+
+    def take_over() -> None:
+        played.journal.steal("1111")
+        played.journal.put(replace(played.journal.commands[1], state=left))
+        played.journal.down.clear()
+
+    later(70, take_over)
+    with capture_logs() as logs, pytest.raises(LeaseLost, match="another holder"):
+        await exchange.run()
+
+    kept = [(key, reason) for key, reason, _ in played.journal.strays]
+    told = [line["event"] for line in logs if line["event"] in {"command_settled", "result_not_recorded"}]
+    if left is S.IN_DOUBT:
+        assert (played.journal.outcomes_of(1), kept, told) == (["completed"], [], ["command_settled"])
+        assert played.completed()["reconciled"] is False
+    else:
+        assert (played.journal.outcomes_of(1), kept, told) == ([], [(1, "not_recorded")], ["result_not_recorded"])
 
 
 @in_virtual_time
