@@ -1,8 +1,12 @@
-"""Characters that people take for one another: traditional and simplified ones, and variants of one character. PURE.
+"""Characters that people take for one another: traditional and simplified ones, and variants of one character; and rare
+ones, which not every register takes. PURE.
 
-By ICU's table Traditional-Simplified, as far as GB 2312 has the simplified one, with variants that names have.
+By ICU's table Traditional-Simplified, as far as GB 2312 has the simplified one, with variants that names have. What
+GB 2312 lacks is rare: a register may have it, lose it, or write it another way.
 """
 
+import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _WRITTEN: Final = (
@@ -67,3 +71,39 @@ _TABLE: Final = str.maketrans(_WRITTEN, _USUAL)
 def simplified(text: str) -> str:
     """The text in simplified characters: 臺 as 台, 於 as 于."""
     return text if text.isascii() else text.translate(_TABLE)
+
+
+@lru_cache(maxsize=16384)
+def letter_of(each: str, *, accents: bool) -> str | None:
+    """The letter as every register has it; None where it is none, or one that got lost."""
+    if each.isascii():
+        return each if each.isalnum() else None
+    plain = "".join(one for one in unicodedata.normalize("NFD", each) if not unicodedata.combining(one))
+    if plain.isascii() and plain.isalnum():
+        return plain if accents else None
+    if not each.isalnum():
+        return None
+    try:
+        each.encode("gb2312")
+    except UnicodeEncodeError:
+        return None
+    return each
+
+
+def _is_rare(each: str) -> bool:
+    return not each.isascii() and each.isalnum() and letter_of(each, accents=True) is None
+
+
+def holds_another(ours: str, theirs: str) -> bool:
+    """Whether theirs has a rare letter that ours has not, and not beside it: 王喆 is not 王玥."""
+    if ours in theirs:
+        return False
+    sent = simplified(ours)
+    return any(_is_rare(each) and each not in sent for each in simplified(theirs))
+
+
+@lru_cache(maxsize=4096)
+def gapped(text: str) -> str | None:
+    """In simplified characters with `*` for each rare one; None where there are none, or nothing else."""
+    gaps = "".join("*" if _is_rare(each) else each for each in simplified(text))
+    return gaps if "*" in gaps and gaps.strip("*") else None

@@ -7,9 +7,11 @@ says akin, and `is_whole` whether all of the name is there and nothing beside it
 
 import re
 import unicodedata
+from collections import Counter
 from functools import lru_cache
 from typing import Final
 
+from worker.characters import simplified
 from worker.texts import PERSON, Likeness, Text, folded, is_masked_of, likeness
 
 _ANYBODY: Final = re.compile(PERSON)
@@ -23,6 +25,9 @@ _LATIN_FORM: Final = re.compile(
     r"co|ltd|limited|company|inc(?:orporated)?|corp(?:oration)?|ll[cp]|plc|g?mbh|ag|sas?|sarl|srl|spa|[bn]v|pt[ey]|kk|oy|ab"
     r"|the|and"
 )
+_CHINESE_LETTER: Final = re.compile(r"(?=[^\W\d_])[\u2e80-\U0003ffff]")
+_MARK: Final = re.compile(r"[^\w(),.\-/]")
+"""What may stand in the place of a letter that got lost: `?`, a box."""
 _SHORTEST: Final = 4
 """Letters of a name whose order may not matter: 张王 is not 王张."""
 _SHORTEST_CORE: Final = 2
@@ -67,9 +72,25 @@ def _scripts(text: str) -> frozenset[str]:
 
 def is_whole(ours: Text, theirs: Text) -> bool:
     """Whether akin names differ in single characters alone: marks, accents, what no register takes, what is masked.
-    张三 in 张三丰, or a firm beside its branch, is not that."""
+    张三 in 张三丰, or a firm beside its branch, is not that, nor is 王玥 for 王喆."""
     pairs = zip(ours.bones, theirs.bones, strict=True)
-    return any(_joined(sent) == _joined(came) != "" for sent, came in pairs) or is_masked_of(ours, theirs)
+    is_all_there = any(_joined(sent) == _joined(came) != "" for sent, came in pairs) and _has_lost_little(ours, theirs)
+    return is_all_there or is_masked_of(ours, theirs)
+
+
+def _has_lost_little(ours: Text, theirs: Text) -> bool:
+    """Whether theirs has no Chinese letter but ours, and what it lacks of them left a mark, or is not even in GBK: only
+    then may a program have lost it without a trace."""
+    sent, came = (Counter(_CHINESE_LETTER.findall(simplified(name.plain))) for name in (ours, theirs))
+    return not came - sent and (_MARK.search(theirs.plain) is not None or not any(map(_is_in_gbk, sent - came)))
+
+
+def _is_in_gbk(letter: str) -> bool:
+    try:
+        letter.encode("gbk")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _joined(letters: str) -> str:

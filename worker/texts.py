@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-from worker.characters import simplified
+from worker.characters import gapped, holds_another, letter_of, simplified
 
 
 class Likeness(StrEnum):
@@ -297,6 +297,13 @@ def _closely(ours: Text, theirs: Text) -> Likeness:
         return Likeness.AKIN
     if not ours.plain:
         return Likeness.DIFFERENT
+    close = _by_bones(ours, theirs)
+    if close is Likeness.DIFFERENT:
+        return Likeness.UNCLEAR if _may_be_replaced(ours.plain, theirs.plain) else close
+    return Likeness.UNCLEAR if close is Likeness.AKIN and holds_another(ours.plain, theirs.plain) else close
+
+
+def _by_bones(ours: Text, theirs: Text) -> Likeness:
     sent, came = ours.bones, theirs.bones
     if any(each in came and len(each) >= _SHORT for each in sent):
         return Likeness.AKIN
@@ -307,6 +314,13 @@ def _closely(ours: Text, theirs: Text) -> Likeness:
     if _LETTERS_AS_MASKS.search(theirs.plain) and _fits_mask(theirs.plain, ours.plain, _LETTERS_AS_MASKS):
         return Likeness.UNCLEAR
     return held[0] if held[0] is not Likeness.DIFFERENT else _held(sent[-1], came[-1])
+
+
+def _may_be_replaced(ours: str, theirs: str) -> bool:
+    """Whether two texts differ only where one of them has a rare character: a program may have put a usual one there,
+    its parts or its sound (山﨑 as 山崎, 张玥婷 as 张YUE婷), or the other is another's."""
+    pairs = (gapped(ours), theirs), (gapped(theirs), ours)
+    return any(gaps is not None and _fits_mask(gaps, simplified(text), _MASKS) for gaps, text in pairs)
 
 
 def _fits_mask(masked: str, text: str, masks: re.Pattern[str]) -> bool:
@@ -348,7 +362,7 @@ def bones(text: str, *, accents: bool = True, gaps: bool = True) -> str:
     parts: list[str] = []
     gap = False
     for each in unicodedata.normalize("NFC", spaced(text)):
-        base = _base(each, accents=accents)
+        base = letter_of(each, accents=accents)
         if base is None:
             gap = gap or gaps or each <= "\uffff"
             continue
@@ -357,23 +371,6 @@ def bones(text: str, *, accents: bool = True, gaps: bool = True) -> str:
         parts.append(base)
         gap = False
     return "".join(parts)
-
-
-@lru_cache(maxsize=16384)
-def _base(each: str, *, accents: bool) -> str | None:
-    """The letter as every register has it; None where it is none, or one that got lost."""
-    if each.isascii():
-        return each if each.isalnum() else None
-    plain = "".join(one for one in unicodedata.normalize("NFD", each) if not unicodedata.combining(one))
-    if plain.isascii() and plain.isalnum():
-        return plain if accents else None
-    if not each.isalnum():
-        return None
-    try:
-        each.encode("gb2312")
-    except UnicodeEncodeError:
-        return None
-    return each
 
 
 def _held(one: str, other: str) -> Likeness:

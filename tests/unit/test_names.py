@@ -52,7 +52,48 @@ def test_a_name_that_holds_more_or_is_put_another_way_may_be_anothers(ours: str,
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
+        ("山﨑商事有限公司", "山崎商事有限公司"),
+        ("张玥婷", "张悦婷"),
+        ("张悦婷", "张玥婷"),
+        ("张玥婷", "张YUE婷"),
+        ("李喆明", "李（吉吉）明"),
+        ("刘㐱水", "刘珍水"),
+    ],
+)
+def test_a_rare_character_may_be_written_as_a_usual_one_and_may_be_anothers(ours: str, theirs: str) -> None:
+    assert told(ours, theirs) == (UNCLEAR, False)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_lost"),
+    [
+        ("王玥", "王喆", False),
+        ("王玥", "王悦", False),
+        ("王玥", "王", False),
+        ("张伟", "张伟喆", False),
+        ("张伟喆", "张伟", False),
+        ("陈𬭚", "陈錞", False),
+        ("杭州㵟水公司", "杭州瀅水公司", False),
+        ("张伟喆", "张伟?", True),
+        ("张伟喆", "张伟□", True),
+        ("张伟𬭚", "张伟", True),
+        ("杭州瀅水公司", "杭州滢水公司", True),
+    ],
+)
+def test_of_names_that_differ_in_rare_characters_only_a_lost_one_leaves_the_same(
+    ours: str, theirs: str, is_lost: bool
+) -> None:
+    """No register loses a character of GBK without a trace: the other name is another party's."""
+    close, has_all = told(ours, theirs)
+    assert has_all is is_lost
+    assert close is AKIN or (close is UNCLEAR and not is_lost)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
         ("张三", "李四"),
+        ("玥婷商贸", "悦庭商贸"),
         ("张王", "王张"),
         ("张晓明", "张晓民"),
         ("杭州12号店", "杭州21号店"),

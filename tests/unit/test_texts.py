@@ -158,6 +158,12 @@ def test_other_private_use_characters_of_gbk(private: str, usual: str) -> None:
         ("张三", "张某", UNCLEAR),
         ("张三", "李某", DIFFERENT),
         ("SO-1001", "SO-1xx1", UNCLEAR),
+        ("客户王玥", "客户王喆", UNCLEAR),
+        ("客户王玥", "客户王喆\n收款人:李四", UNCLEAR),
+        ("客户王玥", "客户王玥\n收款人:李喆", AKIN),
+        ("客户王玥 订单1", "客户王? 订单1", AKIN),
+        ("客户王玥 订单1", "客户王月 订单1", UNCLEAR),
+        ("客户王玥 订单1", "客户王月 订单2", DIFFERENT),
     ],
 )
 def test_what_a_register_cannot_take_leaves_texts_akin(ours: str, theirs: str, told: Likeness) -> None:
