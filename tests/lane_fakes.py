@@ -17,7 +17,7 @@ from contracts.failures import FailureCode
 from tests.lane_store import LaneStore
 from tests.virtual_time import EPOCH
 from worker.errors import Permanent
-from worker.lanes.services import LaneServices
+from worker.lanes.services import LISTS_AT_ONCE, LaneServices
 from worker.ports import Disconnected, LoginAnswered, LoginFields, QueryEvent, QueryOrder, SessionEvent, Submission
 from worker.records import (
     Claim,
@@ -333,6 +333,7 @@ class Stage:
             credentials=self.credentials,
             clock=self.clock,
             settings=Settings(_env_file=None, **(NO_SCHEDULES | self.settings)),
+            list_places=asyncio.Semaphore(LISTS_AT_ONCE),
             chance=self.chance,
             committed=self._committed,
             hooks=self.hooks,

@@ -27,7 +27,7 @@ from worker.intake.journaling import IntakeHooks, SpaceLimits, SpaceWatch
 from worker.journal import open_journal
 from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
-from worker.lanes.services import LaneServices
+from worker.lanes.services import LISTS_AT_ONCE, LaneServices
 from worker.ops.control import control_server, database_file, socket_path
 from worker.ops.health import CLOCK_STEP_SECONDS, Health, HealthServer
 from worker.ops.logs import dropped_lines
@@ -131,6 +131,7 @@ class _Worker:
             credentials=CredentialDirectory(self._settings.credentials_dir),
             clock=self._clock,
             settings=self._settings,
+            list_places=asyncio.Semaphore(LISTS_AT_ONCE),
             chance=random.random,
             committed=self._wake_relay,
             can_tell=lambda: not self._relay.is_mute,

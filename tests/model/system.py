@@ -25,7 +25,7 @@ from worker.intake.consumer import Consumer
 from worker.intake.journaling import IntakeHooks
 from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
-from worker.lanes.services import LaneServices
+from worker.lanes.services import LISTS_AT_ONCE, LaneServices
 from worker.ops.operations import Operations
 from worker.outbox.relay import Relay
 from worker.ports import Gateway, InvoiceDetails, Journal
@@ -161,6 +161,7 @@ class Worker:
             credentials=FakeCredentials(),
             clock=self.clock,
             settings=self.system.settings,
+            list_places=asyncio.Semaphore(LISTS_AT_ONCE),
             chance=lambda: 0.5,
             committed=self._committed,
         )

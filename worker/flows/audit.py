@@ -48,7 +48,7 @@ from worker.flows.evidence.endings import Case, endings
 from worker.flows.evidence.status import counts
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
-from worker.flows.invoices import amounts_of, invoices_of, parts_of, trusted
+from worker.flows.invoices import invoices_of, parts_of, seen_of, trusted
 from worker.flows.query_state import AfterPage, after_page, ends_unsurely, longest_page
 from worker.flows.table import (
     Decision,
@@ -132,7 +132,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     invoices = invoices_of(given.page.invoices, at.state.listed_last)
     rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in invoices)
     progress = replace(_advanced(at, given), company=company)
-    at = replace(at, state=replace(at.state, listed_last={each.identity: amounts_of(each) for each in invoices[-1:]}))
+    at = replace(at, state=replace(at.state, listed_last=seen_of(invoices[-1:])))
     return _stepped(at, progress, CountLogin(accepted=True), KeepAudited(rows))
 
 

@@ -13,7 +13,6 @@ from worker.flows import table
 from worker.flows.audit_findings import Held, Standing
 from worker.flows.audit_rows import month_of
 from worker.flows.audit_vocabulary import Proved
-from worker.flows.invoices import Amounts
 from worker.flows.query_state import QueryRules, spans_of
 from worker.flows.table import Decision, Phased
 from worker.records import BEIJING
@@ -186,7 +185,7 @@ class AuditState(Phased):
     proof: Proved | None = None
     company: str = ""
     """Whose invoices are listed: the login's. Empty where there is none, which is so in later stages only."""
-    listed_last: Mapping[str, Amounts] = field(default_factory=dict)
+    listed_last: Mapping[int, int] = field(default_factory=dict)
     """The last invoice of the page before, by what names it: the next page may go on with its lines."""
 
 

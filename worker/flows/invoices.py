@@ -5,8 +5,9 @@ invoice does not say neither fits nor contradicts, so it stays in.
 """
 
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -41,27 +42,48 @@ def found_row(invoice: ListedInvoice, query_type: int, *, lacks_files: bool = Fa
     )
 
 
-Amounts = tuple[Decimal | None, ...]
-"""Of a row: with tax, without, and the tax."""
-
-
 _AMOUNTS: Final = ("totalPriceAndTax", "totalAmount", "totalTax")
 
 
-def amounts_of(row: ListedInvoice) -> Amounts:
-    """As they are told."""
-    return row.total, row.total_without_tax, row.total_tax
+@dataclass(frozen=True, slots=True)
+class ListedRows:
+    """The invoices of a list's pages so far, each once, with what their rows tell of amounts, by hashes: sixteen bytes
+    for an invoice, for a list may have a hundred thousand, and a worker reads many lists at once."""
+
+    names: Sequence[int] = ()
+    amounts: Sequence[int] = ()
+
+    @classmethod
+    def of(cls, amounts: Mapping[int, int]) -> "ListedRows":
+        """From what `as_mapping` gives."""
+        return cls(array("q", amounts), array("q", amounts.values()))
+
+    def as_mapping(self) -> dict[int, int]:
+        """The amounts, by what names the invoice."""
+        return dict(zip(self.names, self.amounts, strict=True))
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
-def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[str, Amounts] | None = None) -> list[ListedInvoice]:
-    """The invoices of a list's rows; `before` are the amounts of those on earlier pages, by identity. Where it has a
-    row for each line of one, none tells what the invoice comes to. Lines without its number are of one party, date and
-    note."""
-    amounts: dict[str, set[Amounts]] = {}
+def seen_of(rows: Iterable[ListedInvoice]) -> dict[int, int]:
+    """By what names an invoice, the amounts that its last row tells: with tax, without, and the tax."""
+    return {hash(each.identity): _amounts_of(each) for each in rows}
+
+
+def _amounts_of(row: ListedInvoice) -> int:
+    return hash((row.total, row.total_without_tax, row.total_tax))
+
+
+def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[int, int] | None = None) -> list[ListedInvoice]:
+    """The invoices of a list's rows; `before` is what `seen_of` tells of earlier pages. Where the list has a row for
+    each line of one, none tells what the invoice comes to. Lines without its number are of one party, date and note."""
+    amounts: dict[str, set[int]] = {}
     shares: dict[object, list[bool]] = {}
     for each in rows:
-        earlier = (before or {}).get(each.identity, amounts_of(each))
-        amounts.setdefault(each.identity, {earlier}).add(amounts_of(each))
+        told = _amounts_of(each)
+        earlier = (before or {}).get(hash(each.identity), told)
+        amounts.setdefault(each.identity, {earlier}).add(told)
         shares.setdefault(_party(each), []).append(each.number is not None)
     return [
         each

@@ -3,11 +3,10 @@
 
 Guarantees: nothing is ever submitted here; an end is reported only by evidence from a list that was read to its end;
 a look that could not be made counts for nothing and is made again. Rivals are read after the list, so that a submission
-whose invoice was issued meanwhile, and is listed, is among them. Pure. A pair that is not in `TRANSITIONS` changes
-nothing.
+whose invoice was issued meanwhile, and is listed, is among them. Pure. A pair not in `TRANSITIONS` changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -16,9 +15,9 @@ from typing import Final
 from worker.flows import table
 from worker.flows.evidence.endings import Case, endings, login_refused, without_login
 from worker.flows.evidence.index import Wanted
-from worker.flows.evidence.subjects import Listed, Subject, each_once, marked
+from worker.flows.evidence.subjects import Listed, ListedPages, Subject, in_one_go
 from worker.flows.evidence.verdicts import Found, Verdict, verdicts
-from worker.flows.invoices import Amounts, amounts_of, invoices_of, lacking_ids, taken_back, trusted, with_files
+from worker.flows.invoices import ListedRows, invoices_of, lacking_ids, seen_of, taken_back, trusted, with_files
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_state import ends_unsurely, is_last_page, longest_page
 from worker.flows.table import Decision, Phased, Table, follow, opening
@@ -84,16 +83,15 @@ class LookUpState(Phased):
     goes_on_at: int | None = None
     """The page at which it gave way. When it goes on, it begins at page 1 again, to read first what was issued
     meanwhile."""
-    listed: Mapping[str, Amounts] = field(default_factory=dict)
-    """Invoices that came, by what names them: each once, for rows that shift come twice. One that came with several
-    amounts, a row for each of its lines, has none."""
+    listed: ListedRows = field(default_factory=ListedRows)
+    """Invoices that came: each once, for rows that shift come twice."""
     total: int | None = None
     is_cut: bool = False
     """Rows could not be read, or the list ended otherwise than by the gateway's word."""
     last_page: str = ""
     longest_page: int = 0
     """Rows of the longest page: a gateway may list fewer at once than it is asked for."""
-    candidates: tuple[Listed, ...] = ()
+    packed: ListedPages = field(default_factory=ListedPages)
     """Of these, the ones that may be somebody's."""
     taken_back: frozenset[str] = frozenset()
     """Numbers that red invoices of the list name."""
@@ -111,6 +109,11 @@ class LookUpState(Phased):
     """In a row, before this look."""
 
     @property
+    def candidates(self) -> tuple[Listed, ...]:
+        """The same, unpacked."""
+        return in_one_go(self.packed.unpacked(self.taken_back))
+
+    @property
     def found(self) -> list[ListedInvoice]:
         """The invoices that were found."""
         return [verdict.invoice for _, verdict in self.told if isinstance(verdict, Found)]
@@ -124,7 +127,8 @@ class LookUpState(Phased):
     @property
     def is_whole(self) -> bool:
         """Whether all came that the gateway says there is: only then absence is evidence."""
-        return not self.is_cut and (self.total is None or len(self.listed) >= self.total)
+        is_over = self.total is None or len(self.listed) >= self.total
+        return is_over and not self.is_cut and not self.packed.is_full
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,37 +201,36 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
 
 def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
-    invoices = invoices_of(page.invoices, was.listed)
-    fitting = [listed for listed in map(Listed.of, invoices) if at.wish.wanted.may_be(listed)]
+    before = was.listed.as_mapping()
+    invoices = invoices_of(page.invoices, before)
     total = was.total if page.total is None else page.total
     is_unsure = ends_unsurely(page, was.last_page)
     longest = longest_page(page, was.longest_page, PAGE_SIZE)
     is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page, longest=longest)
-    is_over = is_last or was.page >= at.rules.max_pages
+    is_over = is_last or was.page >= at.rules.max_pages or was.packed.is_full
+    fitting = (each for each in invoices if at.wish.wanted.may_be(Listed.of(each)))
     state = replace(
         was,
         page=was.page + 1,
-        listed={**was.listed, **{invoice.identity: amounts_of(invoice) for invoice in invoices}},
+        listed=ListedRows.of(before | seen_of(invoices)),
         total=total,
         is_cut=was.is_cut or page.proves_no_absence or (total is None and is_over and (is_unsure or not is_last)),
         last_page=page.digest,
         longest_page=longest,
-        candidates=each_once(was.candidates, fitting),
+        packed=was.packed.with_page(fitting, is_last=is_over),
         taken_back=was.taken_back | taken_back(page.invoices),
         is_announced=was.is_announced and not page.invoices,
     )
     if not is_over:
-        if was.goes_on_at is not None and any(invoice.identity in was.listed for invoice in page.invoices):
+        if was.goes_on_at is not None and not before.keys().isdisjoint(seen_of(page.invoices)):
             state = replace(state, page=max(state.page, was.goes_on_at), goes_on_at=None)
         return Decision(replace(state, phase=Phase.LOOKING), (SeeWhoIsNext(),))
     return _list_over(at, state)
 
 
 def _list_over(at: Situation, state: LookUpState) -> Next:
-    state = replace(state, candidates=marked(state.candidates, state.taken_back))
-    numbers = tuple(each.invoice.number for each in state.candidates if each.invoice.number is not None)
     since = datetime.combine(_first_day(at), time(), BEIJING)
-    return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(numbers, since)))
+    return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(since)))
 
 
 def _page_refused(at: Situation, given: QueryRefused) -> Next:

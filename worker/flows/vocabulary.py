@@ -298,10 +298,9 @@ class SeeWhoIsNext:
 
 @dataclass(frozen=True, slots=True)
 class ReadBound:
-    """See which of these numbers belong to a command already, and who else could claim one of the candidates:
+    """See which of the candidates' numbers belong to a command already, and who else could claim one of them:
     submissions of the same sellers since then that are not sought here."""
 
-    numbers: tuple[str, ...]
     since: datetime
 
 

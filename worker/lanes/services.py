@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from contracts.envelope import dumps
 from worker.clock import Clock
@@ -88,6 +88,7 @@ class Places:
         return [tenant for tenant, taken in self._taken.items() if taken >= self.of_tenant]
 
 
+LISTS_AT_ONCE = 4
 KEPT = 10_000
 """Addresses remembered (count)."""
 
@@ -146,6 +147,13 @@ def _hash(told: Mapping[str, Any]) -> int:
     return hash(dumps(told))
 
 
+class ListPlaces(Protocol):
+    """As much of `asyncio.Semaphore` as is used here."""
+
+    async def acquire(self) -> Literal[True]: ...
+    def release(self) -> None: ...
+
+
 class LaneHooks(Protocol):
     """What an operator wants counted. Called synchronously; must not raise."""
 
@@ -188,6 +196,8 @@ class LaneServices:
     credentials: Credentials
     clock: Clock
     settings: Settings
+    list_places: ListPlaces
+    """`LISTS_AT_ONCE` of them: for the long lists of look-ups, which stay packed until one is free."""
     chance: Callable[[], float]
     """A number in [0, 1), for jitter."""
     committed: Callable[[], None]

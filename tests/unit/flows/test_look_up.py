@@ -16,9 +16,9 @@ from tests.examples import examples
 from tests.unit.flows.submissions import issued, subject
 from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, read, seen
 from worker.flows.evidence.index import Wanted
-from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.subjects import ListedPages, Subject
 from worker.flows.evidence.verdicts import Found
-from worker.flows.invoices import amounts_of
+from worker.flows.invoices import ListedRows, seen_of
 from worker.flows.look_up import (
     TRANSITIONS,
     LookUpState,
@@ -94,7 +94,7 @@ def situation(state: LookUpState | None = None, **fields: Any) -> Situation:
 def standing(phase: Phase) -> LookUpState:
     """A look that has read its list, with the one invoice that is sought."""
     return LookUpState(
-        phase, candidates=(Listed.of(LISTED),), listed={FOUND["countETicketNumbers"]: amounts_of(LISTED)}
+        phase, packed=ListedPages().with_page([LISTED], is_last=True), listed=ListedRows.of(seen_of([LISTED]))
     )
 
 

@@ -1,11 +1,13 @@
 """What is held against each other: a submission whose invoice is sought, and an invoice that is listed, each with what
 is compared of it worked out once. Pure."""
 
-from collections.abc import Collection, Iterable
+import pickle
+from collections.abc import Collection, Generator, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
+from zlib import compress, decompress
 
 from contracts.envelope import loads
 from contracts.limits import HIGHEST_WITH_TAX
@@ -13,6 +15,11 @@ from worker.flows.evidence.status import counts, is_dead
 from worker.names import is_anybody
 from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
 from worker.texts import Text, folded, folded_code, says_nothing
+
+MOST_WEIGHED: Final = 50_000
+"""Listed invoices of one look-up that may be somebody's; where there are more, it finds none."""
+_QUICKLY: Final = 1
+T = TypeVar("T")
 
 CENT: Final = Decimal("0.01")
 _MOST_ROUNDED: Final = Decimal("0.50")
@@ -180,14 +187,53 @@ class Listed:
         return self.invoice.identity
 
 
-def each_once(candidates: Iterable[Listed], more: Iterable[Listed]) -> tuple[Listed, ...]:
-    """All of them. One that is listed twice may be dead in one of its rows."""
-    kept = {each.identity: each for each in candidates}
-    for each in more:
-        before = kept.get(each.identity)
-        if before is None or counts(before.invoice.status) or is_dead(each.invoice.status):
-            kept[each.identity] = each
-    return tuple(kept.values())
+def in_one_go(steps: Generator[None, None, T]) -> T:
+    """What these come to, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            told: T = end.value
+            return told
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPages:
+    """Listed invoices that wait for their list's end, page by page, in a thirtieth of the memory: a worker reads the
+    lists of hundreds of accounts at once, and each may have thousands that look alike."""
+
+    pages: tuple[bytes, ...] = ()
+    last: tuple[ListedInvoice, ...] = ()
+    """Of the last page; most lists have one. They wait for nothing, so it would not pay to pack them."""
+    count: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more than can be weighed: a gateway gone mad would fill the memory."""
+        return self.count > MOST_WEIGHED
+
+    def with_page(self, invoices: Iterable[ListedInvoice], *, is_last: bool) -> "ListedPages":
+        """These too."""
+        page = tuple(invoices)
+        count = self.count + len(page)
+        if is_last or not page:
+            return ListedPages(self.pages, page, count)
+        packed = compress(pickle.dumps(page, pickle.HIGHEST_PROTOCOL), _QUICKLY)
+        return ListedPages((*self.pages, packed), count=count)
+
+    def unpacked(self, taken_back: Collection[str]) -> Generator[None, None, tuple[Listed, ...]]:
+        """Each of them once, and `marked`. One that is listed twice may be dead in one of its rows. Yields after each
+        page."""
+        kept: dict[str, Listed] = {}
+        for page in (*self.pages, None):
+            # Nobody else has had these bytes.
+            invoices = self.last if page is None else pickle.loads(decompress(page))  # noqa: S301
+            for each in map(Listed.of, invoices):
+                before = kept.get(each.identity)
+                if before is None or counts(before.invoice.status) or is_dead(each.invoice.status):
+                    kept[each.identity] = each
+            yield
+        return marked(kept.values(), taken_back)
 
 
 def marked(candidates: Iterable[Listed], taken_back: Collection[str]) -> tuple[Listed, ...]:

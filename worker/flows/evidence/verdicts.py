@@ -33,7 +33,7 @@ from typing import Final
 
 from worker.flows.evidence.claims import BREATH, Claims, claims_of
 from worker.flows.evidence.members import Difference, Weight, twin_of
-from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.evidence.subjects import Listed, Subject, in_one_go
 from worker.records import ListedInvoice
 
 MOST_CANDIDATES: Final = 20
@@ -90,13 +90,7 @@ def verdicts(  # noqa: PLR0913  the evidence, and how far it goes
     are_all_rivals: bool = True,
 ) -> Verdicts:
     """`judge` in one go."""
-    steps = judge(subjects, invoices, bound, skew, rivals=rivals, are_all_rivals=are_all_rivals)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            told: Verdicts = end.value
-            return told
+    return in_one_go(judge(subjects, invoices, bound, skew, rivals=rivals, are_all_rivals=are_all_rivals))
 
 
 def judge(  # noqa: PLR0913  the evidence, and how far it goes

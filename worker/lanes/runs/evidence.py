@@ -8,9 +8,9 @@ for 个人, and few of them have the total that is listed.
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from worker.flows.evidence.clues import probes_of
 from worker.flows.evidence.index import InvoiceIndex
@@ -18,6 +18,8 @@ from worker.flows.evidence.members import is_too_late, is_too_old
 from worker.flows.evidence.subjects import NEVER, Listed, Subject
 from worker.flows.evidence.verdicts import Verdict, judge
 from worker.records import Command, CommandState, Probes
+
+T = TypeVar("T")
 
 AT_ONCE = 100
 PROBES_AT_ONCE = 200
@@ -136,7 +138,11 @@ async def judged(  # noqa: PLR0913  the evidence, and how far it goes
     are_all_rivals: bool,
 ) -> Mapping[int, Verdict]:
     """As `judge`, by the command's key."""
-    steps = judge(subjects, candidates, bound, skew, rivals=rivals, are_all_rivals=are_all_rivals)
+    return await in_steps(judge(subjects, candidates, bound, skew, rivals=rivals, are_all_rivals=are_all_rivals))
+
+
+async def in_steps(steps: Generator[None, None, T]) -> T:
+    """What these come to; whatever else waits goes on between them."""
     was_collecting = gc.isenabled()
     # Thousands of small things are made here, none in a circle: looking for circles among all that the process
     # holds would stop the loop for longer than all else.
@@ -146,7 +152,7 @@ async def judged(  # noqa: PLR0913  the evidence, and how far it goes
             try:
                 next(steps)
             except StopIteration as end:
-                told: Mapping[int, Verdict] = end.value
+                told: T = end.value
                 return told
             await asyncio.sleep(0)
     finally:

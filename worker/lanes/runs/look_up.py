@@ -17,7 +17,7 @@ from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, NotResolvable, Permanent
 from worker.flows import look_up
 from worker.flows.evidence.index import Wanted
-from worker.flows.evidence.subjects import Subject
+from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.looks import LookOutcome, rest_after_refusals
 from worker.flows.vocabulary import (
     AskPage,
@@ -32,7 +32,8 @@ from worker.flows.vocabulary import (
     Settle,
 )
 from worker.lanes.housekeeping import Settling
-from worker.lanes.runs.evidence import judged, read_rivals
+from worker.lanes.lane_session import Interruption
+from worker.lanes.runs.evidence import in_steps, judged, read_rivals
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import Asking
 from worker.lanes.runs.refusals import forget_refusals
@@ -46,6 +47,8 @@ MOST_SUBJECTS = 1000
 AT_ONCE = 100
 """Subjects read between two pauses: the worker's other lanes wait meanwhile."""
 MOST_STRAYS = 1000
+SHORT = 100
+"""Candidates that take so little memory that they need not wait for their turn."""
 CONDITION = {"queryType": 0}
 """What was issued. All other filters are ours (trap 58)."""
 
@@ -150,17 +153,38 @@ class LookUpRun(Asking):
                 return await super()._perform(effect)
         return None
 
-    async def _read_bound(self, asked: ReadBound) -> BoundRead:
+    async def _read_bound(self, asked: ReadBound) -> Input:
+        """Few lists are weighed at once; until their turn comes, they are packed. A short one waits for none."""
+        if self._state.packed.count <= SHORT:
+            return await self._weighed(asked)
+        try:
+            await self._lane_session.during(self._services.list_places.acquire())
+        except Interruption as interruption:
+            return self._interrupted(interruption)
+        try:
+            return await self._weighed(asked)
+        finally:
+            self._services.list_places.release()
+
+    async def _candidates(self) -> tuple[Listed, ...]:
+        packed = self._state.packed
+        if packed.is_full:
+            self._log.warning("look_up_with_too_many_candidates", candidates=packed.count)
+            return ()
+        return await in_steps(packed.unpacked(self._state.taken_back))
+
+    async def _weighed(self, asked: ReadBound) -> BoundRead:
         """Rivals are read before the bound numbers. A command whose number is bound in between is then either still a
         rival, or its invoice is among those taken, or both. The other way round it could be neither."""
-        journal = self._services.journal
-        rivals, are_all = await self._rivals(asked.since) if self._state.candidates else ((), True)
-        numbers = await self._insist(lambda: journal.bound(asked.numbers)) if asked.numbers else frozenset[str]()
+        journal, candidates = self._services.journal, await self._candidates()
+        rivals, are_all = await self._rivals(asked.since, candidates) if candidates else ((), True)
+        told_numbers = tuple(each.invoice.number for each in candidates if each.invoice.number is not None)
+        numbers = await self._insist(lambda: journal.bound(told_numbers)) if told_numbers else frozenset[str]()
         keys = [subject.key for subject in self._subjects if not subject.is_issued]
         strays = await self._insist(lambda: journal.laid_aside(keys, MOST_STRAYS)) if keys else ()
         told = await judged(
             self._subjects,
-            self._state.candidates,
+            candidates,
             numbers,
             self._services.look_ups.skew,
             rivals=rivals,
@@ -168,9 +192,9 @@ class LookUpRun(Asking):
         )
         return BoundRead(numbers, rivals, are_all, tuple(strays), told)
 
-    async def _rivals(self, since: datetime) -> tuple[tuple[Subject, ...], bool]:
+    async def _rivals(self, since: datetime, candidates: Sequence[Listed]) -> tuple[tuple[Subject, ...], bool]:
         skew = self._services.look_ups.skew
-        rivals, are_all = await read_rivals(self, self._subjects, since, self._state.candidates, skew)
+        rivals, are_all = await read_rivals(self, self._subjects, since, candidates, skew)
         if not are_all:
             self._log.warning("look_up_with_too_many_rivals", rivals=len(rivals))
         return rivals, are_all

@@ -1,0 +1,113 @@
+"""Long lists, of many accounts at once: what is kept of them, and who waits for whom."""
+
+import asyncio
+import gc
+
+import pytest
+
+from tests.builders import make_found, make_page
+from tests.lane_fakes import Script
+from tests.unit.lanes.playing import DONE, Played, now
+from tests.unit.lanes.runs.test_look_up import listing, looking, sought
+from tests.virtual_time import in_virtual_time
+from worker.flows.evidence import subjects
+from worker.flows.evidence.subjects import Listed
+from worker.lanes.runner import LaneRunner
+from worker.lanes.services import LISTS_AT_ONCE
+from worker.records import Claim, CommandState
+
+ROWS = 150
+
+
+def alike(count: int = ROWS) -> Script:
+    """Invoices that differ in their numbers alone, in pages of a hundred."""
+    rows = [make_found(number) for number in range(1, count + 1)]
+    pages = [rows[first : first + 100] for first in range(0, count, 100)]
+    return Script(pages=[[make_page(*page, total=count, has_next=page is not pages[-1]), DONE] for page in pages])
+
+
+async def claimed(played: Played, count: int) -> list[Claim]:
+    """Look-ups on so many lanes, for one that is sought on each."""
+    played.journal.add(*(sought(key, lane=f"{key:04}") for key in range(1, count + 1)))
+    await played.stage.lease()
+    await played.journal.reap("w-1", played.stage.clock.now())
+    await played.journal.enter_look_ups(played.stage.clock.now())
+    claims: list[Claim] = await played.journal.claim("w-1", count, played.stage.clock.now())
+    assert len(claims) == count
+    return claims
+
+
+async def served(played: Played, count: int) -> list[float]:
+    """The same all at once: when each look was over."""
+    ended: list[float] = []
+
+    async def serve(claim: Claim) -> None:
+        await LaneRunner(played.stage.services, claim).serve()
+        ended.append(now())
+
+    await asyncio.gather(*map(serve, await claimed(played, count)))
+    return ended
+
+
+@in_virtual_time
+async def test_few_of_the_lists_that_are_read_at_once_are_unpacked() -> None:
+    """The store takes ten seconds to tell what is bound. Those that wait for their turn have read their lists."""
+    played = looking(alike())
+    played.journal.delays["bound"] = 10
+    count = 3 * LISTS_AT_ONCE
+    gc.collect()
+    before = sum(isinstance(each, Listed) for each in gc.get_objects())
+    serving = asyncio.create_task(served(played, count))
+
+    await asyncio.sleep(5)
+
+    assert len(played.gateway.queries) == 2 * count
+    assert played.journal.calls["bound"] == LISTS_AT_ONCE
+    assert sum(isinstance(each, Listed) for each in gc.get_objects()) - before <= LISTS_AT_ONCE * ROWS
+    ended = await serving
+    assert [round(each) for each in ended] == [10] * LISTS_AT_ONCE + [20] * LISTS_AT_ONCE + [30] * LISTS_AT_ONCE
+
+
+@in_virtual_time
+async def test_short_list_waits_for_no_long_one() -> None:
+    played = looking(*[alike()] * 2 * LISTS_AT_ONCE, listing(make_found(1)))
+    played.journal.delays["bound"] = 10
+
+    ended = await served(played, 2 * LISTS_AT_ONCE + 1)
+
+    assert sum(each < 19 for each in ended) == LISTS_AT_ONCE + 1
+
+
+@in_virtual_time
+async def test_look_that_waits_for_its_turn_is_left_when_the_worker_drains() -> None:
+    played = looking(alike())
+    for _ in range(LISTS_AT_ONCE):
+        await played.stage.services.list_places.acquire()
+    (claim,) = await claimed(played, 1)
+    runner = LaneRunner(played.stage.services, claim)
+    serving = asyncio.create_task(runner.serve())
+    await asyncio.sleep(5)
+    assert not serving.done()
+
+    runner.lane_session.interrupt(lease_is_lost=False)
+    await serving
+
+    assert now() < 6
+    with pytest.raises(TimeoutError):  # it took nobody's turn, and gave none back
+        await asyncio.wait_for(played.stage.services.list_places.acquire(), 1)
+    assert not played.journal.outcomes_of(1)
+
+
+@in_virtual_time
+async def test_nothing_is_told_from_a_list_with_more_than_can_be_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that lists for ever would fill the memory. What is sought is in the list, or it is not."""
+    monkeypatch.setattr(subjects, "MOST_WEIGHED", 120)
+    played = looking(alike(1000))
+
+    await played.serve(sought(look_ups=1), until=600)
+
+    assert set(played.stage.hooks.verdicts) == {"again", "person"}
+    assert played.journal.state_of(1) is CommandState.IN_DOUBT
+    assert played.said("in_doubt")[0]["candidates"] == []
+    assert max(query.page_number for query in played.gateway.queries) <= 3
+    assert not played.journal.calls["bound"]
