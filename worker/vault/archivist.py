@@ -125,10 +125,10 @@ class Archivist:
             await self._give_up(file, _words(fault))
         except AddressExpired as fault:
             await self._ask_anew(file, str(fault))
+        except JournalUnavailable:  # before what it is a kind of: the file is not at fault, and is taken again
+            log.warning("vault_file_left", invoice_number=file.number, type=file.type)
         except Transient as fault:
             await self._put_off(file, str(fault))
-        except JournalUnavailable:
-            log.warning("vault_file_left", invoice_number=file.number, type=file.type)
         except Exception:
             log.exception("vault_file_broke", invoice_number=file.number, type=file.type)
             await self._put_off(file, "it broke unexpectedly; see the log")

@@ -27,7 +27,7 @@ from tests.scenarios.schemas import violations_of
 from tests.unit.vault.files import issued, papers
 from tests.unit.vault.web import Web, web
 from worker.clock import SystemClock
-from worker.errors import Transient
+from worker.errors import JournalUnavailable, Transient
 from worker.journal.sqlite import SqliteJournal
 from worker.records import CommandState, StoredFilter
 from worker.vault.addresses import AddressRules
@@ -243,6 +243,26 @@ async def test_a_store_that_is_full_or_away_leaves_the_file_due(stage: Stage) ->
     stage.clock.at += SCHEDULE[0]
     await stage.rounds()
     assert await stage.kept() == {"pdf": PAPERS["pdf"]}
+
+
+async def test_a_journal_that_is_away_costs_no_try(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is in the vault already. It was put off for the journal's fault, and at the last try called missing, with
+    the database's words for the caller."""
+    stage.archivist._rules = replace(stage.archivist._rules, schedule=())
+    await stage.confirm(pdf=stage.served.gives("/f", PAPERS["pdf"]))
+    with monkeypatch.context() as patched:
+
+        async def away(*_: object) -> None:
+            raise JournalUnavailable("PostgreSQL: the database system is shutting down")
+
+        patched.setattr(stage.journal, "file_kept", away)
+        await stage.rounds(1)
+    assert stage.counted == []
+    stage.clock.at += stage.archivist._rules.hold
+    await stage.rounds()
+
+    (told,) = await stage.told()
+    assert (told["missing"], len(told["files"]), stage.counted) == ([], 1, ["kept"])
 
 
 async def test_a_store_that_hangs_is_given_up_and_holds_up_no_other_file(stage: Stage) -> None:
