@@ -62,6 +62,24 @@ async def test_a_message_without_an_id_is_still_told_when_it_is_returned(amqp_ur
         assert batch.verdicts == [Verdict.RETURNED]
 
 
+async def test_as_many_are_told_as_returned_as_were_however_many_share_a_message_id(
+    amqp_url: str, reply_queue: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which of them, a broker does not say. The client library writes a return that it does not know into the log,
+    body and all."""
+    async with link_to(amqp_url) as link:
+        channel = await confirming(link)
+        for returned in ([], [0], [2], [0, 1], [1, 3, 4], [0, 1, 2, 3, 4]):
+            queues = ["no-such-queue" if n in returned else reply_queue for n in range(5)]
+            batch = await channel.send([*map(to_queue, queues), to_queue(reply_queue, "another")])
+            assert await batch.wait(60)
+            assert batch.verdicts[:5].count(Verdict.RETURNED) == len(returned)
+            assert set(batch.verdicts[:5]) <= {Verdict.RETURNED, Verdict.CONFIRMED}
+            assert batch.verdicts[5] is Verdict.CONFIRMED
+            assert not channel._channel.message_id_delivery_tag
+    assert "returning" not in caplog.text
+
+
 async def test_a_full_queue_refuses(amqp_url: str, amqp_prefix: str) -> None:
     """`basic.nack` is not a return and not a success."""
     name = f"{amqp_prefix}.replies"

@@ -123,7 +123,7 @@ async def test_a_17_mib_body_is_buried_and_hurts_nobody(amqp_url: str, amqp_pref
 
 
 async def test_dead_letters_with_the_same_id_are_all_buried(amqp_url: str, amqp_prefix: str) -> None:
-    """Two in flight with one message id would swap their verdicts, so they go one after the other."""
+    """Many in flight with one message id; none of them is returned, so no verdict can be another's."""
     async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
         for n in range(20):
             await publish_command(channel, amqp_prefix, "same", b"%d" % n)
@@ -142,6 +142,21 @@ async def test_a_message_that_cannot_be_buried_holds_up_nobody(amqp_url: str, am
         (dead,) = await take(amqp_url, part.topology.dead_queue, 1)
     assert dead.body == b"no"
     assert dead.headers["x-first-death-reason"] == "rejected"
+
+
+async def test_a_dead_queue_that_is_full_stops_nobodys_orders(amqp_url: str, amqp_prefix: str) -> None:
+    """More messages that are no command than the prefetch lets in, and an order behind them. They stay in the queue
+    that they were sent to, and come when there is room: the broker looks every three minutes."""
+    async with intake(amqp_url, amqp_prefix, prefetch=10) as part, broker_channel(amqp_url) as channel:
+        dead = part.topology.dead_queue
+        await channel.queue_delete(dead)
+        full: dict[str, Any] = {"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"}
+        await (await channel.declare_queue(dead, durable=True, arguments=full)).bind(part.topology.dead_exchange)
+        for n in range(30):
+            await publish_command(channel, amqp_prefix, None, b"%d" % n)
+        await publish_command(channel, amqp_prefix, "c1")
+
+        await until(lambda: ("shop", "c1") in part.journal.commands)
 
 
 async def test_a_journal_that_is_down_loses_nothing(amqp_url: str, amqp_prefix: str) -> None:

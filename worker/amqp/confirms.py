@@ -92,15 +92,27 @@ class Batch:
 class _Slot:
     """Stands in aiormq's book where a future would."""
 
-    __slots__ = ("_batch", "_book", "_index", "_message_id", "_tag")
+    __slots__ = ("_batch", "_book", "_index", "_message_id", "following", "tag")
 
-    def __init__(self, batch: Batch, index: int, book: dict[str, int], message_id: str, tag: int) -> None:
+    def __init__(self, batch: Batch, index: int, channel: Any, message_id: str, tag: int) -> None:
         self._batch = batch
         self._index = index
-        self._book = book
+        self._book: dict[str, int] = channel.message_id_delivery_tag
         self._message_id = message_id
-        self._tag = tag
-        book[message_id] = tag
+        self.tag = tag
+        self.following: _Slot | None = None
+        """The next with the same message id. The book has the first that is in flight. A return that it does not know,
+        the library would write into the log, body and all."""
+        first = channel.confirmations.get(self._book.setdefault(message_id, tag))
+        if isinstance(first, _Slot):
+            first.append(self)
+
+    def append(self, last: "_Slot") -> None:
+        """One more with this message id."""
+        slot = self
+        while slot.following is not None:
+            slot = slot.following
+        slot.following = last
 
     def done(self) -> bool:
         return self._batch.verdicts[self._index] is not Verdict.PENDING
@@ -116,9 +128,15 @@ class _Slot:
         self._settle(Verdict.RETURNED if isinstance(error, PublishError) else Verdict.REFUSED)
 
     def _settle(self, verdict: Verdict) -> None:
-        if self._book.get(self._message_id) == self._tag:
-            del self._book[self._message_id]
         self._batch.settle(self._index, verdict)
+        if self._book.get(self._message_id) == self.tag:
+            following = self.following
+            while following is not None and following.done():
+                following = following.following
+            if following is None:
+                del self._book[self._message_id]
+            else:
+                self._book[self._message_id] = following.tag
 
 
 class Confirming(Protocol):
@@ -133,7 +151,8 @@ class Confirming(Protocol):
 
 
 class ConfirmChannel:
-    """A channel in confirm mode. Two messages in flight must not share a message id."""
+    """A channel in confirm mode. Of messages in flight that share a message id, a return may be told of another one; a
+    return comes before its message's confirm, so where none is returned, all confirms are true."""
 
     def __init__(self, channel: AbstractChannel, frame_max: int) -> None:
         self._channel: Any = channel  # the book is no part of the abstract class
@@ -195,7 +214,7 @@ class ConfirmChannel:
             return
         channel.delivery_tag = tag = channel.delivery_tag + 1
         message_id = message.properties.message_id or ""
-        channel.confirmations[tag] = _Slot(batch, index, channel.message_id_delivery_tag, message_id, tag)
+        channel.confirmations[tag] = _Slot(batch, index, channel, message_id, tag)
         piece += frames
 
     async def _flush(self, piece: bytearray) -> None:

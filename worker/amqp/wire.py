@@ -52,7 +52,7 @@ class Properties(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A message to publish, mandatory. No two in flight on one channel may share a message id."""
+    """A message to publish, mandatory. A return is told apart by the message id (`ConfirmChannel`)."""
 
     exchange: str
     """Empty for the default exchange."""

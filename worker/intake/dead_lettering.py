@@ -4,7 +4,8 @@ Guarantees: body, headers and given properties arrive untouched, the reason besi
 acknowledged only after the broker has confirmed the copy; a crash between the two leaves a second copy. What cannot be
 kept where it is moves to headers: `user_id`, for the broker closes the channel of whoever sends another's;
 `expiration`, for the copy would vanish; `CC` and `BCC`, for the broker would send copies where their sender may not.
-One message that cannot be sent is in nobody's way. Does not know what was wrong with a message.
+One message that cannot be sent is in nobody's way, and neither are many where the dead queue takes none: before they
+fill the prefetch they are left to the broker. Does not know what was wrong with a message.
 """
 
 import asyncio
@@ -35,13 +36,18 @@ ROUTING_HEADERS = {"CC": "x-fapiao-cc", "BCC": "x-fapiao-bcc"}
 """Headers by which RabbitMQ routes whatever is published with them, to what they are kept as."""
 TOGETHER = 50
 """Dead letters sent at once (count)."""
+PATIENT_ROUNDS = 3
+"""After so many rounds in a row in which the dead queue took none (count), what it declines is left to the broker: the
+queue that the message came from keeps it, and moves it when there is room, without code and reason."""
+_DECLINED = frozenset({Verdict.REFUSED, Verdict.RETURNED})
 
 
 class DeadLetters(Protocol):
     """Whoever publishes to `<prefix>.dead`."""
 
     async def publish_dead(self, messages: Sequence[Outgoing]) -> Sequence[Verdict]:
-        """Publish, mandatory and confirmed, no two with the same message id. Never raises for the broker's doing."""
+        """Publish, mandatory and confirmed. Of those that share a message id, a `RETURNED` may be told of another one.
+        Never raises for the broker's doing."""
         ...
 
 
@@ -104,6 +110,7 @@ class DeadLettering:
         self._broker_may_dead_letter = broker_may_dead_letter
         self._count = count
         self._waiting: deque[FaultyDelivery] = deque()
+        self._declined_rounds = 0
         self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
@@ -132,9 +139,12 @@ class DeadLettering:
     async def run_once(self) -> int:
         """Send some and settle those confirmed. Returns how many are settled."""
         chosen = self._choose()
-        verdicts = await self._publisher.publish_dead([dead_letter_of(dead, self._exchange) for dead in chosen])
+        judged = _judged(
+            chosen, await self._publisher.publish_dead([dead_letter_of(dead, self._exchange) for dead in chosen])
+        )
+        self._note_declined([verdict for _, verdict in judged])
         settled = 0
-        for dead, verdict in zip(chosen, verdicts, strict=True):
+        for dead, verdict in judged:
             if await self._settle(dead, verdict):
                 self._acknowledger.let_go(dead.delivery)
                 settled += 1
@@ -143,19 +153,24 @@ class DeadLettering:
         return settled
 
     def _choose(self) -> list[FaultyDelivery]:
-        """The next ones, no two with the same message id; those of an earlier epoch come again by themselves."""
-        chosen: dict[str, FaultyDelivery] = {}
-        rest: deque[FaultyDelivery] = deque()
-        for dead in self._waiting:
-            if not self._acknowledger.is_current(dead.delivery):
-                self._acknowledger.let_go(dead.delivery)
-                continue
-            if len(chosen) < TOGETHER and dead.message_id not in chosen:
-                chosen[dead.message_id] = dead
+        """The next ones; those of an earlier epoch come again by themselves."""
+        chosen: list[FaultyDelivery] = []
+        while self._waiting and len(chosen) < TOGETHER:
+            dead = self._waiting.popleft()
+            if self._acknowledger.is_current(dead.delivery):
+                chosen.append(dead)
             else:
-                rest.append(dead)
-        self._waiting = rest
-        return list(chosen.values())
+                self._acknowledger.let_go(dead.delivery)
+        return chosen
+
+    def _note_declined(self, verdicts: Sequence[Verdict]) -> None:
+        if Verdict.CONFIRMED in verdicts:
+            self._declined_rounds = 0
+        elif not _DECLINED.isdisjoint(verdicts):
+            self._declined_rounds += 1
+            if self._declined_rounds == PATIENT_ROUNDS:
+                advice = "make room in it, or bind it again: messages that are no command wait in their own queue"
+                log.error("dead_queue_declines", exchange=self._exchange, verdict=str(verdicts[0]), advice=advice)
 
     async def _settle(self, dead: FaultyDelivery, verdict: Verdict) -> bool:
         with contextlib.suppress(BrokerLost):  # it comes again, in the next epoch
@@ -164,10 +179,22 @@ class DeadLettering:
                 self._count(str(dead.letter.code))
                 await self._acknowledger.acknowledge([dead.delivery])
                 return True
-            if verdict is Verdict.UNSENDABLE and self._broker_may_dead_letter:
-                log.warning("dead_letter_left_to_broker", code=str(dead.letter.code), reason=dead.letter.reason)
+            if self._is_left_to_broker(verdict):
+                if verdict is Verdict.UNSENDABLE:  # the others may be many, and `dead_queue_declines` says why
+                    log.warning("dead_letter_left_to_broker", code=str(dead.letter.code), reason=dead.letter.reason)
                 self._count(str(dead.letter.code))
                 await self._acknowledger.dead_letter(dead.delivery)
                 return True
         log.warning("dead_letter_not_taken", code=str(dead.letter.code), verdict=str(verdict))
         return False
+
+    def _is_left_to_broker(self, verdict: Verdict) -> bool:
+        is_hopeless = verdict in _DECLINED and self._declined_rounds >= PATIENT_ROUNDS
+        return self._broker_may_dead_letter and (is_hopeless or verdict is Verdict.UNSENDABLE)
+
+
+def _judged(sent: Sequence[FaultyDelivery], verdicts: Sequence[Verdict]) -> list[tuple[FaultyDelivery, Verdict]]:
+    """Which one of those that share a message id was returned, a broker does not say: then none of them was taken."""
+    judged = list(zip(sent, verdicts, strict=True))
+    returned = {dead.message_id for dead, verdict in judged if verdict is Verdict.RETURNED}
+    return [(dead, Verdict.RETURNED if dead.message_id in returned else verdict) for dead, verdict in judged]

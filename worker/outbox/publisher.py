@@ -3,7 +3,7 @@ dead letters, and one for queues that refused.
 
 Guarantees a verdict for each row that is the broker's own about that row. A channel that the broker closes over one bad
 message takes its neighbours with it; they are sent again one by one, so that the bad one is found and the others go on.
-No message id is in flight twice on a channel. While the broker takes nothing (memory or disk alarm), nothing is sent
+No event's id is in flight twice on a channel. While the broker takes nothing (memory or disk alarm), nothing is sent
 and nothing is given up. Knows nothing of the journal: what is lost, the relay sends again.
 """
 
@@ -319,8 +319,8 @@ class Publisher:
     # ---- dead letters -----------------------------------------------------------------------------
 
     async def publish_dead(self, messages: Sequence[Outgoing]) -> Sequence[Verdict]:
-        """Publish dead letters, no two with the same message id, and wait for all verdicts. Without a connection all
-        are `LOST`."""
+        """Publish dead letters and wait for all verdicts. Of those that share a message id a `RETURNED` may be told of
+        another one. Without a connection all are `LOST`."""
         if not messages:
             return []
         verdicts, ended_by = await self._send_dead(messages)
