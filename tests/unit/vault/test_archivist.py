@@ -246,8 +246,8 @@ async def test_a_store_that_is_full_or_away_leaves_the_file_due(stage: Stage) ->
 
 
 async def test_a_journal_that_is_away_costs_no_try(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is in the vault already. It was put off for the journal's fault, and at the last try called missing, with
-    the database's words for the caller."""
+    """The file is in the vault already. It was put off for the journal's fault, and at the last try called missing, in
+    the database's words."""
     stage.archivist._rules = replace(stage.archivist._rules, schedule=())
     await stage.confirm(pdf=stage.served.gives("/f", PAPERS["pdf"]))
     with monkeypatch.context() as patched:

@@ -82,17 +82,23 @@ async def _journal(settings: Settings) -> list[Finding]:
 
 
 async def _grants(settings: Settings) -> list[Finding]:
-    """Whether the role may do what the worker does."""
-    from worker.journal.postgres.schema import GRANTS, missing_grants
+    """Whether the role may do what the worker does, and the server lets anybody write."""
+    from worker.journal.postgres.schema import GRANTS, is_read_only, missing_grants
 
+    address = settings.database_url.get_secret_value()
     try:
-        missing = await missing_grants(settings.database_url.get_secret_value())
+        missing = await missing_grants(address)
+        if await is_read_only(address):
+            return [fail("database", "PostgreSQL takes no writes there: it is a standby, or read-only", _READ_ONLY_FIX)]
     except WorkerError:
         return []  # said already
     if missing:
         told = ", ".join(f"{privilege} on {table}" for privilege, table in missing)
         return [fail("grants", f"the role lacks {told}", "run deploy/permissions/postgres.sql as the tables' owner")]
     return [ok("grants", f"all that the worker needs on {len(GRANTS)} tables")]
+
+
+_READ_ONLY_FIX: Final = "point FAPIAO_DATABASE_URL at the primary; or look at its disk, and who made it read-only"
 
 
 def check_times(times: Times, now: datetime) -> list[Finding]:

@@ -143,6 +143,10 @@ POOLER = (
     "worker's sessions keep settings, prepared statements and LISTEN: set pool_mode = session (PgBouncer), or name the "
     "server itself"
 )
+READ_ONLY = (
+    "it takes no writes: FAPIAO_DATABASE_URL leads to a standby, or the database was made read-only, as providers do "
+    "for a full disk"
+)
 
 _NOT_STORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 """SQLSTATE classes 22 and 23: what was given does not fit, wherever it is tried again."""
@@ -180,7 +184,8 @@ def classify(error: Exception) -> Exception:
     if isinstance(error, _FAULTY) and not isinstance(error, _UNAVAILABLE):
         return JournalFaulty(f"PostgreSQL: {error}", retry_after=timedelta(seconds=1))
     if isinstance(error, _UNAVAILABLE):
-        return JournalUnavailable(f"PostgreSQL: {str(error) or type(error).__name__}", retry_after=timedelta(seconds=1))
+        said = READ_ONLY if isinstance(error, asyncpg.ReadOnlySQLTransactionError) else str(error)
+        return JournalUnavailable(f"PostgreSQL: {said or type(error).__name__}", retry_after=timedelta(seconds=1))
     return error
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from worker.errors import SchemaOutdated
 from worker.journal import migrations
-from worker.journal.postgres.pool import Connections
+from worker.journal.postgres.pool import Connections, Operation, Result
 from worker.journal.postgres.statements import Statements
 from worker.journal.sealing import KEY_BYTES, Sealer
 
@@ -89,12 +89,26 @@ GRANTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 async def missing_grants(dsn: str) -> list[tuple[str, str]]:
     """Pairs of privilege and table that the role of this address lacks, for tables that are there. Raises
     `ConfigurationError`, `JournalUnavailable`."""
+    return await _answered(dsn, _missing)
+
+
+async def is_read_only(dsn: str) -> bool:
+    """Whether nothing can be written at this address: a standby, or a server or database that was made read-only.
+    Raises as `missing_grants`."""
+    return await _answered(dsn, _is_read_only)
+
+
+async def _answered(dsn: str, operation: Operation[Result]) -> Result:
     connections = Connections(dsn, Sealer([bytes(KEY_BYTES)]), 1)  # nothing is opened with it
     await connections.open()
     try:
-        return await connections.run(_missing)
+        return await connections.run(operation)
     finally:
         await connections.close()
+
+
+async def _is_read_only(statements: Statements) -> bool:
+    return bool(await statements.connection.fetchval("SELECT current_setting('transaction_read_only')::boolean"))
 
 
 async def _missing(statements: Statements) -> list[tuple[str, str]]:
