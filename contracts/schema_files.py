@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -156,7 +157,14 @@ def component_name(message_type: str) -> str:
 
 
 def _standing_alone(model: type[BaseModel], mode: JsonSchemaMode) -> Schema:
-    return _refined(model.model_json_schema(mode=mode))
+    made: Schema = json.loads(_made_once(model, mode))
+    return made
+
+
+@cache
+def _made_once(model: type[BaseModel], mode: JsonSchemaMode) -> str:
+    """As text, for whoever asks goes on changing it: the envelopes stand around every message, and many share data."""
+    return json.dumps(_refined(model.model_json_schema(mode=mode)))
 
 
 def _published(name: str, schema: Schema) -> Schema:
