@@ -6,6 +6,7 @@ prefix is removed after it. A server that cannot be had is an error, never a ski
 
 import asyncio
 import concurrent.futures
+import gc
 import os
 import uuid
 from collections.abc import Coroutine, Iterator
@@ -49,6 +50,14 @@ hypothesis.settings.register_profile("whole", deadline=None, suppress_health_che
 hypothesis.settings.register_profile("fast", hypothesis.settings.get_profile("whole"), max_examples=MOST_WHEN_FAST)
 hypothesis.settings.load_profile("fast" if IS_FAST else "whole")
 use_plain_logs()
+gc.disable()  # until all is collected, which lives to the end
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Look for garbage in what the tests make, and not again and again in all the tests themselves."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_report_header() -> list[str]:
