@@ -4,11 +4,11 @@ SQLite admits one writing process. So decisions go through the control socket of
 none answers, to the file itself, locked. Reading never needs the lock. PostgreSQL is simply opened.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from worker.cli.terminal import load_settings, quiet_logs
+from worker.cli.terminal import load_settings, quiet_logs, run
 from worker.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,18 +17,26 @@ if TYPE_CHECKING:
     from worker.ports import Journal
     from worker.settings import Settings
 
+    Desk = Operations | RemoteOperations
+
+T = TypeVar("T")
+
+
+def ask(question: "Callable[[Desk], Awaitable[T]]", *, writes: bool = False) -> T:
+    """What the desk of the settings that are here answers, with nothing logged but what is wrong. It is asked to change
+    something only where it `writes`. Ends the program as `run` does."""
+
+    async def work() -> T:
+        settings = load_settings()
+        quiet_logs(settings)
+        async with desk(settings, writes=writes) as operations:
+            return await question(operations)
+
+    return run(work())
+
 
 @asynccontextmanager
-async def open_desk(*, writes: bool) -> "AsyncIterator[Operations | RemoteOperations]":
-    """The desk of the settings that are here, with nothing logged but what is wrong. Raises as `desk` does."""
-    settings = load_settings()
-    quiet_logs(settings)
-    async with desk(settings, writes=writes) as operations:
-        yield operations
-
-
-@asynccontextmanager
-async def desk(settings: "Settings", *, writes: bool) -> "AsyncIterator[Operations | RemoteOperations]":
+async def desk(settings: "Settings", *, writes: bool) -> "AsyncIterator[Desk]":
     """`Operations`, near or far. Raises `ConfigurationError` where there is no journal yet."""
     from worker.clock import SystemClock
     from worker.ops.control import RemoteOperations, database_file, socket_path

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from worker.cli.desk import open_desk
+from worker.cli.desk import ask
 from worker.cli.records import AsJson, Limit
 from worker.cli.spreadsheet import AsCsv, ForExcel, one_form, write
 from worker.cli.terminal import (
@@ -49,12 +49,7 @@ def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
     with explained():
         one_form(json=as_json, csv=as_csv, excel=for_excel)
     wanted = {"user_id": user, "since": since, "until": until, "buyer": buyer, "number": number, "source": source}
-
-    async def work() -> dict[str, Any]:
-        async with open_desk(writes=False) as operations:
-            return await operations.invoices(wanted, limit, offset)
-
-    found = run(work())
+    found = ask(lambda desk: desk.invoices(wanted, limit, offset))
     if as_json:
         say_json(found)
     elif as_csv or for_excel:
@@ -88,12 +83,7 @@ def files(
     if fetch is not None:
         _fetch(fetch, output, as_json=as_json)
         return
-
-    async def work() -> dict[str, Any]:
-        async with open_desk(writes=False) as operations:
-            return await operations.files(names or [])
-
-    found = run(work())
+    found = ask(lambda desk: desk.files(names or []))
     if as_json:
         say_json(found)
     elif found["files"]:

@@ -5,25 +5,27 @@
 import re
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from worker.cli import story, story_zh
-from worker.cli.desk import open_desk
+from worker.cli.desk import ask
 from worker.cli.terminal import (
     USAGE,
     Stop,
     explained,
     is_chinese,
     note,
-    run,
     said,
     say,
     say_json,
     table,
 )
 from worker.durations import UNIT_SECONDS
+
+if TYPE_CHECKING:
+    from worker.cli.desk import Desk
 
 CommandId = Annotated[str, typer.Argument(metavar="ID", help="The command's id.")]
 Source = Annotated[str | None, typer.Option("--source", help="The tenant, where several used the id.")]
@@ -33,12 +35,7 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most 
 
 def status(command_id: CommandId, source: Source = None, as_json: AsJson = False) -> None:
     """Show a command and its events. Exit code 1 if there is none."""
-
-    async def work() -> dict[str, Any]:
-        async with open_desk(writes=False) as operations:
-            return await operations.status(command_id, source)
-
-    _show(run(work()), as_json=as_json)
+    _show(ask(lambda desk: desk.status(command_id, source)), as_json=as_json)
 
 
 def list_(
@@ -54,12 +51,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List commands, newest first."""
-
-    async def work() -> list[dict[str, Any]]:
-        async with open_desk(writes=False) as operations:
-            return await operations.commands(state or (), limit)
-
-    commands = run(work())
+    commands = ask(lambda desk: desk.commands(state or (), limit))
     if as_json:
         say_json(commands)
     elif not commands:
@@ -87,12 +79,8 @@ def resolve(
 
     Exit code 1 if it is not in doubt, or the number belongs to another command.
     """
-
-    async def work() -> dict[str, Any]:
-        async with open_desk(writes=True) as operations:
-            return await operations.resolve(command_id, source, issued=issued, not_issued=not_issued)
-
-    _show(run(work()), as_json=as_json)
+    told = ask(lambda desk: desk.resolve(command_id, source, issued=issued, not_issued=not_issued), writes=True)
+    _show(told, as_json=as_json)
 
 
 def cancel(command_id: CommandId, source: Source = None, as_json: AsJson = False) -> None:
@@ -100,22 +88,12 @@ def cancel(command_id: CommandId, source: Source = None, as_json: AsJson = False
 
     Exit code 1 if it was submitted already, or has ended.
     """
-
-    async def work() -> dict[str, Any]:
-        async with open_desk(writes=True) as operations:
-            return await operations.cancel(command_id, source)
-
-    _show(run(work()), as_json=as_json)
+    _show(ask(lambda desk: desk.cancel(command_id, source), writes=True), as_json=as_json)
 
 
 def replay(command_id: CommandId, source: Source = None, as_json: AsJson = False) -> None:
     """Publish all of a command's events again, under the same ids; consumers drop what they know."""
-
-    async def work() -> dict[str, Any]:
-        async with open_desk(writes=True) as operations:
-            return await operations.replay(command_id, source)
-
-    replayed = run(work())
+    replayed = ask(lambda desk: desk.replay(command_id, source), writes=True)
     if as_json:
         say_json(replayed)
     else:
@@ -231,23 +209,22 @@ def prune(
     with explained():
         age = age_of(older_than)
 
-    async def work() -> dict[str, int]:
+    async def work(desk: "Desk") -> dict[str, int]:
         from contracts.envelope import timestamp
         from worker.clock import SystemClock
 
         before = timestamp(SystemClock().now() - age)
         counts = Counter(dict.fromkeys(_WORDS, 0))
-        async with open_desk(writes=not dry_run) as operations:
-            for _ in range(1 if dry_run else _MOST_ROUNDS):
-                forgotten = await operations.prune(before, dry_run=dry_run)
-                counts.update(forgotten)
-                if dry_run or not any(forgotten.values()):
-                    break
-            else:
-                note("There is more to forget: run it again.")
+        for _ in range(1 if dry_run else _MOST_ROUNDS):
+            forgotten = await desk.prune(before, dry_run=dry_run)
+            counts.update(forgotten)
+            if dry_run or not any(forgotten.values()):
+                break
+        else:
+            note("There is more to forget: run it again.")
         return dict(counts)
 
-    counts = run(work())
+    counts = ask(work, writes=not dry_run)
     if as_json:
         say_json({"dryRun": dry_run, "forgotten": counts})
         return

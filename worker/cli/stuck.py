@@ -4,14 +4,14 @@ Messages in the queue `<prefix>.dead`, that were no command or died in the broke
 for the whole of their time; tax-bureau accounts whose logins were refused.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.desk import open_desk
+from worker.cli.desk import ask
 from worker.cli.records import AsJson, Limit
 from worker.cli.terminal import (
     FAILED,
@@ -30,6 +30,7 @@ from worker.cli.terminal import (
 
 if TYPE_CHECKING:
     from worker.cli.broker import Broker, DeadLetter
+    from worker.cli.desk import Desk
 
 Letters = AsyncIterator[tuple["DeadLetter", Any]]
 """Each with its message."""
@@ -187,7 +188,7 @@ def _readable(letter: dict[str, Any]) -> dict[str, Any]:
 @replies.command("list")
 def list_replies(limit: Limit = 100, as_json: AsJson = False) -> None:
     """List them, oldest first."""
-    found = run(_asked("replies", limit))
+    found = ask(lambda desk: desk.replies(limit))
     if as_json:
         say_json(found)
     elif not found:
@@ -203,23 +204,25 @@ def list_replies(limit: Limit = 100, as_json: AsJson = False) -> None:
 @replies.command()
 def resend(numbers: Numbers = None, every: All = False, as_json: AsJson = False) -> None:
     """Try them again, with a new time to live. Say numbers, or --all."""
-    _act("resend_replies", numbers or [], every=every, as_json=as_json)
+    _act(lambda desk: desk.resend_replies(numbers or []), numbers, every=every, as_json=as_json)
 
 
 @replies.command()
 def discard(numbers: Numbers = None, every: All = False, as_json: AsJson = False) -> None:
     """Forget them; the events stay on record (`status`, `replay`). Say numbers, or --all."""
-    _act("discard_replies", numbers or [], every=every, as_json=as_json)
+    _act(lambda desk: desk.discard_replies(numbers or []), numbers, every=every, as_json=as_json)
 
 
-def _act(operation: str, numbers: list[int], *, every: bool, as_json: bool) -> None:
+def _act(
+    act: "Callable[[Desk], Awaitable[dict[str, int]]]", numbers: list[int] | None, *, every: bool, as_json: bool
+) -> None:
     _must_choose(numbers, every=every, shown="numbers as `fapiao-worker replies list`")
-    done = run(_asked(operation, numbers, writes=True))
+    done = ask(act, writes=True)
     if as_json:
         say_json(done)
     else:
         say(", ".join(f"{count} {what}" for what, count in done.items()))
-    if sum(done.values()) < len(set(numbers)):
+    if sum(done.values()) < len(set(numbers or [])):
         note("Not all of these numbers are there: `fapiao-worker replies list` shows them.")
         raise typer.Exit(FAILED)
 
@@ -230,7 +233,7 @@ def _act(operation: str, numbers: list[int], *, every: bool, as_json: bool) -> N
 @accounts.command("list")
 def list_accounts(limit: Limit = 100, as_json: AsJson = False) -> None:
     """List them, the latest refusal first. An account appears once per password that was refused."""
-    found = run(_asked("accounts", limit))
+    found = ask(lambda desk: desk.accounts(limit))
     if as_json:
         say_json(found)
     elif not found:
@@ -257,7 +260,7 @@ def list_accounts(limit: Limit = 100, as_json: AsJson = False) -> None:
 def resume(ids: Ids = None, every: All = False, as_json: AsJson = False) -> None:
     """Let them log in again at once, after the login was mended. Say ids, or --all."""
     _must_choose(ids, every=every, shown="ids as `fapiao-worker accounts list`")
-    done = run(_asked("resume_accounts", ids or [], writes=True))
+    done = ask(lambda desk: desk.resume_accounts(ids or []), writes=True)
     if as_json:
         say_json(done)
     else:
@@ -271,9 +274,3 @@ def _must_choose(chosen: Sequence[object] | None, *, every: bool, shown: str) ->
     with explained():
         if bool(chosen) == every:
             raise Stop(f"Say which: {shown} shows them, or --all.", USAGE)
-
-
-async def _asked(operation: str, which: Any, *, writes: bool = False) -> Any:
-    """What the journal's desk answers."""
-    async with open_desk(writes=writes) as operations:
-        return await getattr(operations, operation)(which)
