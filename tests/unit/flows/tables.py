@@ -1,6 +1,6 @@
 """What the tests of transition tables share: the settings, and a decision told in a few words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode
 from tests.builders import make_found, make_page, make_result
 from worker.flows.query_state import QueryRules
-from worker.flows.table import Decision, Timing
+from worker.flows.table import Decision, Situation, Timing
 from worker.flows.vocabulary import (
     Begin,
     BoundRead,
@@ -133,6 +133,21 @@ def seen(decision: Decision[Any]) -> Expected:
         code=said.data.get("code") if said else None,
         timer=decision.timer,
     )
+
+
+def check_pair(
+    decide: Callable[[Any, Input], Decision[Any]],
+    at: Situation[Any, Any, Any],
+    kind: type[Input],
+    expected: Expected | None,
+) -> None:
+    """A pair of the table leads where the table says; any other changes nothing."""
+    decision = decide(at, EXAMPLES[kind])
+
+    if expected is None:
+        assert decision == Decision(at.state)
+    else:
+        assert seen(decision) == expected
 
 
 def record_of(decision: Decision[Any]) -> Record:

@@ -18,9 +18,9 @@ from tests.unit.flows.tables import (
     RULES,
     TIMING,
     Expected,
+    check_pair,
     record_of,
     said_of,
-    seen,
 )
 from worker.flows.details import TRANSITIONS, DetailsState, Next, Phase, Situation, decide
 from worker.flows.table import Decision
@@ -81,16 +81,7 @@ def test_table_and_expectation_name_the_same_pairs() -> None:
 @pytest.mark.parametrize("phase", list(Phase))
 @pytest.mark.parametrize("kind", list(EXAMPLES), ids=lambda kind: kind.__name__)
 def test_pair(phase: Phase, kind: type[Input]) -> None:
-    """A pair of the table leads where the table says; any other changes nothing."""
-    at = situation(state=DetailsState(phase))
-
-    decision = decide(at, EXAMPLES[kind])
-
-    expected = EXPECTED.get((phase, kind))
-    if expected is None:
-        assert decision == Decision(at.state)
-        return
-    assert seen(decision) == expected
+    check_pair(decide, situation(state=DetailsState(phase)), kind, EXPECTED.get((phase, kind)))
 
 
 @pytest.mark.parametrize(

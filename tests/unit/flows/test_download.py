@@ -12,7 +12,17 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_command
 from tests.examples import examples
-from tests.unit.flows.tables import EXAMPLES, FAILED_DATE, PUT_BACK, RULES, TIMING, Expected, record_of, said_of, seen
+from tests.unit.flows.tables import (
+    EXAMPLES,
+    FAILED_DATE,
+    PUT_BACK,
+    RULES,
+    TIMING,
+    Expected,
+    check_pair,
+    record_of,
+    said_of,
+)
 from worker.flows.download import TRANSITIONS, DownloadState, Next, Phase, Situation, decide
 from worker.flows.table import Decision
 from worker.flows.vocabulary import (
@@ -74,16 +84,7 @@ def test_table_and_expectation_name_the_same_pairs() -> None:
 @pytest.mark.parametrize("phase", list(Phase))
 @pytest.mark.parametrize("kind", list(EXAMPLES), ids=lambda kind: kind.__name__)
 def test_pair(phase: Phase, kind: type[Input]) -> None:
-    """A pair of the table leads where the table says; any other changes nothing."""
-    at = situation(DownloadState(phase, DATE, 1))
-
-    decision = decide(at, EXAMPLES[kind])
-
-    expected = EXPECTED.get((phase, kind))
-    if expected is None:
-        assert decision == Decision(at.state)
-        return
-    assert seen(decision) == expected
+    check_pair(decide, situation(DownloadState(phase, DATE, 1)), kind, EXPECTED.get((phase, kind)))
 
 
 def test_text_goes_out_as_it_came() -> None:

@@ -1,7 +1,7 @@
 """The issue flow: every pair of phase and input, one by one, and what no sequence of inputs can break."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +10,10 @@ import pytest
 from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command, make_invoice, make_result
+from tests.unit.flows.tables import EXAMPLES, PUT_BACK, TIMING, Expected, check_pair
 from worker.flows.issue import MAX_QRS, TRANSITIONS, IssueState, Next, Phase, Situation, decide
 from worker.flows.looks import NOT_ISSUED, Absence, Schedules
-from worker.flows.table import Decision, Timing
+from worker.flows.table import Decision
 from worker.flows.vocabulary import (
     Begin,
     CloseSession,
@@ -23,7 +24,6 @@ from worker.flows.vocabulary import (
     CountLogin,
     CountRefusal,
     Draining,
-    Effect,
     Input,
     KeepStray,
     Record,
@@ -35,31 +35,7 @@ from worker.flows.vocabulary import (
 from worker.ports import LoginAnswered, QrRefused, QrShown, ResultRefused, ResultShown
 from worker.records import CommandState, SubmittedInvoice
 
-TIMING = Timing(
-    login=timedelta(seconds=60),
-    answer=timedelta(seconds=120),
-    scan=timedelta(seconds=300),
-    result=timedelta(seconds=121),
-    refusal_grace=timedelta(seconds=5),
-    retry_min=timedelta(seconds=1),
-    retry_max=timedelta(seconds=60),
-    login_attempts=3,
-)
 SENT = SubmittedInvoice.read({"invoice": make_invoice()})
-EXAMPLES: dict[type[Input], Input] = {
-    Begin: Begin(session_is_open=False),
-    Recovered: Recovered(),
-    Connected: Connected(),
-    ConnectFailed: ConnectFailed("refused"),
-    ConnectionLost: ConnectionLost("reset"),
-    TimedOut: TimedOut(),
-    Draining: Draining(),
-    LoginAnswered: LoginAnswered(True),
-    QrShown: QrShown("data:image/png;base64,AA==", "https://scan.example/1"),
-    QrRefused: QrRefused(),
-    ResultShown: make_result(),
-    ResultRefused: ResultRefused(),
-}
 LOOKS = Schedules(doubt=(timedelta(seconds=30),), refusal=(timedelta(seconds=15), timedelta(seconds=60)))
 AFTER_SUBMISSION = {Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE, Phase.QR_REFUSED}
 
@@ -76,20 +52,7 @@ def situation(phase: Phase = Phase.TAKEN, *, qr_attempt: int = 0, **fields: Any)
     return Situation(state=IssueState(phase, qr_attempt), **{**defaults, **fields})
 
 
-@dataclass(frozen=True)
-class Expected:
-    """Where a pair leads: the phase, the kinds of effects, the state and outcome recorded, the new timer."""
-
-    phase: Phase
-    effects: tuple[type[Effect], ...]
-    to: CommandState | None = None
-    outcome: Outcome | None = None
-    code: FailureCode | None = None
-    timer: timedelta | None = None
-
-
 S, P, C = CommandState, Phase, FailureCode
-PUT_BACK = Expected(P.ENDED, (Record, CloseSession), S.WAITING)
 DOUBT = Expected(P.ENDED, (Record, CloseSession), S.IN_DOUBT, Outcome.IN_DOUBT)
 SHOW_QR = Expected(P.SCANNING, (Record,), S.SCANNING, Outcome.QR_REQUIRED, timer=TIMING.scan)
 GRACE = Expected(P.QR_REFUSED, (), timer=TIMING.refusal_grace)
@@ -151,29 +114,7 @@ def test_table_and_expectation_name_the_same_pairs() -> None:
 @pytest.mark.parametrize("phase", list(Phase))
 @pytest.mark.parametrize("kind", list(EXAMPLES), ids=lambda kind: kind.__name__)
 def test_pair(phase: Phase, kind: type[Input]) -> None:
-    """A pair of the table leads where the table says; any other changes nothing."""
-    at = situation(phase)
-
-    decision = decide(at, EXAMPLES[kind])
-
-    expected = EXPECTED.get((phase, kind))
-    if expected is None:
-        assert decision == Decision(at.state)
-        return
-    assert _seen(decision) == expected
-
-
-def _seen(decision: Next) -> Expected:
-    record = next((effect for effect in decision.effects if isinstance(effect, Record)), None)
-    said = record.announcements[-1] if record and record.announcements else None
-    return Expected(
-        phase=decision.state.phase,
-        effects=tuple(type(effect) for effect in decision.effects),
-        to=record.to if record else None,
-        outcome=said.outcome if said else None,
-        code=said.data.get("code") if said else None,
-        timer=decision.timer,
-    )
+    check_pair(decide, situation(phase), kind, EXPECTED.get((phase, kind)))
 
 
 # ---- before the submission -----------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_command, make_invoice, make_result
 from tests.examples import examples
-from tests.unit.flows.test_issue import AFTER_SUBMISSION, EXAMPLES, TIMING, S
+from tests.unit.flows.tables import EXAMPLES, TIMING
+from tests.unit.flows.test_issue import AFTER_SUBMISSION, S
 from worker.flows.issue import MAX_QRS, TRANSITIONS, IssueState, Next, Phase, Situation, decide
 from worker.flows.table import Decision
 from worker.flows.vocabulary import (
@@ -162,5 +163,5 @@ def test_every_way_after_the_submission_ends_by_time_alone() -> None:
 
 def test_every_input_of_the_vocabulary_is_tried() -> None:
     """An input that the flow heeds must be among the examples."""
-    assert set(EXAMPLES) == {kind for _, kind in TRANSITIONS}
+    assert set(EXAMPLES) >= {kind for _, kind in TRANSITIONS}
     assert {CommandState.SUBMITTING, CommandState.SCANNING} == SUBMITTED

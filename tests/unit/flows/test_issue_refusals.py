@@ -7,7 +7,8 @@ import pytest
 
 from contracts.failures import FailureCode
 from tests.builders import MOMENT
-from tests.unit.flows.test_issue import EXAMPLES, LOOKS, TIMING, situation
+from tests.unit.flows.tables import EXAMPLES, TIMING
+from tests.unit.flows.test_issue import LOOKS, situation
 from worker.flows.issue import Next, Phase, decide
 from worker.flows.looks import Absence
 from worker.flows.vocabulary import (

@@ -14,7 +14,7 @@ from contracts.events import Outcome
 from tests.builders import MOMENT, make_command, make_found, make_listed, make_page
 from tests.examples import examples
 from tests.unit.flows.submissions import issued, subject
-from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, read, seen
+from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, check_pair, read
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import ListedPages, Subject
 from worker.flows.evidence.verdicts import Found
@@ -154,19 +154,10 @@ def test_table_and_expectation_name_the_same_pairs() -> None:
 @pytest.mark.parametrize("phase", list(Phase))
 @pytest.mark.parametrize("kind", list(EXAMPLES), ids=lambda kind: kind.__name__)
 def test_pair(phase: Phase, kind: type[Input]) -> None:
-    """A pair of the table leads where the table says; any other changes nothing."""
     state = standing(phase)
     if phase in {P.NOTICE, P.DETAILS, P.LATE}:
         state = replace(state, told=((1, Found(LISTED)),), rounds=0 if phase is P.NOTICE else 1)
-    at = situation(state)
-
-    decision = decide(at, EXAMPLES[kind])
-
-    expected = EXPECTED.get((phase, kind))
-    if expected is None:
-        assert decision == Decision(at.state)
-        return
-    assert seen(decision) == expected
+    check_pair(decide, situation(state), kind, EXPECTED.get((phase, kind)))
 
 
 # ---- the question --------------------------------------------------------------------------------------

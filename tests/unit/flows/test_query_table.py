@@ -14,7 +14,7 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_found, make_page, make_query, make_question
 from tests.examples import examples
-from tests.unit.flows.tables import EXAMPLES, PUT_BACK, RULES, TIMING, Expected, failed, read, record_of, seen
+from tests.unit.flows.tables import EXAMPLES, PUT_BACK, RULES, TIMING, Expected, check_pair, failed, read, record_of
 from worker.flows.query import TRANSITIONS, decide
 from worker.flows.query_state import Next, Phase, QueryProgress, QueryState, QueryWish, Situation
 from worker.flows.table import Decision
@@ -106,16 +106,7 @@ def test_table_and_expectation_name_the_same_pairs() -> None:
 @pytest.mark.parametrize("phase", list(Phase))
 @pytest.mark.parametrize("kind", list(EXAMPLES), ids=lambda kind: kind.__name__)
 def test_pair(phase: Phase, kind: type[Input]) -> None:
-    """A pair of the table leads where the table says; any other changes nothing."""
-    at = situation(standing(phase))
-
-    decision = decide(at, EXAMPLES[kind])
-
-    expected = EXPECTED.get((phase, kind))
-    if expected is None:
-        assert decision == Decision(at.state)
-        return
-    assert seen(decision) == expected
+    check_pair(decide, situation(standing(phase)), kind, EXPECTED.get((phase, kind)))
 
 
 # ---- what no sequence of inputs can break --------------------------------------------------------------

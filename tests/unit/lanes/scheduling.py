@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.builders import make_command, make_result
 from tests.lane_fakes import Script, Stage
+from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
 from worker.records import Command, CommandState
 
@@ -35,3 +36,16 @@ async def running(stage: Stage) -> AsyncIterator[Scheduler]:
     assert not task.done(), "the scheduler ended by itself"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def at_work(stage: Stage) -> AsyncIterator[None]:
+    """Lanes and housekeeping, as a worker runs them."""
+    scheduler = Scheduler(stage.services, "w-1")
+    keeping = Housekeeping(stage.services, "w-1", lanes_freed=scheduler.wake)
+    tasks = [asyncio.create_task(work) for work in (scheduler.run(), keeping.run())]
+    yield
+    assert not any(task.done() for task in tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,8 +1,7 @@
 """One odd command harms nobody else: what breaks is counted, set aside after three times, and the lane goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,17 +11,15 @@ from structlog.testing import capture_logs
 
 from contracts.envelope import dumps, loads
 from contracts.failures import FailureCode
-from tests.builders import make_command, make_data, make_question, make_result
+from tests.builders import make_command, make_data, make_question
 from tests.lane_fakes import FakeCredentials, FakeSession, Script, Stage, make_login_fields
+from tests.unit.lanes.scheduling import ISSUES, at_work
 from tests.virtual_time import EPOCH, in_virtual_time
-from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.runner import MOST_BREAKS
-from worker.lanes.scheduler import Scheduler
 from worker.ports import Submission
 from worker.records import LOOK_UP, Command, CommandState, SecretsFault
 
 S = CommandState
-ISSUES = Script(submissions=[[make_result()]])
 
 
 @pytest.fixture(autouse=True)
@@ -34,18 +31,6 @@ def _quiet() -> Iterator[None]:
 
 def waiting(key: int, **fields: Any) -> Command:
     return make_command(**{"key": key, "state": S.WAITING, "epoch": 0, "attempts": 0, "lane": "user", **fields})
-
-
-@asynccontextmanager
-async def at_work(stage: Stage) -> AsyncIterator[None]:
-    scheduler = Scheduler(stage.services, "w-1")
-    keeping = Housekeeping(stage.services, "w-1", lanes_freed=scheduler.wake)
-    tasks = [asyncio.create_task(work) for work in (scheduler.run(), keeping.run())]
-    yield
-    assert not any(task.done() for task in tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @in_virtual_time

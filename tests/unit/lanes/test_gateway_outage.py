@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -22,11 +20,10 @@ from tests.builders import (
 )
 from tests.lane_fakes import After, FakeSession, Script, Stage
 from tests.unit.lanes.runs.test_look_up import LOOKING
+from tests.unit.lanes.scheduling import at_work
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.errors import Permanent, Transient, Unreachable
 from worker.lanes.breaker import GatewayBreaker
-from worker.lanes.housekeeping import Housekeeping
-from worker.lanes.scheduler import Scheduler
 from worker.ports import Disconnected, DownloadTold
 from worker.records import Command, CommandState, own_lane
 
@@ -60,19 +57,6 @@ def items(key: int) -> Command:
 
 def is_open(breaker: GatewayBreaker) -> bool:
     return breaker.is_open
-
-
-@asynccontextmanager
-async def at_work(stage: Stage) -> AsyncIterator[None]:
-    """Lanes and housekeeping, as a worker runs them."""
-    scheduler = Scheduler(stage.services, "w-1")
-    keeping = Housekeeping(stage.services, "w-1", lanes_freed=scheduler.wake)
-    tasks = [asyncio.create_task(work) for work in (scheduler.run(), keeping.run())]
-    yield
-    assert not any(task.done() for task in tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @in_virtual_time

@@ -1,8 +1,6 @@
 """Nobody on a lane waits for late files, or for a look-up of many pages. On the default settings."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +10,8 @@ from tests.lane_fakes import After, Script, Stage, make_file
 from tests.unit.flows.submissions import make_submitted
 from tests.unit.lanes.playing import now
 from tests.unit.lanes.runs.test_look_up import ACCOUNT
+from tests.unit.lanes.scheduling import at_work
 from tests.virtual_time import EPOCH, in_virtual_time
-from worker.lanes.housekeeping import Housekeeping
-from worker.lanes.scheduler import Scheduler
 from worker.ports import DownloadTold
 from worker.records import Command, CommandState
 
@@ -28,18 +25,6 @@ def waiting(key: int, **fields: Any) -> Command:
 def query(key: int, **question: Any) -> Command:
     data = dumps(make_question(items=False, **question))
     return waiting(key, type="invoice.query", data=data, fingerprint=None)
-
-
-@asynccontextmanager
-async def at_work(stage: Stage) -> AsyncIterator[None]:
-    scheduler = Scheduler(stage.services, "w-1")
-    keeping = Housekeeping(stage.services, "w-1", lanes_freed=scheduler.wake)
-    tasks = [asyncio.create_task(work) for work in (scheduler.run(), keeping.run())]
-    yield
-    assert not any(task.done() for task in tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def end_of(stage: Stage, key: int, *, at_most: float) -> float:
