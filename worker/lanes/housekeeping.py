@@ -8,13 +8,12 @@ compare-and-set, so that two replicas that look at it at once do one thing. Know
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, events_of, failure, keeps_order
@@ -22,7 +21,7 @@ from worker.flows.orders import Refuse, Succeed, Tell, Wait, follow
 from worker.flows.table import deadline_exceeded
 from worker.flows.vocabulary import Settle
 from worker.lanes.services import LaneServices
-from worker.records import FINAL, Command, CommandState, Following, Heard, Settlement
+from worker.records import Command, CommandState, Following, Heard, Settlement
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +33,8 @@ class Settling:
 
     services: LaneServices
     part: str
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What its log line says besides."""
 
     async def settle(
         self,
@@ -41,13 +42,14 @@ class Settling:
         *,
         point: str,
         expected: frozenset[CommandState] | None = None,
-        has_looked: bool = False,
+        heard: Heard | None = None,
         insist: Callable[[Callable[[], Awaitable[bool]]], Awaitable[bool]] | None = None,
     ) -> bool:
         """Whether it was done: not where somebody else was quicker. `expected` are the states in which there is a
-        reason for the move; None stands for the state in which the command was read. Raises `NotResolvable`, and
+        reason for the move; None stands for the state in which the command was read. `heard` is what a follower has
+        told of its first by then. Raises `NotResolvable`, and
         `JournalUnavailable` unless `insist` tries until the store answers."""
-        settlement = self._settlement(move, expected or frozenset({move.command.state}), has_looked=has_looked)
+        settlement = self._settlement(move, expected or frozenset({move.command.state}), heard)
 
         async def act() -> bool:
             return await self.services.journal.settle(settlement)
@@ -59,7 +61,7 @@ class Settling:
             self._tell(move)
         return settled
 
-    def _settlement(self, move: Settle, expected: frozenset[CommandState], *, has_looked: bool) -> Settlement:
+    def _settlement(self, move: Settle, expected: frozenset[CommandState], heard: Heard | None) -> Settlement:
         now = self.services.clock.now()
         return Settlement(
             command=move.command,
@@ -69,10 +71,11 @@ class Settling:
             events=events_of(move.command, move.announcements, worker=self.services.settings.source, at=now),
             invoice_number=move.invoice_number,
             sought_at=move.sought_at,
-            has_looked=has_looked,
+            has_looked=move.has_looked,
             progress=move.progress,
             findings=move.findings,
             keeps_order=keeps_order(move.announcements),
+            heard=heard,
         )
 
     def _tell(self, move: Settle) -> None:
@@ -90,6 +93,7 @@ class Settling:
             command_source=move.command.source,
             code=code or None,
             by=self.part,
+            **self.said,
         )
 
 
@@ -101,42 +105,30 @@ class Repeats:
         self._is_shared = services.settings.order_scope == "seller"
         self._lanes_freed = lanes_freed
 
-    async def look(self) -> tuple[int, int]:
-        """Let each follower whose first has moved do what it must. Returns how many looked, and how many events were
-        told."""
-        looked = told = 0
-        for following in await self._services.journal.followers():
-            has_moved, events = await self._guarded(following)
-            looked, told = looked + has_moved, told + events
-        return looked, told
+    async def look(self) -> int:
+        """Let each follower whose first has moved do what it must. Returns how many did something."""
+        services = self._services
+        return sum(
+            [
+                await _guarded(services, each.follower, self._look_at(each), "repeat_broke")
+                for each in await services.journal.followers()
+            ]
+        )
 
-    async def _guarded(self, following: Following) -> tuple[bool, int]:
-        """One that breaks holds up none of the others."""
-        try:
-            return await self._look_at(following)
-        except JournalUnavailable:
-            raise
-        except Exception:
-            follower = following.follower
-            self._services.hooks.broke(follower.type, "again")
-            log.exception("repeat_broke", command_id=follower.id, command_source=follower.source)
-            return False, 0
-
-    async def _look_at(self, following: Following) -> tuple[bool, int]:
+    async def _look_at(self, following: Following) -> bool:
         match follow(following, is_shared=self._is_shared):
             case Wait(is_over):
                 await self._services.journal.heed(following, is_over=is_over)
                 crashpoint("repeat.heeded")
-                return True, 0
+                return True
             case Succeed():
-                return await self._succeed(following), 0
+                return await self._succeed(following)
             case Refuse(announcement):
                 heard = Heard(following.nudges, following.heard, is_over=True)
-                settled = await self._settle(following, CommandState.REJECTED, (announcement,), heard)
-                return settled, int(settled)
+                return await self._settle(following, CommandState.REJECTED, (announcement,), heard)
             case Tell(announcements, to, sequence, is_over):
-                settled = await self._settle(following, to, announcements, Heard(following.nudges, sequence, is_over))
-                return settled, len(announcements) if settled else 0
+                heard = Heard(following.nudges, sequence, is_over)
+                return await self._settle(following, to, announcements, heard, repeats=following.first.id)
 
     async def _succeed(self, following: Following) -> bool:
         crashpoint("repeat.succeed_next")
@@ -149,37 +141,22 @@ class Repeats:
         return moved
 
     async def _settle(
-        self, following: Following, to: CommandState, announcements: tuple[Announcement, ...], heard: Heard
+        self, following: Following, to: CommandState, told: tuple[Announcement, ...], heard: Heard, **said: str
     ) -> bool:
-        follower, services = following.follower, self._services
-        now = services.clock.now()
-        settlement = Settlement(
-            command=follower,
-            expected=frozenset({follower.state}),
-            to=to,
-            at=now,
-            events=events_of(follower, announcements, worker=services.settings.source, at=now),
-            heard=heard,
-        )
-        crashpoint(f"repeat.{to}_next")
-        settled = await services.journal.settle(settlement)
-        crashpoint(f"repeat.{to}_recorded")
-        if settled and to in FINAL and follower.state not in FINAL:
-            code = next((str(said.data.get("code", "")) for said in announcements if _is_end(said)), "")
-            services.hooks.settled(follower.type, to, code)
-            log.info(
-                "command_settled",
-                state=to,
-                command_id=follower.id,
-                command_source=follower.source,
-                repeats=following.first.id if to is not CommandState.REJECTED else None,
-                code=code or None,
-            )
-        return settled
+        move = Settle(following.follower, to, told, has_looked=False)
+        return await Settling(self._services, "repeat", said).settle(move, point=to, heard=heard)
 
 
-def _is_end(announcement: Announcement) -> bool:
-    return Outcome(announcement.outcome).is_final
+async def _guarded(services: LaneServices, command: Command, act: Awaitable[bool], broken: str) -> bool:
+    """A command that breaks holds up none of the others; `broken` is what is logged then."""
+    try:
+        return await act
+    except JournalUnavailable:
+        raise
+    except Exception:
+        services.hooks.broke(command.type, "again")
+        log.exception(broken, command_id=command.id, command_source=command.source)
+        return False
 
 
 QUEUED = frozenset({CommandState.WAITING, CommandState.HELD})
@@ -236,27 +213,16 @@ class Housekeeping:
             crashpoint("housekeeping.rests_ended")
             log.info("sellers_try_again", orders=trying)
             self._lanes_freed()
-        late = [await self._guarded(command, self._fail_overdue(command)) for command in await journal.overdue(now)]
-        looked, told = await self._repeats.look()
-        if told:
-            self._services.committed()
-        return freed + entered + trying + sum(late) + looked
-
-    async def _guarded(self, command: Command, act: Awaitable[bool]) -> bool:
-        """One that breaks holds up none of the others."""
-        try:
-            return await act
-        except JournalUnavailable:
-            raise
-        except Exception:
-            self._services.hooks.broke(command.type, "again")
-            log.exception("housekeeping_broke", command_id=command.id, command_source=command.source)
-            return False
+        late = [
+            await _guarded(self._services, command, self._fail_overdue(command), "housekeeping_broke")
+            for command in await journal.overdue(now)
+        ]
+        return freed + entered + trying + sum(late) + await self._repeats.look()
 
     async def _fail_overdue(self, command: Command) -> bool:
         code, stage, message = deadline_exceeded()
         announcement = failure(code, stage, message, command.attempts)
-        return await self._settle(Settle(command, CommandState.FAILED, (announcement,)), QUEUED)
+        return await self._settle(Settle(command, CommandState.FAILED, (announcement,), has_looked=False), QUEUED)
 
     async def _settle(self, move: Settle, expected: frozenset[CommandState]) -> bool:
         """`expected` are the states in which there is a reason to end it, not the state in which it was read: another

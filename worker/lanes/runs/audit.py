@@ -138,7 +138,7 @@ class AuditRun(Questioning):
     async def _settle(self, move: Settle) -> None:
         settling, verdict = Settling(self._services, "audit"), LookOutcome.FOUND
         try:
-            settled = await settling.settle(move, point="found", has_looked=move.has_looked, insist=self._insist)
+            settled = await settling.settle(move, point="found", insist=self._insist)
         except NotResolvable:
             # Bound to another command since the list was read: then it is that one's.
             settled, verdict = False, LookOutcome.BOUND

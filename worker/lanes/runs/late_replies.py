@@ -156,7 +156,7 @@ class LateReplies:
         to, announcement = _ending(meant, shown)
         is_issued = to is CommandState.COMPLETED
         sought_at = next_look(self._services.looks.confirm, 0, self._services.clock.now()) if is_issued else None
-        move = Settle(command, to, (announcement,), sought_at=sought_at)
+        move = Settle(command, to, (announcement,), sought_at=sought_at, has_looked=False)
         settled = await Settling(self._services, "late").settle(move, point="settled")
         if settled:
             self._services.addresses.settled(

@@ -213,7 +213,7 @@ class LookUpRun(Asking):
         verdict = _verdict(move)
         settling = Settling(self._services, "look_up")
         try:
-            settled = await settling.settle(move, point=verdict, has_looked=move.has_looked, insist=self._insist)
+            settled = await settling.settle(move, point=verdict, insist=self._insist)
         except NotResolvable:
             # Bound to another command since it was asked: the next look sees that.
             settled, verdict = False, LookOutcome.BOUND
