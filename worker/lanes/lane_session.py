@@ -1,14 +1,18 @@
 """The lane's connection: at most one session, kept between commands until something unexpected comes over it.
 
 Guarantees that the session is closed, and that the gateway had a moment to forget it, before another one of the same
-`userId` is opened. Every wait can be interrupted, and has an end of its own. Knows nothing of commands.
+`userId` is opened. Every wait can be interrupted, and has an end of its own. Knows nothing of commands. Here too is how
+a run asks a store that does not answer (`Insist`), for the session must go when the lease ends meanwhile.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from worker.errors import LeaseLost, Transient
+import structlog
+
+from worker.backoff import is_worth_a_line
+from worker.errors import JournalUnavailable, LeaseLost, Transient
 from worker.lanes.runs.order import Access
 from worker.lanes.services import LaneServices
 from worker.ports import GatewaySession, QueryEvent, QuerySession, SessionEvent
@@ -282,3 +286,32 @@ class LaneSession:
     def _raise_interruption(self) -> None:
         if self._interruption is not None:
             raise self._interruption from None
+
+
+class Insist:
+    """Asks the store until it answers, for one run: what is known by now (an invoice issued!) must not die with this
+    worker because a database restarts. The session does go with the lease; writes are fenced by the epoch.
+
+    Not a method of the run, for the run's parts hold it too: in such a circle each run would stay in memory, and its
+    password with it, until garbage is collected, which is seldom."""
+
+    def __init__(
+        self, services: LaneServices, lane_session: LaneSession, said: structlog.typing.FilteringBoundLogger
+    ) -> None:
+        self._services = services
+        self._lane_session = lane_session
+        self._log = said
+
+    async def __call__(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do it. Raises what it raises, but for `JournalUnavailable`."""
+        tries = 0
+        while True:
+            try:
+                return await act()
+            except JournalUnavailable as fault:
+                tries += 1
+                if is_worth_a_line(tries):
+                    self._log.warning("journal_unavailable", reason=str(fault), tries=tries)
+            if not self._services.lease.is_safe(self._services.clock.monotonic()):
+                await self._lane_session.hang_up()
+            await asyncio.sleep(self._services.settings.poll_seconds)

@@ -43,8 +43,8 @@ from worker.flows.invoices import taken_back
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
 from worker.lanes.housekeeping import Settling
+from worker.lanes.lane_session import Insist
 from worker.lanes.runs.evidence import AT_ONCE, could_claim, could_claim_any, judged, last_of, read_subject
-from worker.lanes.runs.insist import Insist
 from worker.lanes.runs.query import Questioning
 from worker.lanes.runs.refusals import forget_refusals
 from worker.ports import LaneJournal

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from worker.crashpoints import crashpoint
-from worker.lanes.runs.insist import Insist
+from worker.lanes.lane_session import Insist
 from worker.lanes.runs.order import LOGIN_PASSWORD
 from worker.lanes.services import LaneServices
 from worker.records import AccountLogin, AccountState, Command

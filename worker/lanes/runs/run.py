@@ -35,8 +35,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.lanes.breaker import GatewayBreaker
-from worker.lanes.lane_session import Interruption, LaneSession
-from worker.lanes.runs.insist import Insist
+from worker.lanes.lane_session import Insist, Interruption, LaneSession
 from worker.lanes.runs.late_replies import keep_stray
 from worker.lanes.runs.order import Access, CredentialFault
 from worker.lanes.runs.refusals import LoginRefusals
