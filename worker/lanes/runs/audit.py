@@ -18,7 +18,6 @@ from typing_extensions import override
 from contracts.envelope import loads
 from contracts.events import Outcome
 from worker.crashpoints import crashpoint
-from worker.errors import NotResolvable
 from worker.flows import audit
 from worker.flows.audit import BATCH, surely_found
 from worker.flows.audit_progress import AuditProgress, AuditStage, AuditState, AuditWish, Next
@@ -42,17 +41,13 @@ from worker.flows.evidence.subjects import Listed, Subject, marked
 from worker.flows.invoices import taken_back
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
-from worker.lanes.housekeeping import Settling
 from worker.lanes.lane_session import Insist
 from worker.lanes.runs.evidence import AT_ONCE, could_claim, could_claim_any, judged, last_of, read_subject
-from worker.lanes.runs.query import Questioning
-from worker.lanes.runs.refusals import forget_refusals
+from worker.lanes.runs.query import WHAT_WAS_ISSUED, Questioning
 from worker.ports import LaneJournal
 from worker.records import BEIJING, UNSETTLED, Command, CommandState
 from worker.texts import folded_code
 
-CONDITION = {"queryType": 0}
-"""What was issued. All other filters are ours (trap 58)."""
 FORGOTTEN_AT_ONCE = 2000
 
 
@@ -79,7 +74,7 @@ class AuditRun(Questioning):
     async def _perform(self, effect: Effect) -> Input | None:
         match effect:
             case AskPage():
-                return await self._ask_page(effect, CONDITION, audit.PAGE_SIZE)
+                return await self._ask_page(effect, WHAT_WAS_ISSUED, audit.PAGE_SIZE)
             case SeeWhoIsNext():
                 return await self._look_around()
             case CountAudited() | Prove() | ReadAudited() | ReadNumbered():
@@ -136,18 +131,8 @@ class AuditRun(Questioning):
         crashpoint("audit.claims_kept")
 
     async def _settle(self, move: Settle) -> None:
-        settling, verdict = Settling(self._services, "audit"), LookOutcome.FOUND
-        try:
-            settled = await settling.settle(move, point="found", insist=self._insist)
-        except NotResolvable:
-            # Bound to another command since the list was read: then it is that one's.
-            settled, verdict = False, LookOutcome.BOUND
-        self._services.hooks.looked_up(verdict)
-        if not settled:
-            return
-        if move.command.state is CommandState.CHECKING:
-            await forget_refusals(self._services, move.command, self._insist)
-        self._log.info("audit_found", found=move.command.id, number=move.invoice_number)
+        if await self._settle_by_list(move, LookOutcome.FOUND):
+            self._log.info("audit_found", found=move.command.id, number=move.invoice_number)
 
     async def _forget(self) -> None:
         journal, gone = self._services.journal, FORGOTTEN_AT_ONCE

@@ -14,7 +14,7 @@ from typing_extensions import override
 from contracts.envelope import loads
 from contracts.failures import FailureCode
 from worker.crashpoints import crashpoint
-from worker.errors import LeaseLost, NotResolvable, Permanent
+from worker.errors import LeaseLost, Permanent
 from worker.flows import look_up
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
@@ -31,12 +31,10 @@ from worker.flows.vocabulary import (
     SeeWhoIsNext,
     Settle,
 )
-from worker.lanes.housekeeping import Settling
 from worker.lanes.lane_session import Interruption
 from worker.lanes.runs.evidence import in_steps, judged, read_rivals
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
-from worker.lanes.runs.query import Asking
-from worker.lanes.runs.refusals import forget_refusals
+from worker.lanes.runs.query import WHAT_WAS_ISSUED, Asking
 from worker.records import AccountLogin, Command, CommandState, Probes
 from worker.texts import folded_code
 
@@ -49,8 +47,6 @@ AT_ONCE = 100
 MOST_STRAYS = 1000
 SHORT = 100
 """Candidates that take so little memory that they need not wait for their turn."""
-CONDITION = {"queryType": 0}
-"""What was issued. All other filters are ours (trap 58)."""
 
 
 class LookUpRun(Asking):
@@ -137,7 +133,7 @@ class LookUpRun(Asking):
     async def _perform(self, effect: Effect) -> Input | None:
         match effect:
             case AskPage():
-                return await self._ask_page(effect, CONDITION, look_up.PAGE_SIZE)
+                return await self._ask_page(effect, WHAT_WAS_ISSUED, look_up.PAGE_SIZE)
             case SeeWhoIsNext():
                 # After so long it is read to its end whatever waits. What was read is in memory alone: with the lane it
                 # would be lost, and the next look-up begin at the first page.
@@ -211,18 +207,8 @@ class LookUpRun(Asking):
 
     async def _settle(self, move: Settle) -> None:
         verdict = _verdict(move)
-        settling = Settling(self._services, "look_up")
-        try:
-            settled = await settling.settle(move, point=verdict, insist=self._insist)
-        except NotResolvable:
-            # Bound to another command since it was asked: the next look sees that.
-            settled, verdict = False, LookOutcome.BOUND
-        self._services.hooks.looked_up(verdict)
-        if not settled:
-            return
-        if move.to is CommandState.COMPLETED and move.command.state is CommandState.CHECKING:
-            await forget_refusals(self._services, move.command, self._insist)
-        self._log.info("looked_up", command_id=move.command.id, verdict=verdict, state=move.to)
+        if await self._settle_by_list(move, verdict):
+            self._log.info("looked_up", command_id=move.command.id, verdict=verdict, state=move.to)
 
     async def _end(self, end: EndLookUp) -> None:
         journal = self._services.journal

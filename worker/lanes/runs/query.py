@@ -8,7 +8,8 @@ session over all replicas.
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
 
 import structlog
 from typing_extensions import override
@@ -17,9 +18,10 @@ from contracts.envelope import loads
 from contracts.events import Outcome
 from contracts.failures import FailureCode
 from worker.crashpoints import crashpoint
-from worker.errors import Permanent, Transient
+from worker.errors import NotResolvable, Permanent, Transient
 from worker.flows import details, download, query
 from worker.flows.invoices import parts_of
+from worker.flows.looks import LookOutcome
 from worker.flows.query_state import MOST_MISSING, Next, QueryProgress, QueryState, QueryWish
 from worker.flows.stored import stored_invoice
 from worker.flows.vocabulary import (
@@ -41,14 +43,17 @@ from worker.flows.vocabulary import (
     Record,
     RetryDownload,
     SeeWhoIsNext,
+    Settle,
     StoredRead,
 )
+from worker.lanes.housekeeping import Settling
 from worker.lanes.lane_session import Interruption
 from worker.lanes.runs.late_replies import LateReplies
 from worker.lanes.runs.order import Access, CredentialFault, Question, try_question
+from worker.lanes.runs.refusals import forget_refusals
 from worker.lanes.runs.run import LaneNext, Run
 from worker.ports import InvoiceDetails, PageShown, QueryEvent, QueryOrder, ResultShown, SessionEvent
-from worker.records import Command, FoundRow, StoredFilter
+from worker.records import Command, CommandState, FoundRow, StoredFilter
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +61,8 @@ LATE_BATCH = 100
 """Invoices whose late files are looked up and told at once."""
 PAGES_IN_A_ROW = 20
 """Turns of one command, each a page or a batch, while other lanes wait for a place."""
+WHAT_WAS_ISSUED: Final = MappingProxyType({"queryType": 0})
+"""The whole condition of a look-up and of an audit: all other filters are ours (trap 58)."""
 
 
 class Fetching(Run):
@@ -162,6 +169,19 @@ class Asking(Fetching):
         now = services.clock.now()
         is_overtaken = await self._insist(lambda: services.journal.has_earlier(self._command, now))
         return Overtaken() if is_overtaken else MayGoOn()
+
+    async def _settle_by_list(self, move: Settle, verdict: LookOutcome) -> bool:
+        """Whether a submission was settled by what the list shows; `verdict` counts it."""
+        settling = Settling(self._services, self.name)
+        try:
+            settled = await settling.settle(move, point=verdict, insist=self._insist)
+        except NotResolvable:
+            # Bound to another command since the list was read: then it is that one's, and the next look sees so.
+            settled, verdict = False, LookOutcome.BOUND
+        self._services.hooks.looked_up(verdict)
+        if settled and move.to is CommandState.COMPLETED and move.command.state is CommandState.CHECKING:
+            await forget_refusals(self._services, move.command, self._insist)
+        return settled
 
 
 class Questioning(Asking):
