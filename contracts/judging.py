@@ -57,7 +57,7 @@ Steps = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JudgedData:
     """What became of the data. `command` is None exactly where there are errors."""
 
     command: AnyCommand | None
@@ -66,7 +66,7 @@ class Verdict:
     discounts_folded: list[DiscountFolded] = field(default_factory=list)
 
 
-def judge(command_type: CommandType, data: dict[str, Any], limits: InvoiceLimits) -> Verdict:
+def judge(command_type: CommandType, data: dict[str, Any], limits: InvoiceLimits) -> JudgedData:
     """Judge the data of a command of this type."""
     model = COMMANDS[command_type]
     tidied = tidy(model, data)
@@ -80,9 +80,9 @@ def judge(command_type: CommandType, data: dict[str, Any], limits: InvoiceLimits
     if faults:
         errors = faults + _independent(errors, faults)
     if errors:
-        return Verdict(None, at_most(list(dict.fromkeys(errors))), tidied.warnings)
+        return JudgedData(None, at_most(list(dict.fromkeys(errors))), tidied.warnings)
     final, discounts = folded
-    return Verdict(final, [], [*tidied.warnings, *warnings], discounts)
+    return JudgedData(final, [], [*tidied.warnings, *warnings], discounts)
 
 
 def told(warnings: list[CommandWarning]) -> list[CommandWarning]:

@@ -6,11 +6,11 @@ from worker.amqp.connections import Address, open_link
 from worker.amqp.topology import Topology, declare_over
 from worker.cli.broker import answered
 from worker.cli.doctor.broker import check_broker
-from worker.cli.doctor.findings import Finding, Verdict
+from worker.cli.doctor.diagnosis import Diagnosis, Verdict
 from worker.settings import Settings
 
 
-async def look(amqp_url: str, prefix: str, *, declare: bool = True) -> dict[str, Finding]:
+async def look(amqp_url: str, prefix: str, *, declare: bool = True) -> dict[str, Diagnosis]:
     """The findings on queues, by the queue's short name."""
     findings = await check_broker(Settings(_env_file=None, amqp_url=amqp_url, prefix=prefix, declare=declare))
     names = [queue.name for queue in Topology(prefix).queues]

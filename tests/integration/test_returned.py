@@ -13,7 +13,7 @@ from worker.amqp.deliveries import REASONS
 from worker.amqp.topology import Topology, declare_over
 from worker.cli.broker import broker
 from worker.cli.doctor.broker import check_broker
-from worker.cli.doctor.findings import Verdict
+from worker.cli.doctor.diagnosis import Verdict
 from worker.clock import SystemClock
 from worker.intake.admission import AdmissionRules
 from worker.intake.consumer import Consumer

@@ -13,7 +13,7 @@ from contracts.envelope import dumps, loads
 from worker.cli import audit_report as report
 from worker.cli import story
 from worker.cli.records import AsJson
-from worker.cli.send import DEFAULT_SOURCE, Watch, Wishes, deliver, read_file, read_order
+from worker.cli.send import DEFAULT_SOURCE, Watch, Wishes, deliver, read_file, read_command
 from worker.cli.spreadsheet import AsCsv, ForExcel, one_form, write
 from worker.cli.terminal import USAGE, Stop, load_settings, note, quiet_logs, run, said, say, say_json, table
 
@@ -52,7 +52,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter per option
         settings = load_settings()
         quiet_logs(settings)
         data = {"userId": user, **_access(user, credential, login), "startInvoiceDate": first, "endInvoiceDate": last}
-        order = read_order(dumps(data), Wishes(type=CommandType.AUDIT, source=source))
+        order = read_command(dumps(data), Wishes(type=CommandType.AUDIT, source=source))
         watch = AuditWatch()
         return await deliver(settings, order, watch, timeout), watch
 

@@ -22,7 +22,7 @@ from worker.amqp.connections import ANSWER_SECONDS, Address, Link, ask, open_lin
 from worker.amqp.tables import changed
 from worker.amqp.topology import Topology
 from worker.amqp.wire import Outgoing, properties_of
-from worker.cli.send import Order
+from worker.cli.send import OutgoingCommand
 from worker.cli.terminal import USAGE, Stop
 from worker.clock import SystemClock
 from worker.errors import BrokerLost
@@ -107,19 +107,19 @@ class Broker:
         await ask(self._channel.queue_bind(name, self._topology.events_exchange, routing_key="#"))
         return bodies
 
-    async def publish(self, order: Order, reply_to: str | None) -> None:
+    async def publish(self, command: OutgoingCommand, reply_to: str | None) -> None:
         """Publish a command: persistent, mandatory, confirmed. Raises `Stop` where nobody takes it."""
         properties = Basic.Properties(
-            content_type=order.content_type,
+            content_type=command.content_type,
             delivery_mode=_PERSISTENT,
-            message_id=order.id,
-            message_type=order.type,
-            app_id=order.source if order.is_bare else None,
+            message_id=command.id,
+            message_type=command.type,
+            app_id=command.source if command.is_bare else None,
             reply_to=reply_to,
-            correlation_id=order.id,
+            correlation_id=command.id,
             user_id=self.user_id,
         )
-        await self._publish(order.body, order.type, properties)
+        await self._publish(command.body, command.type, properties)
 
     async def dead_count(self) -> int:
         """How many messages the dead queue holds. Raises `Stop` if there is none."""

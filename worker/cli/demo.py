@@ -15,7 +15,7 @@ from worker.cli import story
 from worker.cli.contracts import fresh_example
 from worker.cli.invoices import show_files
 from worker.cli.parts import get
-from worker.cli.send import TIMED_OUT, Order, Watch, read_order
+from worker.cli.send import TIMED_OUT, OutgoingCommand, Watch, read_command
 from worker.cli.terminal import (
     FAILED,
     INTERRUPTED,
@@ -119,7 +119,7 @@ async def fetch_pdf(url: Any) -> int:
     return len(body)
 
 
-async def _journaled(stage: "DemoStage", order: Order) -> dict[str, Any]:
+async def _journaled(stage: "DemoStage", order: OutgoingCommand) -> dict[str, Any]:
     """Ask the worker's control socket until it knows the command."""
     for _ in range(100):
         try:
@@ -144,15 +144,15 @@ async def _watch(
     raise Stop("The broker was lost while waiting.")
 
 
-def example_order() -> Order:
+def example_order() -> OutgoingCommand:
     """The order of `contracts/examples` under a fresh id and order number, so that the sample itself is left to the
     user: a second command for one order number gets the first one's outcome."""
-    return read_order(dumps(fresh_example("invoice.issue", "demo")))
+    return read_command(dumps(fresh_example("invoice.issue", "demo")))
 
 
-def example_query() -> Order:
+def example_query() -> OutgoingCommand:
     """The query of `contracts/examples` under a fresh id, for yesterday and today in Beijing."""
-    return read_order(dumps(fresh_example("invoice.query", "demo")))
+    return read_command(dumps(fresh_example("invoice.query", "demo")))
 
 
 def _who_scans(auto_scan_seconds: float | None) -> str:

@@ -28,7 +28,7 @@ REJECTED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OutgoingCommand:
     """A command ready to be published."""
 
     id: str
@@ -54,7 +54,7 @@ class Wishes:
     new_id: bool = False
 
 
-def read_order(body: bytes, wishes: Wishes | None = None) -> Order:
+def read_command(body: bytes, wishes: Wishes | None = None) -> OutgoingCommand:
     """The order in a CloudEvents file or a file of bare data. Raises `Stop` with what to change."""
     wishes = wishes or Wishes()
     if wishes.id and wishes.new_id:
@@ -68,7 +68,7 @@ def read_order(body: bytes, wishes: Wishes | None = None) -> Order:
     return _cloud_event(document, body, wishes) if "specversion" in document else _bare(body, wishes)
 
 
-def _cloud_event(document: dict[str, Any], body: bytes, wishes: Wishes) -> Order:
+def _cloud_event(document: dict[str, Any], body: bytes, wishes: Wishes) -> OutgoingCommand:
     asked = {"id": wishes.id, "source": wishes.source, "type": wishes.type}
     changes: dict[str, Any] = {name: value for name, value in asked.items() if value and document.get(name) != value}
     is_minted = wishes.new_id or not (wishes.id or document.get("id"))
@@ -79,7 +79,7 @@ def _cloud_event(document: dict[str, Any], body: bytes, wishes: Wishes) -> Order
     told = {**document, **changes}
     if not isinstance(told.get("type"), str) or not told["type"]:
         raise Stop("The CloudEvent has no type: add one, or say --type invoice.issue.", USAGE)
-    return Order(
+    return OutgoingCommand(
         id=str(told["id"]),
         source=str(told["source"]),
         type=told["type"],
@@ -89,10 +89,10 @@ def _cloud_event(document: dict[str, Any], body: bytes, wishes: Wishes) -> Order
     )
 
 
-def _bare(body: bytes, wishes: Wishes) -> Order:
+def _bare(body: bytes, wishes: Wishes) -> OutgoingCommand:
     if not wishes.type:
         raise Stop("The file holds bare data (no specversion): say what it is, --type invoice.issue.", USAGE)
-    return Order(
+    return OutgoingCommand(
         id=wishes.id or str(uuid4()),
         source=wishes.source or DEFAULT_SOURCE,
         type=wishes.type,
@@ -139,9 +139,9 @@ def send(  # noqa: PLR0913, PLR0917  one parameter per option
     async def work() -> int:
         settings = load_settings()
         quiet_logs(settings)
-        order = read_order(read_file(file), Wishes(id=id_, source=source, type=type_, new_id=new_id))
+        command = read_command(read_file(file), Wishes(id=id_, source=source, type=type_, new_id=new_id))
         watch = Watch(as_json=as_json, until_confirmed=wait_confirmed)
-        return await deliver(settings, order, watch, timeout if wait else None)
+        return await deliver(settings, command, watch, timeout if wait else None)
 
     raise typer.Exit(run(work()))
 
@@ -185,39 +185,41 @@ class Watch:
         return _EXIT_CODES.get(outcome)
 
 
-async def deliver(settings: Settings, order: Order, watch: Watch, timeout_seconds: float | None) -> int:
+async def deliver(settings: Settings, command: OutgoingCommand, watch: Watch, timeout_seconds: float | None) -> int:
     """Publish it and follow it to its end, or, without a time-out, to the broker's confirm. Raises `Stop`."""
     from worker.cli.broker import broker
 
     async with broker(settings) as connection:
         if timeout_seconds is None:
-            await _publish(connection, order, None)
-            _published(order)
+            await _publish(connection, command, None)
+            _published(command)
             return 0
         # An invoice's number comes a minute after the final event, when nobody may be here any more.
-        reply_to, bodies = await connection.listen(outlives=order.type == CommandType.ISSUE)
+        reply_to, bodies = await connection.listen(outlives=command.type == CommandType.ISSUE)
         _check_reply_to(settings, reply_to, connection.user_id)
-        await _publish(connection, order, reply_to)
-        _published(order)
+        await _publish(connection, command, reply_to)
+        _published(command)
         try:
-            return await _follow(bodies, watch, order, timeout_seconds)
+            return await _follow(bodies, watch, command, timeout_seconds)
         except asyncio.CancelledError:
-            note(f"Interrupted. The command goes on without you: fapiao-worker status {order.id}")
+            note(f"Interrupted. The command goes on without you: fapiao-worker status {command.id}")
             return INTERRUPTED
 
 
-async def _publish(connection: Any, order: Order, reply_to: str | None) -> None:
+async def _publish(connection: Any, command: OutgoingCommand, reply_to: str | None) -> None:
     try:
-        await connection.publish(order, reply_to)
+        await connection.publish(command, reply_to)
     except BrokerLost as error:
         raise Stop(
             f"The broker was lost before it confirmed the command ({error}). Send it again under the same id: "
-            f"--id {order.id} never issues twice.",
+            f"--id {command.id} never issues twice.",
             TIMED_OUT,
         ) from error
 
 
-async def _follow(bodies: "asyncio.Queue[bytes | None]", watch: Watch, order: Order, timeout_seconds: float) -> int:
+async def _follow(
+    bodies: "asyncio.Queue[bytes | None]", watch: Watch, command: OutgoingCommand, timeout_seconds: float
+) -> int:
     try:
         async with asyncio.timeout(timeout_seconds):
             while (body := await bodies.get()) is not None:
@@ -227,18 +229,19 @@ async def _follow(bodies: "asyncio.Queue[bytes | None]", watch: Watch, order: Or
     except TimeoutError:
         so_far = f"; the last event was {story.outcome_of(watch.event)}" if watch.event else "; no event came"
         raise Stop(
-            f"Not ended after {timeout_seconds:g} s{so_far}. It goes on: fapiao-worker status {order.id}", TIMED_OUT
+            f"Not ended after {timeout_seconds:g} s{so_far}. It goes on: fapiao-worker status {command.id}", TIMED_OUT
         ) from None
     raise Stop(
-        f"The broker was lost while waiting. The command is safe; its events are on record: fapiao-worker status "
-        f"{order.id}. Sending it again under the same id (--id {order.id}) shows the outcome and never issues twice.",
+        "The broker was lost while waiting. The command is safe; its events are on record: fapiao-worker status "
+        f"{command.id}. Sending it again under the same id (--id {command.id}) shows the outcome and never issues "
+        "twice.",
         TIMED_OUT,
     )
 
 
-def _published(order: Order) -> None:
-    minted = " (new)" if order.is_id_minted else ""
-    note(f"published {order.type}  id {order.id}{minted}  source {order.source}")
+def _published(command: OutgoingCommand) -> None:
+    minted = " (new)" if command.is_id_minted else ""
+    note(f"published {command.type}  id {command.id}{minted}  source {command.source}")
 
 
 def _check_reply_to(settings: Settings, reply_to: str, user_id: str | None) -> None:

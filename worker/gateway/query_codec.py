@@ -162,7 +162,7 @@ def _sound(frame: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RawPage:
     """A page as it was found: its rows unread, its paging members as far as they can be read."""
 
     rows: list[Any]
@@ -209,11 +209,11 @@ def _other_rows(data: Mapping[str, Any]) -> Iterator[list[Any]]:
 def is_page(data: Any) -> bool:
     """Whether this is surely a page, whatever its type word says."""
     page = unwrapped(data)
-    return isinstance(page, Page) and page.is_evident
+    return isinstance(page, RawPage) and page.is_evident
 
 
-def _page(rows: list[Any], paging: Mapping[str, Any]) -> Page:
-    return Page(
+def _page(rows: list[Any], paging: Mapping[str, Any]) -> RawPage:
+    return RawPage(
         rows=rows,
         total=count_of(paging.get("total")),
         current_page=count_of(paging.get("currentPage")) or None,  # 0 is no page, but a placeholder
@@ -222,7 +222,7 @@ def _page(rows: list[Any], paging: Mapping[str, Any]) -> Page:
     )
 
 
-def page_shown(page: Page, redactor: Redactor, *, is_doubtful: bool = False) -> PageShown:
+def page_shown(page: RawPage, redactor: Redactor, *, is_doubtful: bool = False) -> PageShown:
     """Type a page's rows. Those without an id that can be read are left out and counted."""
     invoices = [listed_invoice(row, redactor) for row in page.rows]
     readable = tuple(invoice for invoice in invoices if invoice is not None)
@@ -293,7 +293,7 @@ def rows_of(body: bytes, success_codes: Collection[int]) -> list[Any]:
     if not is_absent(code) and count_of(code) not in success_codes:
         raise _refused(f"the gateway refused a look-up with code {_shown(code)}")
     found = unwrapped(answer)
-    if isinstance(found, Page):
+    if isinstance(found, RawPage):
         return found.rows
     if isinstance(answer, dict) and not is_absent(code) and is_absent(answer.get("data")):
         return []

@@ -24,7 +24,7 @@ from contracts.gateway import (
 from worker.gateway import codec, qr, query_codec
 from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
 from worker.gateway.dates import is_dated
-from worker.gateway.query_codec import Page, is_page
+from worker.gateway.query_codec import RawPage, is_page
 from worker.gateway.redaction import Redactor, evidence, is_secret_name
 from worker.gateway.refusals import (
     Refusal,
@@ -255,7 +255,7 @@ class QueryDialogue:
     def _meaning(self, reply: Reply) -> QueryEvent:
         """Shape first, then the type word: pages and dates are known by sight, a bare "0" is not."""
         page = reply.data
-        if isinstance(page, Page) and (page.is_evident or reply.type == QUERY_INVOICE):
+        if isinstance(page, RawPage) and (page.is_evident or reply.type == QUERY_INVOICE):
             # An empty list beside a failure shows nothing, least of all that there is no invoice.
             return self._page(reply, page) if page.rows or is_list_answered(reply.answer) else self._query_answer(reply)
         result = codec.unwrapped(reply.sent_data)
@@ -269,7 +269,7 @@ class QueryDialogue:
             return self._query_answer(reply)
         return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
 
-    def _page(self, reply: Reply, page: Page) -> QueryEvent:
+    def _page(self, reply: Reply, page: RawPage) -> QueryEvent:
         """The page that was asked for. One that says it is another is a late answer to an earlier query."""
         if self._asked_page is None or page.current_page not in {None, self._asked_page}:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
@@ -301,7 +301,7 @@ class QueryDialogue:
         same type word may as well carry the query's own answer (trap 54)."""
         if self._asked_page is None:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
-        if isinstance(reply.data, (dict, list, Page)):
+        if isinstance(reply.data, (dict, list, RawPage)):
             return self._ignored(IgnoredReason.NO_DATA, reply)
         accepted = reply.has_data and status_of(reply.data) is True
         if self._is_login_told:
@@ -328,10 +328,10 @@ class QueryDialogue:
     def _ignored(self, reason: IgnoredReason, reply: Reply) -> FrameIgnored:
         """Keep as evidence what may tell of an issued invoice (a late result, for the gateway sends by `userId` alone)
         or of somebody else's invoices. Our own late pages are none: they can be asked for again."""
-        of_others = reason is IgnoredReason.OTHER_USER and isinstance(reply.data, Page)
+        of_others = reason is IgnoredReason.OTHER_USER and isinstance(reply.data, RawPage)
         if not (of_others or codec.has_result_members(reply.data) or reply.type == INVOICE_PDF):
             return FrameIgnored(reason)
-        told = reply.data.rows if isinstance(reply.data, Page) else reply.data
+        told = reply.data.rows if isinstance(reply.data, RawPage) else reply.data
         return FrameIgnored(reason, evidence({**reply.frame, "data": told}, self._secrets))
 
 

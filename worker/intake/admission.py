@@ -17,7 +17,7 @@ from contracts.envelope import build_event, dumps, loads
 from contracts.events import Checked, CommandWarning, DiscountFolded, EventData, Outcome, Rejected
 from contracts.explain import at_most
 from contracts.failures import RejectionCode
-from contracts.judging import Verdict, invoice_to_send, judge, lines_total, told, totals
+from contracts.judging import JudgedData, invoice_to_send, judge, lines_total, told, totals
 from contracts.limits import LARGE_FRAME_BYTES, InvoiceLimits
 from contracts.members import WithLogin
 from worker.errors import ConfigurationError
@@ -25,7 +25,7 @@ from worker.flows.evidence.clues import clues_of
 from worker.flows.orders import content_of
 from worker.intake.answers import UNKNOWN_TYPE, UNSTORABLE, answer_nameless
 from worker.intake.fingerprints import fingerprint
-from worker.intake.reading import Fault, Incoming, Reading, fault_of, is_name, joined, read
+from worker.intake.reading import Incoming, MessageFault, Reading, fault_of, is_name, joined, read
 from worker.intake.routes import ReplyPattern, route_of
 from worker.making import made_often
 from worker.records import DISCOUNTS_FOLDED, Clues, CommandState, Event, LooseEvent, NewCommand, Route, own_lane
@@ -155,10 +155,10 @@ def _admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
     if not faults and reading.type is CommandType.CHECK:
         return Admitted(_checked(message, verdict), None)
     if verdict.errors:
-        faults.append(Fault(RejectionCode.INVALID, tuple(verdict.errors)))
+        faults.append(MessageFault(RejectionCode.INVALID, tuple(verdict.errors)))
     if faults:
         whole = joined(*faults)
-        return _rejected(message, Fault(whole.code, tuple(at_most([*whole.errors]))))
+        return _rejected(message, MessageFault(whole.code, tuple(at_most([*whole.errors]))))
     assert verdict.command is not None  # noqa: S101  there is one where nothing is wrong
     if isinstance(verdict.command, IssueInvoice):
         accepted = _issue(message, verdict, verdict.command)
@@ -174,11 +174,11 @@ def _expired(command: NewCommand) -> NewCommand:
     return replace(command, deadline_at=command.received_at, warnings=_told([*warnings, passed]))
 
 
-def _verdict(reading: Reading, rules: AdmissionRules) -> Verdict:
+def _verdict(reading: Reading, rules: AdmissionRules) -> JudgedData:
     """On the data, where they can be read at all and it is known what they are: then a message with a fault in its
     envelope is told those of its data as well."""
     if reading.type is None or not (reading.data or reading.fault is None):
-        return Verdict(None)
+        return JudgedData(None)
     return judge(reading.type, reading.data, rules.limits)
 
 
@@ -221,7 +221,7 @@ def _accepted(
     )
 
 
-def _issue(message: _Message, verdict: Verdict, issue: IssueInvoice) -> NewCommand:
+def _issue(message: _Message, verdict: JudgedData, issue: IssueInvoice) -> NewCommand:
     warnings = [*verdict.warnings]
     data, received_at = _journaled(issue), message.incoming.received_at
     deadline_at = issue.deadline or received_at + message.rules.deadline
@@ -265,7 +265,7 @@ def _double_since(received_at: datetime, issue: IssueInvoice, rules: AdmissionRu
     return received_at - rules.double_window
 
 
-def _checked(message: _Message, verdict: Verdict) -> NewCommand:
+def _checked(message: _Message, verdict: JudgedData) -> NewCommand:
     """The answer to a check: it is over before it is journaled, and what is wrong with the order is its outcome."""
     command = verdict.command
     warnings = told(verdict.warnings)
@@ -312,7 +312,7 @@ def _secrets(command: AnyCommand) -> dict[str, str]:
     return secrets
 
 
-def _rejected(message: _Message, fault: Fault) -> Admitted:
+def _rejected(message: _Message, fault: MessageFault) -> Admitted:
     """A command that only answers: it has no lane, seller or order number, so it stands in nobody's way."""
     user_id, order_no = _names(message.reading)
     data = Rejected(
@@ -354,7 +354,7 @@ def _answered(
     )
 
 
-def _type_fault(reading: Reading) -> Fault | None:
+def _type_fault(reading: Reading) -> MessageFault | None:
     if reading.type is not None or (reading.fault and any(error.path == "/type" for error in reading.fault.errors)):
         return None
     came = f" (it came as {reading.named_by})" if reading.named_by else ""
@@ -362,7 +362,7 @@ def _type_fault(reading: Reading) -> Fault | None:
     return fault_of(RejectionCode.UNKNOWN_TYPE, "/type", message)
 
 
-def _dead_letter(fault: Fault) -> DeadLetter:
+def _dead_letter(fault: MessageFault) -> DeadLetter:
     reason = "; ".join(f"{error.path} {error.message}".strip() for error in fault.errors)
     return DeadLetter(fault.code, reason[:_LONGEST_REASON_CHARS])
 

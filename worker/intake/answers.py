@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from contracts.envelope import build_event
 from contracts.events import FieldError, Outcome, Rejected
 from contracts.failures import RejectionCode
-from worker.intake.reading import Fault, Reading
+from worker.intake.reading import MessageFault, Reading
 from worker.records import Event, LooseEvent, NewCommand, Route
 
 UNKNOWN_TYPE: Final = "command"
@@ -56,7 +56,7 @@ def answer_unstorable(command: NewCommand, rules: Answering) -> LooseEvent:
 
 
 def answer_nameless(  # noqa: PLR0913, PLR0917  what an envelope has
-    reading: Reading, fault: Fault, name: str, route: Route, at: datetime, rules: Answering
+    reading: Reading, fault: MessageFault, name: str, route: Route, at: datetime, rules: Answering
 ) -> LooseEvent:
     """The answer to a message without an id, under a name that was made for it."""
     event_type = f"{reading.type or UNKNOWN_TYPE}.{Outcome.REJECTED}"

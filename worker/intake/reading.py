@@ -114,16 +114,16 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class MessageFault:
     """Why a message is no command: the code, and what is wrong where."""
 
     code: RejectionCode
     errors: tuple[FieldError, ...]
 
 
-def fault_of(code: RejectionCode, path: str, message: str) -> Fault:
+def fault_of(code: RejectionCode, path: str, message: str) -> MessageFault:
     """One fault in one place."""
-    return Fault(code, (FieldError(path=path, message=message),))
+    return MessageFault(code, (FieldError(path=path, message=message),))
 
 
 @made_often
@@ -138,7 +138,7 @@ class Reading:
     """None where it is none that this version runs."""
     content_hash: str
     data: dict[str, Any] = field(default_factory=dict, repr=False)
-    fault: Fault | None = None
+    fault: MessageFault | None = None
     named_by: str = ""
     """Where the type was found, in words, where it is no attribute of an event."""
 
@@ -173,7 +173,7 @@ def _read_text(incoming: Incoming, body: bytes) -> Reading:
     if not_text is not None:
         return replace(reading, data={}, fault=not_text)
     if may_hold_halves(text) and (found := _halves(value, reading, is_structured=is_structured)):
-        return replace(reading, fault=joined(Fault(RejectionCode.MALFORMED, found), reading.fault))
+        return replace(reading, fault=joined(MessageFault(RejectionCode.MALFORMED, found), reading.fault))
     return reading
 
 
@@ -192,13 +192,13 @@ def _by_properties(incoming: Incoming, value: dict[str, Any]) -> Reading:
     return _event(incoming, {**attributes, "data": value}) if attributes else _plain(incoming, value)
 
 
-def joined(first: Fault, *others: Fault | None) -> Fault:
+def joined(first: MessageFault, *others: MessageFault | None) -> MessageFault:
     """All faults of a message, under the code of the first."""
     errors = [error for fault in (first, *others) if fault is not None for error in fault.errors]
-    return Fault(first.code, tuple(dict.fromkeys(errors)))
+    return MessageFault(first.code, tuple(dict.fromkeys(errors)))
 
 
-def _text(body: bytes) -> tuple[str, Fault | None]:
+def _text(body: bytes) -> tuple[str, MessageFault | None]:
     """The body as text; where it is none, as much of it as names its sender, and what is wrong with it."""
     try:
         return body.decode(), None
@@ -312,7 +312,7 @@ def _wrapped(data: dict[str, Any], given_type: str) -> str | None:
     return next((name for name, each in data.items() if isinstance(each, dict) and not known.isdisjoint(each)), None)
 
 
-def _from_properties(incoming: Incoming, fault: Fault) -> Reading:
+def _from_properties(incoming: Incoming, fault: MessageFault) -> Reading:
     """All that is left of a message whose body says nothing."""
     return Reading(
         id=_property_id(incoming),
@@ -383,16 +383,16 @@ def _syntax(error: ValueError) -> str:
     return f"cannot be read as a command: {error}"
 
 
-def _malformed(message: str) -> Fault:
+def _malformed(message: str) -> MessageFault:
     return _fault(RejectionCode.MALFORMED, message)
 
 
-def _fault(code: RejectionCode, message: str) -> Fault:
+def _fault(code: RejectionCode, message: str) -> MessageFault:
     return fault_of(code, "", f"the body {message}")
 
 
-def _first(faults: list[tuple[RejectionCode, str, str]]) -> Fault | None:
+def _first(faults: list[tuple[RejectionCode, str, str]]) -> MessageFault | None:
     """All faults, under the code of the first."""
     if not faults:
         return None
-    return Fault(faults[0][0], tuple(FieldError(path=path, message=message) for _, path, message in faults))
+    return MessageFault(faults[0][0], tuple(FieldError(path=path, message=message) for _, path, message in faults))

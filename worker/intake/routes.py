@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from contracts.failures import RejectionCode
-from worker.intake.reading import Fault, Incoming, fault_of, is_one_line
+from worker.intake.reading import Incoming, MessageFault, fault_of, is_one_line
 from worker.records import Route
 
 USER_ID: Final = "{user_id}"
@@ -64,7 +64,7 @@ class ReplyRules(Protocol):
     def reply_to_pattern(self) -> ReplyPattern: ...
 
 
-def route_of(incoming: Incoming, identifier: str, rules: ReplyRules) -> tuple[Route, Fault | None]:
+def route_of(incoming: Incoming, identifier: str, rules: ReplyRules) -> tuple[Route, MessageFault | None]:
     """Where the answers go. A refused reply_to is left out, so that even the rejection does not go there."""
     reply_to, correlation_id = incoming.reply_to or None, incoming.correlation_id or None
     refusal = _refusal(reply_to, incoming.user_id, rules) if reply_to else None

@@ -97,7 +97,7 @@ class Settling:
         )
 
 
-class Repeats:
+class Followers:
     """What followers do when their first has moved."""
 
     def __init__(self, services: LaneServices, *, lanes_freed: Callable[[], None]) -> None:
@@ -170,7 +170,7 @@ class Housekeeping:
         self._services = services
         self._worker = worker
         self._lanes_freed = lanes_freed
-        self._repeats = Repeats(services, lanes_freed=lanes_freed)
+        self._followers = Followers(services, lanes_freed=lanes_freed)
         self._wake = asyncio.Event()
         self._settling = Settling(services, "housekeeping")
 
@@ -217,7 +217,7 @@ class Housekeeping:
             await _guarded(self._services, command, self._fail_overdue(command), "housekeeping_broke")
             for command in await journal.overdue(now)
         ]
-        return freed + entered + trying + sum(late) + await self._repeats.look()
+        return freed + entered + trying + sum(late) + await self._followers.look()
 
     async def _fail_overdue(self, command: Command) -> bool:
         code, stage, message = deadline_exceeded()

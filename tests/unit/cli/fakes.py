@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from worker.cli.broker import DeadLetter
-from worker.cli.send import Order
+from worker.cli.send import OutgoingCommand
 from worker.cli.terminal import Stop
 
 
@@ -17,7 +17,7 @@ class FakeBroker:
     def __init__(self) -> None:
         self.bodies: list[bytes | None] = []
         self.leaves_queues: list[bool] = []
-        self.published: list[tuple[Order, str | None]] = []
+        self.published: list[tuple[OutgoingCommand, str | None]] = []
         self.refusal: Exception | None = None
         self.unreachable: Exception | None = None
         self.letters: list[DeadLetter] = []
@@ -32,7 +32,7 @@ class FakeBroker:
             queue.put_nowait(body)
         return "send-reply", queue
 
-    async def publish(self, order: Order, reply_to: str | None) -> None:
+    async def publish(self, order: OutgoingCommand, reply_to: str | None) -> None:
         if self.refusal is not None:
             raise self.refusal
         self.published.append((order, reply_to))

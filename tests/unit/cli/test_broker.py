@@ -21,12 +21,12 @@ from worker.amqp.confirms import Batch, Verdict
 from worker.amqp.connections import Link
 from worker.amqp.wire import Outgoing
 from worker.cli.broker import Broker, opened
-from worker.cli.send import Order
+from worker.cli.send import OutgoingCommand
 from worker.cli.terminal import Stop
 from worker.errors import BrokerLost
 from worker.settings import Settings
 
-ORDER = Order("cmd-1", "erp", "invoice.issue", b"{}", "application/json")
+ORDER = OutgoingCommand("cmd-1", "erp", "invoice.issue", b"{}", "application/json")
 DEATH = {"reason": "rejected", "routing-keys": ["invoice.issue"], "queue": "q"}
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contracts.commands import COMMANDS, CommandType
-from worker.cli.send import read_order
+from worker.cli.send import read_command
 
 from .conftest import Run
 
@@ -14,10 +14,10 @@ from .conftest import Run
 def test_each_is_a_good_command_under_an_id_of_its_own(run: Run, type_: CommandType) -> None:
     first, second = (run("example", str(type_)).stdout for _ in range(2))
 
-    order = read_order(first.encode())
+    order = read_command(first.encode())
     COMMANDS[type_].model_validate(json.loads(first)["data"])
     assert order.type == type_
-    assert order.id != read_order(second.encode()).id
+    assert order.id != read_command(second.encode()).id
 
 
 def test_bare_data_are_for_programs_that_make_the_envelope_themselves(run: Run) -> None:

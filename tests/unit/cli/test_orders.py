@@ -6,18 +6,18 @@ from decimal import Decimal
 import pytest
 
 from contracts.envelope import CLOUDEVENTS_JSON, PLAIN_JSON
-from worker.cli.send import Order, Wishes, read_order
+from worker.cli.send import OutgoingCommand, Wishes, read_command
 from worker.cli.terminal import Stop
 
 EVENT = b'{"specversion": "1.0", "id": "a", "source": "/erp", "type": "invoice.issue",  "data": {"price": 9.90}}'
 
 
 def test_a_cloud_event_that_says_everything_is_left_as_it_is() -> None:
-    assert read_order(EVENT) == Order("a", "/erp", "invoice.issue", EVENT, CLOUDEVENTS_JSON)
+    assert read_command(EVENT) == OutgoingCommand("a", "/erp", "invoice.issue", EVENT, CLOUDEVENTS_JSON)
 
 
 def test_wishes_replace_what_the_file_says_and_keep_decimals_exact() -> None:
-    order = read_order(EVENT, Wishes(id="b", source="/shop"))
+    order = read_command(EVENT, Wishes(id="b", source="/shop"))
 
     told = json.loads(order.body, parse_float=Decimal)
     assert (order.id, order.source, order.is_id_minted) == ("b", "/shop", False)
@@ -25,8 +25,8 @@ def test_wishes_replace_what_the_file_says_and_keep_decimals_exact() -> None:
 
 
 def test_a_new_id_is_minted_on_request_or_where_there_is_none() -> None:
-    asked = read_order(EVENT, Wishes(new_id=True))
-    missing = read_order(b'{"specversion": "1.0", "type": "invoice.issue", "data": {}}')
+    asked = read_command(EVENT, Wishes(new_id=True))
+    missing = read_command(b'{"specversion": "1.0", "type": "invoice.issue", "data": {}}')
 
     for order in (asked, missing):
         assert order.is_id_minted
@@ -38,7 +38,7 @@ def test_a_new_id_is_minted_on_request_or_where_there_is_none() -> None:
 def test_bare_data_travel_untouched_with_the_rest_as_properties() -> None:
     body = b'{"userId":   "u"}'
 
-    order = read_order(body, Wishes(type="invoice.issue", id="b"))
+    order = read_command(body, Wishes(type="invoice.issue", id="b"))
 
     assert (order.id, order.source, order.type, order.body) == ("b", "cli", "invoice.issue", body)
     assert order.content_type == PLAIN_JSON
@@ -58,5 +58,5 @@ def test_bare_data_travel_untouched_with_the_rest_as_properties() -> None:
 )
 def test_what_is_no_command_is_told_apart(body: bytes, says: str) -> None:
     with pytest.raises(Stop, match=says) as stopped:
-        read_order(body)
+        read_command(body)
     assert stopped.value.code == 2

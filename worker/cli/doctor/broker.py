@@ -21,7 +21,7 @@ from aiormq.exceptions import (
 from worker.amqp.connections import Address, Link
 from worker.amqp.topology import DEFAULT_EXCHANGE, Need, Queue, Topology, can_serve, needs, patterns
 from worker.cli.broker import answered, opened
-from worker.cli.doctor.findings import Finding, fail, ok, warn
+from worker.cli.doctor.diagnosis import Diagnosis, fail, ok, warn
 from worker.cli.terminal import Stop
 from worker.errors import WorkerError
 from worker.settings import Settings
@@ -31,7 +31,7 @@ OLDEST_VERSION: Final = (3, 10)
 _SUBJECT: Final = "broker"
 
 
-async def check_broker(settings: Settings) -> Sequence[Finding]:
+async def check_broker(settings: Settings) -> Sequence[Diagnosis]:
     """Everything about the broker."""
     try:
         where = ", ".join(Address(url).label for url in settings.amqp_urls)
@@ -48,7 +48,7 @@ async def check_broker(settings: Settings) -> Sequence[Finding]:
         return [fail(_SUBJECT, f"lost while looking: {error}", "look at the broker's log")]
 
 
-async def _version(link: Link, where: str) -> Finding:
+async def _version(link: Link, where: str) -> Diagnosis:
     channel = await link.open_channel(confirms=False)
     told = getattr(channel.connection, "server_properties", {}).get("version", "")
     version = told.decode() if isinstance(told, bytes) else str(told)
@@ -58,7 +58,7 @@ async def _version(link: Link, where: str) -> Finding:
     return ok(_SUBJECT, f"RabbitMQ {version} at {where}")
 
 
-async def _queue(link: Link, queue: Queue, *, is_declared: bool) -> Finding:
+async def _queue(link: Link, queue: Queue, *, is_declared: bool) -> Diagnosis:
     try:
         channel = await link.open_channel(confirms=False)
         there = await answered(channel.queue_declare(queue.name, passive=True))
@@ -83,7 +83,7 @@ async def _queue(link: Link, queue: Queue, *, is_declared: bool) -> Finding:
     return await _bindings(link, queue, counts) if is_declared else ok("queue", f"{queue.name}: {counts}")
 
 
-async def _bindings(link: Link, queue: Queue, counts: str) -> Finding:
+async def _bindings(link: Link, queue: Queue, counts: str) -> Diagnosis:
     """AMQP has no question for them; binding again changes nothing where they are."""
     keys = ", ".join(filter(None, queue.routing_keys))
     try:
@@ -97,7 +97,7 @@ async def _bindings(link: Link, queue: Queue, counts: str) -> Finding:
     return ok("queue", f"{queue.name}: {counts}" + (f"; bound to {keys}" if keys else ""))
 
 
-async def _dead(link: Link, topology: Topology) -> list[Finding]:
+async def _dead(link: Link, topology: Topology) -> list[Diagnosis]:
     try:
         channel = await link.open_channel(confirms=False)
         there = await answered(channel.queue_declare(topology.dead_queue, passive=True))
@@ -117,7 +117,7 @@ _NO_PRIORITY: Final[dict[str, Any]] = {"x-priority": "none"}
 Attempt = Callable[[AbstractChannel], Awaitable[Any]]
 
 
-async def check_permissions(link: Link, topology: Topology, *, declares: bool) -> list[Finding]:
+async def check_permissions(link: Link, topology: Topology, *, declares: bool) -> list[Diagnosis]:
     """One line where all rights are there, else one for each that is missing."""
     wanted = needs(topology, declares=declares)
     missing = [need for need in sorted(wanted) if await _is_missing(link, need, topology)]

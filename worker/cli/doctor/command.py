@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.doctor.findings import Finding, Verdict, ok, warn
+from worker.cli.doctor.diagnosis import Diagnosis, Verdict, ok, warn
 from worker.cli.terminal import FAILED, load_settings, note, quiet_logs, run, say, say_json
 from worker.configuration import unknown_names
 from worker.settings import Settings
@@ -21,10 +21,10 @@ _STYLES = {Verdict.OK: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad"}
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check broker, queues, permissions, database, gateway, clock, credentials and vault. Exit code 1 if one fails."""
 
-    async def work() -> list[Finding]:
+    async def work() -> list[Diagnosis]:
         settings = load_settings()
         quiet_logs(settings)
-        found: list[Finding] = []
+        found: list[Diagnosis] = []
         for check in _checks():
             for finding in await check(settings):
                 found.append(finding)
@@ -41,7 +41,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         raise typer.Exit(FAILED)
 
 
-def _checks() -> list[Callable[[Settings], Awaitable[Sequence[Finding]]]]:
+def _checks() -> list[Callable[[Settings], Awaitable[Sequence[Diagnosis]]]]:
     from worker.cli.doctor.broker import check_broker
     from worker.cli.doctor.gateway import check_credentials, check_gateway, check_tls
     from worker.cli.doctor.store import check_store, check_vault
@@ -49,13 +49,13 @@ def _checks() -> list[Callable[[Settings], Awaitable[Sequence[Finding]]]]:
     return [check_names, check_broker, check_store, check_gateway, check_tls, check_credentials, check_vault]
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: Diagnosis) -> None:
     say(f"{finding.verdict:<4}  {finding.subject:<12} {finding.says}", style=_STYLES[finding.verdict])
     if finding.fix:
         say(f"{'':19}fix: {finding.fix}")
 
 
-async def check_names(_: Settings) -> Sequence[Finding]:
+async def check_names(_: Settings) -> Sequence[Diagnosis]:
     """What is set and has no effect."""
     unknown = unknown_names()
     if not unknown:

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from contracts.gateway_query import ITEM_PATH
 from contracts.members import Login
 from worker.addresses import at
-from worker.cli.doctor.findings import Finding, fail, ok, warn
+from worker.cli.doctor.diagnosis import Diagnosis, fail, ok, warn
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError
 from worker.gateway.credentials import headers_of
@@ -32,7 +32,7 @@ from worker.tls import gateway_tls, insecurities
 CLOCK_TOLERANCE_SECONDS: Final = 30.0
 
 
-async def check_gateway(settings: Settings) -> Sequence[Finding]:
+async def check_gateway(settings: Settings) -> Sequence[Diagnosis]:
     """Whether the gateway answers at all, whether its HTTP look-ups do, and whether our clocks agree."""
     shown = _shown(settings.gateway_url)
     try:
@@ -48,7 +48,7 @@ async def check_gateway(settings: Settings) -> Sequence[Finding]:
     return [ok("gateway", f"{shown} answers (HTTP {status})"), await _look_ups(settings), _clock(told)]
 
 
-async def _look_ups(settings: Settings) -> Finding:
+async def _look_ups(settings: Settings) -> Diagnosis:
     """The items of an invoice that nobody has: harmless, and answered where items and files are."""
     base = settings.gateway_http_url or _http(settings.gateway_url)
     shown = f"{_shown(base)}{ITEM_PATH}"
@@ -63,19 +63,19 @@ async def _look_ups(settings: Settings) -> Finding:
     return ok("look-ups", f"{shown} answers (HTTP {status})")
 
 
-async def check_tls(settings: Settings) -> Sequence[Finding]:
+async def check_tls(settings: Settings) -> Sequence[Diagnosis]:
     """What the settings leave unprotected."""
     return [warn("tls", sentence, "set it for as long as you look for a fault") for sentence in insecurities(settings)]
 
 
-async def check_credentials(settings: Settings) -> Sequence[Finding]:
+async def check_credentials(settings: Settings) -> Sequence[Diagnosis]:
     """Whether every file of `FAPIAO_CREDENTIALS_DIR` is a login that only the worker can read."""
     if settings.credentials_dir is None:
         return [ok("credentials", "FAPIAO_CREDENTIALS_DIR is not set: commands bring their login")]
     return check_directory(Path(settings.credentials_dir))
 
 
-def check_directory(directory: Path) -> list[Finding]:
+def check_directory(directory: Path) -> list[Diagnosis]:
     """Read each login; values are never shown."""
     try:
         files = sorted(file for file in directory.iterdir() if file.is_file() and not file.name.startswith("."))
@@ -87,7 +87,7 @@ def check_directory(directory: Path) -> list[Finding]:
     return findings or [ok("credentials", f"{len(files)} logins in {directory}")]
 
 
-def _faults(file: Path) -> list[Finding]:
+def _faults(file: Path) -> list[Diagnosis]:
     try:
         Login.model_validate(json.loads(file.read_bytes()))
     except ValidationError as error:
@@ -118,12 +118,12 @@ def _ask(settings: Settings, base: str, path: str) -> tuple[int, Mapping[str, st
         connection.close()
 
 
-def _clock(told: Mapping[str, str]) -> Finding:
+def _clock(told: Mapping[str, str]) -> Diagnosis:
     dates = [value for name, value in told.items() if name.lower() == "date"]
     return check_clock(dates[0] if dates else None, SystemClock().now())
 
 
-def check_clock(date: str | None, now: datetime) -> Finding:
+def check_clock(date: str | None, now: datetime) -> Diagnosis:
     """Compare our clock with the `Date` of an HTTP answer (whole seconds)."""
     try:
         theirs = parsedate_to_datetime(date or "").astimezone(UTC)

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from worker.cli.desk import opened_journal
-from worker.cli.doctor.findings import Finding, fail, ok, warn
+from worker.cli.doctor.diagnosis import Diagnosis, fail, ok, warn
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError, SchemaOutdated, Transient, WorkerError
 from worker.journal.sealing import parse_keys
@@ -22,7 +22,7 @@ from worker.records import Backlog, Times
 from worker.settings import Settings
 
 
-async def check_store(settings: Settings) -> Sequence[Finding]:
+async def check_store(settings: Settings) -> Sequence[Diagnosis]:
     """Everything about the journal."""
     file = database_file(settings)
     findings = [check_keys(settings)]
@@ -35,7 +35,7 @@ async def check_store(settings: Settings) -> Sequence[Finding]:
     return [*findings, *await _journal(settings), *(await _grants(settings) if file is None else [])]
 
 
-def check_keys(settings: Settings) -> Finding:
+def check_keys(settings: Settings) -> Diagnosis:
     """Whether `FAPIAO_JOURNAL_KEYS` can encrypt."""
     if not settings.journal_keys:
         if database_file(settings) is not None:
@@ -51,7 +51,7 @@ def check_keys(settings: Settings) -> Finding:
 _MAKE_KEY: Final = "python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
 
 
-def check_file(file: Path) -> Finding:
+def check_file(file: Path) -> Diagnosis:
     """Whether the SQLite file and its directory can be written, and by whom."""
     if not os.access(file.parent, os.W_OK | os.X_OK):
         return fail(
@@ -68,7 +68,7 @@ def check_file(file: Path) -> Finding:
     return ok("database", f"SQLite, {file.absolute()}")
 
 
-async def _journal(settings: Settings) -> list[Finding]:
+async def _journal(settings: Settings) -> list[Diagnosis]:
     try:
         async with opened_journal(settings, readonly=True) as journal:
             await journal.ping()
@@ -81,7 +81,7 @@ async def _journal(settings: Settings) -> list[Finding]:
     return [ok("schema", "this version's"), *clocks, *check_backlog(backlog)]
 
 
-async def _grants(settings: Settings) -> list[Finding]:
+async def _grants(settings: Settings) -> list[Diagnosis]:
     """Whether the role may do what the worker does, and the server lets anybody write."""
     from worker.journal.postgres.schema import GRANTS, is_read_only, missing_grants
 
@@ -101,7 +101,7 @@ async def _grants(settings: Settings) -> list[Finding]:
 _READ_ONLY_FIX: Final = "point FAPIAO_DATABASE_URL at the primary; or look at its disk, and who made it read-only"
 
 
-def check_times(times: Times, now: datetime) -> list[Finding]:
+def check_times(times: Times, now: datetime) -> list[Diagnosis]:
     """This machine's clock, held against the journal's newest time and against the database server's clock."""
     found = []
     behind = times.seconds_behind(now)
@@ -116,7 +116,7 @@ def check_times(times: Times, now: datetime) -> list[Finding]:
     return found
 
 
-def check_backlog(backlog: Backlog) -> list[Finding]:
+def check_backlog(backlog: Backlog) -> list[Diagnosis]:
     """What waits, and what waits for a person."""
     waits = (
         ("in doubt", backlog.in_doubt, "commands", "fapiao-worker list --state in_doubt, then resolve"),
@@ -139,7 +139,7 @@ _FOLDER_FIX: Final = "give the worker's user a folder on a disk with space and h
 _STORE_FIX: Final = "look at FAPIAO_VAULT_URL, the store's own variables, and the rights to list, read and create"
 
 
-async def check_vault(settings: Settings, answer_seconds: float = ANSWER_SECONDS) -> Sequence[Finding]:
+async def check_vault(settings: Settings, answer_seconds: float = ANSWER_SECONDS) -> Sequence[Diagnosis]:
     """One sentence, whatever there is."""
     if not settings.vault_url:
         return [ok(_VAULT, "FAPIAO_VAULT_URL is not set: no files are kept")]
@@ -158,7 +158,7 @@ async def check_vault(settings: Settings, answer_seconds: float = ANSWER_SECONDS
         return [fail(_VAULT, f"{shown}: {error}", fix)]
 
 
-async def _tried_out(url: str, shown: str, free_min_bytes: int) -> Finding:
+async def _tried_out(url: str, shown: str, free_min_bytes: int) -> Diagnosis:
     from worker.vault.storage import NoFolder, Storage
 
     try:

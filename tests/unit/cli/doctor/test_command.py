@@ -14,7 +14,7 @@ from worker.cli.doctor import broker as doctor_broker
 from worker.cli.doctor import command as doctor_command
 from worker.cli.doctor import gateway as doctor_gateway
 from worker.cli.doctor import store as doctor_store
-from worker.cli.doctor.findings import Finding, Verdict, fail, ok, warn
+from worker.cli.doctor.diagnosis import Diagnosis, Verdict, fail, ok, warn
 from worker.cli.doctor.gateway import check_clock, check_directory, check_gateway, check_tls
 from worker.cli.doctor.store import check_backlog, check_file, check_keys, check_store, check_times
 from worker.clock import SystemClock
@@ -32,14 +32,14 @@ def _settings(**given: Any) -> Settings:
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
+def found(monkeypatch: pytest.MonkeyPatch) -> list[Diagnosis]:
     """What the checks find."""
-    findings: list[Finding] = []
+    findings: list[Diagnosis] = []
 
-    async def check(_settings: Settings) -> list[Finding]:
+    async def check(_settings: Settings) -> list[Diagnosis]:
         return findings
 
-    async def nothing(_settings: Settings) -> list[Finding]:
+    async def nothing(_settings: Settings) -> list[Diagnosis]:
         return []
 
     monkeypatch.setattr(doctor_broker, "check_broker", check)
@@ -52,7 +52,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     return findings
 
 
-def test_a_failure_is_exit_code_1_and_comes_with_its_fix(run: Run, found: list[Finding]) -> None:
+def test_a_failure_is_exit_code_1_and_comes_with_its_fix(run: Run, found: list[Diagnosis]) -> None:
     found += [ok("broker", "there"), warn("dead", "3 messages", "dead list"), fail("keys", "none", "make one")]
 
     result = run("doctor")
@@ -68,7 +68,7 @@ def test_a_failure_is_exit_code_1_and_comes_with_its_fix(run: Run, found: list[F
     assert "1 of 3 checks failed" in result.stderr
 
 
-def test_warnings_alone_are_exit_code_0(run: Run, found: list[Finding]) -> None:
+def test_warnings_alone_are_exit_code_0(run: Run, found: list[Diagnosis]) -> None:
     found += [ok("broker", "there"), warn("dead", "3 messages", "dead list")]
 
     assert run("doctor").exit_code == 0

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from worker.cli.doctor.findings import Finding, Verdict
+from worker.cli.doctor.diagnosis import Diagnosis, Verdict
 from worker.cli.doctor.store import check_vault
 from worker.settings import Settings
 
 
-async def found(url: str | None, **given: Any) -> Finding:
+async def found(url: str | None, **given: Any) -> Diagnosis:
     """What is said of the vault."""
     settings = Settings(_env_file=None, vault_url=url, **given)
     [finding] = await check_vault(settings)

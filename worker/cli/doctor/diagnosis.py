@@ -15,7 +15,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One line of `doctor`."""
 
     subject: str
@@ -24,16 +24,16 @@ class Finding:
     fix: str = ""
 
 
-def ok(subject: str, says: str) -> Finding:
+def ok(subject: str, says: str) -> Diagnosis:
     """All is well."""
-    return Finding(subject, Verdict.OK, says)
+    return Diagnosis(subject, Verdict.OK, says)
 
 
-def warn(subject: str, says: str, fix: str = "") -> Finding:
+def warn(subject: str, says: str, fix: str = "") -> Diagnosis:
     """Somebody should look."""
-    return Finding(subject, Verdict.WARN, says, fix)
+    return Diagnosis(subject, Verdict.WARN, says, fix)
 
 
-def fail(subject: str, says: str, fix: str) -> Finding:
+def fail(subject: str, says: str, fix: str) -> Diagnosis:
     """The worker cannot do its work; `fix` says what to change."""
-    return Finding(subject, Verdict.FAIL, says, fix)
+    return Diagnosis(subject, Verdict.FAIL, says, fix)
