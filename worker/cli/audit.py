@@ -52,9 +52,9 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter per option
         settings = load_settings()
         quiet_logs(settings)
         data = {"userId": user, **_access(user, credential, login), "startInvoiceDate": first, "endInvoiceDate": last}
-        order = read_command(dumps(data), Wishes(type=CommandType.AUDIT, source=source))
+        command = read_command(dumps(data), Wishes(type=CommandType.AUDIT, source=source))
         watch = AuditWatch()
-        return await deliver(settings, order, watch, timeout), watch
+        return await deliver(settings, command, watch, timeout), watch
 
     code, watch = run(work())
     if watch.completed is not None:
