@@ -13,7 +13,7 @@ from contracts.envelope import dumps, loads
 from worker.cli import audit_report as report
 from worker.cli import story
 from worker.cli.records import AsJson
-from worker.cli.send import DEFAULT_SOURCE, Watch, Wishes, deliver, read_file, read_command
+from worker.cli.send import DEFAULT_SOURCE, Watch, Wishes, deliver, read_command, read_file
 from worker.cli.spreadsheet import AsCsv, ForExcel, one_form, write
 from worker.cli.terminal import USAGE, Stop, load_settings, note, quiet_logs, run, said, say, say_json, table
 
