@@ -23,7 +23,7 @@ from tests.conformance.journal_builders import (
     step,
 )
 from tests.conformance.journal_stores import KEY, PostgresStore
-from worker.cli.doctor.findings import Verdict
+from worker.cli.doctor.diagnosis import Verdict
 from worker.cli.doctor.store import check_store
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable, SchemaOutdated
