@@ -28,6 +28,7 @@ from worker.gateway.values import retry_after
 from worker.ports import Observe, Operation, observe_nothing
 from worker.settings import Settings
 from worker.tls import gateway_tls
+from worker.unpacking import AnswerTooLarge, AnswerUnreadable, body_of
 
 log = structlog.get_logger()
 
@@ -35,7 +36,7 @@ MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _KEEP_ALIVE_SECONDS: Final = 15
 """Less than servers usually keep an idle connection, so that few look-ups meet one that was just closed."""
 _OWN_HEADERS: Final = {"User-Agent": "fapiao-worker", "Accept": "*/*", "Accept-Encoding": "identity"}
-"""The settings may name others. Compression could blow an answer up in one step."""
+"""The settings may name others."""
 _TOO_MANY: Final = 429
 _SERVER_ERRORS: Final = 500
 _REFUSED_IDENTITY: Final = {401: FailureCode.GATEWAY_UNAUTHORIZED, 403: FailureCode.GATEWAY_FORBIDDEN}
@@ -154,7 +155,12 @@ class HttpInvoiceDetails:
                     asyncio.timeout(self._settings.http_timeout_seconds),
                     client.stream("GET", address, headers=self._headers()) as response,
                 ):
-                    body = await _read(response)
+                    # Whatever the status is: a connection whose answer was read to its end can serve again.
+                    body = await body_of(response, MAX_BODY_BYTES)
+        except AnswerTooLarge:
+            raise Permanent(FailureCode.HTTP_ERROR, f"an answer is longer than {MAX_BODY_BYTES} bytes") from None
+        except AnswerUnreadable as fault:
+            raise Transient(f"the gateway's answer to a look-up is {fault}") from None
         except (httpx.HTTPError, TimeoutError) as exc:
             raise classify(exc) from exc
         if response.status_code != httpx.codes.OK:
@@ -207,13 +213,3 @@ def refusal(status: int, headers: httpx.Headers) -> Transient | Permanent:
         wait: timedelta | None = retry_after(headers.get("Retry-After", ""), headers.get("Date", ""))
         return Transient(message, retry_after=wait)
     return Permanent(_REFUSED_IDENTITY.get(status, FailureCode.HTTP_ERROR), message)
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """The body whatever the status is: a connection whose answer was read to its end can serve again."""
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise Permanent(FailureCode.HTTP_ERROR, f"an answer is longer than {MAX_BODY_BYTES} bytes")
-    return bytes(body)

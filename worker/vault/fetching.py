@@ -15,12 +15,12 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from worker.errors import Transient
+from worker.unpacking import AnswerTooLarge, AnswerUnreadable, body_of
 from worker.vault.addresses import AddressRules, Origin, RefusedAddress, check_destination
 
 MOST_REDIRECTS: Final = 3
 _EXPIRED: Final = frozenset({400, 401, 403, 404, 410})
 _PASSING: Final = frozenset({408, 425, 429})
-_CHUNK_BYTES: Final = 64 * 1024
 
 
 class AddressExpired(Exception):
@@ -97,12 +97,12 @@ class Fetcher:
     async def _body(self, answer: httpx.Response) -> bytes:
         if int(answer.headers.get("content-length", "0") or "0") > self._max_bytes:
             raise TooLarge
-        body = bytearray()
-        async for chunk in answer.aiter_bytes(_CHUNK_BYTES):
-            body += chunk
-            if len(body) > self._max_bytes:
-                raise TooLarge
-        return bytes(body)
+        try:
+            return await body_of(answer, self._max_bytes)
+        except AnswerTooLarge:
+            raise TooLarge from None
+        except AnswerUnreadable as fault:
+            raise Transient(f"the file is {fault}") from None
 
 
 async def _resolved(origin: Origin) -> str:

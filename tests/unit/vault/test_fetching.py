@@ -1,6 +1,7 @@
 """Fetching from where a stranger said: bounded, checked at each step, and with nothing of ours along."""
 
 import asyncio
+import gzip
 
 import pytest
 
@@ -62,9 +63,14 @@ async def test_no_more_is_read_than_the_bound() -> None:
     async with web() as served:
         asking = fetcher(served)
         said, unsaid = served.gives("/said", b"x" * 1001), served.gives("/unsaid", b"x" * 1001, content_length="")
-        for address in (said, unsaid):
+        packed = served.gives("/packed", gzip.compress(b"x" * 1001), content_encoding="gzip")
+        for address in (said, unsaid, packed):
             with pytest.raises(TooLarge):
                 await asking.fetch(address)
+        thrice = gzip.compress(gzip.compress(gzip.compress(b"x" * 1001)))
+        with pytest.raises(Transient, match="not asked for"):
+            await asking.fetch(served.gives("/thrice", thrice, content_encoding="gzip, gzip, gzip"))
+        assert await asking.fetch(served.gives("/f", gzip.compress(b"x"), content_encoding="gzip")) == b"x"
         await asking.aclose()
 
 
