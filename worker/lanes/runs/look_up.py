@@ -22,6 +22,8 @@ from worker.flows.looks import LookOutcome, rest_after_refusals
 from worker.flows.vocabulary import (
     AskPage,
     BoundRead,
+    ConnectFailed,
+    ConnectionLost,
     Effect,
     EndLookUp,
     Input,
@@ -30,11 +32,13 @@ from worker.flows.vocabulary import (
     ReadBound,
     SeeWhoIsNext,
     Settle,
+    TimedOut,
 )
 from worker.lanes.lane_session import Interruption
 from worker.lanes.runs.evidence import in_steps, judged, read_rivals
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import WHAT_WAS_ISSUED, Asking
+from worker.ports import LoginAnswered, QueryRefused
 from worker.records import AccountLogin, Command, CommandState, Probes
 from worker.texts import folded_code
 
@@ -61,6 +65,7 @@ class LookUpRun(Asking):
         self._wanted = Wanted()
         self._login: Access | None = None
         self._is_resumed = False
+        self._heard: Input | None = None
 
     @override
     def resume(self, command: Command) -> None:
@@ -69,6 +74,7 @@ class LookUpRun(Asking):
 
     @override
     def _decide(self, given: Input) -> look_up.Next:
+        self._heard = given
         if isinstance(given, Overtaken):
             self._lane_session.paused = self
         company = "" if self._login is None else self._login.login.company_code
@@ -151,7 +157,11 @@ class LookUpRun(Asking):
 
     async def _read_bound(self, asked: ReadBound) -> Input:
         """Few lists are weighed at once; until their turn comes, they are packed. A short one waits for none."""
-        if self._state.packed.count <= SHORT:
+        state = self._state
+        if not state.is_whole:
+            read = {"pages": state.page - 1, "listed": len(state.listed), "total": state.total}
+            self._log.warning("look_up_list_not_whole", **read)
+        if state.packed.count <= SHORT:
             return await self._weighed(asked)
         try:
             await self._lane_session.during(self._services.list_places.acquire())
@@ -214,7 +224,8 @@ class LookUpRun(Asking):
         journal = self._services.journal
         if end.not_before is not None:
             self._services.hooks.looked_up(LookOutcome.PUT_OFF)
-            self._log.warning("look_up_put_off", sought=len(self._subjects), until=end.not_before.isoformat())
+            until, reason = end.not_before.isoformat(), _reason(self._heard)
+            self._log.warning("look_up_put_off", sought=len(self._subjects), until=until, reason=reason)
         crashpoint("look_up.end_next")
         ended = await self._insist(
             lambda: journal.end_look_up(
@@ -227,6 +238,23 @@ class LookUpRun(Asking):
         crashpoint("look_up.ended")
         if not ended:
             raise LeaseLost("the lane has another holder")
+
+
+def _reason(heard: Input | None) -> str:
+    """Why a look cannot be made, without the gateway's own words, which may name anybody."""
+    match heard:
+        case ConnectionLost(reason):
+            return f"the connection was lost ({reason})"
+        case TimedOut():
+            return "the gateway sent no page in time"
+        case QueryRefused():
+            return "the gateway refused the query"
+        case LoginAnswered():
+            return "the gateway refused the login"
+        case ConnectFailed():
+            return "there is no connection"
+        case _:
+            return "the account rests, or its login is gone"
 
 
 def _verdict(move: Settle) -> LookOutcome:
