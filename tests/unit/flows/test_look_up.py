@@ -19,15 +19,8 @@ from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import ListedPages, Subject
 from worker.flows.evidence.verdicts import Found
 from worker.flows.invoices import ListedRows, seen_of
-from worker.flows.look_up import (
-    TRANSITIONS,
-    LookUpState,
-    Next,
-    Phase,
-    Situation,
-    Sought,
-    decide,
-)
+from worker.flows.look_up import TRANSITIONS, Next, Situation, decide
+from worker.flows.look_up_state import LookUpState, Phase, Sought
 from worker.flows.looks import EXPIRED, Absence, LookUpRules, Schedules
 from worker.flows.table import Decision
 from worker.flows.vocabulary import (

@@ -13,13 +13,8 @@ from tests.unit.flows.submissions import issued, subject
 from tests.unit.flows.tables import read
 from tests.unit.flows.test_look_up import FOUND, RULES, P, S, run, settlements, situation
 from worker.flows.invoices import ListedRows, seen_of
-from worker.flows.look_up import (
-    PAGE_SIZE,
-    LookUpState,
-    Next,
-    Phase,
-    decide,
-)
+from worker.flows.look_up import PAGE_SIZE, Next, decide
+from worker.flows.look_up_state import LookUpState, Phase
 from worker.flows.vocabulary import (
     AskPage,
     Begin,

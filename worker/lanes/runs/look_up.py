@@ -18,6 +18,7 @@ from worker.errors import LeaseLost, Permanent
 from worker.flows import look_up
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
+from worker.flows.look_up_state import LookUpState, Sought
 from worker.flows.looks import LookOutcome, rest_after_refusals
 from worker.flows.vocabulary import (
     AskPage,
@@ -60,7 +61,7 @@ class LookUpRun(Asking):
 
     @override
     def _read(self) -> None:
-        self._state = look_up.LookUpState()
+        self._state = LookUpState()
         self._subjects: tuple[Subject, ...] = ()
         self._wanted = Wanted()
         self._login: Access | None = None
@@ -78,7 +79,7 @@ class LookUpRun(Asking):
         if isinstance(given, Overtaken):
             self._lane_session.paused = self
         company = "" if self._login is None else self._login.login.company_code
-        sought = look_up.Sought(self._subjects, self._wanted, company)
+        sought = Sought(self._subjects, self._wanted, company)
         decision = look_up.decide(self._situation(self._state, sought, self._services.look_ups), given)
         self._state = decision.state
         return decision
