@@ -15,7 +15,16 @@ from worker.flows import table
 from worker.flows.evidence.endings import Case, endings, login_refused, without_login
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import verdicts
-from worker.flows.invoices import ListedRows, invoices_of, lacking_ids, seen_of, taken_back, trusted, with_files
+from worker.flows.invoices import (
+    ListedRows,
+    invoices_of,
+    is_new_without_number,
+    lacking_ids,
+    seen_of,
+    taken_back,
+    trusted,
+    with_files,
+)
 from worker.flows.look_up_state import LookUpState, Phase, Sought
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_state import ends_unsurely, is_last_page, longest_page
@@ -118,14 +127,19 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     is_unsure = ends_unsurely(page, was.last_page)
     longest = longest_page(page, was.longest_page, PAGE_SIZE)
     is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page, longest=longest)
-    is_over = is_last or was.page >= at.rules.max_pages or was.packed.is_full
+    comes_again = not before.keys().isdisjoint(seen_of(page.invoices))
+    is_over = is_last or was.page >= at.rules.max_pages or was.packed.is_full or (was.rereads > 0 and comes_again)
     fitting = (each for each in invoices if at.wish.wanted.may_be(Listed.of(each)))
     state = replace(
         was,
         page=was.page + 1,
         listed=ListedRows.of(before | seen_of(invoices)),
         total=total,
-        is_cut=was.is_cut or page.proves_no_absence or (total is None and is_over and (is_unsure or not is_last)),
+        first_total=was.first_total if was.first_total is not None else total,
+        is_cut=was.is_cut
+        or page.proves_no_absence
+        or (total is None and is_over and (is_unsure or not is_last))
+        or (was.reads_again and is_new_without_number(page.invoices, before)),
         last_page=page.digest,
         longest_page=longest,
         packed=was.packed.with_page(fitting, is_last=is_over),
@@ -133,9 +147,12 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         is_announced=was.is_announced and not page.invoices,
     )
     if not is_over:
-        if was.goes_on_at is not None and not before.keys().isdisjoint(seen_of(page.invoices)):
+        if was.goes_on_at is not None and comes_again:
             state = replace(state, page=max(state.page, was.goes_on_at), goes_on_at=None)
         return Decision(replace(state, phase=Phase.LOOKING), (SeeWhoIsNext(),))
+    if state.has_grown and not state.packed.is_full:
+        again = replace(state, page=1, last_page="", first_total=total, rereads=was.rereads + 1)
+        return Decision(replace(again, phase=Phase.LOOKING), (SeeWhoIsNext(),))
     return _list_over(at, state)
 
 

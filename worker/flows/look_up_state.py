@@ -12,6 +12,8 @@ from worker.flows.table import Phased
 from worker.flows.vocabulary import Details
 from worker.records import ListedInvoice, Stray
 
+MOST_REREADS = 3
+
 
 class Phase(StrEnum):
     """How far the look has come."""
@@ -44,6 +46,10 @@ class LookUpState(Phased):
     listed: ListedRows = field(default_factory=ListedRows)
     """Invoices that came: each once, for rows that shift come twice."""
     total: int | None = None
+    first_total: int | None = None
+    """What the first page that was asked for told of it."""
+    rereads: int = 0
+    """How often its first pages were read once more, for what was issued while it was read."""
     is_cut: bool = False
     """Rows could not be read, or the list ended otherwise than by the gateway's word."""
     last_page: str = ""
@@ -75,6 +81,18 @@ class LookUpState(Phased):
     def found(self) -> list[ListedInvoice]:
         """The invoices that were found."""
         return [verdict.invoice for _, verdict in self.told if isinstance(verdict, Found)]
+
+    @property
+    def reads_again(self) -> bool:
+        """Whether rows come that came before."""
+        return self.rereads > 0 or self.goes_on_at is not None
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether what is lacking was issued while the list was read: it moved the rest, so that some rows came twice,
+        and stands on pages that were read before."""
+        grew = self.total is not None and self.first_total is not None and self.total > self.first_total
+        return grew and not self.is_whole and not self.is_cut and self.rereads < MOST_REREADS
 
     def resumed(self) -> "LookUpState":
         """The state to go on with after it gave way. Invoices that were issued meanwhile are listed before those that

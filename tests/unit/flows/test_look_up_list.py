@@ -296,3 +296,67 @@ def test_rows_that_are_alike_take_little_memory_until_they_are_weighed() -> None
     assert kept < 3000 * 150
     assert kept - len(pickle.dumps((before.packed, before.listed))) < 100 * 150
     assert len(state.candidates) == 3000
+
+
+def growing(*totals: int) -> list[PageShown]:
+    """What a gateway answers that lists the newest first, a hundred at once, and has so many at each question."""
+    return [
+        make_page(*map(other, range(total, 0, -1)[at : at + PAGE_SIZE]), total=total, has_next=at + PAGE_SIZE < total)
+        for total, at in zip(totals, (0, 100, 200, 0, 0, 0, 0), strict=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("totals", "asked"),
+    [((250, 251, 252, 252), [2, 3, 1]), ((250, 250, 250), [2, 3]), ((250, 251, 252, 253), [2, 3, 1])],
+    ids=["two came", "none came", "one more came"],
+)
+def test_what_is_issued_while_the_list_is_read_is_read_too(totals: tuple[int, ...], asked: list[int]) -> None:
+    """It comes to the front: the rows of a busy seller move on from page to page, and a list never was whole."""
+    decisions = pages_read(*growing(*totals))
+
+    pages = [effect.page_number for one in decisions for effect in one.effects if isinstance(effect, AskPage)]
+    assert pages == asked
+    assert isinstance(decisions[-1].effects[-1], ReadBound)
+    assert decisions[-1].state.is_whole
+
+
+def test_first_page_is_read_again_a_few_times_only() -> None:
+    """Its total grows for ever, and what it counts is never shown."""
+    pages = [make_page(*map(other, (1, 2)), total=total, has_next=False) for total in range(100, 200)]
+    state, asked = LookUpState(P.ASKED), 0
+    while state.phase is P.ASKED:
+        (decision,) = run(read(pages[asked]), state=state)
+        state, asked = decision.state, asked + 1
+
+    assert asked == 1
+    assert not state.is_whole
+
+
+def test_list_that_lacks_what_it_had_from_the_beginning_is_not_read_again() -> None:
+    rows = [
+        make_page(*map(other, part), total=300, has_next=part.start < 200)
+        for part in (range(1, 101), range(50, 150), range(200, 300))
+    ]
+
+    decisions = pages_read(*rows)
+
+    assert isinstance(decisions[-1].effects[-1], ReadBound)
+    assert not decisions[-1].state.is_whole
+
+
+def unnumbered(row_id: int) -> dict[str, Any]:
+    """A draft, whose id is another one at every question."""
+    return other(row_id) | {"id": str(row_id), "countETicketNumbers": None}
+
+
+@pytest.mark.parametrize(("again_as", "lacking", "is_whole"), [(9001, 0, True), (9001, 1, False), (9002, 1, False)])
+def test_row_without_a_number_that_comes_again_under_another_id_is_not_counted_twice(
+    again_as: int, lacking: int, *, is_whole: bool
+) -> None:
+    """One invoice came to the front. With the draft counted twice, a list that lacks one would seem whole."""
+    first = make_page(unnumbered(9001), *map(other, range(1, 100)), total=150, has_next=True)
+    last = make_page(*map(other, range(100, 150 - lacking)), total=151, has_next=False)
+    again = make_page(other(1000), unnumbered(again_as), *map(other, range(1, 99)), total=151, has_next=True)
+
+    assert pages_read(first, last, again)[-1].state.is_whole is is_whole
