@@ -189,9 +189,11 @@ async def test_a_memory_alarm_loses_nothing_and_needs_no_help(own_rabbit: Broker
         await asyncio.sleep(4)
         assert len(parts.outbox) == 100
         assert await parts.publisher.is_blocked()
+        assert not parts.publisher.can_publish, "an operator must see it, and nothing be begun meanwhile"
         epoch = parts.publisher._connection.epoch
         await asyncio.to_thread(own_rabbit.ctl, "set_vm_memory_high_watermark", "0.4")
         await until(lambda: len(parts.outbox) == 0)
+        await until(lambda: parts.publisher.can_publish)
         assert parts.publisher._connection.epoch == epoch
     wanted = {f"event-{n}:t" for n in range(100)}
     arrived = await take_each(parts.url, parts.topology.unrouted_queue, wanted)

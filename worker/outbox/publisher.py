@@ -166,6 +166,8 @@ class Publisher:
         self._suspects: dict[int, int] = {}
         self._forbidden: set[Copy] = set()
         self._late: dict[int, Verdict] = {}
+        self._is_blocked = False
+        """At the last look, the broker had said that it takes nothing for now."""
         self._connection = SupervisedConnection(
             urls, CONNECTION_NAME, self._serve, heartbeat_seconds=heartbeat_seconds, tls=tls, connect=connect
         )
@@ -177,12 +179,21 @@ class Publisher:
 
     @property
     def can_publish(self) -> bool:
-        """Whether events can go out: connected, and no copy forbidden when it was tried or asked for last."""
-        return self.is_connected and not self._forbidden
+        """Whether events can go out: connected, no copy forbidden when it was tried or asked for last, and no alarm at
+        the broker (memory, disk) at the last look."""
+        return self.is_connected and not self._forbidden and not self._is_blocked
 
     async def is_blocked(self) -> bool:
         """Whether the broker has said that it takes nothing for now."""
         return any([await road.link.is_blocked() for road in self._roads.values()])
+
+    async def _look_for_alarm(self) -> None:
+        was_blocked, self._is_blocked = self._is_blocked, await self.is_blocked()
+        if self._is_blocked and not was_blocked:
+            advice = "look at its memory and disk (rabbitmqctl status): events wait, and nothing new is begun"
+            log.error("broker_takes_nothing", reason="an alarm at the broker", advice=advice)
+        elif was_blocked and not self._is_blocked:
+            log.info("broker_takes_events")
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -254,6 +265,7 @@ class Publisher:
 
     async def take_late(self) -> dict[int, Verdict]:
         """Verdicts that came after `publish` had returned, by `seq`; each is told once."""
+        await self._look_for_alarm()
         for road in (*self._roads.values(), *([self._aside] if self._aside else [])):
             await road.expire_slow()
         late, self._late = self._late, {}

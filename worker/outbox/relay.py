@@ -63,7 +63,7 @@ class EventPublisher(Protocol):
 
     @property
     def can_publish(self) -> bool:
-        """Connected, and not forbidden to."""
+        """Connected, not forbidden to, and the broker takes something."""
         ...
 
     async def publish(self, rows: Sequence[OutboxRow], patience_seconds: float) -> Mapping[int, Verdict]:

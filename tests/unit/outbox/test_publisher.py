@@ -331,9 +331,11 @@ async def test_while_the_broker_takes_nothing_nothing_is_sent_or_given_up() -> N
         assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.PENDING}
         broker.is_blocked = True
         await asyncio.sleep(10_000)
-        assert await publisher.take_late() == {}
+        assert (await publisher.take_late(), publisher.can_publish) == ({}, False)
         assert await publisher.publish([reply(5, "b")], 2) == {5: Verdict.LOST}
         assert broker.batches == [["a"]]
+        broker.is_blocked = False
+        assert (await publisher.take_late(), publisher.can_publish) == ({0: Verdict.LOST}, True)
 
 
 @in_virtual_time
