@@ -8,6 +8,7 @@ the consumer is cancelled. Knows nothing of lanes and runs no command.
 
 import asyncio
 import contextlib
+import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -265,7 +266,7 @@ class Consumer:
                 down_since = down_since or loop.time()
                 log.warning("journal_unavailable", held=self.unsettled, failures=failures, reason=str(error))
                 await self._sit_out(loop.time() - down_since)
-                await asyncio.sleep(backoff_seconds(failures, 1.0) / 4)
+                await asyncio.sleep(backoff_seconds(failures, random.random()) / 4)  # noqa: S311  no secret
                 continue
             if failures:
                 failures, down_since = 0, 0.0

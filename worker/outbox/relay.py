@@ -7,6 +7,7 @@ a person; neither it nor a slow queue holds up other rows. Knows nothing of AMQP
 
 import asyncio
 import contextlib
+import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from worker.amqp.confirms import Verdict
+from worker.backoff import full_jitter
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
@@ -41,7 +43,9 @@ MUTE_AFTER_SECONDS = 5.0
 mute."""
 GIVEN_UP = 1000
 """Rows given up in a round (count)."""
-JOURNAL_PAUSE_MAX_SECONDS = 10.0
+JOURNAL_PAUSE_SECONDS = (0.2, 10.0)
+"""Shortest and longest pause while the journal is away, with full jitter: the relays of all workers must not come back
+to it at one moment."""
 MISSING_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 """Between tries of a reply whose queue is missing; the last one repeats."""
 REFUSED_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60, 60, 60, 300))
@@ -115,6 +119,7 @@ class Relay:
         confirm_timeout: timedelta = timedelta(seconds=30),
         poll: timedelta = timedelta(seconds=1),
         hooks: RelayHooks | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._journal = journal
         self._publisher = publisher
@@ -124,6 +129,7 @@ class Relay:
         self._late_after = confirm_timeout + timedelta(seconds=5)
         self._poll = poll
         self._hooks = hooks or RelayHooks()
+        self._chance = chance
         self._woken = asyncio.Event()
         self._round = asyncio.Lock()
         self._flying: dict[int, OutboxRow] = {}
@@ -159,7 +165,8 @@ class Relay:
             except JournalUnavailable as error:
                 failures += 1
                 log.warning("journal_unavailable", part="relay", failures=failures, reason=str(error))
-                await asyncio.sleep(min(JOURNAL_PAUSE_MAX_SECONDS, 0.1 * 2.0 ** min(failures, 10)))
+                shortest, longest = JOURNAL_PAUSE_SECONDS
+                await asyncio.sleep(full_jitter(failures, self._chance(), shortest=shortest, longest=longest))
                 continue
             if not moved:
                 with contextlib.suppress(TimeoutError):

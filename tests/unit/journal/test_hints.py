@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.virtual_time import in_virtual_time
 from worker.errors import JournalUnavailable
 from worker.journal.postgres import hints
@@ -91,6 +93,23 @@ async def test_a_listener_that_listened_begins_the_pauses_anew() -> None:
     await listener.close()
     earlier, later = server.connected[-2:]
     assert later - earlier < LISTENED_SECONDS + 1, "as after the first loss"
+
+
+@in_virtual_time
+async def test_listeners_that_lost_the_server_together_do_not_come_back_together() -> None:
+    """Each waits its own part of a pause that grows up to ten seconds."""
+    came = []
+    for chance in (0.25, 1.0):
+        server = FakeConnections()
+        server.is_away = True
+        listener = Hints(server, lambda chance=chance: chance)  # type: ignore[arg-type, misc]
+        began = asyncio.get_running_loop().time()
+        listener.listen(lambda: None)
+        await asyncio.sleep(60)
+        await listener.close()
+        came.append([at - began for at in server.connected])
+    assert came[0][:4] == pytest.approx([0, 0.125, 0.375, 0.875])
+    assert came[1][:8] == pytest.approx([0, 0.5, 1.5, 3.5, 7.5, 15.5, 25.5, 35.5])
 
 
 @in_virtual_time

@@ -266,7 +266,7 @@ async def test_without_a_broker_the_journal_is_left_alone() -> None:
 
 @in_virtual_time
 async def test_a_journal_that_is_down_is_waited_for() -> None:
-    """With pauses that grow up to ten seconds."""
+    """With pauses that grow up to ten seconds, each relay for its own part of them."""
     part = bench()
     part.journal.is_down = True
     part.journal.add(topic(1))

@@ -6,6 +6,7 @@ of what there is to do.
 """
 
 import asyncio
+import random
 import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from worker.backoff import full_jitter
 from worker.errors import WorkerError
 from worker.journal.postgres.pool import Connections
 from worker.journal.postgres.statements import Statements
@@ -22,14 +24,17 @@ log = structlog.get_logger()
 CHANNEL = "fapiao_work"
 DEBOUNCE_SECONDS = 0.05
 _CHECK_SECONDS = 30.0
-_RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+_RETRY_SECONDS = (0.5, 10.0)
+"""Shortest and longest pause before it listens again, with full jitter: the listeners of all workers lost the server at
+one moment."""
 
 
 class Hints:
     """Sends hints, and listens for those of others."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, chance: Callable[[], float] = random.random) -> None:
         self._connections = connections
+        self._chance = chance
         self._sending: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._is_asked = False
@@ -79,8 +84,9 @@ class Hints:
                 await self._listen_once(wake)
             except Exception as error:
                 log.warning("journal_listener_lost", error=str(error) or type(error).__name__)
-            await asyncio.sleep(_RETRY_SECONDS[min(self._losses, len(_RETRY_SECONDS) - 1)])
             self._losses += 1
+            shortest, longest = _RETRY_SECONDS
+            await asyncio.sleep(full_jitter(self._losses, self._chance(), shortest=shortest, longest=longest))
 
     async def _listen_once(self, wake: Callable[[], None]) -> None:
         connection = await self._connections.connect()
