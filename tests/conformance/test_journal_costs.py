@@ -250,7 +250,7 @@ async def test_what_is_asked_most_is_one_round_trip(server: PostgresJournal) -> 
     names = {sql: name for name, sql in queries.load("postgres").items()}
     assert [names.get(sql, sql) for sql in asked if sql in names or sql.startswith(("BEGIN", "COMMIT"))] == [
         "admit_plain",
-        *("BEGIN;", "take_lanes", "begin_lanes", "COMMIT;"),
+        "claim",
         "unsettled_commands",
         "last_results",
         "read_sellers",

@@ -9,6 +9,7 @@ Lanes that another worker is taking are left to it.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from worker.journal import walking
@@ -17,7 +18,7 @@ from worker.journal.postgres.outbox import adopt
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
 from worker.journal.rows import LANE_PATIENCE, LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, id_of, to_command
-from worker.records import AccountLogin, Claim, ClaimBounds, Command, CommandState, LaneLease, Probes, Stray
+from worker.records import AccountLogin, Claim, ClaimBounds, Command, LaneLease, Probes, Stray
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -26,31 +27,36 @@ if TYPE_CHECKING:
 class Picking:
     """The lanes of one claim, a handful at a time."""
 
-    def __init__(self, statements: Statements, worker: str, limit: int, within: ClaimBounds | None) -> None:
-        self._statements = statements
+    def __init__(self, worker: str, limit: int, now: datetime, within: ClaimBounds | None) -> None:
         self._worker = worker
+        self._now = now
         self._within = within if within is not None and within.bind(limit) else None
         self._connecting = limit if within is None else within.connecting
         self._taken = Counter[str]()
 
-    async def take(self, limit: int) -> "list[Record]":
-        """Lease at most so many ready lanes, in turn; what needs no gateway first where bounds bind."""
-        if self._within is None:
-            return await self._statements.all("take_lanes", self._worker, limit)
-        rows = await self._of_kind(self._within, limit, connects=False)
-        connecting = await self._of_kind(self._within, min(limit - len(rows), self._connecting), connects=True)
-        self._connecting -= len(connecting)
-        return rows + connecting
-
-    async def _of_kind(self, within: ClaimBounds, limit: int, *, connects: bool) -> "list[Record]":
-        if limit <= 0:
-            return []
-        left = [(tenant, within.room_of(tenant) - self._taken[tenant]) for tenant in {*within.left, *self._taken}]
-        rows = await self._statements.all(
-            "take_lanes_of_kind", self._worker, limit, connects, within.of_tenant, *columns(left, 2)
+    async def take(self, statements: Statements, limit: int) -> "list[Record]":
+        """Lease at most so many ready lanes, in turn, each with its command if it has one that runs; what needs no
+        gateway first where bounds bind. One statement, and so durable when it returns."""
+        rows = await statements.all(
+            "claim",
+            self._worker,
+            limit,
+            self._now,
+            self._now - LANE_PATIENCE,
+            self._connecting,
+            None if self._within is None else self._within.of_tenant,
+            *columns(self._rooms(), 2),
         )
         self._taken.update(row["tenant"] for row in rows)
+        self._connecting -= sum(row["connects"] for row in rows)
         return rows
+
+    def _rooms(self) -> list[tuple[str, int]]:
+        """Of tenants that hold lanes already: how many more each may get."""
+        within = self._within
+        if within is None:
+            return []
+        return [(tenant, within.room_of(tenant) - self._taken[tenant]) for tenant in {*within.left, *self._taken}]
 
 
 _ALL = 1_000_000
@@ -98,19 +104,15 @@ class PostgresLanes(PostgresStore):
         moved += len(delayed)
         return moved + (await adopt(statements, worker, max(limit - moved, 0)) if adopts else 0)
 
-    @one_transaction
-    async def claim(
-        self, statements: Statements, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None
-    ) -> list[Claim]:
+    async def claim(self, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None) -> list[Claim]:
         """See `LaneJournal.claim`. A worker without a running lease gets nothing."""
         claims: list[Claim] = []
-        picking = Picking(statements, worker, limit, within)
+        picking = Picking(worker, limit, now, within)
         while len(claims) < limit:
             wished = limit - len(claims)
-            taken = sorted(await picking.take(wished), key=lambda row: (row["turn"], row["lane"]))
-            begun = await _begin(statements, worker, taken, now) if taken else []
+            taken, begun = await self._run(partial(_begin, picking, worker, wished))
             claims += begun
-            if len(taken) < wished and len(begun) == len(taken):
+            if taken < wished and len(begun) == taken:
                 break  # there are no more within the bounds. A lane that was given back may be ready again.
         return claims
 
@@ -172,16 +174,15 @@ async def _free_lanes(statements: Statements, holders: Sequence[str], now: datet
     return len(rows)
 
 
-async def _begin(statements: Statements, worker: str, taken: "Sequence[Record]", now: datetime) -> list[Claim]:
-    """Lanes that were just taken, in turn, each with its command; what has none is given back."""
-    lanes, epochs = [row["lane"] for row in taken], [row["epoch"] for row in taken]
-    rows = await statements.all("begin_lanes", lanes, epochs, now, now - LANE_PATIENCE)
-    commands = {row["lane"]: statements.command(row) for row in rows if row["state"] != CommandState.HELD}
-    return [
-        Claim(LaneLease(row["lane"], worker, row["epoch"]), commands[row["lane"]], row["tenant"])
-        for row in taken
-        if row["lane"] in commands
+async def _begin(picking: Picking, worker: str, limit: int, statements: Statements) -> tuple[int, list[Claim]]:
+    """How many lanes were taken, and those of them that have a command to run."""
+    rows = await picking.take(statements, limit)
+    begun = [
+        Claim(LaneLease(row["taken"], worker, row["epoch"]), statements.command(row), row["tenant"])
+        for row in rows
+        if row["key"] is not None
     ]
+    return len(rows), begun
 
 
 async def look_again(statements: Statements, lane: str | None, now: datetime) -> None:

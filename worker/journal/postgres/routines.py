@@ -29,7 +29,7 @@ def _filled(part: str, parts: dict[str, str]) -> str:
 
     def fill(found: re.Match[str]) -> str:
         if found["values"] is None:
-            return parts[found["name"]]
+            return _filled(parts[found["name"]], parts)
         values = [value.strip() for value in found["values"].split(",")]
         statement: str = queries.load("postgres")[found["name"]]
         return _PLACE.sub(lambda place: values[int(place[1]) - 1], statement)

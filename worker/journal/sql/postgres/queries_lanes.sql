@@ -203,8 +203,9 @@ WHERE (SELECT 1 FROM command c WHERE c.lane = g.lane AND c.state IN ('running', 
 -- starve it.
 --
 -- Two things are there for the planner. The heads are found first (MATERIALIZED) and updated by key; and the state is
--- written as `c.state || ''`, which no index has. With old statistics it would go by an index of the state otherwise,
--- and read everything that waits on any lane.
+-- written as `coalesce(c.state = …)`, which no index has. With old statistics it would go by an index of the state
+-- otherwise, and read everything that waits on any lane. Written as `c.state || '' = …` it would count on a single row
+-- and compare each head with each command.
 WITH first AS MATERIALIZED (
     SELECT h.key, h.priority, h.fingerprint, g.lane, g.epoch
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
@@ -239,7 +240,7 @@ UPDATE command c SET
     attempts = c.attempts + CASE WHEN head.has_twin THEN 0 ELSE 1 END,
     due_at = NULL
 FROM head
-WHERE c.key = head.key AND c.key = ANY (ARRAY(SELECT key FROM head)) AND c.state || '' = 'waiting'
+WHERE c.key = head.key AND c.key = ANY (ARRAY(SELECT key FROM head)) AND coalesce(c.state = 'waiting', false)
 RETURNING c.key, c.source, c.id, c.type, c.state, c.reply_to, c.correlation_id, c.traceparent, c.tracestate,
           c.received_at, c.lane, c.epoch, c.attempts, c.last_sequence, c.deadline_at, c.submitted_at, c.settled_at,
           c.seller, c.order_no, c.order_hash, c.order_claim, c.fingerprint, c.follows, c.invoice_number, c.account,
@@ -250,8 +251,8 @@ RETURNING c.key, c.source, c.id, c.type, c.state, c.reply_to, c.correlation_id, 
 -- name: head_commands
 SELECT * FROM fapiao_take_heads($1, $2, $3, $4);
 
--- name: begin_lanes
-SELECT * FROM fapiao_begin_lanes($1, $2, $3, $4);
+-- name: claim
+SELECT * FROM fapiao_claim($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: write_batch
 SELECT * FROM fapiao_write_batch(
@@ -392,7 +393,7 @@ WITH given AS MATERIALIZED (
         WITH ORDINALITY AS q (key, sequence, event_id, event_type, copy, destination, place) ON q.key = moved.key
     ORDER BY q.place
 )
-SELECT key FROM moved;
+SELECT coalesce(array_agg(key), '{}') AS keys FROM moved;
 
 -- name: overdue_commands
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key

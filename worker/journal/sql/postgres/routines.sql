@@ -6,34 +6,40 @@
 -- the newest migration that has it; a unit test compares the two.
 
 -- name: command_columns
-(key bigint, source text, id text, type text, state text, reply_to text, correlation_id text, traceparent text,
- tracestate text, received_at timestamptz, lane text, epoch bigint, attempts integer, last_sequence integer,
- deadline_at timestamptz, submitted_at timestamptz, settled_at timestamptz, seller text, order_no text,
- order_hash text, order_claim text, fingerprint text, follows bigint, invoice_number text, account text,
- sought_at timestamptz, look_ups integer, progress bytea, breaks integer, secrets bytea, data bytea, warnings bytea)
+key bigint, source text, id text, type text, state text, reply_to text, correlation_id text, traceparent text,
+tracestate text, received_at timestamptz, lane text, epoch bigint, attempts integer, last_sequence integer,
+deadline_at timestamptz, submitted_at timestamptz, settled_at timestamptz, seller text, order_no text,
+order_hash text, order_claim text, fingerprint text, follows bigint, invoice_number text, account text,
+sought_at timestamptz, look_ups integer, progress bytea, breaks integer, secrets bytea, data bytea, warnings bytea
 
--- name: take_heads
+-- name: begin_heads
 -- A round begins the head of each lane, or sets it aside as `held`. Lanes where it was set aside go into the next
 -- round, for the command behind it; the loop ends where every head that was found is running. There are 50 rounds at
--- most, so that a long row of twins does not hold the transaction.
-CREATE OR REPLACE FUNCTION fapiao_take_heads(
-    p_lanes text[], p_epochs bigint[], p_at timestamptz, p_before timestamptz
-) RETURNS TABLE {{command_columns}} LANGUAGE plpgsql AS $routine$
-#variable_conflict use_column
-DECLARE
-    v_heads integer;
-    v_lanes integer;
-BEGIN
+-- most, so that a long row of twins does not hold the transaction. A part of each routine, and no routine that others
+-- call: what it returns would be copied once more.
     FOR v_round IN 1..50 LOOP
-        RETURN QUERY {{take_heads(p_lanes, p_epochs, p_at, p_before)}};
+        RETURN QUERY {{take_heads(v_lanes, v_epochs, p_at, p_before)}};
         GET DIAGNOSTICS v_heads = ROW_COUNT;
         EXIT WHEN v_heads = 0;
-        v_lanes := cardinality(p_lanes);
-        SELECT array_agg(g.lane), array_agg(g.epoch) INTO p_lanes, p_epochs
-        FROM unnest(p_lanes, p_epochs) AS g (lane, epoch)
-        WHERE g.lane <> ALL (ARRAY({{busy_lanes(p_lanes)}}));
-        EXIT WHEN p_lanes IS NULL OR v_heads = v_lanes - cardinality(p_lanes);
+        v_asked := cardinality(v_lanes);
+        SELECT array_agg(g.lane), array_agg(g.epoch) INTO v_lanes, v_epochs
+        FROM unnest(v_lanes, v_epochs) AS g (lane, epoch)
+        WHERE g.lane <> ALL (ARRAY({{busy_lanes(v_lanes)}}));
+        EXIT WHEN v_lanes IS NULL OR v_heads = v_asked - cardinality(v_lanes);
     END LOOP;
+
+-- name: take_heads
+CREATE OR REPLACE FUNCTION fapiao_take_heads(
+    p_lanes text[], p_epochs bigint[], p_at timestamptz, p_before timestamptz
+) RETURNS TABLE ({{command_columns}}) LANGUAGE plpgsql AS $routine$
+#variable_conflict use_column
+DECLARE
+    v_lanes text[] := p_lanes;
+    v_epochs bigint[] := p_epochs;
+    v_heads integer;
+    v_asked integer;
+BEGIN
+    {{begin_heads}};
 END
 $routine$
 
@@ -42,22 +48,80 @@ $routine$
 -- has neither is given back.
 CREATE OR REPLACE FUNCTION fapiao_begin_lanes(
     p_lanes text[], p_epochs bigint[], p_at timestamptz, p_before timestamptz
-) RETURNS TABLE {{command_columns}} LANGUAGE plpgsql AS $routine$
+) RETURNS TABLE ({{command_columns}}) LANGUAGE plpgsql AS $routine$
 #variable_conflict use_column
 DECLARE
     v_lanes text[];
     v_epochs bigint[];
+    v_heads integer;
+    v_asked integer;
 BEGIN
     RETURN QUERY {{resume_commands(p_lanes, p_epochs)}};
     SELECT array_agg(g.lane), array_agg(g.epoch) INTO v_lanes, v_epochs
     FROM unnest(p_lanes, p_epochs) AS g (lane, epoch) WHERE g.lane <> ALL (ARRAY({{busy_lanes(p_lanes)}}));
     IF v_lanes IS NOT NULL THEN
-        RETURN QUERY SELECT * FROM fapiao_take_heads(v_lanes, v_epochs, p_at, p_before);
-        v_lanes := ARRAY(SELECT g.lane FROM unnest(v_lanes) AS g (lane)
-                         WHERE g.lane <> ALL (ARRAY({{busy_lanes(v_lanes)}})));
-        IF cardinality(v_lanes) > 0 THEN
-            {{refresh_lanes(v_lanes, p_at)}};
-        END IF;
+        {{begin_heads}};
+    END IF;
+    IF v_lanes IS NOT NULL THEN
+        {{refresh_lanes(v_lanes, p_at)}};
+    END IF;
+END
+$routine$
+
+-- name: claim
+-- Takes ready lanes in turn, at most `p_limit` of them, and begins each. Returns every lane that was taken, with its
+-- command if it has one that runs; the others are held up or given back. `p_of_tenant` is NULL where no bound can be
+-- broken. Else what needs no connection is taken first, then at most `p_connecting` lanes that need one; of the tenants
+-- in `p_tenants`, which hold lanes already, as many as `p_rooms` says.
+CREATE OR REPLACE FUNCTION fapiao_claim(
+    p_worker text, p_limit integer, p_at timestamptz, p_before timestamptz,
+    p_connecting integer, p_of_tenant integer, p_tenants text[], p_rooms integer[]
+) RETURNS TABLE (taken text, tenant text, connects boolean, {{command_columns}}) LANGUAGE plpgsql AS $routine$
+#variable_conflict use_column
+DECLARE
+    v_row record;
+    v_limit integer;
+    v_lanes text[] := '{}';
+    v_epochs bigint[] := '{}';
+    v_tenants text[] := '{}';
+    v_turns double precision[] := '{}';
+    v_kinds boolean[] := '{}';
+BEGIN
+    IF p_of_tenant IS NULL THEN
+        FOR v_row IN {{take_lanes(p_worker, p_limit)}} LOOP
+            v_lanes := v_lanes || v_row.lane;
+            v_epochs := v_epochs || v_row.epoch;
+            v_tenants := v_tenants || v_row.tenant;
+            v_turns := v_turns || v_row.turn;
+        END LOOP;
+    ELSE
+        FOR v_kind IN 0..1 LOOP
+            v_limit := p_limit - cardinality(v_lanes);
+            IF v_kind = 1 THEN
+                v_limit := least(v_limit, p_connecting);
+                SELECT array_agg(r.tenant), array_agg(r.room) INTO p_tenants, p_rooms
+                FROM (SELECT g.tenant, coalesce(max(g.room), p_of_tenant) - sum(g.taken)::integer AS room
+                      FROM (SELECT tenant, room, 0 AS taken FROM unnest(p_tenants, p_rooms) AS b (tenant, room)
+                            UNION ALL SELECT tenant, NULL, 1 FROM unnest(v_tenants) AS t (tenant)) AS g
+                      GROUP BY g.tenant) AS r;
+            END IF;
+            CONTINUE WHEN v_limit <= 0;
+            FOR v_row IN {{take_lanes_of_kind(
+                p_worker, v_limit, (v_kind = 1), p_of_tenant, p_tenants, p_rooms)}}
+            LOOP
+                v_lanes := v_lanes || v_row.lane;
+                v_epochs := v_epochs || v_row.epoch;
+                v_tenants := v_tenants || v_row.tenant;
+                v_turns := v_turns || v_row.turn;
+                v_kinds := v_kinds || (v_kind = 1);
+            END LOOP;
+        END LOOP;
+    END IF;
+    IF cardinality(v_lanes) > 0 THEN
+        RETURN QUERY SELECT t.lane, t.tenant, coalesce(t.connects, false), b.*
+        FROM unnest(v_lanes, v_tenants, v_turns, v_kinds) AS t (lane, tenant, turn, connects)
+        LEFT JOIN fapiao_begin_lanes(v_lanes, v_epochs, p_at, p_before) AS b ON b.lane = t.lane AND b.state <> 'held'
+        ORDER BY t.turn, t.lane;
     END IF;
 END
 $routine$
@@ -80,7 +144,7 @@ CREATE OR REPLACE FUNCTION fapiao_write_batch(
     p_event_keys bigint[], p_event_sequences integer[], p_event_ids text[], p_event_types text[], p_event_bodies bytea[],
     p_copy_keys bigint[], p_copy_sequences integer[], p_copy_ids text[], p_copy_types text[], p_copies text[],
     p_destinations text[], p_frees_order boolean[], p_nudging bigint[]
-) RETURNS TABLE {{command_columns}} LANGUAGE plpgsql AS $routine$
+) RETURNS TABLE ({{command_columns}}) LANGUAGE plpgsql AS $routine$
 #variable_conflict use_column
 DECLARE
     v_held text[];
@@ -88,6 +152,8 @@ DECLARE
     v_moved bigint[] := '{}';
     v_lanes text[];
     v_epochs bigint[];
+    v_heads integer;
+    v_asked integer;
 BEGIN
     IF cardinality(p_keys) = 0 AND NOT true = ANY (p_leaves) THEN
         PERFORM set_config('synchronous_commit', 'off', true);
@@ -99,14 +165,14 @@ BEGIN
         WHERE l.holder = g.worker AND l.epoch = g.epoch;
     END IF;
     IF cardinality(p_keys) > 0 THEN
-        FOR key IN {{move_commands(
+        {{move_commands(
             p_keys, p_next, p_due_at, p_last_sequence, p_moved_at, p_is_final, p_expected, p_epoch, p_lane, p_worker,
             p_sought_at, p_account, p_progress, p_deadline_at,
             p_event_keys, p_event_sequences, p_event_ids, p_event_types, p_event_bodies,
             p_copy_keys, p_copy_sequences, p_copy_ids, p_copy_types, p_copies, p_destinations,
             p_frees_order)}}
-        LOOP
-            v_moved := v_moved || key;
+        INTO v_moved;
+        FOREACH key IN ARRAY v_moved LOOP
             RETURN NEXT;
         END LOOP;
         IF cardinality(p_nudging) > 0 THEN
@@ -128,7 +194,7 @@ BEGIN
         WHERE g.lane <> ALL (ARRAY({{busy_lanes(v_lanes)}}));
     END IF;
     IF v_lanes IS NOT NULL THEN
-        RETURN QUERY SELECT * FROM fapiao_take_heads(v_lanes, v_epochs, p_at, p_before);
+        {{begin_heads}};
     END IF;
     SELECT array_agg(g.lane) INTO v_lanes
     FROM unnest(p_lanes, p_leaves) AS g (lane, leaves) WHERE g.leaves AND g.lane = ANY (v_held);
