@@ -108,7 +108,8 @@ async def _answered(dsn: str, operation: Operation[Result]) -> Result:
 
 
 async def _is_read_only(statements: Statements) -> bool:
-    return bool(await statements.connection.fetchval("SELECT current_setting('transaction_read_only')::boolean"))
+    row = await statements.one("is_read_only")
+    return row is not None and bool(row["is_so"])
 
 
 async def _missing(statements: Statements) -> list[tuple[str, str]]:

@@ -12,6 +12,9 @@ SELECT set_config('fapiao.session', $1::text, false);
 -- name: read_session_mark
 SELECT current_setting('fapiao.session', true) AS mark;
 
+-- name: is_read_only
+SELECT current_setting('transaction_read_only')::boolean AS is_so;
+
 -- name: commit_something
 -- A commit of nothing, which waits for the synchronous standby like any other.
 SELECT pg_logical_emit_message(true, 'fapiao-worker', '');
