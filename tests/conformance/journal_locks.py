@@ -19,6 +19,24 @@ async def locked(url: str, key: int, strength: str = "UPDATE") -> AsyncIterator[
         await connection.close()
 
 
+@asynccontextmanager
+async def numbered(url: str, claim: str | None) -> AsyncIterator[asyncpg.Connection]:
+    """Hold an order number by a command that is never committed."""
+    connection = await asyncpg.connect(url)
+    transaction = connection.transaction()
+    try:
+        await transaction.start()
+        await connection.execute(
+            "INSERT INTO command (source, id, type, content_hash, state, priority, received_at, correlation_id,"
+            " order_claim) VALUES ('', 'someone', 'invoice.issue', '', 'waiting', 0, now(), '', $1)",
+            claim,
+        )
+        yield connection
+        await transaction.rollback()
+    finally:
+        await connection.close()
+
+
 async def until_held_up(someone: asyncpg.Connection, number: int = 1) -> None:
     """Until so many other connections wait for what this one has locked, or behind each other for that."""
     waiting = """

@@ -25,10 +25,11 @@ from tests.conformance.journal_builders import (
     state_of,
     step,
 )
-from tests.conformance.journal_locks import locked, until_held_up
+from tests.conformance.journal_locks import locked, numbered, until_held_up
 from tests.conformance.journal_stores import PostgresStore
 from worker.journal.postgres import pool
 from worker.journal.postgres.statements import Statements
+from worker.journal.rows import claim_of
 from worker.ports import Journal
 from worker.records import Admission, Claim, CommandState, Route
 
@@ -163,3 +164,22 @@ async def test_a_file_is_entered_with_what_its_invoice_is_known_by_behind_the_lo
     monkeypatch.setattr(Statements, "all", brought_meanwhile)
     assert await journal.enter_files(NOW, 100) == 1
     assert [file.number for file in await journal.files_due(NOW, NOW + REST, 10)] == ["1"]
+
+
+async def test_two_batches_that_name_the_same_numbers_in_two_orders(store: PostgresStore) -> None:
+    """On different lanes, so that they do not wait for each other there; and held up in the middle."""
+    journal = await store.open_with_worker("w1")
+    numbers = ("SO-1", "SO-2", "SO-3")
+    one = [new(f"a{number}", lane="u1", seller="s", order_no=number) for number in numbers]
+    other = [new(f"b{number}", lane="u2", seller="s", order_no=number) for number in reversed(numbers)]
+
+    with capture_logs() as lines:
+        async with numbered(store.url, claim_of(one[1])) as someone:
+            admitting = asyncio.create_task(admit(journal, *one))
+            await until_held_up(someone)
+            following = asyncio.create_task(admit(journal, *other))
+            await until_held_up(someone, 2)
+        assert await admitting == [Admission.ACCEPTED] * 3
+        assert await following == [Admission.FOLLOWING] * 3
+
+    assert [line for line in lines if line["event"] == "journal_transaction_repeated"] == []

@@ -135,6 +135,9 @@ async def _admit_plain(
 
 async def _admit(batch: _Batch, commands: Sequence[NewCommand]) -> list[Admission]:
     pending: list[Numbered] = list(enumerate(commands))
+    claims = {claim for command in commands if (claim := claim_of(command)) is not None}
+    if len(claims) > 1:
+        await batch.statements.run("lock_orders", list(claims))
     for _ in range(max(_ROUNDS, len(commands) + 1)):
         if not pending:
             break

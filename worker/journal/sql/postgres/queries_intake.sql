@@ -47,6 +47,12 @@ FOR KEY SHARE OF c;
 -- name: lanes_of_waiting
 SELECT lane, source FROM command WHERE key = ANY ($1::bigint[]) AND state || '' = 'waiting';
 
+-- name: lock_orders
+-- Until the commit, and in one order everywhere: commands take their numbers in the order of their coming, so two batches
+-- that name the same two on different lanes could wait for each other.
+SELECT pg_advisory_xact_lock(o.number)
+FROM (SELECT DISTINCT hashtextextended(g.claim, 0) AS number FROM unnest($1::text[]) AS g (claim) ORDER BY 1) AS o;
+
 -- name: find_orders
 -- The command that holds each of these order numbers; one of the same source, if there is one. Another source's counts
 -- only where all sources share their numbers ($5).

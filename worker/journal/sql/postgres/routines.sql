@@ -227,6 +227,9 @@ DECLARE
     v_keys bigint[] := '{}';
     v_delayed text[] := '{}';
 BEGIN
+    IF cardinality(p_claim) > 1 THEN
+        PERFORM 1 FROM ({{lock_orders(p_claim)}}) AS locked;
+    END IF;
     PERFORM 1 FROM ({{find_same(p_source, p_id)}}) AS same;
     IF FOUND THEN
         RETURN false;

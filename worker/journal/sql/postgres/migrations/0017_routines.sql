@@ -505,6 +505,10 @@ DECLARE
     v_keys bigint[] := '{}';
     v_delayed text[] := '{}';
 BEGIN
+    IF cardinality(p_claim) > 1 THEN
+        PERFORM 1 FROM (SELECT pg_advisory_xact_lock(o.number)
+FROM (SELECT DISTINCT hashtextextended(g.claim, 0) AS number FROM unnest(p_claim::text[]) AS g (claim) ORDER BY 1) AS o) AS locked;
+    END IF;
     PERFORM 1 FROM (SELECT c.key, c.source, c.id, c.content_hash
 FROM unnest(p_source::text[], p_id::text[]) AS g (source, id) JOIN command c ON c.id = g.id AND c.source = g.source
 FOR KEY SHARE OF c) AS same;
