@@ -122,6 +122,7 @@ def is_mistyped(sent: str, told: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def _edits(one: str, other: str) -> int:
     """How many letters must be changed, put in or left out to make one of the other."""
     above = list(range(len(other) + 1))
