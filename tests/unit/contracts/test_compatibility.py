@@ -1,6 +1,5 @@
 """What is added passes; what breaks a program that keeps to the older contract is found."""
 
-import copy
 import json
 import re
 from collections.abc import Callable
@@ -14,14 +13,16 @@ from contracts.export import freeze, messages, read
 
 Schema = dict[str, Any]
 NOW = messages()
+AS_TEXT = json.dumps(NOW)
 RELEASED = Path(__file__).resolve().parents[3] / "contracts" / "released.json"
 
 
 def changed(change: Callable[[dict[str, Schema]], object]) -> list[Change]:
     """What the contract of now would be told of, after a change to it."""
-    new = copy.deepcopy(NOW)
+    new: dict[str, Schema] = json.loads(AS_TEXT)
     change(new)
-    return compare(NOW, new)
+    touched = {name for name in NOW.keys() | new.keys() if NOW.get(name) != new.get(name)}
+    return compare(*({name: each for name, each in side.items() if name in touched} for side in (NOW, new)))
 
 
 def breaking(change: Callable[[dict[str, Schema]], object]) -> list[tuple[str, str]]:
@@ -154,12 +155,13 @@ LARGE = ("invoice.issue", "invoice.query", "invoice.issue.confirmed", "invoice.i
 def test_no_member_can_be_taken_away_or_get_another_type_unseen(name: str) -> None:
     """One after another, at all depths; nothing of the old type fits the new one."""
     missed = []
+    text = json.dumps(NOW[name])
     for holder, member in _holders(NOW[name], ()):
         for other in (None, {"type": "array"}, {"type": "boolean"}):
             words = json.dumps(_at(NOW[name], holder)["properties"][member])
             if other is not None and (other["type"] in words or not re.search(r'"(type|\$ref)"', words)):
                 continue  # it has this type already, or any
-            new = copy.deepcopy(NOW[name])
+            new = json.loads(text)
             at = _at(new, holder)
             if other is None:
                 del at["properties"][member]

@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -31,8 +32,13 @@ def _names(lines: list[str]) -> set[str]:
     return {canonicalize_name(re.split(r"[<>=!;\[ ]", line, maxsplit=1)[0]) for line in lines}
 
 
-def _imported() -> Iterator[tuple[Path, str]]:
+@cache
+def _imported() -> set[tuple[Path, str]]:
     """Each module of ours with the first word of what it imports from elsewhere."""
+    return set(_imports())
+
+
+def _imports() -> Iterator[tuple[Path, str]]:
     for file in [*(ROOT / "worker").rglob("*.py"), *(ROOT / "contracts").glob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
             modules = (

@@ -25,7 +25,7 @@ class _Answers(BaseHTTPRequestHandler):
 def port() -> Iterator[int]:
     """A server that is alive and not ready."""
     with HTTPServer(("127.0.0.1", 0), _Answers) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server.server_port
         server.shutdown()

@@ -92,7 +92,7 @@ class Played:
             if not claims and now() >= until:
                 return
             if not claims:
-                await asyncio.sleep(1)
+                await asyncio.sleep(1 if until - now() < 3600 else 10)
 
     # ---- what came of it
 

@@ -124,7 +124,7 @@ async def serve(listed_after: float | None, *, every: float, hours: float) -> Pl
 
 @pytest.mark.parametrize(
     ("listed_after", "every", "hours"),
-    [(20 * 60, 60, 1.0), (3 * HOUR, 60, 4.5), (20 * HOUR, 600, 22.0)],
+    [(20 * 60, 60, 1.0), (3 * HOUR, 120, 4.5), (20 * HOUR, 900, 22.0)],
     ids=["after twenty minutes", "after three hours", "after twenty hours"],
 )
 @in_virtual_time
@@ -142,7 +142,7 @@ async def test_lost_order_is_found_however_late_it_is_listed(listed_after: float
 async def test_lost_order_that_is_never_listed_is_not_issued_after_its_whole_schedule_and_not_before() -> None:
     schedule = sum((delay for delay in DEFAULTS.reconcile_schedule), timedelta(0)).total_seconds()
 
-    played = await serve(None, every=600, hours=schedule / HOUR + 2)
+    played = await serve(None, every=900, hours=schedule / HOUR + 2)
 
     assert played.failure(LOST)["code"] == FailureCode.NOT_ISSUED
     ended_at, submitted_at = (getattr(played.journal.commands[LOST], name) for name in ("settled_at", "submitted_at"))
