@@ -1,5 +1,6 @@
 """What a reader may rely on in every room of the house."""
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,6 +51,23 @@ def test_a_readme_names_no_file_that_is_gone(room: Path) -> None:
     }
     there = {path.name for top in ("contracts", "tests", "worker") for path in (ROOT / top).rglob("*.py")}
     assert named <= there
+
+
+def test_who_follows_one_invoice_finds_what_each_step_names() -> None:
+    """In `worker/README.md`: behind each file the functions of it; `journal/*` stands for both stores."""
+    text = (ROOT / "worker" / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Follow one invoice")[2].partition("\n## ")[0]
+    rows = [line.split("|", 2)[2] for line in section.splitlines() if line.startswith("| ") and ".py" in line]
+    gone, sources = [], [""]
+    for word in re.findall(r"`([^`]+)`", "".join(rows)):
+        if word.endswith(".py"):
+            top = ROOT if word.startswith("contracts/") else ROOT / "worker"
+            sources = [path.read_text(encoding="utf-8") for path in top.glob(word)] or [""]
+        elif not all(re.search(rf"\b{part}\b", source) for source in sources for part in word.split(".")):
+            gone.append(word)
+
+    assert len(rows) > SMALL
+    assert gone == []
 
 
 def test_every_word_of_a_public_class_name_is_explained() -> None:
