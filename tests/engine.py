@@ -11,7 +11,6 @@ import json
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from typing import Self
 
@@ -112,10 +111,9 @@ class ContainerBroker(_Container):
             RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=f"-rabbit max_message_size {LARGEST_MESSAGE_BYTES}",
         )
 
-    def restart(self, pause_seconds: float = 0.0) -> None:
+    def restart(self) -> None:
         """Stop it, wait, start it on the same data and port."""
         self.stop()
-        time.sleep(pause_seconds)
         self.start()
 
     def url(self, vhost: str = "/") -> str:

@@ -19,6 +19,7 @@ from worker.servers.processes import LOOPBACK, Guard, end, free_port, wait_until
 
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
+LOG_TAIL_LINES = 15
 PACKAGED = Path("/usr/lib/postgresql")
 USER = "fapiao"
 
@@ -69,7 +70,7 @@ class PrivatePostgres:
             self._server = self._spawn([*command, *(word for option in options for word in ("-c", option))], sink)
         self._guard.watch("group", self._server.pid)
         if not wait_until(self._ready, self._server, START_SECONDS):
-            tail = self.log_tail()
+            tail = self._log_tail()
             self.close()
             raise CannotProvisionError(f"The private PostgreSQL did not start; the end of its log: {tail}")
         return self
@@ -97,10 +98,10 @@ class PrivatePostgres:
         subprocess.run([str(self._programs / "createdb"), *connection, name], check=True, capture_output=True)
         return self.url(name)
 
-    def log_tail(self, lines: int = 15) -> str:
+    def _log_tail(self) -> str:
         """Return the last lines that the server wrote."""
         output = self._guard.directory / "server.out"
-        return "\n".join(output.read_text(errors="replace").splitlines()[-lines:]) if output.exists() else ""
+        return "\n".join(output.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]) if output.exists() else ""
 
     def close(self) -> None:
         """Stop the server and remove it with its data."""

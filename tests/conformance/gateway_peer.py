@@ -66,10 +66,10 @@ async def session_with(url: str, user_id: str = USER_ID, **changes: Any) -> Asyn
 
 
 @contextlib.asynccontextmanager
-async def query_session_with(url: str, user_id: str = USER_ID, **changes: Any) -> AsyncIterator[QuerySession]:
+async def query_session_with(url: str, **changes: Any) -> AsyncIterator[QuerySession]:
     """An open session on the query side, closed at the end."""
     gateway = WebSocketGateway(settings_for(url, **changes))
-    async with _closed_after(gateway, await gateway.connect_query(user_id)) as session:
+    async with _closed_after(gateway, await gateway.connect_query(USER_ID)) as session:
         yield session
 
 

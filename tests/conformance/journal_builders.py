@@ -115,9 +115,9 @@ async def submit(journal: Journal, claim: Claim) -> None:
     assert await journal.record(step(claim, CommandState.SUBMITTING))
 
 
-async def put_in_doubt(journal: Journal, command: NewCommand, worker: str = "w1") -> Claim:
+async def put_in_doubt(journal: Journal, command: NewCommand) -> Claim:
     """Admit, claim, submit; then nobody knows. The lane stays held."""
-    claim = await begin(journal, command, worker)
+    claim = await begin(journal, command)
     await submit(journal, claim)
     assert await journal.record(step(claim, CommandState.IN_DOUBT, "in_doubt", expected=SUBMITTED))
     return claim

@@ -73,9 +73,9 @@ def parts(own_rabbit: Broker) -> Parts:
     return Parts(own_rabbit.url(), f"t{uuid.uuid4().hex[:12]}")
 
 
-async def feed(parts: Parts, start: int = 0) -> None:
+async def feed(parts: Parts) -> None:
     """Publish commands until each is confirmed, over any outage, as a good publisher does; and fill the outbox."""
-    todo = list(range(start, start + COMMANDS))
+    todo = list(range(COMMANDS))
     for seq in todo:
         parts.outbox.add(outbox_row(seq, Copy.TOPIC, "invoice.issue.completed", created_at=SystemClock().now()))
     while todo:

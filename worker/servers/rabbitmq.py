@@ -13,7 +13,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -23,6 +22,7 @@ from worker.servers.processes import LOOPBACK, Guard, end, free_port, wait_until
 
 START_SECONDS = 240.0
 STOP_SECONDS = 40.0
+LOG_TAIL_LINES = 15
 # Debian and RPM packages first: there, the command on the path only answers to root and writes to the system's places.
 PACKAGED = Path("/usr/lib/rabbitmq/bin")
 CONFIGURATION = """\
@@ -47,9 +47,9 @@ def installed(packaged: Path = PACKAGED) -> Path | None:
     return Path(on_path).resolve().parent if on_path and shutil.which("erl") else None
 
 
-def speaks_amqp(port: int, host: str = LOOPBACK) -> bool:
+def speaks_amqp(port: int) -> bool:
     """Tell whether a broker answers AMQP's greeting, which it does only when it is ready for connections."""
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=2) as connection:
+    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=2) as connection:
         connection.sendall(b"AMQP\x00\x00\x09\x01")
         return connection.recv(1) == b"\x01"
     return False
@@ -125,7 +125,7 @@ class PrivateRabbit:
             [f"{self.control.scripts}/rabbitmq-server"], _clean_environment() | self.control.environment, "node.out"
         )
         if not wait_until(lambda: speaks_amqp(self.control.port), self._node, START_SECONDS):
-            tail = self.log_tail()
+            tail = self._log_tail()
             self.close()
             raise CannotProvisionError(f"The private RabbitMQ did not start; the end of its log: {tail}")
         return self
@@ -147,10 +147,9 @@ class PrivateRabbit:
 
         self._end_node(strike)
 
-    def restart(self, pause_seconds: float = 0.0) -> None:
-        """Stop the node if it runs, wait, and start it on the same data and the same port."""
+    def restart(self) -> None:
+        """Stop the node if it runs, and start it on the same data and the same port."""
         self.stop()
-        time.sleep(pause_seconds)
         self.start()
 
     def url(self, vhost: str = "/") -> str:
@@ -167,11 +166,11 @@ class PrivateRabbit:
         self.ctl("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
         return self.url(vhost)
 
-    def log_tail(self, lines: int = 15) -> str:
+    def _log_tail(self) -> str:
         """Return the last lines that the node wrote."""
         files = [self._guard.directory / "node.out", *(self._guard.directory / "log").glob("*.log")]
         text = "\n".join(file.read_text(errors="replace") for file in files if file.exists())
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(text.splitlines()[-LOG_TAIL_LINES:])
 
     def close(self) -> None:
         """End everything and remove it, epmd and data included; data that have a home stay, and are written out."""

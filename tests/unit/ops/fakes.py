@@ -80,17 +80,17 @@ def command(**changes: Any) -> Command:
     return Command(**{**values, **changes})
 
 
-def event(sequence: int, outcome: str, data: dict[str, Any], command_id: str = "cmd-1") -> Event:
+def event(sequence: int, outcome: str, data: dict[str, Any]) -> Event:
     """A committed event of a command of the tenant `erp`."""
     event_type = f"invoice.issue.{outcome}"
     identifier, body = build_event(
         worker="/test",
         command_source="erp",
-        command_id=command_id,
+        command_id="cmd-1",
         event_type=event_type,
         sequence=sequence,
         time=NOW,
-        data={"commandId": command_id, "commandSource": "erp", **data},
+        data={"commandId": "cmd-1", "commandSource": "erp", **data},
     )
     return Event(sequence, identifier, event_type, body)
 

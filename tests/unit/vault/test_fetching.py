@@ -11,9 +11,9 @@ from worker.vault.addresses import AddressRules, RefusedAddress
 from worker.vault.fetching import AddressExpired, Fetcher, TooLarge
 
 
-def fetcher(served: Web, *named: str, seconds: float = 5, max_bytes: int = 1000) -> Fetcher:
+def fetcher(served: Web, *named: str, seconds: float = 5) -> Fetcher:
     """The gateway is the test's server."""
-    return Fetcher(AddressRules(served.at(""), named), max_bytes=max_bytes, seconds=seconds)
+    return Fetcher(AddressRules(served.at(""), named), max_bytes=1000, seconds=seconds)
 
 
 async def test_a_file_comes_whole_and_nothing_of_ours_goes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,11 +63,10 @@ def settle(
     *,
     reading: ListReading = ListReading.WHOLE,
     details: Details | None = None,
-    looks: Schedules = LOOKS,
     strays: tuple[Stray, ...] = (),
     now: datetime = NOW,
 ) -> Settle:
-    (move,) = endings(Case(sought, verdict, details or Details(), strays, reading), looks, now)
+    (move,) = endings(Case(sought, verdict, details or Details(), strays, reading), LOOKS, now)
     assert move.command == sought.command
     return move
 
