@@ -184,6 +184,7 @@ def as_listed(told: Mapping[str, Any]) -> ListedInvoice:
         buyer_id=told.get("buyerIdentificationNumber") or None,
         buyer_name=told.get("buyerName") or None,
         note=told.get("note"),
+        drawer=told.get("drawer"),
         dated=None if dated is None else Dated.exactly(dated),
         total=total,
         total_without_tax=told.get("totalAmount"),

@@ -118,6 +118,7 @@ PAGINGS: Final[Mapping[str, Paging]] = MappingProxyType(
         "all at once": Paging(),
         "two by two": Paging(2, is_newest_first=True),
         "two by two, and no word of more": Paging(2, tells=()),
+        "two by two, and no page behind": Paging(2, tells=(), behind="refused"),
         "two by two, and the same again": Paging(2, tells=(), behind="again"),
         "three by three, with a total": Paging(3, tells=("total",), is_newest_first=True),
         "three by three, with a total, and no page behind": Paging(3, tells=("total",), behind="refused"),

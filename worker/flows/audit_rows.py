@@ -28,6 +28,7 @@ _TEXTS: Final = (
     "invoice_type",
     "source",
     "query_type",
+    "drawer",
 )
 _AMOUNTS: Final = ("total", "total_without_tax", "total_tax")
 

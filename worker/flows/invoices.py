@@ -82,17 +82,20 @@ def _amounts_of(row: ListedInvoice) -> int:
 
 def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[int, int] | None = None) -> list[ListedInvoice]:
     """The invoices of a list's rows; `before` is what `seen_of` tells of earlier pages. Where the list has a row for
-    each line of one, none tells what the invoice comes to. Lines without its number are of one party, date and note."""
-    amounts: dict[str, set[int]] = {}
+    each line of one, none tells what the invoice comes to: such rows have other amounts, or members of lines, which no
+    manual has for an invoice, with other values. Lines without its number are of one party, date and note."""
+    lines: dict[str, set[object]] = {}
     shares: dict[object, list[bool]] = {}
     for each in rows:
         told = _amounts_of(each)
-        earlier = (before or {}).get(hash(each.identity), told)
-        amounts.setdefault(each.identity, {earlier}).add(told)
+        mine = lines.setdefault(each.identity, set())
+        mine.add((told, str(each.told.get("extra"))))
+        if (before or {}).get(hash(each.identity), told) != told:
+            mine.add(None)
         shares.setdefault(_party(each), []).append(each.number is not None)
     return [
         each
-        if len(amounts[each.identity]) == 1 and (all(shares[_party(each)]) or len(shares[_party(each)]) == 1)
+        if len(lines[each.identity]) == 1 and (all(shares[_party(each)]) or len(shares[_party(each)]) == 1)
         else _without_amounts(each)
         for each in rows
     ]

@@ -140,6 +140,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         or page.proves_no_absence
         or (total is None and is_over and (is_unsure or not is_last))
         or (was.reads_again and is_new_without_number(page.invoices, before)),
+        more_is_promised=page.has_next is True or was.page < max(page.total_page or 0, (total or 0) / PAGE_SIZE),
         last_page=page.digest,
         longest_page=longest,
         packed=was.packed.with_page(fitting, is_last=is_over),
@@ -162,11 +163,10 @@ def _list_over(at: Situation, state: LookUpState) -> Next:
 
 
 def _page_refused(at: Situation, given: QueryRefused) -> Next:
-    """A page was refused that would be there only if the gateway lists fewer at once than it is asked for: so the list
-    has ended before it. It counts as cut, and proves no absence."""
-    was = at.state
-    if was.page > 1 and was.total is not None and (was.page - 1) * PAGE_SIZE >= was.total:
-        return _list_over(at, replace(was, is_cut=True))
+    """A page was refused that would be there only if the gateway lists fewer at once than it is asked for, or of which
+    it has said nothing: so the list has ended before it. It counts as cut, and proves no absence."""
+    if at.state.page > 1 and not at.state.more_is_promised:
+        return _list_over(at, replace(at.state, is_cut=True))
     return _unseen(at, given)
 
 

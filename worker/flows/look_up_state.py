@@ -52,6 +52,8 @@ class LookUpState(Phased):
     """How often its first pages were read once more, for what was issued while it was read."""
     is_cut: bool = False
     """Rows could not be read, or the list ended otherwise than by the gateway's word."""
+    more_is_promised: bool = False
+    """The last page said that another one follows."""
     last_page: str = ""
     longest_page: int = 0
     """Rows of the longest page: a gateway may list fewer at once than it is asked for."""

@@ -154,6 +154,7 @@ def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
         invoice_type=kind,
         source=told.get("invoiceSource"),
         query_type=told.get("queryType"),
+        drawer=told.get("drawer"),
         told=told,
     )
 

@@ -166,6 +166,8 @@ class ListedInvoice:
     """电子发票服务平台, …: as it came."""
     query_type: int | None = None
     """0 issued, 1 received, as the row says (trap 66: it need not be right)."""
+    drawer: str | None = None
+    """Whoever issued it for the seller."""
     told: Mapping[str, Any] = field(default_factory=dict)
     """As events show it: `contracts.invoices.FoundInvoice` without items and files."""
 

@@ -102,6 +102,10 @@ def test_absence_is_proof_only_from_a_whole_list(pages: list[PageShown], is_whol
     [
         ([few(1, 50, total=80)], True),
         ([few(1, 50, total=120), few(51, 50, total=120)], True),
+        ([few(1, 50)], True),
+        ([few(1, 50), few(51, 50)], True),
+        ([few(1, 50, has_next=True)], False),
+        ([few(1, 50, total_page=2)], False),
         ([full(1, total=150)], False),
         ([few(1, 50, total=120)], False),
         ([], False),
@@ -255,6 +259,17 @@ def test_page_that_goes_on_with_the_lines_of_one_invoice_is_no_repeated_one() ->
     decisions = pages_read(*halves, make_page(FOUND, has_next=None), make_page(has_next=None))
 
     assert [each.invoice.number for each in decisions[-1].state.candidates] == [FOUND["countETicketNumbers"]]
+
+
+def test_lines_of_one_invoice_that_come_to_the_same_tell_no_total() -> None:
+    """Neither does the order of both lines lose its invoice, nor does one of half the total get it."""
+    lines = [FOUND | {"extra": {"itemName": name}} for name in ("商品A", "商品B")]
+
+    (row, *_) = pages_read(make_page(*lines))[-1].state.candidates
+
+    assert row.amounts == ()
+    (row, *_) = pages_read(make_page(FOUND, FOUND))[-1].state.candidates
+    assert row.amounts
 
 
 @pytest.mark.parametrize(("count", "is_whole"), [(10, True), (100, False)])

@@ -58,6 +58,7 @@ def test_each_member_of_a_typed_invoice_is_the_rows_own() -> None:
         "may_be_red": False,
         "status": "the invoiceStatus",
         "invoice_type": "the invoiceType",
+        "drawer": "the drawer",
         "source": "the invoiceSource",
         "query_type": 1,
     }

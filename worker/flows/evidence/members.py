@@ -207,9 +207,10 @@ def _code(ours: str, theirs: str) -> Likeness:
 
 
 def _name(order: Order, listed: Listed) -> Likeness:
-    """A name that only holds the other, 张三 in 张三丰, may be another party's; the seller's own says nothing here."""
+    """A name that only holds the other, 张三 in 张三丰, may be another party's; the seller's own says nothing here, nor
+    does the name of whoever issued it."""
     theirs = listed.person if order.sent.is_person else listed.name
-    if theirs.plain and theirs.plain == order.seller_name != order.name.plain:
+    if theirs.plain and theirs.plain != order.name.plain and theirs.plain in {order.seller_name, listed.drawer}:
         return UNTOLD
     close = name_likeness(order.name, theirs)
     if close is DIFFERENT and not says_who(order.name, theirs):

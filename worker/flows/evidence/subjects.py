@@ -140,6 +140,8 @@ class Listed:
     seller: str
     seller_name: str
     """Folded."""
+    drawer: str
+    """Folded."""
     buyer: str
     person: Text
     """The buyer's name, as that of a natural person."""
@@ -160,6 +162,7 @@ class Listed:
             invoice=invoice,
             seller=_code_of(invoice.seller_id),
             seller_name=folded(invoice.seller_name or ""),
+            drawer=folded(invoice.drawer or ""),
             buyer=_code_of(invoice.buyer_id),
             person=Text.of_name(name, is_person=True),
             name=Text.of_name(name, is_person=False),

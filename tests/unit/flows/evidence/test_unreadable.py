@@ -78,6 +78,16 @@ def test_sellers_name_in_the_place_of_a_persons_excludes_nothing() -> None:
     assert kind_of(judge([subject(invoice=PERSON)], [row])[1]) == "several"
 
 
+def test_drawers_name_in_the_place_of_a_persons_excludes_nothing() -> None:
+    row = listed(1, buyerName="李四", buyerIdentificationNumber=None, drawer="李四 ")
+    assert kind_of(judge([subject(invoice=PERSON)], [row])[1]) == "several"
+
+    another = listed(1, buyerName="王五", buyerIdentificationNumber=None, drawer="李四")
+    assert kind_of(judge([subject(invoice=PERSON)], [another])[1]) == "nothing"
+    own = listed(1, buyerName="张三", buyerIdentificationNumber=None, drawer="张三")
+    assert kind_of(judge([subject(invoice=PERSON)], [own])[1]) == "found"
+
+
 @pytest.mark.parametrize(
     "name", ["个人", "自然人", "消费者", HASH, "zhang san", "å¼ ä¸‰", "ÕÅÈý", "寮犱笁", "13800000000"]
 )
