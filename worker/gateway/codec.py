@@ -23,7 +23,7 @@ from contracts.gateway import (
     plain_number,
 )
 from worker.gateway.redaction import Redactor, is_secret_name
-from worker.gateway.refusals import denies, levels, says_otherwise
+from worker.gateway.refusals import denies, is_file, levels, says_otherwise
 from worker.gateway.rows import location
 from worker.gateway.values import amount_of, decimal_of, flag_of, parsed, parsed_if_json, text_of
 from worker.making import made_often
@@ -77,7 +77,7 @@ class Reply:
 _ENVELOPE: Final = frozenset({"type", "sendToId", "data"})
 _MOST: Final = 200
 """Members that are looked at."""
-_NUMBER: Final = re.compile(r"[0-9]{20}", re.ASCII)
+_NUMBER: Final = re.compile(r"(?<![0-9])[0-9]{20}(?![0-9])", re.ASCII)
 _OF_THE_ANSWER: Final = re.compile(
     r"^(?:type|sendToId)$|trace|request|log|session|order|serial|time|stamp|流水|订单|请求", re.IGNORECASE
 )
@@ -245,15 +245,17 @@ def is_doubtful(data: Mapping[str, Any], answer: Any) -> bool:
     )
 
 
-def names_an_invoice(frame: Any, depth: int = 0) -> bool:
-    """Whether a number or an address of an invoice stands in it, under whatever name: who tells one has issued it,
-    whatever else it says. The seller's account may have as many digits, but under a name of the manual's."""
+def names_an_invoice(frame: Any, depth: int = 0, *, in_words: bool = False) -> bool:
+    """Whether a number, an address or the file of an invoice stands in it, under whatever name: who tells one has
+    issued it, whatever else it says. The seller's account may have as many digits, but under a name of the manual's.
+    `in_words`: a number within a sentence counts too."""
     frame = parsed_if_json(frame)
     if not isinstance(frame, (Mapping, list)) or depth > _MAX_UNWRAPPINGS:
         text = (text_of(frame) or "").strip()
-        return _NUMBER.fullmatch(text) is not None or ("://" in text and location(text) is not None)
+        is_number = _NUMBER.search(text) if in_words else _NUMBER.fullmatch(text)
+        return is_number is not None or ("://" in text and location(text) is not None) or is_file(text)
     return any(
-        names_an_invoice(value, depth + 1)
+        names_an_invoice(value, depth + 1, in_words=in_words)
         for name, value in islice(frame.items() if isinstance(frame, Mapping) else enumerate(frame), _MOST)
         if name == "invoiceUrl" or not (name in _RESULT_MEMBERS or _OF_THE_ANSWER.search(str(name)))
     )

@@ -139,6 +139,7 @@ _DENIES: Final = re.compile(
     re.IGNORECASE,
 )
 """Of a sentence that refuses, some word says so."""
+_FILE: Final = re.compile(r"\s*(?:data:application/[\w.+-]+;base64,)?(?:JVBERi0|UEsDB)")
 _STATES: Final = re.compile(
     r"(?:is|has|sf)?(?:invoice|fp|kp|开票|发票)?(?:result|state|status|flag|zt|issued?|success(?:ful)?|成功|结果|状态)"
 )
@@ -156,7 +157,7 @@ def refusal_of(data: Any, sent_data: Any, redactor: Redactor) -> Refusal | None:
         return Refusal(_shown(told, redactor))
     if told is not None and told.strip().lower() in _FINE_CODES:
         return None
-    if is_absent(told) or told is None or location(told) is not None:
+    if is_absent(told) or told is None or location(told) is not None or is_file(told):
         return None
     return Refusal(_shown(told, redactor))
 
@@ -255,6 +256,11 @@ def _is_judged(name: str) -> bool:
 
 def _is_well(text: str) -> bool:
     return _MEANS_WELL.fullmatch(normalize("NFKC", text).strip()) is not None or _may_be_issued(text)
+
+
+def is_file(text: str) -> bool:
+    """Whether this is a file in base64: the PDF itself, or what is packed like an OFD."""
+    return _FILE.match(text) is not None
 
 
 def denies(text: str) -> bool:

@@ -178,9 +178,12 @@ class InvoiceSession:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
         refusal = self._refusal(reply)
         if refusal is None:
-            return self._ignored(IgnoredReason.NO_DATA, reply)
-        is_open = leaves_open(refusal.reason) or codec.names_an_invoice(reply.frame)
-        return ResultRefused(refusal.reason, leaves_open=is_open)
+            # Who names an invoice has issued it: its absence from a list is no proof then.
+            is_named = codec.names_an_invoice(reply.frame, in_words=True)
+            return self._ignored(IgnoredReason.UNREADABLE if is_named else IgnoredReason.NO_DATA, reply)
+        if codec.names_an_invoice(reply.frame):
+            return ResultRefused(refusal.reason, leaves_open=True, evidence=self._evidence(reply))
+        return ResultRefused(refusal.reason, leaves_open=leaves_open(refusal.reason))
 
     def _result(self, reply: Reply) -> SessionEvent:
         """Also before anything was submitted here: then it is the late one of a submission before (trap 9)."""
@@ -190,9 +193,11 @@ class InvoiceSession:
 
     def _ignored(self, reason: IgnoredReason, reply: Reply) -> FrameIgnored:
         """Keep as evidence what may tell of an invoice: the frame, redacted, with its data unwrapped."""
-        if not (codec.has_result_members(reply.data) or reply.type == INVOICE_PDF):
-            return FrameIgnored(reason)
-        return FrameIgnored(reason, evidence({**reply.frame, "data": reply.data}, self._secrets))
+        is_kept = codec.has_result_members(reply.data) or reply.type == INVOICE_PDF
+        return FrameIgnored(reason, self._evidence(reply) if is_kept else None)
+
+    def _evidence(self, reply: Reply) -> bytes:
+        return evidence({**reply.frame, "data": reply.data}, self._secrets)
 
 
 def _clear_texts(submission: Submission) -> frozenset[str]:

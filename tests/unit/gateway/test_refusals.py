@@ -84,7 +84,7 @@ def test_a_result_that_is_none_is_a_refusal_with_its_reason(data: Any, reason: s
 @pytest.mark.parametrize(
     "data",
     [
-        *("", " ", "1", 1, True, [], {}, "http://x/a.pdf", "/files/1.pdf", {"code": 200}, {"trace": 1}),
+        *("", " ", "1", 1, True, [], {}, "/files/1.pdf", {"code": 200}, {"trace": 1}),
         *(
             "开票成功",
             "发票已开具,请勿重复提交",
@@ -104,7 +104,6 @@ def test_a_result_that_is_none_is_a_refusal_with_its_reason(data: Any, reason: s
             "成功1张",
         ),
         *("ok", "OK!", "完成", "done", {"code": 200, "msg": "ok"}, {"code": 0, "message": "OK", "data": None}),
-        *("24332000000000000001", "数电票号码：24332000000000000001", {"code": 200, "data": "24332000000000000001"}),
         {"code": 200, "msg": "操作成功", "data": None},
     ],
     ids=str,
@@ -112,6 +111,26 @@ def test_a_result_that_is_none_is_a_refusal_with_its_reason(data: Any, reason: s
 def test_what_may_mean_that_there_is_an_invoice_is_no_refusal(data: Any) -> None:
     """It is laid aside, and the invoice is looked for as long as after silence."""
     assert ignored("invoice_pdf", data) == "no_data"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("24332000000000000001", "数电票号码：24332000000000000001", {"code": 200, "data": "24332000000000000001"}),
+        *("http://x/a.pdf", ["http://x/a.pdf"], {"code": 0, "data": {"pdfUrl": "http://x/a.pdf"}}),
+        *("开票成功,发票号码24332000000000000001", {"success": True, "result": {"invoiceUrl": "http://x/a.pdf"}}),
+        *(
+            "JVBERi0xLjQKJcfsj6IKNSAwIG9iag==",
+            "data:application/pdf;base64,JVBERi0xLjQK",
+            {"code": 0, "data": "UEsDBBQACA"},
+        ),
+        *([{"invoiceUrl": "http://x/a.pdf"}], '{"fphm": "24332000000000000001", "kprq": "20261130"}'),
+    ],
+    ids=str,
+)
+def test_what_names_an_invoice_is_evidence_of_it_though_it_is_no_result(data: Any) -> None:
+    """It is laid aside, and while it is kept no list proves that there is none."""
+    assert ignored("invoice_pdf", data) == "unreadable"
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ the command's own schedule, from a whole list, where the gateway had not answere
 that an invoice which was red-lettered or voided, or may have been, is never simply the answer.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from contracts.envelope import loads
+from contracts.envelope import dumps, loads
 from contracts.events import Outcome
 from contracts.invoices import IssuedInvoice, IssuedItem
 from contracts.told import CompletedData, ConfirmedData, InDoubtData
@@ -24,6 +25,8 @@ from worker.flows.looks import Absence, ListReading, Schedules, extra_look, next
 from worker.flows.vocabulary import Details, Settle
 from worker.records import Command, CommandState, ListedInvoice, Stray
 
+_NUMBER: Final = re.compile(r"(?<!\d)\d{20}(?!\d)", re.ASCII)
+_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9._~%/?=&-]*")
 _DEAD: Final = {
     "code": "invoice_dead",
     "message": "The invoice was red-lettered or voided: it counts no more, or not in full. See invoiceStatus.",
@@ -301,4 +304,10 @@ def _laid_aside(stray: Stray) -> dict[str, Any]:
     result = kept.get("data", kept) if isinstance(kept, dict) else {}
     names = ("invoiceUrl", "invoiceNumber", "buyerName", "remark", "differs")
     known = {name: result[name] for name in names if isinstance(result, dict) and result.get(name) is not None}
-    return {"laidAside": stray.reason, "differs": []} | known
+    return {"laidAside": stray.reason, "differs": []} | (known or _named_in(dumps(result).decode()))
+
+
+def _named_in(answer: str) -> dict[str, str]:
+    """The first number and the first plain address in an answer that is no result as the manual has it."""
+    found = {"invoiceNumber": _NUMBER.search(answer), "invoiceUrl": _ADDRESS.search(answer)}
+    return {name: each[0] for name, each in found.items() if each is not None}

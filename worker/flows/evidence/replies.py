@@ -45,7 +45,8 @@ _DESCRIBING: Final = frozenset({"sellerName"})
 _CENT: Final = Decimal("0.01")
 FITS_SEVERAL: Final = "fits_several"
 DOES_NOT_FIT: Final = "does_not_fit"
-"""Why a reply settles nothing."""
+UNREADABLE: Final = "unreadable"
+"""Why a reply settles nothing, and is evidence all the same."""
 
 
 @made_often

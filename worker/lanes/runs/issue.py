@@ -13,7 +13,16 @@ from typing_extensions import override
 from worker.crashpoints import crashpoint
 from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Transient
 from worker.flows import issue
-from worker.flows.evidence.replies import DOES_NOT_FIT, FITS_SEVERAL, Late, Mine, StrayReply, echo_of, judge
+from worker.flows.evidence.replies import (
+    DOES_NOT_FIT,
+    FITS_SEVERAL,
+    UNREADABLE,
+    Late,
+    Mine,
+    StrayReply,
+    echo_of,
+    judge,
+)
 from worker.flows.vocabulary import (
     ConnectionLost,
     CountRefusal,
@@ -77,11 +86,19 @@ class IssueRun(Run):
     async def _hear(self, event: SessionEvent | QueryEvent) -> Input | None:
         if isinstance(event, ResultShown):
             return await self._result(event)
+        if isinstance(event, ResultRefused) and event.evidence is not None:
+            await super()._keep(UNREADABLE, event.evidence)
         if isinstance(event, ResultRefused | QrRefused) and await self._insist(self._late.lack_an_answer):
             self._services.hooks.frame_ignored("refusal_of_several")
             self._log.warning("refusal_of_several")
             return replace(event, may_be_anothers=True)
         return event  # type: ignore[return-value]  # the flow knows every event of an issue session
+
+    @override
+    async def _keep(self, reason: str, body: bytes) -> None:
+        await super()._keep(reason, body)
+        if reason == UNREADABLE:
+            self._state = replace(self._state, has_strays=True)
 
     async def _result(self, shown: ResultShown) -> Input | None:
         """Whose it is: this command's, that of an unsettled one before it, or nobody knows."""

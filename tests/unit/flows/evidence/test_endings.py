@@ -239,6 +239,25 @@ def test_absence_is_never_proven_where_the_gateway_answered_with_a_result(state:
     assert "proves nothing" in said["reason"]
 
 
+@pytest.mark.parametrize("data", ["开票成功,发票号码24332000000000000001", {"fphm": "24332000000000000001", "code": 0}])
+def test_person_is_told_the_number_that_an_answer_names_which_is_no_result(data: Any) -> None:
+    stray = Stray(1, "unreadable", dumps({"type": "invoice_pdf", "sendToId": "1111", "data": data}))
+
+    said = settle(subject(look_ups=9), Nothing(), strays=(stray,)).announcements[0].data
+
+    told = {"laidAside": "unreadable", "differs": [], "invoiceNumber": "24332000000000000001"}
+    assert said["candidates"] == [told]
+
+
+def test_person_is_told_the_address_that_an_answer_names_which_is_no_result() -> None:
+    data = {"success": True, "result": {"url": "http://pdf.example/1.pdf"}}
+    stray = Stray(1, "unreadable", dumps({"type": "invoice_pdf", "sendToId": "1111", "data": data}))
+
+    said = settle(subject(look_ups=9), Nothing(), strays=(stray,)).announcements[0].data
+
+    assert [each["invoiceUrl"] for each in said["candidates"]] == ["http://pdf.example/1.pdf"]
+
+
 def test_it_is_waited_for_by_the_whole_schedule_all_the_same() -> None:
     assert not settle(subject(), Nothing(), strays=(STRAY,)).announcements
 
