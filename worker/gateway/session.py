@@ -175,14 +175,12 @@ class InvoiceSession:
                 return self._ignored(IgnoredReason.UNREADABLE, reply)
             return self._result(reply)
         if self._phase is not Phase.SUBMITTED:
-            return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
+            return self._ignored(_named_or(IgnoredReason.UNEXPECTED_PHASE, reply), reply)
         refusal = self._refusal(reply)
         if refusal is None:
-            # Who names an invoice has issued it: its absence from a list is no proof then.
-            is_named = codec.names_an_invoice(reply.frame, in_words=True)
-            return self._ignored(IgnoredReason.UNREADABLE if is_named else IgnoredReason.NO_DATA, reply)
+            return self._ignored(_named_or(IgnoredReason.NO_DATA, reply), reply)
         if codec.names_an_invoice(reply.frame):
-            return ResultRefused(refusal.reason, leaves_open=True, evidence=self._evidence(reply))
+            return ResultRefused(refusal.reason, leaves_open=True, evidence=self._evidence(reply).decode())
         return ResultRefused(refusal.reason, leaves_open=leaves_open(refusal.reason))
 
     def _result(self, reply: Reply) -> SessionEvent:
@@ -198,6 +196,12 @@ class InvoiceSession:
 
     def _evidence(self, reply: Reply) -> bytes:
         return evidence({**reply.frame, "data": reply.data}, self._secrets)
+
+
+def _named_or(reason: IgnoredReason, reply: Reply) -> IgnoredReason:
+    """Who names an invoice has issued it: while such an answer is kept, no list proves that there is none."""
+    is_named = reply.type == INVOICE_PDF and codec.names_an_invoice(reply.frame, in_words=True)
+    return IgnoredReason.UNREADABLE if is_named else reason
 
 
 def _clear_texts(submission: Submission) -> frozenset[str]:
@@ -272,7 +276,7 @@ class QueryDialogue:
             return self._login_answer(reply)
         if reply.type == QUERY_INVOICE:
             return self._query_answer(reply)
-        return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
+        return self._ignored(_named_or(IgnoredReason.UNEXPECTED_TYPE, reply), reply)
 
     def _page(self, reply: Reply, page: RawPage) -> QueryEvent:
         """The page that was asked for. One that says it is another is a late answer to an earlier query."""
@@ -286,7 +290,7 @@ class QueryDialogue:
     def _late_result(self, reply: Reply, result: dict[str, Any]) -> QueryEvent:
         """Of a submission on a session before this one, for the gateway sends by `userId` alone (trap 9)."""
         if is_refused(result, reply.answer) or codec.is_doubtful(result, reply.answer):
-            return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
+            return self._ignored(_named_or(IgnoredReason.UNEXPECTED_TYPE, reply), reply)
         shown = codec.result_of(result, self._secrets, self._clear_texts, self._base_url)
         return self._ignored(IgnoredReason.UNREADABLE, reply) if shown is None else shown
 

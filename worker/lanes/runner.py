@@ -23,6 +23,7 @@ from worker.backoff import is_worth_a_line
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, LeaseLost
 from worker.flows.announce import announced, events_of, failure
+from worker.flows.evidence.replies import UNREADABLE
 from worker.flows.vocabulary import Record
 from worker.lanes.lane_session import Interruption, LaneSession
 from worker.lanes.runs.audit import AuditRun
@@ -327,6 +328,8 @@ class LaneRunner:
                 self.lane_session.lane, None, reason, body, self._services.clock.now()
             )
             crashpoint("stray.kept")
+            if reason == UNREADABLE:
+                await LateReplies(self._services, self.lane_session).keep_frame(body)
 
     async def _release(self) -> None:
         """Give the lane up, and try until the store says so or the lease is lost. This worker goes on renewing its

@@ -80,8 +80,8 @@ class ResultRefused:
     """As in `QrRefused`."""
     leaves_open: bool = False
     """By its reason there may be an invoice all the same: what failed is a file or a mail, or nobody waited for it."""
-    evidence: bytes | None = None
-    """The frame, without secrets, where it names an invoice all the same."""
+    evidence: str | None = None
+    """The frame as JSON, without secrets, where it names an invoice all the same."""
 
 
 @dataclass(frozen=True, slots=True)

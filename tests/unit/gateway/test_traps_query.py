@@ -103,6 +103,11 @@ def test_trap_55_what_holds_no_rows_is_no_page(data: Any) -> None:
     assert ignored(data, "login") == IgnoredReason.NO_DATA
 
 
+def test_answer_to_an_order_before_that_names_an_invoice_is_evidence_here_too() -> None:
+    assert ignored("开票成功,发票号码24332000000000000001", "invoice_pdf") == IgnoredReason.UNREADABLE
+    assert ignored("处理中", "invoice_pdf") == IgnoredReason.UNEXPECTED_TYPE
+
+
 @pytest.mark.parametrize(("type_word", "reason"), [("login", "no_data"), ("notice", "unexpected_type")])
 def test_trap_55_an_empty_list_alone_is_a_page_only_under_its_own_type_word(type_word: str, reason: str) -> None:
     assert ignored([], type_word) == reason

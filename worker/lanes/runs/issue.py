@@ -87,7 +87,7 @@ class IssueRun(Run):
         if isinstance(event, ResultShown):
             return await self._result(event)
         if isinstance(event, ResultRefused) and event.evidence is not None:
-            await super()._keep(UNREADABLE, event.evidence)
+            await super()._keep(UNREADABLE, event.evidence.encode())
         if isinstance(event, ResultRefused | QrRefused) and await self._insist(self._late.lack_an_answer):
             self._services.hooks.frame_ignored("refusal_of_several")
             self._log.warning("refusal_of_several")

@@ -15,7 +15,16 @@ from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, failure
 from worker.flows.evidence.endings import issued
-from worker.flows.evidence.replies import DOES_NOT_FIT, FITS_SEVERAL, Late, StrayReply, echo_of, judge, stray_of
+from worker.flows.evidence.replies import (
+    DOES_NOT_FIT,
+    FITS_SEVERAL,
+    UNREADABLE,
+    Late,
+    StrayReply,
+    echo_of,
+    judge,
+    stray_of,
+)
 from worker.flows.looks import next_look
 from worker.flows.vocabulary import Settle
 from worker.lanes.housekeeping import Settling
@@ -146,6 +155,17 @@ class LateReplies:
         keys: list[int | None] = [others[place].command.key for place in stray.of]
         for key in keys or [None]:
             await self.keep_for(key, stray.reason, shown)
+
+    async def keep_frame(self, body: bytes) -> None:
+        """Keep an answer that is no result, and names an invoice, under each command that it may be of. Nothing of it
+        says which: only the lane is known."""
+        try:
+            others = await self.unsettled()
+        except JournalUnavailable as fault:
+            log.warning("stray_not_told_whose", reason=str(fault))
+            return
+        for each in others:
+            await keep_stray(self._services, self._lane_session.lane, each.command.key, UNREADABLE, body)
 
     async def keep_for(self, key: int | None, reason: str, shown: ResultShown) -> None:
         """Under this command."""

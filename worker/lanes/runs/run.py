@@ -18,6 +18,7 @@ from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, Permanent, Transient, Unreachable
 from worker.flows.announce import events_of, keeps_order
+from worker.flows.evidence.replies import UNREADABLE
 from worker.flows.table import Decision, FlowState, Situation
 from worker.flows.vocabulary import (
     Begin,
@@ -36,7 +37,7 @@ from worker.flows.vocabulary import (
 )
 from worker.lanes.breaker import GatewayBreaker
 from worker.lanes.lane_session import Insist, Interruption, LaneSession
-from worker.lanes.runs.late_replies import keep_stray
+from worker.lanes.runs.late_replies import LateReplies, keep_stray
 from worker.lanes.runs.order import Access, CredentialFault
 from worker.lanes.runs.refusals import LoginRefusals
 from worker.lanes.services import LaneServices
@@ -198,6 +199,8 @@ class Run(ABC):
                     self._log.warning("frame_ignored", reason=reason)
                     if body is not None:
                         await self._keep(reason, body)
+                        if reason == UNREADABLE:
+                            await LateReplies(self._services, self._lane_session).keep_frame(body)
                 case Disconnected(reason):
                     return ConnectionLost(reason)
                 case None:

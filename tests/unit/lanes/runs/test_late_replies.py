@@ -16,7 +16,7 @@ from tests.virtual_time import EPOCH, in_virtual_time
 from worker.flows.looks import Absence
 from worker.lanes.runner import LaneRunner
 from worker.lanes.runs.order import read_order
-from worker.ports import LoginAnswered, QrRefused, ResultRefused, ResultShown
+from worker.ports import FrameIgnored, LoginAnswered, QrRefused, ResultRefused, ResultShown
 from worker.records import Command, CommandState
 
 S = CommandState
@@ -234,6 +234,36 @@ async def test_result_that_was_one_of_twos_is_not_the_one_in_hand_when_the_other
     assert strays(played) == [(1, "fits_several"), (2, "fits_several"), (2, "fits_several")]
 
 
+@in_virtual_time
+async def test_answer_that_names_an_invoice_may_be_of_any_that_is_unsettled() -> None:
+    """It is no result, so nothing of it says whose it is: absence of none of these is proven."""
+    played = issuing(FrameIgnored("unreadable", b"{}"), After(5, RESULT))
+
+    await played.serve(doubtful(1), waiting(2))
+
+    assert strays(played) == [(2, "unreadable"), (1, "unreadable")]
+    assert played.completed(2)["invoiceUrl"] == RESULT.invoice_url
+
+
+@in_virtual_time
+async def test_doubt_that_follows_such_an_answer_says_that_there_was_one() -> None:
+    played = issuing(FrameIgnored("unreadable", b"{}"))
+
+    await played.serve(waiting(2))
+
+    assert "it was kept for a person" in loads(played.journal.events[2][-1].body)["data"]["reason"]
+
+
+@in_virtual_time
+async def test_refusal_that_names_an_invoice_is_kept_beside_its_reason() -> None:
+    played = issuing(ResultRefused("PDF生成失败", leaves_open=True, evidence="{}"))
+
+    await played.serve(waiting(2))
+
+    assert strays(played) == [(2, "unreadable")]
+    assert loads(played.journal.events[2][-1].body)["data"]["gatewayMessage"] == "PDF生成失败"
+
+
 # ---- while the store is away ---------------------------------------------------------------------------
 
 
@@ -278,7 +308,7 @@ async def test_a_lane_that_nobody_held_before_is_not_asked_for_what_came_before(
 # ---- on an idle session --------------------------------------------------------------------------------
 
 
-async def idle(*said: ResultShown, down: str = "", doubts: int = 1) -> Played:
+async def idle(*said: ResultShown | FrameIgnored, down: str = "", doubts: int = 1) -> Played:
     """A session that is kept after its command, and says this ten seconds later."""
     played = issuing(RESULT, session_idle_seconds=30)
     claim = await played.stage.claim(*(doubtful(key) for key in (1, *range(3, 2 + doubts))), waiting())
@@ -319,6 +349,13 @@ async def test_late_result_on_an_idle_session_is_kept_where_the_store_is_away() 
 
     assert strays(played) == [(None, "does_not_fit")]
     assert played.journal.state_of(1) is S.IN_DOUBT
+
+
+@in_virtual_time
+async def test_answer_that_names_an_invoice_is_kept_on_an_idle_session_too() -> None:
+    played = await idle(FrameIgnored("unreadable", b"{}"))
+
+    assert strays(played) == [(None, "unreadable"), (1, "unreadable")]
 
 
 @in_virtual_time
