@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from html import unescape
 from typing import Any, Final
 from unicodedata import normalize
@@ -81,6 +82,25 @@ _COMPACT: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(?: ?(\d{2}):?(\d{2}):?(\d{2
 
 def dated_of(value: Any) -> Dated | None:
     """When an invoice is dated, with all that it may mean; None where it is no date."""
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return _dated_of(value)
+    try:
+        return _dated_of_text(value)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _dated_of_text(text: str) -> Dated:
+    """A row's date is read twice, and the same rows come with the next look. Dates alone are kept: what is none may be
+    anything, a secret too."""
+    dated = _dated_of(text)
+    if dated is None:
+        raise ValueError
+    return dated
+
+
+def _dated_of(value: Any) -> Dated | None:
     try:
         read = _read(value)
     except (ValueError, OverflowError, ArithmeticError):

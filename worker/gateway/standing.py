@@ -7,6 +7,7 @@ Not known here: what follows for whose invoice it is.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 from unicodedata import normalize
@@ -66,20 +67,20 @@ def other_members(row: Mapping[str, Any], known: Collection[str]) -> tuple[Membe
 def told_elsewhere(members: Iterable[Member]) -> Iterator[str]:
     """What may say that it counts no more, as `name: value`."""
     for name, plain, text in members:
-        if (_DEAD_NAMES.fullmatch(plain) and not _NO.fullmatch(text)) or _DEAD.fullmatch(text):
+        if (_is_named(_DEAD_NAMES, plain) and not _NO.fullmatch(text)) or _DEAD.fullmatch(text):
             yield f"{name}: {text}"
 
 
 def may_be_red(members: Iterable[Member]) -> bool:
     """Whether anything says that it is a red invoice, or has to do with one."""
     return any(
-        (_RED_NAMES.fullmatch(plain) and not _NO.fullmatch(text)) or _RED.fullmatch(text) for _, plain, text in members
+        (_is_named(_RED_NAMES, plain) and not _NO.fullmatch(text)) or _RED.fullmatch(text) for _, plain, text in members
     )
 
 
 def status_elsewhere(members: Iterable[Member]) -> str | None:
     """Its status, by another name."""
-    return next((text for _, plain, text in members if _STATUS_NAMES.fullmatch(plain)), None)
+    return next((text for _, plain, text in members if _is_named(_STATUS_NAMES, plain)), None)
 
 
 def _told(row: Mapping[str, Any], known: Collection[str]) -> Iterator[Member]:
@@ -88,5 +89,19 @@ def _told(row: Mapping[str, Any], known: Collection[str]) -> Iterator[Member]:
             continue
         text = str(value).lower() if isinstance(value, bool) else text_of(value)
         if text is not None and not is_absent(text) and len(text) <= _LONGEST:
-            plain = _JOINS.sub("", simplified(normalize("NFKC", name))).lower()
-            yield name, plain, simplified(normalize("NFKC", text)).strip()
+            yield name, _plain_name(name), _plain_text(text)
+
+
+@lru_cache(maxsize=512)
+def _plain_name(name: str) -> str:
+    return _JOINS.sub("", simplified(normalize("NFKC", name))).lower()
+
+
+@lru_cache(maxsize=1024)
+def _is_named(names: re.Pattern[str], plain: str) -> bool:
+    """Rows have the same few members, one after the other."""
+    return names.fullmatch(plain) is not None
+
+
+def _plain_text(text: str) -> str:
+    return (text if text.isascii() else simplified(normalize("NFKC", text))).strip()

@@ -18,6 +18,7 @@ BEIJING: Final = timezone(timedelta(hours=8))
 """Where invoices are dated, and days counted."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Dated:
     """A date as it may be read: without an offset in Beijing's time or UTC, without a time of day the whole day."""
@@ -136,6 +137,7 @@ class IssuedReply:
     """Where the PDF is, fit to be opened; None where none is told or it cannot be."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class ListedInvoice:
     """One invoice of the gateway's list (`query_invoice`). None: not told, as is an empty text."""

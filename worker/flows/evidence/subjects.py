@@ -6,12 +6,14 @@ from collections.abc import Collection, Generator, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, TypeVar
 from zlib import compress, decompress
 
 from contracts.envelope import loads
 from contracts.limits import HIGHEST_WITH_TAX
 from worker.flows.evidence.status import counts, is_dead
+from worker.making import made_often
 from worker.names import is_anybody
 from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
 from worker.texts import Text, folded, folded_code, says_nothing
@@ -132,6 +134,7 @@ class Subject:
         return self.command.settled_at or NEVER if self.is_issued else NEVER
 
 
+@made_often
 @dataclass(frozen=True, slots=True, eq=False)
 class Listed:
     """A listed invoice as it compares."""
@@ -150,6 +153,8 @@ class Listed:
     note: Text
     with_tax: Decimal | None
     without_tax: Decimal | None
+    amounts: tuple[Decimal, ...]
+    """Of these, the ones that are told."""
     earliest: datetime
     latest: datetime
 
@@ -158,25 +163,22 @@ class Listed:
         """From the gateway's list. A date that is not told contradicts nothing; a total of zero is none."""
         name = "" if says_nothing(invoice.buyer_name or "") else invoice.buyer_name or ""
         dated = invoice.dated
+        with_tax, without_tax = invoice.with_tax or None, invoice.total_without_tax or None
         return cls(
             invoice=invoice,
             seller=_code_of(invoice.seller_id),
             seller_name=folded(invoice.seller_name or ""),
             drawer=folded(invoice.drawer or ""),
             buyer=_code_of(invoice.buyer_id),
-            person=Text.of_name(name, is_person=True),
-            name=Text.of_name(name, is_person=False),
+            person=_name_of(name, is_person=True),
+            name=_name_of(name, is_person=False),
             note=Text.of_remark(invoice.note or ""),
-            with_tax=invoice.with_tax or None,
-            without_tax=invoice.total_without_tax or None,
+            with_tax=with_tax,
+            without_tax=without_tax,
+            amounts=tuple(each for each in (with_tax, without_tax) if each is not None),
             earliest=EVER if dated is None else dated.earliest,
             latest=NEVER if dated is None else dated.latest,
         )
-
-    @property
-    def amounts(self) -> tuple[Decimal, ...]:
-        """Its totals that are told."""
-        return tuple(each for each in (self.with_tax, self.without_tax) if each is not None)
 
     @property
     def is_half_told(self) -> bool:
@@ -250,6 +252,13 @@ def marked(candidates: Iterable[Listed], taken_back: Collection[str]) -> tuple[L
     )
 
 
+@lru_cache(maxsize=1024)
+def _name_of(name: str, *, is_person: bool) -> Text:
+    """The same few parties come in row after row."""
+    return Text.of_name(name, is_person=is_person)
+
+
+@lru_cache(maxsize=1024)
 def _code_of(listed: str | None) -> str:
     """A tax id as it compares; what is one character all along stands for none."""
     code = folded_code(listed or "")
