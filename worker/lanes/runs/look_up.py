@@ -25,8 +25,10 @@ from worker.flows.vocabulary import (
     BoundRead,
     ConnectFailed,
     ConnectionLost,
+    DetailsFailed,
     Effect,
     EndLookUp,
+    FetchDetails,
     Input,
     MayGoOn,
     Overtaken,
@@ -40,7 +42,7 @@ from worker.lanes.runs.evidence import in_steps, judged, read_rivals
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import WHAT_WAS_ISSUED, Asking
 from worker.ports import LoginAnswered, QueryRefused
-from worker.records import AccountLogin, Command, CommandState, Probes
+from worker.records import AccountLogin, Command, CommandState, FoundRow, Probes
 from worker.texts import folded_code
 
 GIVES_WAY_FOR = timedelta(minutes=15)
@@ -155,6 +157,17 @@ class LookUpRun(Asking):
             case _:
                 return await super()._perform(effect)
         return None
+
+    @override
+    async def _fetch(self, wanted: FetchDetails, lacking: tuple[FoundRow, ...] = ()) -> Input:
+        """Not for long: an order of this lane may wait, and an invoice's number is evidence without its files."""
+        try:
+            async with asyncio.timeout(2 * self._services.settings.http_timeout_seconds):
+                return await super()._fetch(wanted, lacking)
+        except TimeoutError:
+            reason = "the gateway's HTTP look-ups take too long"
+            self._log.warning("details_unavailable", reason=reason)
+            return DetailsFailed(reason)
 
     async def _read_bound(self, asked: ReadBound) -> Input:
         """Few lists are weighed at once; until their turn comes, they are packed. A short one waits for none."""

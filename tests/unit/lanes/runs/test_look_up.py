@@ -303,6 +303,20 @@ async def test_files_are_fetched_at_once_when_the_download_notice_comes(notice: 
 
 
 @in_virtual_time
+async def test_lane_does_not_wait_for_files_that_take_for_ever() -> None:
+    """Each answer takes ten minutes; orders of this lane would wait, for three of them."""
+    played = looking(Script(pages=[[make_page(FOUND), DONE]]))
+    played.details.seconds = 600
+
+    await played.serve(sought())
+
+    assert played.acts.count("look up files") == 1
+    assert now() < 2 * played.stage.services.settings.http_timeout_seconds + 5
+    assert played.said("confirmed")[0]["files"] == []
+    assert played.completed()["invoiceUrl"] is None
+
+
+@in_virtual_time
 async def test_notice_that_never_comes_is_not_waited_for_long() -> None:
     played = looking(listing(FOUND))
     played.lay_out(1)
