@@ -124,7 +124,7 @@ def claims_of(
     """First what fits exactly. Then, for submissions that no invoice fits exactly or that share too few such invoices,
     what fits in a lesser degree and is not exactly another's."""
     claims = Claims(free)
-    index = yield from _indexed(free.values())
+    index = yield from InvoiceIndex.in_steps(free.values())
     yield from _exact_claims(_kinds(everybody.values()), index, skew, claims)
     taken: set[str] = set()
     crowded: set[int] = set()
@@ -137,20 +137,10 @@ def claims_of(
             # Somebody in this group has none of these invoices: its own may be one that fits less well.
             crowded.update(keys)
     yield
-    left = yield from _indexed(each for name, each in free.items() if name not in taken)
+    left = yield from InvoiceIndex.in_steps(each for name, each in free.items() if name not in taken)
     rest = [each for each in everybody.values() if each.key not in claims.exact or each.key in crowded]
     yield from _other_claims(_kinds(rest), left.possible, skew, rivals, claims)
     return claims
-
-
-def _indexed(invoices: Iterable[Listed]) -> Generator[None, None, InvoiceIndex]:
-    index = InvoiceIndex()
-    for work, each in enumerate(invoices, start=1):
-        index.put(each)
-        if work % (BREATH * 4) == 0:
-            yield
-    index.close()
-    return index
 
 
 def _kinds(subjects: Iterable[Subject]) -> list[list[Subject]]:

@@ -7,14 +7,14 @@ data printed around a remark) is an open clue, which every probe finds.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
 from contracts.limits import HIGHEST_WITH_TAX
 from contracts.taxpayer import check_digit_fits
-from worker.flows.evidence.subjects import Listed
+from worker.flows.evidence.subjects import Listed, in_one_go
 from worker.records import Clues, Probes, TotalProbe
 from worker.texts import folded_code, folded_remark
 
@@ -26,6 +26,7 @@ _LARGEST: Final = 10**15
 _STANDARD: Final = re.compile(r"9[123][0-9A-Z]{16}")
 """A company's tax id of today: another one is never the same, cut or masked. One whose check digit does not fit was
 mistyped, and a register puts that right."""
+_BREATH: Final = 1000
 _COMMON: Final = 20
 """A remark that more listed invoices have (count) says of none of them whose it is: no probe is made of it."""
 
@@ -51,11 +52,18 @@ def clues_of(
 
 
 def probes_of(candidates: Sequence[Listed]) -> Probes | None:
+    """`probing` in one go."""
+    return in_one_go(probing(candidates))
+
+
+def probing(candidates: Sequence[Listed]) -> Generator[None, None, Probes | None]:
     """The probes that find every order which could claim one of these. None where no probe would do, so that all of the
-    seller's orders must be read."""
+    seller's orders must be read. Yields after a few milliseconds of work."""
     ranges: dict[str | None, list[tuple[int, int]]] = {}
     notes: dict[str, int] = {}
-    for listed in candidates:
+    for work, listed in enumerate(candidates, start=1):
+        if work % _BREATH == 0:
+            yield
         told = listed.amounts
         if not told:
             return None

@@ -5,10 +5,11 @@ have thousands of invoices for a buyer called 个人, and the worker's other lan
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
+from typing import Final
 
 from contracts.limits import HIGHEST_WITH_TAX
 from worker.flows.evidence.amounts import (
@@ -21,8 +22,9 @@ from worker.flows.evidence.amounts import (
     taxes_of,
     tell_nothing,
 )
-from worker.flows.evidence.subjects import CENT, Listed, Order
+from worker.flows.evidence.subjects import CENT, Listed, Order, in_one_go
 
+_BREATH: Final = 400
 Notes = dict[str, list[Listed]]
 """Listed invoices by what their notes say."""
 
@@ -65,9 +67,16 @@ class InvoiceIndex:
     @classmethod
     def of(cls, invoices: Iterable[Listed]) -> "InvoiceIndex":
         """With these, in one go."""
+        return in_one_go(cls.in_steps(invoices))
+
+    @classmethod
+    def in_steps(cls, invoices: Iterable[Listed]) -> Generator[None, None, "InvoiceIndex"]:
+        """With these. Yields after a few milliseconds of work."""
         index = cls()
-        for each in invoices:
+        for work, each in enumerate(invoices, start=1):
             index.put(each)
+            if work % _BREATH == 0:
+                yield
         index.close()
         return index
 

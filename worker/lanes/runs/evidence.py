@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Collection, Generator, Iterable, Mapp
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from worker.flows.evidence.clues import probes_of
+from worker.flows.evidence.clues import probing
 from worker.flows.evidence.index import InvoiceIndex
 from worker.flows.evidence.members import is_too_late, is_too_old
 from worker.flows.evidence.subjects import NEVER, Listed, Subject
@@ -53,7 +53,7 @@ async def read_rivals(
     """The rivals of these subjects, and whether they are all."""
     sought = {subject.key for subject in subjects}
     sellers = sorted({subject.command.seller or "" for subject in subjects})
-    index, probes = InvoiceIndex.of(candidates), probes_of(candidates)
+    index, probes = await in_steps(InvoiceIndex.in_steps(candidates)), await in_steps(probing(candidates))
     competing, seen = dict[int, Subject](), set[int]()
     for seller in sellers:
         pages = _all_of(journal, seller, since) if probes is None else _found_by(journal, seller, since, probes)

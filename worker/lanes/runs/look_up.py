@@ -197,9 +197,13 @@ class LookUpRun(Asking):
         """Rivals are read before the bound numbers. A command whose number is bound in between is then either still a
         rival, or its invoice is among those taken, or both. The other way round it could be neither."""
         journal, candidates = self._services.journal, await self._candidates()
+        if len(candidates) > SHORT:
+            # Of the invoices that were listed in the last days, most have their command by now, and nobody else's claim
+            # to them counts: to look for rivals of all of them would cost the most.
+            taken = await self._bound(candidates)
+            candidates = tuple(each for each in candidates if each.invoice.number not in taken)
         rivals, are_all = await self._rivals(asked.since, candidates) if candidates else ((), True)
-        told_numbers = tuple(each.invoice.number for each in candidates if each.invoice.number is not None)
-        numbers = await self._insist(lambda: journal.bound(told_numbers)) if told_numbers else frozenset[str]()
+        numbers = await self._bound(candidates)
         keys = [subject.key for subject in self._subjects if not subject.is_issued]
         strays = await self._insist(lambda: journal.laid_aside(keys, MOST_STRAYS)) if keys else ()
         told = await judged(
@@ -211,6 +215,11 @@ class LookUpRun(Asking):
             are_all_rivals=are_all,
         )
         return BoundRead(numbers, rivals, are_all, tuple(strays), told)
+
+    async def _bound(self, candidates: Sequence[Listed]) -> frozenset[str]:
+        numbers = [each.invoice.number for each in candidates if each.invoice.number is not None]
+        journal = self._services.journal
+        return await self._insist(lambda: journal.bound(numbers)) if numbers else frozenset[str]()
 
     async def _rivals(self, since: datetime, candidates: Sequence[Listed]) -> tuple[tuple[Subject, ...], bool]:
         skew = self._services.look_ups.skew

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from worker.flows.evidence import subjects
 from worker.flows.evidence.subjects import Listed
 from worker.lanes.runner import LaneRunner
 from worker.lanes.services import LISTS_AT_ONCE
-from worker.records import Claim, CommandState
+from worker.records import Claim, CommandState, Probes
 
 ROWS = 150
 
@@ -51,9 +52,9 @@ async def served(played: Played, count: int) -> list[float]:
 
 @in_virtual_time
 async def test_few_of_the_lists_that_are_read_at_once_are_unpacked() -> None:
-    """The store takes ten seconds to tell what is bound. Those that wait for their turn have read their lists."""
+    """The store takes ten seconds to tell what was laid aside. Those that wait for their turn have read their lists."""
     played = looking(alike())
-    played.journal.delays["bound"] = 10
+    played.journal.delays["laid_aside"] = 10
     count = 3 * LISTS_AT_ONCE
     gc.collect()
     before = sum(isinstance(each, Listed) for each in gc.get_objects())
@@ -62,7 +63,7 @@ async def test_few_of_the_lists_that_are_read_at_once_are_unpacked() -> None:
     await asyncio.sleep(5)
 
     assert len(played.gateway.queries) == 2 * count
-    assert played.journal.calls["bound"] == LISTS_AT_ONCE
+    assert played.journal.calls["laid_aside"] == LISTS_AT_ONCE
     assert sum(isinstance(each, Listed) for each in gc.get_objects()) - before <= LISTS_AT_ONCE * ROWS
     ended = await serving
     assert [round(each) for each in ended] == [10] * LISTS_AT_ONCE + [20] * LISTS_AT_ONCE + [30] * LISTS_AT_ONCE
@@ -71,7 +72,7 @@ async def test_few_of_the_lists_that_are_read_at_once_are_unpacked() -> None:
 @in_virtual_time
 async def test_short_list_waits_for_no_long_one() -> None:
     played = looking(*[alike()] * 2 * LISTS_AT_ONCE, listing(make_found(1)))
-    played.journal.delays["bound"] = 10
+    played.journal.delays["laid_aside"] = 10
 
     ended = await served(played, 2 * LISTS_AT_ONCE + 1)
 
@@ -111,3 +112,27 @@ async def test_nothing_is_told_from_a_list_with_more_than_can_be_weighed(monkeyp
     assert played.said("in_doubt")[0]["candidates"] == []
     assert max(query.page_number for query in played.gateway.queries) <= 3
     assert not played.journal.calls["bound"]
+
+
+@in_virtual_time
+async def test_rivals_are_sought_of_the_invoices_alone_that_have_no_command_yet() -> None:
+    """Of a long list most were confirmed before: each remark of theirs was another probe for the store."""
+    rows = [make_found(number, note=f"SO-{number}") for number in range(1, ROWS + 1)]
+    played = looking(Script(pages=[[make_page(*rows[:100], has_next=True)], [make_page(*rows[100:]), DONE]]))
+    asked: list[Probes] = []
+    told = played.journal.rivals_by_clues
+
+    async def rivals_by_clues(seller: str, since: Any, probes: Probes, limit: int) -> Any:
+        asked.append(probes)
+        return await told(seller, since, probes, limit)
+
+    vars(played.journal)["rivals_by_clues"] = rivals_by_clues
+    confirmed = [
+        sought(key, sought_at=None, state=CommandState.COMPLETED, invoice_number=rows[key - 1]["countETicketNumbers"])
+        for key in range(2, ROWS + 1)
+    ]
+
+    await played.serve(sought(1, remark="SO-1"), *confirmed)
+
+    assert played.journal.commands[1].invoice_number == rows[0]["countETicketNumbers"]
+    assert [len(probes.marks) for probes in asked] == [1]
