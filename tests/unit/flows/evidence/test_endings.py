@@ -25,9 +25,6 @@ from worker.flows.looks import (
     Absence,
     ListReading,
     Schedules,
-    delay_after_nothing_seen,
-    extra_look,
-    next_look,
 )
 from worker.flows.vocabulary import Details, Settle
 from worker.records import CommandState, Stray
@@ -340,43 +337,7 @@ def test_invoice_that_counts_is_told_with_its_status(status: str | None) -> None
     assert "warnings" not in said
 
 
-# ---- schedules -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("look_ups", "seconds"), [(0, 30), (1, 31), (2, 32), (3, None), (99, None)])
-def test_next_look_follows_the_schedule_to_its_end(look_ups: int, seconds: int | None) -> None:
-    expected = None if seconds is None else NOW + timedelta(seconds=seconds)
-
-    assert next_look(LOOKS.doubt, look_ups, NOW) == expected
-
-
-def test_empty_schedule_means_that_nobody_looks() -> None:
-    assert next_look((), 0, NOW) is None
-    assert extra_look((), 0, NOW) is None
-
-
-@pytest.mark.parametrize(
-    ("age", "delay"),
-    [
-        (timedelta(0), timedelta(seconds=60)),
-        (timedelta(minutes=10), timedelta(seconds=60)),
-        (timedelta(minutes=30), timedelta(minutes=3)),
-        (timedelta(hours=10), timedelta(hours=1)),
-        (timedelta(days=9), timedelta(hours=1)),
-        (-timedelta(days=1), timedelta(seconds=60)),
-    ],
-)
-def test_what_has_been_sought_for_long_is_tried_less_often(age: timedelta, delay: timedelta) -> None:
-    assert delay_after_nothing_seen(age, timedelta(seconds=60)) == delay
-
-
-def test_shortest_delay_holds_even_where_it_is_longer_than_the_longest() -> None:
-    assert delay_after_nothing_seen(timedelta(days=9), timedelta(hours=2)) == timedelta(hours=2)
-
-
-@pytest.mark.parametrize("absence", [NOT_ISSUED, EXPIRED, REFUSED])
-def test_absence_is_read_as_it_was_written(absence: Absence) -> None:
-    assert Absence.read(absence.journaled()) == absence
+# ---- absence -------------------------------------------------------------------------------------------
 
 
 def test_absence_proves_nothing_before_the_orders_own_answer_could_not_come_any_more() -> None:
@@ -395,8 +356,3 @@ def test_a_person_who_decides_is_told_why_the_gateway_refused() -> None:
     sought = subject(look_ups=9, state=S.CHECKING, progress=replace(REFUSED, gateway_message="额度不足").journaled())
 
     assert settle(sought, SEVERAL).announcements[0].data["gatewayMessage"] == "额度不足"
-
-
-@pytest.mark.parametrize("absence", [NOT_ISSUED, replace(REFUSED, gateway_message="x", not_before=NOW)])
-def test_what_is_journaled_with_a_doubt_is_read_again(absence: Absence) -> None:
-    assert Absence.read(absence.journaled()) == absence
