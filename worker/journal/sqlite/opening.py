@@ -105,9 +105,11 @@ def open_for_writing(database: Path) -> tuple[sqlite3.Connection, Sequence[str]]
     if mode != "wal":
         connection.close()
         raise ConfigurationError(f"{database} does not lie on a local disk: SQLite cannot keep a write-ahead log there")
-    connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+    # A power cut may undo migrations, each as a whole, but not what is written after them: the next commit keeps both.
+    connection.execute("PRAGMA synchronous = NORMAL")
     applied = _migrate(connection, database)
+    connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     log.info(
         "journal_opened",
