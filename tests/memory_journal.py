@@ -23,7 +23,7 @@ class MemoryJournal(SqliteJournal):
     def __init__(self, clock: Clock) -> None:
         super().__init__(Path("in-memory"), clock=clock)
         connection = _connect()
-        _empty().backup(connection)
+        empty().backup(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         self.statements = Statements(connection, Sealer([bytes(32)]))
 
@@ -62,7 +62,7 @@ def _connect() -> sqlite3.Connection:
 
 
 @cache
-def _empty() -> sqlite3.Connection:
+def empty() -> sqlite3.Connection:
     connection = _connect()
     opening._migrate(connection, Path("in-memory"))
     return connection

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from tests.conformance.journal_stores import PostgresStore, SqliteStore, Store
+from tests.memory_journal import empty
 from worker.journal.postgres import PostgresJournal
 from worker.ports import Journal
 
@@ -40,10 +41,11 @@ def _execute(url: str, statement: str) -> None:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """An empty database, with every journal closed that a test opens on it."""
+    """An empty database of this version, with every journal closed that a test opens on it."""
     store: Store
     if request.param == "sqlite":
         store = SqliteStore(tmp_path / "journal.db")
+        store.path.write_bytes(empty().serialize())
     else:
         store = PostgresStore(request.getfixturevalue("journal_database"))
         await store.empty()
