@@ -7,6 +7,7 @@ prefix is removed after it. A server that cannot be had is an error, never a ski
 import asyncio
 import concurrent.futures
 import gc
+import json
 import os
 import uuid
 from collections.abc import Coroutine, Iterator
@@ -18,6 +19,7 @@ import aio_pika
 import asyncpg
 import hypothesis
 import pytest
+from _pytest.runner import runtestprotocol
 from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -28,6 +30,7 @@ from tests.logs import use_plain_logs
 
 ROOT = Path(__file__).resolve().parents[1]
 QUEUES = ("issue", "query", "dead", "unrouted")
+NOTABLE_SECONDS = 0.1
 SHORT = ("conformance", "golden", "unit")
 LONGEST = (
     "scenarios/test_store_faults.py",
@@ -58,6 +61,25 @@ def pytest_runtestloop() -> None:
     """Look for garbage in what the tests make, and not again and again in all the tests themselves."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """As pytest does it, without a report of each fixture that went well at once: two of three reports, which are
+    packed, sent and counted, and told nothing."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed or report.duration > NOTABLE_SECONDS:
+            item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell `tests/run` how many there were of each outcome."""
+    if place := os.environ.get("TEST_NUMBERS"):
+        numbers = {outcome: len(reports) for outcome, reports in terminalreporter.stats.items()}
+        Path(place).write_text(json.dumps(numbers), encoding="utf-8")
 
 
 def pytest_report_header() -> list[str]:
