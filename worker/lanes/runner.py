@@ -25,7 +25,7 @@ from worker.errors import JournalUnavailable, LeaseLost
 from worker.flows.announce import announced, events_of, failure
 from worker.flows.evidence.replies import UNREADABLE
 from worker.flows.vocabulary import Record
-from worker.lanes.lane_session import Interruption, LaneSession
+from worker.lanes.lane_session import Insist, Interruption, LaneSession
 from worker.lanes.runs.audit import AuditRun
 from worker.lanes.runs.issue import IssueRun
 from worker.lanes.runs.late_replies import LateReplies
@@ -313,8 +313,8 @@ class LaneRunner:
         if isinstance(event, Disconnected):
             log.info("idle_session_ended", reason=event.reason)
             return
+        late = LateReplies(self._services, self.lane_session, Insist(self._services, self.lane_session, log))
         if isinstance(event, ResultShown):
-            late = LateReplies(self._services, self.lane_session)
             if not await late.settle(event):
                 self._services.hooks.frame_ignored("unsolicited")
                 await late.keep(event)
@@ -324,12 +324,9 @@ class LaneRunner:
         log.warning("idle_session_surprised", reason=reason)
         self._services.hooks.frame_ignored("unsolicited")
         if body is not None:
-            await self._services.journal.keep_stray(
-                self.lane_session.lane, None, reason, body, self._services.clock.now()
-            )
-            crashpoint("stray.kept")
+            await late.keep_as(None, reason, body)
             if reason == UNREADABLE:
-                await LateReplies(self._services, self.lane_session).keep_frame(body)
+                await late.keep_frame(body)
 
     async def _release(self) -> None:
         """Give the lane up, and try until the store says so or the lease is lost. This worker goes on renewing its

@@ -55,7 +55,7 @@ class IssueRun(Run):
         )
         self._sent = SubmittedInvoice.read(data)
         self._state = issue.IssueState()
-        self._late = LateReplies(self._services, self._lane_session)
+        self._late = LateReplies(self._services, self._lane_session, self._insist)
         self._shown: ResultShown | None = None
         """The result that was taken for this command's."""
         self._seller = SellerOf(self._services, self._command, self._insist)

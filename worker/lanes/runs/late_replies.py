@@ -28,7 +28,7 @@ from worker.flows.evidence.replies import (
 from worker.flows.looks import next_look
 from worker.flows.vocabulary import Settle
 from worker.lanes.housekeeping import Settling
-from worker.lanes.lane_session import LaneSession
+from worker.lanes.lane_session import Insist, LaneSession
 from worker.lanes.services import LaneServices
 from worker.ports import ResultShown
 from worker.records import Command, CommandState, SubmittedInvoice
@@ -51,9 +51,10 @@ class Unsettled:
 class LateReplies:
     """Settles or keeps the results on one lane that answer an earlier order than the one in hand."""
 
-    def __init__(self, services: LaneServices, lane_session: LaneSession) -> None:
+    def __init__(self, services: LaneServices, lane_session: LaneSession, insist: Insist) -> None:
         self._services = services
         self._lane_session = lane_session
+        self._insist = insist
         self.has_unreadable = False
         """The data of an unsettled command could not be read: a result that does not tell everything may be its
         answer."""
@@ -97,14 +98,10 @@ class LateReplies:
         )
 
     async def settle(self, shown: ResultShown) -> bool:
-        """Whether it spoke of one unsettled command and of no other, and that one is settled by it now. Not where the
-        store does not answer: then the result is kept, and the look-up finds what it spoke of."""
-        try:
-            await self.recall()
-            others = await self.unsettled()
-        except JournalUnavailable as fault:
-            log.warning("late_reply_not_settled", reason=str(fault))
-            return False
+        """Whether it spoke of one unsettled command and of no other, and that one is settled by it now. Where the store
+        does not take that, the result is to be kept, and the look-up finds what it spoke of."""
+        await self._insist(self.recall)
+        others = await self._insist(self.unsettled)
         judged = judge(shown.reply, None, [each.sent for each in others])
         return isinstance(judged, Late) and await self.settle_one(others[judged.place], shown)
 
@@ -140,16 +137,14 @@ class LateReplies:
 
     async def keep(self, shown: ResultShown) -> None:
         """Keep the result for a person, under each command that it may answer. While it is kept, that command's invoice
-        is never said to be absent. A result that repeats an earlier one answers no command."""
+        is never said to be absent: so it is held until the store answers. A result that repeats an earlier one answers
+        no command."""
         stray, others = StrayReply(DOES_NOT_FIT, ()), list[Unsettled]()
         if self._services.addresses.is_known(shown.invoice_url):
             stray = StrayReply("repeated", ())
         else:
-            try:
-                others = list(await self.unsettled())
-                stray = stray_of(shown.reply, [each.sent for each in others])
-            except JournalUnavailable as fault:
-                log.warning("stray_not_told_whose", reason=str(fault))
+            others = list(await self._insist(self.unsettled))
+            stray = stray_of(shown.reply, [each.sent for each in others])
         self._services.hooks.frame_ignored(stray.reason)
         log.warning("reply_fits_nothing", reason=stray.reason)
         keys: list[int | None] = [others[place].command.key for place in stray.of]
@@ -159,17 +154,17 @@ class LateReplies:
     async def keep_frame(self, body: bytes) -> None:
         """Keep an answer that is no result, and names an invoice, under each command that it may be of. Nothing of it
         says which: only the lane is known."""
-        try:
-            others = await self.unsettled()
-        except JournalUnavailable as fault:
-            log.warning("stray_not_told_whose", reason=str(fault))
-            return
-        for each in others:
-            await keep_stray(self._services, self._lane_session.lane, each.command.key, UNREADABLE, body)
+        for each in await self._insist(self.unsettled):
+            await self.keep_as(each.command.key, UNREADABLE, body)
 
     async def keep_for(self, key: int | None, reason: str, shown: ResultShown) -> None:
         """Under this command."""
-        await keep_stray(self._services, self._lane_session.lane, key, reason, _body(shown))
+        await self.keep_as(key, reason, _body(shown))
+
+    async def keep_as(self, key: int | None, reason: str, body: bytes) -> None:
+        """What the gateway told, under this command or under none; held until the store answers."""
+        lane = self._lane_session.lane
+        await self._insist(lambda: keep_stray(self._services, lane, key, reason, body))
 
     async def _settle(self, meant: Unsettled, shown: ResultShown) -> bool:
         command = meant.command
@@ -199,9 +194,6 @@ def _ending(meant: Unsettled, shown: ResultShown) -> tuple[CommandState, Announc
 
 
 async def keep_stray(services: LaneServices, lane: str, key: int | None, reason: str, body: bytes) -> None:
-    """Keep what settles nothing, for a person. Worth a try, not worth the run."""
-    try:
-        await services.journal.keep_stray(lane, key, reason, body, services.clock.now())
-    except JournalUnavailable as fault:
-        log.warning("stray_not_kept", reason=str(fault))
+    """Keep what settles nothing, for a person. Raises `JournalUnavailable`."""
+    await services.journal.keep_stray(lane, key, reason, body, services.clock.now())
     crashpoint("stray.kept")

@@ -152,7 +152,7 @@ class Asking(Fetching):
             return await self._page_read(event)
         if isinstance(event, ResultShown):
             # The late one of a submission on a session before: what it proves, it proves here too.
-            late = LateReplies(self._services, self._lane_session)
+            late = LateReplies(self._services, self._lane_session, self._insist)
             if not await late.settle(event):
                 await late.keep(event)
             return None

@@ -16,7 +16,7 @@ import structlog
 
 from contracts.envelope import dumps
 from worker.crashpoints import crashpoint
-from worker.errors import LeaseLost, Permanent, Transient, Unreachable
+from worker.errors import JournalUnavailable, LeaseLost, Permanent, Transient, Unreachable
 from worker.flows.announce import events_of, keeps_order
 from worker.flows.evidence.replies import UNREADABLE
 from worker.flows.table import Decision, FlowState, Situation
@@ -92,6 +92,7 @@ class Run(ABC):
         self._timer_at: float | None = None
         self._began_at = services.clock.monotonic()
         self._answer_was_lost = False
+        self._unkept: list[tuple[str, bytes]] = []
         self._next = LaneNext()
         self._log = log.bind(command_id=command.id, command_source=command.source)
         self._insist = Insist(services, lane_session, self._log)
@@ -200,7 +201,7 @@ class Run(ABC):
                     if body is not None:
                         await self._keep(reason, body)
                         if reason == UNREADABLE:
-                            await LateReplies(self._services, self._lane_session).keep_frame(body)
+                            await LateReplies(self._services, self._lane_session, self._insist).keep_frame(body)
                 case Disconnected(reason):
                     return ConnectionLost(reason)
                 case None:
@@ -276,8 +277,12 @@ class Run(ABC):
         return None
 
     async def _keep(self, reason: str, body: bytes) -> None:
-        """Evidence for a person."""
-        await keep_stray(self._services, self._lane_session.lane, self._command.key, reason, body)
+        """Evidence for a person. Where the store does not answer, the run goes on; it is kept with the next record."""
+        try:
+            await keep_stray(self._services, self._lane_session.lane, self._command.key, reason, body)
+        except JournalUnavailable as fault:
+            self._log.warning("stray_not_kept", kept_reason=reason, reason=str(fault))
+            self._unkept.append((reason, body))
 
     # ---- durable steps -----------------------------------------------------------------------------
 
@@ -287,6 +292,9 @@ class Run(ABC):
         crashpoint(f"{self.name}.{record.to}_next")
         await self._write(step)
         crashpoint(f"{self.name}.{record.to}_recorded")
+        unkept, self._unkept = self._unkept, []
+        for evidence in unkept:
+            await self._keep(*evidence)
         if not self._has_ended:  # else nobody asks any more
             self._command = replace(
                 self._command,

@@ -9,7 +9,7 @@ from contracts.envelope import loads
 from contracts.failures import FailureCode
 from tests.builders import make_command, make_data, make_invoice, make_result
 from tests.lane_fakes import After, Answer, Script
-from tests.unit.lanes.playing import Played, issuing, now
+from tests.unit.lanes.playing import Played, issuing, later, now
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.errors import Permanent, Transient, Unreachable
 from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrRefused, QrShown, ResultRefused
@@ -66,6 +66,20 @@ async def test_store_that_cannot_keep_evidence_does_not_stop_the_exchange() -> N
     await exchange.run()
 
     assert played.journal.state_of(1) is S.COMPLETED
+
+
+@in_virtual_time
+async def test_evidence_that_comes_while_the_store_is_away_is_kept_with_the_next_record() -> None:
+    """By it the doubt that follows is no absence. The run goes on meanwhile, for its own result may come."""
+    played = issuing(After(1, make_result(make_invoice(remark="other"))), After(5, Disconnected("reset")))
+    exchange = await played.prepare(WAITING)
+    later(0.5, lambda: played.journal.down.add("*"))
+    later(30, played.journal.down.clear)
+
+    await exchange.run()
+
+    assert played.journal.state_of(1) is S.IN_DOUBT
+    assert [(key, reason) for key, reason, _ in played.journal.strays] == [(1, "does_not_fit")]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ async def idle(*said: ResultShown | FrameIgnored, down: str = "", doubts: int = 
     claim = await played.stage.claim(*(doubtful(key) for key in (1, *range(3, 2 + doubts))), waiting())
     later(10, lambda: played.gateway.sessions[0].say(*said))
     later(9, lambda: played.journal.down.add(down))
+    later(50, played.journal.down.clear)
     await LaneRunner(played.stage.services, claim).serve()
     return played
 
@@ -62,12 +63,15 @@ async def test_late_result_on_an_idle_session_that_could_be_of_two_is_kept() -> 
     assert [played.journal.state_of(key) for key in (1, 3)] == [S.IN_DOUBT] * 2
 
 
+@pytest.mark.parametrize("down", ["unsettled", "addresses", "keep_stray", "*"])
 @in_virtual_time
-async def test_late_result_on_an_idle_session_is_kept_where_the_store_is_away() -> None:
-    played = await idle(LATE, down="unsettled")
+async def test_late_result_on_an_idle_session_is_held_until_the_store_answers(down: str) -> None:
+    """Let go, it would be no evidence when the list does not show the invoice, and the order `not_issued`."""
+    played = await idle(LATE, down=down)
+    twice = await idle(LATE, down=down, doubts=2)
 
-    assert strays(played) == [(None, "does_not_fit")]
-    assert played.journal.state_of(1) is S.IN_DOUBT
+    assert played.journal.state_of(1) is S.COMPLETED
+    assert strays(twice) == [(1, "fits_several"), (3, "fits_several")]
 
 
 @in_virtual_time
