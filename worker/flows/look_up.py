@@ -14,7 +14,6 @@ from typing import Final
 from worker.flows import table
 from worker.flows.evidence.endings import Case, endings, login_refused, without_login
 from worker.flows.evidence.subjects import Listed, Subject
-from worker.flows.evidence.verdicts import verdicts
 from worker.flows.invoices import (
     ListedRows,
     invoices_of,
@@ -32,7 +31,6 @@ from worker.flows.table import Decision, Table, follow, opening
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
-    BoundRead,
     CloseSession,
     Connect,
     Connected,
@@ -44,12 +42,13 @@ from worker.flows.vocabulary import (
     Draining,
     Effect,
     EndLookUp,
+    EvidenceRead,
     FetchDetails,
     Input,
     MayGoOn,
     Overtaken,
     PageRead,
-    ReadBound,
+    ReadEvidence,
     Record,
     SeeWhoIsNext,
     TimedOut,
@@ -159,7 +158,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
 
 def _list_over(at: Situation, state: LookUpState) -> Next:
     since = datetime.combine(_first_day(at), time(), BEIJING)
-    return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadBound(since)))
+    return Decision(replace(state, phase=Phase.BOUND), (CountLogin(accepted=True), ReadEvidence(since)))
 
 
 def _page_refused(at: Situation, given: QueryRefused) -> Next:
@@ -182,18 +181,8 @@ def _give_way(at: Situation, _: Overtaken) -> Next:
 # ---- the verdicts --------------------------------------------------------------------------------------
 
 
-def _bound_read(at: Situation, given: BoundRead) -> Next:
-    told = given.verdicts
-    if told is None:
-        told = verdicts(
-            at.wish.subjects,
-            at.state.candidates,
-            given.numbers,
-            at.rules.skew,
-            rivals=given.rivals,
-            are_all_rivals=given.are_all_rivals,
-        )
-    state = replace(at.state, told=tuple(told.items()), strays=given.strays)
+def _evidence_read(at: Situation, given: EvidenceRead) -> Next:
+    state = replace(at.state, told=tuple(given.verdicts.items()), strays=given.strays)
     if not state.found:
         return _settle(replace(at, state=state))
     if state.is_announced:
@@ -312,7 +301,7 @@ TRANSITIONS: Table[LookUpState] = {
     (Phase.LOOKING, MayGoOn): _go_on,
     (Phase.LOOKING, Overtaken): _give_way,
     (Phase.LOOKING, Draining): _left,
-    (Phase.BOUND, BoundRead): _bound_read,
+    (Phase.BOUND, EvidenceRead): _evidence_read,
     (Phase.BOUND, Draining): _left,
     (Phase.NOTICE, DownloadTold): _notice,
     (Phase.NOTICE, TimedOut): _notice,

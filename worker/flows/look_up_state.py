@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from worker.flows.evidence.index import Wanted
-from worker.flows.evidence.subjects import Listed, ListedPages, Subject, in_one_go
+from worker.flows.evidence.subjects import ListedPages, Subject
 from worker.flows.evidence.verdicts import Found, Verdict
 from worker.flows.invoices import ListedRows
 from worker.flows.table import Phased
@@ -73,11 +73,6 @@ class LookUpState(Phased):
     """How often they were looked up."""
     refused_logins: int = 0
     """In a row, before this look."""
-
-    @property
-    def candidates(self) -> tuple[Listed, ...]:
-        """The same, unpacked."""
-        return in_one_go(self.packed.unpacked(self.taken_back))
 
     @property
     def found(self) -> list[ListedInvoice]:

@@ -10,7 +10,6 @@ from typing import Any
 from contracts.failures import FailureCode
 from worker.flows.announce import Announcement
 from worker.flows.audit_vocabulary import AuditEffect, AuditInput
-from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Verdict
 from worker.making import made_often
 from worker.ports import (
@@ -143,17 +142,13 @@ class Overtaken:
 
 
 @dataclass(frozen=True, slots=True)
-class BoundRead:
-    """Which of the candidates' numbers belong to a command already, and who else could claim one of the others."""
+class EvidenceRead:
+    """What the list says of each submission, held against who else could claim what is listed."""
 
-    numbers: frozenset[str]
-    rivals: tuple[Subject, ...] = ()
-    are_all_rivals: bool = True
-    """False where there may be more of them."""
+    verdicts: Mapping[int, Verdict]
+    """By the command's key."""
     strays: tuple[Stray, ...] = ()
     """Results that were laid aside and may be of one of the submissions."""
-    verdicts: Mapping[int, Verdict] | None = None
-    """By the command's key, where they were judged a little at a time already."""
 
 
 Input = (
@@ -178,7 +173,7 @@ Input = (
     | StoredRead
     | MayGoOn
     | Overtaken
-    | BoundRead
+    | EvidenceRead
     | AuditInput
 )
 
@@ -297,9 +292,9 @@ class SeeWhoIsNext:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBound:
+class ReadEvidence:
     """See which of the candidates' numbers belong to a command already, and who else could claim one of them:
-    submissions of the same sellers since then that are not sought here."""
+    submissions of the same sellers since then that are not sought here. Then judge, a little at a time."""
 
     since: datetime
 
@@ -344,7 +339,7 @@ Effect = (
     | ListMissing
     | ReadStored
     | SeeWhoIsNext
-    | ReadBound
+    | ReadEvidence
     | Settle
     | EndLookUp
     | AuditEffect

@@ -8,8 +8,9 @@ from typing import Any
 from contracts.envelope import dumps
 from tests.builders import MOMENT, make_command, make_invoice, make_listed, make_login
 from worker.flows.evidence.members import Fit, compare, weigh
-from worker.flows.evidence.subjects import Listed, Subject
-from worker.flows.evidence.verdicts import Found, Nothing, Several, Verdict, verdicts
+from worker.flows.evidence.subjects import Listed, Subject, in_one_go
+from worker.flows.evidence.verdicts import Found, Nothing, Several, Verdict
+from worker.flows.evidence.verdicts import judge as judge_in_steps
 from worker.records import Command, CommandState, ListedInvoice
 
 SKEW = timedelta(minutes=5)
@@ -63,7 +64,7 @@ def judge(
 ) -> dict[int, Verdict]:
     """The verdicts, with five minutes' skew."""
     numbers = [each for each in bound if each is not None]
-    return verdicts(subjects, list(map(Listed.of, invoices)), numbers, SKEW, **rivals)
+    return in_one_go(judge_in_steps(subjects, list(map(Listed.of, invoices)), numbers, SKEW, **rivals))
 
 
 def found_of(told: dict[int, Verdict]) -> dict[int, str | None]:

@@ -7,12 +7,12 @@ from typing import Any
 
 from contracts.events import Outcome
 from contracts.failures import FailureCode
-from tests.builders import make_found, make_page, make_result
+from tests.builders import make_found, make_listed, make_page, make_result
+from worker.flows.evidence.verdicts import Found
 from worker.flows.query_state import QueryRules
 from worker.flows.table import Decision, Situation, Timing
 from worker.flows.vocabulary import (
     Begin,
-    BoundRead,
     CloseSession,
     Connected,
     ConnectFailed,
@@ -22,6 +22,7 @@ from worker.flows.vocabulary import (
     DetailsFetched,
     Draining,
     Effect,
+    EvidenceRead,
     Input,
     MayGoOn,
     MissingListed,
@@ -96,7 +97,7 @@ EXAMPLES: Mapping[type[Input], Input] = {
     StoredRead: StoredRead(0, ()),
     MayGoOn: MayGoOn(),
     Overtaken: Overtaken(),
-    BoundRead: BoundRead(frozenset()),
+    EvidenceRead: EvidenceRead({1: Found(make_listed(1))}),
 }
 """One of each kind of input."""
 

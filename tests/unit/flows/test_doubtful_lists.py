@@ -9,9 +9,9 @@ import pytest
 from tests.builders import MOMENT, make_found
 from tests.unit.flows.submissions import issued, kind_of, subject
 from tests.unit.flows.tables import read
-from tests.unit.flows.test_look_up import run, settlements
+from tests.unit.flows.test_look_up import Beside, run, settlements
 from tests.unit.gateway.queries import asked
-from worker.flows.vocabulary import Begin, BoundRead, DetailsFailed, Input, TimedOut
+from worker.flows.vocabulary import Begin, DetailsFailed, Input, TimedOut
 from worker.ports import PageShown
 from worker.records import CommandState
 
@@ -29,7 +29,7 @@ def page_of(data: Any, **beside: Any) -> Any:
 
 def look(page: PageShown) -> tuple[str, CommandState | None]:
     """The verdict after the last look of an order's schedule, and what becomes of the order."""
-    given = (Begin(session_is_open=True), read(page), BoundRead(frozenset()))
+    given = (Begin(session_is_open=True), read(page), Beside())
     last = run(*given, subjects=(subject(look_ups=9),))[-1]
     moves = settlements(last)
     return kind_of(dict(last.state.told)[1]), moves[0].to if moves else None
@@ -124,7 +124,7 @@ def test_lines_of_one_invoice_on_two_pages_are_a_persons_to_decide() -> None:
         page_of({"data": [second, row(3, **OTHER)], "hasNext": False}),
     ]
     reads = [read(each) for each in pages]
-    last = run(Begin(session_is_open=True), *reads, BoundRead(frozenset()), subjects=(subject(look_ups=9),))[-1]
+    last = run(Begin(session_is_open=True), *reads, Beside(), subjects=(subject(look_ups=9),))[-1]
 
     assert kind_of(dict(last.state.told)[1]) == "several"
 
@@ -164,7 +164,7 @@ def test_invoice_that_a_red_one_takes_back_is_dead_whatever_its_own_row_says(
     ]
     reads = [read(each) for each in pages]
 
-    given: list[Input] = [Begin(session_is_open=True), *reads, BoundRead(frozenset()), TimedOut(), DetailsFailed("x")]
+    given: list[Input | Beside] = [Begin(session_is_open=True), *reads, Beside(), TimedOut(), DetailsFailed("x")]
     of_doubt, of_issued = (run(*given, subjects=(each,))[-1] for each in (subject(look_ups=9), issued()))
 
     [doubt], [confirmed] = settlements(of_doubt), settlements(of_issued)

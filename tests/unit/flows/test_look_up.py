@@ -1,8 +1,8 @@
 """The look-up flow: every pair of phase and input, and what no sequence of inputs can break."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from contracts.events import Outcome
 from tests.builders import MOMENT, make_command, make_found, make_listed, make_page
 from tests.examples import examples
-from tests.unit.flows.submissions import issued, subject
+from tests.unit.flows.submissions import SKEW, issued, subject
 from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, check_pair, read
 from worker.flows.evidence.index import Wanted
-from worker.flows.evidence.subjects import ListedPages, Subject
-from worker.flows.evidence.verdicts import Found
+from worker.flows.evidence.subjects import Listed, ListedPages, Subject, in_one_go
+from worker.flows.evidence.verdicts import Found, Nothing, Verdict, judge
 from worker.flows.invoices import ListedRows, seen_of
 from worker.flows.look_up import TRANSITIONS, Next, Situation, decide
 from worker.flows.look_up_state import LookUpState, Phase, Sought
@@ -26,7 +26,6 @@ from worker.flows.table import Decision
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
-    BoundRead,
     CloseSession,
     Connect,
     Connected,
@@ -39,12 +38,13 @@ from worker.flows.vocabulary import (
     Draining,
     Effect,
     EndLookUp,
+    EvidenceRead,
     FetchDetails,
     Input,
     MayGoOn,
     Overtaken,
     PageRead,
-    ReadBound,
+    ReadEvidence,
     Record,
     SeeWhoIsNext,
     Settle,
@@ -91,12 +91,39 @@ def standing(phase: Phase) -> LookUpState:
     )
 
 
-def run(*given_: Input, state: LookUpState | None = None, **fields: Any) -> list[Next]:
+def candidates_of(state: LookUpState) -> tuple[Listed, ...]:
+    """The listed invoices that may be somebody's."""
+    return in_one_go(state.packed.unpacked(state.taken_back))
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The list is over, and the journal has these beside it: what follows is judged as the run does it."""
+
+    numbers: Collection[str] = ()
+    rivals: Sequence[Subject] = ()
+    are_all_rivals: bool = True
+
+    def judged(self, at: Situation) -> EvidenceRead:
+        """The input that the run makes of it."""
+        steps = judge(
+            at.wish.subjects,
+            candidates_of(at.state),
+            self.numbers,
+            SKEW,
+            rivals=self.rivals,
+            are_all_rivals=self.are_all_rivals,
+        )
+        return EvidenceRead(in_one_go(steps))
+
+
+def run(*given_: Input | Beside, state: LookUpState | None = None, **fields: Any) -> list[Next]:
     """The decisions, one after the other."""
     decisions: list[Next] = []
     for each in given_:
         state = decisions[-1].state if decisions else state
-        decision = decide(situation(state, **fields), each)
+        at = situation(state, **fields)
+        decision = decide(at, each.judged(at) if isinstance(each, Beside) else each)
         if SeeWhoIsNext() in decision.effects:
             decision = decide(situation(decision.state, **fields), MayGoOn())
         decisions.append(decision)
@@ -116,7 +143,7 @@ EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
     (P.CONNECTING, ConnectFailed): PUT_OFF,
     (P.CONNECTING, Draining): LEFT,
     (P.ASKED, LoginAnswered): Expected(P.ASKED, (CountLogin,)),
-    (P.ASKED, PageRead): Expected(P.BOUND, (CountLogin, ReadBound)),
+    (P.ASKED, PageRead): Expected(P.BOUND, (CountLogin, ReadEvidence)),
     (P.ASKED, DownloadTold): Expected(P.ASKED),
     (P.ASKED, QueryRefused): PUT_OFF,
     (P.ASKED, ConnectionLost): PUT_OFF,
@@ -125,7 +152,7 @@ EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
     (P.LOOKING, MayGoOn): Expected(P.ASKED, (AskPage,), timer=RULES.page),
     (P.LOOKING, Overtaken): Expected(P.ENDED, (Record,), S.WAITING),
     (P.LOOKING, Draining): LEFT,
-    (P.BOUND, BoundRead): Expected(P.NOTICE, timer=RULES.notice),
+    (P.BOUND, EvidenceRead): Expected(P.NOTICE, timer=RULES.notice),
     (P.BOUND, Draining): LEFT,
     (P.NOTICE, DownloadTold): Expected(P.DETAILS, (FetchDetails,)),
     (P.NOTICE, TimedOut): Expected(P.DETAILS, (FetchDetails,)),
@@ -313,11 +340,12 @@ def test_drain_leaves_the_look_to_the_next_holder() -> None:
 # ---- what no sequence of inputs can break --------------------------------------------------------------
 
 SOUGHT: tuple[Subject, ...] = (subject(1), issued(2), subject(3, state=S.CHECKING))
+VERDICTS: tuple[Verdict, ...] = (Nothing(), Found(LISTED))
 inputs: st.SearchStrategy[Input] = st.one_of(
     st.builds(Begin, session_is_open=st.booleans(), credential_fault=st.sampled_from([None, None, "x"])),
     st.lists(st.integers(1, 4), max_size=3).map(lambda ns: read(make_page(*map(make_found, ns)))),
     st.lists(st.integers(1, 4), max_size=3).map(lambda ns: read(make_page(*map(make_found, ns), has_next=True))),
-    st.sampled_from([BoundRead(frozenset()), BoundRead(frozenset({FOUND["countETicketNumbers"]}))]),
+    st.fixed_dictionaries({each.key: st.sampled_from(VERDICTS) for each in SOUGHT}).map(EvidenceRead),
     st.sampled_from([Connected(), ConnectFailed("x"), ConnectionLost("x"), TimedOut(), Draining(), QueryRefused()]),
     st.sampled_from([DetailsFetched(Details()), DetailsFailed("x"), DownloadTold(ok=True)]),
     st.builds(LoginAnswered, st.booleans()),

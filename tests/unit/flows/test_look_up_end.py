@@ -6,7 +6,7 @@ from tests.builders import make_found, make_invoice, make_page
 from tests.lane_fakes import make_file
 from tests.unit.flows.submissions import subject
 from tests.unit.flows.tables import FAILED_DATE, read
-from tests.unit.flows.test_look_up import FOUND, RULES, S, run, settlements
+from tests.unit.flows.test_look_up import FOUND, RULES, Beside, S, run, settlements
 from tests.unit.flows.test_look_up_list import other
 from worker.flows.look_up import (
     FILE_TYPES,
@@ -14,7 +14,6 @@ from worker.flows.look_up import (
 )
 from worker.flows.vocabulary import (
     Begin,
-    BoundRead,
     CloseSession,
     ConnectionLost,
     Details,
@@ -29,7 +28,7 @@ from worker.ports import DownloadTold
 # ---- the end -------------------------------------------------------------------------------------------
 
 
-BEFORE_FILES: tuple[Input, ...] = (Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset()))
+BEFORE_FILES: tuple[Input | Beside, ...] = (Begin(session_is_open=True), read(make_page(FOUND)), Beside())
 DONE = DownloadTold(ok=True)
 FAILED = DownloadTold(ok=False, date=FAILED_DATE)
 NONE_READY = DetailsFetched(Details())
@@ -64,7 +63,7 @@ def test_files_of_what_was_found_are_fetched_when_their_notice_came_or_will_not_
     ids=["no notice yet", "the notice of a page before the last", "an empty page has none of its own"],
 )
 def test_notice_that_has_come_already_is_not_waited_for(given_: tuple[Input, ...], is_announced: bool) -> None:
-    decisions = run(Begin(session_is_open=True), *given_, BoundRead(frozenset()))
+    decisions = run(Begin(session_is_open=True), *given_, Beside())
 
     assert (decisions[-1].effects == (FETCH,)) is is_announced
 
@@ -85,7 +84,7 @@ def test_only_what_lacks_a_file_is_asked_for_again() -> None:
     decisions = run(
         Begin(session_is_open=True),
         read(make_page(*rows)),
-        BoundRead(frozenset()),
+        Beside(),
         DONE,
         ready(*FILE_TYPES),
         TimedOut(),
@@ -111,15 +110,13 @@ def test_number_is_told_even_where_its_files_cannot_be_had(late: tuple[Input, ..
 
 
 def test_number_that_belongs_to_another_is_not_taken() -> None:
-    decisions = run(
-        Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset({FOUND["countETicketNumbers"]}))
-    )
+    decisions = run(Begin(session_is_open=True), read(make_page(FOUND)), Beside({FOUND["countETicketNumbers"]}))
 
     (move,) = settlements(decisions[-1])
     assert (move.to, move.invoice_number) == (S.IN_DOUBT, None)
 
 
 def test_session_is_kept_after_a_look_that_saw_something() -> None:
-    decisions = run(Begin(session_is_open=True), read(make_page()), BoundRead(frozenset()))
+    decisions = run(Begin(session_is_open=True), read(make_page()), Beside())
 
     assert CloseSession() not in decisions[-1].effects

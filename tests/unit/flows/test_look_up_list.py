@@ -11,16 +11,15 @@ import pytest
 from tests.builders import as_listed, make_found, make_page
 from tests.unit.flows.submissions import issued, subject
 from tests.unit.flows.tables import read
-from tests.unit.flows.test_look_up import FOUND, RULES, P, S, run, settlements, situation
+from tests.unit.flows.test_look_up import FOUND, RULES, Beside, P, S, candidates_of, run, settlements, situation
 from worker.flows.invoices import ListedRows, seen_of
 from worker.flows.look_up import PAGE_SIZE, Next, decide
 from worker.flows.look_up_state import LookUpState, Phase
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
-    BoundRead,
     Overtaken,
-    ReadBound,
+    ReadEvidence,
 )
 from worker.ports import PageShown, QueryRefused
 from worker.records import BEIJING
@@ -88,7 +87,7 @@ def test_absence_is_proof_only_from_a_whole_list(pages: list[PageShown], is_whol
     decisions = run(
         Begin(session_is_open=True),
         *map(read, pages),
-        BoundRead(frozenset()),
+        Beside(),
         subjects=(subject(look_ups=9),),
     )
 
@@ -128,7 +127,7 @@ def test_list_that_was_cut_at_the_last_look_is_read_again(company: str, is_sough
     decisions = run(
         Begin(session_is_open=True),
         read(make_page(other(1), total=2)),
-        BoundRead(frozenset()),
+        Beside(),
         subjects=(subject(look_ups=1),),
         company=company,
     )
@@ -142,7 +141,7 @@ def test_absence_is_proof_only_in_the_sellers_own_list(company: str, is_proof: b
     decisions = run(
         Begin(session_is_open=True),
         read(make_page()),
-        BoundRead(frozenset()),
+        Beside(),
         subjects=(subject(look_ups=9),),
         company=company,
     )
@@ -154,11 +153,11 @@ def test_absence_is_proof_only_in_the_sellers_own_list(company: str, is_proof: b
 def test_only_what_could_be_somebodys_is_kept_of_the_list() -> None:
     decisions = run(Begin(session_is_open=True), read(full(1)), read(make_page(make_found(101), FOUND)))
 
-    assert [each.invoice.number for each in decisions[-1].state.candidates] == [
+    assert [each.invoice.number for each in candidates_of(decisions[-1].state)] == [
         make_found(101)["countETicketNumbers"],
         FOUND["countETicketNumbers"],
     ]
-    assert decisions[-1].effects[-1] == ReadBound(since=datetime(2025, 12, 31, tzinfo=BEIJING))
+    assert decisions[-1].effects[-1] == ReadEvidence(since=datetime(2025, 12, 31, tzinfo=BEIJING))
 
 
 @pytest.mark.parametrize("dead_one", [0, 1])
@@ -168,14 +167,14 @@ def test_invoice_that_is_listed_twice_is_dead_where_one_row_says_so(dead_one: in
 
     decisions = run(Begin(session_is_open=True), read(make_page(*rows)))
 
-    assert [each.invoice.status for each in decisions[-1].state.candidates] == ["已红冲-全额"]
+    assert [each.invoice.status for each in candidates_of(decisions[-1].state)] == ["已红冲-全额"]
 
 
 def test_rival_that_could_claim_the_invoice_keeps_it_from_being_given_away() -> None:
     """It was submitted elsewhere, and nobody here asks what became of it."""
     rival = issued(7, lane="2222", sought_at=None)
 
-    decisions = run(Begin(session_is_open=True), read(make_page(FOUND)), BoundRead(frozenset(), rivals=(rival,)))
+    decisions = run(Begin(session_is_open=True), read(make_page(FOUND)), Beside(rivals=(rival,)))
 
     (move,) = settlements(decisions[-1])
     assert (move.command.key, move.to, move.invoice_number) == (1, S.IN_DOUBT, None)
@@ -186,7 +185,7 @@ def test_nothing_is_found_where_there_may_be_more_rivals_than_were_read() -> Non
     decisions = run(
         Begin(session_is_open=True),
         read(make_page(FOUND)),
-        BoundRead(frozenset(), are_all_rivals=False),
+        Beside(are_all_rivals=False),
         subjects=(subject(look_ups=9),),
     )
 
@@ -249,7 +248,7 @@ def test_gateway_that_lists_ten_at_once_and_tells_nothing_is_read_to_the_end() -
 
     decisions = pages_read(ten, rest, empty)
 
-    assert [type(one.effects[-1]) for one in decisions] == [AskPage, AskPage, ReadBound]
+    assert [type(one.effects[-1]) for one in decisions] == [AskPage, AskPage, ReadEvidence]
     assert decisions[-1].state.is_whole
 
 
@@ -258,17 +257,17 @@ def test_page_that_goes_on_with_the_lines_of_one_invoice_is_no_repeated_one() ->
 
     decisions = pages_read(*halves, make_page(FOUND, has_next=None), make_page(has_next=None))
 
-    assert [each.invoice.number for each in decisions[-1].state.candidates] == [FOUND["countETicketNumbers"]]
+    assert [each.invoice.number for each in candidates_of(decisions[-1].state)] == [FOUND["countETicketNumbers"]]
 
 
 def test_lines_of_one_invoice_that_come_to_the_same_tell_no_total() -> None:
     """Neither does the order of both lines lose its invoice, nor does one of half the total get it."""
     lines = [FOUND | {"extra": {"itemName": name}} for name in ("商品A", "商品B")]
 
-    (row, *_) = pages_read(make_page(*lines))[-1].state.candidates
+    (row, *_) = candidates_of(pages_read(make_page(*lines))[-1].state)
 
     assert row.amounts == ()
-    (row, *_) = pages_read(make_page(FOUND, FOUND))[-1].state.candidates
+    (row, *_) = candidates_of(pages_read(make_page(FOUND, FOUND))[-1].state)
     assert row.amounts
 
 
@@ -280,7 +279,7 @@ def test_gateway_that_gives_the_same_rows_for_every_page_has_told_all_where_they
 
     decisions = pages_read(same, same)
 
-    assert isinstance(decisions[-1].effects[-1], ReadBound)
+    assert isinstance(decisions[-1].effects[-1], ReadEvidence)
     assert decisions[-1].state.is_whole is is_whole
 
 
@@ -294,7 +293,7 @@ def test_gateway_that_repeats_a_page_and_promises_more_has_not_told_all(total: i
 def test_total_that_is_what_a_full_page_holds_may_be_the_pages_own() -> None:
     pages = [make_page(*map(other, range(first, first + 20)), has_next=None, total=20) for first in (1, 21)]
 
-    assert not any(isinstance(each, ReadBound) for each in pages_read(*pages)[-1].effects)
+    assert not any(isinstance(each, ReadEvidence) for each in pages_read(*pages)[-1].effects)
     assert pages_read(*pages, make_page(has_next=None))[-1].state.is_whole
 
 
@@ -310,7 +309,7 @@ def test_rows_that_are_alike_take_little_memory_until_they_are_weighed() -> None
     kept = len(pickle.dumps((state.packed, state.listed)))
     assert kept < 3000 * 150
     assert kept - len(pickle.dumps((before.packed, before.listed))) < 100 * 150
-    assert len(state.candidates) == 3000
+    assert len(candidates_of(state)) == 3000
 
 
 def growing(*totals: int) -> list[PageShown]:
@@ -332,7 +331,7 @@ def test_what_is_issued_while_the_list_is_read_is_read_too(totals: tuple[int, ..
 
     pages = [effect.page_number for one in decisions for effect in one.effects if isinstance(effect, AskPage)]
     assert pages == asked
-    assert isinstance(decisions[-1].effects[-1], ReadBound)
+    assert isinstance(decisions[-1].effects[-1], ReadEvidence)
     assert decisions[-1].state.is_whole
 
 
@@ -356,7 +355,7 @@ def test_list_that_lacks_what_it_had_from_the_beginning_is_not_read_again() -> N
 
     decisions = pages_read(*rows)
 
-    assert isinstance(decisions[-1].effects[-1], ReadBound)
+    assert isinstance(decisions[-1].effects[-1], ReadEvidence)
     assert not decisions[-1].state.is_whole
 
 

@@ -10,13 +10,12 @@ from tests.builders import (
 from tests.lane_fakes import Script, make_file
 from tests.unit.flows.query_driver import one_page
 from tests.unit.flows.tables import FILES_SCHEDULE, RULES
-from tests.unit.flows.test_look_up import run
+from tests.unit.flows.test_look_up import Beside, run
 from tests.unit.lanes.playing import DONE, LONG_LEASE, Played, numbers, pages_of, waiting_query
 from tests.virtual_time import in_virtual_time
 from worker.flows.look_up import FILE_TYPES
 from worker.flows.vocabulary import (
     Begin,
-    BoundRead,
     Details,
     DetailsFailed,
     DetailsFetched,
@@ -30,10 +29,10 @@ from worker.ports import DownloadTold
 
 FOUND = make_found()
 NUMBER = FOUND["countETicketNumbers"]
-FOUND_AND_ANNOUNCED: tuple[Input, ...] = (
+FOUND_AND_ANNOUNCED: tuple[Input | Beside, ...] = (
     Begin(session_is_open=True),
     PageRead(make_page(FOUND)),
-    BoundRead(frozenset()),
+    Beside(),
     DownloadTold(ok=True),
 )
 TEXT = " 2024-04-12 10:10:10 "

@@ -26,7 +26,7 @@ from tests.lane_fakes import Script
 from tests.unit.flows.query_driver import Driven, one_page
 from tests.unit.flows.submissions import fit, issued, judge, kind_of, listed, subject
 from tests.unit.flows.tables import RULES
-from tests.unit.flows.test_look_up import run
+from tests.unit.flows.test_look_up import Beside, run
 from tests.unit.lanes.playing import LONG_LEASE, Played, numbers, pages_of, waiting_query
 from tests.virtual_time import in_virtual_time
 from worker.flows.evidence.members import Fit, Weight
@@ -35,7 +35,6 @@ from worker.flows.invoices import findings_of, fits_condition, found_row
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
-    BoundRead,
     ConnectionLost,
     Details,
     DetailsFailed,
@@ -51,10 +50,10 @@ from worker.records import BEIJING, CommandState
 S = CommandState
 FOUND = make_found()
 NUMBER = FOUND["countETicketNumbers"]
-FOUND_AND_ANNOUNCED: tuple[Input, ...] = (
+FOUND_AND_ANNOUNCED: tuple[Input | Beside, ...] = (
     Begin(session_is_open=True),
     PageRead(make_page(FOUND)),
-    BoundRead(frozenset()),
+    Beside(),
     DownloadTold(ok=True),
 )
 
@@ -170,7 +169,7 @@ def test_trap_61_row_that_shifts_out_of_sight_makes_absence_no_proof() -> None:
     decisions = run(
         Begin(session_is_open=True),
         *(PageRead(page) for page in pages),
-        BoundRead(frozenset()),
+        Beside(),
         subjects=(subject(look_ups=9),),
     )
 
@@ -255,7 +254,7 @@ def test_trap_70_refused_look_settles_nothing(given: Input) -> None:
 def test_trap_71_all_that_is_sought_costs_one_query() -> None:
     sought = (subject(1), issued(2), subject(3, state=S.CHECKING))
 
-    decisions = run(Begin(session_is_open=True), PageRead(make_page()), BoundRead(frozenset()), subjects=sought)
+    decisions = run(Begin(session_is_open=True), PageRead(make_page()), Beside(), subjects=sought)
 
     assert sum(isinstance(effect, AskPage) for decision in decisions for effect in decision.effects) == 1
     assert sum(isinstance(effect, Settle) for effect in decisions[-1].effects) == 3

@@ -13,8 +13,8 @@ from tests.builders import MOMENT, make_found
 from tests.unit.flows.submissions import subject
 from tests.unit.flows.tables import read
 from tests.unit.flows.test_doubtful_lists import page_of
-from tests.unit.flows.test_look_up import run, settlements
-from worker.flows.vocabulary import Begin, BoundRead, DetailsFailed, TimedOut
+from tests.unit.flows.test_look_up import Beside, run, settlements
+from worker.flows.vocabulary import Begin, DetailsFailed, TimedOut
 from worker.ports import PageShown
 from worker.records import BEIJING, CommandState
 
@@ -126,7 +126,7 @@ def meant(write: Callable[[Row], Any], *rows: Row) -> str:
     page = page_of({"data": [write(row) for row in rows], "total": len(rows), "hasNext": False})
     if not isinstance(page, PageShown):
         return "unseen"
-    given = (Begin(session_is_open=True), read(page), BoundRead(frozenset()))
+    given = (Begin(session_is_open=True), read(page), Beside())
     last = run(*given, subjects=(subject(look_ups=9),))[-1]
     if not settlements(last):
         last = run(TimedOut(), DetailsFailed("503"), state=last.state, subjects=(subject(look_ups=9),))[-1]

@@ -14,7 +14,7 @@ from typing import Final
 
 from contracts.limits import HIGHEST_WITH_TAX
 from contracts.taxpayer import check_digit_fits
-from worker.flows.evidence.subjects import Listed, in_one_go
+from worker.flows.evidence.subjects import Listed
 from worker.records import Clues, Probes, TotalProbe
 from worker.texts import folded_code, folded_remark
 
@@ -49,11 +49,6 @@ def clues_of(
         expected=None if expected is None or total is None else _cents(expected),
         mark=_mark(plain) if plain else None,
     )
-
-
-def probes_of(candidates: Sequence[Listed]) -> Probes | None:
-    """`probing` in one go."""
-    return in_one_go(probing(candidates))
 
 
 def probing(candidates: Sequence[Listed]) -> Generator[None, None, Probes | None]:

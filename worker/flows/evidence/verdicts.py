@@ -33,7 +33,7 @@ from typing import Final
 
 from worker.flows.evidence.claims import BREATH, Claims, claims_of
 from worker.flows.evidence.members import Difference, Weight, twin_of
-from worker.flows.evidence.subjects import Listed, Subject, in_one_go
+from worker.flows.evidence.subjects import Listed, Subject
 from worker.records import ListedInvoice
 
 MOST_CANDIDATES: Final = 20
@@ -78,19 +78,6 @@ class Several:
 Verdict = Found | Nothing | Several
 Verdicts = dict[int, Verdict]
 """By the command's key."""
-
-
-def verdicts(  # noqa: PLR0913  the evidence, and how far it goes
-    subjects: Sequence[Subject],
-    invoices: Iterable[Listed],
-    bound: Collection[str],
-    skew: timedelta,
-    *,
-    rivals: Sequence[Subject] = (),
-    are_all_rivals: bool = True,
-) -> Verdicts:
-    """`judge` in one go."""
-    return in_one_go(judge(subjects, invoices, bound, skew, rivals=rivals, are_all_rivals=are_all_rivals))
 
 
 def judge(  # noqa: PLR0913  the evidence, and how far it goes

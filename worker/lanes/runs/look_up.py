@@ -22,17 +22,17 @@ from worker.flows.look_up_state import LookUpState, Sought
 from worker.flows.looks import LookOutcome, rest_after_refusals
 from worker.flows.vocabulary import (
     AskPage,
-    BoundRead,
     ConnectFailed,
     ConnectionLost,
     DetailsFailed,
     Effect,
     EndLookUp,
+    EvidenceRead,
     FetchDetails,
     Input,
     MayGoOn,
     Overtaken,
-    ReadBound,
+    ReadEvidence,
     SeeWhoIsNext,
     Settle,
     TimedOut,
@@ -148,8 +148,8 @@ class LookUpRun(Asking):
                 # would be lost, and the next look-up begin at the first page.
                 has_waited = self._services.clock.now() - self._command.received_at >= GIVES_WAY_FOR
                 return MayGoOn() if has_waited else await self._see_who_is_next()
-            case ReadBound():
-                return await self._read_bound(effect)
+            case ReadEvidence():
+                return await self._read_evidence(effect)
             case Settle():
                 await self._settle(effect)
             case EndLookUp():
@@ -169,7 +169,7 @@ class LookUpRun(Asking):
             self._log.warning("details_unavailable", reason=reason)
             return DetailsFailed(reason)
 
-    async def _read_bound(self, asked: ReadBound) -> Input:
+    async def _read_evidence(self, asked: ReadEvidence) -> Input:
         """Few lists are weighed at once; until their turn comes, they are packed. A short one waits for none."""
         state = self._state
         if not state.is_whole:
@@ -193,7 +193,7 @@ class LookUpRun(Asking):
             return ()
         return await in_steps(packed.unpacked(self._state.taken_back))
 
-    async def _weighed(self, asked: ReadBound) -> BoundRead:
+    async def _weighed(self, asked: ReadEvidence) -> EvidenceRead:
         """Rivals are read before the bound numbers. A command whose number is bound in between is then either still a
         rival, or its invoice is among those taken, or both. The other way round it could be neither."""
         journal, candidates = self._services.journal, await self._candidates()
@@ -214,7 +214,7 @@ class LookUpRun(Asking):
             rivals=rivals,
             are_all_rivals=are_all,
         )
-        return BoundRead(numbers, rivals, are_all, tuple(strays), told)
+        return EvidenceRead(told, tuple(strays))
 
     async def _bound(self, candidates: Sequence[Listed]) -> frozenset[str]:
         numbers = [each.invoice.number for each in candidates if each.invoice.number is not None]

@@ -10,9 +10,9 @@ from tests.builders import make_invoice, make_item
 from tests.examples import examples
 from tests.lane_store import is_found_by
 from tests.unit.flows.submissions import fit, issued, listed, make_submitted, subject
-from worker.flows.evidence.clues import clues_of, probes_of
+from worker.flows.evidence.clues import clues_of, probing
 from worker.flows.evidence.members import Weight
-from worker.flows.evidence.subjects import Listed
+from worker.flows.evidence.subjects import Listed, in_one_go
 
 COMPANY, ANOTHER = "91330701MA2DFB848M", "91330701MA2DFB848X"
 amounts = st.sampled_from([Decimal(each) for each in ("0.01", "88", "100", "100.4", "100.005", "113", "117", "226")])
@@ -62,7 +62,7 @@ def test_whoever_could_claim_an_invoice_is_found(
         total_tax=None,
     )
     worth = fit(sought, row)
-    probes = probes_of([Listed.of(row)])
+    probes = in_one_go(probing([Listed.of(row)]))
 
     if worth is None or worth.weight is Weight.AGAINST:
         return
@@ -84,12 +84,14 @@ def test_probes_of_neighbours_are_one_and_common_remarks_are_none() -> None:
         Listed.of(replace(listed(n, note="谢谢惠顾"), total=Decimal(100), total_without_tax=Decimal("88.5")))
         for n in range(30)
     ]
-    probes = probes_of(rows)
+    probes = in_one_go(probing(rows))
 
     assert probes is not None
     assert len(probes.totals) == 2
     assert probes.marks == ()
     assert (
-        probes_of([*rows, Listed.of(replace(rows[0].invoice, total=None, total_without_tax=None, total_tax=None))])
+        in_one_go(
+            probing([*rows, Listed.of(replace(rows[0].invoice, total=None, total_without_tax=None, total_tax=None))])
+        )
         is None
     )
