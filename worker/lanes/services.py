@@ -197,6 +197,8 @@ class LaneServices:
     is_contended: bool = False
     """All places are taken, and lanes wait for one: each lane should give up its place soon."""
     is_draining: bool = False
+    looking: int = 0
+    """Lanes of this worker whose look-up is under way (count)."""
     refused_sellers: set[tuple[str, str]] = field(default_factory=set)
     """Sources and sellers of which this worker saw orders refused since the last that was issued."""
     addresses: InvoiceAddresses = field(default_factory=InvoiceAddresses)
@@ -211,6 +213,12 @@ class LaneServices:
     looks: Schedules = field(init=False)
     look_ups: LookUpRules = field(init=False)
     suspension: timedelta = field(init=False)
+
+    @property
+    def may_look(self) -> bool:
+        """Whether one more look-up may begin. At a slow gateway each takes its lane's place for minutes, so that with
+        all places taken an order of somebody else would wait for them."""
+        return self.looking < max(1, self.settings.max_lanes // 2)
 
     def __post_init__(self) -> None:
         settings = self.settings

@@ -5,7 +5,7 @@ a look-up that dies is made again by the lane's next holder. It has no events of
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -41,6 +41,7 @@ from worker.lanes.lane_session import Interruption
 from worker.lanes.runs.evidence import in_steps, judged, read_rivals
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import WHAT_WAS_ISSUED, Asking
+from worker.lanes.runs.run import LaneNext
 from worker.ports import LoginAnswered, QueryRefused
 from worker.records import AccountLogin, Command, CommandState, FoundRow, Probes
 from worker.texts import folded_code
@@ -69,6 +70,18 @@ class LookUpRun(Asking):
         self._login: Access | None = None
         self._is_resumed = False
         self._heard: Input | None = None
+
+    @override
+    async def run(self) -> LaneNext:
+        services = self._services
+        if not services.may_look:
+            await self._end(EndLookUp(services.clock.now() + services.timing.retry_max))
+            return LaneNext()
+        services.looking += 1
+        try:
+            return await super().run()
+        finally:
+            services.looking -= 1
 
     @override
     def resume(self, command: Command) -> None:
@@ -263,21 +276,20 @@ class LookUpRun(Asking):
             raise LeaseLost("the lane has another holder")
 
 
+_REASONS: Mapping[type[Input] | None, str] = {
+    TimedOut: "the gateway sent no page in time",
+    QueryRefused: "the gateway refused the query",
+    LoginAnswered: "the gateway refused the login",
+    ConnectFailed: "there is no connection",
+    None: "half of this worker's lanes look already",
+}
+
+
 def _reason(heard: Input | None) -> str:
     """Why a look cannot be made, without the gateway's own words, which may name anybody."""
-    match heard:
-        case ConnectionLost(reason):
-            return f"the connection was lost ({reason})"
-        case TimedOut():
-            return "the gateway sent no page in time"
-        case QueryRefused():
-            return "the gateway refused the query"
-        case LoginAnswered():
-            return "the gateway refused the login"
-        case ConnectFailed():
-            return "there is no connection"
-        case _:
-            return "the account rests, or its login is gone"
+    if isinstance(heard, ConnectionLost):
+        return f"the connection was lost ({heard.reason})"
+    return _REASONS.get(None if heard is None else type(heard), "the account rests, or its login is gone")
 
 
 def _verdict(move: Settle) -> LookOutcome:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.builders import make_found, make_page
-from tests.lane_fakes import Script
+from tests.lane_fakes import After, Script
 from tests.unit.lanes.playing import DONE, Played, now
-from tests.unit.lanes.runs.test_look_up import listing, looking, sought
+from tests.unit.lanes.runs.test_look_up import LOOKING, listing, looking, sought
 from tests.virtual_time import in_virtual_time
 from worker.flows.evidence import subjects
 from worker.flows.evidence.subjects import Listed
@@ -136,3 +136,20 @@ async def test_rivals_are_sought_of_the_invoices_alone_that_have_no_command_yet(
 
     assert played.journal.commands[1].invoice_number == rows[0]["countETicketNumbers"]
     assert [len(probes.marks) for probes in asked] == [1]
+
+
+@in_virtual_time
+async def test_look_ups_leave_half_of_the_places_to_orders() -> None:
+    """There may be eight lanes, and five look, at a gateway that takes half a minute for a page: the fifth looks a
+    minute later."""
+    slow = Script(pages=[[After(30, make_page(make_found(1), total=1, has_next=False)), DONE]])
+    played = Played(slow, settings={**LOOKING, "max_lanes": 8})
+
+    ended = await served(played, 5)
+
+    assert sorted(each < 20 for each in ended) == [False] * 4 + [True]
+    assert played.stage.hooks.verdicts[0] == "put_off"
+    assert played.stage.services.looking == 0
+    assert len(played.gateway.sessions) == 4
+    await played.serve(until=now() + 60)
+    assert len(played.gateway.sessions) == 5
