@@ -298,7 +298,7 @@ def _goods(ours: str, theirs: str | None) -> Likeness:
 
 def _part(ours: str | None, theirs: str | None) -> Likeness:
     """Of a line: what holds more than was sent is another one, `新商品A` is not `商品A`."""
-    close = _text(ours, "" if theirs and says_nothing(theirs) and theirs != ours else theirs)
+    close = _text(ours, "" if theirs and theirs != ours and says_nothing(theirs) else theirs)
     if close is SAME or close is UNTOLD:
         return close
     shown = _MASK.sub("", folded(theirs or ""))

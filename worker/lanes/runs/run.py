@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import structlog
 
@@ -55,6 +55,8 @@ from worker.records import (
 )
 
 log = structlog.get_logger(__name__)
+
+_REPORTED: Final = FINAL | UNSETTLED | {CommandState.WAITING}
 
 T = TypeVar("T")
 S = TypeVar("S", bound=FlowState)
@@ -375,7 +377,7 @@ class Run(ABC):
 
     def _report(self, record: Record) -> None:
         """One line per command at its end, and one when it goes back, is checked or falls into doubt."""
-        if record.to in FINAL | UNSETTLED | {CommandState.WAITING}:
+        if record.to in _REPORTED:
             said: Mapping[str, Any] = record.announcements[-1].data if record.announcements else {}
             code = str(said.get("code", ""))
             if record.to is not CommandState.WAITING:
