@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 import typer
 from typing_extensions import override
 
-from contracts.commands import CommandType
 from contracts.envelope import dumps, loads
+from contracts.kinds import CommandType
 from worker.cli import audit_report as report
 from worker.cli import story
 from worker.cli.records import AsJson

@@ -9,18 +9,19 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import uuid4
 
 import typer
 
-from contracts.commands import CommandType
 from contracts.envelope import CLOUDEVENTS_JSON, PLAIN_JSON, dumps, loads
+from contracts.kinds import CommandType
 from worker.cli import story
 from worker.cli.terminal import INTERRUPTED, USAGE, Stop, explained, load_settings, note, quiet_logs, run, say_json
 from worker.errors import BrokerLost
-from worker.intake.routes import ReplyPattern
-from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
 
 DEFAULT_SOURCE = "cli"
 REJECTED = 2
@@ -185,7 +186,7 @@ class Watch:
         return _EXIT_CODES.get(outcome)
 
 
-async def deliver(settings: Settings, command: OutgoingCommand, watch: Watch, timeout_seconds: float | None) -> int:
+async def deliver(settings: "Settings", command: OutgoingCommand, watch: Watch, timeout_seconds: float | None) -> int:
     """Publish it and follow it to its end, or, without a time-out, to the broker's confirm. Raises `Stop`."""
     from worker.cli.broker import broker
 
@@ -244,7 +245,9 @@ def _published(command: OutgoingCommand) -> None:
     note(f"published {command.type}  id {command.id}{minted}  source {command.source}")
 
 
-def _check_reply_to(settings: Settings, reply_to: str, user_id: str | None) -> None:
+def _check_reply_to(settings: "Settings", reply_to: str, user_id: str | None) -> None:
+    from worker.intake.routes import ReplyPattern
+
     if not ReplyPattern(settings.reply_to_pattern).allows(reply_to, user_id):
         raise Stop(
             f"FAPIAO_REPLY_TO_PATTERN does not let replies go to {reply_to}: use --no-wait, then `status`.",

@@ -4,14 +4,16 @@ import asyncio
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from worker.cli.records import AsJson
 from worker.cli.terminal import FAILED, Stop, load_settings, note, quiet_logs, run, say, say_json, table
-from worker.records import KeptFile
-from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.records import KeptFile
+    from worker.settings import Settings
 
 app = typer.Typer(name="vault", help="Files of invoices that are kept for good.", no_args_is_help=True)
 _AT_ONCE: Final = 500
@@ -62,7 +64,7 @@ def report(as_json: AsJson = False) -> None:
         say("Nothing is kept yet.")
 
 
-async def fetch(settings: Settings, number: str, folder: Path) -> list[Path]:
+async def fetch(settings: "Settings", number: str, folder: Path) -> list[Path]:
     """Write the kept files of an invoice into a folder; returns where. All that can be had are written; raises `Stop`
     where there are none, or where one is not as it was stored."""
     from worker.cli.desk import opened_journal
@@ -115,13 +117,13 @@ async def _verify() -> dict[str, Any]:
     return {"kept": read, "sound": read - len(faults), "faults": faults, "unknown": sorted(unknown)}
 
 
-def _fault_of(file: KeptFile, body: bytes | None) -> str | None:
+def _fault_of(file: "KeptFile", body: bytes | None) -> str | None:
     if body is None:
         return "is not there"
     return None if hashlib.sha256(body).hexdigest() == file.sha256 else "is not the file that was stored"
 
 
-def _storage(settings: Settings) -> Any:
+def _storage(settings: "Settings") -> Any:
     from worker.vault.storage import Storage
 
     if not settings.vault_url:

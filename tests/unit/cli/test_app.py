@@ -59,7 +59,10 @@ CLIENTS = "aio_pika aiormq asyncpg websockets reportlab zxingcpp segno cryptogra
         (["contracts", "--help"], "pydantic_settings structlog asyncio orjson"),
         (["example"], "pydantic_settings structlog"),
         (["settings"], "worker.records worker.intake rich"),
-        (["check", "--help"], "structlog sqlite3"),
+        (["check", "--help"], "structlog sqlite3 contracts.commands"),
+        (["send", "--help"], "structlog contracts.commands"),
+        (["audit", "--help"], "structlog contracts.commands"),
+        (["vault", "--help"], "structlog worker.records"),
     ],
 )
 def test_what_needs_no_worker_loads_no_more_than_it_needs(words: list[str], others: str, tmp_path: Path) -> None:
