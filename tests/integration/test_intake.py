@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aio_pika.abc import AbstractChannel
 from aiormq.abc import ChannelFrame
+from structlog.testing import capture_logs
 
 from tests.integration.messaging import (
     broker_channel,
@@ -42,12 +43,13 @@ class Intake:
     journal: IntakeStore
     topology: Topology
     lanes: set[str]
+    publisher: Publisher
 
 
 @contextlib.asynccontextmanager
 async def intake(url: str, prefix: str, **options: object) -> AsyncIterator[Intake]:
     topology, journal, lanes = Topology(prefix), IntakeStore(SystemClock()), set[str]()
-    publisher = Publisher(urls=lambda: [url], topology=topology)
+    publisher = Publisher(urls=lambda: [url], topology=topology, declares=bool(options.get("declares", True)))
     consumer = Consumer(
         urls=lambda: [url],
         topology=topology,
@@ -61,7 +63,7 @@ async def intake(url: str, prefix: str, **options: object) -> AsyncIterator[Inta
     )
     async with running(publisher.run(), consumer.run()):
         await until(lambda: consumer.is_consuming and publisher.is_connected)
-        yield Intake(consumer, journal, topology, lanes)
+        yield Intake(consumer, journal, topology, lanes, publisher)
 
 
 async def test_commands_are_journaled_and_acknowledged(amqp_url: str, amqp_prefix: str) -> None:
@@ -157,6 +159,20 @@ async def test_a_dead_queue_that_is_full_stops_nobodys_orders(amqp_url: str, amq
         await publish_command(channel, amqp_prefix, "c1")
 
         await until(lambda: ("shop", "c1") in part.journal.commands)
+
+
+async def test_dead_letters_for_a_missing_exchange_end_nobodys_link(amqp_url: str, amqp_prefix: str) -> None:
+    """Where the worker declares nothing, another link would not make it: events and orders go on."""
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        await channel.exchange_delete(part.topology.dead_exchange)
+    with capture_logs() as logs:
+        async with intake(amqp_url, amqp_prefix, declares=False) as part, broker_channel(amqp_url) as channel:
+            for n in range(3):
+                await publish_command(channel, amqp_prefix, None, b"%d" % n)
+            await until(lambda: sum(line["event"] == "dead_letter_not_taken" for line in logs) >= 6)
+            await publish_command(channel, amqp_prefix, "c1")
+            await until(lambda: ("shop", "c1") in part.journal.commands)
+            assert part.publisher._connection.epoch == 1
 
 
 async def test_a_journal_that_is_down_loses_nothing(amqp_url: str, amqp_prefix: str) -> None:

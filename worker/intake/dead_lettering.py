@@ -169,7 +169,8 @@ class DeadLettering:
         elif not _DECLINED.isdisjoint(verdicts):
             self._declined_rounds += 1
             if self._declined_rounds == PATIENT_ROUNDS:
-                advice = "make room in it, or bind it again: messages that are no command wait in their own queue"
+                meanwhile = "wait in their own queue" if self._broker_may_dead_letter else "stop the intake in the end"
+                advice = f"make room in it, or bind it again: messages that are no command {meanwhile}"
                 log.error("dead_queue_declines", exchange=self._exchange, verdict=str(verdicts[0]), advice=advice)
 
     async def _settle(self, dead: FaultyDelivery, verdict: Verdict) -> bool:

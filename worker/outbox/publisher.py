@@ -78,9 +78,11 @@ async def open_confirming(link: Link) -> Confirming:
 class PublishingChannel:
     """A confirming channel of one link, opened anew when it is gone, and what is in flight on it for long."""
 
-    def __init__(self, link: Link, open_channel: OpenChannel) -> None:
+    def __init__(self, link: Link, open_channel: OpenChannel, *, may_end_link: bool = True) -> None:
+        """`may_end_link`: where an exchange is missing, another link is to declare it."""
         self.link = link
         self._open_channel = open_channel
+        self._may_end_link = may_end_link
         self._channel: Confirming | None = None
         self._slow: list[tuple[float, Confirming, Batch]] = []
 
@@ -130,7 +132,9 @@ class PublishingChannel:
             await self._channel.close()
 
     def _look_at_end(self, batch: Batch) -> None:
-        if isinstance(batch.ended_by, ChannelNotFoundEntity):  # an exchange is gone: declare it again
+        if (
+            isinstance(batch.ended_by, ChannelNotFoundEntity) and self._may_end_link
+        ):  # an exchange is gone: declare it again
             self.link.fail(f"an exchange is missing: {batch.ended_by}")
 
 
@@ -205,7 +209,8 @@ class Publisher:
         self._forbidden = await self._ask_for_rights(link)
         try:
             self._roads = {copy: PublishingChannel(link, self._open_channel) for copy in Copy}
-            self._dead_road = PublishingChannel(link, self._open_channel)
+            # Where nobody declares it, dead letters would end everybody's link again and again.
+            self._dead_road = PublishingChannel(link, self._open_channel, may_end_link=self._declares)
             self._aside = PublishingChannel(link, self._open_channel)
             self._on_connected()
             await self._look_around(link)

@@ -7,6 +7,7 @@ the first. The answer's `Date` is compared with our clock, for time decides what
 import asyncio
 import json
 import os
+import ssl
 import stat
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -40,12 +41,16 @@ async def check_gateway(settings: Settings) -> Sequence[Diagnosis]:
     except ConfigurationError as error:
         return [fail("gateway", str(error), "look at the file that the setting names")]
     except (OSError, HTTPException) as error:
-        return [
-            fail("gateway", f"{shown} does not answer ({_reason(error)})", "look at FAPIAO_GATEWAY_URL, DNS, firewall")
-        ]
+        return [fail("gateway", f"{shown} does not answer ({_reason(error)})", _what_to_look_at(error))]
     if status in {401, 403}:
         return [warn("gateway", f"{shown} answers {status}", "look at FAPIAO_GATEWAY_HEADERS"), _clock(told)]
     return [ok("gateway", f"{shown} answers (HTTP {status})"), await _look_ups(settings), _clock(told)]
+
+
+def _what_to_look_at(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "look at its certificate's dates and names, this machine's clock, and FAPIAO_GATEWAY_CA_FILE"
+    return "look at FAPIAO_GATEWAY_URL, DNS, firewall"
 
 
 async def _look_ups(settings: Settings) -> Diagnosis:

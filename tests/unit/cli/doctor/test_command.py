@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,16 @@ async def test_look_ups_elsewhere_that_do_not_answer_are_a_failure() -> None:
 
     assert [finding.verdict for finding in findings] == [Verdict.OK, Verdict.FAIL, Verdict.OK]
     assert "FAPIAO_GATEWAY_HTTP_URL" in findings[1].fix
+
+
+async def test_a_gateway_whose_certificate_is_not_trusted_is_no_matter_of_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ssl.SSLCertVerificationError(1, "certificate has expired")
+
+    monkeypatch.setattr(doctor_gateway, "_ask", refuse)
+    (finding,) = await check_gateway(_settings(gateway_url="wss://gateway.example"))
+    assert finding.verdict is Verdict.FAIL
+    assert "certificate's dates" in (finding.fix or "")
 
 
 async def test_a_gateway_that_does_not_answer_is_a_failure() -> None:
