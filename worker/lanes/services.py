@@ -199,6 +199,8 @@ class LaneServices:
     is_draining: bool = False
     looking: int = 0
     """Lanes of this worker whose look-up is under way (count)."""
+    sought: int = 0
+    """What these look for (count)."""
     refused_sellers: set[tuple[str, str]] = field(default_factory=set)
     """Sources and sellers of which this worker saw orders refused since the last that was issued."""
     addresses: InvoiceAddresses = field(default_factory=InvoiceAddresses)

@@ -50,6 +50,10 @@ GIVES_WAY_FOR = timedelta(minutes=15)
 """How long a look-up lets orders go before its next page."""
 MOST_SUBJECTS = 1000
 """Sought by one look-up, the longest due first; the next one takes the rest."""
+MOST_SUBJECTS_AT_ONCE = 20_000
+"""The same of all look-ups of this worker together: each takes 4 KiB of memory."""
+LEAST_SUBJECTS = 100
+"""What a look-up takes whatever the others have."""
 AT_ONCE = 100
 """Subjects read between two pauses: the worker's other lanes wait meanwhile."""
 MOST_STRAYS = 1000
@@ -78,10 +82,12 @@ class LookUpRun(Asking):
             await self._end(EndLookUp(services.clock.now() + services.timing.retry_max))
             return LaneNext()
         services.looking += 1
+        services.sought += len(self._subjects)
         try:
             return await super().run()
         finally:
             services.looking -= 1
+            services.sought -= len(self._subjects)
 
     @override
     def resume(self, command: Command) -> None:
@@ -104,13 +110,15 @@ class LookUpRun(Asking):
         if self._is_resumed:
             return await self._beginning(None)
         journal = self._services.journal
-        sought = await self._insist(lambda: journal.sought(self._command, MOST_SUBJECTS))
+        limit = min(MOST_SUBJECTS, max(LEAST_SUBJECTS, MOST_SUBJECTS_AT_ONCE - self._services.sought))
+        sought = await self._insist(lambda: journal.sought(self._command, limit))
         sought = sorted(sought, key=lambda each: (each.submitted_at or each.received_at, each.key))
         subjects: list[Subject] = []
         for start in range(0, len(sought), AT_ONCE):
             subjects += map(Subject.read, sought[start : start + AT_ONCE])
             await asyncio.sleep(0)
         self._subjects = tuple(subjects)
+        self._services.sought += len(subjects)
         self._wanted = Wanted.of(subject.order for subject in subjects)
         return await self._beginning(self._find_login(sought))
 

@@ -88,6 +88,7 @@ class Fetching(Run):
             return self._interrupted(interruption)
         except Permanent as fault:
             breaker.succeeded()
+            self._log.warning("details_refused", reason=str(fault))
             return DetailsFailed(str(fault), code=fault.code)
         except Transient as fault:
             self._count_failure(breaker, fault)
