@@ -53,6 +53,8 @@ hypothesis.settings.register_profile("whole", deadline=None, suppress_health_che
 hypothesis.settings.register_profile("fast", hypothesis.settings.get_profile("whole"), max_examples=MOST_WHEN_FAST)
 hypothesis.settings.load_profile("fast" if IS_FAST else "whole")
 use_plain_logs()
+for setting in [name for name in os.environ if name.startswith("FAPIAO_")]:
+    del os.environ[setting]  # of the developer's shell
 gc.disable()  # until all is collected, which lives to the end
 
 
@@ -211,13 +213,6 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 def sqlite_url(tmp_path: Path) -> str:
     """Address of a SQLite file that is this test's own and does not exist yet."""
     return f"sqlite:///{tmp_path / 'journal.db'}"
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No FAPIAO_* variable of the developer's shell reaches a test."""
-    for name in [name for name in os.environ if name.startswith("FAPIAO_")]:
-        monkeypatch.delenv(name)
 
 
 def aside(work: Coroutine[Any, Any, None]) -> None:
