@@ -236,10 +236,8 @@ class ModelGateway:
 
     def _act(self, sent: Sent, act: str) -> None:
         match act:
-            case "issue":
-                self._issue(sent, self.faults.listing_seconds)
-            case "issue and list":
-                self._issue(sent, 0)
+            case "issue" | "issue and list":
+                self._issue(sent, self.faults.listing_seconds if act == "issue" else 0)
             case "reply":
                 self._reply(sent)
             case "hold":
@@ -255,6 +253,14 @@ class ModelGateway:
                 self.say(sent.user_id, make_result(dict(sent.invoice), invoice_url=None, is_draft=True))
             case "drop":
                 self.drop(sent.user_id)
+            case "crash":
+                self._crash(sent.user_id)
+
+    def _crash(self, user_id: str) -> None:
+        """Whoever has the socket of this user ends just now."""
+        socket = self._newest.get(user_id)
+        if socket is not None and not socket.process.is_stopped:
+            socket.process.crash()
 
     def _refuse(self, sent: Sent, refusal: QrRefused | ResultRefused) -> None:
         self.say(sent.user_id, refusal)

@@ -24,9 +24,10 @@ class Machines(RuleBasedStateMachine):
         forgets=st.booleans(),
         confirms=st.sampled_from((True, True, False)),
         workers=st.integers(1, 3),
+        most_pages=st.sampled_from((10_000, 10_000, 2)),
     )
-    def begin(self, epoch: datetime, forgets: bool, confirms: bool, workers: int) -> None:
-        self.system = System(epoch, confirms=confirms)
+    def begin(self, epoch: datetime, forgets: bool, confirms: bool, workers: int, most_pages: int) -> None:
+        self.system = System(epoch, confirms=confirms, most_pages=most_pages)
         self.world, self.gateway = self.system.world, self.system.gateway
         self.gateway.faults.forgets_newest = forgets
         self.system.start_relay()

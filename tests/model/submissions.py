@@ -36,6 +36,7 @@ PLANS: Final[Mapping[str, Plan]] = MappingProxyType(
         "told very late": ((2, "issue"), (150, "reply")),
         "told twice": ((1, "issue"), (0, "reply"), (0.5, "reply")),
         "told again much later": ((1, "issue"), (0, "reply"), (20, "reply")),
+        "told again after a crash": ((1, "issue"), (0, "reply"), (0.5, "crash"), (35, "reply"), (20, "reply")),
         "told after the next": ((1, "issue"), (0, "hold")),
         "refused late": ((30, "refuse"),),
     }

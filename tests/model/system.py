@@ -81,8 +81,10 @@ class WrongClock:
 class System:
     """Everything, as it stands before the first step: a store, a gateway, a broker; no process yet."""
 
-    def __init__(self, epoch: datetime = datetime(2026, 1, 1, tzinfo=UTC), *, confirms: bool = True) -> None:
-        self.settings = SETTINGS.model_copy(update={"confirm": confirms})
+    def __init__(
+        self, epoch: datetime = datetime(2026, 1, 1, tzinfo=UTC), *, confirms: bool = True, most_pages: int = 10_000
+    ) -> None:
+        self.settings = SETTINGS.model_copy(update={"confirm": confirms, "query_max_pages": most_pages})
         self.world = World(epoch)
         self.journal = MemoryJournal(TrueClock(self.world))
         self.store_faults = StoreFaults()

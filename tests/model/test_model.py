@@ -63,19 +63,19 @@ class Walk(Machines):
 
     @rule(orders=st.lists(ORDERS, min_size=1, max_size=6), wait=st.sampled_from((0.0, 0.1, 2.0, 10.0)))
     def publish_orders(self, orders: list[Ordered], wait: float) -> None:
-        for user, content, order_no, reply_to, plan in orders:
+        for user, content, order_no, reply_to, plan, expected in orders:
             self.gateway.faults.plans.append(plan)
             source, number = order_no or ("/shop", None)
-            data = issue_data(user, content, number)
+            data = issue_data(user, content, number, expected)
             self._publish(f"c{len(self.accepted)}", "invoice.issue", data, reply_to, source)
         self.world.advance(wait)
 
     @rule(order=ORDERS, number=st.integers(2, 4), wait=st.sampled_from((0.0, 2.0, 10.0)))
     def publish_twins(self, order: Ordered, number: int, wait: float) -> None:
         """Orders that differ in nothing but their ids; each has another fate."""
-        user, content, _, reply_to, plan = order
+        user, content, _, reply_to, plan, expected = order
         plans = [plan, "issued", "told again much later", "refused"]
-        self.publish_orders([(user, content, None, reply_to, plans[n]) for n in range(number)], wait)
+        self.publish_orders([(user, content, None, reply_to, plans[n], expected) for n in range(number)], wait)
 
     @precondition(lambda self: set(self.accepted) - self.forgotten)
     @rule(
@@ -217,6 +217,8 @@ class Walk(Machines):
 
     def _wait_for_all(self) -> None:
         for _ in range(QUIET_WITHIN_SECONDS // 25):
+            if not self.system.workers:
+                self.system.start_worker()
             self.world.advance(25)
             self._check()
             if not unfinished(self.system):
