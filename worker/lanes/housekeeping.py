@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, events_of, failure, keeps_order
@@ -59,6 +60,7 @@ class Settling:
         crashpoint(f"{self.part}.{point}_recorded")
         if settled:
             self._tell(move)
+            self._remember(move)
         return settled
 
     def _settlement(self, move: Settle, expected: frozenset[CommandState], heard: Heard | None) -> Settlement:
@@ -95,6 +97,15 @@ class Settling:
             by=self.part,
             **self.said,
         )
+
+    def _remember(self, move: Settle) -> None:
+        """Where the invoice is: a result that says the same address later is of this command. A follower is told of
+        another command's invoice."""
+        command = move.command
+        for each in move.announcements:
+            if command.follows is None and each.outcome is Outcome.COMPLETED:
+                address, told = each.data.get("invoiceUrl"), each.data.get("invoice")
+                self.services.addresses.settled(command.lane or "", command.fingerprint, address, told)
 
 
 class Followers:

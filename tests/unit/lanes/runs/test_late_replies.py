@@ -13,6 +13,10 @@ from tests.lane_fakes import After, Answer, FakeCredentials, Script
 from tests.unit.flows.submissions import make_submitted
 from tests.unit.lanes.playing import LONG_LEASE, Played, later, now
 from tests.virtual_time import EPOCH, in_virtual_time
+from worker.flows.evidence.endings import issued
+from worker.flows.vocabulary import Settle
+from worker.lanes.housekeeping import Settling
+from worker.lanes.runner import LaneRunner
 from worker.lanes.runs.order import read_order
 from worker.ports import FrameIgnored, QrRefused, ResultRefused
 from worker.records import Command, CommandState
@@ -189,6 +193,23 @@ async def test_result_that_leaves_out_the_remark_and_settled_one_before_settles_
     await played.serve(waiting(2, {**ORDER, "remark": ""}))
 
     assert [played.journal.state_of(key) for key in (1, 2)] == [S.COMPLETED, S.IN_DOUBT]
+    assert strays(played) == [(2, "repeated")]
+
+
+@in_virtual_time
+async def test_late_result_of_what_a_look_up_found_settles_no_like_order() -> None:
+    """It says too little, and where the invoice is the look-up knows too."""
+    played = issuing(UNTOLD_BY_ANYBODY)
+    found = issued(LATE_ORDER, UNTOLD_BY_ANYBODY.invoice_url, reconciled=True)
+    services = played.stage.services
+    claim = await played.stage.claim(doubtful(1, fingerprint="late"), waiting(2))
+    move = Settle(played.journal.commands[1], S.COMPLETED, (found,), has_looked=True)
+    assert await Settling(services, "look_up").settle(move, point="settled")
+    assert services.addresses.is_known(UNTOLD_BY_ANYBODY.invoice_url)
+
+    await LaneRunner(services, claim).serve()
+
+    assert played.journal.state_of(2) is S.IN_DOUBT
     assert strays(played) == [(2, "repeated")]
 
 
