@@ -137,6 +137,9 @@ _DISCOUNTS_SAY: Final = (
 _NEGATIVE_PRICE: Final = (
     f"must be 0 or more: a line cannot take something off. Put what is to be taken off into {_DISCOUNTS_SAY}"
 )
+_NEGATIVE_QUANTITY: Final = (
+    "must be greater than 0: goods that came back need a red-letter invoice (红字发票), which is made at the tax bureau"
+)
 _TIME: Final = "must be a time as RFC 3339 text with an offset, such as 2026-01-31T12:00:00+08:00"
 _DAY: Final = "must be a day, such as 2026-01-31"
 
@@ -191,6 +194,8 @@ def _wanted(fault: Mapping[str, Any]) -> str:
         return _PATTERNS.get(context["pattern"]) or _no_controls(fault.get("input"))
     if kind == "greater_than_equal" and fault["loc"][-1:] == ("unitPrice",):
         return _NEGATIVE_PRICE
+    if kind == "greater_than" and fault["loc"][-1:] == ("quantity",):
+        return _NEGATIVE_QUANTITY
     return _SENTENCES.get(kind, _by_beginning(kind)).format_map(context)
 
 

@@ -64,7 +64,7 @@ def told(**changes: Any) -> dict[str, str]:
         (
             {"invoiceItems": [item(), item(quantity=-1)]},
             "/invoice/invoiceItems/1/quantity",
-            "must be greater than 0",
+            "must be greater than 0: goods that came back need a red-letter invoice",
         ),
         ({"invoiceItems": [item(unitPrice=-1)]}, "/invoice/invoiceItems/0/unitPrice", "must be 0 or more"),
         ({"invoiceItems": [item(unitPrice=1.5)]}, "/invoice/invoiceItems/0/unitPrice", "must be exact"),
