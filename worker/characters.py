@@ -90,8 +90,8 @@ def letter_of(each: str, *, accents: bool) -> str | None:
     return each
 
 
-def _is_rare(each: str) -> bool:
-    return not each.isascii() and each.isalnum() and letter_of(each, accents=True) is None
+def _is_rare(each: str, *, accents: bool = True) -> bool:
+    return not each.isascii() and each.isalnum() and letter_of(each, accents=accents) is None
 
 
 def holds_another(ours: str, theirs: str) -> bool:
@@ -104,6 +104,7 @@ def holds_another(ours: str, theirs: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def gapped(text: str) -> str | None:
-    """In simplified characters with `*` for each rare one; None where there are none, or nothing else."""
-    gaps = "".join("*" if _is_rare(each) else each for each in simplified(text))
+    """In simplified characters with `*` for each rare one, and for each letter with an accent (ü may be ue); None where
+    there are none, or nothing else."""
+    gaps = "".join("*" if _is_rare(each, accents=False) else each for each in simplified(text))
     return gaps if "*" in gaps and gaps.strip("*") else None

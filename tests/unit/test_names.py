@@ -58,6 +58,7 @@ def test_a_name_that_holds_more_or_is_put_another_way_may_be_anothers(ours: str,
         ("张玥婷", "张YUE婷"),
         ("李喆明", "李（吉吉）明"),
         ("刘㐱水", "刘珍水"),
+        ("Café Müller GmbH", "Cafe Mueller GmbH"),
     ],
 )
 def test_a_rare_character_may_be_written_as_a_usual_one_and_may_be_anothers(ours: str, theirs: str) -> None:

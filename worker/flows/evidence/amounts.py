@@ -73,6 +73,8 @@ def readings(listed: Listed) -> frozenset[Decimal]:
     told = set(listed.amounts)
     if tax is not None and listed.without_tax is not None:
         told.add(listed.without_tax + tax)
+        if listed.invoice.total is None:
+            told.add(listed.without_tax - tax)  # what is called the amount may be the total
     values = set(map(abs, told))
     if not _go_together(listed):
         parts = [abs(each) for each in _as_told(listed)]

@@ -136,7 +136,13 @@ def named(total: str | None, without: str | None, tax: str | None) -> Any:
 @pytest.mark.parametrize(
     "names",
     [
-        *(("tax", "net", "total"), ("tax", "net", None), ("tax", "net", "tax"), ("tax", None, None)),
+        *(
+            (None, "total", "tax"),
+            ("tax", "net", "total"),
+            ("tax", "net", None),
+            ("tax", "net", "tax"),
+            ("tax", None, None),
+        ),
         *((None, "tax", None), ("tax", "tax", None), ("tax", "tax", "tax"), ("net", "tax", "total")),
         *(("tax", "total", "net"), ("total", "tax", "net"), ("total", "tax", "tax"), ("net", "total", "tax")),
         *(("total", "total", "tax"), ("total", "total", "total"), ("net", "net", "net"), (None, "tax", "net")),
