@@ -137,6 +137,11 @@ def make_found(number: int = 1, **members: Any) -> dict[str, Any]:
     }
 
 
+def exactly(moment: datetime) -> Dated:
+    """A date that has one reading only."""
+    return Dated(moment, moment, moment)
+
+
 def make_listed(number: int = 1, **members: Any) -> ListedInvoice:
     """The same, typed."""
     return as_listed(make_found(number, **members))
@@ -185,7 +190,7 @@ def as_listed(told: Mapping[str, Any]) -> ListedInvoice:
         buyer_name=told.get("buyerName") or None,
         note=told.get("note"),
         drawer=told.get("drawer"),
-        dated=None if dated is None else Dated.exactly(dated),
+        dated=None if dated is None else exactly(dated),
         total=total,
         total_without_tax=told.get("totalAmount"),
         total_tax=told.get("totalTax"),

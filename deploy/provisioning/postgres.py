@@ -92,12 +92,6 @@ class PrivatePostgres:
         """Return the address of a database."""
         return f"postgresql://{USER}@{LOOPBACK}:{self._port}/{database}"
 
-    def create_database(self, name: str) -> str:
-        """Create an empty database and return its address."""
-        connection = ["-h", LOOPBACK, "-p", str(self._port), "-U", USER]
-        subprocess.run([str(self._programs / "createdb"), *connection, name], check=True, capture_output=True)
-        return self.url(name)
-
     def _log_tail(self) -> str:
         """Return the last lines that the server wrote."""
         output = self._guard.directory / "server.out"

@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.envelope import dumps
-from tests.builders import MOMENT, make_command, make_invoice, make_item
+from tests.builders import MOMENT, exactly, make_command, make_invoice, make_item
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Verdicts, judge
-from worker.records import CommandState, Dated, ListedInvoice
+from worker.records import CommandState, ListedInvoice
 
 SKEW = timedelta(minutes=5)
 SIZES = ((500, 5_000), (2_000, 20_000))
@@ -47,7 +47,7 @@ def listed(number: int, price: int, note: str | None) -> Listed:
             seller_name="XYZ科技有限公司",
             buyer_name="个人",
             note=note,
-            dated=Dated.exactly(MOMENT + number * EVERY + timedelta(seconds=5)),
+            dated=exactly(MOMENT + number * EVERY + timedelta(seconds=5)),
             total=Decimal(price) * Decimal("1.13"),
             total_without_tax=Decimal(price),
             is_positive=True,

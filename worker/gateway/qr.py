@@ -24,7 +24,6 @@ _MAGIC: Final = {
     b"II*\x00": "tiff",
     b"MM\x00*": "tiff",
 }
-_BEGINNINGS: Final = ("data:", "<svg ", "<svg>", "<?xml")
 _ENCODED_MAGIC: Final = ("iVBORw0KGgo", "/9j/", "_9j_", "R0lGOD")
 _PERHAPS_ENCODED: Final = ("UklGR", "Qk", "AAAB", "AAAA", "SUkq", "TU0A", "PHN2Z", "PD94bWw", "PCFE", "PCEt")
 """How base64 of the other kinds begins; a QR's own text may begin so too, and then the whole decides."""

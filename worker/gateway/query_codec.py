@@ -57,8 +57,6 @@ _COUNTERPARTIES: Final = {
     1: ("sellerIdentificationNumber", "sellerName"),
 }
 """Which members name the counterparty of what was issued and of what was received (trap 56)."""
-_UNSENT: Final = frozenset({"invoiceSource", "invoiceType", "isInvoicePositive"})
-"""Their values are nowhere defined (trap 58): what came is filtered instead."""
 
 
 # ---- outbound ----------------------------------------------------------------------------------------

@@ -30,11 +30,6 @@ class Dated:
     latest: datetime
     """The last one."""
 
-    @classmethod
-    def exactly(cls, moment: datetime) -> "Dated":
-        """A moment that has one reading only."""
-        return cls(moment, moment, moment)
-
 
 @made_often
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Typed invoices: what they say, and how they say that they were not told."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -9,7 +8,7 @@ from typing_extensions import override
 from contracts.commands import Invoice, InvoiceItem
 from contracts.envelope import dumps, loads
 from tests.builders import make_invoice
-from worker.records import Dated, IssuedReply, Line, ListedInvoice, SubmittedInvoice
+from worker.records import IssuedReply, Line, ListedInvoice, SubmittedInvoice
 
 
 def journaled(**members: object) -> dict[str, object]:
@@ -113,8 +112,3 @@ def test_what_is_not_told_is_none() -> None:
     assert {getattr(reply, name) for name in ("seller_id", "buyer_name", "remark", "lines", "number")} == {None}
     assert {getattr(listed, name) for name in ("buyer_name", "note", "dated", "total", "status")} == {None}
     assert Line() == Line(None, None, None, None, None)
-
-
-def test_an_exact_moment_has_one_reading() -> None:
-    moment = datetime(2026, 1, 2, tzinfo=UTC)
-    assert Dated.exactly(moment) == Dated(moment, moment, moment)

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import MOMENT, make_invoice
+from tests.builders import MOMENT, exactly, make_invoice
 from tests.examples import examples
 from tests.unit.flows.submissions import issued, judge, kind_of, listed, subject
 from worker.flows.evidence.replies import echo_of
 from worker.flows.evidence.verdicts import Found
-from worker.records import Dated, IssuedReply, ListedInvoice, SubmittedInvoice
+from worker.records import IssuedReply, ListedInvoice, SubmittedInvoice
 
 NAMES = st.text(st.sampled_from("杭州示例科技有限公司甲乙丙ABCxyz()·-&é𬭚"), min_size=3, max_size=16).filter(
     lambda text: sum(each.isalnum() for each in text.split("𬭚")[0]) > 2
@@ -110,7 +110,7 @@ def test_whatever_is_left_out_masked_or_dated_otherwise_beside_it_is_never_absen
     )
     shift = data.draw(st.sampled_from([timedelta(0), timedelta(minutes=-6), timedelta(hours=-8), timedelta(hours=-23)]))
 
-    told = judge([sought], [replace(row, dated=Dated.exactly(MOMENT + shift))])[1]
+    told = judge([sought], [replace(row, dated=exactly(MOMENT + shift))])[1]
 
     assert kind_of(told) != "nothing"
 
@@ -122,7 +122,7 @@ CONTRADICTIONS: dict[str, Callable[[ListedInvoice], ListedInvoice]] = {
     "another remark": lambda row: replace(row, note="订单号:QQ-7"),
     "a remark that goes on": lambda row: replace(row, note=f"{row.note}7"),
     "a red one": lambda row: replace(row, is_positive=False),
-    "long before": lambda row: replace(row, dated=Dated.exactly(MOMENT - timedelta(days=2))),
+    "long before": lambda row: replace(row, dated=exactly(MOMENT - timedelta(days=2))),
 }
 
 
