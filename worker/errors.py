@@ -1,12 +1,19 @@
-"""Failures by consequence, since that is what a caller acts on.
+"""Failures by consequence, since that is what a caller acts on, and calls under a guard that tells them apart.
 
 Adapters translate what their libraries raise into one of these, always `from` the original. Flows never
 raise them for a business outcome: they receive outcomes as inputs.
 """
 
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from contracts.failures import FailureCode
+
+Result = TypeVar("Result")
+Asked = ParamSpec("Asked")
 
 
 class WorkerError(Exception):
@@ -95,3 +102,19 @@ class NotFound(WorkerError):
 
 class NotResolvable(WorkerError):
     """The command is not in doubt, or the number belongs to another command."""
+
+
+def guarded_by(
+    guard: Callable[[], AbstractContextManager[None]],
+) -> Callable[[Callable[Asked, Awaitable[Result]]], Callable[Asked, Coroutine[Any, Any, Result]]]:
+    """The same call; what it raises goes through `guard`."""
+
+    def guarded(call: Callable[Asked, Awaitable[Result]]) -> Callable[Asked, Coroutine[Any, Any, Result]]:
+        @wraps(call)
+        async def made(*args: Asked.args, **kwargs: Asked.kwargs) -> Result:
+            with guard():
+                return await call(*args, **kwargs)
+
+        return made
+
+    return guarded

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from worker.journal.guarding import guarded_by
+from worker.errors import guarded_by
 from worker.journal.postgres.lanes import offer_lanes
 from worker.journal.postgres.outbox import Queued, copies_of, copies_of_answer, insert_copies, insert_events
 from worker.journal.postgres.pool import not_storable

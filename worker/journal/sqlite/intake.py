@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from worker.journal.guarding import guarded_by
+from worker.errors import guarded_by
 from worker.journal.rows import (
     LISTENERS_MAX,
     claim_of,
