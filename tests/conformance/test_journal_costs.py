@@ -258,6 +258,19 @@ async def test_what_is_asked_most_is_one_round_trip(server: PostgresJournal) -> 
     ]
 
 
+async def test_the_server_is_asked_once_what_arrays_are_made_of(server: PostgresJournal) -> None:
+    """By one connection for all of them: over a slow store that is most of what each would wait for at first."""
+    asked: list[str] = []
+    await _listen_to(server, asked)
+    pool: Any = server._connections._pool
+    connections = [await pool.acquire() for _ in range(3)]
+    for connection in connections:
+        assert await connection.fetchval("SELECT $1::smallint[]", [1, 2]) == [1, 2]
+        await pool.release(connection)
+
+    assert len([sql for sql in asked if "typeinfo_tree" in sql]) <= 1
+
+
 async def test_what_is_less_than_plain_is_admitted_one_by_one(server: PostgresJournal) -> None:
     """With the same answers, in whichever company it comes."""
     first = new("a", lane="u1", order_no="1")
