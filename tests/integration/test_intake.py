@@ -175,6 +175,22 @@ async def test_dead_letters_for_a_missing_exchange_end_nobodys_link(amqp_url: st
             assert part.publisher._connection.epoch == 1
 
 
+async def test_an_intake_that_is_full_of_dead_letters_says_that_it_takes_nothing(
+    amqp_url: str, amqp_prefix: str
+) -> None:
+    """Where the worker declares nothing, it knows of no broker that would take them. It was ready all the same."""
+    async with intake(amqp_url, amqp_prefix) as part, broker_channel(amqp_url) as channel:
+        for name in (part.topology.dead_queue, part.topology.returned_queue):
+            await (await channel.get_queue(name, ensure=False)).unbind(part.topology.dead_exchange, "")
+    async with intake(amqp_url, amqp_prefix, declares=False, prefetch=3) as part, broker_channel(amqp_url) as channel:
+        for n in range(3):
+            await publish_command(channel, amqp_prefix, None, b"%d" % n)
+        await until(lambda: not part.consumer.is_consuming)
+        queue = await channel.get_queue(part.topology.dead_queue, ensure=False)
+        await queue.bind(part.topology.dead_exchange, "")
+        await until(lambda: part.consumer.is_consuming and not part.consumer.unsettled)
+
+
 async def test_a_journal_that_is_down_loses_nothing(amqp_url: str, amqp_prefix: str) -> None:
     """Deliveries are held, not requeued, and journaled when it is back."""
     async with intake(amqp_url, amqp_prefix, prefetch=50) as part, broker_channel(amqp_url) as channel:

@@ -151,8 +151,10 @@ class Consumer:
 
     @property
     def is_consuming(self) -> bool:
-        """Whether commands can come in: a live consumer, and a journal that takes them."""
-        return self._consumption is not None and self._consumption.is_consuming and self._door.is_open
+        """Whether commands can come in: a live consumer, a journal that takes them, and room beside what is no
+        command and cannot be put aside."""
+        has_room = len(self._dead_lettering) < self._prefetch
+        return has_room and self._consumption is not None and self._consumption.is_consuming and self._door.is_open
 
     @property
     def journal_takes(self) -> bool:
