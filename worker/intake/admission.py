@@ -40,7 +40,7 @@ _LONGEST_REASON_CHARS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetterReason:
     """Why a message goes to the dead-letter queue; both become headers there."""
 
     code: RejectionCode
@@ -53,7 +53,7 @@ class Admitted:
     """A command (to run, or rejected), a dead letter, or for a rejected one both."""
 
     command: NewCommand | None
-    dead_letter: DeadLetter | None
+    dead_letter: DeadLetterReason | None
     answer: LooseEvent | None = None
     """For a message without an id that names where an answer should go."""
 
@@ -110,7 +110,7 @@ def admit(incoming: Incoming, rules: AdmissionRules) -> Admitted:
         return _admit(incoming, rules)
     except Exception as error:
         reason = f"the worker could not judge this message ({type(error).__name__}); please report it"
-        return Admitted(None, DeadLetter(RejectionCode.MALFORMED, reason))
+        return Admitted(None, DeadLetterReason(RejectionCode.MALFORMED, reason))
 
 
 def examine(incoming: Incoming, rules: AdmissionRules) -> Event:
@@ -127,9 +127,9 @@ def examine(incoming: Incoming, rules: AdmissionRules) -> Event:
     return command.events[0]
 
 
-def unstorable() -> DeadLetter:
+def unstorable() -> DeadLetterReason:
     """For a command that the journal cannot hold, though it looks like one."""
-    return DeadLetter(RejectionCode.INVALID, UNSTORABLE)
+    return DeadLetterReason(RejectionCode.INVALID, UNSTORABLE)
 
 
 @made_often
@@ -362,9 +362,9 @@ def _type_fault(reading: Reading) -> MessageFault | None:
     return fault_of(RejectionCode.UNKNOWN_TYPE, "/type", message)
 
 
-def _dead_letter(fault: MessageFault) -> DeadLetter:
+def _dead_letter(fault: MessageFault) -> DeadLetterReason:
     reason = "; ".join(f"{error.path} {error.message}".strip() for error in fault.errors)
-    return DeadLetter(fault.code, reason[:_LONGEST_REASON_CHARS])
+    return DeadLetterReason(fault.code, reason[:_LONGEST_REASON_CHARS])
 
 
 def _warning(code: str, message: str, path: str) -> CommandWarning:

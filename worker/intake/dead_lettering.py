@@ -24,7 +24,7 @@ from worker.amqp.tables import changed
 from worker.amqp.wire import Outgoing
 from worker.crashpoints import crashpoint
 from worker.errors import BrokerLost
-from worker.intake.admission import DeadLetter
+from worker.intake.admission import DeadLetterReason
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ class FaultyDelivery:
     """A delivery with what is wrong with it."""
 
     delivery: Delivery
-    letter: DeadLetter
+    letter: DeadLetterReason
 
     @property
     def message_id(self) -> str:

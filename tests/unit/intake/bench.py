@@ -14,7 +14,7 @@ from worker.amqp.deliveries import AcknowledgementBook, Delivery
 from worker.amqp.topology import Topology
 from worker.amqp.wire import Outgoing, Properties
 from worker.errors import BrokerLost
-from worker.intake.admission import AdmissionRules, Admitted, DeadLetter
+from worker.intake.admission import AdmissionRules, Admitted, DeadLetterReason
 from worker.intake.consumer import Consumer
 from worker.intake.journaling import IntakeHooks
 from worker.intake.reading import Incoming
@@ -92,7 +92,7 @@ def admit_by_name(incoming: Incoming, rules: AdmissionRules) -> Admitted:
     assert rules.worker == "/w"
     name, _, content = incoming.body.decode().partition("=")
     if name.startswith("dead"):
-        return Admitted(None, DeadLetter(RejectionCode.MALFORMED, "not one"))
+        return Admitted(None, DeadLetterReason(RejectionCode.MALFORMED, "not one"))
     command = NewCommand("shop", name, "invoice.issue", content, Route(None, name), incoming.received_at, lane="u1")
     return Admitted(command, None)
 

@@ -10,7 +10,7 @@ from tests.virtual_time import in_virtual_time
 from worker.amqp.confirms import Verdict
 from worker.amqp.deliveries import Delivery
 from worker.amqp.wire import Outgoing, Properties
-from worker.intake.admission import DeadLetter
+from worker.intake.admission import DeadLetterReason
 from worker.intake.dead_lettering import PATIENT_ROUNDS, DeadLettering, FaultyDelivery, dead_letter_of
 
 
@@ -48,7 +48,7 @@ class FakePublisher:
 
 def dead(tag: int, body: bytes = b"x", message_id: str | None = None, epoch: int = 1) -> FaultyDelivery:
     delivery = Delivery(epoch, tag, False, "invoice.issue", body, Properties(message_id=message_id or f"m{tag}"))
-    return FaultyDelivery(delivery, DeadLetter(RejectionCode.MALFORMED, "why"))
+    return FaultyDelivery(delivery, DeadLetterReason(RejectionCode.MALFORMED, "why"))
 
 
 def dead_lettering(*, broker_may_dead_letter: bool = True) -> tuple[DeadLettering, FakePublisher, FakeQueue]:
@@ -78,7 +78,8 @@ def test_the_copy_is_untouched_but_for_what_the_broker_would_not_take() -> None:
         app_id="shop",
     )
     letter = FaultyDelivery(
-        Delivery(1, 1, False, "invoice.issue", b"\x00\xff", given), DeadLetter(RejectionCode.INVALID, "/data is wrong")
+        Delivery(1, 1, False, "invoice.issue", b"\x00\xff", given),
+        DeadLetterReason(RejectionCode.INVALID, "/data is wrong"),
     )
 
     copy = dead_letter_of(letter, "fapiao.dead")
@@ -103,7 +104,7 @@ def test_the_copy_is_untouched_but_for_what_the_broker_would_not_take() -> None:
 def test_headers_by_which_the_broker_routes_are_kept_under_another_name(header: str) -> None:
     """Published as they came, they would send copies wherever their sender likes, with the worker's permissions."""
     given = Properties(headers={header: ["somebody.else"], "cc": "is no routing header"})
-    why = DeadLetter(RejectionCode.INVALID, "why")
+    why = DeadLetterReason(RejectionCode.INVALID, "why")
     letter = FaultyDelivery(Delivery(1, 1, False, "invoice.issue", b"x", given), why)
 
     headers = dead_letter_of(letter, "fapiao.dead").properties.headers or {}
