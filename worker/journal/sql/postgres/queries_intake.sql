@@ -49,9 +49,11 @@ SELECT lane, source FROM command WHERE key = ANY ($1::bigint[]) AND state || '' 
 
 -- name: lock_orders
 -- Until the commit, and in one order everywhere: commands take their numbers in the order of their coming, so two batches
--- that name the same two on different lanes could wait for each other.
+-- that name the same two on different lanes could wait for each other. Not for more than a usual batch has: the server's
+-- table of such locks is small and everybody's, and of two batches that deadlock one is done again.
 SELECT pg_advisory_xact_lock(o.number)
-FROM (SELECT DISTINCT hashtextextended(g.claim, 0) AS number FROM unnest($1::text[]) AS g (claim) ORDER BY 1) AS o;
+FROM (SELECT DISTINCT hashtextextended(g.claim, 0) AS number FROM unnest($1::text[]) AS g (claim)
+      WHERE cardinality($1::text[]) <= 200 ORDER BY 1) AS o;
 
 -- name: find_orders
 -- The command that holds each of these order numbers; one of the same source, if there is one. Another source's counts

@@ -1,4 +1,5 @@
--- A claim in one round trip; and what lanes ask all the time, anew.
+-- A claim in one round trip; a batch that comes in locks its order numbers in one order; and what lanes ask all the time,
+-- anew.
 
 CREATE OR REPLACE FUNCTION fapiao_take_heads(
     p_lanes text[], p_epochs bigint[], p_at timestamptz, p_before timestamptz
@@ -507,7 +508,8 @@ DECLARE
 BEGIN
     IF cardinality(p_claim) > 1 THEN
         PERFORM 1 FROM (SELECT pg_advisory_xact_lock(o.number)
-FROM (SELECT DISTINCT hashtextextended(g.claim, 0) AS number FROM unnest(p_claim::text[]) AS g (claim) ORDER BY 1) AS o) AS locked;
+FROM (SELECT DISTINCT hashtextextended(g.claim, 0) AS number FROM unnest(p_claim::text[]) AS g (claim)
+      WHERE cardinality(p_claim::text[]) <= 200 ORDER BY 1) AS o) AS locked;
     END IF;
     PERFORM 1 FROM (SELECT c.key, c.source, c.id, c.content_hash
 FROM unnest(p_source::text[], p_id::text[]) AS g (source, id) JOIN command c ON c.id = g.id AND c.source = g.source
