@@ -126,7 +126,7 @@ class MountedSettings:
         return {name: value.get_secret_value() for name, value in self._now().gateway_headers.items()}
 
     def _now(self) -> Settings:
-        """What cannot be read, or not be used, leaves the earlier ones in use."""
+        """What cannot be read, not be used, or is set no more leaves the earlier ones in use: no default is meant."""
         secrets = os.environ.get(SECRETS_DIR)
         if secrets is None:
             return self._settings  # the environment of a process does not change
@@ -141,7 +141,12 @@ class MountedSettings:
             self._told = str(fault)
             return self._settings
         self._seen = seen
-        names = [name for name in _ROTATED if getattr(fresh, name) != getattr(self._settings, name)]
+        if gone := [name for name in _ROTATED if name in self._settings.model_fields_set - fresh.model_fields_set]:
+            told = [f"{PREFIX}{name.upper()}" for name in gone]
+            log.warning("settings_gone", settings=told, advice="connections go on with the earlier ones")
+        names = [
+            name for name in _ROTATED if name not in gone and getattr(fresh, name) != getattr(self._settings, name)
+        ]
         if names:
             self._settings = self._settings.model_copy(update={name: getattr(fresh, name) for name in names})
             secrecy.guard(self, _secrets_of(self._settings))

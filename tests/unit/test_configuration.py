@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from worker import configuration, secrecy
 from worker.configuration import MountedSettings, load, unknown_names
@@ -155,6 +156,18 @@ def test_a_rotation_that_cannot_be_used_leaves_the_earlier_address(mounted: Path
     assert mounted_now.brokers() == ["amqp://u:p@h/"]
     broker.write_text("amqp://u:q@h/")
     assert mounted_now.brokers() == ["amqp://u:q@h/"]
+
+
+def test_a_secret_that_is_gone_leaves_the_earlier_address(mounted: Path) -> None:
+    """A default would lead elsewhere: to a broker on this machine, by another user."""
+    (mounted / "FAPIAO_AMQP_URL").write_text("amqp://u:one@broker/")
+    mounted_now = MountedSettings(load())
+    (mounted / "FAPIAO_AMQP_URL").unlink()
+    with capture_logs() as logs:
+        assert mounted_now.brokers() == ["amqp://u:one@broker/"]
+    assert [line["settings"] for line in logs] == [["FAPIAO_AMQP_URL"]]
+    (mounted / "FAPIAO_AMQP_URL").write_text("amqp://u:two@broker/")
+    assert mounted_now.brokers() == ["amqp://u:two@broker/"]
 
 
 def test_without_a_secrets_directory_nothing_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
