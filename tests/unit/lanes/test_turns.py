@@ -69,6 +69,7 @@ async def test_order_waits_for_one_page_of_a_look_up_and_not_for_fifty() -> None
     async with at_work(stage):
         stage.journal.add(doubt)
         await asyncio.sleep(5)
+        stage.services.looking = stage.services.settings.max_lanes  # others begin to look
         stage.journal.add(waiting(50))
         asked = now()
         assert await end_of(stage, 50, at_most=60) - asked < 3 + 1 + 5 + 1

@@ -77,8 +77,9 @@ class LookUpRun(Asking):
 
     @override
     async def run(self) -> LaneNext:
+        """To its end. One that gave way goes on whatever others look: its lane has its place already."""
         services = self._services
-        if not services.may_look:
+        if not self._is_resumed and not services.may_look:
             await self._end(EndLookUp(services.clock.now() + services.timing.retry_max))
             return LaneNext()
         services.looking += 1
