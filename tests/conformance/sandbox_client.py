@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.plain_http import NO_TLS
 from worker.sandbox.server import Sandbox
 
 PASSWORD = "pw"
@@ -86,7 +87,7 @@ async def logged_in(sandbox: Sandbox, user_id: str = "1111") -> AsyncIterator[Cl
 
 
 async def get(sandbox: Sandbox, path: str, method: str = "GET") -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+    async with httpx.AsyncClient(verify=NO_TLS, trust_env=False, timeout=60) as http:
         return await http.request(method, sandbox.http_url + path)
 
 

@@ -22,6 +22,7 @@ from tests.conformance.gateway_peer import (
     settings_for,
 )
 from tests.conformance.http_peer import answer, http_peer, rows
+from tests.plain_http import NO_TLS
 from worker.errors import Permanent, Transient
 from worker.gateway.rest import MAX_BODY_BYTES, HttpInvoiceDetails
 from worker.ports import InvoiceDetails, PageShown
@@ -74,7 +75,7 @@ async def test_the_files_of_some_invoices_can_be_fetched(sandbox: Sandbox) -> No
 
     assert {(one["invoiceBasicInfoId"], one["type"]) for one in files} == {(i, t) for i in ids for t in EVERY}
     assert all(InvoiceFile.model_validate(one).countETicketNumbers for one in files)
-    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+    async with httpx.AsyncClient(verify=NO_TLS, timeout=60, trust_env=False) as http:
         fetched = await http.get(next(one["url"] for one in files if one["type"] == "pdf"))
     assert fetched.content.startswith(b"%PDF")
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.conformance.sandbox_peer import COMPANY, PAST, files_of
+from tests.plain_http import NO_TLS
 from worker.sandbox.connection import LONGEST_REQUEST_LINE
 from worker.sandbox.server import Sandbox, SandboxOptions
 
@@ -53,7 +54,7 @@ async def raw(sandbox: Sandbox) -> AsyncIterator[Raw]:
 async def test_one_connection_serves_many_requests_and_a_pool_is_counted() -> None:
     async with Sandbox(PAST) as sandbox:
         identity = sandbox.archive.invoices(COMPANY, 0)[0].row_id
-        async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        async with httpx.AsyncClient(verify=NO_TLS, timeout=60, trust_env=False) as http:
             for _ in range(20):
                 assert (await http.get(sandbox.http_url + files_of(identity))).json()["data"]
         assert (sandbox.lookups.files, sandbox.lookups.connections) == (20, 1)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conformance.sandbox_client import client, logged_in, order
 from tests.conformance.sandbox_peer import COMPANY, ask, querying
+from tests.plain_http import NO_TLS
 from worker.sandbox.api.table import ROUTES
 from worker.sandbox.scenarios import SCENARIOS
 from worker.sandbox.server import Sandbox, SandboxOptions
@@ -21,7 +22,7 @@ SECRET = "top-secret"
 
 
 async def call(sandbox: Sandbox, path: str, method: str = "GET", **options: Any) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+    async with httpx.AsyncClient(verify=NO_TLS, timeout=60, trust_env=False) as http:
         return await http.request(method, f"{sandbox.http_url}/{path}", **options)
 
 
@@ -65,7 +66,7 @@ async def test_every_route_of_the_document_answers_its_method_and_refuses_the_ot
 
 async def _head(sandbox: Sandbox, path: str) -> str:
     async with (
-        httpx.AsyncClient(timeout=60, trust_env=False) as http,
+        httpx.AsyncClient(verify=NO_TLS, timeout=60, trust_env=False) as http,
         http.stream("GET", sandbox.http_url + path) as answer,
     ):
         assert answer.status_code == 200, path
@@ -103,7 +104,7 @@ async def test_waiting_ends_with_what_was_waited_for_or_says_that_it_did_not_hap
 async def test_events_are_told_as_they_happen_and_from_where_the_reader_was() -> None:
     async with (
         Sandbox(QUICK) as sandbox,
-        httpx.AsyncClient(timeout=60, trust_env=False) as http,
+        httpx.AsyncClient(verify=NO_TLS, timeout=60, trust_env=False) as http,
         http.stream("GET", f"{sandbox.http_url}/_sandbox/events") as answer,
     ):
         lines = answer.aiter_lines()
@@ -127,7 +128,7 @@ async def _next_happening(lines: Any) -> Any:
 
 
 async def test_a_stream_ends_with_the_sandbox() -> None:
-    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+    async with httpx.AsyncClient(verify=NO_TLS, timeout=60, trust_env=False) as http:
         sandbox = Sandbox(QUICK)
         await sandbox.start()
         async with http.stream("GET", f"{sandbox.http_url}/_sandbox/events") as answer:

@@ -12,6 +12,7 @@ from contracts.gateway import dumps
 from contracts.gateway_query import DownloadZipRequest
 from tests.conformance.sandbox_client import Client, get, logged_in
 from tests.conformance.sandbox_peer import COMPANY, NOTICE, PAST, ask, files_of, query, querying, retry
+from tests.plain_http import NO_TLS
 from worker.sandbox.faults import FAULTS
 from worker.sandbox.server import Sandbox, SandboxOptions
 
@@ -322,7 +323,7 @@ async def test_a_connection_is_cut_and_a_followed_redirect_is_counted() -> None:
         assert "Retry-After" not in (await get(sandbox, files_of(identity))).headers
         sandbox.faults.arm("http_redirect")
         assert sandbox.lookups.redirects_followed == 0
-        async with httpx.AsyncClient(timeout=60, trust_env=False, follow_redirects=True) as http:
+        async with httpx.AsyncClient(verify=NO_TLS, timeout=60, trust_env=False, follow_redirects=True) as http:
             await http.get(sandbox.http_url + files_of(identity))
         assert sandbox.lookups.redirects_followed == 1
 

@@ -24,6 +24,7 @@ import httpx
 from aio_pika.abc import AbstractChannel, AbstractRobustConnection
 
 from contracts.commands import CommandType
+from tests.plain_http import NO_TLS
 from tests.scenarios.messages import make_order
 from tests.scenarios.nursery import Forked, nursery
 from tests.scenarios.schemas import violations_of
@@ -305,7 +306,7 @@ class Stack:
     @staticmethod
     async def ask(port: int, path: str, host: str = "127.0.0.1") -> httpx.Response:
         """What a worker that listens on this port answers an operator."""
-        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False) as client:
+        async with httpx.AsyncClient(verify=NO_TLS, timeout=PATIENCE_SECONDS, trust_env=False) as client:
             return await client.get(f"http://{host}:{port}{path}")
 
     def said(self, command_id: str) -> list[str]:

@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 import pytest
 
+from tests.plain_http import NO_TLS
 from tests.scenarios.messages import make_order
 from tests.scenarios.stack import JOURNAL_KEY, Stack
 from tests.scenarios.worker_process import PATIENCE_SECONDS
@@ -129,7 +130,7 @@ async def outputs(stack: Stack, port: int, commands: list[str], folder: Path) ->
         ("status", commands[0], "--json"), ("list", "--json"), ("settings", "--json"), ("doctor", "--json"),
         ("dead", "list", "--json"), ("status", commands[0]),
     ]  # fmt: skip
-    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+    async with httpx.AsyncClient(verify=NO_TLS, timeout=PATIENCE_SECONDS) as client:
         ledger = (await client.get(f"{stack.sandbox.http_url}/_sandbox/ledger")).content
     found = {
         "events": json.dumps(stack.events, ensure_ascii=False).encode(),
