@@ -110,11 +110,13 @@ class DeadLettering:
         self._broker_may_dead_letter = broker_may_dead_letter
         self._count = count
         self._waiting: deque[FaultyDelivery] = deque()
+        self._sending = 0
+        """Sent, and without a verdict (count)."""
         self._declined_rounds = 0
         self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + self._sending
 
     def may_leave_to_broker(self, may: bool) -> None:
         """Whether the queues are as declared: one without dead-lettering would drop what is left to the broker."""
@@ -139,9 +141,10 @@ class DeadLettering:
     async def run_once(self) -> int:
         """Send some and settle those confirmed. Returns how many are settled."""
         chosen = self._choose()
-        judged = _judged(
-            chosen, await self._publisher.publish_dead([dead_letter_of(dead, self._exchange) for dead in chosen])
-        )
+        self._sending = len(chosen)
+        verdicts = await self._publisher.publish_dead([dead_letter_of(dead, self._exchange) for dead in chosen])
+        self._sending = 0
+        judged = _judged(chosen, verdicts)
         self._note_declined([verdict for _, verdict in judged])
         settled = 0
         for dead, verdict in judged:

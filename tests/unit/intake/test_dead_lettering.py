@@ -1,5 +1,6 @@
 """Dead letters: untouched, confirmed before they are acknowledged, and in nobody's way."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -168,6 +169,26 @@ async def test_what_the_dead_queue_goes_on_to_decline_is_left_to_the_broker(verd
     publisher.verdicts = {b"x": verdict}
     part.add(dead(4))
     assert await part.run_once() == 0, "there was room meanwhile, so it is waited for again"
+
+
+@in_virtual_time
+async def test_what_waits_for_its_confirm_is_here_still() -> None:
+    """A dead queue that does not answer fills the prefetch too, and a drain waits for what is on its way."""
+    part, publisher, _ = dead_lettering()
+    answered = asyncio.Event()
+
+    async def slow(messages: Sequence[Outgoing]) -> Sequence[Verdict]:
+        await answered.wait()
+        return [Verdict.CONFIRMED] * len(messages)
+
+    publisher.publish_dead = slow  # type: ignore[method-assign]
+    for tag in (1, 2):
+        part.add(dead(tag))
+    sending = asyncio.create_task(part.run_once())
+    await asyncio.sleep(1)
+    assert len(part) == 2
+    answered.set()
+    assert (await sending, len(part)) == (2, 0)
 
 
 @in_virtual_time
