@@ -128,20 +128,22 @@ class Walk(Machines):
         self._resolve(row)
 
     def _resolve(self, row: Any) -> None:
-        """By the ledger. Of orders that differ in nothing the number of any will do."""
+        """By the ledger. Of orders that differ in nothing the number of any will do; where each is another one's, none
+        is left for this one."""
         bound = {
             each["invoice_number"]
             for each in self.system.journal.rows("SELECT * FROM command WHERE invoice_number IS NOT NULL")
         }
-        own = next((sent for sent in self.gateway.sent if sent.key == row["key"]), None)
-        if own is None or own.number is None:
+        issued = [sent for sent in self.gateway.sent if sent.number]
+        own = [sent for sent in issued if sent.key == row["key"]]
+        alike = [
+            str(sent.number)
+            for sent in own + issued
+            if own and sent.invoice == own[0].invoice and sent.number not in bound
+        ]
+        if not alike:
             run_now(self.system.operations.resolve(row["id"], not_issued=True))
             return
-        alike = [
-            sent.number
-            for sent in (own, *self.gateway.sent)
-            if sent.number and sent.invoice == own.invoice and sent.number not in bound
-        ]
         try:
             run_now(self.system.operations.resolve(row["id"], issued=alike[0]))
         except NotResolvable as fault:

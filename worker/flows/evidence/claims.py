@@ -137,9 +137,15 @@ def claims_of(
             # Somebody in this group has none of these invoices: its own may be one that fits less well.
             crowded.update(keys)
     yield
-    left = yield from InvoiceIndex.in_steps(each for name, each in free.items() if name not in taken)
+    # One that tells a single total may tell it with tax or without: of whoever it fits exactly, it need not be.
+    shared = {name for name in taken if free[name].is_half_told}
+    left = yield from InvoiceIndex.in_steps(each for name, each in free.items() if name not in taken - shared)
     rest = [each for each in everybody.values() if each.key not in claims.exact or each.key in crowded]
     yield from _other_claims(_kinds(rest), left.possible, skew, rivals, claims)
+    for mine in claims.rest.values():
+        for name in shared & mine.keys():
+            if not mine[name].is_by_rate:
+                del mine[name]
     return claims
 
 

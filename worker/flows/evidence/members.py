@@ -103,6 +103,8 @@ class Fit:
     """It has no note, and the order had a remark."""
     may_clear: bool = False
     """It is so weak that the right one may be listed later."""
+    is_by_rate: bool = False
+    """Its total is not the order's, but goes together with it by a rate of tax."""
 
 
 def is_companys(tax_id: str) -> bool:
@@ -276,6 +278,7 @@ def weigh(subject: Subject, listed: Listed, compared: Comparison, skew: timedelt
         differs,
         compared.is_unmarked,
         may_clear=weight <= Weight.WEAK and not _is_telling(compared, is_in_time=not is_akin),
+        is_by_rate=compared.total is AKIN,
     )
 
 

@@ -1,5 +1,6 @@
 """Submissions that nobody asks about here, and whose invoices may be listed all the same."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import MOMENT, make_invoice
+from tests.builders import MOMENT, make_invoice, make_item
 from tests.examples import examples
-from tests.unit.flows.submissions import SKEW, fit, found_of, issued, judge, listed, subject
+from tests.unit.flows.submissions import SKEW, fit, found_of, issued, judge, kind_of, listed, subject
 from worker.flows.evidence.index import InvoiceIndex, Wanted
-from worker.flows.evidence.subjects import Listed
+from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.evidence.verdicts import Candidate, Found, Nothing, Several
 from worker.records import BEIJING, CommandState, ListedInvoice
 
@@ -147,3 +148,32 @@ def test_rivals_only_take_away(sent: list[dict[str, Any]], invoices: list[Listed
 
     together = found_of(judge(everybody, invoices))
     assert among == {key: number for key, number in together.items() if key <= split}
+
+
+def gross(number: int, total: str) -> ListedInvoice:
+    """A row that tells the total alone."""
+    return listed(number, totalPriceAndTax=Decimal(total), totalAmount=None, totalTax=None)
+
+
+@pytest.mark.parametrize("first", [subject, issued])
+@pytest.mark.parametrize(("price", "expected"), [("113.00", None), ("100.00", "113.00")])
+def test_invoice_that_tells_one_total_is_not_given_to_whom_it_fits_while_a_rate_makes_it_anothers(
+    first: Callable[..., Subject], price: str, expected: str | None
+) -> None:
+    """113.00 may be with tax already, or what 100.00 comes to with it: neither one's invoice is said to be absent."""
+    ours, theirs = ({"invoiceItems": [make_item(quantity=1, unitPrice=each)]} for each in ("100.00", price))
+    sought = [
+        first(1, invoice=make_invoice(**ours)),
+        subject(2, invoice=make_invoice(**theirs, remark="谢谢惠顾"), expected_total=expected),
+    ]
+
+    assert set(map(kind_of, judge(sought, [gross(1, "113.00")]).values())) == {"several"}
+
+
+def test_invoice_that_tells_one_total_is_its_owners_where_no_rate_makes_it_anothers() -> None:
+    items = ([make_item(quantity=1, unitPrice=each)] for each in ("100.00", "105.50"))
+    sought = [subject(key, invoice=make_invoice(invoiceItems=each)) for key, each in enumerate(items, start=1)]
+
+    told = judge(sought, [gross(2, "105.50")])
+
+    assert (kind_of(told[1]), kind_of(told[2])) == ("nothing", "found")
