@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from pydantic import SecretStr
@@ -309,6 +310,12 @@ NO_SCHEDULES: dict[str, Any] = {"confirm": False, "reconcile_schedule": (), "ref
 """Settings under which a refusal and a doubt stay what they are."""
 
 
+@cache
+def _settings(*named: tuple[str, Any]) -> Settings:
+    """Checked once: many stages have the same, and nobody can change them."""
+    return Settings(_env_file=None, **dict(named))
+
+
 @dataclass
 class Stage:
     """One worker's lanes on fakes. Made inside a running loop."""
@@ -332,7 +339,7 @@ class Stage:
             details=self.details,
             credentials=self.credentials,
             clock=self.clock,
-            settings=Settings(_env_file=None, **(NO_SCHEDULES | self.settings)),
+            settings=_settings(*sorted((NO_SCHEDULES | self.settings).items())),
             list_places=asyncio.Semaphore(LISTS_AT_ONCE),
             chance=self.chance,
             committed=self._committed,
