@@ -23,6 +23,7 @@ ALLOWED = {
     "flows/evidence/endings.py": "what `in_doubt` shows of a result that was kept, and the command's own lines",
     "flows/orders.py": "the total in the event that a follower is told, which is the worker's own",
     "flows/query.py": "the caller's condition, as it was journaled",
+    "lanes/housekeeping.py": "the address in the event that a look-up ends with, which is the worker's own",
     "lanes/runs/query.py": "what `invoice.stored` asks for",
     "lanes/runs/issue.py": "the address in the event that was just recorded",
 }
