@@ -24,7 +24,7 @@ class Machines(RuleBasedStateMachine):
         forgets=st.booleans(),
         confirms=st.sampled_from((True, True, False)),
         workers=st.integers(1, 3),
-        most_pages=st.sampled_from((10_000, 10_000, 2)),
+        most_pages=st.sampled_from((10_000, 10_000, 10_000, 2)),
     )
     def begin(self, epoch: datetime, forgets: bool, confirms: bool, workers: int, most_pages: int) -> None:
         self.system = System(epoch, confirms=confirms, most_pages=most_pages)
