@@ -126,13 +126,14 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     is_unsure = ends_unsurely(page, was.last_page)
     longest = longest_page(page, was.longest_page, PAGE_SIZE)
     is_last = is_last_page(page, asked=was.page, page_size=PAGE_SIZE, last_page=was.last_page, longest=longest)
-    comes_again = not before.keys().isdisjoint(seen_of(page.invoices))
+    seen = seen_of(invoices)
+    comes_again = not before.keys().isdisjoint(seen)
     is_over = is_last or was.page >= at.rules.max_pages or was.packed.is_full or (was.rereads > 0 and comes_again)
     fitting = (each for each in invoices if at.wish.wanted.may_be(Listed.of(each)))
     state = replace(
         was,
         page=was.page + 1,
-        listed=ListedRows.of(before | seen_of(invoices)),
+        listed=ListedRows.of(before | seen),
         total=total,
         first_total=was.first_total if was.first_total is not None else total,
         is_cut=was.is_cut
