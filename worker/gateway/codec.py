@@ -23,7 +23,7 @@ from contracts.gateway import (
     plain_number,
 )
 from worker.gateway.redaction import Redactor, is_secret_name
-from worker.gateway.refusals import denies, is_file, levels, says_otherwise
+from worker.gateway.refusals import NUMBER_OF_ONE, denies, is_file, levels, says_otherwise
 from worker.gateway.rows import location
 from worker.gateway.values import amount_of, decimal_of, flag_of, parsed, parsed_if_json, text_of
 from worker.making import made_often
@@ -77,7 +77,6 @@ class Reply:
 _ENVELOPE: Final = frozenset({"type", "sendToId", "data"})
 _MOST: Final = 200
 """Members that are looked at."""
-_NUMBER: Final = re.compile(r"(?<![0-9])[0-9]{20}(?![0-9])", re.ASCII)
 _OF_THE_ANSWER: Final = re.compile(
     r"^(?:type|sendToId)$|trace|request|log|session|order|serial|time|stamp|流水|订单|请求", re.IGNORECASE
 )
@@ -252,7 +251,7 @@ def names_an_invoice(frame: Any, depth: int = 0, *, in_words: bool = False) -> b
     frame = parsed_if_json(frame)
     if not isinstance(frame, (Mapping, list)) or depth > _MAX_UNWRAPPINGS:
         text = (text_of(frame) or "").strip()
-        is_number = _NUMBER.search(text) if in_words else _NUMBER.fullmatch(text)
+        is_number = NUMBER_OF_ONE.search(text) if in_words else NUMBER_OF_ONE.fullmatch(text)
         return is_number is not None or ("://" in text and location(text) is not None) or is_file(text)
     return any(
         names_an_invoice(value, depth + 1, in_words=in_words)

@@ -66,7 +66,7 @@ _MEANS_WELL: Final = re.compile(
     r"(?:code )?(?:ok|done|finished|completed?|normal|完成|完毕|正常(?:开[具票])?)[.!。]*", re.IGNORECASE
 )
 """The whole of an answer, or of its status, that says no more than that all is well."""
-_NUMBER_OF_ONE: Final = re.compile(r"(?<![0-9])[0-9]{20}(?![0-9])", re.ASCII)
+NUMBER_OF_ONE: Final = re.compile(r"(?<![0-9])[0-9]{20}(?![0-9])", re.ASCII)
 """An invoice's number: who tells one has issued it, unless it stands in a sentence that says that it failed."""
 _QUOTA: Final = re.compile(
     r"(?:已经?开|issued?\b).{0,20}(?:限额|上限|超限|限制|额度|达到|用完|用尽|超过|超出|quota|limit(?!ed)|exceed)"
@@ -362,7 +362,7 @@ def _may_be_issued(text: str) -> bool:
     """In any of its clauses: `发票开具成功,但文件下载失败`. What is said of a login or a scan is of no invoice, nor is
     what is said of all that were issued: `今日已开票超过限额`."""
     plain = simplified(normalize("NFKC", text))
-    if _MEANS_WELL.fullmatch(plain.strip()) or (_NUMBER_OF_ONE.search(plain) and not _FAILING.search(plain)):
+    if _MEANS_WELL.fullmatch(plain.strip()) or (NUMBER_OF_ONE.search(plain) and not _FAILING.search(plain)):
         return True
     return any(
         _QUOTA.search(clause) is None
