@@ -132,9 +132,8 @@ class PublishingChannel:
             await self._channel.close()
 
     def _look_at_end(self, batch: Batch) -> None:
-        if (
-            isinstance(batch.ended_by, ChannelNotFoundEntity) and self._may_end_link
-        ):  # an exchange is gone: declare it again
+        if self._may_end_link and isinstance(batch.ended_by, ChannelNotFoundEntity):
+            # An exchange is gone: declare it again.
             self.link.fail(f"an exchange is missing: {batch.ended_by}")
 
 
