@@ -4,6 +4,7 @@ A migration holds what `script` gives; a unit test tells when a statement has ch
 
     python -m worker.journal.postgres.routines > worker/journal/sql/postgres/migrations/NNNN_routines.sql
 
+Of the one before it `SELECT;` is left, as of those before: what is made anew at once need not be made.
 Knows nothing of what they do.
 """
 
