@@ -34,6 +34,7 @@ from worker.ops.logs import dropped_lines
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
 from worker.ops.tracing import open_tracing
+from worker.outages import journal_outage
 from worker.outbox.publisher import Publisher
 from worker.outbox.relay import Relay, RelayHooks
 from worker.ports import Journal
@@ -251,13 +252,15 @@ class _Worker:
 
     async def _open_journal(self, signals: Signals) -> bool:
         """False if a signal came first."""
+        outage = journal_outage("start")
         while not signals.drain.is_set():
             try:
                 await self._journal.open()
             except JournalUnavailable as fault:
-                log.warning("journal_unavailable", reason=str(fault))
+                outage.met(fault)
                 await _sleep_unless(signals.drain.wait, self._settings.poll_seconds)
             else:
+                outage.over()
                 await self._tell_clock()
                 return True
         return False

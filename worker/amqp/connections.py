@@ -27,6 +27,7 @@ from worker.addresses import at
 from worker.amqp.tables import read_what_there_is
 from worker.backoff import full_jitter
 from worker.errors import BrokerLost, ConfigurationError
+from worker.outages import Outage
 from worker.tls import MakeContext
 
 log = structlog.get_logger()
@@ -289,6 +290,7 @@ class SupervisedConnection:
         self._connect = connect
         self._roll = roll
         self._link: Link | None = None
+        self._outage = Outage("broker_lost", "broker_connected", connection=name)
         self.epoch = 0
         """Grows with each attempt; 0 before the first."""
 
@@ -326,12 +328,11 @@ class SupervisedConnection:
         try:
             async with self._connect(address, self._name, self._heartbeat_seconds, self.epoch) as link:
                 self._link = link
-                log.info("broker_connected", connection=self._name, address=address.label, epoch=self.epoch)
+                said = {"connection": self._name, "address": address.label, "epoch": self.epoch}
+                log.info("broker_connected", **said, **self._outage.ended())
                 await self._serve_until_lost(link)
         except BrokerLost as error:
-            log.warning(
-                "broker_lost", connection=self._name, address=address.label, epoch=self.epoch, reason=str(error)
-            )
+            self._outage.met(error, address=address.label, epoch=self.epoch)
         except Exception:
             log.exception("broker_link_failed", connection=self._name, address=address.label, epoch=self.epoch)
         finally:

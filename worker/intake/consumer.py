@@ -26,6 +26,7 @@ from worker.intake.admission import AdmissionRules, Admitted, admit
 from worker.intake.dead_lettering import CODE_HEADER, DeadLettering, DeadLetters, FaultyDelivery
 from worker.intake.journaling import IntakeHooks, Journaling, Judged
 from worker.intake.reading import Incoming
+from worker.outages import journal_outage
 from worker.ports import IntakeJournal
 from worker.tls import MakeContext
 
@@ -257,21 +258,21 @@ class Consumer:
     # ---- the journal's side -----------------------------------------------------------------------
 
     async def _journal_forever(self) -> None:
-        failures, down_since = 0, 0.0
+        outage, down_since = journal_outage("intake"), 0.0
         loop = asyncio.get_running_loop()
         while True:
             await self._gather()
             try:
                 await self.run_once()
             except JournalUnavailable as error:
-                failures += 1
+                outage.met(error, held=self.unsettled)
                 down_since = down_since or loop.time()
-                log.warning("journal_unavailable", held=self.unsettled, failures=failures, reason=str(error))
                 await self._sit_out(loop.time() - down_since)
-                await asyncio.sleep(backoff_seconds(failures, random.random()) / 4)  # noqa: S311  no secret
+                await asyncio.sleep(backoff_seconds(outage.failures, random.random()) / 4)  # noqa: S311  no secret
                 continue
-            if failures:
-                failures, down_since = 0, 0.0
+            if outage.failures:
+                outage.over()
+                down_since = 0.0
                 self._door.journal_works.set()
                 await self._consume_or_not()
 

@@ -22,6 +22,7 @@ from worker.flows.orders import Refuse, Succeed, Tell, Wait, follow
 from worker.flows.table import deadline_exceeded
 from worker.flows.vocabulary import Settle
 from worker.lanes.services import LaneServices
+from worker.outages import journal_outage
 from worker.records import Command, CommandState, Following, Heard, Settlement
 
 log = structlog.get_logger(__name__)
@@ -191,12 +192,14 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Until cancelled."""
+        outage = journal_outage("housekeeping")
         while True:
             self._wake.clear()
             try:
                 moved = await self.run_once()
+                outage.over()
             except JournalUnavailable as fault:
-                log.warning("journal_unavailable", reason=str(fault))
+                outage.met(fault)
                 moved = 0
             if moved == 0:
                 await self._pause()

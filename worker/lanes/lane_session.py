@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 
 from worker.backoff import is_worth_a_line
-from worker.errors import JournalUnavailable, LeaseLost, Transient
+from worker.errors import JournalFaulty, JournalUnavailable, LeaseLost, Transient
 from worker.lanes.runs.order import Access
 from worker.lanes.services import LaneServices
 from worker.ports import GatewaySession, QueryEvent, QuerySession, SessionEvent
@@ -304,14 +304,21 @@ class Insist:
 
     async def __call__(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do it. Raises what it raises, but for `JournalUnavailable`."""
-        tries = 0
+        tries, misses, outage = 0, 0, self._services.outage
         while True:
             try:
-                return await act()
-            except JournalUnavailable as fault:
+                answer = await act()
+            except JournalFaulty as fault:  # over this very work, so it is told by its own name
                 tries += 1
                 if is_worth_a_line(tries):
                     self._log.warning("journal_unavailable", reason=str(fault), tries=tries)
+            except JournalUnavailable as fault:
+                misses += 1
+                outage.met(fault)
+            else:
+                if misses:  # what needed no answer of the store says nothing of it
+                    outage.over()
+                return answer
             if not self._services.lease.is_safe(self._services.clock.monotonic()):
                 await self._lane_session.hang_up()
             await asyncio.sleep(self._services.settings.poll_seconds)

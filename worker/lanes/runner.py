@@ -338,8 +338,7 @@ class LaneRunner:
             try:
                 await services.journal.release(self._lease, services.clock.now())
             except JournalUnavailable as fault:
-                if is_worth_a_line(tries):
-                    log.warning("lane_not_released", reason=str(fault), tries=tries)
+                services.outage.met(fault)
             except Exception:
                 if is_worth_a_line(tries):
                     log.exception("lane_not_released", tries=tries)

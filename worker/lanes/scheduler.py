@@ -15,6 +15,7 @@ from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.lanes.runner import LaneRunner
 from worker.lanes.services import LaneServices
+from worker.outages import journal_outage
 from worker.records import SUBMITTED, Claim, ClaimBounds, LaneLease, is_own_lane
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class Scheduler:
         """Counts this worker's leases. What it asked to claim under an earlier one may be another worker's by now."""
         self._renewed_at = float("-inf")
         self._is_retired = False
+        self._outage = journal_outage("lease")
         self._is_mute = True
         """Whether, at the last look, no events went out. True at first, until the broker is there."""
 
@@ -114,12 +116,14 @@ class Scheduler:
     # ---- claiming ----------------------------------------------------------------------------------
 
     async def _keep_claiming(self) -> None:
+        outage = journal_outage("claims")
         while True:
             self._wake.clear()
             try:
                 claimed = await self.run_once()
+                outage.over()
             except JournalUnavailable as fault:
-                log.warning("journal_unavailable", reason=str(fault))
+                outage.met(fault)
                 claimed = 0
             if claimed == 0:
                 await self._wait_for_work()
@@ -263,9 +267,10 @@ class Scheduler:
                 async with asyncio.timeout(services.settings.lease_seconds):
                     await services.journal.register(self._worker, services.settings.lease)
             except (JournalUnavailable, TimeoutError) as fault:
-                log.warning("not_registered", reason=str(fault))
+                self._outage.met(fault)
                 await asyncio.sleep(services.settings.poll_seconds)
                 continue
+            self._outage.over()
             services.lease.is_given_up = False
             services.lease.granted(asked_at)
             self._renewed_at = asked_at
@@ -292,8 +297,9 @@ class Scheduler:
             async with asyncio.timeout(services.lease.seconds_safe(asked_at)):
                 is_ours = await services.journal.renew(self._worker, services.settings.lease)
         except (JournalUnavailable, TimeoutError) as fault:
-            log.warning("lease_not_renewed", reason=str(fault))
+            self._outage.met(fault)
             return
+        self._outage.over()
         if is_ours:
             services.lease.granted(asked_at)
             self._renewed_at = asked_at

@@ -15,6 +15,7 @@ from worker.flows.looks import LookUpRules, Schedules
 from worker.flows.query_state import QueryRules
 from worker.flows.table import Timing
 from worker.lanes.breaker import GatewayBreaker
+from worker.outages import Outage, journal_outage
 from worker.ports import Credentials, Gateway, InvoiceDetails, LaneJournal
 from worker.settings import Settings
 
@@ -194,6 +195,8 @@ class LaneServices:
     """Whether events go out. Where they do not, nobody would see a QR, and what is submitted would end in doubt: no
     session is begun."""
     hooks: LaneHooks = field(default_factory=NoHooks)
+    outage: Outage = field(default_factory=lambda: journal_outage("lanes"))
+    """Of the journal, as all lanes meet it: a thousand lanes say it once."""
     is_contended: bool = False
     """All places are taken, and lanes wait for one: each lane should give up its place soon."""
     is_draining: bool = False

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final, get_args
 
-import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -33,10 +32,9 @@ from worker.clock import Clock
 from worker.flows.looks import LookOutcome
 from worker.gateway.codec import IgnoredReason
 from worker.ops.version import product_version
+from worker.outages import Outage
 from worker.ports import Operation
 from worker.records import LOOK_UP, Admission, Backlog
-
-log = structlog.get_logger()
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter that nobody asks for
 
@@ -64,6 +62,7 @@ class Metrics:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._backlog_read_at: float | None = None
+        self._outage = Outage("backlog_unreadable", "backlog_readable")
         self._reading = asyncio.Lock()
         self._children: dict[tuple[Any, ...], Any] = {}
         self.registry = CollectorRegistry()
@@ -286,9 +285,10 @@ class Metrics:
                 async with asyncio.timeout(_BACKLOG_TIMEOUT_SECONDS):
                     backlog = await ask(now)
             except Exception as error:  # noqa: BLE001, RUF100  a scrape must succeed whatever the store does
-                log.warning("backlog_unreadable", error=type(error).__name__)
+                self._outage.met(type(error).__name__)
                 self._journal_up.set(0)
             else:
+                self._outage.over()
                 self._show(backlog, now)
             self._backlog_read_at = self._clock.monotonic()
 

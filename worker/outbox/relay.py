@@ -21,6 +21,7 @@ from worker.backoff import full_jitter
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
+from worker.outages import journal_outage
 from worker.ports import OutboxJournal
 from worker.records import Copy, OutboxRow
 
@@ -156,17 +157,16 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled; without a hint, look every `poll`."""
-        failures = 0
+        outage = journal_outage("relay")
         while True:
             self._woken.clear()
             try:
                 moved = await self.run_once()
-                failures = 0
+                outage.over()
             except JournalUnavailable as error:
-                failures += 1
-                log.warning("journal_unavailable", part="relay", failures=failures, reason=str(error))
+                outage.met(error)
                 shortest, longest = JOURNAL_PAUSE_SECONDS
-                await asyncio.sleep(full_jitter(failures, self._chance(), shortest=shortest, longest=longest))
+                await asyncio.sleep(full_jitter(outage.failures, self._chance(), shortest=shortest, longest=longest))
                 continue
             if not moved:
                 with contextlib.suppress(TimeoutError):

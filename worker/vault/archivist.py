@@ -24,6 +24,7 @@ from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable, Permanent, Transient
 from worker.flows.announce import Announcement, announced, events_of
+from worker.outages import journal_outage
 from worker.ports import InvoiceDetails, VaultJournal
 from worker.records import DueFile, KeptCopy, KeptFile, Untold
 from worker.vault.addresses import RefusedAddress
@@ -92,11 +93,13 @@ class Archivist:
 
     async def run(self) -> None:
         """Until cancelled."""
+        outage = journal_outage("vault")
         while True:
             try:
                 moved = await self.run_once()
+                outage.over()
             except JournalUnavailable as fault:
-                log.warning("journal_unavailable", reason=str(fault))
+                outage.met(fault)
                 moved = 0
             if moved == 0:
                 await asyncio.sleep(self._rules.poll.total_seconds())

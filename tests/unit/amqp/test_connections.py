@@ -13,6 +13,7 @@ from aiormq.exceptions import (
     ChannelPreconditionFailed,
     InvalidFrameError,
 )
+from structlog.testing import capture_logs
 
 from tests.virtual_time import in_virtual_time
 from worker.amqp.connections import (
@@ -82,6 +83,26 @@ async def supervised(broker: FakeBroker, **options: object) -> AsyncIterator[Sup
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert broker.open == 0
+
+
+@in_virtual_time
+async def test_an_hour_without_a_broker_is_a_line_for_each_address() -> None:
+    broker = FakeBroker()
+    with capture_logs() as lines:
+        async with supervised(broker):
+            broker.down = set(URLS)
+            broker.transports[-1].closing.set_exception(AMQPConnectionError("gone"))
+            await asyncio.sleep(3600)
+            broker.down.clear()
+            await asyncio.sleep(60)
+    told = [(line["event"], line["address"], line.get("reason"), line.get("failures", 0) > 100) for line in lines]
+    assert told == [
+        ("broker_connected", "amqp://a/", None, False),
+        ("broker_lost", "amqp://a/", "the connection ended: AMQPConnectionError: gone", False),
+        ("broker_lost", "amqp://b/", "refused", False),
+        ("broker_lost", "amqp://a/", "refused", False),
+        ("broker_connected", "amqp://a/", None, True),
+    ]
 
 
 @in_virtual_time

@@ -18,6 +18,7 @@ from worker.backoff import full_jitter
 from worker.errors import WorkerError
 from worker.journal.postgres.pool import Connections
 from worker.journal.postgres.statements import Statements
+from worker.outages import Outage
 
 log = structlog.get_logger()
 
@@ -42,8 +43,7 @@ class Hints:
         self._is_news_here = False
         """It tells this process something, too."""
         self._name = uuid.uuid4().hex
-        self._losses = 0
-        """Listeners in a row that could not begin to listen (count)."""
+        self._outage = Outage("journal_listener_lost", "journal_listens")
 
     def send(self, *, is_known_here: bool = False) -> None:
         """Tell the other processes soon, and this one too, unless the caller has done so already (`is_known_here`).
@@ -83,10 +83,9 @@ class Hints:
             try:
                 await self._listen_once(wake)
             except Exception as error:
-                log.warning("journal_listener_lost", error=str(error) or type(error).__name__)
-            self._losses += 1
+                self._outage.met(str(error) or type(error).__name__)
             shortest, longest = _RETRY_SECONDS
-            await asyncio.sleep(full_jitter(self._losses, self._chance(), shortest=shortest, longest=longest))
+            await asyncio.sleep(full_jitter(self._outage.failures, self._chance(), shortest=shortest, longest=longest))
 
     async def _listen_once(self, wake: Callable[[], None]) -> None:
         connection = await self._connections.connect()
@@ -99,7 +98,7 @@ class Hints:
                     wake()
 
             await connection.add_listener(CHANNEL, hear)
-            self._losses = 0
+            self._outage.over()
             # Work may have come while nobody listened.
             wake()
             await _until_over(over, lambda: connection.execute("SELECT 1"))
