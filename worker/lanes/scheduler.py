@@ -48,6 +48,8 @@ class Scheduler:
         self._renewed_at = float("-inf")
         self._is_retired = False
         self._outage = journal_outage("lease")
+        self._is_hearing_out = False
+        """Lanes of the lease before may still write what they know: none is claimed anew."""
         self._is_mute = True
         """Whether, at the last look, no events went out. True at first, until the broker is there."""
 
@@ -131,7 +133,7 @@ class Scheduler:
     async def run_once(self) -> int:
         """Claim what there is room for. Returns how many lanes were begun."""
         services = self._services
-        if services.is_draining or not services.lease.is_safe(services.clock.monotonic()):
+        if self._is_hearing_out or services.is_draining or not services.lease.is_safe(services.clock.monotonic()):
             return 0
         await self._give_back_unknown()
         free = services.settings.max_lanes - len(self._lanes)
@@ -318,7 +320,12 @@ class Scheduler:
         self._interrupt_all(lease_is_lost=True)
         await asyncio.gather(*(runner.lane_session.hang_up() for runner, _ in self._lanes.values()))
         await self._wait_for_lanes(self._closing_time)
+        self._is_hearing_out = True
         await self._register()
+        # What lanes know and could not write, they write now, each at its next try: claimed anew before that, each
+        # would be told as in doubt.
+        await self._wait_for_lanes(timedelta(seconds=2 * self._services.settings.poll_seconds))
+        self._is_hearing_out = False
         self._wake.set()
 
     def _interrupt_all(self, *, lease_is_lost: bool) -> None:

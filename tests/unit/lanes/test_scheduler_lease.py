@@ -64,6 +64,25 @@ async def test_sessions_are_closed_before_a_lease_that_cannot_be_renewed_is_over
 
 
 @in_virtual_time
+async def test_results_that_came_while_the_store_was_away_are_written_before_lanes_are_claimed_anew() -> None:
+    """Away for longer than the lease: each command would be told as in doubt, and looked for hours later, though its
+    result is in hand."""
+    stage = stage_of(Script(submissions=[[After(30, make_result())]]), lease_seconds=60)
+    keys = range(1, 21)
+    stage.journal.add(*(waiting(key) for key in keys))
+
+    async with running(stage):
+        await asyncio.sleep(20)
+        stage.journal.down.add("*")
+        await asyncio.sleep(600)
+        stage.journal.down.clear()
+        await asyncio.sleep(60)
+
+        assert stage.hooks.leases_lost == 1
+        assert {(*stage.journal.outcomes_of(key),) for key in keys} == {("completed",)}
+
+
+@in_virtual_time
 async def test_lost_lease_drops_all_lanes_and_registers_anew() -> None:
     stage = stage_of(SCANS_FOR_EVER, lease_seconds=60)
     stage.journal.add(waiting(1), waiting(2))

@@ -208,7 +208,7 @@ class IssueRun(Run):
         """What the gateway has told must not be lost with the lane, whose holder by now would have to ask its list."""
         shown = self._shown
         if step.to is CommandState.COMPLETED and shown is not None:
-            await self._insist(lambda: self._late.hand_over(self._command, shown))
+            await self._late.hand_over(self._command, shown)
 
     @override
     def _recorded(self, record: Record) -> None:

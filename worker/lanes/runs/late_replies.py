@@ -4,6 +4,7 @@ Guarantees that it settles that one only where it fits it and no other unsettled
 the run it came in.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ from worker.lanes.housekeeping import Settling
 from worker.lanes.lane_session import Insist, LaneSession
 from worker.lanes.services import LaneServices
 from worker.ports import ResultShown
-from worker.records import Command, CommandState, SubmittedInvoice
+from worker.records import SUBMITTED, Command, CommandState, SubmittedInvoice
 
 log = structlog.get_logger(__name__)
 
@@ -126,14 +127,34 @@ class LateReplies:
         return any(each.reason == FITS_SEVERAL and each.body == told for each in strays)
 
     async def hand_over(self, command: Command, shown: ResultShown) -> None:
-        """This result is the command's, and another worker took the lane before it was recorded. Where that one has
-        left the command in doubt, it is settled. Else the result is kept under it, so that its invoice is never said to
-        be absent. Raises `JournalUnavailable`."""
+        """This result is the command's, and somebody took the lane anew before it was recorded. Where the command is in
+        doubt by now, it is settled. Else the result is kept under it, so that its invoice is never said to be absent;
+        and where whoever has the lane is still to say that it is in doubt, as in the second after an outage of the
+        store, that is waited for: a look-up would settle it hours later."""
+        if await self._settle_by(command, shown):
+            return
+        log.warning("result_not_recorded", command_id=command.id, command_source=command.source)
+        await self.keep_for(command.key, "not_recorded", shown)
+        settings, clock = self._services.settings, self._services.clock
+        until = clock.monotonic() + 2 * settings.lease_seconds  # one that dies with the lane has a successor by then
+        is_open = True
+        while is_open and clock.monotonic() < until and not self._services.is_draining:
+            await asyncio.sleep(settings.poll_seconds)
+            is_open = await self._is_submitted(command)  # asked first: it may fall into doubt between the two
+            if await self._settle_by(command, shown):
+                return
+
+    async def _settle_by(self, command: Command, shown: ResultShown) -> bool:
+        """Whether the command was in doubt, and its own result has settled it."""
         self._lane_session.may_have_unsettled = True
-        meant = next((each for each in await self.unsettled() if each.command.key == command.key), None)
-        if meant is None or not await self.settle_one(meant, shown):
-            log.warning("result_not_recorded", command_id=command.id, command_source=command.source)
-            await self.keep_for(command.key, "not_recorded", shown)
+        unsettled = await self._insist(self.unsettled)
+        meant = next((each for each in unsettled if each.command.key == command.key), None)
+        return meant is not None and await self.settle_one(meant, shown)
+
+    async def _is_submitted(self, command: Command) -> bool:
+        """Whether nobody has said yet what becomes of it."""
+        found = await self._insist(lambda: self._services.journal.find(command.id, command.source))
+        return any(each.key == command.key and each.state in SUBMITTED for each in found)
 
     async def keep(self, shown: ResultShown) -> None:
         """Keep the result for a person, under each command that it may answer. While it is kept, that command's invoice

@@ -256,6 +256,30 @@ async def test_result_that_waits_for_the_store_is_not_lost_with_the_lane(left: S
 
 
 @in_virtual_time
+async def test_result_in_hand_settles_the_doubt_that_the_lanes_new_holder_tells_a_moment_later() -> None:
+    """When the store is back all workers claim at once, and what was submitted falls into doubt in that second."""
+    played = issuing(After(1, make_result()))
+    exchange = await played.prepare(WAITING)
+    played.journal.down.add("record_and_next")
+
+    def come_to(state: CommandState) -> None:
+        played.journal.put(replace(played.journal.commands[1], state=state))
+
+    def take_over() -> None:
+        played.journal.steal("1111")
+        come_to(S.SUBMITTING)
+        played.journal.down.clear()
+
+    later(70, take_over)
+    later(75, lambda: come_to(S.IN_DOUBT))
+    with pytest.raises(LeaseLost, match="another holder"):
+        await exchange.run()
+
+    assert played.journal.outcomes_of(1) == ["completed"]
+    assert now() < 80
+
+
+@in_virtual_time
 async def test_result_is_not_recorded_under_another_holders_epoch() -> None:
     played = issuing(After(5, make_result()))
     exchange = await played.prepare(WAITING)
