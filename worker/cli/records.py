@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from worker.cli import story, story_zh
+from worker.cli import story
 from worker.cli.desk import ask
+from worker.cli.story_words import state_of
 from worker.cli.terminal import (
     USAGE,
     Stop,
     explained,
-    is_chinese,
     note,
     said,
     say,
@@ -58,8 +58,7 @@ def list_(
         say(said("No such commands.", "没有这样的命令。"))
     else:
         names = ("receivedAt", "state", "type", "commandSource", "commandId", "userId", "orderNo")
-        if is_chinese():
-            commands = [{**command, "state": story_zh.state_of(command)} for command in commands]
+        commands = [{**command, "state": state_of(command)} for command in commands]
         table(
             said("received state type source id user order", "收到 状态 类型 来源 id 用户 订单号").split(),
             [[str(command[name] or "-") for name in names] for command in commands],
@@ -127,8 +126,7 @@ def _show(command: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         say_json(command)
         return
-    state = said(command["state"], story_zh.state_of(command))
-    say(f"{command['type']}  {command['commandId']}  {state}", style="strong")
+    say(f"{command['type']}  {command['commandId']}  {state_of(command)}", style="strong")
     for english, chinese, value in _facts(command):
         if value is not None:
             say(f"  {said(f'{english:<10} ', f'{chinese}：')}{value}")

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from contracts import meanings
-from worker.cli import story_en as english
-from worker.cli import story_zh as chinese
 from worker.cli.story_parts import clock, difference_lines
+from worker.cli.story_words import WORDS, warning
 from worker.cli.terminal import draw_qr, is_chinese, is_terminal, said, say
 
 _STYLES = {
@@ -38,8 +37,8 @@ def tell(event: dict[str, Any], *, is_past: bool = False) -> None:
     say(f"{clock(event.get('time'))}  {outcome:<12} {lines[0]}", style=style)
     for line in (*lines[1:], *difference_lines(data)) if not is_past or outcome in _LASTING else ():
         say(f"{'':22}{line}")
-    for warning in data.get("warnings") or []:
-        say(f"{'':22}{_warning(warning)}", style="warn")
+    for told in data.get("warnings") or []:
+        say(f"{'':22}{warning(told)}", style="warn")
     if outcome == "qr_required" and not is_past:
         _show_qr(data, str(data.get("commandId", "command")))
 
@@ -58,15 +57,8 @@ def outcome_of(event: dict[str, Any]) -> str:
     return str(event.get("type", "")).rpartition(".")[2]
 
 
-def _warning(told: dict[str, Any]) -> str:
-    return chinese.warning(told) if is_chinese() else english.warning(told)
-
-
 def _words_for(event_type: str, outcome: str) -> Callable[[dict[str, Any]], list[str]]:
-    for words in (chinese.WORDS, english.WORDS) if is_chinese() else (english.WORDS,):
-        if lines := words.get(event_type) or words.get(outcome):
-            return lines
-    return lambda _: [_meaning(event_type)]
+    return WORDS.get(event_type) or WORDS.get(outcome) or (lambda _: [_meaning(event_type)])
 
 
 def _meaning(event_type: str) -> str:

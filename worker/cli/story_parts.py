@@ -2,11 +2,10 @@
 an outcome rests. Pure: data to lines.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from worker.cli.terminal import is_chinese, said
+from worker.cli.terminal import said
 
 _MOST_LINES: Final = 5
 """Of a page of fifty; the events and `fapiao-worker invoices` have all of them."""
@@ -18,13 +17,9 @@ def candidate_lines(found: dict[str, Any]) -> list[str]:
     nothing (a stray) is one too, with the address of its PDF."""
     known = "  ".join(str(found[name]) for name in _MEMBERS if found.get(name))
     if found.get("laidAside"):
-        said = (
-            "网关曾返回此结果，但未能对应任何订单"
-            if is_chinese()
-            else "the gateway gave this result, and it fitted nothing"
-        )
-        return [f"{said}: {known or '-'}  {found.get('invoiceUrl') or ''}".rstrip(), *difference_lines(found)]
-    return [f"{'可能是：' if is_chinese() else 'perhaps: '}{known}", *difference_lines(found)]
+        stray = said("the gateway gave this result, and it fitted nothing", "网关曾返回此结果，但未能对应任何订单")
+        return [f"{stray}: {known or '-'}  {found.get('invoiceUrl') or ''}".rstrip(), *difference_lines(found)]
+    return [f"{said('perhaps: ', '可能是：')}{known}", *difference_lines(found)]
 
 
 def difference_lines(data: dict[str, Any]) -> list[str]:
@@ -33,10 +28,8 @@ def difference_lines(data: dict[str, Any]) -> list[str]:
 
 
 def _difference(each: dict[str, Any]) -> str:
-    sent, listed = each.get("sent"), each.get("listed")
-    if is_chinese():
-        return f"{each.get('member')} 不同：提交的是 {_shown(sent)}，查到的是 {_shown(listed)}"
-    return f"{each.get('member')} differs: sent {_shown(sent)}, listed {_shown(listed)}"
+    member, sent, listed = each.get("member"), _shown(each.get("sent")), _shown(each.get("listed"))
+    return said(f"{member} differs: sent {sent}, listed {listed}", f"{member} 不同：提交的是 {sent}，查到的是 {listed}")
 
 
 def _shown(value: Any) -> str:
@@ -62,17 +55,16 @@ def file_line(file: dict[str, Any]) -> str:
     return f"{file.get('type', '')!s:<4} {file.get('url')}"
 
 
-def first_lines(lines: list[str], more: Callable[[int], str]) -> list[str]:
+def first_lines(lines: list[str]) -> list[str]:
     """The first few, and how many more there are in words."""
-    if len(lines) <= _MOST_LINES:
-        return lines
-    return [*lines[:_MOST_LINES], more(len(lines) - _MOST_LINES)]
+    more = len(lines) - _MOST_LINES
+    return lines if more <= 0 else [*lines[:_MOST_LINES], said(f"… and {more} more", f"…… 还有 {more} 条")]
 
 
-def names(found: list[str], more: Callable[[int], str]) -> str:
+def names(found: list[str]) -> str:
     """The first few names, and how many more there are in words."""
-    rest = f" {more(len(found) - _MOST_LINES)}" if len(found) > _MOST_LINES else ""
-    return ", ".join(found[:_MOST_LINES]) + rest
+    more = len(found) - _MOST_LINES
+    return ", ".join(found[:_MOST_LINES]) + (said(f" and {more} more", f" …… 还有 {more} 条") if more > 0 else "")
 
 
 def _joined(*cells: Any) -> str:
@@ -95,7 +87,7 @@ def archived(data: dict[str, Any]) -> list[str]:
     others = [each for each in kept if each.get("differs")]
     return [
         files + lacking,
-        *first_lines([*map(_missing, missing), *map(_differs, others), *map(_kept, kept)], _more),
+        *first_lines([*map(_missing, missing), *map(_differs, others), *map(_kept, kept)]),
     ]
 
 
@@ -110,7 +102,3 @@ def _differs(file: dict[str, Any]) -> str:
 
 def _kept(file: dict[str, Any]) -> str:
     return f"{file.get('type', '')!s:<4} {file.get('vaultKey')}"
-
-
-def _more(count: int) -> str:
-    return said(f"… and {count} more", f"…… 还有 {count} 条")

@@ -8,7 +8,8 @@ import pytest
 from contracts import example_files
 from contracts.failures import FailureCode, RejectionCode
 from contracts.texts import WARNINGS
-from worker.cli import story, story_zh
+from worker.cli import story
+from worker.cli.story_words import state_of
 from worker.cli.terminal import is_chinese
 from worker.records import CommandState
 
@@ -152,4 +153,4 @@ def test_a_check_tells_faults_and_warnings_in_the_words_of_the_contract(capsys: 
 
 @pytest.mark.parametrize("state", CommandState)
 def test_every_state_has_words(state: str) -> None:
-    assert re.fullmatch(rf"{state}（.+）", story_zh.state_of({"state": state}))
+    assert re.fullmatch(rf"{state}（.+）", state_of({"state": state}))
