@@ -15,7 +15,7 @@ from worker.cli import story
 from worker.cli.records import AsJson
 from worker.cli.send import DEFAULT_SOURCE, Watch, Wishes, deliver, read_command, read_file
 from worker.cli.spreadsheet import AsCsv, ForExcel, one_form, write
-from worker.cli.terminal import USAGE, Stop, load_settings, note, quiet_logs, run, said, say, say_json, table
+from worker.cli.terminal import USAGE, Stop, note, quiet_settings, run, said, say, say_json, table
 
 DOES_NOT_ADD_UP: Final = 1
 AUDIT_FAILED: Final = 3
@@ -49,8 +49,7 @@ def audit(  # noqa: PLR0913, PLR0917  one parameter per option
     async def work() -> tuple[int, "AuditWatch"]:
         one_form(json=as_json, csv=as_csv, excel=for_excel)
         first, last = _days(month, since, until)
-        settings = load_settings()
-        quiet_logs(settings)
+        settings = quiet_settings()
         data = {"userId": user, **_access(user, credential, login), "startInvoiceDate": first, "endInvoiceDate": last}
         command = read_command(dumps(data), Wishes(type=CommandType.AUDIT, source=source))
         watch = AuditWatch()

@@ -14,20 +14,20 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
-from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity, DeliveryError, PublishError
-from pamqp.commands import Basic
+from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity, DeliveryError
 
-from worker.amqp.confirms import ConfirmChannel, Confirming, Verdict
+from worker.amqp.confirms import Confirming, Verdict
 from worker.amqp.connections import ANSWER_SECONDS, Address, Link, ask, open_link
 from worker.amqp.tables import changed
 from worker.amqp.topology import Topology
-from worker.amqp.wire import Outgoing, properties_of
+from worker.amqp.wire import Outgoing, Properties, properties_of
 from worker.cli.send import OutgoingCommand
 from worker.cli.terminal import USAGE, Stop
 from worker.clock import SystemClock
 from worker.errors import BrokerLost
 from worker.intake.reading import Incoming, Reading, read
 from worker.intake.routes import ReplyPattern
+from worker.outbox.publisher import open_confirming
 from worker.settings import Settings
 from worker.tls import broker_tls
 
@@ -61,10 +61,6 @@ class DeadLetter:
     size_bytes: int
 
 
-async def _open_confirming(link: Link) -> Confirming:
-    return ConfirmChannel(await link.open_channel(confirms=True), link.frame_max)
-
-
 class Broker:
     """One open connection."""
 
@@ -73,7 +69,7 @@ class Broker:
         link: Link,
         channel: AbstractChannel,
         settings: Settings,
-        open_confirming: Callable[[Link], Awaitable[Confirming]] = _open_confirming,
+        open_confirming: Callable[[Link], Awaitable[Confirming]] = open_confirming,
     ) -> None:
         self._link = link
         self._open_confirming = open_confirming
@@ -109,17 +105,17 @@ class Broker:
 
     async def publish(self, command: OutgoingCommand, reply_to: str | None) -> None:
         """Publish a command: persistent, mandatory, confirmed. Raises `Stop` where nobody takes it."""
-        properties = Basic.Properties(
+        properties = Properties(
             content_type=command.content_type,
             delivery_mode=_PERSISTENT,
             message_id=command.id,
-            message_type=command.type,
+            type=command.type,
             app_id=command.source if command.is_bare else None,
             reply_to=reply_to,
             correlation_id=command.id,
             user_id=self.user_id,
         )
-        await self._publish(command.body, command.type, properties)
+        await self._send(Outgoing(self._topology.commands_exchange, command.type, command.body, properties))
 
     async def dead_count(self) -> int:
         """How many messages the dead queue holds. Raises `Stop` if there is none."""
@@ -153,52 +149,31 @@ class Broker:
             expiration=None,
         )
         outgoing = Outgoing(self._topology.commands_exchange, letter.routing_key, bytes(message.body), properties)
-        await self._send_confirmed(outgoing)
+        await self._send(outgoing)
         await ask(self._channel.basic_ack(letter.tag))
 
-    async def _send_confirmed(self, outgoing: Outgoing) -> None:
+    async def _send(self, outgoing: Outgoing) -> None:
         if self._confirming is None or not self._confirming.is_open:
             self._confirming = await self._open_confirming(self._link)
         batch = await self._confirming.send([outgoing])
         if not await batch.wait(ANSWER_SECONDS):
             raise BrokerLost("the broker did not confirm in time")
-        verdict, ended_by = batch.verdicts[0], batch.ended_by
+        verdict, ended_by, exchange = batch.verdicts[0], batch.ended_by, outgoing.exchange
         if verdict is Verdict.RETURNED or isinstance(ended_by, ChannelNotFoundEntity):
-            raise Stop(_nobody_takes(outgoing.exchange, outgoing.routing_key), USAGE)
+            raise Stop(
+                f"Nothing takes {outgoing.routing_key!r} at exchange {exchange}: no worker has declared its queues "
+                "there, or there is no such command. Start one with `fapiao-worker run`; look at FAPIAO_AMQP_URL and "
+                "FAPIAO_PREFIX.",
+                USAGE,
+            )
         if isinstance(ended_by, ChannelAccessRefused):
-            raise Stop(f"The broker's user may not write to exchange {outgoing.exchange}.", USAGE)
+            raise Stop(f"The broker's user may not write to exchange {exchange}.", USAGE)
         if verdict is Verdict.REFUSED:
-            raise Stop(_is_full(outgoing.exchange))
+            raise Stop(f"The broker refused the message: the queue behind {exchange} is full. Send it later.")
         if verdict is Verdict.UNSENDABLE or isinstance(ended_by, AMQPChannelError):
             raise Stop("The broker does not take it as it is.")
         if verdict is not Verdict.CONFIRMED:
             raise BrokerLost("it was lost before the broker confirmed")
-
-    async def _publish(self, body: bytes, routing_key: str, properties: Basic.Properties) -> None:
-        exchange = self._topology.commands_exchange
-        try:
-            await answered(
-                self._channel.basic_publish(
-                    body, exchange=exchange, routing_key=routing_key, properties=properties, mandatory=True
-                )
-            )
-        except (PublishError, ChannelNotFoundEntity):
-            raise Stop(_nobody_takes(exchange, routing_key), USAGE) from None
-        except DeliveryError:
-            raise Stop(_is_full(exchange)) from None
-        except ChannelAccessRefused:
-            raise Stop(f"The broker's user may not write to exchange {exchange}.", USAGE) from None
-
-
-def _nobody_takes(exchange: str, routing_key: str) -> str:
-    return (
-        f"Nothing takes {routing_key!r} at exchange {exchange}: no worker has declared its queues there, or there "
-        "is no such command. Start one with `fapiao-worker run`; look at FAPIAO_AMQP_URL and FAPIAO_PREFIX."
-    )
-
-
-def _is_full(exchange: str) -> str:
-    return f"The broker refused the message: the queue behind {exchange} is full. Send it later."
 
 
 def _of_the_sender(header: str) -> str | None:
@@ -228,7 +203,7 @@ async def answered(awaitable: Awaitable[T]) -> T:
 async def broker(settings: Settings) -> AsyncIterator[Broker]:
     """Connect to the first broker of `FAPIAO_AMQP_URL` that answers. Raises `Stop` if none does."""
     async with opened(settings) as link:
-        yield Broker(link, await link.open_channel(confirms=True), settings)
+        yield Broker(link, await link.open_channel(confirms=False), settings)
 
 
 async def granted(awaitable: Awaitable[T], right: str) -> T:

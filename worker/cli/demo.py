@@ -22,8 +22,7 @@ from worker.cli.terminal import (
     Stop,
     explained,
     is_terminal,
-    load_settings,
-    quiet_logs,
+    quiet_settings,
     say,
 )
 from worker.errors import NotFound, WorkerError
@@ -52,8 +51,7 @@ def demo(
         from worker.cli.parts import stop_once_on_a_signal
         from worker.cli.stages import DemoStage
 
-        settings = load_settings()
-        quiet_logs(settings)
+        settings = quiet_settings()
         stop_once_on_a_signal()
         try:
             async with DemoStage(settings, auto_scan) as stage:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from worker.cli.terminal import load_settings, quiet_logs, run
+from worker.cli.terminal import quiet_settings, run
 from worker.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def ask(question: "Callable[[Desk], Awaitable[T]]", *, writes: bool = False) -> 
     something only where it `writes`. Ends the program as `run` does."""
 
     async def work() -> T:
-        settings = load_settings()
-        quiet_logs(settings)
-        async with desk(settings, writes=writes) as operations:
+        async with desk(quiet_settings(), writes=writes) as operations:
             return await question(operations)
 
     return run(work())

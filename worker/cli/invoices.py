@@ -14,9 +14,8 @@ from worker.cli.terminal import (
     USAGE,
     Stop,
     explained,
-    load_settings,
     note,
-    quiet_logs,
+    quiet_settings,
     run,
     say,
     say_json,
@@ -99,9 +98,7 @@ def _fetch(number: str, folder: Path, *, as_json: bool) -> None:
     async def work() -> list[str]:
         from worker.cli.vault import fetch
 
-        settings = load_settings()
-        quiet_logs(settings)
-        return [str(path) for path in await fetch(settings, number, folder)]
+        return [str(path) for path in await fetch(quiet_settings(), number, folder)]
 
     written = run(work())
     if as_json:

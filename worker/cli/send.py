@@ -17,7 +17,7 @@ import typer
 from contracts.envelope import CLOUDEVENTS_JSON, PLAIN_JSON, dumps, loads
 from contracts.kinds import CommandType
 from worker.cli import story
-from worker.cli.terminal import INTERRUPTED, USAGE, Stop, explained, load_settings, note, quiet_logs, run, say_json
+from worker.cli.terminal import INTERRUPTED, USAGE, Stop, explained, note, quiet_settings, run, say_json
 from worker.errors import BrokerLost
 
 if TYPE_CHECKING:
@@ -138,8 +138,7 @@ def send(  # noqa: PLR0913, PLR0917  one parameter per option
     """
 
     async def work() -> int:
-        settings = load_settings()
-        quiet_logs(settings)
+        settings = quiet_settings()
         command = read_command(read_file(file), Wishes(id=id_, source=source, type=type_, new_id=new_id))
         watch = Watch(as_json=as_json, until_confirmed=wait_confirmed)
         return await deliver(settings, command, watch, timeout if wait else None)
@@ -276,9 +275,7 @@ def check(
     Exit code: 0 it would be accepted, 2 it would be rejected.
     """
     with explained():
-        settings = load_settings()
-        quiet_logs(settings)
-        event = examined(read_file(file), type_, settings)
+        event = examined(read_file(file), type_, quiet_settings())
     if as_json:
         say_json(event["data"])
     else:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from worker.cli.terminal import FAILED, Stop, explained, load_settings, note, quiet_logs, say, say_json
+from worker.cli.terminal import FAILED, Stop, explained, load_settings, note, quiet_settings, say, say_json
 from worker.clock import Clock
 from worker.settings import Settings
 
@@ -46,9 +46,7 @@ def upgrade(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         from worker.clock import SystemClock
         from worker.journal import open_journal
 
-        settings = load_settings()
-        quiet_logs(settings)
-        journal = open_journal(settings, SystemClock())
+        journal = open_journal(quiet_settings(), SystemClock())
         try:
             return list(await journal.upgrade())
         finally:
@@ -73,8 +71,7 @@ def rekey(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     async def work() -> dict[str, Any]:
         from worker.cli.desk import desk
 
-        settings = load_settings()
-        quiet_logs(settings)
+        settings = quiet_settings()
         async with desk(settings, writes=True) as operations:
             done = await operations.rekey()
         _check_whose_key(settings, done["keyId"])

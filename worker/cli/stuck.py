@@ -19,9 +19,8 @@ from worker.cli.terminal import (
     Stop,
     can_ask,
     explained,
-    load_settings,
     note,
-    quiet_logs,
+    quiet_settings,
     run,
     say,
     say_json,
@@ -114,11 +113,9 @@ class _Wanted:
 
 @asynccontextmanager
 async def _connected() -> "AsyncIterator[Broker]":
-    settings = load_settings()
-    quiet_logs(settings)
     from worker.cli.broker import broker
 
-    async with broker(settings) as connection:
+    async with broker(quiet_settings()) as connection:
         yield connection
 
 

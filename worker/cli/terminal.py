@@ -182,11 +182,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
 
 
-def quiet_logs(settings: "Settings") -> None:
-    """Short commands log warnings only, on stderr, through the same redaction as the worker."""
+def quiet_settings(*, beside_dev: bool = True) -> "Settings":
+    """As `load_settings`, for a short command: it logs errors only, on stderr, through the same redaction as the
+    worker, but for another level that is set."""
+    settings = load_settings(beside_dev=beside_dev)
     from worker.ops import logs
 
     logs.configure(settings, level="error" if settings.log_level == "info" else settings.log_level)
+    return settings
 
 
 _STYLES: Final[dict[str, dict[str, Any]]] = {

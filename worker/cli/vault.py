@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from worker.cli.records import AsJson
-from worker.cli.terminal import FAILED, Stop, load_settings, note, quiet_logs, run, say, say_json, table
+from worker.cli.terminal import FAILED, Stop, note, quiet_settings, run, say, say_json, table
 
 if TYPE_CHECKING:
     from worker.records import KeptFile
@@ -47,9 +47,7 @@ def report(as_json: AsJson = False) -> None:
     async def work() -> list[dict[str, Any]]:
         from worker.cli.desk import opened_journal
 
-        settings = load_settings()
-        quiet_logs(settings)
-        async with opened_journal(settings, readonly=True) as journal:
+        async with opened_journal(quiet_settings(), readonly=True) as journal:
             return [asdict(row) for row in await journal.vault_years()]
 
     rows = run(work())
@@ -93,8 +91,7 @@ async def fetch(settings: "Settings", number: str, folder: Path) -> list[Path]:
 async def _verify() -> dict[str, Any]:
     from worker.cli.desk import opened_journal
 
-    settings = load_settings()
-    quiet_logs(settings)
+    settings = quiet_settings()
     storage = _storage(settings)
     # Before the journal is read: what is kept meanwhile is in the journal then.
     unknown = await asyncio.to_thread(lambda: set(storage.keys()))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from worker.cli.terminal import FAILED, INTERRUPTED, explained, load_settings, quiet_logs, said, say
+from worker.cli.terminal import FAILED, INTERRUPTED, explained, quiet_settings, said, say
 
 AUTO_SCAN_SECONDS: Final = 2.0
 
@@ -35,8 +35,7 @@ def _run(auto_scan_seconds: float | None, *, quiet: bool) -> int:
     from worker.cli.dev.broker import obtained
     from worker.cli.dev.home import Home
 
-    settings, home = load_settings(beside_dev=False), Home(Path.cwd())
-    quiet_logs(settings)
+    settings, home = quiet_settings(beside_dev=False), Home(Path.cwd())
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     with contextlib.suppress(KeyboardInterrupt), home.locked(), obtained(settings, home) as broker:

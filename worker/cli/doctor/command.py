@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.doctor.diagnosis import Diagnosis, Verdict, ok, warn
-from worker.cli.terminal import FAILED, load_settings, note, quiet_logs, run, say, say_json
+from worker.cli.terminal import FAILED, note, quiet_settings, run, say, say_json
 from worker.configuration import unknown_names
 from worker.settings import Settings
 
@@ -22,8 +22,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """Check broker, queues, permissions, database, gateway, clock, credentials and vault. Exit code 1 if one fails."""
 
     async def work() -> list[Diagnosis]:
-        settings = load_settings()
-        quiet_logs(settings)
+        settings = quiet_settings()
         found: list[Diagnosis] = []
         for check in _checks():
             for finding in await check(settings):
