@@ -20,7 +20,7 @@ from worker.cli.terminal import (
     said,
     say,
     say_json,
-    table,
+    show_rows,
 )
 from worker.durations import UNIT_SECONDS
 
@@ -52,17 +52,15 @@ def list_(
 ) -> None:
     """List commands, newest first."""
     commands = ask(lambda desk: desk.commands(state or (), limit))
-    if as_json:
-        say_json(commands)
-    elif not commands:
-        say(said("No such commands.", "没有这样的命令。"))
-    else:
-        names = ("receivedAt", "state", "type", "commandSource", "commandId", "userId", "orderNo")
-        commands = [{**command, "state": state_of(command)} for command in commands]
-        table(
-            said("received state type source id user order", "收到 状态 类型 来源 id 用户 订单号").split(),
-            [[str(command[name] or "-") for name in names] for command in commands],
-        )
+    names = ("receivedAt", "state", "type", "commandSource", "commandId", "userId", "orderNo")
+    heads = said("received state type source id user order", "收到 状态 类型 来源 id 用户 订单号").split()
+    show_rows(
+        commands,
+        dict(zip(names, heads, strict=True)),
+        as_json=as_json,
+        nothing=said("No such commands.", "没有这样的命令。"),
+        rows=[{**command, "state": state_of(command)} for command in commands],
+    )
 
 
 def resolve(

@@ -24,7 +24,7 @@ from worker.cli.terminal import (
     run,
     say,
     say_json,
-    table,
+    show_rows,
 )
 
 if TYPE_CHECKING:
@@ -56,17 +56,11 @@ def list_dead(limit: Limit = 100, as_json: AsJson = False) -> None:
     delivery limit drops a message that was delivered too often: do not poll this.
     """
 
-    letters = [asdict(letter) for letter in run(_look(limit))]
-    if as_json:
-        say_json([_readable({name: value for name, value in letter.items() if name != "tag"}) for letter in letters])
-    elif not letters:
-        say("The dead queue is empty.")
-    else:
-        names = ("letter", "code", "type", "source", "id", "size_bytes", "reason")
-        table(
-            ["letter", "code", "type", "source", "id", "bytes", "reason"],
-            [[str(letter[name] or "-") for name in names] for letter in letters],
-        )
+    letters = [_readable(asdict(letter)) for letter in run(_look(limit))]
+    for letter in letters:
+        del letter["tag"]
+    columns = {name: name for name in ("letter", "code", "type", "source", "id", "size_bytes", "reason")}
+    show_rows(letters, columns | {"size_bytes": "bytes"}, as_json=as_json, nothing="The dead queue is empty.")
 
 
 @dead.command()
@@ -185,17 +179,11 @@ def _readable(letter: dict[str, Any]) -> dict[str, Any]:
 @replies.command("list")
 def list_replies(limit: Limit = 100, as_json: AsJson = False) -> None:
     """List them, oldest first."""
-    found = ask(lambda desk: desk.replies(limit))
-    if as_json:
-        say_json(found)
-    elif not found:
-        say("No undeliverable replies.")
-    else:
-        names = ("number", "createdAt", "type", "commandSource", "commandId", "queue", "attempts")
-        table(
-            ["number", "created", "event", "source", "command", "queue", "attempts"],
-            [[str(reply[name]) for name in names] for reply in found],
-        )
+    columns = {
+        "number": "number", "createdAt": "created", "type": "event", "commandSource": "source", "commandId": "command",
+        "queue": "queue", "attempts": "attempts",
+    }  # fmt: skip
+    show_rows(ask(lambda desk: desk.replies(limit)), columns, as_json=as_json, nothing="No undeliverable replies.")
 
 
 @replies.command()
@@ -231,26 +219,15 @@ def _act(
 def list_accounts(limit: Limit = 100, as_json: AsJson = False) -> None:
     """List them, the latest refusal first. An account appears once per password that was refused."""
     found = ask(lambda desk: desk.accounts(limit))
-    if as_json:
-        say_json(found)
-    elif not found:
-        say("No account's last login was refused.")
-    else:
-        table(
-            ["id", "company", "user", "for", "refusals", "last", "rests until"],
-            [
-                [
-                    str(account["id"])[:SHOWN_ID_CHARS],
-                    str(account["companyCode"]),
-                    str(account["userId"]),
-                    "look-ups" if account["isLookUp"] else "orders",
-                    str(account["refusals"]),
-                    str(account["refusedAt"]),
-                    str(account["suspendedUntil"] or "-"),
-                ]
-                for account in found
-            ],
-        )
+    columns = {
+        "id": "id", "companyCode": "company", "userId": "user", "isLookUp": "for", "refusals": "refusals",
+        "refusedAt": "last", "suspendedUntil": "rests until",
+    }  # fmt: skip
+    rows = [
+        {**each, "id": each["id"][:SHOWN_ID_CHARS], "isLookUp": "look-ups" if each["isLookUp"] else "orders"}
+        for each in found
+    ]
+    show_rows(found, columns, as_json=as_json, nothing="No account's last login was refused.", rows=rows)
 
 
 @accounts.command()

@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 import unicodedata
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -71,6 +71,20 @@ def table(headers: list[str], rows: list[list[str]]) -> None:
     for number, row in enumerate([headers, *rows]):
         line = "  ".join(cell + " " * (width - _columns(cell)) for cell, width in zip(row, widths, strict=True))
         say(line.rstrip(), style="strong" if number == 0 else None)
+
+
+def show_rows(
+    found: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, nothing: str, rows: Any = None
+) -> None:
+    """What was found as JSON, or as a table: heads by the members they show. `rows` are its lines where they say it in
+    other words; `nothing` is the sentence where there is nothing."""
+    if as_json:
+        say_json(found)
+    elif not found:
+        say(nothing)
+    else:
+        told = [[row[member] for member in columns] for row in rows or found]
+        table([*columns.values()], [["-" if cell in {None, ""} else str(cell) for cell in line] for line in told])
 
 
 def _columns(text: str) -> int:

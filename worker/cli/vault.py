@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from worker.cli.records import AsJson
-from worker.cli.terminal import FAILED, Stop, note, quiet_settings, run, say, say_json, table
+from worker.cli.terminal import FAILED, Stop, note, quiet_settings, run, say, say_json, show_rows
 
 if TYPE_CHECKING:
     from worker.records import KeptFile
@@ -50,16 +50,8 @@ def report(as_json: AsJson = False) -> None:
         async with opened_journal(quiet_settings(), readonly=True) as journal:
             return [asdict(row) for row in await journal.vault_years()]
 
-    rows = run(work())
-    if as_json:
-        say_json(rows)
-    elif rows:
-        table(
-            ["year", "type", "state", "files", "bytes"],
-            [[row["year"], row["type"], row["state"], str(row["files"]), str(row["size"])] for row in rows],
-        )
-    else:
-        say("Nothing is kept yet.")
+    columns = {"year": "year", "type": "type", "state": "state", "files": "files", "size": "bytes"}
+    show_rows(run(work()), columns, as_json=as_json, nothing="Nothing is kept yet.")
 
 
 async def fetch(settings: "Settings", number: str, folder: Path) -> list[Path]:
