@@ -12,10 +12,10 @@ import zlib
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import DefusedXMLParser
 
 from contracts.gateway import plain_number
 from worker.records import DueFile
@@ -24,7 +24,9 @@ from worker.texts import folded
 MOST_ENTRIES: Final = 2_000
 MOST_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 MOST_READ_BYTES: Final = 8 * 1024 * 1024
-"""Of one entry of an archive that is read."""
+"""Of an XML, and of one entry of an archive that is read."""
+_MOST_DIGITS: Final = 40
+"""Of an amount, before and behind its point: `1E999999999` is a short text and a number of a gigabyte."""
 _IN_GBK: Final = re.compile(rb"""\s*<\?xml[^>]{1,100}encoding\s*=\s*["'](?:gbk|gb2312|gb18030)["']""", re.IGNORECASE)
 """An XML that says so of itself; the later standard reads the earlier ones."""
 _PDF_HEAD: Final = 1024
@@ -78,12 +80,12 @@ def _read_ofd(body: bytes) -> Told:
             entries = {entry.filename.lstrip("/"): entry for entry in container.infolist()}
             if "OFD.xml" not in entries:
                 raise NotThatFile("it has no OFD.xml")
-            _parse(_unpacked(container, entries["OFD.xml"]))
+            _texts_of(_unpacked(container, entries["OFD.xml"]))
             if not any(name.endswith("Document.xml") for name in entries):
                 raise NotThatFile("it has no document inside")
             for name, entry in entries.items():
                 if name.lower().endswith(".xml") and "attach" in name.lower() and not name.endswith("Attachments.xml"):
-                    told = _told_by(_parse(_unpacked(container, entry)))
+                    told = _told_by(_texts_of(_unpacked(container, entry)))
                     if told.number is not None:
                         return told
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
@@ -107,27 +109,55 @@ def _unpacked(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 
 def _read_xml(body: bytes) -> Told:
-    return _told_by(_parse(body))
+    if len(body) > MOST_READ_BYTES:
+        raise NotThatFile("it is larger than an invoice's XML would be")
+    return _told_by(_texts_of(body))
 
 
-def _parse(body: bytes) -> Element:
+class _Texts:
+    """What stands first in each element, by its name without the namespace; of several of one name the first that has
+    a text. Keeps no tree, which would take up to forty times what its file does."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
+        self._name: str | None = None
+        """The element whose beginning is being read."""
+        self._begun: list[str] = []
+
+    def start(self, tag: str, _: dict[str, str]) -> None:
+        self._take()
+        self._name = tag.rpartition("}")[2]
+
+    def data(self, text: str) -> None:
+        if self._name is not None:
+            self._begun.append(text)
+
+    def end(self, _: str) -> None:
+        self._take()
+
+    def close(self) -> dict[str, str]:
+        return self._found
+
+    def _take(self) -> None:
+        if self._name is not None and (text := "".join(self._begun).strip()):
+            self._found.setdefault(self._name, text)
+        self._name = None
+        self._begun.clear()
+
+
+def _texts_of(body: bytes) -> dict[str, str]:
+    parser = DefusedXMLParser(target=_Texts(), forbid_dtd=True, forbid_entities=True, forbid_external=True)
     try:
         # The parser itself reads no encoding of several bytes a character but UTF-8 and UTF-16.
-        told = body.decode("gb18030") if _IN_GBK.match(body) else body
-        root: Element = fromstring(told, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+        parser.feed(body.decode("gb18030") if _IN_GBK.match(body) else body)
+        texts: dict[str, str] = parser.close()
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         raise NotThatFile("it is no XML, or XML with a document type or entities") from None
-    return root
+    return texts
 
 
-def _told_by(root: Element) -> Told:
+def _told_by(texts: dict[str, str]) -> Told:
     """Members by the names of the bureau's own record (EInvoice)."""
-    texts: dict[str, str] = {}
-    for element in root.iter():
-        name = element.tag.rpartition("}")[2]
-        text = (element.text or "").strip()
-        if text:
-            texts.setdefault(name, text)
     return Told(
         number=texts.get("InvoiceNumber") or texts.get("EIid"),
         total=_amount(texts.get("TotalTax-includedAmount")),
@@ -143,7 +173,11 @@ def _amount(text: str | None) -> Decimal | None:
         amount = None if text is None else Decimal(text.replace(",", ""))
     except InvalidOperation:
         return None
-    return amount if amount is not None and amount.is_finite() else None
+    if amount is None or not amount.is_finite():
+        return None
+    _, digits, exponent = amount.as_tuple()
+    is_short = isinstance(exponent, int) and abs(exponent) <= _MOST_DIGITS and len(digits) <= _MOST_DIGITS
+    return amount if is_short else None
 
 
 def differences(file: DueFile, told: Told) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What a file is and says, and that a stranger's file does no harm while it is read."""
 
 import io
+import tracemalloc
 import zipfile
 from decimal import Decimal
 
@@ -85,6 +86,36 @@ def test_a_container_that_unpacks_to_more_than_an_invoice_is_refused(monkeypatch
     monkeypatch.setattr(contents, "MOST_READ_BYTES", 10_000)
     with pytest.raises(NotThatFile, match="larger than"):
         read_file("ofd", large)
+
+
+def test_an_xml_that_is_larger_than_an_invoices_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "MOST_READ_BYTES", 10_000)
+    with pytest.raises(NotThatFile, match="larger than"):
+        read_file("xml", b"<a>" + b" " * 20_000 + b"</a>")
+
+
+def test_no_tree_is_kept_of_what_is_read() -> None:
+    """One of eight megabytes would have taken three hundred, and four files are read at once."""
+    body = b"<a>" + b"<b><c/></b>" * 20_000 + b"<BuyerName>ABC</BuyerName></a>"
+    tracemalloc.start()
+    try:
+        assert read_file("xml", body).buyer_name == "ABC"
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * len(body)
+
+
+def test_the_first_text_of_a_name_counts_and_what_is_inside_it_does_not() -> None:
+    body = b"<a><n:BuyerName xmlns:n='u'> </n:BuyerName><BuyerName>A<i>B</i>C</BuyerName><BuyerName>D</BuyerName></a>"
+    assert read_file("xml", body).buyer_name == "A"
+
+
+@pytest.mark.parametrize("total", ["1E999999999", "-1E-999999999", "1E41", "9" * 41, "NaN", "Infinity"])
+def test_an_amount_that_would_be_a_number_of_a_gigabyte_is_none(total: str) -> None:
+    """It was written out, digit by digit, to be compared with the list."""
+    body = f"<a><TotalTax-includedAmount>{total}</TotalTax-includedAmount></a>".encode()
+    assert read_file("xml", body).total is None
 
 
 def test_many_entries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
