@@ -75,6 +75,24 @@ class TestDoubles:
         await complete(journal, new("a", seller="s", order_no="SO-1", fingerprint="f"))
         assert await admit(journal, unnumbered("b", rejects_double=True)) == [Admission.DUPLICATE]
 
+    @pytest.mark.parametrize("rejects", [True, False])
+    async def test_one_that_is_meant_makes_no_double_of_the_one_before_it(
+        self, journal: Journal, rejects: bool
+    ) -> None:
+        """Of the two of one batch the second says `allowDuplicate`, and the first came when there was none."""
+        batch = unnumbered("a", rejects_double=rejects), unnumbered("b", double_since=None)
+        assert await admit(journal, *batch) == [Admission.ACCEPTED, Admission.ACCEPTED]
+        assert (await look_up(journal, "a")).warnings == b"[]"
+
+    @pytest.mark.parametrize("known", [True, False])
+    async def test_one_that_is_meant_and_came_before_is_doubled(self, journal: Journal, known: bool) -> None:
+        meant, other = unnumbered("b", double_since=None), unnumbered("a", rejects_double=True)
+        if known:
+            await admit(journal, meant)
+        batch = (other, meant) if known else (meant, other)
+        assert Admission.DUPLICATE in await admit(journal, *batch)
+        assert await journal.find("a") == []
+
     async def test_the_same_message_again_is_a_repeat(self, journal: Journal) -> None:
         pair = unnumbered("a", rejects_double=True), unnumbered("b")
         await admit(journal, *pair)

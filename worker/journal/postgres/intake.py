@@ -359,8 +359,15 @@ async def _guard_against_doubles(batch: _Batch, commands: Sequence[NewCommand]) 
         return
     guarded = {key: commands[number] for key, number in batch.guarded.items()}
     doubles = await _find_doubles(batch.statements, guarded)
+    came_as = {
+        (command.source, command.id): number
+        for number, command in enumerate(commands)
+        if doubles and batch.admissions[number] not in {Admission.REPEATED, Admission.REUSED}
+    }
     warned, left_out = [], []
     for key, double in doubles.items():
+        if came_as.get((guarded[key].source, double), -1) > batch.guarded[key]:
+            continue  # that one came behind this one, and said that it is meant
         if guarded[key].rejects_double:
             left_out.append(key)
             batch.admissions[batch.guarded[key]] = Admission.DUPLICATE
