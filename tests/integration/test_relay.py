@@ -131,6 +131,27 @@ async def test_a_user_that_may_not_publish_is_mute_from_the_start_until_it_may(
         await asyncio.to_thread(amqp_control.ctl, "delete_user", user)
 
 
+async def test_a_user_that_may_publish_events_alone_on_the_topic_is_not_mute(
+    amqp_url: str, amqp_prefix: str, amqp_control: Control
+) -> None:
+    """`set_topic_permissions`: the broker looks at the routing key, too. What it asks with is told to nobody."""
+    user, parts = f"u{uuid.uuid4().hex[:10]}", urlsplit(amqp_url)
+    async with outbox(amqp_url, amqp_prefix) as part:
+        assert part.publisher.can_publish
+    await asyncio.to_thread(amqp_control.ctl, "add_user", user, user)
+    try:
+        await asyncio.to_thread(amqp_control.ctl, "set_permissions", "-p", "/", user, "^$", ".*", "^$")
+        on = (f"{amqp_prefix}.events", r"^(invoice|command)\.", "^$")
+        await asyncio.to_thread(amqp_control.ctl, "set_topic_permissions", "-p", "/", user, *on)
+        url = f"{parts.scheme}://{user}:{user}@{parts.hostname}:{parts.port}{parts.path}"
+        async with outbox(url, amqp_prefix, publisher_options={"declares": False}) as part:
+            await until(lambda: part.publisher.is_connected)
+            assert part.publisher.can_publish
+        assert await depth(amqp_url, part.topology.unrouted_queue) == 0
+    finally:
+        await asyncio.to_thread(amqp_control.ctl, "delete_user", user)
+
+
 async def test_a_reply_whose_time_is_over_is_set_aside(amqp_url: str, amqp_prefix: str) -> None:
     """`undeliverable`, for a person to look at."""
     async with outbox(amqp_url, amqp_prefix, reply_ttl=timedelta(seconds=0.2)) as part:

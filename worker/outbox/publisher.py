@@ -16,6 +16,8 @@ import structlog
 from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity
 
 from contracts.envelope import CLOUDEVENTS_JSON
+from contracts.events import Outcome
+from contracts.kinds import CommandType
 from worker.amqp.confirms import Batch, ConfirmChannel, Confirming, Verdict
 from worker.amqp.connections import AskUrls, Connect, Link, SupervisedConnection, ask, open_link
 from worker.amqp.topology import Topology, declare_over
@@ -37,7 +39,12 @@ LOOK_SECONDS: Final = 15.0
 LOOKS_PER_DECLARING: Final = 4
 """After so many looks (count) everything is declared again, for somebody may have deleted it."""
 ASK_SECONDS: Final = 5.0
-NOBODY: Final = "fapiao-worker-asks-for-its-rights"
+ASKED_WITH: Final = {
+    Copy.REPLY: "fapiao-worker-asks-for-its-rights",
+    Copy.TOPIC: f"{CommandType.ISSUE}.{Outcome.QR_REQUIRED}",
+}
+"""The routing keys with which it asks for its rights. On the topic one of its events': a broker may allow these alone
+(`set_topic_permissions`), and would refuse any other."""
 NO_TIME: Final = "none"
 """An expiration that the broker refuses in any message, once it has found that its sender may publish."""
 
@@ -236,7 +243,8 @@ class Publisher:
         then refuses what no message may have. Raises `BrokerLost`."""
         forbidden = set[Copy]()
         for copy in Copy:
-            question = Outgoing(_exchange_of(copy, self._topology), NOBODY, b"", Properties(expiration=NO_TIME))
+            exchange, key = _exchange_of(copy, self._topology), ASKED_WITH[copy]
+            question = Outgoing(exchange, key, b"", Properties(expiration=NO_TIME))
             channel = await self._open_channel(link)
             batch = await channel.send([question])
             is_answered = await batch.wait(ASK_SECONDS)
