@@ -28,6 +28,7 @@ from worker.journal import open_journal
 from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.scheduler import Scheduler
 from worker.lanes.services import LISTS_AT_ONCE, LaneServices
+from worker.ops.conditions import Missing, Wait
 from worker.ops.control import control_server, database_file, socket_path
 from worker.ops.health import CLOCK_STEP_SECONDS, Health, HealthServer
 from worker.ops.logs import dropped_lines
@@ -242,13 +243,17 @@ class _Worker:
         ask("gateway_gate_open", lambda: self._services.breaker.is_open)
         ask("details_gate_open", lambda: self._services.details_breaker.is_open)
         ask("lanes_limit", lambda: self._settings.max_lanes)
-        self._health.require("the broker: not consuming", lambda: self._consumer.is_consuming)
-        self._health.require("the journal is full", lambda: not self._space.is_short)
-        self._health.require("the broker: not publishing", lambda: self._publisher.can_publish)
-        self._health.require("the journal takes nothing", lambda: self._consumer.journal_takes)
-        lease, clock = self._services.lease, self._services.clock
-        self._health.require("no lease: the journal renews none", lambda: lease.is_safe(clock.monotonic()))
-        self._health.require_answer("the journal does not answer", self._journal.ping)
+        services, clock = self._services, self._services.clock
+        self._health.require(Missing.CONSUMING, lambda: self._consumer.is_consuming)
+        self._health.require(Missing.SPACE, lambda: not self._space.is_short)
+        self._health.require(Missing.PUBLISHING, lambda: self._publisher.can_publish)
+        self._health.require(Missing.WRITES, lambda: self._consumer.journal_takes)
+        self._health.require(Missing.LEASE, lambda: services.lease.is_safe(clock.monotonic()))
+        self._health.require_answer(Missing.ANSWERS, self._journal.ping)
+        self._health.mention(Wait.GATEWAY, lambda: not services.breaker.is_open)
+        self._health.mention(Wait.DETAILS, lambda: not services.details_breaker.is_open)
+        self._health.mention(Wait.EVENTS, lambda: self._relay.is_mute)
+        self._health.mention(Wait.PLACES, lambda: services.is_contended)
 
     async def _open_journal(self, signals: Signals) -> bool:
         """False if a signal came first."""

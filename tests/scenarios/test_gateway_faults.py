@@ -4,6 +4,7 @@ Each under load, judged by the gateway's own books.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from tests.scenarios.chaos_load import USERS
 from tests.scenarios.chaos_run import GATEWAY, SETTINGS, Run, Weather
 from tests.scenarios.chaos_stacks import ChaosStack
 from tests.scenarios.proxy import Proxy
+from tests.scenarios.stack import Stack
+from tests.scenarios.worker_process import PATIENCE_SECONDS
+from worker.ops.conditions import Wait
+from worker.servers.processes import free_port
 
 QUIET = Weather(seed=4, seconds=6, per_second=8, fault_share=0.0)
 Strike = Callable[[Proxy], Awaitable[None]]
@@ -90,3 +95,25 @@ async def test_a_gateway_that_accepts_and_never_answers_holds_up_nobody_for_ever
         assert not run.verdict.violations, run.report()
         assert run.verdict.counts.completed > 0
         assert run.verdict.counts.doubted > 0
+
+
+async def test_what_waits_for_a_gateway_that_is_away_says_so(
+    amqp_url: str, amqp_prefix: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Nothing in the journal tells it: `status` asks the worker beside it, which is as ready as ever."""
+    async with Stack(amqp_url, amqp_prefix, sqlite_url, tmp_path) as stack, Proxy.before(stack.sandbox.url) as proxy:
+        await proxy.refuse()
+        stack.settings["FAPIAO_HTTP_PORT"] = port = str(free_port())
+        stack.start_worker(gateway_url=proxy.address(stack.sandbox.url))
+        await stack.worker_is_consuming()
+        orders = [await stack.publish_order(f"u-{number}") for number in range(4)]
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (ready := (await stack.ask(int(port), "/readyz"))).text != f"ok\n{Wait.GATEWAY}\n":
+                await asyncio.sleep(0.1)
+        assert ready.status_code == 200
+        told = json.loads((await stack.command_line("status", orders[0], "--json")).stdout)
+        assert (told["state"], told["workerSays"]) == ("waiting", [Wait.GATEWAY])
+
+        await proxy.listen()
+        await stack.until(orders, ["completed"])
+        assert (await stack.ask(int(port), "/readyz")).text == "ok\n"

@@ -35,7 +35,12 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most 
 
 def status(command_id: CommandId, source: Source = None, as_json: AsJson = False) -> None:
     """Show a command and its events. Exit code 1 if there is none."""
-    _show(ask(lambda desk: desk.status(command_id, source)), as_json=as_json)
+    command = ask(lambda desk: desk.status(command_id, source))
+    if command["state"] == "waiting":
+        from worker.cli.waiting import waited_for
+
+        command["workerSays"] = waited_for()
+    _show(command, as_json=as_json)
 
 
 def list_(
@@ -155,7 +160,14 @@ def _facts(command: dict[str, Any]) -> list[tuple[str, str, Any]]:
         ("reply to", "回复队列", command["replyTo"]),
         ("held", "暂缓", _rest(command.get("sellerRests"))),
         *_lane(command),
+        *(("worker says", "工作进程说明", _in_words(line)) for line in command.get("workerSays", ())),
     ]
+
+
+def _in_words(line: str) -> str:
+    from worker.cli.waiting import CHINESE
+
+    return said(line, CHINESE[line])
 
 
 def _lane(command: dict[str, Any]) -> list[tuple[str, str, Any]]:

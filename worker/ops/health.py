@@ -2,14 +2,14 @@
 
 Guarantees: live means that the event loop turns and no task died that the worker cannot do without; ready
 means that it can take commands and tell of them, and an answer that says no names what is missing. The gateway
-is never part of it: a restart would not bring the vendor back. Requests are small, short and few by force. Knows
-nothing of what is being probed.
+is never part of it, for a restart would not bring the vendor back: beside the verdict stands what commands wait for.
+Requests are small, short and few by force. Knows nothing of what is being probed.
 """
 
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
@@ -19,6 +19,7 @@ import structlog
 from worker.addresses import at
 from worker.clock import Clock, machine_time
 from worker.errors import ConfigurationError
+from worker.ops.conditions import Missing
 from worker.ops.metrics import Metrics
 from worker.records import Backlog
 
@@ -56,6 +57,7 @@ class Health:
     _dead: list[str] = field(default_factory=list)
     _flags: dict[str, Callable[[], bool]] = field(default_factory=dict)
     _questions: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
+    _mentioned: dict[str, Callable[[], bool]] = field(default_factory=dict)
 
     def require(self, name: str, is_up: Callable[[], bool]) -> None:
         """Ready only while `is_up()`. The name is shown to operators."""
@@ -64,6 +66,10 @@ class Health:
     def require_answer(self, name: str, ask: Callable[[], Awaitable[object]]) -> None:
         """Ready only if `ask()` returns, without an exception and within two seconds."""
         self._questions[name] = ask
+
+    def mention(self, name: str, holds: Callable[[], bool]) -> None:
+        """Told beside the verdict while `holds()`; it makes nobody less ready."""
+        self._mentioned[name] = holds
 
     def drain(self) -> None:
         """Not ready from now on."""
@@ -105,11 +111,15 @@ class Health:
 
     async def missing(self) -> list[str]:
         """What keeps it from taking commands; empty when ready."""
-        found = ["draining"] if self.draining else []
+        found: list[str] = [Missing.TIME] if self.draining else []
         found += [name for name, is_up in self._flags.items() if not is_up()]
         answers = await asyncio.gather(*(_answers(ask) for ask in self._questions.values()))
         found += [name for name, answered in zip(self._questions, answers, strict=True) if not answered]
         return found
+
+    def mentioned(self) -> list[str]:
+        """What commands wait for although the worker is ready."""
+        return [name for name, holds in self._mentioned.items() if holds()]
 
 
 async def _answers(ask: Callable[[], Awaitable[object]]) -> bool:
@@ -231,7 +241,7 @@ class HealthServer:
             case "/livez":
                 return _verdict(self._health.illness())
             case "/readyz":
-                return _verdict(await self._health.missing())
+                return _verdict(await self._health.missing(), self._health.mentioned())
             case "/metrics":
                 await self._health.metrics.refresh(self._backlog)
                 body, content_type = self._health.metrics.expose(accept)
@@ -240,10 +250,9 @@ class HealthServer:
                 return _Answer(404, b"there are /livez, /readyz and /metrics\n")
 
 
-def _verdict(complaints: list[str]) -> _Answer:
-    if complaints:
-        return _Answer(503, "".join(f"{complaint}\n" for complaint in complaints).encode())
-    return _Answer(200, b"ok\n")
+def _verdict(complaints: list[str], mentioned: Sequence[str] = ()) -> _Answer:
+    said = [*(complaints or ["ok"]), *mentioned]
+    return _Answer(503 if complaints else 200, "".join(f"{line}\n" for line in said).encode())
 
 
 def _parse(head: bytes) -> tuple[str, str, str]:

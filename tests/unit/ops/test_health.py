@@ -114,6 +114,19 @@ async def test_it_is_ready_only_with_everything_and_names_what_is_missing(server
     assert await _get(server, "/livez") == (200, "ok\n")
 
 
+async def test_what_commands_wait_for_is_told_beside_the_verdict(server: HealthServer, health: Health) -> None:
+    """A gateway that is away makes nobody less ready."""
+    is_away, is_up = [True], [True]
+    health.require("consumer", lambda: is_up[0])
+    health.mention("the gateway", lambda: is_away[0])
+
+    assert await _get(server, "/readyz") == (200, "ok\nthe gateway\n")
+    is_up[0] = False
+    assert await _get(server, "/readyz") == (503, "consumer\nthe gateway\n")
+    is_up[0], is_away[0] = True, False
+    assert await _get(server, "/readyz") == (200, "ok\n")
+
+
 async def test_a_part_that_is_asked_must_answer_in_time(
     server: HealthServer, health: Health, monkeypatch: pytest.MonkeyPatch
 ) -> None:
