@@ -207,6 +207,8 @@ class FakeDetails:
         self.asked_items: list[str] = []
         self.asked_files: list[tuple[str, ...]] = []
         self.seconds = 0.0
+        self.hangs = False
+        """Those that do not fail take an hour."""
 
     def lay_out(self, invoice_id: str, *types: str, items: int = 1) -> None:
         """An invoice's items and files are ready."""
@@ -229,6 +231,8 @@ class FakeDetails:
             await asyncio.sleep(self.seconds)
         if self.fails:
             raise self.fails.pop(0)
+        if self.hangs:
+            await asyncio.sleep(3600)
 
 
 def make_file(invoice_id: str, name: str) -> dict[str, Any]:

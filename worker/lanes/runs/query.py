@@ -100,17 +100,21 @@ class Fetching(Run):
 
 
 async def _details_of(look_ups: InvoiceDetails, wanted: FetchDetails) -> Details:
-    """All that is asked for, as much at once as the port allows. Raises `Transient`, and `Permanent` where no look-up
-    at all will be answered."""
-    answers = await asyncio.gather(
+    """All that is asked for, as much at once as the port allows; the first that fails ends all, for the rest would be
+    thrown away, and the lane's next order waits for it. Raises `Transient`, and `Permanent` where no look-up at all
+    will be answered."""
+    asked = [
         look_ups.files(wanted.files_of, wanted.types) if wanted.files_of and wanted.types else _none(),
         *(_items(look_ups, invoice_id, may_lack=wanted.may_lack_items) for invoice_id in wanted.items_of),
-        return_exceptions=True,
-    )
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    files, *items = [answer for answer in answers if not isinstance(answer, BaseException)]
+    ]
+    tasks = [asyncio.ensure_future(each) for each in asked]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        files, *items = [task.result() for task in tasks if task.done()]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     return Details(dict(zip(wanted.items_of, items, strict=True)), _distinct(files))
 
 

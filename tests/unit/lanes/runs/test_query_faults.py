@@ -104,6 +104,20 @@ async def test_look_up_that_fails_tells_no_half_of_a_page(fault: Exception) -> N
     assert played.journal.state_of(1) is (S.FAILED if is_over else S.WAITING)
 
 
+@in_virtual_time
+async def test_the_first_look_up_that_fails_ends_those_beside_it() -> None:
+    """What they bring would be thrown away, and the lane's next order waits behind them: minutes, where the HTTP side
+    answers nobody and each tries again and again."""
+    played = Played(Script(pages=pages_of(50)), settings=LONG_LEASE)
+    played.details.fails = [Transient("503")]
+    played.details.hangs = True
+
+    await played.run(waiting_query(files=[]))
+
+    assert played.journal.state_of(1) is S.WAITING
+    assert now() < 60
+
+
 @pytest.mark.parametrize("count", [1, 2])
 @in_virtual_time
 async def test_items_that_are_refused_are_missing_and_keep_nothing_else_waiting(count: int) -> None:
