@@ -1,16 +1,20 @@
 """A database that an operator or a provider has altered: closed for a while, read-only, with defaults of its own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import asyncpg
 import pytest
 
+from tests.conformance.journal_builders import admit, new
 from tests.conformance.journal_stores import KEY, PostgresStore
 from worker.cli.doctor.diagnosis import Verdict
 from worker.cli.doctor.store import check_store
 from worker.errors import JournalUnavailable
+from worker.journal.postgres import pool
 from worker.ports import Journal
+from worker.records import Admission
 from worker.settings import Settings
 
 LEASE = timedelta(seconds=60)
@@ -85,3 +89,35 @@ async def test_defaults_of_a_database_change_nothing_that_is_relied_on(store: Po
         async with connections._pool.acquire() as connection, connection.transaction():
             assert await connection.fetchval("SHOW transaction_isolation") == "read committed"
             assert await connection.fetchval("SHOW client_min_messages") == "warning"
+
+
+async def test_time_limits_for_the_statements_of_others_are_not_ours(store: PostgresStore, postgres_url: str) -> None:
+    """Of a database that was made for a web shop: a second is a long time there."""
+    name = postgres_url.rpartition("/")[2]
+    admin = await asyncpg.connect(postgres_url)
+    try:
+        for limit in ("statement_timeout", "lock_timeout"):
+            await admin.execute(f"ALTER DATABASE \"{name}\" SET {limit} = '1ms'")
+        journal = await store.open_with_worker("w1")
+        await admin.execute("BEGIN; LOCK TABLE command IN ACCESS EXCLUSIVE MODE")
+        admitting = asyncio.create_task(admit(journal, new("a")))
+        await asyncio.sleep(0.2)
+        assert not admitting.done()
+        await admin.execute("COMMIT")
+        assert await admitting == [Admission.ACCEPTED]
+    finally:
+        await admin.close()
+
+
+async def test_connections_that_nobody_uses_are_closed_before_the_network_forgets_them(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.2)
+    journal = await store.open_with_worker("w1")
+    await asyncio.gather(*(journal.ping() for _ in range(4)))
+    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    (many,) = (await store.rows(count))[0]
+    async with asyncio.timeout(10):
+        while (await store.rows(count))[0][0] >= many:
+            await asyncio.sleep(0.05)
+    await journal.ping()

@@ -85,12 +85,18 @@ Operation = Callable[[Statements], Awaitable[Result]]
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 COMMAND_TIMEOUT_SECONDS = 30.0
+IDLE_SECONDS = 60.0
+"""After so long without use a connection is closed: load balancers and firewalls forget idle ones without a word, some
+after four minutes, and whoever used one then would wait for `COMMAND_TIMEOUT_SECONDS` for nothing."""
 _ATTEMPTS = 5
 APPLICATION = "fapiao-worker"
 _SESSION = {
     # A transaction left open would keep dead rows alive and slow every claim.
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
+    # A database or a role may have one of its own, of a second, say, for the pages of a web shop. Longer than the
+    # driver's, which says so to the server; this one ends what a worker left behind that is cut off from it.
+    "statement_timeout": "35s",
     # Under another isolation a statement behind a lock sees the state before the lock was waited for. A database or a
     # role may have that for its default.
     "default_transaction_isolation": "read committed",
@@ -240,6 +246,7 @@ class Connections:
             max_size=self._size,
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
+            max_inactive_connection_lifetime=IDLE_SECONDS,
             server_settings={"application_name": APPLICATION},
             init=_prepare_session,
             reset=_nothing_to_reset,

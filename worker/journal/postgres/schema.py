@@ -38,6 +38,7 @@ async def check(statements: Statements) -> None:
 async def upgrade(statements: Statements) -> Sequence[str]:
     """Apply what is missing, inside the caller's transaction; returns the names."""
     connection = statements.connection
+    await connection.execute("SET LOCAL statement_timeout = 0")  # indexes of large tables take their time
     # Freed with the transaction, so that it cannot leak through a pooler.
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
     applied = []
