@@ -56,8 +56,8 @@ _HOMES: Final[Mapping[str, tuple[type[BaseModel], ...]]] = {
     "invoice": (Invoice,),
     "the lines of invoiceItems": (InvoiceItem,),
     "the entries of discounts, beside invoice": (Discount,),
-    "condition": (Condition,),
-    "page": (Page,),
+    "condition, of invoice.query": (Condition,),
+    "page, of invoice.query": (Page,),
     "the data itself": (*COMMANDS.values(),),
 }
 
@@ -90,7 +90,26 @@ _TAX_ID: Final = re.compile(
 _PARTY: Final = re.compile(r"(?P<seller>seller|xsf?|销售?方?)|buyer|purchaser|customer|gmf|购买?方?")
 _SUM: Final = re.compile(r"(?:line|item|sub|net|gross)?(?:amount|total|sum|money)|je|金额|小计")
 _DISCOUNT: Final = re.compile(r"discount|折扣|zke")
-_OF_TAXES: Final = re.compile(r"tax|rate$|vat|goods?code|税", re.IGNORECASE)
+_OF_TAXES: Final = re.compile(
+    r"tax|rate$|vat|goods?code|税|^(?:hsbz|lslbs|yhzc(?:bs|sm)|zzstsgl|spbm|slv)$", re.IGNORECASE
+)
+_TOTAL: Final = re.compile(
+    r"(?:invoice|order|grand)?(?:total|amount|sum|money)(?:amount|price|money|fee|priceandtax)?|jshj|hjje|kphjje|价税合计"
+)
+_AT_THE_BUREAU: Final = (
+    (
+        re.compile(
+            r"red(?:info|letter|confirm|invoice|flag|reason)|(?:original|blue)invoice|yfp(?:dm|hm)|kplx|chyy|红[字冲票]|原发票"
+        ),
+        "a red-letter invoice (红字发票)",
+    ),
+    (re.compile(r"kce|deduct|差额|扣除"), "an invoice taxed on the margin (差额征税)"),
+    (
+        re.compile(r"specificbusiness|specialbusiness|tdyw|tdys|特定业务|特定要素"),
+        "an invoice of a special kind of business (特定业务)",
+    ),
+)
+"""What the manual has no member for, by what other programs call it: who leaves it out gets another invoice."""
 _RIGHT_SPELLINGS: Final = {right: vendors for vendors, right in SAME_AS.items()}
 _DECIMAL: Final = 'must be a decimal number, as JSON number or text (12.50 or "12.50")'
 _SENTENCES: Final[Mapping[str, str]] = {
@@ -219,8 +238,8 @@ def _unknown_member(name: str, above: Sequence[str | int]) -> str:
     plain, is_of_line = _plain(shortened(name)), "invoiceItems" in above
     if name in _RIGHT_SPELLINGS:
         return f"is given twice: send either {name} or {_RIGHT_SPELLINGS[name]}, or the same in both"
-    if is_of_line and _SUM.fullmatch(plain):
-        return "is not a known member; a line comes to quantity times unitPrice: leave it out"
+    if above[:1] == ("invoice",) and (said := _not_of_an_invoice(plain, is_of_line=is_of_line)):
+        return f"is not a known member; {said}"
     usual = None
     if above[:1] == ("invoice",):
         usual = _NAMES_OF_LINES.get(plain) if is_of_line else _NAMES_OF_INVOICES.get(plain) or _tax_id(plain)
@@ -229,11 +248,21 @@ def _unknown_member(name: str, above: Sequence[str | int]) -> str:
         if others and not above:
             return f"is no member of this command, but of {' and '.join(others)}"
         return f"does not belong here, but in {_home(name)}"
-    return f"is not a known member; {_hint(name, plain, usual)}"
+    return f"is not a known member; {_hint(name, plain, usual, above)}"
 
 
-def _hint(name: str, plain: str, usual: str | None) -> str:
-    if usual is None and _DISCOUNT.search(plain) and plain != "discount":
+def _not_of_an_invoice(plain: str, *, is_of_line: bool) -> str | None:
+    """What to do about a member that other programs have and the gateway's manual lacks."""
+    if is_of_line and _SUM.fullmatch(plain):
+        return "a line comes to quantity times unitPrice: leave it out"
+    if not is_of_line and _TOTAL.fullmatch(plain):
+        return "the lines make the total. What you expect goes into expectedTotal, beside invoice"
+    kind = next((kind for names, kind in _AT_THE_BUREAU if names.search(plain)), None)
+    return kind and f"the gateway's manual has none for {kind}: make it at the tax bureau"
+
+
+def _hint(name: str, plain: str, usual: str | None, above: Sequence[str | int]) -> str:
+    if usual is None and _DISCOUNT.search(plain) and (above or plain != "discount"):
         return f"what is taken off belongs into {_DISCOUNTS_SAY}"
     if usual is None and _OF_TAXES.search(name):
         return "an invoice has no member for tax rates or codes, for the gateway's manual has none: leave it out"
