@@ -2,7 +2,8 @@
 
 Beyond what holds of every text (`texts`), a register may put a name's words in another order, leave out its marks, or
 write the legal form and the place another way. Any of that may be the same party, and may be another: `name_likeness`
-says akin, and `is_whole` whether all of the name is there and nothing beside it, so that it is surely the same.
+says akin, as it does of two words for just anybody, and `is_whole` whether all of the name is there and nothing beside
+it, so that it is surely the same.
 """
 
 import re
@@ -38,6 +39,8 @@ def name_likeness(ours: Text, theirs: Text) -> Likeness:
     close = likeness(ours, theirs)
     if close is not Likeness.DIFFERENT:
         return close
+    if is_anybody(ours) and is_anybody(theirs):
+        return Likeness.AKIN
     sent, came = ours.bones[-1], theirs.bones[-1]
     is_akin = _DIGITS.findall(sent) == _DIGITS.findall(came) and (
         _joined(sent) == _joined(came) or _is_reordered(sent, came) or _core(sent) == _core(came) != ""
@@ -72,7 +75,9 @@ def _scripts(text: str) -> frozenset[str]:
 
 def is_whole(ours: Text, theirs: Text) -> bool:
     """Whether akin names differ in single characters alone: marks, accents, what no register takes, what is masked.
-    张三 in 张三丰, or a firm beside its branch, is not that, nor is 王玥 for 王喆."""
+    张三 in 张三丰, or a firm beside its branch, is not that, nor is 王玥 for 王喆. 消费者 says no less than 个人."""
+    if is_anybody(ours) and is_anybody(theirs):
+        return True
     pairs = zip(ours.bones, theirs.bones, strict=True)
     is_all_there = any(_joined(sent) == _joined(came) != "" for sent, came in pairs) and _has_lost_little(ours, theirs)
     return is_all_there or is_masked_of(ours, theirs)

@@ -21,6 +21,9 @@ UNITS: Final = tuple(Decimal(1).scaleb(power) for power in (0, 2, 3, 4, -2, -3, 
 RATES: Final = tuple(Decimal(rate) / 1000 for rate in (10, 15, 30, 50, 60, 90, 100, 110, 130, 160, 170))
 """Rates of value added tax, of today and of the years before."""
 WHOLE: Final = Decimal(1)
+_MOST_TAX: Final = HIGHEST_WITH_TAX - 1
+_MOST_TAX_WITHIN: Final = _MOST_TAX / HIGHEST_WITH_TAX
+"""Of an amount without it, and of a total with it."""
 _NO_AMOUNT: Final = Decimal(10) ** 12
 """No invoice comes to as much."""
 
@@ -31,7 +34,7 @@ def total_likeness(order: Order, listed: Listed) -> Likeness:
     with_tax, without = listed.with_tax, listed.without_tax
     expected = order.expected
     told = listed.amounts
-    if not told:
+    if not told or tell_nothing(listed):
         return UNTOLD
     is_expected = expected is not None and with_tax == expected
     if (is_expected and not order.is_expected_high) or any(abs(each - order.total) <= order.tolerance for each in told):
@@ -85,14 +88,30 @@ def readings(listed: Listed) -> frozenset[Decimal]:
     return frozenset(values - {0})
 
 
-def _go_together(listed: Listed) -> bool:
-    """Whether each amount can be what it is called: tax is less than what it is on, and makes the total with it."""
+def are_mixed_up(listed: Listed) -> bool:
+    """Whether its amounts cannot all be what they are called: the order's total may stand under any name, and what
+    stands under its name may be another order's total. A tax of zero is told by default as well."""
     invoice = listed.invoice
-    total, net, tax = invoice.total, invoice.total_without_tax, invoice.total_tax
-    if total and net and tax is not None and tax < net and net + tax == total:
+    return not _fit(invoice.total, invoice.total_without_tax, invoice.total_tax or None)
+
+
+def is_mixed_up(order: Order, listed: Listed) -> bool:
+    """Whether the order's total is among such amounts, under whatever name."""
+    told = readings(listed) if are_mixed_up(listed) else ()
+    return any(abs(each - total) <= order.tolerance for each in told for total in order.totals)
+
+
+def _go_together(listed: Listed) -> bool:
+    invoice = listed.invoice
+    return _fit(invoice.total, invoice.total_without_tax, invoice.total_tax)
+
+
+def _fit(total: Decimal | None, net: Decimal | None, tax: Decimal | None) -> bool:
+    """Whether each amount can be what it is called: tax is no more than the highest rate makes, and makes the total."""
+    if total and net and tax is not None and tax < net * _MOST_TAX and net + tax == total:
         return True  # nearly all do
     total, net, tax = (None if each is None else abs(each) for each in (total, net, tax))
-    if tax and any(tax >= each for each in (total, net) if each):
+    if tax and any(tax > each * share + CENT for each, share in ((net, _MOST_TAX), (total, _MOST_TAX_WITHIN)) if each):
         return False
     if not total or not net:
         return True

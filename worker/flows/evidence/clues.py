@@ -14,6 +14,7 @@ from typing import Final
 
 from contracts.limits import HIGHEST_WITH_TAX
 from contracts.taxpayer import check_digit_fits
+from worker.flows.evidence.amounts import are_mixed_up, readings, tell_nothing
 from worker.flows.evidence.subjects import Listed
 from worker.records import Clues, Probes, TotalProbe
 from worker.texts import folded_code, folded_remark
@@ -59,8 +60,8 @@ def probing(candidates: Sequence[Listed]) -> Generator[None, None, Probes | None
     for work, listed in enumerate(candidates, start=1):
         if work % _BREATH == 0:
             yield
-        told = listed.amounts
-        if not told:
+        told = tuple(readings(listed)) if are_mixed_up(listed) else listed.amounts
+        if not told or tell_nothing(listed):
             return None
         ranges.setdefault(_standard(listed.buyer) or None, []).extend(_around(told))
         if listed.note.plain:

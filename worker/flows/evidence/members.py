@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from contracts.taxpayer import is_mistyped
-from worker.flows.evidence.amounts import is_told_otherwise, total_likeness
+from worker.flows.evidence.amounts import is_mixed_up, is_told_otherwise, total_likeness
 from worker.flows.evidence.subjects import Listed, Order, Subject, later
 from worker.names import is_whole, name_likeness, says_who
 from worker.texts import Likeness, Text, code_likeness, folded, folded_code, remark_likeness
@@ -75,6 +75,8 @@ class Comparison:
     name, whose tax id cannot be read."""
     is_odd: bool
     """It could be the order's if its total, or seller and buyer, were told in another way or place."""
+    is_mixed_up: bool
+    """Its amounts cannot all be what they are called, and the order's total is among them: another's may be too."""
     differs: tuple[Difference, ...]
 
     @property
@@ -90,7 +92,7 @@ class Comparison:
     @property
     def is_exact(self) -> bool:
         """Whether all that is told is the same, buyer and total among it."""
-        return self.is_known and self.remark in {SAME, UNTOLD} and not self.differs
+        return self.is_known and self.remark in {SAME, UNTOLD} and not self.differs and not self.is_mixed_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,9 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
     differs = tuple(_differences(order, listed, total, remark))
     is_numbered = has_remark and bool(_DIGIT.search(order.remark.plain))
     is_unmarked = bool(order.remark.plain) and not listed.note.is_told
-    return Comparison(buyer, total, remark, is_unmarked, is_numbered, is_other_kind, is_odd, differs)
+    return Comparison(
+        *(buyer, total, remark, is_unmarked, is_numbered, is_other_kind, is_odd, is_mixed_up(order, listed), differs)
+    )
 
 
 def _is_more_than_zero(listed: Listed) -> bool:
@@ -294,7 +298,9 @@ def _weight(subject: Subject, compared: Comparison, *, is_in_time: bool, are_clo
             and is_in_time
         )
         # Of what was surely issued a wrong total is worth an alarm rather than no answer.
-        return Weight.CLOSE if is_marked and not compared.is_other_kind else Weight.AGAINST
+        if is_marked and not compared.is_other_kind:
+            return Weight.CLOSE
+        return Weight.WEAK if compared.is_odd and compared.is_mixed_up and is_in_time else Weight.AGAINST
     if is_in_time and compared.is_exact:
         return Weight.EXACT
     if UNCLEAR in {compared.remark, compared.total} or compared.is_other_kind:

@@ -9,8 +9,9 @@ import pytest
 from tests.builders import MOMENT, make_found, make_invoice, make_item
 from tests.unit.flows.submissions import differing, issued, judge, kind_of, listed, subject
 from worker.flows.evidence.amounts import UNITS
+from worker.flows.evidence.clues import probing
 from worker.flows.evidence.index import InvoiceIndex, Wanted
-from worker.flows.evidence.subjects import Listed
+from worker.flows.evidence.subjects import Listed, in_one_go
 from worker.gateway.redaction import Redactor
 from worker.gateway.rows import listed_invoice
 
@@ -154,6 +155,40 @@ def test_amounts_under_each_others_names_prove_no_absence(price: str, is_net: bo
     told = told_as(price, **named(*names)(amounts_of(total)))
 
     assert kind_of(told) in {"several", "found"}
+
+
+@pytest.mark.parametrize(
+    ("price", "other"),
+    [(one, other) for one in ("113.00", "100.00") for other in ("113.00", "100.00", "13.00") if one != other],
+)
+@pytest.mark.parametrize("is_asked", [True, False], ids=["sought", "rival"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(("total", "tax", "net"), ("total", "tax", None), ("total", "total", "tax"), ("net", "tax", "total")),
+        *(("tax", "net", "total"), ("tax", "total", "net"), ("tax", "tax", "tax"), ("net", "net", "tax")),
+        *((None, "tax", "net"), (None, "total", "net"), (None, "net", "total"), ("tax", None, "total")),
+    ],
+    ids=str,
+)
+def test_amounts_under_each_others_names_are_given_to_nobody_while_they_may_be_two_orders(
+    price: str, other: str, is_asked: bool, names: Any
+) -> None:
+    """One order has its invoice listed so, and the other one has none: neither's number, and nobody's absence."""
+    row = listed(1, **named(*names)({WITH_TAX: Decimal("113.00"), WITHOUT: Decimal("100.00"), TAX: Decimal("13.00")}))
+    own, theirs = subject(1, invoice=order_of(price)), subject(2, invoice=order_of(other))
+    probes = in_one_go(probing([Listed.of(row)]))
+    told = judge([own, theirs], [row]) if is_asked else judge([theirs], [row], rivals=[own])
+
+    assert probes is None or any(each.low <= int(Decimal(price) * 100) <= each.high for each in probes.totals)
+    assert kind_of(told[2]) != "found"
+    assert not is_asked or kind_of(told[1]) == "several"
+
+
+def test_amounts_under_each_others_names_are_the_one_orders_that_they_fit() -> None:
+    swapped = listed(1, **named("total", "tax", "net")(amounts_of("226.00")))
+
+    assert kind_of(judge([subject(invoice=order_of("226.00"))], [swapped])[1]) == "found"
 
 
 @pytest.mark.parametrize("off", ["-1", "1", "-0.50", "0.05", "-10"])

@@ -81,7 +81,7 @@ def test_what_no_index_can_compare_is_open() -> None:
 
 def test_probes_of_neighbours_are_one_and_common_remarks_are_none() -> None:
     rows = [
-        Listed.of(replace(listed(n, note="谢谢惠顾"), total=Decimal(100), total_without_tax=Decimal("88.5")))
+        Listed.of(listed(n, note="谢谢惠顾", totalPriceAndTax=Decimal(100), totalAmount=Decimal("88.5"), totalTax=None))
         for n in range(30)
     ]
     probes = in_one_go(probing(rows))

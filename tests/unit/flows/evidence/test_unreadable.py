@@ -97,6 +97,14 @@ def test_name_that_cannot_be_compared_proves_no_absence(name: str) -> None:
     assert kind_of(judge([issued(invoice=PERSON)], [row])[1]) == "several"
 
 
+@pytest.mark.parametrize(("sent", "told"), [("个人", "消费者"), ("消费者", "自然人"), ("个人", "境内个人")])
+def test_another_word_for_just_anybody_is_no_other_buyer(sent: str, told: str) -> None:
+    order = make_invoice(buyerName=sent, buyerIndentification="", buyerType=1)
+    row = listed(1, buyerName=told, buyerIdentificationNumber=None)
+    assert kind_of(judge([subject(invoice=order)], [row])[1]) == "several"
+    assert kind_of(judge([issued(invoice=order)], [row])[1]) == "found"
+
+
 @pytest.mark.parametrize(("sent", "told"), [("张三", "李四"), ("个人", "张三"), ("John Smith", "Ann Lee")])
 def test_name_that_can_be_compared_is_another_one(sent: str, told: str) -> None:
     order = make_invoice(buyerName=sent, buyerIndentification="", buyerType=1)

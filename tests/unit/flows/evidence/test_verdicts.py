@@ -142,7 +142,7 @@ def test_what_was_surely_issued_is_found_in_a_list_that_masks_ids() -> None:
 def test_invoice_that_fits_another_submission_in_full_is_that_ones() -> None:
     """A refused order, and the one that followed it under the same remark with the right amount."""
     corrected = make_invoice(remark=ORDER, invoiceItems=[make_item(quantity=Decimal(3))])
-    theirs = listed(1, note=ORDER, totalAmount=Decimal(300), totalPriceAndTax=Decimal(339))
+    theirs = listed(1, note=ORDER, totalAmount=Decimal(300), totalTax=Decimal(39), totalPriceAndTax=Decimal(339))
     refused = subject(1, state=S.CHECKING, invoice=make_invoice(remark=ORDER))
 
     assert judge([refused, issued(2, invoice=corrected)], [theirs]) == {1: Nothing(), 2: Found(theirs)}

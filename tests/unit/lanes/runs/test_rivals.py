@@ -145,7 +145,11 @@ async def test_day_of_a_retail_seller_is_read_by_its_totals() -> None:
     """Two thousand open numbers, all totals different: of each but a few neighbours are read."""
     orders = [make_invoice(invoiceItems=[make_item(unitPrice=Decimal(key))]) for key in range(100, 2100)]
     shelf = Shelf(*(submitted(key, invoice=order) for key, order in enumerate(orders, start=2)))
-    seen = [Listed.of(make_listed(1, note="", totalAmount=Decimal(500), totalPriceAndTax=Decimal(565)))]
+    seen = [
+        Listed.of(
+            make_listed(1, note="", totalAmount=Decimal(500), totalTax=Decimal(65), totalPriceAndTax=Decimal(565))
+        )
+    ]
 
     read, are_all = await read_rivals(shelf, [subject(1)], SINCE, seen, SKEW)
 
