@@ -30,7 +30,7 @@ from worker.flows.audit_progress import (
     days_at,
     spans_at,
 )
-from worker.flows.audit_rows import row_of
+from worker.flows.audit_rows import before_of, row_of
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,
@@ -48,7 +48,7 @@ from worker.flows.evidence.endings import Case, endings
 from worker.flows.evidence.status import counts
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
-from worker.flows.invoices import invoices_of, parts_of, seen_of, trusted
+from worker.flows.invoices import invoices_of, parts_of, trusted
 from worker.flows.query_state import AfterPage, after_page, ends_unsurely, longest_page
 from worker.flows.table import (
     Decision,
@@ -129,10 +129,9 @@ def _ask(at: Situation) -> Next:
 def _page_read(at: Situation, given: PageRead) -> Next:
     """Keep the page, then remember that it is done: a page that is read twice is kept once."""
     company = at.state.progress.company or at.state.company
-    invoices = invoices_of(given.page.invoices, at.state.listed_last)
+    invoices = invoices_of(given.page.invoices, before_of(at.state.progress.last_row))
     rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in invoices)
-    progress = replace(_advanced(at, given), company=company)
-    at = replace(at, state=replace(at.state, listed_last=seen_of(invoices[-1:])))
+    progress = replace(_advanced(at, given), company=company).with_rows(invoices)
     return _stepped(at, progress, CountLogin(accepted=True), KeepAudited(rows))
 
 
@@ -295,7 +294,7 @@ def _audited_read(at: Situation, given: AuditedRead) -> Next:
     if not given.rows:
         stage = AuditStage.NUMBERED if was.is_whole else AuditStage.CLOSING
         return _stepped(at, replace(was, stage=stage))
-    held = [hold(each) for each in given.rows if each.row.is_in_period]
+    held = [hold(each, was.taken_back) for each in given.rows if each.row.is_in_period]
     progress = replace(was.with_invoices(held), after=given.rows[-1].row.identity)
     return _stepped(at, progress, findings=[each.finding for each in held if each.finding is not None])
 

@@ -4,8 +4,8 @@ Guarantees that no invoice is called unknown that a command could own, that noth
 invoices, and that an invoice has one finding at most.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import Any, Final
 from contracts.audits import FindingKind
 from contracts.envelope import loads
 from worker.flows.audit_rows import listed_of
-from worker.flows.evidence.status import is_dead
+from worker.flows.evidence.status import is_dead, status_when_taken_back
 from worker.records import (
     BEIJING,
     AuditedInvoice,
@@ -89,8 +89,8 @@ def _sent(data: bytes | None) -> SubmittedInvoice | None:
         return None
 
 
-def hold(audited: AuditedInvoice) -> Held:
-    """What this listed invoice is to the audit's source."""
+def hold(audited: AuditedInvoice, taken_back: Collection[str] = ()) -> Held:
+    """What this listed invoice is to the audit's source. `taken_back`: numbers that red invoices of the list name."""
     invoice, owner = listed_of(audited.row), audited.owner
     if owner is None:
         return _unowned(audited, invoice)
@@ -98,7 +98,7 @@ def hold(audited: AuditedInvoice) -> Held:
         return Held(invoice, Standing.THEIRS)
     if audited.claim == owner.key:
         return _found(FindingKind.UNNUMBERED, audited, invoice)
-    return _owned(audited, owner, invoice)
+    return _owned(audited, owner, invoice, is_taken_back=invoice.number in taken_back)
 
 
 def missing(numbered: NumberedCommand, first: date, last: date, before: datetime) -> dict[str, Any] | bool:
@@ -138,11 +138,13 @@ def _unowned(audited: AuditedInvoice, invoice: ListedInvoice) -> Held:
     return _found(FindingKind.UNKNOWN, audited, invoice)
 
 
-def _owned(audited: AuditedInvoice, owner: AuditOwner, invoice: ListedInvoice) -> Held:
+def _owned(audited: AuditedInvoice, owner: AuditOwner, invoice: ListedInvoice, *, is_taken_back: bool) -> Held:
     known = _Known.of(owner)
     differs = list(_differences(known, invoice))
-    if is_dead(invoice.status) and not is_dead(known.event.get("invoiceStatus")):
-        return _found(FindingKind.CHANGED, audited, invoice, differs)
+    status = status_when_taken_back(invoice.status) if is_taken_back else invoice.status
+    if is_dead(status) and not is_dead(known.event.get("invoiceStatus")):
+        told = replace(invoice, told={**invoice.told, "invoiceStatus": status})
+        return _found(FindingKind.CHANGED, audited, told, differs)
     if differs:
         return _found(FindingKind.DIFFERS, audited, invoice, differs)
     if _was_suspected(owner) and audited.twin is not None and audited.twin.is_owned:

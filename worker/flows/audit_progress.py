@@ -1,6 +1,6 @@
 """Where an audit stands, in the journal and in memory, and what its flow is told. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,15 +11,17 @@ from contracts.audits import FindingKind
 from contracts.envelope import dumps, loads
 from worker.flows import table
 from worker.flows.audit_findings import Held, Standing
-from worker.flows.audit_rows import month_of
+from worker.flows.audit_rows import edge_of, month_of
 from worker.flows.audit_vocabulary import Proved
+from worker.flows.invoices import taken_back
 from worker.flows.query_state import QueryRules, spans_of
 from worker.flows.table import Decision, Phased
-from worker.records import BEIJING
+from worker.records import BEIJING, ListedInvoice
 
 MOST_READS: Final = 3
 """How often a list is read in which rows moved."""
 MOST_SUMS: Final = 500
+MOST_TAKEN_BACK: Final = 1000
 _LONGEST_STATUS_CHARS: Final = 60
 """A gateway gone mad must not fill the journal."""
 
@@ -70,6 +72,10 @@ class AuditProgress:
     last_page: str = ""
     """A digest of the last page, to know a gateway that repeats itself for ever."""
     longest_page: int = 0
+    last_row: tuple[str | None, ...] = ()
+    """Of the page before, as `edge_of` writes it: the next page may go on with the lines of its invoice."""
+    taken_back: tuple[str, ...] = ()
+    """Numbers that red invoices of the list name."""
     after: str = ""
     """The last identity that was held against the journal."""
     since: str = ""
@@ -94,7 +100,8 @@ class AuditProgress:
             return cls()
         kept = loads(progress)
         sums = tuple((month, status, int(count), total) for month, status, count, total in kept["sums"])
-        return cls(**{**kept, "sums": sums, "stage": AuditStage(kept["stage"])})
+        edge, named = (tuple(kept.pop(name, ())) for name in ("last_row", "taken_back"))
+        return cls(**{**kept, "sums": sums, "stage": AuditStage(kept["stage"]), "last_row": edge, "taken_back": named})
 
     def read_again(self, now: datetime) -> "AuditProgress":
         """From the first page on."""
@@ -110,8 +117,14 @@ class AuditProgress:
             span_total=None,
             is_cut=False,
             last_page="",
+            last_row=(),
             longest_page=0,
         )
+
+    def with_rows(self, rows: Sequence[ListedInvoice]) -> "AuditProgress":
+        """With what these rows of a page tell of others."""
+        named = {*self.taken_back, *taken_back(rows)}
+        return replace(self, last_row=edge_of(rows), taken_back=tuple(sorted(named))[:MOST_TAKEN_BACK])
 
     def counted(self, kinds: Iterable[FindingKind | Standing]) -> "AuditProgress":
         """With these counted."""
@@ -185,8 +198,6 @@ class AuditState(Phased):
     proof: Proved | None = None
     company: str = ""
     """Whose invoices are listed: the login's. Empty where there is none, which is so in later stages only."""
-    listed_last: Mapping[int, int] = field(default_factory=dict)
-    """The last invoice of the page before, by what names it: the next page may go on with its lines."""
 
 
 Situation = table.Situation[AuditState, AuditWish, QueryRules]

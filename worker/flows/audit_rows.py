@@ -3,6 +3,7 @@
 Guarantees that what is read is what was written, so that evidence says the same of a kept row as of the page itself.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from contracts.envelope import dumps, loads
 from worker.flows.evidence.status import is_dead
-from worker.flows.invoices import fits_condition
+from worker.flows.invoices import fits_condition, seen_of
 from worker.records import BEIJING, AuditedRow, Dated, ListedInvoice
 from worker.texts import Text, folded, folded_code
 
@@ -54,6 +55,23 @@ def listed_of(row: AuditedRow) -> ListedInvoice:
     amounts = {name: None if kept[name] is None else Decimal(str(kept[name])) for name in _AMOUNTS}
     moments = None if dated is None else Dated(*(datetime.fromisoformat(each) for each in dated))
     return ListedInvoice(**{**kept, **amounts, "dated": moments})
+
+
+def edge_of(rows: Sequence[ListedInvoice]) -> tuple[str | None, ...]:
+    """What names the last invoice of a page, and the amounts that its row tells: to know its lines on the next page."""
+    if not rows:
+        return ()
+    amounts = (getattr(rows[-1], name) for name in _AMOUNTS)
+    return rows[-1].gateway_id, rows[-1].number, *(None if each is None else str(each) for each in amounts)
+
+
+def before_of(edge: Sequence[str | None]) -> dict[int, int]:
+    """The same as `seen_of` tells it in this process."""
+    if not edge:
+        return {}
+    gateway_id, number, *told = edge
+    amounts = {name: None if each is None else Decimal(each) for name, each in zip(_AMOUNTS, told, strict=True)}
+    return seen_of([ListedInvoice(gateway_id or "", number, **amounts)])
 
 
 def month_of(invoice: ListedInvoice) -> str | None:

@@ -11,14 +11,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.audits import FindingKind
 from contracts.envelope import dumps
 from contracts.events import Outcome
 from tests.builders import MOMENT, make_command, make_data, make_found, make_listed, make_login
 from tests.examples import examples
 from tests.unit.flows.tables import RULES, TIMING
 from worker.flows.audit import PAGE_SIZE, TRANSITIONS, decide
-from worker.flows.audit_progress import AuditProgress, AuditState, AuditWish, Phase, Situation
-from worker.flows.audit_rows import listed_of
+from worker.flows.audit_progress import AuditProgress, AuditStage, AuditState, AuditWish, Phase, Situation
+from worker.flows.audit_rows import listed_of, row_of
 from worker.flows.audit_vocabulary import (
     AuditedCounted,
     AuditedRead,
@@ -205,10 +206,31 @@ def test_lines_of_an_invoice_that_pages_cut_apart_tell_no_total() -> None:
     state = replace(AuditState(AuditProgress(), has_session=True, company=SELLER), phase=Phase.ASKED)
     lines = [make_listed(1, totalPriceAndTax=Decimal(part)) for part in ("60.00", "40.00")]
     first, second = (PageRead(PageShown((each,), has_next=True)) for each in lines)
-    state = replace(decide(_situation(state), first).state, phase=Phase.ASKED)
+    # Something else went first on the lane, or the worker crashed: what goes on knows what was journaled.
+    journaled = decide(_situation(state), first).state.progress.journaled()
+    state = AuditState(AuditProgress.read(journaled), phase=Phase.ASKED, has_session=True, company=SELLER)
 
     (kept,) = [effect for effect in decide(_situation(state), second).effects if isinstance(effect, KeepAudited)]
     assert [listed_of(each).with_tax for each in kept.rows] == [None]
+
+
+def test_an_invoice_that_a_red_one_of_another_page_names_has_changed() -> None:
+    """Its own row still says 正常."""
+    state = replace(AuditState(AuditProgress(), has_session=True, company=SELLER), phase=Phase.ASKED)
+    blue = make_listed(1, invoiceStatus="正常")
+    red = make_listed(
+        2, totalPriceAndTax=Decimal(-226), isInvoicePositive=False, note=f"被红冲蓝字数电票号码：{blue.number}"
+    )
+    journaled = decide(_situation(state), PageRead(PageShown((red,), has_next=True))).state.progress.journaled()
+    progress = replace(AuditProgress.read(journaled), stage=AuditStage.LISTED)
+    state = AuditState(progress, phase=Phase.READING, company=SELLER)
+    owned = AuditOwner(1, True, "c", None, make_data(), confirmed=dumps({"data": {"invoiceId": "1"}}))
+    row = AuditedInvoice(row_of(blue, SELLER, MOMENT.date(), MOMENT.date()), owner=owned)
+
+    (record, *_) = decide(_situation(state), AuditedRead((row,))).effects
+    assert isinstance(record, Record)
+    (finding,) = record.announcements[0].data["findings"]
+    assert (finding["kind"], finding["invoice"]["invoiceStatus"]) == (FindingKind.CHANGED, "正常 (被红冲)")
 
 
 def test_a_page_is_kept_before_it_is_remembered_and_a_batch_is_told_as_it_is_remembered() -> None:

@@ -51,6 +51,11 @@ def is_dead(status: str | None) -> bool:
     return _DEAD.search(_without_denials(status)) is not None
 
 
+def status_when_taken_back(status: str | None) -> str:
+    """Of an invoice that a red one of the list names, whatever its own row says."""
+    return f"{status or ''} (被红冲)".strip()
+
+
 def counts(status: str | None) -> bool:
     """Whether it surely counts: what it is called means so, or nothing is told."""
     if status is None or says_nothing(status):

@@ -12,7 +12,7 @@ from zlib import compress, decompress
 
 from contracts.envelope import loads
 from contracts.limits import HIGHEST_WITH_TAX
-from worker.flows.evidence.status import counts, is_dead
+from worker.flows.evidence.status import counts, is_dead, status_when_taken_back
 from worker.making import made_often
 from worker.names import is_anybody
 from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
@@ -245,7 +245,7 @@ def marked(candidates: Iterable[Listed], taken_back: Collection[str]) -> tuple[L
     """The same, where those with one of these numbers have a status by which they count no more: a red invoice of the
     list names them, whatever their own rows say."""
     return tuple(
-        Listed.of(replace(each.invoice, status=f"{each.invoice.status or ''} (被红冲)".strip()))
+        Listed.of(replace(each.invoice, status=status_when_taken_back(each.invoice.status)))
         if each.invoice.number in taken_back
         else each
         for each in candidates
