@@ -70,8 +70,9 @@ def before_of(edge: Sequence[str | None]) -> dict[int, int]:
     if not edge:
         return {}
     gateway_id, number, *told = edge
-    amounts = {name: None if each is None else Decimal(each) for name, each in zip(_AMOUNTS, told, strict=True)}
-    return seen_of([ListedInvoice(gateway_id or "", number, **amounts)])
+    total, without, tax = (None if each is None else Decimal(each) for each in told)
+    row = ListedInvoice(gateway_id or "", number, total=total, total_without_tax=without, total_tax=tax)
+    return seen_of([row])
 
 
 def month_of(invoice: ListedInvoice) -> str | None:

@@ -6,7 +6,7 @@
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from contracts.envelope import dumps
@@ -17,6 +17,7 @@ from worker.flows.table import Timing
 from worker.lanes.breaker import GatewayBreaker
 from worker.outages import Outage, journal_outage
 from worker.ports import Credentials, Gateway, InvoiceDetails, LaneJournal
+from worker.records import SubmittedInvoice
 from worker.settings import Settings
 
 
@@ -110,6 +111,9 @@ class InvoiceAddresses:
         is known of it."""
         self.are_telling = True
         """Whether each invoice seems to have an address of its own."""
+        self._found: dict[str, dict[int, tuple[datetime, SubmittedInvoice]]] = {}
+        """By lane and command: until when its result may come, and what was submitted."""
+        self._answered = OrderedDict[int, None]()
 
     def settled(
         self, lane: str, fingerprint: str | None, address: str | None, told: Mapping[str, Any] | None = None
@@ -124,6 +128,26 @@ class InvoiceAddresses:
         self._results[address] = first, before if said is None else said
         if len(self._results) > self._kept:
             self._results.popitem(last=False)
+
+    def found(self, lane: str, key: int, sent: SubmittedInvoice, until: datetime) -> None:
+        """A look-up settled this command, and told no address: its result may come until then, and is not known."""
+        if key not in self._answered:
+            self._found.setdefault(lane, {})[key] = until, sent
+
+    def answered(self, lane: str, key: int) -> None:
+        """A result came that may be this command's own. If there is another one to come, it is not waited for: or each
+        order would bring the next one into doubt."""
+        self._found.get(lane, {}).pop(key, None)
+        self._answered[key] = None
+        if len(self._answered) > self._kept:
+            self._answered.popitem(last=False)
+
+    def unanswered(self, lane: str, now: datetime) -> Mapping[int, SubmittedInvoice]:
+        """What was `found` on this lane and whose result may still come, by the command's key."""
+        left = {key: each for key, each in self._found.pop(lane, {}).items() if each[0] > now}
+        if left:
+            self._found[lane] = left
+        return {key: sent for key, (_, sent) in left.items()}
 
     def is_known(self, address: str | None) -> bool:
         """Whether a result with this address settled an order before: then it speaks of no other."""

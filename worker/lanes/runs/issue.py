@@ -4,7 +4,7 @@ Guarantees a look at the lease right before anything is sent, and that a result 
 where it cannot be meant for another one of the lane.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -115,25 +115,35 @@ class IssueRun(Run):
             await self._lay_aside(shown, FITS_SEVERAL)
             return None
         others = await self._insist(self._late.unsettled)
+        found = self._late.unanswered()
         self._shown = shown
-        if not others and not self._late.has_unreadable:
+        if not others and not found and not self._late.has_unreadable:
             return shown  # nobody else's: whether it is this one's, the flow sees
-        return await self._judged(shown, others)
+        return await self._judged(shown, others, found)
 
-    async def _judged(self, shown: ResultShown, others: Sequence[Unsettled]) -> Input | None:
-        open_ones = [other.sent for other in others]
+    async def _judged(
+        self, shown: ResultShown, others: Sequence[Unsettled], found: Mapping[int, SubmittedInvoice]
+    ) -> Input | None:
+        """`found` are settled: a result that is one of theirs settles nothing more."""
+        open_ones = [*(other.sent for other in others), *found.values()]
         match judge(shown.reply, self._sent, open_ones, may_be_more=self._late.has_unreadable):
             case Mine():
                 return shown
+            case Late(place) if place >= len(others):
+                self._services.addresses.answered(self._lane_session.lane, [*found][place - len(others)])
+                await self._lay_aside(shown, "repeated")
+                return None
             case Late(place):
                 if not await self._late.settle_one(others[place], shown):
                     await self._late.keep_for(others[place].command.key, DOES_NOT_FIT, shown)
                 return None
             case StrayReply(reason, places, may_be_mine):
                 for place in places:
-                    await self._late.keep_for(others[place].command.key, reason, shown)
+                    if place < len(others):
+                        await self._late.keep_for(others[place].command.key, reason, shown)
                 if not may_be_mine:
                     return shown  # the flow lays it aside, and goes on waiting
+                self._services.addresses.answered(self._lane_session.lane, self._command.key)
                 await self._lay_aside(shown, reason)
                 return None
 

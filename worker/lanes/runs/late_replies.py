@@ -5,7 +5,7 @@ the run it came in.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -103,8 +103,15 @@ class LateReplies:
         does not take that, the result is to be kept, and the look-up finds what it spoke of."""
         await self._insist(self.recall)
         others = await self._insist(self.unsettled)
-        judged = judge(shown.reply, None, [each.sent for each in others])
-        return isinstance(judged, Late) and await self.settle_one(others[judged.place], shown)
+        sent = [*(each.sent for each in others), *self.unanswered().values()]
+        judged = judge(shown.reply, None, sent)
+        if not isinstance(judged, Late) or judged.place >= len(others):
+            return False
+        return await self.settle_one(others[judged.place], shown)
+
+    def unanswered(self) -> Mapping[int, SubmittedInvoice]:
+        """What look-ups settled on this lane a moment ago, by the command's key: a result may be one of these's own."""
+        return self._services.addresses.unanswered(self._lane_session.lane, self._services.clock.now())
 
     async def settle_one(self, meant: Unsettled, shown: ResultShown) -> bool:
         """Whether this result settled the command that it answers. A result that settled another command before settles

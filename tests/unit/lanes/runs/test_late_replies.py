@@ -13,7 +13,7 @@ from tests.lane_fakes import After, Answer, FakeCredentials, Script
 from tests.unit.flows.submissions import make_submitted
 from tests.unit.lanes.playing import LONG_LEASE, Played, later, now
 from tests.virtual_time import EPOCH, in_virtual_time
-from worker.flows.evidence.endings import issued
+from worker.flows.evidence.endings import issued, submitted_invoice
 from worker.flows.vocabulary import Settle
 from worker.lanes.housekeeping import Settling
 from worker.lanes.runner import LaneRunner
@@ -211,6 +211,38 @@ async def test_late_result_of_what_a_look_up_found_settles_no_like_order() -> No
 
     assert played.journal.state_of(2) is S.IN_DOUBT
     assert strays(played) == [(2, "repeated")]
+
+
+@pytest.mark.parametrize("has_other", [False, True])
+@in_virtual_time
+async def test_late_result_of_what_a_look_up_found_without_an_address_settles_no_like_order(has_other: bool) -> None:
+    """Its own result comes as well: which of the two is which, nobody knows, and a look-up finds its invoice."""
+    played = issuing(UNTOLD_BY_ANYBODY, After(5, RESULT))
+    services, strange = played.stage.services, doubtful(3, invoice=STRANGE, fingerprint="strange")
+    late = doubtful(1, fingerprint="late", submitted_at=EPOCH)
+    claim = await played.stage.claim(late, waiting(2), *([strange] if has_other else []))
+    move = Settle(late, S.COMPLETED, (issued(submitted_invoice(late, "1" * 20), None, reconciled=True),))
+    assert await Settling(services, "look_up").settle(move, point="settled")
+
+    await LaneRunner(services, claim).serve()
+
+    assert played.completed(2)["invoiceUrl"] == RESULT.invoice_url
+    assert strays(played) == [(2, "fits_several")]
+    assert not has_other or played.journal.state_of(3) is S.IN_DOUBT
+
+
+@in_virtual_time
+async def test_late_result_of_what_a_look_up_found_is_not_waited_for_for_ever() -> None:
+    played = issuing(UNTOLD_BY_ANYBODY)
+    services = played.stage.services
+    late = doubtful(1, fingerprint="late", submitted_at=EPOCH - services.timing.longest_answer)
+    claim = await played.stage.claim(late, waiting(2))
+    move = Settle(late, S.COMPLETED, (issued(submitted_invoice(late, "1" * 20), None, reconciled=True),))
+    assert await Settling(services, "look_up").settle(move, point="settled")
+
+    await LaneRunner(services, claim).serve()
+
+    assert played.journal.state_of(2) is S.COMPLETED
 
 
 @in_virtual_time
