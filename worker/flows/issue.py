@@ -178,14 +178,19 @@ def _qr_refused(at: Situation, given: QrRefused) -> Next:
 
 
 def _qr_final(at: Situation, given: TimedOut | ResultRefused) -> Next:
+    if isinstance(given, ResultRefused) and given.leaves_open:
+        return _ended_by(at, given)
     told = given.reason if isinstance(given, ResultRefused) else None
     return _check(at, QrRefused(told or (None if at.state.refused is None else at.state.refused.reason)))
 
 
 def _noted(at: Situation, refusal: QrRefused | ResultRefused) -> Next:
     """The refusal may be the late answer to another order of the lane, and this order may yet be scanned and issued.
-    What comes next shows which. If nothing comes, the refusal was this order's."""
-    return Decision(replace(at.state, refused=refusal))
+    What comes next shows which. If nothing comes, the refusal was this order's. One that leaves open whether there is
+    an invoice is not forgotten for a later one that does not."""
+    was = at.state.refused
+    is_doubt = isinstance(was, ResultRefused) and was.leaves_open
+    return Decision(at.state if is_doubt else replace(at.state, refused=refusal))
 
 
 def _result_shown(at: Situation, given: ResultShown) -> Next:

@@ -40,13 +40,13 @@ def test_a_refusal_is_checked_and_keeps_the_gateways_words(phase: Phase) -> None
     assert absence.not_before is None
 
 
-@pytest.mark.parametrize("phase", [Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE])
+@pytest.mark.parametrize("phase", [Phase.SUBMITTED, Phase.SCANNING, Phase.RESULT_OVERDUE, Phase.QR_REFUSED])
 @pytest.mark.parametrize("is_noted", [False, True])
 def test_a_reason_that_leaves_open_whether_there_is_an_invoice_is_a_doubt(phase: Phase, is_noted: bool) -> None:
     """An invoice that the bureau lists two minutes later must not be called refused."""
     given = ResultRefused("PDF生成失败", may_be_anothers=is_noted, leaves_open=True)
     decision = decide(situation(phase, looks=LOOKS), given)
-    if is_noted:
+    if is_noted and phase is not Phase.QR_REFUSED:
         decision = decide(
             replace(situation(looks=LOOKS), state=replace(decision.state, phase=Phase.SUBMITTED)), TimedOut()
         )
@@ -100,6 +100,18 @@ def test_a_refusal_that_may_be_anothers_is_forgotten_where_this_ones_qr_comes() 
 
     (record, _) = decide(replace(situation(looks=LOOKS), state=overdue.state), TimedOut()).effects
 
+    assert isinstance(record, Record)
+    assert record.to is CommandState.IN_DOUBT
+
+
+def test_a_doubt_is_not_forgotten_for_a_later_refusal_that_may_be_anothers_too() -> None:
+    at = situation(Phase.SUBMITTED, looks=LOOKS)
+    doubt = decide(at, ResultRefused("PDF生成失败", may_be_anothers=True, leaves_open=True))
+    refused = decide(replace(at, state=doubt.state), QrRefused("请重新登录", may_be_anothers=True))
+
+    decision = decide(replace(at, state=refused.state), TimedOut())
+
+    record = decision.effects[0]
     assert isinstance(record, Record)
     assert record.to is CommandState.IN_DOUBT
 
