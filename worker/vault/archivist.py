@@ -28,9 +28,9 @@ from worker.outages import journal_outage
 from worker.ports import InvoiceDetails, VaultJournal
 from worker.records import DueFile, KeptCopy, KeptFile, Untold
 from worker.vault.addresses import RefusedAddress
-from worker.vault.contents import NotThatFile, differences, read_file
+from worker.vault.contents import NotThatFile, Told, differences, read_file
 from worker.vault.fetching import AddressExpired, Fetcher, TooLarge
-from worker.vault.storage import OtherFileThere, Storage
+from worker.vault.storage import Storage
 
 log = structlog.get_logger(__name__)
 
@@ -140,10 +140,12 @@ class Archivist:
         body = await self._fetcher.fetch(file.url)
         crashpoint("vault.fetched")
         told = await asyncio.to_thread(read_file, file.type, body)
-        differs = differences(file, told)
         key = key_of(file)
-        await self._store(key, body)
+        kept = await self._store(key, body)
         crashpoint("vault.stored")
+        if kept != body:
+            body, told = kept, await _told_by_another(file, kept)
+        differs = differences(file, told)
         copy = KeptCopy(key, hashlib.sha256(body).hexdigest(), len(body), self._clock.now(), dumps(differs))
         await self._journal.file_kept(file, copy)
         crashpoint("vault.kept")
@@ -156,12 +158,12 @@ class Archivist:
             differs=[difference["member"] for difference in differs] or None,
         )
 
-    async def _store(self, key: str, body: bytes) -> None:
-        """A folder on a server that hangs must not hold up the other files for ever. What is written later all the same
-        is the same file: the next try finds it."""
+    async def _store(self, key: str, body: bytes) -> bytes:
+        """What is there by then. A folder on a server that hangs must not hold up the other files for ever. What is
+        written later all the same is there at the next try."""
         try:
             async with asyncio.timeout(self._rules.seconds):
-                await self._storage.keep(key, body)
+                return await self._storage.keep(key, body)
         except TimeoutError:
             raise Transient("the vault did not take it in time") from None
 
@@ -224,6 +226,23 @@ def _next_try(schedule: tuple[timedelta, ...], attempts: int, now: datetime) -> 
 def _is_of(file: DueFile, row: dict[str, object]) -> bool:
     """A row that names another invoice's number is not this one's (trap 86)."""
     return row.get("countETicketNumbers") in {None, "", file.number}
+
+
+class OtherFileThere(Exception):
+    """What is kept under the key is no such file, or another invoice's."""
+
+
+async def _told_by_another(file: DueFile, kept: bytes) -> Told:
+    """What the file says that was there before: a try that ended before the journal knew of it left it, and the gateway
+    may write a PDF anew each time it is asked for. Raises `OtherFileThere`."""
+    try:
+        told = await asyncio.to_thread(read_file, file.type, kept)
+    except NotThatFile:
+        raise OtherFileThere from None
+    if told.number is not None and told.number != file.number:
+        raise OtherFileThere
+    log.warning("file_was_there", invoice_number=file.number, type=file.type, size=len(kept))
+    return told
 
 
 def _words(fault: Exception) -> str:

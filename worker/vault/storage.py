@@ -142,10 +142,6 @@ class NoFolder(Exception):
         self.can_be_made = can_be_made
 
 
-class OtherFileThere(Exception):
-    """Under this key another file is kept already: nothing was written."""
-
-
 class Storage:
     """The vault at one address. Credentials come from the environment, as the store's own tools read them."""
 
@@ -159,15 +155,19 @@ class Storage:
         except (BaseError, ValueError, OSError) as error:
             raise ConfigurationError(f"FAPIAO_VAULT_URL cannot be used ({_reason(error)})") from None
 
-    async def keep(self, key: str, body: bytes) -> None:
-        """On return the file is there: in a folder, on the disk; elsewhere as far as the store's own promise goes. The
-        same bytes again change nothing. Raises `OtherFileThere`, `Transient`."""
+    async def keep(self, key: str, body: bytes) -> bytes:
+        """On return a file is there: in a folder, on the disk; elsewhere as far as the store's own promise goes. Tells
+        its bytes: these, unless there was one before, which nothing changes. Raises `Transient`."""
         try:
             is_new = await self._put(key, body)
         except (BaseError, OSError) as error:
             raise _unavailable(error) from None
-        if not is_new and await self.digest(key) != hashlib.sha256(body).hexdigest():
-            raise OtherFileThere
+        if is_new:
+            return body
+        before = await self.read(key)
+        if before is None:
+            raise Transient("the vault has a file under this key and does not give it back")
+        return before
 
     async def try_out(self) -> int | None:
         """Whether files could be kept, as far as that shows without leaving one: a folder takes a file and gives it

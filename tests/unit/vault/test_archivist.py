@@ -1,6 +1,7 @@
 """A file's way into the vault, on the journal's real SQL, a real folder and a small web server."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -272,10 +273,10 @@ async def test_a_store_that_hangs_is_given_up_and_holds_up_no_other_file(stage: 
 
     class Slow(Storage):
         @override
-        async def keep(self, key: str, body: bytes) -> None:
+        async def keep(self, key: str, body: bytes) -> bytes:
             if key.endswith(".pdf"):
                 await hanging.wait()
-            await real.keep(key, body)
+            return await real.keep(key, body)
 
     stage.archivist._storage = Slow(f"file://{stage.folder}")
     stage.archivist._rules = replace(stage.archivist._rules, seconds=2)
@@ -314,12 +315,34 @@ async def test_two_replicas_fetch_each_file_once(stage: Stage) -> None:
     assert len(await stage.told()) == 1
 
 
-async def test_another_file_under_the_key_is_left_as_it_is(stage: Stage) -> None:
-    await stage.confirm(pdf=stage.served.gives("/f", PAPERS["pdf"]))
+def keep_before(stage: Stage, kind: str, body: bytes) -> None:
+    """What an earlier try left in the vault, and the journal does not know."""
     kept = stage.folder / "91330701MA2M37T86L" / "2026" / "03"
     kept.mkdir(parents=True)
-    (kept / f"{INVOICE.number}.pdf").write_bytes(b"the original")
+    (kept / f"{INVOICE.number}.{kind}").write_bytes(body)
+
+
+async def test_a_file_that_an_earlier_try_left_is_kept_though_it_is_written_otherwise_now(stage: Stage) -> None:
+    """A gateway that makes the PDF when it is asked for gives other bytes each time; after a crash between the vault
+    and the journal the file was called missing for good."""
+    before = PAPERS["pdf"].replace(b"%PDF-1.4", b"%PDF-1.5") + b"\n%%EOF"
+    await stage.confirm(pdf=stage.served.gives("/f", PAPERS["pdf"]))
+    keep_before(stage, "pdf", before)
     await stage.rounds()
-    assert await stage.kept() == {"pdf": b"the original"}
+    assert await stage.kept() == {"pdf": before}
+    (told,) = await stage.told()
+    assert told["missing"] == []
+    assert (told["files"][0]["size"], told["files"][0]["sha256"]) == (len(before), hashlib.sha256(before).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("kind", "before"),
+    [("pdf", b"the original"), ("xml", papers(issued(buyerName="DEF公司"))["xml"].replace(b"2633", b"2733"))],
+)
+async def test_another_file_under_the_key_is_left_as_it_is(stage: Stage, kind: str, before: bytes) -> None:
+    await stage.confirm(**{kind: stage.served.gives("/f", PAPERS[kind])})
+    keep_before(stage, kind, before)
+    await stage.rounds()
+    assert await stage.kept() == {kind: before}
     (told,) = await stage.told()
     assert "left as it is" in told["missing"][0]["reason"]
