@@ -6,6 +6,7 @@ writes anything itself.
 """
 
 import re
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterable
@@ -33,6 +34,9 @@ _holds: dict[int, _Hold] = {}
 """By identity: a reference to what is gone has no hash."""
 _held: Counter[str] = Counter()
 _by_head: dict[str, set[str]] = {}
+_lock: Final = threading.RLock()
+"""A holder may go in any thread, wherever garbage is collected, also within `guard`. Who only looks takes copies: a
+line of the log from the journal's thread must not break because an order ended meanwhile."""
 
 
 def guard(holder: object, secrets: Iterable[str]) -> None:
@@ -40,12 +44,13 @@ def guard(holder: object, secrets: Iterable[str]) -> None:
     kept = tuple(secret for secret in secrets if len(secret) >= SHORTEST)
     if not kept:
         return
-    for secret in kept:
-        _held[secret] += 1
-        _by_head.setdefault(secret[:_HEAD], set()).add(secret)
-    hold = _Hold(holder, _let_go)
-    hold.secrets = kept
-    _holds[id(hold)] = hold
+    with _lock:
+        for secret in kept:
+            _held[secret] += 1
+            _by_head.setdefault(secret[:_HEAD], set()).add(secret)
+        hold = _Hold(holder, _let_go)
+        hold.secrets = kept
+        _holds[id(hold)] = hold
 
 
 def found_in(text: str) -> list[str]:
@@ -57,14 +62,14 @@ def found_in(text: str) -> list[str]:
         secret
         for at in range(len(text) - SHORTEST + 1)
         if (heads := _by_head.get(text[at : at + _HEAD])) is not None
-        for secret in heads
+        for secret in tuple(heads)
         if text.startswith(secret, at)
     }
     return sorted(found, key=len, reverse=True)
 
 
 def _holds_a_head(text: str) -> bool:
-    for head in _by_head:  # noqa: SIM110  `any` would take twice as long, and this is done for every line of the log
+    for head in tuple(_by_head):  # noqa: SIM110  `any` would take twice as long, and this is done for every line of the log
         if head in text:
             return True
     return False
@@ -78,12 +83,13 @@ def hide_numbers(text: str) -> str:
 
 
 def _let_go(hold: _Hold) -> None:
-    del _holds[id(hold)]
-    for secret in hold.secrets:
-        _held[secret] -= 1
-        if _held[secret] <= 0:
-            del _held[secret]
-            same_head = _by_head[secret[:_HEAD]]
-            same_head.discard(secret)
-            if not same_head:
-                del _by_head[secret[:_HEAD]]
+    with _lock:
+        del _holds[id(hold)]
+        for secret in hold.secrets:
+            _held[secret] -= 1
+            if _held[secret] <= 0:
+                del _held[secret]
+                same_head = _by_head[secret[:_HEAD]]
+                same_head.discard(secret)
+                if not same_head:
+                    del _by_head[secret[:_HEAD]]

@@ -3,9 +3,11 @@
 import gc
 import random
 import string
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from worker import secrecy
 from worker.ops.redaction import REDACTED, Redactor
@@ -52,6 +54,36 @@ def test_words_that_are_too_short_to_tell_anything_are_left_alone() -> None:
     secrecy.guard(holder, ["state"])
 
     assert Redactor().text("the state is running") == "the state is running"
+
+
+def test_a_holder_may_go_while_somebody_looks() -> None:
+    """As in another thread: a line of the log broke, and with it the journal's thread, which ended for good."""
+    holders = [Holder() for _ in range(20)]
+    for number, holder in enumerate(holders):
+        secrecy.guard(holder, [f"{number:04}-zebra-crossing", "9999-crossing", f"9999-crossing-{number}"])
+
+    class Text(str):
+        """Loses a holder at each look."""
+
+        __slots__ = ()
+
+        @override
+        def __contains__(self, part: object) -> bool:
+            del holders[:1]
+            return super().__contains__(part)  # type: ignore[operator]
+
+        @override
+        def startswith(self, *given: Any) -> bool:
+            del holders[:1]
+            return super().startswith(*given)
+
+    assert secrecy.found_in(Text("nothing of it is in here")) == []
+    holders[:] = [Holder() for _ in range(20)]
+    for number, holder in enumerate(holders):
+        secrecy.guard(holder, [f"9999-crossing-{number:02}"])
+    assert secrecy.found_in(Text("9999-crossing-07")) == ["9999-crossing-07"]
+    del holder
+    assert secrecy._by_head.keys().isdisjoint({"9999", "0000"})
 
 
 @given(st.text(min_size=6, max_size=30), st.text(max_size=40), st.text(max_size=40))

@@ -86,6 +86,22 @@ async def test_a_commit_that_fails_is_told_to_all_and_nothing_is_there(writer: W
     assert await writer.submit(numbers) == [1]
 
 
+async def test_a_fault_of_its_own_ends_no_thread(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its log raised, and nobody was ever answered again."""
+
+    class Broken:
+        def warning(self, *_: object, **__: object) -> None:
+            raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("worker.journal.sqlite.writer.log", Broken())
+        async with asyncio.timeout(5):
+            with pytest.raises(JournalUnavailable):
+                await writer.submit(lambda statements: statements.connection.execute("ROLLBACK"))
+    async with asyncio.timeout(5):
+        assert await writer.submit(insert(1)) == 1
+
+
 async def test_stopping_finishes_what_was_asked_for(tmp_path: Path, writer: Writer) -> None:
     calls = [asyncio.ensure_future(writer.submit(insert(number))) for number in range(50)]
     await asyncio.sleep(0)

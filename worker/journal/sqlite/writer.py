@@ -12,7 +12,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -106,7 +106,13 @@ class Writer:
             return
         self._tell([(opened, None, None)])
         while batch := self._gather():
-            self._tell(self._commit(statements, batch))
+            try:
+                outcomes = self._commit(statements, batch)
+            except Exception as error:
+                # As a log that raises: without this thread everybody would wait for ever, and the worker go on renewing
+                # nothing.
+                outcomes = _all_failed(batch, error)
+            self._tell(outcomes)
         statements.connection.close()
 
     def _gather(self) -> list[_Waiting]:
@@ -140,9 +146,8 @@ class Writer:
             self._guard()
         except Exception as error:
             _roll_back(connection)
-            failure = self._classify(error)
             log.warning("journal_transaction_failed", operations=len(batch), error=str(error))
-            return [(waiting.future, None, failure) for waiting in batch]
+            return [(waiting.future, None, self._classify(error)) for waiting in batch]
         return outcomes
 
     def _classify(self, error: Exception) -> BaseException:
@@ -160,6 +165,11 @@ class Writer:
         except RuntimeError:
             # The loop is closed: nobody waits any more, and what is committed is committed.
             log.debug("journal_waiters_gone", operations=len(outcomes))
+
+
+def _all_failed(batch: Sequence[_Waiting], error: Exception) -> list[Outcome]:
+    """Whether it was committed nobody knows."""
+    return [(waiting.future, None, JournalUnavailable(f"SQLite: {type(error).__name__}")) for waiting in batch]
 
 
 def _apply_alone(statements: Statements, waiting: _Waiting) -> Outcome:
