@@ -5,8 +5,13 @@ a whole command costs. Those that are made often are filled like any other objec
 agreement, which mypy holds everybody to (`frozen=True` is what it reads), and no longer by a check at run time.
 """
 
+from collections.abc import Callable
 from dataclasses import MISSING, field, fields, make_dataclass
-from typing import Any, TypeVar
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+__all__ = ["made_often", "replace"]
 
 T = TypeVar("T")
 
@@ -27,6 +32,26 @@ def made_often(cls: type[T]) -> type[T]:
         delattr(cls, check)
     cls.__init__ = filled.__init__  # type: ignore[misc, method-assign]
     return cls
+
+
+if TYPE_CHECKING:
+    from dataclasses import replace
+else:
+
+    def replace(made: T, **changes: Any) -> T:
+        """As `dataclasses.replace`, which reads every member on its own and hands it over by name: of a `Command` in a
+        quarter of the time. For classes of several members, all of which may be given by their place, that do nothing
+        but be filled."""
+        kind = type(made)
+        other = kind(*_members_of(kind)(made))
+        for name, value in changes.items():
+            object.__setattr__(other, name, value)
+        return other
+
+
+@cache
+def _members_of(kind: type) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*(each.name for each in fields(kind)))
 
 
 def _like(given: Any) -> Any:

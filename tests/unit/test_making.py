@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
 
 import pytest
 
+from worker import making
 from worker.making import made_often
 
 
@@ -63,3 +64,31 @@ def test_a_dataclass_that_does_more_than_being_filled_is_refused() -> None:
 
     with pytest.raises(TypeError, match="Checked"):
         made_often(Checked)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """All members by their place."""
+
+    name: str
+    members: Mapping[str, int] = field(default_factory=dict)
+
+
+@made_often
+@dataclass(frozen=True, slots=True)
+class PlacedOften:
+    """The same, made often."""
+
+    name: str
+    members: Mapping[str, int] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize("kind", [Placed, PlacedOften])
+def test_members_are_replaced_as_the_library_does_it(kind: type[Placed | PlacedOften]) -> None:
+    given = kind("a", {"b": 1})
+    other = making.replace(given, name="c")
+
+    assert other == replace(given, name="c")
+    assert (type(other), given.name, other.members is given.members) == (kind, "a", True)
+    with pytest.raises(AttributeError):
+        making.replace(given, unknown=1)  # type: ignore[call-arg]

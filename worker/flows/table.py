@@ -4,7 +4,7 @@ Pure, as the flows are. Knows a flow's state only as something that can end.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -24,7 +24,7 @@ from worker.flows.vocabulary import (
     Input,
     Record,
 )
-from worker.making import made_often
+from worker.making import made_often, replace
 from worker.ports import LoginAnswered
 from worker.records import Command, CommandState
 

@@ -8,7 +8,7 @@ which lane comes next.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -41,6 +41,7 @@ from worker.lanes.runs.late_replies import LateReplies, keep_stray
 from worker.lanes.runs.order import Access, CredentialFault
 from worker.lanes.runs.refusals import LoginRefusals
 from worker.lanes.services import LaneServices
+from worker.making import replace
 from worker.ports import Disconnected, FrameIgnored, QueryEvent, SessionEvent
 from worker.records import (
     FINAL,
