@@ -46,8 +46,6 @@ _QUIET_LOGGERS: Final = {
 }
 
 _FIRST: Final = ("timestamp", "level", "event")
-_OUR_OWN: Final = frozenset({"timestamp", "level"})
-"""Written by the processors before the redactor: no caller's text is in them."""
 
 _Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
 
@@ -98,20 +96,19 @@ def _processors(redactor: Redactor, *, console: bool) -> list[Any]:
             structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
         )
     return [
+        exceptions,
+        _redacting(redactor),  # it sees tracebacks too; no caller's text is in what follows
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        exceptions,
-        _redacting(redactor),  # last but the renderer: it sees tracebacks too
     ]
 
 
 def _redacting(redactor: Redactor) -> _Processor:
     def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        # Keys with an underscore are structlog's own, removed before rendering.
-        ours = {key: value for key, value in event.items() if key not in _OUR_OWN and not key.startswith("_")}
-        if not redactor.may_all_be_shown(ours):
-            for key, value in ours.items():
-                event[key] = redactor.value(key, value)
+        if not redactor.may_all_be_shown(event):
+            for key, value in event.items():
+                if not key.startswith("_"):  # structlog's own, removed before rendering
+                    event[key] = redactor.value(key, value)
         return event
 
     return redact
