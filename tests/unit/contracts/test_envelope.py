@@ -1,6 +1,7 @@
 """Messages are strict JSON in, compact JSON out, and events have ids that survive any crash."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from contracts.envelope import (
+    _DECODER,
     CommandEnvelope,
     EventEnvelope,
     build_event,
@@ -18,6 +20,7 @@ from contracts.envelope import (
     event_id,
     loads,
     may_hold_halves,
+    parse,
     timestamp,
 )
 from contracts.invoices import InvoiceFile
@@ -39,6 +42,36 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)
 def test_numbers_are_read_exactly_and_text_as_it_is(text: str | bytes, value: Any) -> None:
     read = loads(text)
     assert (read, type(read)) == (value, type(value))
+
+
+_SCALARS: st.SearchStrategy[str] = st.one_of(
+    st.text().map(json.dumps),
+    st.sampled_from([":", '"a:b"', "-0", "1.0", "1E2", "null", "true", "NaN", '"\\ud83d"', "123456789012345678901"]),
+    st.integers().map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(json.dumps),
+)
+_DOCUMENTS = st.recursive(
+    _SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda each: f"[{', '.join(each)}]"),
+        st.lists(st.tuples(st.sampled_from("ab:"), inner), max_size=3).map(
+            lambda pairs: "{" + ",".join(f"{json.dumps(name)} : {value}" for name, value in pairs) + "}"
+        ),
+    ),
+)
+
+
+def _outcome(read: Callable[[str], Any], text: str) -> str:
+    try:
+        return repr(read(text))
+    except (ValueError, ArithmeticError):
+        return "refused"
+
+
+@given(_DOCUMENTS)
+def test_what_is_read_quickly_is_what_the_exact_reader_says(text: str) -> None:
+    """Members twice, numbers that are not whole, integers of any size, halves, colons in texts and names."""
+    assert _outcome(parse, text) == _outcome(_DECODER.decode, text)
 
 
 @pytest.mark.parametrize(
