@@ -33,8 +33,7 @@ class Likeness(StrEnum):
 # ---- folding -------------------------------------------------------------------------------------------
 
 _BREAKS: Final = re.compile(r"<\s*/?\s*(?:br|p|div)\s*/?\s*>", re.IGNORECASE)
-_MAX_UNESCAPINGS: Final = 4
-"""`&amp;amp;amp;` has been seen twice escaped; nobody escapes for ever."""
+_MAX_UNESCAPINGS: Final = 4  # `&amp;amp;amp;` has been seen twice escaped; nobody escapes for ever
 _ALIKE: Final = {
     ".": "·•・･‧∙⋅●᛫⸱⸳ꞏ˙。｡﹒．",
     "'": "‘’‚‛′‵´`ʹʻʼˈ＇｀",
@@ -69,17 +68,22 @@ _PRIVATE_USE: Final = {
 }  # fmt: skip
 """What GBK keeps in the private use area, by GB 18030-2005 (the standard's own table)."""
 _BEFORE: Final = str.maketrans(_PRIVATE_USE) | {ord(each): usual for usual, all_ in _ALIKE.items() for each in all_}
-_INVISIBLE_LETTERS: Final = frozenset("\u034f\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800")
-"""Not of the category Cf, and seen by nobody either."""
+_INVISIBLE_LETTERS: Final = frozenset("\u034f\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800")  # not of the category Cf
 _UNUSUAL: Final = re.compile(r"[^\x20-\x7e\u4e00-\u9fff]")
 _RUNS_OF_DASHES: Final = re.compile(r"-(?:\s*-)+")
 _ORDINARY: Final = re.compile(r"[0-9A-Za-z_:/+,()\-.*\u4e00-\u9fa5]*", re.ASCII)
 """Texts of nothing but these need no closer look."""
+_LONGEST_REMEMBERED: Final = 24  # characters: goods, units and tax ids come again with every order of a seller
 
 
 def folded(text: str) -> str:
     """The text without what people do not see or do not mind: width, case, blanks, line feeds, invisible characters,
     HTML escapes, and which of several dots, quotes, dashes or brackets it is."""
+    return _folded(text) if len(text) <= _LONGEST_REMEMBERED else _folded.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)
+def _folded(text: str) -> str:
     if _ORDINARY.fullmatch(text):
         return _RUNS_OF_DASHES.sub("-", text.casefold()) if "--" in text else text.casefold()
     return spaced(text).replace(" ", "")
