@@ -302,10 +302,17 @@ class Publisher:
         if not batch.is_settled:
             batch.report_late(lambda index, verdict: self._late.__setitem__(rows[index].seq, verdict))
             road.await_late(batch, self._confirm_timeout_seconds - patience_seconds)
+        if self._is_nothing_new(batch):
+            return {row.seq: Verdict.CONFIRMED for row in rows}
         await road.heed(batch)
         self._remember(rows, batch)
         judged = zip(rows, batch.verdicts, strict=True)
         return {row.seq: self._judge(row, verdict, batch, len(rows) == 1) for row, verdict in judged}
+
+    def _is_nothing_new(self, batch: Batch) -> bool:
+        """Whether all is well and was so before: then nothing is to be learned from this batch, as from nearly all."""
+        all_is_well = batch.verdicts.count(Verdict.CONFIRMED) == len(batch.verdicts)
+        return all_is_well and not (self._forbidden or self._declining or self._suspects)
 
     def _remember(self, rows: Sequence[OutboxRow], batch: Batch) -> None:
         """Destinations that refuse have a channel to themselves, for each refusal ends it: the others keep theirs."""
