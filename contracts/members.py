@@ -52,6 +52,9 @@ class ComparisonFault(ValueError):
 
 def _exact(value: Any) -> Any:
     """Refuse binary floats and booleans where money is meant; the JSON reader hands decimals over as `Decimal`."""
+    kind = type(value)
+    if kind is int or kind is Decimal:  # nearly all are
+        return value
     if isinstance(value, bool):
         raise ValueError("must be a number, not true or false")  # noqa: TRY004  pydantic wants ValueError
     if isinstance(value, float):

@@ -185,7 +185,7 @@ class InvoiceSession:
 
     def _result(self, reply: Reply) -> SessionEvent:
         """Also before anything was submitted here: then it is the late one of a submission before (trap 9)."""
-        harmless = frozenset[str]() if self._submitted is None else _clear_texts(self._submitted)
+        harmless = set[str]() if self._submitted is None else _clear_texts(self._submitted)
         result = codec.result_of(reply.data, self._secrets, harmless, self._base_url)
         return self._ignored(IgnoredReason.UNREADABLE, reply) if result is None else result
 
@@ -204,16 +204,16 @@ def _named_or(reason: IgnoredReason, reply: Reply) -> IgnoredReason:
     return IgnoredReason.UNREADABLE if is_named else reason
 
 
-def _clear_texts(submission: Submission) -> frozenset[str]:
+def _clear_texts(submission: Submission) -> set[str]:
     """The texts that the caller put into the invoice in clear: their echo gives nothing away."""
     invoice = submission.invoice
     lines = invoice.get("invoiceItems") or ()
-    return frozenset(
+    return {
         text
         for part in (invoice, *lines)
         for name, text in part.items()
         if name in _CLEAR_MEMBERS and isinstance(text, str)
-    )
+    }
 
 
 class QueryDialogue:

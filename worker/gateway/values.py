@@ -21,6 +21,7 @@ from contracts.queries import LARGEST_ID
 from worker.characters import simplified
 
 _MAX_DIGITS: Final = 40
+_USUAL_INTEGER: Final = 10**18
 """Digits of a number. More is no money, and to write out a huge exponent would take the memory of the process."""
 _MAX_COUNT: Final = 10**9
 _FLAG_WORDS: Final = {
@@ -121,6 +122,8 @@ def decimal_of(value: Any) -> Decimal | None:
             value = Decimal(value.strip())
         except InvalidOperation:
             return None
+    elif type(value) is int and -_USUAL_INTEGER < value < _USUAL_INTEGER:
+        return Decimal(value)  # short as well
     elif isinstance(value, int) and not isinstance(value, bool):
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite():
