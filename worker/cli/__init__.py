@@ -143,6 +143,9 @@ def load(name: str) -> Any:
     command = typer.main.get_group(whole).commands[name]
     for each in (command, *getattr(command, "commands", {}).values()):
         each.help = _in_whole_lines(each.help)
+        for option in each.params:
+            if getattr(option, "is_flag", False):
+                option.metavar = ""  # or the help has `--json <bool>`, as if a word had to follow
     return command
 
 
@@ -173,7 +176,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     pass
@@ -184,6 +187,16 @@ def end_when_told(pid: int) -> None:
     does not handle, so a pod that is taken away at once would start, take work, and be killed in the middle."""
     if pid == 1:
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
+def hold_standard_files() -> None:
+    """Opens on nothing what the caller has closed: the next file that is opened, a database say, would be number 1
+    otherwise, and get what others print."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def write_any_text() -> None:
@@ -197,9 +210,14 @@ def write_any_text() -> None:
 def main() -> None:
     """The console script."""
     end_when_told(os.getpid())
+    hold_standard_files()
     write_any_text()
     gc.set_threshold(_OBJECTS_OF_A_SHORT_COMMAND)
     try:
         app()
+    except Exception as error:
+        from worker.cli.terminal import explain
+
+        sys.exit(explain(error))
     finally:
         gc.freeze()  # nothing is looked for at the end either: it goes with the process

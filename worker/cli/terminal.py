@@ -5,6 +5,7 @@ worker never shows a traceback, and ends with the exit code that `explain` lists
 where the terminal's locale is, else English. Knows nothing of what is said.
 """
 
+import errno
 import json
 import os
 import sys
@@ -153,21 +154,32 @@ def explained() -> Iterator[None]:
     """Turn errors into a sentence and an exit code; a traceback is shown only at FAPIAO_LOG_LEVEL=debug."""
     try:
         yield
-    except WorkerError as error:
-        _say_error(str(error))
-        raise typer.Exit(exit_code(error)) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:  # `… | head`: whoever read it has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(FAILED) from None
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
-    except Exception as error:
-        if os.environ.get("FAPIAO_LOG_LEVEL", "").lower() == "debug":
-            _say_error("".join(traceback.format_exception(error)))
-        _say_error(f"{type(error).__name__}: {error}. This is unexpected; FAPIAO_LOG_LEVEL=debug shows where it was.")
-        raise typer.Exit(FAILED) from None
+    except (Exception, KeyboardInterrupt) as error:
+        raise typer.Exit(explain(error)) from None
+
+
+def explain(error: BaseException) -> int:
+    """Say in one sentence what ended a command; its exit code."""
+    if isinstance(error, WorkerError):
+        _say_error(str(error))
+        return exit_code(error)
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more at its end
+        if not isinstance(error, BrokenPipeError):  # `… | head`: whoever read it has seen enough
+            _say_error(f"Cannot write: {error.strerror}.")
+        return FAILED
+    if os.environ.get("FAPIAO_LOG_LEVEL", "").lower() == "debug":
+        _say_error("".join(traceback.format_exception(error)))
+    _say_error(f"{type(error).__name__}: {error}. This is unexpected; FAPIAO_LOG_LEVEL=debug shows where it was.")
+    return FAILED
+
+
+_UNWRITABLE: Final = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""How the system says that what is printed goes nowhere."""
 
 
 def _say_error(text: str) -> None:
@@ -198,10 +210,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def quiet_settings(*, beside_dev: bool = True) -> "Settings":
     """As `load_settings`, for a short command: it logs errors only, on stderr, through the same redaction as the
-    worker, but for another level that is set."""
+    worker, but for another level that is set. What looks like a mistyped setting is told, as `run` does at its start:
+    it would ask the wrong broker or database."""
     settings = load_settings(beside_dev=beside_dev)
+    from worker import configuration
     from worker.ops import logs
 
+    for unknown in configuration.unknown_names():
+        if unknown.nearest:
+            note(f"warning: {unknown}.")
     logs.configure(settings, level="error" if settings.log_level == "info" else settings.log_level)
     return settings
 

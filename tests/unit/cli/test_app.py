@@ -113,6 +113,43 @@ def test_the_shell_can_complete_it(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert "complete" in script.stdout
 
 
+@pytest.mark.parametrize("words", [["settings"], ["settings", "--json"], ["example"]], ids=" ".join)
+def test_a_disk_that_is_full_is_one_sentence(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([*_PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, check=False, timeout=240)
+
+    assert (ended.returncode, ended.stderr) == (1, b"error: Cannot write: No space left on device.\n")
+
+
+def test_files_get_nothing_of_what_is_printed_where_the_caller_closed_its_output(tmp_path: Path) -> None:
+    """The first file that is opened would be number 1 or 2, and what is printed lands there."""
+    program = (
+        "import worker.cli, sys; worker.cli.hold_standard_files(); kept = open('kept', 'w'); "
+        "print('said'); print('warned', file=sys.stderr); sys.exit(0 if kept.fileno() > 2 else kept.fileno())"
+    )
+    closed = f'exec {sys.executable} -c "$0" <&- >&- 2>&-'
+    environment = os.environ | {"PYTHONPATH": str(Path(worker.__file__).parents[1])}
+
+    ended = subprocess.run(["sh", "-c", closed, program], cwd=tmp_path, env=environment, check=False, timeout=240)
+
+    assert (ended.returncode, (tmp_path / "kept").read_text()) == (0, "")
+
+
+def test_a_flag_looks_like_one_that_takes_no_word(run: Run) -> None:
+    assert "<bool>" not in "".join(line for line in run("list", "--help").stdout.splitlines() if "--json" in line)
+
+
+def test_a_short_command_tells_of_a_setting_that_is_mistyped(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would ask the wrong journal without a word."""
+    monkeypatch.setenv("FAPIAO_DATABSE_URL", "postgresql://h/d")
+    monkeypatch.setenv("FAPIAO_OF_ANOTHER_PROGRAM", "1")
+
+    said = run("list").stderr.splitlines()
+
+    assert said[0].startswith("warning: FAPIAO_DATABSE_URL (environment) is no setting, and is ignored; perhaps ")
+    assert len(said) == 2
+
+
 @pytest.mark.parametrize(("pid", "code"), [(1, 128 + signal.SIGTERM), (2, -signal.SIGTERM)])
 def test_a_signal_ends_a_command_that_does_not_handle_it_yet_even_as_process_1(pid: int, code: int) -> None:
     """The kernel ignores one that process 1 does not handle; for another it does what it always does."""
