@@ -11,6 +11,7 @@ import typer
 
 from worker.cli import story
 from worker.cli.desk import ask
+from worker.cli.story_parts import moment
 from worker.cli.story_words import state_of
 from worker.cli.terminal import (
     USAGE,
@@ -64,7 +65,7 @@ def list_(
         dict(zip(names, heads, strict=True)),
         as_json=as_json,
         nothing=said("No such commands.", "没有这样的命令。"),
-        rows=[{**command, "state": state_of(command)} for command in commands],
+        rows=[{**each, "receivedAt": moment(each["receivedAt"]), "state": state_of(each)} for each in commands],
     )
 
 
@@ -102,11 +103,15 @@ def replay(command_id: CommandId, source: Source = None, as_json: AsJson = False
         say(f"{replayed['copies']} copies queued; the running worker publishes them.")
 
 
-def _until(moment: str) -> str:
-    """How far it is from now, in words."""
+def _when(due: str) -> str:
+    """A time to come, and how far it is from now in words."""
     from worker.clock import SystemClock
 
-    seconds = (datetime.fromisoformat(moment) - SystemClock().now()).total_seconds()
+    seconds = (datetime.fromisoformat(due) - SystemClock().now()).total_seconds()
+    return f"{moment(due)} ({_until(seconds)})"
+
+
+def _until(seconds: float) -> str:
     if seconds <= 0:
         return said("due", "已到时间")
     for unit, chinese, length in (("h", "小时", 3600), ("min", "分钟", 60)):
@@ -120,8 +125,8 @@ def _rest(seller: dict[str, Any] | None) -> str | None:
         return None
     count, until = seller["refusals"], seller["until"]
     return said(
-        f"{count} orders of the seller were refused in a row; one tries at {until}",
-        f"该销售方连续 {count} 张订单被拒；{until} 由一张订单再试",
+        f"{count} orders of the seller were refused in a row; one tries at {moment(until)}",
+        f"该销售方连续 {count} 张订单被拒；{moment(until)} 由一张订单再试",
     )
 
 
@@ -133,7 +138,10 @@ def _show(command: dict[str, Any], *, as_json: bool) -> None:
     for english, chinese, value in _facts(command):
         if value is not None:
             say(f"  {said(f'{english:<10} ', f'{chinese}：')}{value}")
+    day = moment(command["receivedAt"])[:10]
     for number, event in enumerate(command["events"], start=1):
+        if (its_day := moment(event["time"])[:10]) != day:
+            say(day := its_day, style="faint")
         story.tell(event, is_past=number < len(command["events"]))
         if event["undeliverable"]:
             missing = said("its reply queue is missing", "回复队列不存在")
@@ -150,13 +158,13 @@ def _facts(command: dict[str, Any]) -> list[tuple[str, str, Any]]:
         ("user", "用户", command["userId"]),
         ("order", "订单号", command["orderNo"]),
         ("invoice", "发票号码", command["invoiceNumber"]),
-        ("received", "收到", command["receivedAt"]),
-        ("submitted", "提交", command["submittedAt"]),
-        ("ended", "结束", command["settledAt"]),
-        ("deadline", "截止", command["deadline"]),
+        ("received", "收到", moment(command["receivedAt"])),
+        ("submitted", "提交", command["submittedAt"] and moment(command["submittedAt"])),
+        ("ended", "结束", command["settledAt"] and moment(command["settledAt"])),
+        ("deadline", "截止", command["deadline"] and moment(command["deadline"])),
         ("attempts", "尝试次数", command["attempts"]),
         ("look-ups", "已查询次数", command["lookUps"] or None),
-        ("next look", "下次查询", command["soughtAt"] and f"{command['soughtAt']} ({_until(command['soughtAt'])})"),
+        ("next look", "下次查询", command["soughtAt"] and _when(command["soughtAt"])),
         ("reply to", "回复队列", command["replyTo"]),
         ("held", "暂缓", _rest(command.get("sellerRests"))),
         *_lane(command),
@@ -180,7 +188,7 @@ def _lane(command: dict[str, Any]) -> list[tuple[str, str, Any]]:
         ahead.append("{type} {commandId} {commandSource} ({state})".format(**lane["running"]))
     if number := lane["waitingBefore"]:
         ahead.append(said(f"{number} before it", f"前面还有 {number} 条命令"))
-    due = f"{lane['dueAt']} ({_until(lane['dueAt'])})" if lane["dueAt"] and is_waiting else None
+    due = _when(lane["dueAt"]) if lane["dueAt"] and is_waiting else None
     return [
         ("worker", "工作进程", lane["worker"]),
         ("waits for", "等待", said(", and ", "；").join(ahead) or None),

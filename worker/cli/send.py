@@ -62,6 +62,8 @@ def read_command(body: bytes, wishes: Wishes | None = None) -> OutgoingCommand:
         raise Stop("Give either --id or --new-id.", USAGE)
     try:
         document = loads(body.removeprefix(b"\xef\xbb\xbf"))
+    except UnicodeDecodeError:
+        raise Stop("The file is not UTF-8, as JSON must be: save it anew in that encoding.", USAGE) from None
     except ValueError as error:
         raise Stop(f"The file is not JSON: {error}.", USAGE) from None
     if not isinstance(document, dict):

@@ -3,6 +3,7 @@ an outcome rests. Pure: data to lines.
 """
 
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from worker.cli.terminal import said
@@ -77,6 +78,22 @@ def clock(moment: Any, unknown: str = "        ") -> str:
         return datetime.fromisoformat(str(moment)).astimezone().strftime("%H:%M:%S")
     except ValueError:
         return unknown
+
+
+def moment(told: Any) -> str:
+    """An RFC 3339 text as a person reads it: day, time and offset where the terminal is; anything else as it came."""
+    try:
+        return datetime.fromisoformat(str(told)).astimezone().isoformat(" ", "seconds")
+    except ValueError:
+        return str(told)
+
+
+def percent(fraction: Any) -> str:
+    """0.13 as 13%."""
+    try:
+        return f"{(Decimal(str(fraction)) * 100).normalize():f}%"
+    except InvalidOperation:
+        return str(fraction)
 
 
 def archived(data: dict[str, Any]) -> list[str]:

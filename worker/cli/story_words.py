@@ -16,7 +16,9 @@ from worker.cli.story_parts import (
     first_lines,
     invoice_line,
     item_line,
+    moment,
     names,
+    percent,
 )
 from worker.cli.terminal import is_chinese, said
 
@@ -150,7 +152,7 @@ def _in_doubt(data: dict[str, Any]) -> list[str]:
             f"{resolve} --not-issued",
         ]
     elif data.get("nextLookAt"):
-        at = clock(data["nextLookAt"], said("        ", "?"))
+        at = moment(data["nextLookAt"])
         lines.append(said(f"the worker looks again at {at}", f"将于 {at} 再次查询"))
     return lines
 
@@ -286,7 +288,7 @@ def _folded(folded: dict[str, Any]) -> str:
 
 def _reading(total: dict[str, Any]) -> str:
     rate, sum_ = (
-        total.get("taxRate"),
+        percent(total.get("taxRate")),
         f"{total.get('totalAmount')} + {total.get('totalTax')} = {total.get('totalPriceAndTax')}",
     )
     reading = (

@@ -13,6 +13,7 @@ import typer
 
 from worker.cli.desk import ask
 from worker.cli.records import AsJson, Limit
+from worker.cli.story_parts import moment
 from worker.cli.terminal import (
     FAILED,
     USAGE,
@@ -183,7 +184,9 @@ def list_replies(limit: Limit = 100, as_json: AsJson = False) -> None:
         "number": "number", "createdAt": "created", "type": "event", "commandSource": "source", "commandId": "command",
         "queue": "queue", "attempts": "attempts",
     }  # fmt: skip
-    show_rows(ask(lambda desk: desk.replies(limit)), columns, as_json=as_json, nothing="No undeliverable replies.")
+    found = ask(lambda desk: desk.replies(limit))
+    rows = [{**each, "createdAt": moment(each["createdAt"])} for each in found]
+    show_rows(found, columns, as_json=as_json, nothing="No undeliverable replies.", rows=rows)
 
 
 @replies.command()
@@ -224,7 +227,13 @@ def list_accounts(limit: Limit = 100, as_json: AsJson = False) -> None:
         "refusedAt": "last", "suspendedUntil": "rests until",
     }  # fmt: skip
     rows = [
-        {**each, "id": each["id"][:SHOWN_ID_CHARS], "isLookUp": "look-ups" if each["isLookUp"] else "orders"}
+        {
+            **each,
+            "id": each["id"][:SHOWN_ID_CHARS],
+            "isLookUp": "look-ups" if each["isLookUp"] else "orders",
+            "refusedAt": moment(each["refusedAt"]),
+            "suspendedUntil": moment(each["suspendedUntil"] or ""),
+        }
         for each in found
     ]
     show_rows(found, columns, as_json=as_json, nothing="No account's last login was refused.", rows=rows)

@@ -3,6 +3,7 @@ broker."""
 
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,16 @@ def _clean_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     root.setLevel(level)
     logging.captureWarnings(False)
     use_plain_logs()
+
+
+@pytest.fixture
+def _beijing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The terminal stands in Beijing, whatever this machine's zone is."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "CST-8")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

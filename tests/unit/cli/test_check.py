@@ -33,7 +33,7 @@ def test_a_good_order_is_shown_as_it_would_be_sent(run: Run, file: Path) -> None
     assert told["accepted"] is True
     assert told["invoice"]["sellerLoginPassword"] == "***"
     assert "sandbox-password" not in done.stdout
-    assert "prices without tax, rate 0.13" in run("check", str(file)).stdout
+    assert "prices without tax, rate 13%: 398.00 + 51.74 = 449.74" in run("check", str(file)).stdout
 
 
 def test_bare_data_are_an_order(run: Run, tmp_path: Path) -> None:

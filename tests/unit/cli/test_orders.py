@@ -50,7 +50,7 @@ def test_bare_data_travel_untouched_with_the_rest_as_properties() -> None:
     [
         (b"{", "not JSON"),
         (b'{"a": NaN}', "not JSON"),
-        (b"\xff", "not JSON"),
+        (b"\xff", "not UTF-8"),
         (b"[]", "one JSON object"),
         (b'{"userId": "u"}', "--type"),
         (b'{"specversion": "1.0", "id": "a", "data": {}}', "no type"),

@@ -1,6 +1,7 @@
 """`status`, `list`, `resolve`, `replay`: exit codes and words."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -31,6 +32,7 @@ def test_of_past_events_only_what_happened_is_told(run: Run, journal: FakeOperat
     assert "--issued NUMBER" not in run("status", "cmd-1").stdout
 
 
+@pytest.mark.usefixtures("_beijing")
 def test_status_tells_whose_lane_it_is_and_what_a_waiting_command_waits_for(
     run: Run, journal: FakeOperatorJournal
 ) -> None:
@@ -41,7 +43,26 @@ def test_status_tells_whose_lane_it_is_and_what_a_waiting_command_waits_for(
 
     assert "worker     w1" in told
     assert "waits for  invoice.issue cmd-0 erp (scanning), and 2 before it" in told
-    assert "not before 2026-01-01T12:00:00.000Z (due)" in told
+    assert "not before 2026-01-01 20:00:00+08:00 (due)" in told
+
+
+@pytest.mark.usefixtures("_beijing")
+def test_people_read_times_of_where_they_are_and_the_day_where_it_is_another(
+    run: Run, journal: FakeOperatorJournal
+) -> None:
+    """Events showed the time of here, what stood above them UTC's: in Beijing the two lay eight hours apart."""
+    evening = NOW.replace(hour=15, minute=30)  # 23:30 there
+    journal.held = [command(received_at=evening, submitted_at=evening)]
+    lost = {"reason": "lost"}
+    journal.tell(1, event(1, "in_doubt", lost, evening), event(2, "in_doubt", lost, evening + timedelta(hours=1)))
+
+    lines = run("status", "cmd-1").stdout.splitlines()
+
+    assert "  received   2026-01-01 23:30:00+08:00" in lines
+    assert "  submitted  2026-01-01 23:30:00+08:00" in lines
+    assert [line[:10].rstrip() for line in lines if line[:1].isdigit()] == ["23:30:00", "2026-01-02", "00:30:00"]
+    assert run("list").stdout.splitlines()[1].startswith("2026-01-01 23:30:00+08:00  ")
+    assert json.loads(run("list", "--json").stdout)[0]["receivedAt"] == "2026-01-01T15:30:00.000Z"
 
 
 def test_status_json_is_one_document(run: Run, journal: FakeOperatorJournal) -> None:
@@ -91,15 +112,17 @@ def test_issued_without_a_number_can_be_listed(run: Run, journal: FakeOperatorJo
     assert "cmd-2" in run("list", "--state", "checking").stdout
 
 
+@pytest.mark.usefixtures("_beijing")
 def test_status_says_how_often_and_when_an_invoice_is_looked_for(run: Run, journal: FakeOperatorJournal) -> None:
     journal.held = [command(look_ups=2, sought_at=NOW)]
 
     told = run("status", "cmd-1").stdout
 
     assert "look-ups   2" in told
-    assert "next look  2026-01-01T12:00:00.000Z" in told
+    assert "next look  2026-01-01 20:00:00+08:00" in told
 
 
+@pytest.mark.usefixtures("_beijing")
 def test_status_speaks_chinese_where_the_terminal_does(
     run: Run, journal: FakeOperatorJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +132,7 @@ def test_status_speaks_chinese_where_the_terminal_does(
     told = run("status", "cmd-1").stdout
 
     assert "已查询次数：2" in told
-    assert "下次查询：2026-01-01T12:00:00.000Z (已到时间)" in told
+    assert "下次查询：2026-01-01 20:00:00+08:00 (已到时间)" in told
     assert "来源：" in told
 
 

@@ -80,7 +80,7 @@ def command(**changes: Any) -> Command:
     return Command(**{**values, **changes})
 
 
-def event(sequence: int, outcome: str, data: dict[str, Any]) -> Event:
+def event(sequence: int, outcome: str, data: dict[str, Any], time: datetime = NOW) -> Event:
     """A committed event of a command of the tenant `erp`."""
     event_type = f"invoice.issue.{outcome}"
     identifier, body = build_event(
@@ -89,7 +89,7 @@ def event(sequence: int, outcome: str, data: dict[str, Any]) -> Event:
         command_id="cmd-1",
         event_type=event_type,
         sequence=sequence,
-        time=NOW,
+        time=time,
         data={"commandId": "cmd-1", "commandSource": "erp", **data},
     )
     return Event(sequence, identifier, event_type, body)
