@@ -8,26 +8,30 @@ import typer
 
 from worker.cli.desk import ask
 from worker.cli.records import AsJson, Limit
-from worker.cli.spreadsheet import AsCsv, ForExcel, one_form, write
+from worker.cli.spreadsheet import AsCsv, ForExcel, in_beijing, one_form, write
 from worker.cli.terminal import (
     FAILED,
     USAGE,
     Stop,
     explained,
+    is_chinese,
     note,
     quiet_settings,
     run,
+    said,
     say,
     say_json,
     table,
 )
 
-_COLUMNS: Final = (
-    "invoiceDate", "countETicketNumbers", "sellerIdentificationNumber", "sellerName", "buyerIdentificationNumber",
-    "buyerName", "totalAmount", "totalTax", "totalPriceAndTax", "invoiceType", "invoiceStatus", "isInvoicePositive",
-    "note", "id",
-)  # fmt: skip
-_KNOWN: Final = ("userId", "commandId", "seenAt")
+_COLUMNS: Final = {
+    "invoiceDate": "开票日期", "countETicketNumbers": "发票号码", "sellerIdentificationNumber": "销售方识别号",
+    "sellerName": "销售方名称", "buyerIdentificationNumber": "购买方识别号", "buyerName": "购买方名称",
+    "totalAmount": "金额", "totalTax": "税额", "totalPriceAndTax": "价税合计", "invoiceType": "发票票种",
+    "invoiceStatus": "发票状态", "isInvoicePositive": "是否正数发票", "note": "备注", "id": "网关编号",
+}  # fmt: skip
+"""Members of an invoice, and what the tax bureau's own sheet calls them."""
+_KNOWN: Final = {"userId": "用户", "commandId": "命令", "seenAt": "查询时间"}
 _FILE_TYPES: Final = ("pdf", "ofd", "xml")
 
 
@@ -52,14 +56,15 @@ def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
     if as_json:
         say_json(found)
     elif as_csv or for_excel:
-        write([*_COLUMNS, *_KNOWN, *_FILE_TYPES], _csv_rows(found["invoices"]), for_excel=for_excel)
+        write(_heads(for_excel=for_excel), _csv_rows(found["invoices"], for_excel=for_excel), for_excel=for_excel)
     elif found["invoices"]:
-        table(
-            ["date", "number", "seller", "buyer", "total", "status", "files", "user", "command"],
-            [_row(stored) for stored in found["invoices"]],
+        heads = said(
+            "date number seller buyer total status files user command",
+            "开票日期 发票号码 销售方 购买方 价税合计 状态 文件 用户 命令",
         )
+        table(heads.split(), [_row(stored) for stored in found["invoices"]])
     else:
-        say("No such invoices.")
+        say(said("No such invoices.", "没有这样的发票。"))
     shown = offset + len(found["invoices"])
     if not as_json and found["invoices"] and shown < found["total"]:
         note(f"{shown} of {found['total']}; go on with --offset {shown}.")
@@ -88,7 +93,12 @@ def files(
     elif found["files"]:
         show_files(found["files"])
     elif not found["unknown"]:
-        say("No file addresses are stored of it. The command invoice.files asks the gateway.")
+        say(
+            said(
+                "No file addresses are stored of it. The command invoice.files asks the gateway.",
+                "没有它的文件地址；可用命令 invoice.files 向网关查询。",
+            )
+        )
     if found["unknown"]:
         note(f"Not stored: {', '.join(found['unknown'])}. `fapiao-worker invoices` lists what is.")
         raise typer.Exit(FAILED)
@@ -111,10 +121,10 @@ def _fetch(number: str, folder: Path, *, as_json: bool) -> None:
 def show_files(files: list[dict[str, Any]]) -> None:
     """A table of addresses."""
     members = ["invoiceBasicInfoId", "countETicketNumbers", "type", "url"]
-    heads = ["invoice", "number", "type", "address"]
+    heads = said("invoice number type address", "发票 发票号码 类型 地址").split()
     if any(file.get("vaultKey") for file in files):
         members += ["vaultKey", "sha256"]
-        heads += ["kept in the vault as", "sha-256"]
+        heads += [said("kept in the vault as", "保管库中的位置"), "sha-256"]
     table(heads, [[str(file.get(member) or "-") for member in members] for file in files])
 
 
@@ -131,9 +141,21 @@ def _row(stored: dict[str, Any]) -> list[str]:
     return [when(invoice), *(str(cell or "-") for cell in [*told, *others])]
 
 
-def _csv_rows(invoices: list[dict[str, Any]]) -> Iterator[list[Any]]:
+def _heads(*, for_excel: bool) -> list[str]:
+    """Programs get the contract's own names, whatever the terminal speaks."""
+    names = {**_COLUMNS, **_KNOWN}
+    return [*(names.values() if for_excel and is_chinese() else names), *_FILE_TYPES]
+
+
+def _csv_rows(invoices: list[dict[str, Any]], *, for_excel: bool) -> Iterator[list[Any]]:
     for stored in invoices:
         urls = {file["type"]: file["url"] for file in stored["files"]}
-        told = [stored["invoice"].get(name) for name in _COLUMNS]
-        told += [stored[name] for name in _KNOWN]
-        yield [*told, *(urls.get(kind) for kind in _FILE_TYPES)]
+        told = {name: stored["invoice"].get(name) for name in _COLUMNS} | {name: stored[name] for name in _KNOWN}
+        if for_excel:
+            told |= {name: in_beijing(told[name]) for name in ("invoiceDate", "seenAt")}
+            told["isInvoicePositive"] = _yes_or_no(told["isInvoicePositive"])
+        yield [*told.values(), *(urls.get(kind) for kind in _FILE_TYPES)]
+
+
+def _yes_or_no(told: Any) -> Any:
+    return ("是" if told else "否") if isinstance(told, bool) and is_chinese() else told

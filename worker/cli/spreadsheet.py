@@ -4,6 +4,7 @@ import csv
 import re
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -17,8 +18,9 @@ ForExcel = Annotated[
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula; a name on an invoice is whatever somebody typed."""
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_DIGITS_KEPT: Final = 15
-"""Of a longer number a spreadsheet makes zeros behind these."""
+_LOSES_DIGITS: Final = re.compile(r"[0-9]{16,}|0[0-9]+|[0-9]+[Ee][0-9]+")
+"""Of a longer number a spreadsheet makes zeros behind fifteen digits, those in front it drops, and a tax id whose only
+letter is an E it takes for a power of ten."""
 _BYTE_ORDER_MARK: Final = "\ufeff"
 """By it Excel tells UTF-8 from the machine's own encoding, GBK for instance."""
 
@@ -49,4 +51,11 @@ def harmless(cell: Any) -> str:
 
 def _whole(text: str) -> str:
     """A long number as text, in the one way that Excel and WPS understand in CSV."""
-    return f'="{text}"' if text.isascii() and text.isdigit() and len(text) > _DIGITS_KEPT else text
+    return f'="{text}"' if _LOSES_DIGITS.fullmatch(text) else text
+
+
+def in_beijing(told: str | None) -> str | None:
+    """An RFC 3339 text as a spreadsheet takes it for a time: Beijing's."""
+    from worker.records import BEIJING
+
+    return told and datetime.fromisoformat(told).astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from worker.cli.records import AsJson
-from worker.cli.terminal import FAILED, Stop, note, quiet_settings, run, say, say_json, show_rows
+from worker.cli.terminal import FAILED, Stop, note, quiet_settings, run, said, say, say_json, show_rows
 
 if TYPE_CHECKING:
     from worker.records import KeptFile
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="vault", help="Files of invoices that are kept for good.", no_args_is_help=True)
 _AT_ONCE: Final = 500
 _READERS: Final = 8
+_STATES: Final = {"kept": "已保管", "due": "待取", "missing": "未能取得"}
 
 
 @app.command()
@@ -50,8 +51,15 @@ def report(as_json: AsJson = False) -> None:
         async with opened_journal(quiet_settings(), readonly=True) as journal:
             return [asdict(row) for row in await journal.vault_years()]
 
-    columns = {"year": "year", "type": "type", "state": "state", "files": "files", "size": "bytes"}
-    show_rows(run(work()), columns, as_json=as_json, nothing="Nothing is kept yet.")
+    found = run(work())
+    heads = said("year type state files bytes", "年份 类型 状态 文件数 字节").split()
+    show_rows(
+        found,
+        dict(zip(("year", "type", "state", "files", "size"), heads, strict=True)),
+        as_json=as_json,
+        nothing=said("Nothing is kept yet.", "尚未保管任何文件。"),
+        rows=[{**row, "state": said(row["state"], _STATES[row["state"]])} for row in found],
+    )
 
 
 async def fetch(settings: "Settings", number: str, folder: Path) -> list[Path]:

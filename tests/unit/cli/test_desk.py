@@ -13,6 +13,8 @@ from worker.ops.control import RemoteOperations, control_server, socket_path
 from worker.ops.operations import Operations
 from worker.settings import Settings
 
+from .conftest import Run
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -68,3 +70,29 @@ async def test_a_journal_that_is_not_there_is_not_made(file: Path, settings: Set
             pass
 
     assert not file.exists()
+
+
+def test_a_database_that_cannot_be_reached_is_told_with_the_setting_that_names_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAPIAO_DATABASE_URL", "postgresql://u:pass-word@127.0.0.1:1/d")
+    monkeypatch.setenv("FAPIAO_JOURNAL_KEYS", "A" * 43 + "=")
+
+    ended = run("list")
+
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith("error: PostgreSQL cannot be reached (")
+    assert ended.stderr.endswith("): look at FAPIAO_DATABASE_URL\n")
+    assert "pass-word" not in ended.stderr
+
+
+def test_a_folder_is_no_journal(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite says of it: disk I/O error."""
+    monkeypatch.setenv("FAPIAO_DATABASE_URL", f"sqlite:///{tmp_path}")
+
+    ended = run("list")
+
+    assert (ended.exit_code, ended.stderr) == (
+        2,
+        f"error: {tmp_path} is a folder: FAPIAO_DATABASE_URL must name a file\n",
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.envelope import dumps, loads
 from tests.unit.ops.fakes import NUMBER, FakeOperatorJournal, stored
-from worker.cli.spreadsheet import harmless
+from worker.cli.spreadsheet import harmless, write
 from worker.records import Stored, StoredFilter
 
 from .conftest import Run
@@ -106,6 +106,40 @@ def test_a_sheet_for_excel_keeps_every_digit(run: Run, journal: FakeOperatorJour
     assert shown.startswith("\ufeffinvoiceDate,")
     assert (row["buyerName"], row["countETicketNumbers"]) == ("买方", f'="{NUMBER}"')
     assert row["totalPriceAndTax"] == "-5.00"
+
+
+def test_a_sheet_for_excel_speaks_as_the_bureaus_does_and_tells_the_time_of_beijing(
+    run: Run, journal: FakeOperatorJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    journal.kept = [named("买方")]
+
+    (row,) = csv.DictReader(io.StringIO(run("invoices", "--excel").stdout.removeprefix("\ufeff")))
+
+    assert (row["购买方名称"], row["价税合计"]) == ("买方", "-5.00")
+    assert row["开票日期"] == "2026-03-01 12:00:02"
+    assert row["查询时间"] == "2026-01-01 20:00:00"
+    assert run("invoices", "--csv").stdout.startswith("invoiceDate,")
+    assert run("invoices").stdout.startswith("开票日期")
+    journal.kept = []
+    assert run("invoices").stdout == "没有这样的发票。\n"
+
+
+@pytest.mark.parametrize("cell", ["1234567890123456", "01234567", "0042", "91110108551385E067"])
+def test_what_a_spreadsheet_would_take_for_another_number_stays_as_it_is(
+    cell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An old invoice's number begins with a nought, and a tax id may have one E among its digits."""
+    write(["number"], [[cell]], for_excel=True)
+
+    assert capsys.readouterr().out.splitlines()[1] == f'"=""{cell}"""'
+
+
+@pytest.mark.parametrize("cell", ["0", "0.50", "398.00", "-5.00", "123456789012345", "91330100MA2EXAMPLE"])
+def test_other_cells_are_what_they_are(cell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write(["number"], [[cell]], for_excel=True)
+
+    assert capsys.readouterr().out.splitlines()[1] == cell
 
 
 def test_an_empty_csv_is_a_header(run: Run, journal: FakeOperatorJournal) -> None:

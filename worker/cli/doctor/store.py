@@ -76,6 +76,8 @@ async def _journal(settings: Settings) -> list[Diagnosis]:
             clocks = check_times(await journal.times(), SystemClock().now())
     except SchemaOutdated as error:
         return [fail("schema", error.says, error.what_to_do)]
+    except ConfigurationError as error:
+        return [fail("database", str(error), "change what it names")]
     except WorkerError as error:
         return [fail("database", str(error), "look at FAPIAO_DATABASE_URL, and whether the database runs")]
     return [ok("schema", "this version's"), *clocks, *check_backlog(backlog)]

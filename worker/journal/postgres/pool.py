@@ -267,6 +267,9 @@ class Connections:
         the journal is unavailable, and asked again."""
         try:
             connection = await asyncpg.connect(self._address(), **options)
+        except OSError as error:  # no answer in time is one too, and says nothing
+            said = f"PostgreSQL cannot be reached ({str(error) or 'no answer'}): look at FAPIAO_DATABASE_URL"
+            raise JournalUnavailable(said, retry_after=timedelta(seconds=1)) from error
         except asyncpg.PostgresError as error:
             if not self._was_let_in:
                 raise

@@ -129,6 +129,8 @@ def open_for_reading(database: Path) -> sqlite3.Connection:
         raise ConfigurationError(
             f"there is no journal at {database}: start the worker once, or set FAPIAO_DATABASE_URL"
         )
+    if database.is_dir():
+        raise ConfigurationError(f"{database} is a folder: FAPIAO_DATABASE_URL must name a file")
     try:
         connection = _connect(f"file:{quote(str(database.absolute()))}?mode=ro", uri=True)
         connection.execute("PRAGMA query_only = ON")

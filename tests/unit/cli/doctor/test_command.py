@@ -112,6 +112,20 @@ def test_a_directory_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
     assert check_file(tmp_path / "nowhere" / "fapiao.db").verdict is Verdict.FAIL
 
 
+async def test_what_a_setting_is_to_blame_for_is_not_laid_on_the_database(tmp_path: Path) -> None:
+    """`look at whether the database runs` stood behind a key that was missing."""
+    (finding,) = [
+        each
+        for each in await check_store(_settings(database_url=f"sqlite:///{tmp_path}"))
+        if each.verdict is Verdict.FAIL
+    ]
+
+    assert (finding.says, finding.fix) == (
+        f"{tmp_path} is a folder: FAPIAO_DATABASE_URL must name a file",
+        "change what it names",
+    )
+
+
 async def test_a_journal_is_looked_at_beside_its_worker(tmp_path: Path) -> None:
     settings = _settings(database_url=f"sqlite:///{tmp_path / 'fapiao.db'}")
     running = open_journal(settings, SystemClock())
