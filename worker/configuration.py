@@ -52,9 +52,10 @@ def load() -> Settings:
             + fault["msg"].removeprefix("Value error, ")
             for fault in error.errors()
         )
-    except SettingsError as error:  # a value that should be JSON, and is none
-        names = _FIELD.findall(str(error))
-        faults = f"{PREFIX}{names[0].upper()}: must be JSON" if names else "one of them cannot be read"
+    except SettingsError as error:  # a value that should be JSON, and is none; or a mounted file
+        names, why = _FIELD.findall(str(error)), error.__cause__
+        unread = f"cannot be read ({type(why).__name__})" if isinstance(why, OSError | UnicodeDecodeError) else ""
+        faults = f"{PREFIX}{names[0].upper()}: {unread or 'must be JSON'}" if names else "one of them cannot be read"
     except (OSError, UnicodeDecodeError) as error:
         faults = f".env or a file of {SECRETS_DIR} cannot be read ({type(error).__name__})"
     raise ConfigurationError(f"The settings cannot be used: {faults}. `fapiao-worker settings` explains.")

@@ -89,6 +89,13 @@ def test_what_cannot_be_used_is_one_sentence(name: str, value: str, says: str, m
     assert "cret" not in str(refused.value).replace("FAPIAO_SECRETS", "")
 
 
+def test_a_mounted_file_that_cannot_be_read_is_not_blamed_for_being_no_json(mounted: Path) -> None:
+    (mounted / "fapiao_prefix").write_bytes(b"\xff")
+
+    with pytest.raises(ConfigurationError, match=r"FAPIAO_PREFIX: cannot be read \(UnicodeDecodeError\)"):
+        load()
+
+
 def test_words_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAPIAO_LOG_LEVEL", "WARN")
     monkeypatch.setenv("FAPIAO_LOG_FORMAT", "JSON")

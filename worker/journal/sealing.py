@@ -147,10 +147,23 @@ def keys_beside(database: Path, configured: Sequence[SecretStr]) -> list[bytes]:
     keys = parse_keys(configured)
     keyfile = database.with_name(database.name + ".key")
     if keyfile.exists():
-        keys += parse_keys([SecretStr(keyfile.read_text(encoding="ascii").strip())])
+        keys += _read_keyfile(keyfile)
     elif not keys:
         keys = [_new_keyfile(keyfile)]
     return keys
+
+
+def _read_keyfile(keyfile: Path) -> list[bytes]:
+    try:
+        return parse_keys([SecretStr(keyfile.read_text(encoding="ascii").strip())])
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read the key file {keyfile}: {error.strerror}; give it to the user that the worker runs as"
+        ) from error
+    except (UnicodeDecodeError, ConfigurationError) as error:
+        raise ConfigurationError(
+            f"the key file {keyfile} holds no key: bring it back from a backup, or remove it where the journal is new"
+        ) from error
 
 
 def _new_keyfile(keyfile: Path) -> bytes:

@@ -86,6 +86,17 @@ def test_a_database_that_cannot_be_reached_is_told_with_the_setting_that_names_i
     assert "pass-word" not in ended.stderr
 
 
+def test_a_file_of_another_user_is_told_as_such(file: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite says of it: unable to open database file."""
+    file.write_text("not to be read")
+    monkeypatch.setenv("FAPIAO_DATABASE_URL", f"sqlite:///{file}")
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+
+    ended = run("list")
+
+    assert (ended.exit_code, ended.stderr) == (2, f"error: cannot read {file}: Permission denied\n")
+
+
 def test_a_folder_is_no_journal(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite says of it: disk I/O error."""
     monkeypatch.setenv("FAPIAO_DATABASE_URL", f"sqlite:///{tmp_path}")

@@ -108,3 +108,16 @@ class TestKeyFile:
     def test_a_place_that_cannot_be_written_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="FAPIAO_JOURNAL_KEYS"):
             keys_beside(tmp_path / "missing" / "j.db", [])
+
+    def test_one_that_cannot_be_read_is_told_as_such(self, tmp_path: Path) -> None:
+        (tmp_path / "j.db.key").mkdir()
+        with pytest.raises(
+            ConfigurationError, match=r"cannot read the key file .*j\.db\.key: Is a directory; give it to"
+        ):
+            keys_beside(tmp_path / "j.db", [])
+
+    @pytest.mark.parametrize("body", [b"", b"\xff", b"no key"])
+    def test_one_that_holds_no_key_is_named_and_not_the_setting(self, tmp_path: Path, body: bytes) -> None:
+        (tmp_path / "j.db.key").write_bytes(body)
+        with pytest.raises(ConfigurationError, match=r"the key file .*j\.db\.key holds no key"):
+            keys_beside(tmp_path / "j.db", [])

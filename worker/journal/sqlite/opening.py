@@ -137,6 +137,8 @@ def open_for_reading(database: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         version = _version_of(connection)
     except sqlite3.Error as error:
+        if not os.access(database, os.R_OK):  # SQLite says only that it cannot open it
+            raise ConfigurationError(f"cannot read {database}: Permission denied") from error
         raise ConfigurationError(f"cannot read {database}: {error}") from error
     if version != migrations.latest(_DIALECT):
         connection.close()
