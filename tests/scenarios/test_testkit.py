@@ -62,6 +62,10 @@ def test_a_worker_that_was_killed_goes_on_and_submits_nothing_twice(
 def test_what_does_not_come_is_said_with_what_came_instead(fapiao: Scenario) -> None:
     with pytest.raises(KitError, match=r"not within 0.2 s: the end of nobody; told so far: nothing"):
         fapiao.follow("nobody", seconds=0.2)
+    order = fapiao.order(invoice={"buyerName": ""})
+    fapiao.issue(order)
+    with pytest.raises(KitError, match=r"confirmed with .*; told so far: \['rejected'\]"):
+        fapiao.wait_for("confirmed", orderNo=order["orderNo"], seconds=0.2)
 
 
 PROJECT = {

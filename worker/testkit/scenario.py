@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import json
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -154,10 +154,7 @@ class Scenario(Connection):
         `rejected`, or `in_doubt` once a person must decide. Raises KitError when the time is over."""
         patience = until(seconds, f"the end of {command_id}")
         while not _is_over(story := self.story(command_id)):
-            try:
-                patience.lasts()
-            except KitError as error:
-                raise KitError(f"{error}; told so far: {story.outcomes or 'nothing'}") from None
+            _go_on(patience, story.outcomes)
         return story
 
     def story(self, command_id: str) -> Story:
@@ -170,11 +167,20 @@ class Scenario(Connection):
         patience = until(seconds, f"{outcome} with {members}")
         for place in itertools.count():
             while place >= len(self.events):
-                patience.lasts()
+                told = [each for each in list(self.events) if members.items() <= each["data"].items()]
+                _go_on(patience, [_outcome(each) for each in told])
             event = self.events[place]
             if _outcome(event) == outcome and members.items() <= event["data"].items():
                 return event
         raise AssertionError("unreachable")
+
+
+def _go_on(patience: Any, told: Sequence[str]) -> None:
+    """Wait a little longer; when the time is over, say what came instead."""
+    try:
+        patience.lasts()
+    except KitError as error:
+        raise KitError(f"{error}; told so far: {told or 'nothing'}") from None
 
 
 def _outcome(event: Mapping[str, Any]) -> str:
