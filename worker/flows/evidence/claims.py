@@ -82,6 +82,15 @@ class Claims:
         """Those of them that do not fit exactly."""
         return [name for name, fit in self.rest.get(key, {}).items() if fit.weight > Weight.AGAINST]
 
+    def contradicted_names(self, key: int) -> list[str]:
+        """Those that something contradicts."""
+        return [name for name, fit in self.rest.get(key, {}).items() if fit.weight is Weight.AGAINST]
+
+    def is_by_remark(self, key: int, name: str) -> bool:
+        """Whether it claims this invoice for the remark alone, against what else is told."""
+        fit = self.rest.get(key, {}).get(name)
+        return fit is not None and fit.is_by_remark
+
     def has(self, key: int, name: str) -> bool:
         """Whether this invoice is among its `best`."""
         return name in self.exact[key] if key in self.exact else name in set(self.best(key))

@@ -107,6 +107,8 @@ class Fit:
     """It is so weak that the right one may be listed later."""
     is_by_rate: bool = False
     """Its total is not the order's, but goes together with it by a rate of tax."""
+    is_by_remark: bool = False
+    """Something contradicts it, and it is believed for the remark: no more than any other order's that has the same."""
 
 
 def is_companys(tax_id: str) -> bool:
@@ -283,6 +285,7 @@ def weigh(subject: Subject, listed: Listed, compared: Comparison, skew: timedelt
         compared.is_unmarked,
         may_clear=weight <= Weight.WEAK and not _is_telling(compared, is_in_time=not is_akin),
         is_by_rate=compared.total is AKIN,
+        is_by_remark=weight is Weight.CLOSE and bool(compared.contradictions or compared.is_odd),
     )
 
 

@@ -141,7 +141,8 @@ def _several(key: int, claims: Claims, *, is_contested: bool) -> Verdict:
 
 def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
     """Withhold an invoice that fits its submission only closely while another submission could claim it too. Any claim
-    that nothing contradicts counts, unless that other one has its own invoice."""
+    that nothing contradicts counts, unless that other one has its own invoice; so does one that something contradicts,
+    where the invoice is believed for its remark against what else is told."""
     close = {
         verdict.invoice.identity: key
         for key, verdict in told.items()
@@ -156,6 +157,10 @@ def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
             continue
         for name in claims.open_names(other):
             if (key := close.pop(name, other)) != other:
+                told[key] = _several(key, claims, is_contested=True)
+        for name in claims.contradicted_names(other):
+            if (key := close.get(name, other)) != other and claims.is_by_remark(key, name):
+                del close[name]
                 told[key] = _several(key, claims, is_contested=True)
 
 

@@ -51,6 +51,20 @@ def test_rival_that_could_not_claim_it_changes_nothing(fields: dict[str, Any]) -
     assert judge([sent], [row], rivals=[issued(2, **ELSEWHERE, **fields)]) == {1: Found(row)}
 
 
+@pytest.mark.parametrize("unit", [100, 3], ids=["in fen", "another total"])
+def test_invoice_that_is_believed_for_its_remark_alone_is_given_to_nobody_while_two_have_it(unit: int) -> None:
+    """Two orders of one remark and one total. One was issued, the other one is in doubt and could be, and listed is the
+    one of the two invoices that is there by now."""
+    doubt = subject(1, invoice=make_invoice(remark="SO-1"))
+    order = make_invoice(remark="SO-1", invoiceItems=[make_item(quantity=Decimal(1), unitPrice=Decimal("200.00"))])
+    told = {"totalAmount": Decimal(200), "totalTax": Decimal(26), "totalPriceAndTax": Decimal(226)}
+    row = listed(1, note="SO-1", **{name: each * unit for name, each in told.items()})
+
+    assert kind_of(judge([issued(2, invoice=order)], [row])[2]) == "found"
+    assert kind_of(judge([doubt, issued(2, invoice=order)], [row])[2]) == "several"
+    assert kind_of(judge([issued(2, invoice=order)], [row], rivals=[doubt])[2]) == "several"
+
+
 def test_invoice_of_an_older_order_of_the_lane_that_nobody_confirms_is_not_the_doubts() -> None:
     """FAPIAO_CONFIRM is off: the first was issued, and its number is not sought."""
     first = issued(1, sought_at=None)
