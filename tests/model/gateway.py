@@ -5,8 +5,8 @@ Replies go by `userId` alone, to its newest socket; a close that comes late may 
 what it issues at all it issues and lists before the worker's schedules are over, one lane's invoices in their order,
 and a refused one that was issued all the same is listed at once; what another order's late refusal may have met is
 listed within some seconds, for which real time limits leave two minutes. And a result that settled nothing is not told
-late to a process that cannot know it again, while an order is under way that differs in nothing of what it tells:
-nothing could tell whose it is (`worker/README.md`).
+late to a process that cannot know it again, nor knows that it may come, while an order is under way that differs in
+nothing of what it tells: nothing could tell whose it is (`worker/README.md`).
 """
 
 from collections import deque
@@ -305,7 +305,8 @@ class ModelGateway:
         has_ended = command["state"] in {"completed", "failed"}
         if not has_ended:
             sent.told.add(socket.process.name)
-        is_known = socket.process.name in sent.told or self._has_settled(sent)
+        process = socket.process
+        is_known = process.name in sent.told or self._has_settled(sent) or process.awaits(sent.user_id, sent.key)
         if has_ended and not is_known and self._could_be_anothers(sent, command):
             return
         socket.hear(sent.result)

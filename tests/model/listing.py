@@ -1,11 +1,13 @@
 """What the gateway of the model lists: a row for what was issued, in forms that lists have, and the pages they come in.
 
-However a row is told, it is true: amounts in fen, without tax or line by line, dates by the day or none, numbers that
-come later than the row. And whatever a page says of the others is true, though it may say little.
+However a row is told, it is true: amounts in fen, without tax, under each other's names or line by line, dates by the
+day, in UTC or none, numbers that come later than the row. And whatever a page says of the others is true, though it may
+say little.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
@@ -36,14 +38,22 @@ FORMS: Final[Mapping[str, Callable[[Row], list[Row]]]] = MappingProxyType(
         "twice": lambda row: [row, row | {"id": f"9{row['id'][1:]}"}],
         "the total alone": _without("totalAmount", "totalTax"),
         "without tax alone": _without("totalTax", "totalPriceAndTax"),
+        "amount and tax in each other's place": lambda row: [
+            row | {"totalAmount": row["totalTax"], "totalTax": row["totalAmount"]}
+        ],
+        "a total that is its amount": lambda row: [row | {"totalPriceAndTax": row["totalAmount"]}],
+        "no tax, by default": lambda row: [row | {"totalTax": Decimal(0)}],
         "in fen": lambda row: [row | {name: int(row[name] * 100) for name in _AMOUNTS}],
         "no amounts": _without(*_AMOUNTS),
         "line by line": _line_by_line,
         "by the day": lambda row: [row | {"invoiceDate": row["invoiceDate"].astimezone(BEIJING).date().isoformat()}],
+        "in UTC": lambda row: [row | {"invoiceDate": row["invoiceDate"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")}],
         "without a date": _without("invoiceDate"),
         "without a note": _without("note"),
         "nobody's": _without("buyerName", "buyerIdentificationNumber"),
+        "without a seller": _without("sellerName", "sellerIdentificationNumber"),
         "of two signs": lambda row: [row | {"isInvoicePositive": False}],
+        "with a code for a status": lambda row: [{"invoiceStatus": "3"} | row],
     }
 )
 """How the bureau's list tells an invoice."""

@@ -134,6 +134,8 @@ class Process:
         self.woke_at = float("-inf")
         self.ended: list[Callable[[], None]] = []
         """Told when the process is no more, however it ended."""
+        self.awaits: Callable[[str, int], bool] = lambda _lane, _key: False
+        """Whether it knows that the result of this command of the lane may still come, though the command is over."""
         self._stopped_at = 0.0
         self._armed: tuple[int, Callable[[], None]] | None = None
         self._resumption: asyncio.Future[None] | None = None

@@ -58,6 +58,11 @@ REWRITINGS: Final[Mapping[str, Mapping[str, Rewriting]]] = MappingProxyType(
         "in traditional characters": {"buyerName": _traditional, "sellerName": _traditional},
         "with the payee behind": {"remark": lambda text: f"{text}\n收款人:李四 复核人:王五"},
         "by names that are masked": {"buyerName": lambda name: name[0] + "*" * (len(name) - 1)},
+        "for just anybody": {"buyerName": lambda name: "消费者" if name == "个人" else name},
+        "with a title": {"buyerName": lambda name: f"{name}先生" if len(name) < 4 else name},
+        "cut": {"remark": lambda text: text[:5]},
+        "said twice": {"remark": lambda text: f"{text} {text}".strip()},
+        "as JSON in JSON": {"remark": lambda text: text.replace(" ", "\\u0020")},
         "masked": {"buyerIndentification": lambda code: f"{code[:4]}xxxxxxxxxx{code[-4:]}"},
         "by their registered names": {
             "sellerName": lambda name: f"{name}(杭州)",
@@ -69,6 +74,10 @@ REWRITINGS: Final[Mapping[str, Mapping[str, Rewriting]]] = MappingProxyType(
 is, however it is written."""
 
 
+BLURRED: Final = frozenset({"by names that are masked", "for just anybody", "cut", "said twice"})
+"""What these leave of a text may be of another one."""
+
+
 ECHOES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "whole": frozenset(),
@@ -76,6 +85,8 @@ ECHOES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "without the remark": frozenset({"remark"}),
         "without the seller": frozenset({"sellerName", "sellerIndentification"}),
         "without the buyer's tax id": frozenset({"buyerIndentification"}),
+        "without names": frozenset({"buyerName", "sellerName"}),
+        "without what describes the buyer and the remark": frozenset({"buyerName", "remark"}),
     }
 )
 """What a result leaves out of what was submitted."""
@@ -119,7 +130,7 @@ class Sent:
     @property
     def is_told_clearly(self) -> bool:
         """Whether its result tells it from all orders that differ in anything."""
-        return self.echo == "whole" and self.rewriting != "by names that are masked"
+        return self.echo == "whole" and self.rewriting not in BLURRED
 
     @property
     def url(self) -> str:

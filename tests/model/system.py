@@ -156,7 +156,7 @@ class Worker:
 
     def _services(self, journal: Journal) -> LaneServices:
         link = GatewayLink(self.system.gateway, self.process)
-        return LaneServices(
+        services = LaneServices(
             journal=journal,
             gateway=cast("Gateway", link),
             details=cast("InvoiceDetails", link),
@@ -167,6 +167,8 @@ class Worker:
             chance=lambda: 0.5,
             committed=self._committed,
         )
+        self.process.awaits = lambda lane, key: key in services.addresses.unanswered(lane, self.clock.now())
+        return services
 
     def _make_consumer(self, journal: Journal, scheduler: Scheduler, housekeeping: Housekeeping) -> Consumer:
         return Consumer(
