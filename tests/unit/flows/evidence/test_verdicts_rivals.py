@@ -57,8 +57,9 @@ def test_invoice_that_is_believed_for_its_remark_alone_is_given_to_nobody_while_
     one of the two invoices that is there by now."""
     doubt = subject(1, invoice=make_invoice(remark="SO-1"))
     order = make_invoice(remark="SO-1", invoiceItems=[make_item(quantity=Decimal(1), unitPrice=Decimal("200.00"))])
-    told = {"totalAmount": Decimal(200), "totalTax": Decimal(26), "totalPriceAndTax": Decimal(226)}
-    row = listed(1, note="SO-1", **{name: each * unit for name, each in told.items()})
+    amounts = {"totalAmount": 200, "totalTax": 26, "totalPriceAndTax": 226}
+    told: dict[str, Any] = {name: Decimal(each * unit) for name, each in amounts.items()}
+    row = listed(1, note="SO-1", **told)
 
     assert kind_of(judge([issued(2, invoice=order)], [row])[2]) == "found"
     assert kind_of(judge([doubt, issued(2, invoice=order)], [row])[2]) == "several"
