@@ -105,6 +105,14 @@ class TestSteps:
         assert [kept.event.sequence for kept in await journal.events_of(claim.command.key)] == [1, 2]
         assert len(await publish_all(journal)) == 4
 
+    async def test_no_step_is_written_behind_an_event_that_is_there(self, journal: Journal) -> None:
+        """Whatever it leads to."""
+        claim = await begin(journal, new("a"))
+        assert await journal.record(step(claim, CommandState.RUNNING, "page"))
+        for to in (CommandState.RUNNING, CommandState.SUBMITTING, CommandState.FAILED):
+            assert not await journal.record(step(claim, to, "page"))
+        assert await journal.record(step(claim, CommandState.SUBMITTING, "page", first=2))
+
     async def test_a_cancelled_call_does_all_or_nothing(self, journal: Journal) -> None:
         """And the journal goes on."""
         for number in range(30):

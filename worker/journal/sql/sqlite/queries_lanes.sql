@@ -204,6 +204,7 @@ WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 
 UPDATE command SET state = 'submitting', due_at = NULL, last_sequence = max(last_sequence, :last_sequence),
     submitted_at = :at, account = coalesce(:account, account), deadline_at = coalesce(:deadline_at, deadline_at)
 WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
+  AND (:last_sequence = 0 OR last_sequence < :last_sequence)
   AND EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
               WHERE lane.lane = :lane AND lane.holder = :worker AND lane.epoch = :epoch
                 AND worker.leased_until > :clock);
