@@ -166,14 +166,15 @@ _DAY: Final = "must be a day, such as 2026-01-31"
 def explain(error: ValidationError) -> list[FieldError]:
     """One sentence per fault, at most `MOST_ERRORS`, in the order of the schema."""
     faults = error.errors(include_url=False)
-    return at_most([FieldError(path=pointer(fault["loc"]), message=sentence(fault)) for fault in faults])
+    first = [FieldError(path=pointer(fault["loc"]), message=sentence(fault)) for fault in faults[:MOST_ERRORS]]
+    return at_most(first, len(faults))
 
 
-def at_most(errors: list[FieldError]) -> list[FieldError]:
-    """The first `MOST_ERRORS` faults; the rest is counted, for an event must stay a message that everybody takes."""
-    if len(errors) <= MOST_ERRORS:
-        return errors
-    return [*errors[:MOST_ERRORS], FieldError(path="", message=f"and {len(errors) - MOST_ERRORS} more faults")]
+def at_most(errors: list[FieldError], count: int | None = None) -> list[FieldError]:
+    """The first `MOST_ERRORS` faults; the rest is counted, for an event must stay a message that everybody takes.
+    `count` is how many there are, where not all are given."""
+    more = (len(errors) if count is None else count) - MOST_ERRORS
+    return [*errors[:MOST_ERRORS], FieldError(path="", message=f"and {more} more faults")] if more > 0 else errors
 
 
 def sentence(fault: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ readings of the total are told, for each usual tax rate; which one holds, the fi
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,13 +21,18 @@ from pydantic import BaseModel, ValidationError
 from contracts.commands import COMMANDS, AnyCommand, CommandType, Invoice, InvoiceItem, IssueInvoice
 from contracts.discounts import fold
 from contracts.events import CheckedTotal, CommandWarning, DiscountFolded, FieldError
-from contracts.explain import at_most, pointer, sentence
+from contracts.explain import MOST_ERRORS, at_most, explain, pointer, sentence
 from contracts.gateway import plain_number
 from contracts.invoices import InvoiceToSend, ItemToSend
 from contracts.limits import CENT, EXACT, MOST_WARNINGS, InvoiceLimits, check_command, line_amount
 from contracts.members import SAME_AS, ComparisonFault
 from contracts.tidying import tidy
 
+_MOST_MENDED: Final = 4 * MOST_ERRORS
+"""Faults (count) up to which the rest is judged as if it were good. No more than `MOST_ERRORS` are told, and to explain
+each of fifty thousand members that nobody knows took the loop ten seconds."""
+_MOST_ENTRIES: Final = 5000
+"""Of a list: a longer one is not read at all."""
 _ROUNDS: Final = 4
 """Rules of a whole object are looked at only once its members are good; nothing is nested deeper than this."""
 _STAND_INS: Final[dict[str, Any]] = {
@@ -68,6 +73,8 @@ class JudgedData:
 
 def judge(command_type: CommandType, data: dict[str, Any], limits: InvoiceLimits) -> JudgedData:
     """Judge the data of a command of this type."""
+    if overlong := list(_overlong(data, max(_MOST_ENTRIES, 2 * limits.max_items))):
+        return JudgedData(None, at_most(overlong))
     model = COMMANDS[command_type]
     tidied = tidy(model, data)
     faults: list[FieldError] = []
@@ -75,6 +82,8 @@ def judge(command_type: CommandType, data: dict[str, Any], limits: InvoiceLimits
     try:
         command = model.model_validate(tidied.data)
     except ValidationError as error:
+        if error.error_count() > _MOST_MENDED:
+            return JudgedData(None, explain(error), tidied.warnings)
         command, faults = _mended(model, tidied.data, error.errors(include_url=False))
     errors, warnings, folded = _checked(command, limits)
     if faults:
@@ -83,6 +92,15 @@ def judge(command_type: CommandType, data: dict[str, Any], limits: InvoiceLimits
         return JudgedData(None, at_most(list(dict.fromkeys(errors))), tidied.warnings)
     final, discounts = folded
     return JudgedData(final, [], [*tidied.warnings, *warnings], discounts)
+
+
+def _overlong(value: Any, most: int, path: Steps = ()) -> Iterator[FieldError]:
+    """Lists of the data, and of the objects in them, that are longer than any command's."""
+    if isinstance(value, list) and len(value) > most:
+        yield FieldError(path=pointer(path), message=f"must have at most {most} entries; it has {len(value)}")
+    elif isinstance(value, dict) and len(path) < 2:
+        for name, inner in value.items():
+            yield from _overlong(inner, most, (*path, name))
 
 
 def told(warnings: list[CommandWarning]) -> list[CommandWarning]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.commands import CommandType
+from contracts.explain import MOST_ERRORS
 from contracts.judging import judge
 from contracts.limits import InvoiceLimits
 
@@ -91,3 +92,28 @@ def test_data_of_another_command_are_told_whose_they_are() -> None:
 
     assert told["/invoice"] == "is no member of this command, but of invoice.issue and invoice.check"
     assert told["/commandId"] == "is no member of this command, but of invoice.stored"
+
+
+def test_of_many_faults_few_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message of a megabyte of members that nobody knows held the loop for ten seconds, and every session with it."""
+    asked: list[str] = []
+
+    def matches(name: str, *_: object, **__: object) -> list[str]:
+        asked.append(name)
+        return []
+
+    monkeypatch.setattr("contracts.explain.difflib.get_close_matches", matches)
+    members = {f"member{number}": 1 for number in range(3000)}
+    verdict = judge(CommandType.STORED, {"commandId": "a", **members}, InvoiceLimits())
+    assert len(verdict.errors) == MOST_ERRORS + 1
+    assert verdict.errors[-1].message == f"and {3000 - MOST_ERRORS} more faults"
+    assert len(asked) <= MOST_ERRORS
+
+
+@pytest.mark.parametrize("entry", [{}, "x", None])
+def test_a_list_longer_than_any_commands_is_not_read(entry: Any) -> None:
+    data = {"userId": "u", "invoice": {"invoiceItems": [entry] * 5001}}
+    verdict = judge(CommandType.ISSUE, data, InvoiceLimits())
+    assert [(each.path, each.message) for each in verdict.errors] == [
+        ("/invoice/invoiceItems", "must have at most 5000 entries; it has 5001")
+    ]
