@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 CONNECTION_NAME = "fapiao-worker consume"
 BATCH_MAX = 500
+EXAMINING_SECONDS = 0.1
+"""After so long no more messages are read for a batch: a hundred of a megabyte would hold the loop for many seconds."""
 """Most commands in one transaction (count)."""
 SLOW_SECONDS = 0.1
 """After a batch that took longer, the next one waits a tenth of that time for the deliveries that its acknowledgements
@@ -270,6 +272,8 @@ class Consumer:
                 await self._sit_out(loop.time() - down_since)
                 await asyncio.sleep(backoff_seconds(outage.failures, random.random()) / 4)  # noqa: S311  no secret
                 continue
+            if self._buffer:
+                await asyncio.sleep(0)  # others have their turn, also where a batch had nothing to be journaled
             if outage.failures:
                 outage.over()
                 down_since = 0.0
@@ -301,7 +305,7 @@ class Consumer:
         """Journal what has arrived, in one transaction, and acknowledge it. Returns how many deliveries it were.
         Raises `JournalUnavailable`; then they are held for the next time."""
         self._held += self._take_aside()
-        self._held += [self._examine(delivery) for delivery in self._take(BATCH_MAX - len(self._held))]
+        self._examine_what_came()
         batch = self._held
         if not batch:
             return 0
@@ -332,11 +336,14 @@ class Consumer:
                 self.let_go(received.delivery)
         return [received for received in taken if self.is_current(received.delivery)]
 
-    def _take(self, limit: int) -> list[Delivery]:
-        taken = [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
+    def _examine_what_came(self) -> None:
+        until = asyncio.get_running_loop().time() + EXAMINING_SECONDS
+        while self._buffer and len(self._held) < BATCH_MAX:
+            self._held.append(self._examine(self._buffer.popleft()))
+            if asyncio.get_running_loop().time() >= until:
+                break
         if not self._buffer:
             self._arrived.clear()
-        return taken
 
     def _examine(self, delivery: Delivery) -> _Received:
         given = delivery.properties

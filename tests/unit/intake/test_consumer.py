@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -15,7 +16,9 @@ from worker.amqp.deliveries import Delivery
 from worker.amqp.wire import Properties
 from worker.errors import JournalUnavailable
 from worker.intake import consumer as module
+from worker.intake.admission import AdmissionRules, Admitted
 from worker.intake.journaling import TRIES_TOGETHER
+from worker.intake.reading import Incoming
 
 
 @in_virtual_time
@@ -44,6 +47,26 @@ async def test_one_alone_is_journaled_at_once_and_what_comes_meanwhile_goes_toge
         part.deliver("c4")
         await asyncio.sleep(0.1)
         assert part.journal.batches == [1, 3]
+
+
+@pytest.mark.parametrize("name", ["c", "dead"])
+async def test_messages_that_take_long_to_read_do_not_hold_the_loop(name: str) -> None:
+    """A hundred of a megabyte each came at once, and no session, lease or heartbeat had its turn before the last."""
+    part = bench()
+    quick, longest = part.consumer._admit, 0.0
+
+    def slowly(incoming: Incoming, rules: AdmissionRules) -> Admitted:
+        time.sleep(0.02)
+        return quick(incoming, rules)
+
+    part.consumer._admit = slowly
+    async with at_work(part):
+        part.deliver(*(f"{name}{n}" for n in range(60)))
+        last = time.monotonic()
+        while part.consumer._buffer:
+            await asyncio.sleep(0.001)
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    assert longest < 0.6
 
 
 @in_virtual_time
