@@ -298,6 +298,7 @@ class DemoStage:
     async def _start_worker(self) -> None:
         settings = self.settings
         environment = {
+            "FAPIAO_AMQP_URL": settings.amqp_url.get_secret_value(),  # perhaps that of the `dev` in this folder
             "FAPIAO_PREFIX": settings.prefix,
             "FAPIAO_DATABASE_URL": settings.database_url.get_secret_value(),
             "FAPIAO_JOURNAL_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),

@@ -49,6 +49,26 @@ def test_its_stage_keeps_apart_from_everything_else_and_never_shows_a_password()
         stage.database.parent.rmdir()
 
 
+async def test_its_worker_is_at_the_broker_that_it_publishes_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder where a `dev` runs that is the `dev`'s, and the worker was at the default address."""
+    stage = DemoStage(Settings(_env_file=None, amqp_url="amqp://u@127.0.0.1:5673/"), None)
+    given: dict[str, str] = {}
+
+    async def start(_: object, __: str, ___: list[str], environment: dict[str, str]) -> None:
+        given.update(environment)
+
+    async def until(*_: object) -> None: ...
+
+    monkeypatch.setattr("worker.cli.parts.Parts.start", start)
+    monkeypatch.setattr("worker.cli.parts.Parts.until", until)
+    try:
+        await stage._start_worker()
+    finally:
+        stage.database.parent.rmdir()
+
+    assert given["FAPIAO_AMQP_URL"] == "amqp://u@127.0.0.1:5673/"
+
+
 async def _served(body: bytes) -> tuple[asyncio.Server, str]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
