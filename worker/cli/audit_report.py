@@ -104,7 +104,7 @@ def completed(data: dict[str, Any]) -> list[str]:
     counts = data.get("counts") or {}
     found = [f"{kind_in_words(kind)} {number}" for kind, number in counts.items() if number]
     listed, matched = data.get("total"), data.get("matched")
-    nothing = said("nothing that does not add up", "没有对不上的")
+    nothing = said("nothing that does not add up", "未发现不符")
     lines = [
         said(f"{listed} listed, {matched} as they were confirmed; ", f"清单 {listed} 张，相符 {matched} 张；")
         + (said(", ", "、").join(found) or nothing)
