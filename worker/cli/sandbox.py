@@ -16,6 +16,8 @@ from worker.cli.terminal import USAGE, Stop, explained, note
 from worker.sandbox.house import SandboxOptions
 
 _PORT: Final = 8090
+_HIGHEST_PORT: Final = 65_535
+"""Of a higher one the system takes the rest without a word."""
 _SHORTER: Final = {"auto_scan_seconds": "auto-scan", "ledger_path": "ledger", "clock_path": "clock"}
 _SWITCHES: Final = {
     "naive_unregister": "--naive-unregister/--careful-unregister",
@@ -60,7 +62,9 @@ def _parameter(option: Field[Any], kind: Any) -> inspect.Parameter:
     """One field as typer reads it from a signature."""
     flag = _SWITCHES.get(option.name) or f"--{_SHORTER.get(option.name, option.name).replace('_', '-')}"
     words: dict[str, Any] = {"help": option.metadata["help"], "metavar": option.metadata.get("metavar")}
-    default: Any = _PORT if option.name == "port" else option.default
+    default: Any = option.default
+    if option.name == "port":
+        default, words["max"] = _PORT, _HIGHEST_PORT
     if option.name == "qr":
         kind, default = Qr, Qr(default)
     elif kind is date:

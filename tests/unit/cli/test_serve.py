@@ -140,6 +140,7 @@ def test_every_option_of_the_sandbox_is_one_of_the_command_and_stands_in_the_rea
 def test_an_option_that_makes_no_sense_is_said(run: Run, tmp_path: Path) -> None:
     assert run("sandbox", "--archive-from", "yesterday").exit_code == 2
     assert run("sandbox", "--qr", "perhaps").exit_code == 2
+    assert run("sandbox", "--port", "80900", "--ledger", str(tmp_path / "no" / "ledger")).stderr.count("65535") == 1
     (tmp_path / "clock").write_text("not a clock")
     result = run("sandbox", "--port", "0", "--clock", str(tmp_path / "clock"))
     assert result.exit_code == 2
