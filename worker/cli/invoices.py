@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from worker.cli.desk import ask
-from worker.cli.records import AsJson, Limit
+from worker.cli.records import AsJson
 from worker.cli.spreadsheet import AsCsv, ForExcel, in_beijing, one_form, write
 from worker.cli.terminal import (
     FAILED,
@@ -33,6 +33,7 @@ _COLUMNS: Final = {
 """Members of an invoice, and what the tax bureau's own sheet calls them."""
 _KNOWN: Final = {"userId": "用户", "commandId": "命令", "seenAt": "查询时间"}
 _FILE_TYPES: Final = ("pdf", "ofd", "xml")
+_MOST: Final = 10_000
 
 
 def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
@@ -42,7 +43,9 @@ def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
     buyer: Annotated[str | None, typer.Option("--buyer", help="Part of the buyer's name, or its tax id.")] = None,
     number: Annotated[str | None, typer.Option("--number", help="The invoice's number.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="Only what this tenant issued or queried.")] = None,
-    limit: Limit = 100,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=_MOST, help="At most so many: 100, in a sheet 10000.")
+    ] = None,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Pass over so many.")] = 0,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -52,7 +55,8 @@ def invoices(  # noqa: PLR0913, PLR0917  one parameter per option
     with explained():
         one_form(json=as_json, csv=as_csv, excel=for_excel)
     wanted = {"user_id": user, "since": since, "until": until, "buyer": buyer, "number": number, "source": source}
-    found = ask(lambda desk: desk.invoices(wanted, limit, offset))
+    most = limit or (_MOST if as_csv or for_excel else 100)
+    found = ask(lambda desk: desk.invoices(wanted, most, offset))
     if as_json:
         say_json(found)
     elif as_csv or for_excel:

@@ -60,6 +60,16 @@ def test_more_than_was_shown_is_told_apart_from_the_table(run: Run, journal: Fak
     assert run("invoices").stderr == ""
 
 
+@pytest.mark.parametrize("form", ["--csv", "--excel"])
+def test_a_sheet_is_not_cut_where_a_table_is(run: Run, journal: FakeOperatorJournal, form: str) -> None:
+    """A month of 101 invoices was summed without one."""
+    journal.kept = [stored() for _ in range(101)]
+
+    assert len(run("invoices", form).stdout.splitlines()) == 102
+    assert len(run("invoices", form, "--limit", "1").stdout.splitlines()) == 2
+    assert len(run("invoices").stdout.splitlines()) == 101
+
+
 def test_json_holds_everything_with_its_digits(run: Run, journal: FakeOperatorJournal) -> None:
     journal.kept = [stored()]
 
