@@ -37,7 +37,7 @@ WHERE NOT EXISTS (SELECT 1 FROM payload p WHERE p.key = c.key)
 
 
 async def costs(name: str, postgres_url: str, waiting: int) -> dict[str, float]:
-    """Claims with few and with many waiting (statistics of when it were few), and again; an outbox of one command."""
+    """Claims with few and with many waiting (statistics of when nothing waited), and with new statistics."""
     with tempfile.TemporaryDirectory() as folder:
         if name == "sqlite":
             path = Path(folder, "journal.db")
@@ -50,7 +50,7 @@ async def costs(name: str, postgres_url: str, waiting: int) -> dict[str, float]:
         try:
             await journal.upgrade()
             connection = await asyncpg.connect(url)
-            # Statistics stay as they are when little waited.
+            # Statistics stay as they are when nothing waits.
             await connection.execute("ALTER TABLE command SET (autovacuum_enabled = false)")
             await connection.close()
             return await _costs(journal, lambda sql: _execute(url, sql), waiting)
@@ -67,6 +67,9 @@ async def _costs(journal: Journal, write: Callable[[str], Awaitable[None]], wait
         await journal.admit([_command(number, now) for number in range(FEW)], worker="bench", waiting_max=None)
         await write("ANALYZE")
         few = await _claims(journal, now)
+        await write("UPDATE command SET state = 'completed'")
+        await write("ANALYZE")
+        await write("UPDATE command SET state = 'waiting'")
         is_sqlite = isinstance(journal, SqliteJournal)
         await write(_COPY.format(i="s.value" if is_sqlite else "i", series=_series(waiting // FEW, is_sqlite)))
         await write(_PAYLOADS.format(empty="x'7b7d'" if is_sqlite else "'{}'"))

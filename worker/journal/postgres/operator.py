@@ -104,7 +104,7 @@ class PostgresOperator(PostgresStore):
     async def backlog(self, statements: Statements, now: datetime) -> Backlog:
         """See `OperatorJournal.backlog`."""
         outbox = found(await statements.one("outbox_depth", COUNT_MAX), 0)
-        oldest = await statements.one("oldest_waiting")
+        oldest = await statements.one("oldest_waiting", CommandState.WAITING)
         return Backlog(
             waiting=_number(await statements.one("count_waiting_all", COUNT_MAX)),
             oldest_waiting_at=None if oldest is None else oldest["received_at"],

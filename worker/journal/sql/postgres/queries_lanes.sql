@@ -77,7 +77,7 @@ WITH clock AS (
     FROM unnest($1::text[]) AS g (lane)
     LEFT JOIN LATERAL (SELECT source, state FROM command c WHERE c.lane = g.lane
                        AND c.state IN ('running', 'submitting', 'scanning') LIMIT 1) AS a ON true
-    LEFT JOIN LATERAL (SELECT source, due_at FROM command c WHERE c.lane = g.lane AND c.state = 'waiting'
+    LEFT JOIN LATERAL (SELECT source, due_at FROM command c WHERE c.lane = g.lane AND starts_with(c.state, 'waiting')
                        ORDER BY c.priority, c.key LIMIT 1) AS h ON true
 ), judged AS (
     SELECT s.lane, coalesce(nullif(coalesce(s.unfinished, s.head), ''), l.tenant) AS tenant, s.due_at,
@@ -202,7 +202,9 @@ WHERE (SELECT 1 FROM command c WHERE c.lane = g.lane AND c.state IN ('running', 
 -- cutoff ($4), its oldest query goes before the head, if it has waited since then; else issues that never end would
 -- starve it.
 --
--- Two things are there for the planner. The heads are found first (MATERIALIZED) and updated by key; and the state is
+-- Three things are there for the planner. What waits on a lane is asked for by `starts_with`, as only the index by lane
+-- has it: analysed while nothing waits, all that waits looks like nothing, and an index by tenant or state like the
+-- cheaper way to a lane's head. The heads are found first (MATERIALIZED) and updated by key; and there the state is
 -- written as `coalesce(c.state = …)`, which no index has. With old statistics it would go by an index of the state
 -- otherwise, and read everything that waits on any lane. Written as `c.state || '' = …` it would count on a single row
 -- and compare each head with each command.
@@ -210,12 +212,13 @@ WITH first AS MATERIALIZED (
     SELECT h.key, h.priority, h.fingerprint, g.lane, g.epoch
     FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
     CROSS JOIN LATERAL (SELECT c.key, c.priority, c.due_at, c.fingerprint FROM command c
-                        WHERE c.lane = g.lane AND c.state = 'waiting' ORDER BY c.priority, c.key LIMIT 1) AS h
+                        WHERE c.lane = g.lane AND starts_with(c.state, 'waiting')
+                        ORDER BY c.priority, c.key LIMIT 1) AS h
     WHERE h.due_at IS NULL OR h.due_at <= $3
 ), judged AS (
     SELECT f.*, (
         SELECT 1 FROM command d
-        WHERE d.state IN ('checking', 'in_doubt') AND d.lane = f.lane AND d.fingerprint = f.fingerprint LIMIT 1
+        WHERE d.state || '' IN ('checking', 'in_doubt') AND d.lane = f.lane AND d.fingerprint = f.fingerprint LIMIT 1
     ) IS NOT NULL AS has_twin
     FROM first f
 ), head AS MATERIALIZED (
@@ -223,7 +226,7 @@ WITH first AS MATERIALIZED (
            q.key IS NOT NULL OR j.priority <> 0 AS asks
     FROM judged j LEFT JOIN LATERAL (
         SELECT o.key FROM (SELECT c.key, c.due_at, c.received_at FROM command c
-                           WHERE c.lane = j.lane AND c.state = 'waiting' AND c.priority = 1
+                           WHERE c.lane = j.lane AND starts_with(c.state, 'waiting') AND c.priority = 1
                            ORDER BY c.priority, c.key LIMIT 1) AS o
         WHERE coalesce(o.due_at, o.received_at) <= $4
           AND (SELECT l.asked_at IS NULL OR l.asked_at <= $4 FROM lane l WHERE l.lane = j.lane)
@@ -277,7 +280,7 @@ VALUES ($2::text, $3, false, false, $4::timestamptz, $5::bigint, coalesce((SELEC
 ON CONFLICT (lane) DO NOTHING;
 
 -- name: free_twins
-UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = $1 AND fingerprint = $2 RETURNING key;
+UPDATE command SET state = 'waiting' WHERE starts_with(state, 'held') AND lane = $1 AND fingerprint = $2 RETURNING key;
 
 -- name: move_command
 -- One durable move with its events and their copies, in one statement. `submitting` is the compare-and-set that an

@@ -20,8 +20,10 @@ SELECT lane, account, sought_at <= $4 AND
 FROM pair WHERE place > 0;
 
 -- name: look_ups_to_lift
+-- `coalesce`, which no index has: an index of all that waits would be gone through.
 SELECT key, lane FROM command
-WHERE type = 'look_up' AND priority = 2 AND received_at <= $1 AND state = 'waiting' AND (due_at IS NULL OR due_at <= $2)
+WHERE type = 'look_up' AND priority = 2 AND received_at <= $1 AND coalesce(state = 'waiting', false)
+  AND (due_at IS NULL OR due_at <= $2)
 ORDER BY received_at LIMIT $3;
 
 -- name: lock_lanes
@@ -81,12 +83,12 @@ SELECT key FROM ended;
 
 -- name: unsettled_commands
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.lane = ANY ($1::text[]) AND c.state IN ('checking', 'in_doubt') ORDER BY c.key;
+WHERE c.lane = ANY ($1::text[]) AND c.state || '' IN ('checking', 'in_doubt') ORDER BY c.key;
 
 -- name: has_earlier
 -- Looks at the lane's head alone: while that one is not due, all behind it wait too. A query or look-up that was let go
 -- before issues (priority -1) yields to them only when its slice of time is over ($4).
-SELECT 1 FROM (SELECT priority, due_at FROM command WHERE lane = $1 AND state = 'waiting'
+SELECT 1 FROM (SELECT priority, due_at FROM command WHERE lane = $1 AND starts_with(state, 'waiting')
                ORDER BY priority, key LIMIT 1) AS h
 JOIN command c ON c.key = $2 JOIN lane l ON l.lane = $1
 WHERE (h.priority < c.priority OR (h.priority = 0 AND c.priority < 0 AND l.asked_at <= $4))

@@ -36,7 +36,7 @@ SELECT source, seller FROM seller_rest WHERE resting_until <= $1 ORDER BY restin
 SELECT c.key, c.lane FROM command c
 WHERE c.state = 'held' AND c.source = $1 AND c.seller = $2 AND NOT EXISTS (
     SELECT 1 FROM command d
-    WHERE d.state IN ('checking', 'in_doubt') AND d.lane = c.lane AND d.fingerprint = c.fingerprint
+    WHERE d.state || '' IN ('checking', 'in_doubt') AND d.lane = c.lane AND d.fingerprint = c.fingerprint
 )
 ORDER BY c.key LIMIT 1;
 
@@ -53,7 +53,7 @@ UPDATE seller_rest SET trier = NULL, resting_until = NULL WHERE source = $1 AND 
 SELECT DISTINCT lane FROM command WHERE state = 'held' AND source = $1 AND seller = $2 ORDER BY lane;
 
 -- name: free_held
-UPDATE command SET state = 'waiting' WHERE state = 'held' AND key = $1 RETURNING key;
+UPDATE command SET state = 'waiting' WHERE state || '' = 'held' AND key = $1 RETURNING key;
 
 -- name: free_held_for_seller
 UPDATE command SET state = 'waiting' WHERE state = 'held' AND source = $1 AND seller = $2 RETURNING lane;
