@@ -48,6 +48,8 @@ class Scheduler:
         self._renewed_at = float("-inf")
         self._is_retired = False
         self._outage = journal_outage("lease")
+        self._asked_about: dict[str, float] = {}
+        """Tenants that have all the places that they may have, and when it was asked whether more lanes wait."""
         self._is_hearing_out = False
         """Lanes of the lease before may still write what they know: none is claimed anew."""
         self._is_mute = True
@@ -190,9 +192,13 @@ class Scheduler:
             self._may_hold_unknown = False
 
     async def _give_back(self, leases: Sequence[LaneLease]) -> None:
-        """Lanes that were claimed and not begun. What fails here is given back at the next round, or with the lease."""
-        for lease in leases:
-            await self._services.journal.release(lease, self._services.clock.now())
+        """Lanes that were claimed and not begun, which may be hundreds: all at once. What fails here is given back at
+        the next round, or with the lease."""
+        journal, now = self._services.journal, self._services.clock.now()
+        answers = await asyncio.gather(*(journal.release(lease, now) for lease in leases), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
 
     async def _look_for_contention(self, free: int) -> None:
         """See whether lanes wait for a place: any lanes where all places are taken, or a tenant's own where it has all
@@ -200,13 +206,25 @@ class Scheduler:
         services = self._services
         was_contended, crowded_before = services.is_contended, services.places.crowded
         services.is_contended = free <= 0 and await services.journal.ready_lanes(1) > 0
-        full = services.places.full()
-        services.places.crowded = frozenset([one for one in full if await services.journal.ready_lanes(1, one) > 0])
+        services.places.crowded = await self._crowded()
         is_new = services.is_contended and not was_contended
         crowded = services.places.crowded - crowded_before
         for runner, _ in self._lanes.values() if is_new or crowded else ():
             if is_new or runner.lane_session.tenant in crowded:
                 runner.lane_session.wake()
+
+    async def _crowded(self) -> frozenset[str]:
+        """Which of the tenants that have all their places have more lanes that wait. Each is asked about as often as a
+        worker polls: there may be a hundred of them, and claims that follow each other would ask a hundred times
+        each."""
+        services, known = self._services, self._asked_about
+        at, crowded = services.clock.monotonic(), services.places.crowded
+        full = services.places.full()
+        due = [one for one in full if at - known.get(one, float("-inf")) >= services.settings.poll_seconds]
+        ready = await asyncio.gather(*(services.journal.ready_lanes(1, one) for one in due))
+        self._asked_about = {one: at if one in due else known[one] for one in full}
+        waiting = {one for one, lanes in zip(due, ready, strict=True) if lanes > 0}
+        return frozenset(waiting | ((crowded & frozenset(full)) - frozenset(due)))
 
     async def _wait_for_work(self) -> None:
         services = self._services
@@ -324,7 +342,8 @@ class Scheduler:
         await self._register()
         # What lanes know and could not write, they write now, each at its next try: claimed anew before that, each
         # would be told as in doubt.
-        await self._wait_for_lanes(timedelta(seconds=2 * self._services.settings.poll_seconds))
+        settings = self._services.settings
+        await self._wait_for_lanes(timedelta(seconds=min(2 * settings.poll_seconds, settings.lease_seconds / 6)))
         self._is_hearing_out = False
         self._wake.set()
 

@@ -340,6 +340,26 @@ async def test_idle_sessions_of_a_crowded_tenant_make_room_for_its_other_lanes()
 
 
 @in_virtual_time
+async def test_a_hundred_tenants_that_are_full_are_not_asked_about_at_each_claim() -> None:
+    """One after the other, at a store that takes 20 ms, each claim began two seconds late, for everybody."""
+    stage = stage_of(SCANS_FOR_EVER, max_lanes=1000, tenant_lanes=2, poll_seconds=1)
+    stage.journal.delays["ready_lanes"] = 0.02
+    stage.journal.add(*(of(f"t{key // 2}", key) for key in range(200)))
+
+    async with running(stage) as scheduler:
+        await asyncio.sleep(10)
+        assert scheduler.active == 200
+        asked, began = stage.journal.calls["ready_lanes"], now()
+        for key in range(1000, 1050):
+            stage.journal.add(of(f"late-{key}", key))
+            scheduler.wake()
+            while scheduler.active <= key - 800:
+                await asyncio.sleep(0.005)
+        assert now() - began < 5
+        assert stage.journal.calls["ready_lanes"] - asked <= 100 * (now() - began + 1)
+
+
+@in_virtual_time
 async def test_lane_that_two_tenants_share_counts_as_the_one_whose_command_it_runs() -> None:
     stage = stage_of(max_lanes=10, tenant_lanes=1)
     stage.gateway.scripts = [Script(submissions=[[make_result()], []])]

@@ -191,6 +191,19 @@ async def test_claim_that_is_answered_before_the_new_lease_is_given_back() -> No
 
 
 @in_virtual_time
+async def test_hundreds_of_lanes_of_a_lost_claim_are_given_back_together() -> None:
+    """One after the other, at a store that takes half a second, nobody's order would begin for minutes."""
+    stage = stage_of(poll_seconds=1, max_lanes=1000, tenant_lanes=1000)
+    stage.journal.loses_answers.add("claim")
+    stage.journal.delays["release"] = 0.5
+    stage.journal.add(*(waiting(key) for key in range(1, 61)))
+
+    async with running(stage):
+        await asyncio.sleep(5)
+        assert {stage.journal.state_of(key) for key in range(1, 61)} == {S.COMPLETED}
+
+
+@in_virtual_time
 async def test_lanes_of_a_claim_whose_answer_was_lost_are_given_back_and_claimed_again() -> None:
     """The lease is renewed all the while, so nobody else would ever free them."""
     stage = stage_of(poll_seconds=1)
