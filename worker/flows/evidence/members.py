@@ -251,7 +251,12 @@ def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness
 
 def is_too_old(since: datetime, listed: Listed, skew: timedelta) -> bool:
     """Whether its date, under every reading, is more than a day before the submission: it is another one."""
-    return listed.latest < since - max(skew, _DAY)
+    return listed.latest < oldest(since, skew)
+
+
+def oldest(since: datetime, skew: timedelta) -> datetime:
+    """What is dated before this moment, under every reading, is of no submission since then."""
+    return since - max(skew, _DAY)
 
 
 def is_too_late(until: datetime, listed: Listed, skew: timedelta) -> bool:

@@ -42,7 +42,7 @@ from worker.flows.invoices import taken_back
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
 from worker.lanes.lane_session import Insist
-from worker.lanes.runs.evidence import AT_ONCE, could_claim, could_claim_any, judged, last_of, read_subject
+from worker.lanes.runs.evidence import AT_ONCE, Spans, could_claim, judged, last_of, read_subject, time_of
 from worker.lanes.runs.query import WHAT_WAS_ISSUED, Questioning
 from worker.ports import LaneJournal
 from worker.records import BEIJING, UNSETTLED, Command, CommandState
@@ -223,10 +223,11 @@ class Prover:
         waiting = await self._open()
         if not waiting.readable and not waiting.forgotten:
             return Proved((), {}, frozenset(), waiting.others, waiting.are_all)
-        candidates = await self._candidates(waiting)
+        forgotten = Spans(time_of(each, self.skew) for each in waiting.forgotten)
+        candidates = await self._candidates(waiting, forgotten)
         index = InvoiceIndex.of(candidates.some)
         rivals = await self._competing(waiting.rivals, index)
-        is_blurred = any(could_claim_any(each, candidates.some, self.skew) for each in waiting.forgotten)
+        is_blurred = any(self._is_anybodys(each, forgotten) for each in candidates.some)
         are_all = waiting.are_all and candidates.are_all and not is_blurred and not waiting.is_foggy
         verdicts = await judged(
             waiting.subjects, candidates.some, frozenset(), self.skew, rivals=rivals, are_all_rivals=are_all
@@ -236,7 +237,7 @@ class Prover:
             undecided = candidates.names
         elif candidates.are_all:
             lacking = [each for each in waiting.readable if each.key not in found]
-            undecided = await self._claimable(lacking, waiting, candidates.some, index)
+            undecided = await self._claimable(lacking, forgotten, candidates.some, index)
         else:
             undecided = candidates.names
         undecided = undecided - {each.invoice.identity for each in found.values()}
@@ -273,7 +274,7 @@ class Prover:
     def _is_of_period(self, moment: datetime) -> bool:
         return self.wish.holds(moment.astimezone(BEIJING).date())
 
-    async def _candidates(self, waiting: _Open) -> _Candidates:
+    async def _candidates(self, waiting: _Open, forgotten: Spans) -> _Candidates:
         wanted = Wanted.of(each.order for each in waiting.readable)
         found, named, after = _Candidates(), set[str](), ""
         while True:
@@ -283,7 +284,7 @@ class Prover:
                     continue
                 listed = Listed.of(listed_of(each.row))
                 named |= taken_back([listed.invoice])
-                if waiting.is_foggy or wanted.may_be(listed) or self._is_anybodys(listed, waiting):
+                if waiting.is_foggy or wanted.may_be(listed) or self._is_anybodys(listed, forgotten):
                     found.names.add(listed.identity)
                     if len(found.some) < MOST_CANDIDATES:
                         found.some.append(listed)
@@ -293,8 +294,9 @@ class Prover:
             after = rows[-1].row.identity
             await asyncio.sleep(0)
 
-    def _is_anybodys(self, listed: Listed, waiting: _Open) -> bool:
-        return any(could_claim_any(one, [listed], self.skew) for one in waiting.forgotten)
+    @staticmethod
+    def _is_anybodys(listed: Listed, forgotten: Spans) -> bool:
+        return forgotten.touch(listed.earliest, listed.latest)
 
     async def _competing(self, rivals: Sequence[Subject], index: InvoiceIndex) -> list[Subject]:
         found: list[Subject] = []
@@ -304,10 +306,10 @@ class Prover:
         return found
 
     async def _claimable(
-        self, lacking: Iterable[Subject], waiting: _Open, candidates: Sequence[Listed], index: InvoiceIndex
+        self, lacking: Iterable[Subject], forgotten: Spans, candidates: Sequence[Listed], index: InvoiceIndex
     ) -> set[str]:
         """The identities of whatever one of these may have, in any degree."""
-        names = {each.identity for each in candidates if self._is_anybodys(each, waiting)}
+        names = {each.identity for each in candidates if self._is_anybodys(each, forgotten)}
         work = 0
         for subject in lacking:
             for listed in index.possible(subject.order):
