@@ -23,6 +23,7 @@ from tests.conformance.journal_builders import (
     step,
 )
 from tests.conformance.journal_stores import KEY, PostgresStore
+from tests.scenarios.proxy import proxied
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError, JournalFaulty, JournalUnavailable, SchemaOutdated
 from worker.intake.admission import AdmissionRules, Admitted
@@ -142,6 +143,32 @@ async def test_a_call_that_is_cut_off_is_unavailable_and_leaves_nothing(store: P
     await transaction.rollback()
     await blocker.close()
     assert await journal.find("a") == []
+
+
+async def test_who_gives_up_over_a_dead_link_goes_on_at_once(store: PostgresStore) -> None:
+    """A time-out, or the end of a worker. The driver waits for the server's word on it, which never comes, and told the
+    keeper of the lease ten seconds late that the lease was over; and of the cancellation it made a fault of the server,
+    after which a lane asks again."""
+    async with proxied(store.url) as (proxy, url):
+        journal = _journal(url)
+        await store.open()
+        await journal.open()
+        await journal.register("w1", timedelta(seconds=60))
+        for act in (
+            lambda: journal.renew("w1", timedelta(seconds=60)),
+            lambda: journal.reap("w1", NOW),
+            journal.ping,
+        ):
+            proxy.stall()
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await act()
+            assert asyncio.get_running_loop().time() - began < 5
+            proxy.flow()
+            await asyncio.sleep(0.2)
+            await journal.ping()
+        await journal.close()
 
 
 async def test_two_workers_publish_what_is_their_own(store: PostgresStore) -> None:

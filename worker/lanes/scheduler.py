@@ -310,15 +310,19 @@ class Scheduler:
                 await self._start_anew()
 
     async def _renew(self) -> None:
-        """Waits no longer than the lease is safe: a store that hangs must not hide that it ended."""
+        """Waits no longer than the lease is safe: a store that hangs must not hide that it ended, nor one that takes
+        its time to let go of whoever waits no more."""
         services = self._services
         asked_at = services.clock.monotonic()
+        renewal = asyncio.ensure_future(services.journal.renew(self._worker, services.settings.lease))
         try:
             async with asyncio.timeout(services.lease.seconds_safe(asked_at)):
-                is_ours = await services.journal.renew(self._worker, services.settings.lease)
+                is_ours = await asyncio.shield(renewal)
         except (JournalUnavailable, TimeoutError) as fault:
             self._outage.met(fault)
             return
+        finally:
+            renewal.cancel()
         self._outage.over()
         if is_ours:
             services.lease.granted(asked_at)

@@ -64,6 +64,30 @@ async def test_sessions_are_closed_before_a_lease_that_cannot_be_renewed_is_over
 
 
 @in_virtual_time
+async def test_sessions_are_closed_in_time_though_the_store_does_not_let_go_of_the_renewal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A driver that is told to give up may wait for the server's word on it, over a link that is dead."""
+    stage = stage_of(SCANS_FOR_EVER, lease_seconds=60)
+    stage.journal.add(waiting(1), waiting(2))
+
+    async def renew(*_: object) -> bool:
+        try:
+            await asyncio.sleep(10_000)
+        except asyncio.CancelledError:
+            await asyncio.sleep(10)
+            raise
+        return True
+
+    async with running(stage):
+        await asyncio.sleep(5)
+        monkeypatch.setitem(stage.journal.__dict__, "renew", renew)
+        while stage.gateway.open_sessions:
+            await asyncio.sleep(0.5)
+        assert now() < 55
+
+
+@in_virtual_time
 async def test_results_that_came_while_the_store_was_away_are_written_before_lanes_are_claimed_anew() -> None:
     """Away for longer than the lease: each command would be told as in doubt, and looked for hours later, though its
     result is in hand."""

@@ -9,7 +9,7 @@ read as done before what may have been committed is where the server keeps it (`
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -28,6 +28,9 @@ Operation = Callable[[Statements], Awaitable[Result]]
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 COMMAND_TIMEOUT_SECONDS = 30.0
+CANCEL_SECONDS = 2.0
+"""How long the server has to say that it dropped what nobody waits for any more; then the connection is closed. Over a
+link that is dead nobody says so, and whoever gave up (the keeper of the lease, for one) must go on in time."""
 IDLE_SECONDS = 60.0
 """After so long without use a connection is closed: load balancers and firewalls forget idle ones without a word, some
 after four minutes, and whoever used one then would wait for `COMMAND_TIMEOUT_SECONDS` for nothing."""
@@ -270,25 +273,36 @@ class Connections:
 
     async def _within(self, operation: Operation[Result], **options: Any) -> Result:
         async def whole(statements: Statements) -> Result:
-            async with statements.connection.transaction(**options):
-                return await operation(statements)
+            transaction = statements.connection.transaction(**options)
+            await transaction.start()
+            try:
+                result = await operation(statements)
+            except BaseException as error:
+                await _roll_back(transaction, statements.connection, error)
+                raise
+            await transaction.commit()
+            return result
 
         return await self.run(whole)
 
     async def run(self, operation: Operation[Result]) -> Result:
         """Run an operation of a single statement, or one that only reads."""
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise JournalUnavailable("the journal is not open")
         for attempt in range(_ATTEMPTS):
             try:
-                async with self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS) as connection:
-                    try:
-                        return await self._done(operation, connection)
-                    except (asyncpg.InternalClientError, asyncpg.ReadOnlySQLTransactionError):
-                        # After a fail-over the address leads to another server. A connection that stayed with this one,
-                        # which is read-only by now, would fail every write for ever.
-                        connection.terminate()
-                        raise
+                connection = await pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
+                try:
+                    return await self._done(operation, connection)
+                except (asyncpg.InternalClientError, asyncpg.ReadOnlySQLTransactionError):
+                    # After a fail-over the address leads to another server. A connection that stayed with this one,
+                    # which is read-only by now, would fail every write for ever.
+                    connection.terminate()
+                    raise
+                finally:
+                    with suppress(Exception):  # it is closed then, and takes nobody's answer or cancellation with it
+                        await pool.release(connection, timeout=CANCEL_SECONDS)
             except _AGAIN as error:
                 log.info("journal_transaction_repeated", attempt=attempt + 1, error=type(error).__name__)
                 await asyncio.sleep(0.005 * 2**attempt)
@@ -327,6 +341,16 @@ class Connections:
 async def _prepare_session(connection: Any) -> None:
     """As statements, not as parameters of the start: a pooler refuses those that it does not know."""
     await connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in _SESSION.items()))
+
+
+async def _roll_back(transaction: Any, connection: Any, error: BaseException) -> None:
+    """After a cancellation or a time-out the server may never answer again; else it has just answered."""
+    may_be_dead = isinstance(error, asyncio.CancelledError | TimeoutError)
+    try:
+        async with asyncio.timeout(CANCEL_SECONDS if may_be_dead else None):
+            await transaction.rollback()
+    except Exception:  # noqa: BLE001, RUF100  what went wrong first is what is told
+        connection.terminate()
 
 
 async def _nothing_to_reset(connection: Any) -> None:
