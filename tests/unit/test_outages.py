@@ -70,6 +70,9 @@ async def test_an_hour_without_the_journal_is_a_line_of_each_part_of_the_lanes()
     assert Counter(line["part"] for line in gone) == Counter(line["part"] for line in back)
     assert {"claims", "housekeeping", "lease", "lanes"} == {line["part"] for line in gone}
     assert len(gone) <= 8
+    assert all(line["away_seconds"] > HOUR - 60 for line in back), (
+        "one that is not asked, as after the lease, answers nothing"
+    )
     assert sum(line["failures"] for line in back) > HOUR
     assert len(lines) < 40, Counter(line["event"] for line in lines)
 

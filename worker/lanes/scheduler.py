@@ -47,7 +47,7 @@ class Scheduler:
         """Counts this worker's leases. What it asked to claim under an earlier one may be another worker's by now."""
         self._renewed_at = float("-inf")
         self._is_retired = False
-        self._outage = journal_outage("lease")
+        self._outage, self._claiming = journal_outage("lease"), journal_outage("claims")
         self._asked_about: dict[str, float] = {}
         """Tenants that have all the places that they may have, and when it was asked whether more lanes wait."""
         self._is_hearing_out = False
@@ -120,14 +120,12 @@ class Scheduler:
     # ---- claiming ----------------------------------------------------------------------------------
 
     async def _keep_claiming(self) -> None:
-        outage = journal_outage("claims")
         while True:
             self._wake.clear()
             try:
                 claimed = await self.run_once()
-                outage.over()
             except JournalUnavailable as fault:
-                outage.met(fault)
+                self._claiming.met(fault)
                 claimed = 0
             if claimed == 0:
                 await self._wait_for_work()
@@ -149,6 +147,7 @@ class Scheduler:
         asked_at = services.clock.monotonic()
         claims = await services.journal.claim(self._worker, wished, services.clock.now(), within=within)
         self._claim_seconds = services.clock.monotonic() - asked_at
+        self._claiming.over()
         if self._came_too_late(term):
             await self._give_back([claim.lease for claim in claims])
             return 0

@@ -137,6 +137,7 @@ class Relay:
         self._unmarked = _Sorted([], {}, [])
         self._asks_for_heads = False
         self._window = WINDOW
+        self._outage = journal_outage("relay")
         self._silent_since: float | None = float("-inf")
         """Since when nothing could go out; None while it can. Before the first contact: since ever."""
 
@@ -157,12 +158,11 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled; without a hint, look every `poll`."""
-        outage = journal_outage("relay")
+        outage = self._outage
         while True:
             self._woken.clear()
             try:
                 moved = await self.run_once()
-                outage.over()
             except JournalUnavailable as error:
                 outage.met(error)
                 shortest, longest = JOURNAL_PAUSE_SECONDS
@@ -238,6 +238,7 @@ class Relay:
         ask = self._journal.due_heads if self._asks_for_heads else self._journal.due
         began = self._clock.monotonic()
         rows = await ask(self._worker, self._clock.now(), limit)
+        self._outage.over()
         self._window = _next_window(rows, self._clock.monotonic() - began)
         streams = {_stream(row) for row in rows}
         if self._asks_for_heads:
