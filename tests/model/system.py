@@ -167,7 +167,7 @@ class Worker:
             chance=lambda: 0.5,
             committed=self._committed,
         )
-        self.process.awaits = lambda lane, key: key in services.addresses.unanswered(lane, self.clock.now())
+        self.process.awaits = lambda lane, key: key in services.addresses.unanswered(lane, self.clock.now)
         return services
 
     def _make_consumer(self, journal: Journal, scheduler: Scheduler, housekeeping: Housekeeping) -> Consumer:

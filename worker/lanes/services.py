@@ -142,9 +142,13 @@ class InvoiceAddresses:
         if len(self._answered) > self._kept:
             self._answered.popitem(last=False)
 
-    def unanswered(self, lane: str, now: datetime) -> Mapping[int, SubmittedInvoice]:
-        """What was `found` on this lane and whose result may still come, by the command's key."""
-        left = {key: each for key, each in self._found.pop(lane, {}).items() if each[0] > now}
+    def unanswered(self, lane: str, ask_now: Callable[[], datetime]) -> Mapping[int, SubmittedInvoice]:
+        """What was `found` on this lane and whose result may still come, by the command's key. Of nearly all lanes
+        there is nothing, and the clock is not asked."""
+        if lane not in self._found:
+            return {}
+        now = ask_now()
+        left = {key: each for key, each in self._found.pop(lane).items() if each[0] > now}
         if left:
             self._found[lane] = left
         return {key: sent for key, (_, sent) in left.items()}

@@ -111,7 +111,7 @@ class LateReplies:
 
     def unanswered(self) -> Mapping[int, SubmittedInvoice]:
         """What look-ups settled on this lane a moment ago, by the command's key: a result may be one of these's own."""
-        return self._services.addresses.unanswered(self._lane_session.lane, self._services.clock.now())
+        return self._services.addresses.unanswered(self._lane_session.lane, self._services.clock.now)
 
     async def settle_one(self, meant: Unsettled, shown: ResultShown) -> bool:
         """Whether this result settled the command that it answers. A result that settled another command before settles
