@@ -62,6 +62,11 @@ _MAY_BE_ISSUED: Final = re.compile(
 )
 """A gateway that refuses in such words may have issued the invoice, or may yet. Its absence is then believed no sooner
 than after no answer at all."""
+_IS_ISSUED: Final = re.compile(
+    r"已经?开[具票出](?!的|数|量|份|张|金额|总)|开[具票]成功|(?:开[具票]|出票)(?:已经?)?完[成毕]|已经?出票|已有发票"
+    r"|(?i:(?<!be )\bissued\b)"
+)
+"""Says of an order that there is an invoice, and not only that all goes well."""
 _MEANS_WELL: Final = re.compile(
     r"(?:code )?(?:ok|done|finished|completed?|normal|完成|完毕|正常(?:开[具票])?)[.!。]*", re.IGNORECASE
 )
@@ -263,6 +268,15 @@ def is_file(text: str) -> bool:
     return _FILE.match(text) is not None
 
 
+def says_issued(data: Any, answer: Any) -> bool:
+    """Whether an answer says in words that there is an invoice (`开票成功`, `订单已开票`), though not which."""
+    told = _told(answer) or (data if isinstance(data, str) else None)
+    return told is not None and any(
+        _IS_ISSUED.search(clause) is not None and not _is_of_none(clause)
+        for clause in _CLAUSES.split(simplified(normalize("NFKC", told)))
+    )
+
+
 def denies(text: str) -> bool:
     """Whether some word of it says no."""
     return _DENIES.search(simplified(normalize("NFKC", text))) is not None
@@ -365,14 +379,18 @@ def _may_be_issued(text: str) -> bool:
     if _MEANS_WELL.fullmatch(plain.strip()) or (NUMBER_OF_ONE.search(plain) and not _FAILING.search(plain)):
         return True
     return any(
-        _QUOTA.search(clause) is None
-        and _BEFORE.search(clause) is None
-        and (
-            _TWICE.search(clause) is not None
-            or (_MAY_BE_ISSUED.search(clause) is not None and _NOT.search(clause) is None)
-        )
+        (_TWICE.search(clause) is not None and not _is_of_others(clause))
+        or (_MAY_BE_ISSUED.search(clause) is not None and not _is_of_none(clause))
         for clause in _CLAUSES.split(plain)
     )
+
+
+def _is_of_none(clause: str) -> bool:
+    return _NOT.search(clause) is not None or _is_of_others(clause)
+
+
+def _is_of_others(clause: str) -> bool:
+    return _QUOTA.search(clause) is not None or _BEFORE.search(clause) is not None
 
 
 def _shown(text: str | None, redactor: Redactor) -> str | None:

@@ -34,6 +34,7 @@ from worker.gateway.refusals import (
     leaves_open,
     login_reason,
     refusal_of,
+    says_issued,
 )
 from worker.gateway.values import status_of
 from worker.ports import (
@@ -199,9 +200,12 @@ class InvoiceSession:
 
 
 def _named_or(reason: IgnoredReason, reply: Reply) -> IgnoredReason:
-    """Who names an invoice has issued it: while such an answer is kept, no list proves that there is none."""
-    is_named = reply.type == INVOICE_PDF and codec.names_an_invoice(reply.frame, in_words=True)
-    return IgnoredReason.UNREADABLE if is_named else reason
+    """Who names an invoice has issued it, and who says that it is there: while such an answer is kept, no list proves
+    that there is none."""
+    if reply.type != INVOICE_PDF:
+        return reason
+    is_told = codec.names_an_invoice(reply.frame, in_words=True) or says_issued(reply.data, reply.answer)
+    return IgnoredReason.UNREADABLE if is_told else reason
 
 
 def _clear_texts(submission: Submission) -> set[str]:

@@ -133,9 +133,7 @@ def test_sentence_in_which_no_word_says_no_leaves_it_open(text: str) -> None:
     assert told("invoice_pdf", text) == ResultRefused(text, leaves_open=True)
 
 
-@pytest.mark.parametrize(
-    "data", ["200", 200, "0000", "S", {"status": "00"}, "開票成功", "發票已開具", "Invoice was created"]
-)
+@pytest.mark.parametrize("data", ["200", 200, "0000", "S", {"status": "00"}, "Invoice was created"])
 def test_code_that_means_well_and_other_ways_to_say_so_refuse_nothing(data: Any) -> None:
     assert ignored("invoice_pdf", data) == "no_data"
 
