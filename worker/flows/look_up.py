@@ -54,7 +54,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.ports import DownloadTold, LoginAnswered, QueryRefused
-from worker.records import BEIJING, CommandState, Stray
+from worker.records import BEIJING, CommandState, ListedInvoice, Stray
 from worker.texts import folded_code
 
 PAGE_SIZE: Final = 100
@@ -121,7 +121,7 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
 def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
     before = was.listed.as_mapping()
-    invoices = invoices_of(page.invoices, before)
+    invoices = [_with_seller(each, at.wish.company) for each in invoices_of(page.invoices, before)]
     total = was.total if page.total is None else page.total
     is_unsure = ends_unsurely(page, was.last_page)
     longest = longest_page(page, was.longest_page, PAGE_SIZE)
@@ -155,6 +155,12 @@ def _page_read(at: Situation, given: PageRead) -> Next:
         again = replace(state, page=1, last_page="", first_total=total, rereads=was.rereads + 1)
         return Decision(replace(again, phase=Phase.LOOKING), (SeeWhoIsNext(),))
     return _list_over(at, state)
+
+
+def _with_seller(invoice: ListedInvoice, company: str) -> ListedInvoice:
+    """A row that names no seller is of the company that lists what it issued, whoever's order is sought in its list."""
+    is_told = invoice.seller_id is not None or invoice.seller_name is not None
+    return invoice if is_told or not company else replace(invoice, seller_id=company)
 
 
 def _list_over(at: Situation, state: LookUpState) -> Next:

@@ -150,6 +150,20 @@ def test_absence_is_proof_only_in_the_sellers_own_list(company: str, is_proof: b
     assert move.to is (S.FAILED if is_proof else S.IN_DOUBT)
 
 
+@pytest.mark.parametrize(("company", "is_found"), [("91330701MA2M37T86L", True), ("91330701MA2M37T86X", False)])
+def test_row_that_names_no_seller_is_of_the_company_whose_list_it_is(company: str, is_found: bool) -> None:
+    """Another seller's order, looked for with the login of that company, took it."""
+    row = make_found(1, sellerIdentificationNumber=None, sellerName=None)
+    decisions = run(
+        *(Begin(session_is_open=True), read(make_page(row)), Beside()),
+        subjects=(subject(look_ups=9),),
+        company=company,
+    )
+
+    assert (decisions[-1].state.phase is Phase.NOTICE) is is_found
+    assert [move.to for move in settlements(decisions[-1])] == ([] if is_found else [S.IN_DOUBT])
+
+
 def test_only_what_could_be_somebodys_is_kept_of_the_list() -> None:
     decisions = run(Begin(session_is_open=True), read(full(1)), read(make_page(make_found(101), FOUND)))
 
