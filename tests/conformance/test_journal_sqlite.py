@@ -32,7 +32,7 @@ from tests.conformance.journal_stores import KEY, SqliteStore
 from worker.clock import SystemClock
 from worker.errors import ConfigurationError, JournalUnavailable, NotResolvable, SchemaOutdated, StoreBusy
 from worker.journal import migrations, open_journal
-from worker.journal.sqlite import SqliteJournal
+from worker.journal.sqlite import SqliteJournal, opening
 from worker.records import CommandState
 from worker.settings import Settings
 
@@ -243,6 +243,27 @@ async def test_reading_beside_a_running_worker(store: SqliteStore) -> None:
             await reader.count_login(login(), accepted=False, now=NOW, threshold=1, suspend=LEASE)
     finally:
         await reader.close()
+
+
+async def test_a_log_that_grew_behind_somebody_who_reads_is_cut_when_that_one_is_gone(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell with an open transaction, a backup that hangs: nothing can be taken out of the log meanwhile."""
+    most = 256 * 1024
+    monkeypatch.setattr(opening, "_WAL_KEPT_BYTES", most)
+    journal = await store.open()
+    log = path.with_name(f"{path.name}-wal")
+    reader = sqlite3.connect(path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM command").fetchone()
+    number = 0
+    while log.stat().st_size < 20 * most:
+        number += 1
+        await admit(journal, *(new(f"c-{number}-{each}", lane=f"u{each}", data=bytes(2000)) for each in range(100)))
+    reader.close()
+    for last in range(5):
+        await admit(journal, *(new(f"d-{last}-{each}", lane=f"u{each}", data=bytes(2000)) for each in range(100)))
+    assert log.stat().st_size < 10 * most
 
 
 async def test_reading_without_a_worker(store: SqliteStore) -> None:
