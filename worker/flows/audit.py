@@ -48,7 +48,7 @@ from worker.flows.evidence.endings import Case, endings
 from worker.flows.evidence.status import counts
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
-from worker.flows.invoices import invoices_of, parts_of, trusted
+from worker.flows.invoices import invoices_of, parts_of, trusted, without_amounts
 from worker.flows.query_state import AfterPage, after_page, ends_unsurely, longest_page
 from worker.flows.table import (
     Decision,
@@ -130,8 +130,11 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     """Keep the page, then remember that it is done: a page that is read twice is kept once."""
     company = at.state.progress.company or at.state.company
     invoices = invoices_of(given.page.invoices, before_of(at.state.progress.last_row))
-    rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in invoices)
     progress = replace(_advanced(at, given), company=company).with_rows(invoices)
+    if progress.is_cut and progress.page == 1:
+        # Nothing follows, and the next page could have gone on with the lines of the last one.
+        invoices[-1:] = map(without_amounts, invoices[-1:])
+    rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in invoices)
     return _stepped(at, progress, CountLogin(accepted=True), KeepAudited(rows))
 
 

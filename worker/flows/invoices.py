@@ -96,13 +96,13 @@ def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[int, int] | None 
     return [
         each
         if len(lines[each.identity]) == 1 and (all(shares[_party(each)]) or len(shares[_party(each)]) == 1)
-        else _without_amounts(each)
+        else without_amounts(each)
         for each in rows
     ]
 
 
-def _without_amounts(row: ListedInvoice) -> ListedInvoice:
-    """What a line comes to is not what its invoice does."""
+def without_amounts(row: ListedInvoice) -> ListedInvoice:
+    """For rows that may be of one line: what that comes to is not what its invoice does."""
     told = {name: value for name, value in row.told.items() if name not in _AMOUNTS}
     return replace(row, total=None, total_without_tax=None, total_tax=None, told={**told, "totalsDiffer": True})
 

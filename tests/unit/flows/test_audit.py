@@ -214,6 +214,15 @@ def test_lines_of_an_invoice_that_pages_cut_apart_tell_no_total() -> None:
     assert [listed_of(each).with_tax for each in kept.rows] == [None]
 
 
+def test_the_last_one_of_a_list_that_is_cut_may_have_lines_that_were_not_read() -> None:
+    at = _situation(replace(AuditState(AuditProgress(), has_session=True, company=SELLER), phase=Phase.ASKED))
+    at = replace(at, rules=replace(at.rules, max_pages=1))
+    page = PageShown((make_listed(1), make_listed(2)), has_next=True)
+
+    (kept,) = [effect for effect in decide(at, PageRead(page)).effects if isinstance(effect, KeepAudited)]
+    assert [listed_of(each).with_tax for each in kept.rows] == [Decimal("226.00"), None]
+
+
 def test_an_invoice_that_a_red_one_of_another_page_names_has_changed() -> None:
     """Its own row still says 正常."""
     state = replace(AuditState(AuditProgress(), has_session=True, company=SELLER), phase=Phase.ASKED)
