@@ -130,19 +130,23 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     """Keep the page, then remember that it is done: a page that is read twice is kept once."""
     company = at.state.progress.company or at.state.company
     invoices = invoices_of(given.page.invoices, before_of(at.state.progress.last_row))
-    progress = replace(_advanced(at, given), company=company).with_rows(invoices)
-    if progress.is_cut and progress.page == 1:
-        # Nothing follows, and the next page could have gone on with the lines of the last one.
+    following = _following(at, given)
+    progress = replace(_advanced(at, given, following), company=company).with_rows(invoices)
+    if following is AfterPage.CUT:
+        # The next page, which is not read, could have gone on with the lines of the last one.
         invoices[-1:] = map(without_amounts, invoices[-1:])
     rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in invoices)
     return _stepped(at, progress, CountLogin(accepted=True), KeepAudited(rows))
 
 
-def _advanced(at: Situation, given: PageRead) -> AuditProgress:
+def _following(at: Situation, given: PageRead) -> AfterPage:
+    spans, most = len(spans_at(at)), at.rules.max_pages
+    return after_page(given.page, at.state.progress, page_size=PAGE_SIZE, spans=spans, max_pages=most)
+
+
+def _advanced(at: Situation, given: PageRead, following: AfterPage) -> AuditProgress:
     """The progress once this page is kept."""
     was, page = at.state.progress, given.page
-    spans, most = len(spans_at(at)), at.rules.max_pages
-    following = after_page(page, was, page_size=PAGE_SIZE, spans=spans, max_pages=most)
     total = was.span_total if page.total is None else page.total
     is_unsure = total is None and ends_unsurely(page, was.last_page)
     done = replace(

@@ -23,6 +23,7 @@ from worker.flows.invoices import (
     taken_back,
     trusted,
     with_files,
+    without_amounts,
 )
 from worker.flows.look_up_state import LookUpState, Phase, Sought
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
@@ -129,6 +130,9 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     seen = seen_of(invoices)
     comes_again = not before.keys().isdisjoint(seen)
     is_over = is_last or was.page >= at.rules.max_pages or was.packed.is_full or (was.rereads > 0 and comes_again)
+    if was.page >= at.rules.max_pages and not is_last and not comes_again:
+        # The next page, which is not read, could have gone on with the lines of the last one.
+        invoices[-1:] = map(without_amounts, invoices[-1:])
     fitting = (each for each in invoices if at.wish.wanted.may_be(Listed.of(each)))
     state = replace(
         was,

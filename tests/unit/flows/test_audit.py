@@ -221,6 +221,9 @@ def test_the_last_one_of_a_list_that_is_cut_may_have_lines_that_were_not_read() 
 
     (kept,) = [effect for effect in decide(at, PageRead(page)).effects if isinstance(effect, KeepAudited)]
     assert [listed_of(each).with_tax for each in kept.rows] == [Decimal("226.00"), None]
+    whole = PageRead(replace(page, has_next=False, unreadable=1))
+    (kept,) = [effect for effect in decide(at, whole).effects if isinstance(effect, KeepAudited)]
+    assert [listed_of(each).with_tax for each in kept.rows] == [Decimal("226.00")] * 2
 
 
 def test_an_invoice_that_a_red_one_of_another_page_names_has_changed() -> None:

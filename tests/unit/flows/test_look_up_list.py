@@ -274,6 +274,16 @@ def test_page_that_goes_on_with_the_lines_of_one_invoice_is_no_repeated_one() ->
     assert [each.invoice.number for each in candidates_of(decisions[-1].state)] == [FOUND["countETicketNumbers"]]
 
 
+def test_last_one_of_a_list_that_is_cut_may_have_lines_that_were_not_read() -> None:
+    """By one line's amount it was another order's."""
+    rules = replace(RULES, max_pages=1)
+    for has_next in (True, False):
+        page = make_page(make_found(1), make_found(2), has_next=has_next)
+        decisions = run(Begin(session_is_open=True), read(page), subjects=(subject(),), rules=rules)
+        told = [each.with_tax for each in candidates_of(decisions[-1].state)]
+        assert told == [Decimal("226.00"), None if has_next else Decimal("226.00")]
+
+
 def test_lines_of_one_invoice_that_come_to_the_same_tell_no_total() -> None:
     """Neither does the order of both lines lose its invoice, nor does one of half the total get it."""
     lines = [FOUND | {"extra": {"itemName": name}} for name in ("商品A", "商品B")]
