@@ -37,7 +37,7 @@ from worker.ops.operations import Operations
 from worker.ops.tracing import open_tracing
 from worker.outages import journal_outage
 from worker.outbox.publisher import Publisher
-from worker.outbox.relay import Relay, RelayHooks
+from worker.outbox.relay import Relay
 from worker.ports import Journal
 from worker.service import Service, ServiceStage, Signals
 from worker.settings import Settings
@@ -122,7 +122,8 @@ class _Worker:
             reply_ttl=timedelta(seconds=settings.reply_ttl_seconds),
             confirm_timeout=timedelta(seconds=settings.confirm_timeout_seconds),
             poll=timedelta(seconds=settings.poll_seconds),
-            hooks=RelayHooks(count_verdict=self._metrics.published, heard=self._wake_lanes),
+            count_verdict=self._metrics.published,
+            heard=self._wake_lanes,
         )
 
     def _lane_services(self) -> LaneServices:

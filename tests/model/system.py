@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from typing_extensions import override
 
-from tests.lane_fakes import FakeCredentials
+from tests.lane_fakes import FakeCredentials, RecordingHooks
 from tests.memory_journal import MemoryJournal
 from tests.model.broker import Channel, CommandQueue, ModelPublisher, Published
 from tests.model.gateway import ModelGateway
@@ -166,6 +166,7 @@ class Worker:
             list_places=asyncio.Semaphore(LISTS_AT_ONCE),
             chance=lambda: 0.5,
             committed=self._committed,
+            hooks=RecordingHooks(),
         )
         self.process.awaits = lambda lane, key: key in services.addresses.unanswered(lane, self.clock.now)
         return services

@@ -50,8 +50,6 @@ class IntakeHooks:
     """Rejection code."""
     count_returned: Callable[[str], None] = _ignore
     """Why the broker had dead-lettered a command that is taken after all."""
-    observe_batch: Callable[[int, float], None] = _ignore
-    """Commands in a transaction, and how long it took (seconds)."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -141,7 +139,6 @@ class Journaling:
         if any(judged.admitted.answer is not None for judged in batch):
             self._hooks.on_events()
         if commands:
-            self._hooks.observe_batch(len(commands), self.took_seconds)
             self._tell(commands, results)
 
     async def _answer(self, command: NewCommand, result: Admission) -> LooseEvent:

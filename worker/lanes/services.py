@@ -199,10 +199,6 @@ class LaneHooks(Protocol):
     def audit_ended(self, *, is_whole: bool) -> None: ...
 
 
-class NoHooks(LaneHooks):
-    """Counts nothing."""
-
-
 @dataclass(slots=True)
 class LaneServices:
     """Ports, settings and the state that all lanes share."""
@@ -219,10 +215,10 @@ class LaneServices:
     """A number in [0, 1), for jitter."""
     committed: Callable[[], None]
     """Told after each commit that wrote events, so that the relay need not poll."""
+    hooks: LaneHooks
     can_tell: Callable[[], bool] = lambda: True
     """Whether events go out. Where they do not, nobody would see a QR, and what is submitted would end in doubt: no
     session is begun."""
-    hooks: LaneHooks = field(default_factory=NoHooks)
     outage: Outage = field(default_factory=lambda: journal_outage("lanes"))
     """Of the journal, as all lanes meet it: a thousand lanes say it once."""
     is_contended: bool = False

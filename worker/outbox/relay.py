@@ -81,20 +81,7 @@ class EventPublisher(Protocol):
 
 
 def _ignore(*_: object) -> None:
-    """For hooks nobody wants."""
-
-
-@dataclass(frozen=True, slots=True)
-class RelayHooks:
-    """Whom the relay tells; called on the event loop."""
-
-    count_verdict: Callable[[str, str, int], None] = _ignore
-    """Copy (`r` or `t`), verdict, how many."""
-    count_undeliverable: Callable[[int], None] = _ignore
-    observe_round: Callable[[int, float], None] = _ignore
-    """Rows published in a round, and how long it took (seconds)."""
-    heard: Callable[[], None] = _ignore
-    """Events go out again."""
+    """For who wants to be told nothing."""
 
 
 @dataclass(slots=True)
@@ -119,7 +106,8 @@ class Relay:
         reply_ttl: timedelta = timedelta(days=1),
         confirm_timeout: timedelta = timedelta(seconds=30),
         poll: timedelta = timedelta(seconds=1),
-        hooks: RelayHooks | None = None,
+        count_verdict: Callable[[str, str, int], None] = _ignore,
+        heard: Callable[[], None] = _ignore,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._journal = journal
@@ -129,7 +117,10 @@ class Relay:
         self._reply_ttl = reply_ttl
         self._late_after = confirm_timeout + timedelta(seconds=5)
         self._poll = poll
-        self._hooks = hooks or RelayHooks()
+        self._count_verdict = count_verdict
+        """Told copy (`r` or `t`), verdict, how many."""
+        self._heard = heard
+        """Told that events go out again."""
         self._chance = chance
         self._woken = asyncio.Event()
         self._round = asyncio.Lock()
@@ -202,12 +193,11 @@ class Relay:
         waves = _in_streams(await self._ask_for_due(), self._flying.values())
         if not waves:
             self._note(is_heard=self._publisher.can_publish)
-        began, published = self._clock.monotonic(), 0
+        began = self._clock.monotonic()
         while waves:
             firsts = [rows.popleft() for rows in waves]
             verdicts = await self._publish(firsts)
             self._sort((row, verdicts[row.seq]) for row in firsts)
-            published += len(firsts)
             if self._clock.monotonic() - began >= TURN_SECONDS:
                 break  # others may have come meanwhile: what is left of these streams is asked for again
             waves = [
@@ -215,8 +205,6 @@ class Relay:
                 for rows, first in zip(waves, firsts, strict=True)
                 if rows and verdicts[first.seq] is Verdict.CONFIRMED
             ]
-        if published:
-            self._hooks.observe_round(published, self._clock.monotonic() - began)
 
     async def _publish(self, rows: Sequence[OutboxRow]) -> Mapping[int, Verdict]:
         """Send, and wait for the confirms; not for those of a destination that owes one already. Else one queue that
@@ -300,7 +288,7 @@ class Relay:
             # orders.
             self._note(is_heard=verdicts != {str(Verdict.LOST)} and self._publisher.can_publish)
         for (copy, verdict_name), number in counted.items():
-            self._hooks.count_verdict(copy, verdict_name, number)
+            self._count_verdict(copy, verdict_name, number)
 
     def _note(self, *, is_heard: bool) -> None:
         was_mute = self.is_mute
@@ -309,7 +297,7 @@ class Relay:
             return
         self._silent_since = None
         if was_mute:
-            self._hooks.heard()
+            self._heard()
 
     def _sort_declined(self, row: OutboxRow, verdict: Verdict, now: datetime) -> None:
         """Nobody took it: no queue is there, or the queue is full. A reply is tried until its time is over."""
@@ -334,7 +322,6 @@ class Relay:
                 reason="its queue is full" if is_refused else "its queue is missing",
             )
             self._unmarked.undeliverable.append(row.seq)
-            self._hooks.count_undeliverable(1)
 
     def _postpone(self, row: OutboxRow, due_at: datetime) -> None:
         self._unmarked.postponed[row.seq] = due_at

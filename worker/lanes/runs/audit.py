@@ -42,7 +42,7 @@ from worker.flows.invoices import taken_back
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
 from worker.lanes.lane_session import Insist
-from worker.lanes.runs.evidence import AT_ONCE, Spans, could_claim, judged, last_of, read_subject, time_of
+from worker.lanes.runs.evidence import Spans, all_rivals, could_claim, judged, read_subject, submitted_at, time_of
 from worker.lanes.runs.query import WHAT_WAS_ISSUED, Questioning
 from worker.ports import LaneJournal
 from worker.records import BEIJING, UNSETTLED, Command, CommandState
@@ -245,22 +245,19 @@ class Prover:
 
     async def _open(self) -> _Open:
         waiting, until = _Open(), _midnight(self.wish.last) + _TWO_DAYS
-        behind: tuple[datetime, int] | None = (_midnight(self.wish.first) - _TWO_DAYS, 0)
-        while behind is not None:
-            rows = await self.insist(partial(self.journal.rivals, self.seller, behind, AT_ONCE))
+        async for rows in all_rivals(self.journal, self.insist, self.seller, _midnight(self.wish.first) - _TWO_DAYS):
             for row in rows:
-                if (row.submitted_at or row.received_at) < until:
+                if submitted_at(row) < until:
                     self._sort(row, waiting)
-            if len(waiting.readable) > MOST_OPEN:
-                waiting.are_all = False
+            waiting.are_all = len(waiting.readable) <= MOST_OPEN
+            if not waiting.are_all or (rows and submitted_at(rows[-1]) >= until):
                 break
-            behind = last_of(rows) if len(rows) == AT_ONCE and last_of(rows)[0] < until else None
             await asyncio.sleep(0)
         return waiting
 
     def _sort(self, row: Command, waiting: _Open) -> None:
         subject = read_subject(row)
-        is_own = row.source == self.audit.source and self._is_of_period(row.submitted_at or row.received_at)
+        is_own = row.source == self.audit.source and self._is_of_period(submitted_at(row))
         is_judged = is_own and row.state in _JUDGED and len(waiting.subjects) < MOST_SUBJECTS
         if subject is not None and is_judged:
             waiting.subjects.append(subject)

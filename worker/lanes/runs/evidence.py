@@ -11,14 +11,17 @@ import gc
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Collection, Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import accumulate
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from worker.flows.evidence.clues import probing
 from worker.flows.evidence.index import InvoiceIndex
 from worker.flows.evidence.members import is_too_late, is_too_old, oldest
 from worker.flows.evidence.subjects import NEVER, Listed, Subject, later
 from worker.flows.evidence.verdicts import Verdict, judge
+from worker.lanes.lane_session import Insist
+from worker.ports import LaneJournal
 from worker.records import Command, CommandState, Probes
 
 T = TypeVar("T")
@@ -31,22 +34,9 @@ MOST_COMPETING = 10_000
 """Submissions among these that a listed invoice may be of."""
 
 
-class EvidenceJournal(Protocol):
-    """As much of `LaneJournal` as is asked here."""
-
-    async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
-        """All of a seller's."""
-        ...
-
-    async def rivals_by_clues(
-        self, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
-    ) -> Sequence[Command]:
-        """Those that could claim an invoice for which one of the probes was made."""
-        ...
-
-
-async def read_rivals(
-    journal: EvidenceJournal,
+async def read_rivals(  # noqa: PLR0913, PLR0917  whom to ask, whose, and of which invoices
+    journal: LaneJournal,
+    insist: Insist,
     subjects: Iterable[Subject],
     since: datetime,
     candidates: Sequence[Listed],
@@ -59,7 +49,11 @@ async def read_rivals(
     dates = Spans((each.earliest, each.latest) for each in candidates)
     competing, seen = dict[int, Subject](), set[int]()
     for seller in sellers:
-        pages = _all_of(journal, seller, since) if probes is None else _found_by(journal, seller, since, probes)
+        pages = (
+            all_rivals(journal, insist, seller, since)
+            if probes is None
+            else _found_by(journal, insist, seller, since, probes)
+        )
         async for rows in pages:
             for row in rows:
                 if row.key in sought or row.key in seen:
@@ -77,24 +71,26 @@ async def read_rivals(
     return tuple(competing.values()), True
 
 
-async def _all_of(journal: EvidenceJournal, seller: str, since: datetime) -> AsyncIterator[Sequence[Command]]:
+async def all_rivals(
+    journal: LaneJournal, insist: Insist, seller: str, since: datetime
+) -> AsyncIterator[Sequence[Command]]:
     """All of the seller's, page by page: an invoice whose total is not told could be anybody's."""
     behind: tuple[datetime, int] | None = (since, 0)
     while behind is not None:
-        rows = await journal.rivals(seller, behind, AT_ONCE)
+        rows = await insist(partial(journal.rivals, seller, behind, AT_ONCE))
         yield rows
-        behind = last_of(rows) if len(rows) == AT_ONCE else None
+        behind = (submitted_at(rows[-1]), rows[-1].key) if len(rows) == AT_ONCE else None
 
 
 async def _found_by(
-    journal: EvidenceJournal, seller: str, since: datetime, probes: Probes
+    journal: LaneJournal, insist: Insist, seller: str, since: datetime, probes: Probes
 ) -> AsyncIterator[Sequence[Command]]:
     count = max(len(probes.totals), len(probes.marks), 1)
     for start in range(0, count, PROBES_AT_ONCE):
         part = slice(start, start + PROBES_AT_ONCE)
         some, after = Probes(probes.totals[part], probes.marks[part]), 0
         while True:
-            rows = await journal.rivals_by_clues(seller, (since, after), some, AT_ONCE)
+            rows = await insist(partial(journal.rivals_by_clues, seller, (since, after), some, AT_ONCE))
             yield rows
             if len(rows) < AT_ONCE:
                 break
@@ -138,13 +134,12 @@ def time_of(forgotten: Command, skew: timedelta) -> tuple[datetime, datetime]:
     """When the invoice of a submission whose data were forgotten may have been issued: it could claim any of that
     time."""
     end = (forgotten.settled_at or NEVER) if forgotten.state is CommandState.COMPLETED else NEVER
-    return oldest(forgotten.submitted_at or forgotten.received_at, skew), later(end, skew)
+    return oldest(submitted_at(forgotten), skew), later(end, skew)
 
 
-def last_of(rows: Sequence[Command]) -> tuple[datetime, int]:
-    """The place of the last row, behind which the next ones begin."""
-    last = rows[-1]
-    return last.submitted_at or last.received_at, last.key
+def submitted_at(command: Command) -> datetime:
+    """When it was, or may have been at the earliest."""
+    return command.submitted_at or command.received_at
 
 
 async def judged(  # noqa: PLR0913  the evidence, and how far it goes

@@ -43,7 +43,7 @@ from worker.lanes.runs.order import Access, CredentialFault, access_by, read_log
 from worker.lanes.runs.query import WHAT_WAS_ISSUED, Asking
 from worker.lanes.runs.run import LaneNext
 from worker.ports import LoginAnswered, QueryRefused
-from worker.records import AccountLogin, Command, CommandState, FoundRow, Probes
+from worker.records import AccountLogin, Command, CommandState, FoundRow
 from worker.texts import folded_code
 
 GIVES_WAY_FOR = timedelta(minutes=15)
@@ -244,21 +244,11 @@ class LookUpRun(Asking):
         return await self._insist(lambda: journal.bound(numbers)) if numbers else frozenset[str]()
 
     async def _rivals(self, since: datetime, candidates: Sequence[Listed]) -> tuple[tuple[Subject, ...], bool]:
-        skew = self._services.look_ups.skew
-        rivals, are_all = await read_rivals(self, self._subjects, since, candidates, skew)
+        journal, skew = self._services.journal, self._services.look_ups.skew
+        rivals, are_all = await read_rivals(journal, self._insist, self._subjects, since, candidates, skew)
         if not are_all:
             self._log.warning("look_up_with_too_many_rivals", rivals=len(rivals))
         return rivals, are_all
-
-    async def rivals(self, seller: str, since: tuple[datetime, int], limit: int) -> Sequence[Command]:
-        """See `LaneJournal.rivals`; asked again where the store does not answer."""
-        return await self._insist(lambda: self._services.journal.rivals(seller, since, limit))
-
-    async def rivals_by_clues(
-        self, seller: str, since: tuple[datetime, int], probes: Probes, limit: int
-    ) -> Sequence[Command]:
-        """See `LaneJournal.rivals_by_clues`; asked again where the store does not answer."""
-        return await self._insist(lambda: self._services.journal.rivals_by_clues(seller, since, probes, limit))
 
     async def _settle(self, move: Settle) -> None:
         verdict = _verdict(move)

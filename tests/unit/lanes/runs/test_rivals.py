@@ -1,9 +1,9 @@
 """Who else could claim an invoice: read a few at a time, and never silently left out."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,9 +11,11 @@ from tests.builders import MOMENT, make_invoice, make_item, make_listed
 from tests.lane_store import LaneStore
 from tests.unit.flows.submissions import SKEW, make_submitted, subject
 from tests.virtual_time import VirtualClock
-from worker.flows.evidence.subjects import Listed
+from worker.flows.evidence.subjects import Listed, Subject
+from worker.lanes.lane_session import Insist
 from worker.lanes.runs import evidence
 from worker.lanes.runs.evidence import read_rivals
+from worker.ports import LaneJournal
 from worker.records import Command, CommandState, Probes
 
 SINCE = MOMENT - timedelta(days=1)
@@ -49,8 +51,17 @@ def submitted(key: int, **fields: Any) -> Command:
     return make_submitted(key, **{"submitted_at": MOMENT + key * SECOND, **fields})
 
 
+async def rivals_on(
+    shelf: Shelf, subjects: Sequence[Subject], since: datetime, seen: Sequence[Listed]
+) -> tuple[tuple[Subject, ...], bool]:
+    async def at_once(act: Callable[[], Awaitable[Any]]) -> Any:
+        return await act()
+
+    return await read_rivals(cast("LaneJournal", shelf), cast("Insist", at_once), subjects, since, seen, SKEW)
+
+
 async def keys(shelf: Shelf, *sought: Command) -> tuple[list[int], bool]:
-    read, are_all = await read_rivals(shelf, [subject(c.key, seller=c.seller) for c in sought], SINCE, SEEN, SKEW)
+    read, are_all = await rivals_on(shelf, [subject(c.key, seller=c.seller) for c in sought], SINCE, SEEN)
     return [rival.key for rival in read], are_all
 
 
@@ -68,7 +79,7 @@ async def test_invoice_without_a_date_may_be_any_rivals(is_emptied: bool) -> Non
     rival = submitted(2, **ended, **({"data": b"{}"} if is_emptied else {}))
     undated = [Listed.of(make_listed(1, note="", invoiceDate=None))]
 
-    read, are_all = await read_rivals(Shelf(rival), [subject(1)], SINCE, undated, SKEW)
+    read, are_all = await rivals_on(Shelf(rival), [subject(1)], SINCE, undated)
 
     assert ([each.key for each in read], are_all) == (([], False) if is_emptied else ([2], True))
 
@@ -106,7 +117,7 @@ async def test_many_that_could_not_claim_anything_are_not_too_many(monkeypatch: 
     shelf = Shelf(*(submitted(key, invoice=make_invoice(remark=str(key))) for key in range(2, 1200)))
     seen = [Listed.of(make_listed(1, note="7", totalAmount=Decimal(1), totalPriceAndTax=Decimal(2)))]
 
-    read, are_all = await read_rivals(shelf, [subject(1)], SINCE, seen, SKEW)
+    read, are_all = await rivals_on(shelf, [subject(1)], SINCE, seen)
 
     assert ([rival.key for rival in read], are_all) == ([7], True)
 
@@ -151,7 +162,7 @@ async def test_day_of_a_retail_seller_is_read_by_its_totals() -> None:
         )
     ]
 
-    read, are_all = await read_rivals(shelf, [subject(1)], SINCE, seen, SKEW)
+    read, are_all = await rivals_on(shelf, [subject(1)], SINCE, seen)
 
     assert are_all
     assert {int(rival.order.total) for rival in read} <= {500, 565}
@@ -162,7 +173,7 @@ async def test_where_a_total_is_not_told_all_are_read() -> None:
     shelf = Shelf(*map(submitted, range(2, 300)))
     seen = [Listed.of(make_listed(1, note="", totalAmount=None, totalTax=None, totalPriceAndTax=None))]
 
-    _, are_all = await read_rivals(shelf, [subject(1)], SINCE, seen, SKEW)
+    _, are_all = await rivals_on(shelf, [subject(1)], SINCE, seen)
 
     assert are_all
     assert len(shelf.asked) == 3
