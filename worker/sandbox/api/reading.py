@@ -8,7 +8,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any, Final
 
-from worker.sandbox.api.routes import Values
+from worker.sandbox.api.routes import LIMIT, USER, Parameter, Routes, Values
 from worker.sandbox.books.ledger import Invoice
 from worker.sandbox.calls import Answer, Call, Stream, json_text
 from worker.sandbox.cassettes import Cassette, recorded
@@ -20,7 +20,15 @@ from worker.sandbox.scenarios import SCENARIOS
 from worker.sandbox.tapes import Tape, Taped
 from worker.sandbox.vendor import Scan
 
+LONGEST_WAIT_SECONDS: Final = 300.0
+_REMARK: Final = Parameter("remark", "only orders with exactly this remark")
+_IN_REMARK: Final = Parameter("remark", "only what is about an order whose remark contains this")
+_AFTER: Final = Parameter("after", "only what happened after this number", "integer", 0, least=0)
 
+reads: Final = Routes(changes=False)
+
+
+@reads.route("ledger", "Submissions, invoices, `submittedTwice` by remark, `violations` of the manual.", _REMARK, LIMIT)
 def ledger(house: House, asked: Values, _: Call) -> Any:
     remark, limit, books = asked["remark"], asked["limit"], house.ledger
     submissions = [s for s in books.submissions if remark is None or s.remark == remark]
@@ -59,10 +67,14 @@ def invoice_facts(invoice: Invoice, submissions: int) -> dict[str, Any]:
     }
 
 
+@reads.route("submissions", "How often each remark was submitted.")
 def submissions(house: House, _asked: Values, _: Call) -> Any:
     return dict(house.ledger.submissions_by_remark)
 
 
+@reads.route(
+    "sessions", "Per user: sockets opened, open and open at once, logins, overlapping exchanges, lost replies.", USER
+)
 def sessions(house: House, asked: Values, _: Call) -> Any:
     only = asked["userId"]
     seen = {u: a for u, a in house.vendor.attendance.items() if only in (None, u)}
@@ -74,6 +86,13 @@ def sessions(house: House, asked: Values, _: Call) -> Any:
     }
 
 
+@reads.route(
+    "orders",
+    "The last 500 orders, newest first, with their frames as they passed and no password.",
+    USER,
+    _IN_REMARK,
+    Parameter("limit", "so many", "integer", 50, least=1, most=500),
+)
 def orders(house: House, asked: Values, _: Call) -> Any:
     only, remark = asked["userId"], asked["remark"] or ""
     found = [tape for tape in house.tapes if only in (None, tape.user_id) and remark in tape.remark]
@@ -103,6 +122,11 @@ def frame_facts(taped: Taped, secrets: tuple[str, ...]) -> dict[str, Any]:
     return {"seconds": taped.seconds, "type": taped.type_word, "data": masked(text, secrets)}
 
 
+@reads.route(
+    "record",
+    "One order's exchange as a record, for `replay/set`.",
+    Parameter("order", "the order's `number` in `orders`", "integer", needed=True),
+)
 def record(house: House, asked: Values, _: Call) -> Any:
     return recorded_order(house, asked["order"]).as_json()
 
@@ -116,6 +140,9 @@ def recorded_order(house: House, number: int) -> Cassette:
     return recorded(tape, house.file_url(tape.invoice) if tape.invoice else "")
 
 
+@reads.route(
+    "queries", "The last 10,000 pages asked for, with their filters; counts of the HTTP look-ups.", USER, LIMIT
+)
 def queries(house: House, asked: Values, _: Call) -> Any:
     pages = [page for page in house.queries if asked["userId"] in (None, page.user_id)]
     return {
@@ -137,6 +164,13 @@ def _asked_page(page: AskedPage) -> dict[str, Any]:
     }
 
 
+@reads.route(
+    "archive",
+    "What the archive is, and its newest invoices.",
+    Parameter("companyCode", "of this company"),
+    Parameter("queryType", "0: issued, 1: received", "integer", 0, least=0, most=1),
+    Parameter("limit", "so many invoices", "integer", 10, least=1, most=10_000),
+)
 def archive(house: House, asked: Values, _: Call) -> Any:
     past = house.archive
     company = asked["companyCode"] or past.company
@@ -151,21 +185,25 @@ def archive(house: House, asked: Values, _: Call) -> Any:
     }
 
 
+@reads.route("elsewhere", "Where the fault `http_redirect` leads; following it is counted.")
 def elsewhere(house: House, _asked: Values, _: Call) -> Any:
     """The other host that a redirect leads to; a client that follows it hands its headers to a stranger."""
     house.lookups.redirects_followed += 1
     return {"code": 0, "msg": "", "data": []}
 
 
+@reads.route("journal", "The last 10,000 things that happened, oldest first.", USER, LIMIT)
 def journal(house: House, asked: Values, _: Call) -> Any:
     found = [happening for happening in house.feed if asked["userId"] in (None, happening.user_id)]
     return [house.feed.told(happening) for happening in found[-asked["limit"] :]]
 
 
+@reads.route("events/names", "The names of events, with what each means.")
 def events(_house: House, _asked: Values, _: Call) -> Any:
     return EVENTS
 
 
+@reads.route("faults", "The one table of faults, and what is armed.")
 def faults(house: House, _asked: Values, _: Call) -> Any:
     table = {
         name: {"phases": list(f.phases), "effect": f.effect, "default": number(f.value)} for name, f in FAULTS.items()
@@ -178,6 +216,7 @@ def armed_facts(armed: Armed) -> dict[str, Any]:
     return {"name": armed.name, "userId": armed.user_id, "times": armed.times, "value": number(armed.value)}
 
 
+@reads.route("scenarios", "Faults that belong together, by name.")
 def scenarios(_house: House, _asked: Values, _: Call) -> Any:
     return {
         name: {"faults": dict(scenario.faults), "times": scenario.times, "shows": scenario.shows.en}
@@ -185,6 +224,7 @@ def scenarios(_house: House, _asked: Values, _: Call) -> Any:
     }
 
 
+@reads.route("scans", "QRs that wait for a person.", USER)
 def scans(house: House, asked: Values, _: Call) -> Any:
     return [scan_facts(house, scan) for scan in house.waiting_scans() if asked["userId"] in (None, scan.user_id)]
 
@@ -200,6 +240,7 @@ def scan_facts(house: House, scan: Scan) -> dict[str, Any]:
     }
 
 
+@reads.route("clock", "The time here, and how far ahead of the machine's it is.")
 def clock(house: House, _asked: Values, _: Call) -> Any:
     return clock_facts(house)
 
@@ -218,12 +259,23 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (bool, int, str)) else str(value)
 
 
-LONGEST_WAIT_SECONDS: Final = 300.0
 _SIGN_OF_LIFE_SECONDS: Final = 15.0
 _MOST_AT_ONCE: Final = 100
 """Of what was missed; a page that was away so long asks for all of it anyway."""
 
 
+@reads.route(
+    "wait",
+    "Answers when the thing has happened; what happened before counts too, so no test needs to hurry.",
+    Parameter("event", "its name, or several with commas between", needed=True),
+    USER,
+    _IN_REMARK,
+    _AFTER,
+    Parameter("count", "the so-manieth that fits", "integer", 1, least=1, most=10_000),
+    Parameter("timeout", "seconds", "number", 30.0, least=0, most=LONGEST_WAIT_SECONDS),
+    answers={"$ref": "#/components/schemas/Happening"},
+    also={408: "It did not happen in time."},
+)
 async def wait(house: House, asked: Values, _: Call) -> Any:
     """The thing that was waited for; 408 if it did not happen in time."""
     events = frozenset(name.strip() for name in asked["event"].split(","))
@@ -239,6 +291,12 @@ async def wait(house: House, asked: Values, _: Call) -> Any:
         return Answer(HTTPStatus.REQUEST_TIMEOUT, "application/json; charset=utf-8", json_text(told).encode())
 
 
+@reads.route(
+    "events",
+    "All that happens from now on, as server-sent events; `Last-Event-ID` goes on from there.",
+    Parameter("after", "from behind this number", "integer", least=0),
+    content="text/event-stream",
+)
 def stream(house: House, asked: Values, call: Call) -> Any:
     """Server-sent events, from the number behind which the reader is."""
     last = call.headers.get("last-event-id", "")

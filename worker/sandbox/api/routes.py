@@ -75,5 +75,22 @@ class Route:
         return {parameter.name: parameter.read(asked.get(parameter.name)) for parameter in self.takes}
 
 
+class Routes:
+    """The routes of a module, each beside the function that answers it."""
+
+    def __init__(self, *, changes: bool) -> None:
+        self._changes = changes
+        self.found: list[Route] = []
+
+    def route(self, path: str, summary: str, *takes: Parameter, **more: Any) -> Callable[[Do], Do]:
+        """Put it above the function; `more` is of `Route`."""
+
+        def enter(do: Do) -> Do:
+            self.found.append(Route(path, summary, do, takes, self._changes, **more))
+            return do
+
+        return enter
+
+
 USER: Final = Parameter("userId", "only this `userId`")
 LIMIT: Final = Parameter("limit", "the newest so many", "integer", 1000, least=1, most=10_000)
