@@ -68,7 +68,5 @@ async def stack(
     settings = {"FAPIAO_ANSWER_TIMEOUT_SECONDS": "6", "FAPIAO_LOGIN_FAILURES": "5"}
     folder = tmp_path_factory.mktemp("stack")
     async with Stack(amqp_url, shared_prefix, shared_database_url, folder, settings=settings) as made:
-        await made.prepare()
-        made.start_worker()
-        await made.worker_is_consuming()
+        await made.begin()
         yield made

@@ -147,6 +147,13 @@ class Stack:
         }
         return outside | QUICK | own | self.settings | settings
 
+    async def begin(self, **settings: str) -> WorkerProcess:
+        """A worker that consumes, on a database with its schema. Keywords as for `start_worker`."""
+        await self.prepare()
+        worker = self.start_worker(**settings)
+        await self.worker_is_consuming()
+        return worker
+
     def start_worker(self, **settings: str) -> WorkerProcess:
         """Start a worker; it need not be ready yet. Keywords are settings, in capitals without the prefix."""
         given = {f"FAPIAO_{name.upper()}": value for name, value in settings.items()}

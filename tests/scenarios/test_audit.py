@@ -74,9 +74,7 @@ async def test_a_month_of_five_thousand_with_each_kind_of_finding(new_stack: Cal
     """All that was planted is found and nothing else; what was open is settled; another source's invoice is not told
     of; a worker that is killed in the middle goes on there; the command line shows the same and exits with 1."""
     async with new_stack(settings=SETTINGS) as stack:
-        await stack.prepare()
-        worker = stack.start_worker()
-        await stack.worker_is_consuming()
+        worker = await stack.begin()
         orders = await plant(stack)
         worker.signal(signal.SIGTERM)
         await worker.died()

@@ -27,8 +27,7 @@ async def test_every_case_ends_as_an_accountant_would_have_it(
     """All of one settings group in one worker at the same time, each with a `userId` and a seller of its own."""
     cases = [case for case in CASES if case.settings == settings]
     async with new_stack(settings=QUICK_SCHEDULES | dict(settings)) as stack:
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         faults = await asyncio.gather(*(run(stack, case) for case in cases))
     wrong = {f"{case.id} {case.name}": found for case, found in zip(cases, faults, strict=True) if found}
     unexpected = {name: found for name, found in wrong.items() if name.partition(" ")[0] not in NOT_YET}

@@ -26,9 +26,7 @@ def confirming_stack(new_stack: Callable[..., Stack], **settings: str) -> Stack:
 
 async def test_an_order_is_confirmed_with_the_number_and_totals_of_the_books(new_stack: Callable[..., Stack]) -> None:
     async with confirming_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(orderNo="A-1", expectedTotal="200.00")
         await stack.until([order], ["confirmed"])
 
@@ -49,9 +47,7 @@ async def test_an_order_is_confirmed_with_the_number_and_totals_of_the_books(new
 async def test_a_hundred_orders_of_one_seller_cost_one_confirming_query(new_stack: Callable[..., Stack]) -> None:
     """Or the few that their timing needs: what is issued while the look is on its way waits for the next."""
     async with confirming_stack(new_stack, FAPIAO_CONFIRM_DELAY_SECONDS="12") as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         orders = [await stack.publish_order("seller-1") for _ in range(100)]
         await stack.until(orders, ["confirmed"])
 
@@ -68,9 +64,7 @@ async def test_a_hundred_orders_of_one_seller_cost_one_confirming_query(new_stac
 async def test_identical_orders_get_a_number_each(new_stack: Callable[..., Stack]) -> None:
     """They differ in nothing; the order in which the lane issued them tells whose is whose."""
     async with confirming_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         same = {"invoice": {"remark": "the same"}}
         orders = [await stack.publish_order("twins", **same) for _ in range(3)]
         await stack.until(orders, ["confirmed"])
@@ -81,9 +75,7 @@ async def test_identical_orders_get_a_number_each(new_stack: Callable[..., Stack
 
 async def test_a_total_that_is_not_the_expected_one_is_told(new_stack: Callable[..., Stack]) -> None:
     async with confirming_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(expectedTotal="202.00")
         await stack.until([order], ["confirmed"])
 
@@ -92,9 +84,7 @@ async def test_a_total_that_is_not_the_expected_one_is_told(new_stack: Callable[
 
 async def test_an_invoice_that_is_listed_late_is_confirmed_by_a_later_look(new_stack: Callable[..., Stack]) -> None:
     async with confirming_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(fault="listed_late=2")
         await stack.until([order], ["confirmed"])
 
@@ -105,9 +95,7 @@ async def test_an_invoice_that_is_never_listed_ends_unconfirmed_and_an_operator_
     new_stack: Callable[..., Stack],
 ) -> None:
     async with confirming_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(fault="never_listed")
         await stack.until([order], ["unconfirmed"])
 
@@ -121,9 +109,7 @@ async def test_an_invoice_that_is_never_listed_ends_unconfirmed_and_an_operator_
 async def test_what_is_confirmed_can_be_asked_for_again_without_the_gateway(new_stack: Callable[..., Stack]) -> None:
     """By the order number, by the command line, and by a query that finds it already there."""
     async with confirming_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(orderNo="B-1")
         await stack.until([order], ["confirmed"])
         number = stack.last(order, "confirmed")["invoiceNumber"]

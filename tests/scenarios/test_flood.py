@@ -54,8 +54,7 @@ async def count_in(stack: Stack, name: str) -> int:
 async def test_giant_messages_do_not_fill_the_memory(new_stack: Callable[..., Stack]) -> None:
     """32 bodies of 8 MiB at once, which the prefetch alone would let in: 256 MiB and copies of them."""
     async with new_stack(settings={"FAPIAO_INTAKE_MAX_BYTES": str(8 * MIB)}) as stack:
-        worker = stack.start_worker()
-        await stack.worker_is_consuming()
+        worker = await stack.begin()
         first = await stack.publish_order("u-first")
         await stack.until([first], ["completed"])
         before = peak_mib(worker.process.pid)
@@ -138,8 +137,7 @@ async def test_ten_thousand_mutated_messages_each_end_and_stop_nothing(new_stack
     """Each ends in an event or in the dead queue; the worker is the same process, and its memory does not grow."""
     # Default time limits: an order in doubt holds every mutant that could not be told from it.
     async with new_stack() as stack:
-        worker = stack.start_worker()
-        await stack.worker_is_consuming()
+        worker = await stack.begin()
         endings = Endings()
         await endings.listen(stack)
         resident = []
@@ -166,8 +164,7 @@ async def test_a_flood_of_one_tenant_is_turned_away_and_the_others_are_served(ne
     there: all of one tenant. Another tenant's orders go through meanwhile, and every message of the flood ends."""
     settings = {"FAPIAO_TENANT_WAITING_MAX": "100", "FAPIAO_MAX_LANES": "20"}
     async with new_stack(settings=settings) as stack:
-        worker = stack.start_worker()
-        await stack.worker_is_consuming()
+        worker = await stack.begin()
         endings = Endings()
         await endings.listen(stack)
         before = resident_mib(worker.process.pid)

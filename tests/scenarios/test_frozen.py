@@ -56,9 +56,7 @@ async def thaw_and_go_on(stack: Stack, worker: WorkerProcess) -> None:
 
 async def test_a_worker_frozen_while_it_asks_for_a_page_ends_no_query_twice(replicas: Stack) -> None:
     async with replicas as stack:
-        await stack.prepare()
-        frozen = stack.start_worker()
-        await stack.worker_is_consuming()
+        frozen = await stack.begin()
         stack.sandbox.ledger.issue("user-1", make_order("by hand")["invoice"] | WHOLE)
         stack.sandbox.faults.arm("query_slow", "user-1", value=3)
         await stack.publish("query", make_query("user-1"), type="invoice.query")
@@ -72,9 +70,7 @@ async def test_a_worker_frozen_while_it_asks_for_a_page_ends_no_query_twice(repl
 
 async def test_a_worker_frozen_while_it_looks_for_an_invoice_decides_nothing_twice(replicas: Stack) -> None:
     async with replicas as stack:
-        await stack.prepare()
-        frozen = stack.start_worker()
-        await stack.worker_is_consuming()
+        frozen = await stack.begin()
         stack.sandbox.faults.arm("query_slow", "user-1", value=3)
         order = await stack.publish_order("user-1", fault="dropped_after_issuing")
         await freeze_at_the_page(stack, frozen)

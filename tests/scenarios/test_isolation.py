@@ -128,9 +128,7 @@ async def look_at_the_other(tenant: Tenant, other: Tenant) -> None:
 async def test_nothing_of_one_source_reaches_the_other(new_stack: Callable[..., Stack]) -> None:
     options = SandboxOptions(qr="always", auto_scan_seconds=0.2)
     async with new_stack(options=options, settings=SETTINGS) as stack:
-        await stack.prepare()
-        stack.start_worker(vault_url=f"file://{stack.folder}/vault", vault_hosts="127.0.0.1")
-        await stack.worker_is_consuming()
+        await stack.begin(vault_url=f"file://{stack.folder}/vault", vault_hosts="127.0.0.1")
         a, b = await Tenant.of(stack, "shop-a"), await Tenant.of(stack, "shop-b")
         for tenant in (a, b):
             await issue_everything(tenant)

@@ -16,9 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_an_order_is_issued_with_a_scan(new_stack: Callable[..., Stack]) -> None:
     """The QR comes first, with its text and its time; the result follows the scan; the books show one invoice."""
     async with new_stack(options=SandboxOptions(qr="always", auto_scan_seconds=0.5)) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
 
         order = await stack.publish_order(orderNo="A-1")
         await stack.until([order], ["completed"])
@@ -161,9 +159,7 @@ async def test_a_faulty_gateway_is_answered_as_designed(
 async def test_an_account_rests_after_refused_logins(new_stack: Callable[..., Stack]) -> None:
     """Refusals are not retried; after enough of them the account's commands fail without a login."""
     async with new_stack(settings={"FAPIAO_LOGIN_FAILURES": "2"}) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
 
         orders = []
         for _ in range(3):
@@ -219,9 +215,7 @@ async def test_a_credential_by_name_logs_in(new_stack: Callable[..., Stack], tmp
     (tmp_path / "credentials").mkdir()
     (tmp_path / "credentials" / "shop-7.json").write_text(json.dumps(login), encoding="utf-8")
     async with new_stack(settings={"FAPIAO_CREDENTIALS_DIR": str(tmp_path / "credentials")}) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
 
         data = make_order("by-name") | {"credential": "shop-7"}
         del data["login"]

@@ -151,8 +151,7 @@ async def test_a_worker_runs_with_just_these_rights_on_rabbitmq_and_postgresql(
         await stack.prepare()
         async with role(postgres_url) as (_, worker_database):
             rights = {"amqp_url": url_as(amqp_user, amqp_url), "database_url": worker_database}
-            worker = stack.start_worker(**rights)
-            await stack.worker_is_consuming()
+            worker = await stack.begin(**rights)
             await use_it_all(stack)
             found = await doctor(stack, **rights)
             all_rights = len(needs(Topology(amqp_prefix), declares=True))
@@ -170,8 +169,7 @@ async def test_a_worker_that_declares_nothing_needs_less(
 ) -> None:
     """Another worker, or an operator, has declared the objects."""
     async with Stack(amqp_url, amqp_prefix, sqlite_url, tmp_path) as stack:
-        first = stack.start_worker()
-        await stack.worker_is_consuming()
+        first = await stack.begin()
         first.kill()
         set_rights(amqp_control, amqp_user, script_patterns(amqp_prefix, declares=False))
         stack.start_worker(amqp_url=url_as(amqp_user, amqp_url), declare="false")
@@ -197,8 +195,7 @@ async def test_doctor_names_each_right_that_is_missing_at_rabbitmq(
     topology = Topology(amqp_prefix)
     wanted = needs(topology, declares=True)
     async with Stack(amqp_url, amqp_prefix, sqlite_url, tmp_path) as stack:
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         stack.workers[0].kill()
         for without in range(3):
             three = list(patterns(topology, declares=True))

@@ -18,9 +18,7 @@ async def test_a_drain_finishes_what_is_short_and_hands_over_what_is_not(new_sta
     """SIGTERM: an order being issued completes; an open scan is in doubt after the restart, not submitted again. A
     restart behind the journal's times is told."""
     async with new_stack(options=SandboxOptions(qr="auto", issue_delay_seconds=1)) as stack:
-        await stack.prepare()
-        worker = stack.start_worker(drain_seconds="8")
-        await stack.worker_is_consuming()
+        worker = await stack.begin(drain_seconds="8")
         scanning = await stack.publish_order("user-scan")
         await stack.until([scanning], ["qr_required"])
         short = await stack.publish_order("user-short", fault="no_qr")
@@ -51,9 +49,7 @@ async def set_times_ahead(database_url: str) -> None:
 
 async def test_a_second_signal_ends_at_once(new_stack: Callable[..., Stack]) -> None:
     async with new_stack(options=SandboxOptions(qr="always")) as stack:
-        await stack.prepare()
-        worker = stack.start_worker(drain_seconds="3600")
-        await stack.worker_is_consuming()
+        worker = await stack.begin(drain_seconds="3600")
         await stack.until([await stack.publish_order()], ["qr_required"])
 
         worker.signal(signal.SIGTERM)
@@ -132,9 +128,7 @@ async def test_two_thousand_scans_wait_at_once(new_stack: Callable[..., Stack]) 
     ) as stack:
         if stack.database_url.startswith("postgres"):
             return  # the store makes no difference to a parked scan; once is enough for the time it takes
-        await stack.prepare()
-        worker = stack.start_worker(lease_seconds="60", scan_timeout_seconds="3600")
-        await stack.worker_is_consuming()
+        worker = await stack.begin(lease_seconds="60", scan_timeout_seconds="3600")
         parked = [
             await stack.publish_order(f"user-{n}", invoice={"sellerLoginAccount": f"account-{n}"}) for n in range(2000)
         ]

@@ -25,9 +25,7 @@ CONFIRMING = {
 
 async def begun(stack: Stack, **settings: str) -> tuple[Tenant, Tenant]:
     """A worker that consumes, and its two tenants."""
-    await stack.prepare()
-    stack.start_worker(**settings)
-    await stack.worker_is_consuming()
+    await stack.begin(**settings)
     return await Tenant.of(stack, "shop-a"), await Tenant.of(stack, "shop-b")
 
 
@@ -163,8 +161,7 @@ async def test_numbers_of_a_seller_and_doubles_as_the_operator_set_them(new_stac
         stack.end_workers(show=False)
 
         strict = {"order_scope": "seller", "duplicates": "reject"}
-        stack.start_worker(**strict)
-        await stack.worker_is_consuming()
+        await stack.begin(**strict)
         await b.order("b3", "user-b", orderNo="SO-9")
         await b.until(["b3"], "rejected")
         taken = b.last("b3", "rejected")

@@ -46,9 +46,7 @@ async def test_five_thousand_invoices_come_once_each_though_the_worker_is_killed
 ) -> None:
     """500 pages; whoever takes over goes on at the page where the dead one stood."""
     async with new_stack(options=archive_of(5000), settings={"FAPIAO_LEASE_SECONDS": "8"}) as stack:
-        await stack.prepare()
-        worker = stack.start_worker()
-        await stack.worker_is_consuming()
+        worker = await stack.begin()
         await stack.publish("many", make_query(condition=YEAR), type="invoice.query")
         for killed_after in (150, 300):
             await until_pages(stack, "many", killed_after)
@@ -179,9 +177,7 @@ async def test_files_that_come_late_are_told_late(stack: Stack) -> None:
 async def test_an_issue_does_not_wait_for_a_long_query_of_its_user(new_stack: Callable[..., Stack]) -> None:
     """Between two pages the lane gives way, and the query goes on afterwards where it stood."""
     async with new_stack(options=archive_of(300, query_delay_seconds=0.2)) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         await stack.publish("long", make_query(condition=YEAR, items=False, files=[]), type="invoice.query")
         await until_pages(stack, "long", 3)
         order = await stack.publish_order("user-1")
@@ -235,9 +231,7 @@ async def test_no_password_of_a_query_shows_anywhere(new_stack: Callable[..., St
     """Not in an event, not in the log, not in the store."""
     secret = "hunter2-of-the-query"
     async with new_stack(options=archive_of(3)) as stack:
-        await stack.prepare()
-        worker = stack.start_worker(log_level="debug")
-        await stack.worker_is_consuming()
+        worker = await stack.begin(log_level="debug")
         data = make_query(condition=YEAR, login={"password": secret})
         await stack.publish("secret", data, type="invoice.query")
         await stack.until(["secret"], ["completed"])

@@ -31,9 +31,7 @@ def looking_stack(new_stack: Callable[..., Stack], **options: Any) -> Stack:
 async def test_the_books_decide_what_became_of_a_lost_answer(new_stack: Callable[..., Stack], fault: str) -> None:
     """In doubt first, with the time of the next look; then what the books say."""
     async with looking_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(fault=fault)
         await stack.until([order], ["confirmed", "failed"])
 
@@ -56,9 +54,7 @@ async def test_the_books_decide_what_became_of_a_lost_answer(new_stack: Callable
 async def test_a_result_that_fits_nothing_keeps_absence_from_being_proven(new_stack: Callable[..., Stack]) -> None:
     """The books have no invoice for the order, but the gateway answered with one: a person is shown its address."""
     async with looking_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(fault="other_invoice")
         await stack.wait_for(
             lambda: bool(stack.events[order]) and bool(stack.events[order][-1]["data"].get("needsPerson"))
@@ -75,9 +71,7 @@ async def test_a_result_that_fits_nothing_keeps_absence_from_being_proven(new_st
 async def test_a_refusal_is_checked_before_it_is_reported(new_stack: Callable[..., Stack], fault: str) -> None:
     """No doubt is published meanwhile."""
     async with looking_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(fault=fault)
         await stack.until([order], ["completed", "failed"])
 
@@ -93,9 +87,7 @@ async def test_a_refusal_is_checked_before_it_is_reported(new_stack: Callable[..
 async def test_a_crash_after_the_submission_is_settled_by_the_books(new_stack: Callable[..., Stack]) -> None:
     """Killed while the gateway works; the next worker never submits again, and finds the invoice."""
     async with looking_stack(new_stack, issue_delay_seconds=1.0) as stack:
-        await stack.prepare()
-        first = stack.start_worker(answer_timeout_seconds="30")
-        await stack.worker_is_consuming()
+        first = await stack.begin(answer_timeout_seconds="30")
         order = await stack.publish_order()
         await stack.until_submitted(order)
         first.kill()
@@ -110,9 +102,7 @@ async def test_a_crash_after_the_submission_is_settled_by_the_books(new_stack: C
 async def test_a_qr_that_nobody_scanned_ends_as_expired(new_stack: Callable[..., Stack]) -> None:
     settings = LOOKING | {"FAPIAO_SCAN_TIMEOUT_SECONDS": "1", "FAPIAO_RESULT_TIMEOUT_SECONDS": "0.5"}
     async with new_stack(options=SandboxOptions(qr="always"), settings=settings) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(fault="qr_never_scanned")
         await stack.until([order], ["failed"])
 
@@ -125,9 +115,7 @@ async def test_a_late_reply_settles_the_order_it_speaks_of(new_stack: Callable[.
     gateway itself has told it."""
     settings = LOOKING | {"FAPIAO_RECONCILE_SCHEDULE": "1h", "FAPIAO_ANSWER_TIMEOUT_SECONDS": "2"}
     async with new_stack(options=SandboxOptions(qr="never"), settings=settings) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         first = await stack.publish_order(fault="result_late=7")
         await stack.until([first], ["in_doubt"])
         second = await stack.publish_order(fault="qr_never_scanned", command_id="second-order")
@@ -141,9 +129,7 @@ async def test_a_late_reply_settles_the_order_it_speaks_of(new_stack: Callable[.
 async def test_an_order_that_could_not_be_told_from_one_in_doubt_waits_for_it(new_stack: Callable[..., Stack]) -> None:
     """The twin is held, and goes on when the first is settled by the books."""
     async with looking_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker(reconcile_schedule="3s,1s")
-        await stack.worker_is_consuming()
+        await stack.begin(reconcile_schedule="3s,1s")
         same: dict[str, Any] = {"invoice": {"remark": "twin#fault=dropped_after_issuing"}}
         first = await stack.publish_order(**same)
         await stack.until([first], ["in_doubt"])
@@ -160,9 +146,7 @@ async def test_an_order_that_could_not_be_told_from_one_in_doubt_waits_for_it(ne
 async def test_several_candidates_are_left_to_a_person(new_stack: Callable[..., Stack]) -> None:
     """Two invoices fit, one of which nobody here ordered: the worker names them and decides nothing."""
     async with looking_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         order = await stack.publish_order(fault="dropped_after_issuing")
         await stack.until_submitted(order)
         [issued] = stack.sandbox.ledger.issued_for(f"{order}#fault=dropped_after_issuing")
@@ -187,9 +171,7 @@ async def test_several_candidates_are_left_to_a_person(new_stack: Callable[..., 
 async def test_a_gateway_that_is_away_delays_the_look_and_decides_nothing(new_stack: Callable[..., Stack]) -> None:
     """The look that could not be made counts for nothing; the next one finds the invoice."""
     async with looking_stack(new_stack) as stack:
-        await stack.prepare()
-        stack.start_worker(reconcile_schedule="0.5s")
-        await stack.worker_is_consuming()
+        await stack.begin(reconcile_schedule="0.5s")
         stack.sandbox.faults.arm("query_dropped", user_id="user-1", times=2)
         order = await stack.publish_order(fault="dropped_after_issuing")
         await stack.until([order], ["completed"])

@@ -82,9 +82,7 @@ async def test_what_a_replica_without_a_broker_has_to_tell_is_told_by_another(am
 
 async def test_a_replica_frozen_past_its_lease_submits_nothing_when_it_wakes(replicas: Stack) -> None:
     async with replicas as stack:
-        await stack.prepare()
-        frozen = stack.start_worker(lease_seconds="8", heartbeat_seconds="2")
-        await stack.worker_is_consuming()
+        frozen = await stack.begin(lease_seconds="8", heartbeat_seconds="2")
         orders = [await stack.publish_order(f"user-{n}", fault="login_slow=1") for n in range(10)]
         await stack.pause(0.6)
         frozen.freeze()

@@ -49,8 +49,7 @@ async def test_a_caller_gets_answers_only_into_queues_of_its_own_name(
 ) -> None:
     """The broker vouches for the property `user_id`: a caller that claims another's name is cut off by it."""
     async with new_stack(settings={"FAPIAO_REPLY_TO_PATTERN": rf"{amqp_prefix}\.{{user_id}}\..*"}) as stack:
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         own = await stack.channel.declare_queue(f"{amqp_prefix}.{shop}.answers", exclusive=True)
         others = await stack.channel.declare_queue(f"{amqp_prefix}.other.answers", exclusive=True)
         topic = await stack.listen_to_topic("#")
@@ -76,8 +75,7 @@ async def test_headers_that_route_are_echoed_nowhere(new_stack: Callable[..., St
     """`CC` names a queue that is bound wherever the worker publishes. It gets nothing: not events, not dead letters,
     not a dead letter that an operator sends again."""
     async with new_stack() as stack:
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         headers = {"CC": ["spy"], "traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}
         spy = await stack.channel.declare_queue(exclusive=True)
         await spy.bind(f"{stack.prefix}.events", "spy")

@@ -21,8 +21,7 @@ async def test_a_trace_goes_on_after_a_crash(new_stack: Callable[..., Stack]) ->
     """Both workers' spans are in the caller's trace, and every event's header continues it."""
     with Collector() as collector:
         async with new_stack(options=SandboxOptions(qr="always"), settings=collector.settings) as stack:
-            first = stack.start_worker()
-            await stack.worker_is_consuming()
+            first = await stack.begin()
             order = stack.new_id()
             await stack.publish(order, make_order(order), headers=HEADERS)
             await stack.until([order], ["qr_required"])
@@ -60,8 +59,7 @@ async def test_a_collector_that_is_away_holds_nobody_up(new_stack: Callable[...,
     """Orders are issued, and the worker ends when told to, with a clean exit."""
     settings = {"FAPIAO_OTEL": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
     async with new_stack(settings=settings) as stack:
-        worker = stack.start_worker()
-        await stack.worker_is_consuming()
+        worker = await stack.begin()
         order = await stack.publish_order()
         await stack.until([order], ["completed"])
 

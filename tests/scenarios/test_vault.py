@@ -21,9 +21,7 @@ async def test_files_outlive_their_addresses(new_stack: Callable[..., Stack], tm
     the gateway does not any more; a file that was changed afterwards is found."""
     vault = tmp_path / "vault"
     async with new_stack(settings=SETTINGS | {"FAPIAO_VAULT_URL": f"file://{vault}"}) as stack:
-        await stack.prepare()
-        stack.start_worker()
-        await stack.worker_is_consuming()
+        await stack.begin()
         orders = [await stack.publish_order(f"user-{number}") for number in range(3)]
         await stack.until(orders, ["archived"])
         for order in orders:
