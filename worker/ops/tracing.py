@@ -4,7 +4,7 @@ Guarantees that without it nothing of OpenTelemetry is imported and nothing is w
 Knows nothing of spans: they are in `otel`, which only this module imports.
 """
 
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from worker.errors import ConfigurationError
 from worker.settings import Settings
@@ -12,52 +12,34 @@ from worker.settings import Settings
 Part = TypeVar("Part")
 
 
-class Tracing(Protocol):
-    """Wraps a part so that what it does is traced; what comes out has all that the part has."""
+class Tracing:
+    """Every part as it is. `otel.Spans` wraps it, so that what it does is traced; what comes out has all that the part
+    has."""
 
     def intake(self, journal: Part) -> Part:
         """An `IntakeJournal`: a span for each message taken in."""
-        ...
+        return journal
 
     def lanes(self, journal: Part) -> Part:
         """A `LaneJournal`: a span for each run of a command, and for each end without a lane."""
-        ...
+        return journal
 
     def gateway(self, gateway: Part) -> Part:
         """A `Gateway`: a span for each step of the dialogue."""
-        ...
-
-    def publisher(self, publisher: Part) -> Part:
-        """The relay's publisher: a span for each attempt to publish a copy."""
-        ...
-
-    async def close(self) -> None:
-        """Send what is left, bounded in time. Never raises."""
-        ...
-
-
-class NoTracing:
-    """Every part as it is."""
-
-    def intake(self, journal: Part) -> Part:
-        return journal
-
-    def lanes(self, journal: Part) -> Part:
-        return journal
-
-    def gateway(self, gateway: Part) -> Part:
         return gateway
 
     def publisher(self, publisher: Part) -> Part:
+        """The relay's publisher: a span for each attempt to publish a copy."""
         return publisher
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Send what is left, bounded in time. Never raises."""
 
 
 def open_tracing(settings: Settings, worker: str) -> Tracing:
     """As the settings ask. Raises `ConfigurationError` where traces are asked for and the extra is missing."""
     if not settings.otel:
-        return NoTracing()
+        return Tracing()
     try:
         from worker.ops import otel  # noqa: PLC0415  the extra may be missing, and costs what it costs
     except ImportError as error:

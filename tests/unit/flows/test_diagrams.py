@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from worker.flows.diagrams import issue_diagram
+from tests.unit.flows.diagrams import issue_diagram
 from worker.flows.issue import TRANSITIONS, Phase
 from worker.records import CommandState
 

@@ -3,14 +3,14 @@
 import subprocess
 import sys
 
-from worker.ops.tracing import NoTracing, open_tracing
+from worker.ops.tracing import Tracing, open_tracing
 from worker.settings import Settings
 
 
 def test_without_being_asked_every_part_stays_as_it_is() -> None:
     tracing, part = open_tracing(Settings(_env_file=None), "w"), object()
 
-    assert isinstance(tracing, NoTracing)
+    assert type(tracing) is Tracing
     for wrap in (tracing.intake, tracing.lanes, tracing.gateway, tracing.publisher):
         assert wrap(part) is part
 

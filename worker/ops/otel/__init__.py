@@ -10,21 +10,21 @@ traced here passes through unseen; a fault is reported and raised as it came. Kn
 
 import asyncio
 import threading
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from typing_extensions import override
 
 from worker.amqp.topology import Topology
 from worker.ops.otel.runs import Runs, Steps, TracedGateway, TracedLanes
 from worker.ops.otel.spans import TracedIntake, TracedPublisher
+from worker.ops.tracing import Part, Tracing
 from worker.ops.version import product_version
 from worker.settings import Settings
-
-Part = TypeVar("Part")
 
 CLOSE_SECONDS: Final = 5.0
 
@@ -43,8 +43,8 @@ def open_spans(settings: Settings, worker: str) -> "Spans":
     return Spans(provider, settings)
 
 
-class Spans:
-    """`worker.ops.tracing.Tracing`, with spans."""
+class Spans(Tracing):
+    """With spans."""
 
     def __init__(self, provider: TracerProvider, settings: Settings) -> None:
         self._provider = provider
@@ -59,18 +59,23 @@ class Spans:
         }
         self._steps = Steps(self._tracer, self._runs, server)
 
+    @override
     def intake(self, journal: Part) -> Part:
         return cast("Part", TracedIntake(journal, self._tracer, self._topology))
 
+    @override
     def lanes(self, journal: Part) -> Part:
         return cast("Part", TracedLanes(journal, self._tracer, self._runs))
 
+    @override
     def gateway(self, gateway: Part) -> Part:
         return cast("Part", TracedGateway(gateway, self._steps))
 
+    @override
     def publisher(self, publisher: Part) -> Part:
         return cast("Part", TracedPublisher(publisher, self._tracer, self._topology))
 
+    @override
     async def close(self) -> None:
         """A collector that is away must not hold the worker up: what is not out in time is lost."""
         self._runs.end_all("stopped")
