@@ -40,7 +40,7 @@ class Permanent(WorkerError):
         self.code = code
 
 
-class InDoubt(WorkerError):
+class SubmissionInDoubt(WorkerError):
     """The act may have taken effect. Repeating it is forbidden."""
 
 

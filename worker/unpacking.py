@@ -21,7 +21,7 @@ class AnswerUnreadable(Exception):
     """It is packed in a way that nobody asked for, or not as it says."""
 
 
-class Answer(Protocol):
+class RawAnswer(Protocol):
     """As much of `httpx.Response` as is read here."""
 
     @property
@@ -30,7 +30,7 @@ class Answer(Protocol):
     def aiter_raw(self) -> AsyncIterator[bytes]: ...
 
 
-async def body_of(answer: Answer, most_bytes: int) -> bytes:
+async def body_of(answer: RawAnswer, most_bytes: int) -> bytes:
     """All of it. Raises `AnswerTooLarge`, `AnswerUnreadable`, and what the library raises."""
     body = bytearray()
     async for chunk in answer.aiter_raw():

@@ -20,7 +20,7 @@ from worker.flows import issue
 from worker.flows.vocabulary import Record
 from worker.gateway.session import InvoiceSession
 from worker.intake.admission import admit
-from worker.lanes.runs.order import Order, read_order
+from worker.lanes.runs.order import ReadOrder, read_order
 from worker.ports import LoginFields, ResultShown
 from worker.records import Command, CommandState, NewCommand, SubmittedInvoice
 from worker.sandbox.replies import frame, result, status
@@ -87,7 +87,7 @@ def journaled(admitted: NewCommand) -> Command:
     )
 
 
-def said(sent: Order) -> dict[str, Any]:
+def said(sent: ReadOrder) -> dict[str, Any]:
     """What the gateway hears, after a login."""
     session = InvoiceSession(USER)
     session.send_login(sent.access.login)

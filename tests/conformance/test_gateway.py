@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conformance.gateway_peer import PASSWORD, USER_ID, heard, login, session_with, submission
-from worker.errors import InDoubt, Transient
+from worker.errors import SubmissionInDoubt, Transient
 from worker.ports import (
     Disconnected,
     FrameIgnored,
@@ -242,7 +242,7 @@ async def test_sending_on_a_socket_that_is_gone_says_so(sandbox: Sandbox) -> Non
         await told_after(session, submission(), 1)
         sandbox.drop(USER_ID)
         await heard(session)
-        with pytest.raises(InDoubt):
+        with pytest.raises(SubmissionInDoubt):
             await session.submit(submission())
 
     async with session_with(sandbox.url) as session:

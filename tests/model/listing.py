@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from tests.model.submissions import Sent, rewritten
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.rows import listed_invoice
 from worker.ports import PageShown, QueryOrder, QueryRefused
 from worker.records import BEIJING, ListedInvoice
@@ -103,7 +103,9 @@ def rows_of(sent: Sent, now: float) -> list[ListedInvoice]:
     rows = FORMS[sent.form](row)
     if sent.red_status:
         rows.append(red_row_of(sent))
-    listed = [listed_invoice({**each, "invoiceDate": _as_text(each.get("invoiceDate"))}, Redactor()) for each in rows]
+    listed = [
+        listed_invoice({**each, "invoiceDate": _as_text(each.get("invoiceDate"))}, AnswerRedactor()) for each in rows
+    ]
     return [each for each in listed if each is not None]
 
 

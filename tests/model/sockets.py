@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.model.gateway import ModelGateway
 from tests.model.simulation import Process
-from worker.errors import InDoubt, Transient
+from worker.errors import SubmissionInDoubt, Transient
 from worker.ports import (
     Disconnected,
     FrameIgnored,
@@ -49,7 +49,7 @@ class Socket:
         self._gateway.take_login(self)
 
     async def submit(self, submission: Submission) -> None:
-        self._send("submission", InDoubt)
+        self._send("submission", SubmissionInDoubt)
         self._has_submitted = True
         self._gateway.take_submission(self, submission)
         await self.process.passing()
@@ -62,7 +62,7 @@ class Socket:
     async def retry_download(self, date: str) -> None:
         raise AssertionError("no query here asks for downloads")
 
-    def _send(self, act: str, fault: type[InDoubt] | type[Transient] = Transient) -> None:
+    def _send(self, act: str, fault: type[SubmissionInDoubt] | type[Transient] = Transient) -> None:
         self.process.check_alive()
         if any(isinstance(event, Disconnected) for event in self._inbox):
             raise fault("the connection is gone")

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from tests.scenarios.stack import Stack
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.ledger import BookedInvoice
 
 _TABLES = ("command", "payload", "event")
 
@@ -28,13 +28,13 @@ async def copy_order(stack: Stack, command_id: str, copies: int) -> None:
         await _copy_in_postgres(stack.database_url, command_id, number, made)
 
 
-def _order_of(issued: Invoice, place: int) -> dict[str, Any]:
+def _order_of(issued: BookedInvoice, place: int) -> dict[str, Any]:
     """Of another remark, or each would be another's double."""
     return {**issued.order, "remark": f"copy {place}"}
 
 
 def _copies(
-    rows: dict[str, list[dict[str, Any]]], number: str, made: list[Invoice]
+    rows: dict[str, list[dict[str, Any]]], number: str, made: list[BookedInvoice]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     key = rows["command"][0]["key"]
     for place, invoice in enumerate(made, start=1):
@@ -57,7 +57,7 @@ def _copies(
             yield "event", kept
 
 
-def _copy_in_sqlite(path: str, command_id: str, number: str, made: list[Invoice]) -> None:
+def _copy_in_sqlite(path: str, command_id: str, number: str, made: list[BookedInvoice]) -> None:
     connection = sqlite3.connect(path)
     connection.row_factory = sqlite3.Row
     (key,) = connection.execute("SELECT key FROM command WHERE id = ?", (command_id,)).fetchone()
@@ -72,7 +72,7 @@ def _copy_in_sqlite(path: str, command_id: str, number: str, made: list[Invoice]
     connection.close()
 
 
-async def _copy_in_postgres(url: str, command_id: str, number: str, made: list[Invoice]) -> None:
+async def _copy_in_postgres(url: str, command_id: str, number: str, made: list[BookedInvoice]) -> None:
     connection = await asyncpg.connect(url)
     key = await connection.fetchval("SELECT key FROM command WHERE id = $1", command_id)
     rows = {table: [dict(row) for row in await connection.fetch(_rows_of(table), key)] for table in _TABLES}

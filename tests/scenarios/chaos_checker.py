@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from tests.scenarios.chaos_load import Planned
 from tests.scenarios.stack import FINAL
-from worker.sandbox.books.ledger import Invoice, Ledger
+from worker.sandbox.books.ledger import BookedInvoice, Ledger
 
 Event = Mapping[str, Any]
 
@@ -100,7 +100,7 @@ class Bucket:
     """Commands that are to bring one invoice together, by group."""
     events: dict[str, Sequence[Event]] = field(default_factory=dict)
     submissions: int = 0
-    invoices: list[Invoice] = field(default_factory=list)
+    invoices: list[BookedInvoice] = field(default_factory=list)
 
     def judge(self, verdict: Verdict) -> None:
         """At most one submission and one invoice per group, and what was told is what the books say."""

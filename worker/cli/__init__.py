@@ -20,7 +20,7 @@ _OBJECTS_OF_A_SHORT_COMMAND: Final = 20_000
 """So many are made before garbage is looked for: at Python's usual pace that took a tenth of the time, for nothing."""
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command is."""
 
     module: str
@@ -31,86 +31,86 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = {
-    "run": Entry(
+    "run": CommandEntry(
         "serve",
         "run",
         "Run the worker until SIGTERM; a second signal ends it at once. Everything is set by FAPIAO_* variables.",
     ),
-    "dev": Entry("dev.command", "dev", "Run broker, sandbox and worker beside your own program, until Ctrl-C."),
-    "demo": Entry(
+    "dev": CommandEntry("dev.command", "dev", "Run broker, sandbox and worker beside your own program, until Ctrl-C."),
+    "demo": CommandEntry(
         "demo",
         "demo",
         "Issue a sample invoice against the sandbox, through the broker of FAPIAO_AMQP_URL, find it by a query, fetch "
         "its PDF, and show every step.",
     ),
-    "sandbox": Entry(
+    "sandbox": CommandEntry(
         "sandbox",
         "sandbox",
         "Run a stand-in for the vendor's gateway, with a page at /. Nothing issued there is a tax invoice.",
     ),
-    "example": Entry(
+    "example": CommandEntry(
         "contracts",
         "example",
         "Print a sample command as JSON, under a fresh id: `fapiao-worker example > order.json`.",
     ),
-    "send": Entry("send", "send", "Publish a command and show its events; the QR is drawn in the terminal."),
-    "check": Entry(
+    "send": CommandEntry("send", "send", "Publish a command and show its events; the QR is drawn in the terminal."),
+    "check": CommandEntry(
         "send",
         "check",
         "Judge an order as the worker would, with the settings that are here; nothing is published or sent.",
     ),
-    "audit": Entry(
+    "audit": CommandEntry(
         "audit", "audit", "Hold what the tax bureau lists against what the worker knows, and show what does not add up."
     ),
-    "status": Entry("records", "status", "Show a command and its events. Exit code 1 if there is none."),
-    "list": Entry("records", "list_", "List commands, newest first."),
-    "resolve": Entry(
+    "status": CommandEntry("records", "status", "Show a command and its events. Exit code 1 if there is none."),
+    "list": CommandEntry("records", "list_", "List commands, newest first."),
+    "resolve": CommandEntry(
         "records",
         "resolve",
         "Decide a command in doubt, after looking at the tax bureau. It ends with its final event; there is no way "
         "back.",
     ),
-    "cancel": Entry(
+    "cancel": CommandEntry(
         "records",
         "cancel",
         "End a command that was not submitted, as failed with cancelled; its orderNo is free again.",
     ),
-    "replay": Entry(
+    "replay": CommandEntry(
         "records",
         "replay",
         "Publish all of a command's events again, under the same ids; consumers drop what they know.",
     ),
-    "invoices": Entry(
+    "invoices": CommandEntry(
         "invoices",
         "invoices",
         "List stored invoices, newest first: those that queries brought and those whose number was found.",
     ),
-    "files": Entry(
+    "files": CommandEntry(
         "invoices",
         "files",
         "Show where the files of stored invoices are. Exit code 1 if one of the invoices is not stored.",
     ),
-    "prune": Entry(
+    "prune": CommandEntry(
         "records",
         "prune",
         "Forget ended commands and stored invoices by age, in small steps, beside a running worker if there is one.",
     ),
-    "settings": Entry(
+    "settings": CommandEntry(
         "settings",
         "settings",
         "List every setting: FAPIAO_* variables, also from .env and from files in FAPIAO_SECRETS_DIR.",
     ),
-    "doctor": Entry(
+    "doctor": CommandEntry(
         "doctor.command",
         "doctor",
         "Check broker, queues, permissions, database, gateway, clock, credentials and vault. Exit code 1 if one fails.",
     ),
-    "vault": Entry("vault", "app", "Files of invoices that are kept for good."),
-    "dead": Entry("stuck", "dead", "Messages that were no command, or that the broker itself dead-lettered."),
-    "replies": Entry("stuck", "replies", "Answers whose reply queue is missing."),
-    "accounts": Entry("stuck", "accounts", "Accounts whose logins were refused."),
-    "db": Entry("serve", "database", "The journal's database."),
-    "contracts": Entry("contracts", "app", "The messages, as files for any language."),
+    "vault": CommandEntry("vault", "app", "Files of invoices that are kept for good."),
+    "dead": CommandEntry("stuck", "dead", "Messages that were no command, or that the broker itself dead-lettered."),
+    "replies": CommandEntry("stuck", "replies", "Answers whose reply queue is missing."),
+    "accounts": CommandEntry("stuck", "accounts", "Accounts whose logins were refused."),
+    "db": CommandEntry("serve", "database", "The journal's database."),
+    "contracts": CommandEntry("contracts", "app", "The messages, as files for any language."),
 }
 
 

@@ -17,7 +17,7 @@ import structlog
 from typing_extensions import override
 
 from contracts.gateway import INVOICE_PATH, QUERY_PATH
-from worker.errors import InDoubt, Transient
+from worker.errors import SubmissionInDoubt, Transient
 from worker.gateway import websocket
 from worker.gateway.connection import Connection, ConnectionClosed, Pongs
 from worker.gateway.credentials import AskHeaders, headers_of
@@ -110,7 +110,7 @@ class _OpenSocket(Generic[EventT]):
         finally:
             self._socket.transport.abort()
 
-    async def _send(self, operation: Operation, frame: str, if_lost: Transient | InDoubt) -> None:
+    async def _send(self, operation: Operation, frame: str, if_lost: Transient | SubmissionInDoubt) -> None:
         text = frame.encode()
         if len(text) > _SMALL_SERVER_BUFFER_BYTES:
             log.warning("gateway_frame_large", bytes=len(text))
@@ -163,7 +163,7 @@ class InvoiceSocket(_OpenSocket[SessionEvent]):
         await self._send("login", self._session.send_login(login), lost)
 
     async def submit(self, submission: Submission) -> None:
-        lost = InDoubt("the connection was lost while the invoice was sent")
+        lost = SubmissionInDoubt("the connection was lost while the invoice was sent")
         await self._send("first_answer", self._session.send_invoice(submission), lost)
 
     async def receive(self) -> SessionEvent:

@@ -22,7 +22,7 @@ from contracts.gateway import (
     InvoicePdf,
     plain_number,
 )
-from worker.gateway.redaction import Redactor, is_secret_name
+from worker.gateway.redaction import AnswerRedactor, is_secret_name
 from worker.gateway.refusals import NUMBER_OF_ONE, denies, is_file, levels, says_otherwise
 from worker.gateway.rows import location
 from worker.gateway.values import amount_of, decimal_of, flag_of, parsed, parsed_if_json, text_of
@@ -54,7 +54,7 @@ class IgnoredReason(StrEnum):
 
 @made_often
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ReadReply:
     """A frame, normalised. `data` is what is meant, out of JSON text and nested `data`; `sent_data` is as it came.
     `send_to_id` is opaque text (trap 7): a number is the text of its digits."""
 
@@ -193,7 +193,7 @@ def unwrapped(data: Any) -> Any:
 
 def read_frame(
     frame: str | bytes, max_bytes: int = MAX_FRAME_BYTES, unwrap: Callable[[Any], Any] = unwrapped
-) -> Reply | IgnoredReason:
+) -> ReadReply | IgnoredReason:
     """Read a frame's envelope; `unwrap` finds in `data` what is meant. JSON is parsed strictly (trap 1): curly quotes
     are not JSON. Binary frames are read as UTF-8 text."""
     if len(frame) > max_bytes:
@@ -208,7 +208,7 @@ def read_frame(
     if not isinstance(parts, dict):
         return IgnoredReason.NOT_OBJECT
     type_word, sent_data = parts.get("type"), parts.get("data")
-    return Reply(
+    return ReadReply(
         type=type_word.strip().lower() if isinstance(type_word, str) else "",
         send_to_id=text_of(parts.get("sendToId")),
         has_data="data" in parts,
@@ -269,7 +269,7 @@ def result_of(
     to one of `secrets` are masked, except those of `harmless`. Absent and null members are left out. None if
     `isDrafts` cannot be read: a draft taken for an invoice would be as wrong as the reverse (trap 47).
     """
-    redactor = Redactor(secrets, harmless)
+    redactor = AnswerRedactor(secrets, harmless)
     invoice: dict[str, Any] = {}
     typed: Any
     for sent_name, value in data.items():
@@ -325,7 +325,7 @@ def _line(item: Mapping[str, Any]) -> Line:
     )
 
 
-def _items_of(value: Any, redactor: Redactor) -> list[dict[str, Any]]:
+def _items_of(value: Any, redactor: AnswerRedactor) -> list[dict[str, Any]]:
     """The lines, from a list, a single object or JSON text (trap 32). Empty and unreadable text have none."""
     for _ in range(_MAX_UNWRAPPINGS):
         if not isinstance(value, str):
@@ -338,7 +338,7 @@ def _items_of(value: Any, redactor: Redactor) -> list[dict[str, Any]]:
     return [_item_of(line, redactor) for line in lines if isinstance(line, dict)]
 
 
-def _item_of(line: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+def _item_of(line: dict[str, Any], redactor: AnswerRedactor) -> dict[str, Any]:
     item: dict[str, Any] = {}
     typed: Any
     for sent_name, value in line.items():
@@ -356,6 +356,6 @@ def _item_of(line: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
     return item
 
 
-def _redacted_text(value: Any, redactor: Redactor) -> str | None:
+def _redacted_text(value: Any, redactor: AnswerRedactor) -> str | None:
     text = value if isinstance(value, str) else text_of(value)
     return None if text is None else redactor.text(text)

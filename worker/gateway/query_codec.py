@@ -31,7 +31,7 @@ from contracts.gateway_query import (
 )
 from worker.errors import Permanent
 from worker.gateway.dates import is_dated
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.rows import file_of, file_type, item_of, listed_invoice
 from worker.gateway.values import (
     bool_of,
@@ -220,7 +220,7 @@ def _page(rows: list[Any], paging: Mapping[str, Any]) -> RawPage:
     )
 
 
-def page_shown(page: RawPage, redactor: Redactor, *, is_doubtful: bool = False) -> PageShown:
+def page_shown(page: RawPage, redactor: AnswerRedactor, *, is_doubtful: bool = False) -> PageShown:
     """Type a page's rows. Those without an id that can be read are left out and counted."""
     invoices = [listed_invoice(row, redactor) for row in page.rows]
     readable = tuple(invoice for invoice in invoices if invoice is not None)
@@ -235,7 +235,7 @@ def page_shown(page: RawPage, redactor: Redactor, *, is_doubtful: bool = False) 
     )
 
 
-def retry_text(data: Any, redactor: Redactor) -> str | None:
+def retry_text(data: Any, redactor: AnswerRedactor) -> str | None:
     """The text to retry a failed download with, untouched (trap 73); None if it is not like a date, is absurdly long,
     or could not be sent back as it came."""
     text = text_of(data)

@@ -44,7 +44,7 @@ def sound_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-class Redactor:
+class AnswerRedactor:
     """Masks the given passwords, except in texts that we sent in clear ourselves (`harmless`)."""
 
     def __init__(self, secrets: Collection[str] = (), harmless: Collection[str] = ()) -> None:
@@ -109,7 +109,7 @@ class Redactor:
 def evidence(frame: Any, secrets: Collection[str] = ()) -> bytes:
     """Write a parsed frame as JSON for a person to look at: redacted, the passwords that it names itself masked
     everywhere in it, cut at `MAX_EVIDENCE_BYTES`."""
-    redacted = Redactor({*secrets, *_named_secrets(frame)}).value(frame)
+    redacted = AnswerRedactor({*secrets, *_named_secrets(frame)}).value(frame)
     text = json.dumps(redacted, ensure_ascii=False, default=_plain)
     return text.encode("utf-8", "replace")[:MAX_EVIDENCE_BYTES].decode("utf-8", "ignore").encode("utf-8")
 

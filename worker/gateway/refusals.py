@@ -13,7 +13,7 @@ from typing import Any, Final
 from unicodedata import normalize
 
 from worker.characters import simplified
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.rows import location
 from worker.gateway.values import count_of, is_absent, parsed_if_json, status_of, text_of
 from worker.secrecy import hide_numbers
@@ -150,7 +150,7 @@ _STATES: Final = re.compile(
 )
 
 
-def refusal_of(data: Any, sent_data: Any, redactor: Redactor) -> Refusal | None:
+def refusal_of(data: Any, sent_data: Any, redactor: AnswerRedactor) -> Refusal | None:
     """What this answer refuses: "0", null and false; a text that is no address; an object with a code or a message.
     `sent_data` is the answer with its wrappers. None where it refuses nothing, or may not."""
     status, told = status_of(data), _told(sent_data)
@@ -167,7 +167,7 @@ def refusal_of(data: Any, sent_data: Any, redactor: Redactor) -> Refusal | None:
     return Refusal(_shown(told, redactor))
 
 
-def login_reason(data: Any, sent_data: Any, redactor: Redactor) -> str | None:
+def login_reason(data: Any, sent_data: Any, redactor: AnswerRedactor) -> str | None:
     """Why a login that was not accepted is refused, where the answer says so."""
     told = _told(sent_data)
     if told is None and isinstance(data, str) and status_of(data) is None:
@@ -393,7 +393,7 @@ def _is_of_others(clause: str) -> bool:
     return _QUOTA.search(clause) is not None or _BEFORE.search(clause) is not None
 
 
-def _shown(text: str | None, redactor: Redactor) -> str | None:
+def _shown(text: str | None, redactor: AnswerRedactor) -> str | None:
     if text is None:
         return None
     whole = " ".join("".join(each if each.isprintable() else " " for each in redactor.sentence(text)).split())

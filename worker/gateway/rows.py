@@ -23,7 +23,7 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 from contracts.invoices import with_cents
 from worker.gateway.dates import dated_of, moment_of
 from worker.gateway.qr import unwrapped
-from worker.gateway.redaction import Redactor, is_secret_name
+from worker.gateway.redaction import AnswerRedactor, is_secret_name
 from worker.gateway.standing import Member, may_be_red, other_members, status_elsewhere, told_elsewhere
 from worker.gateway.values import (
     amount_of,
@@ -45,16 +45,16 @@ MAX_EXTRA_BYTES: Final = 4096
 """The most that is kept of a row's members that the manual does not know."""
 _TOLERANCE: Final = Decimal("0.01")
 
-Read = Callable[[Any, Redactor], Any]
+Read = Callable[[Any, AnswerRedactor], Any]
 """A member's value, typed and redacted; None if it is not what the manual calls it."""
 
 
-def _text(value: Any, redactor: Redactor) -> str | None:
+def _text(value: Any, redactor: AnswerRedactor) -> str | None:
     text = text_of(value)
     return None if text is None else redactor.text(text)[:MAX_TEXT_CHARS]
 
 
-def _words(value: Any, redactor: Redactor) -> str | None:
+def _words(value: Any, redactor: AnswerRedactor) -> str | None:
     """Text, also from the parts of what the gateway has put in its place: `{"code": "03", "name": "已作废"}`."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else (value,)
     told = (str(each).lower() if isinstance(each, bool) else text_of(each) for each in parts)
@@ -62,7 +62,7 @@ def _words(value: Any, redactor: Redactor) -> str | None:
     return _text(" ".join(map(str, texts)), redactor) if texts else None
 
 
-def _code(value: Any, redactor: Redactor) -> str | None:
+def _code(value: Any, redactor: AnswerRedactor) -> str | None:
     code = code_of(value)
     return None if code is None else redactor.code(code)[:MAX_TEXT_CHARS]
 
@@ -75,7 +75,7 @@ def _unredacted(read: Callable[[Any], Any]) -> Read:
 _id, _amount, _moment = _unredacted(id_of), _unredacted(amount_of), _unredacted(moment_of)
 
 
-def _money(value: Any, _redactor: Redactor) -> Decimal | None:
+def _money(value: Any, _redactor: AnswerRedactor) -> Decimal | None:
     """An amount as people read one: `398` is `398.00`. What has fractions of a cent is told as it is."""
     amount = amount_of(value)
     return None if amount is None else with_cents(amount)
@@ -121,7 +121,7 @@ ITEM_MEMBERS: Final[Mapping[str, Read]] = {
 }
 
 
-def listed_invoice(row: Any, redactor: Redactor) -> ListedInvoice | None:
+def listed_invoice(row: Any, redactor: AnswerRedactor) -> ListedInvoice | None:
     """One invoice of a page (manual: data项); None without an id, for `id` is what its items and files hang on."""
     if not isinstance(row, dict):
         return None
@@ -181,7 +181,7 @@ _OPEN: Final = frozenset({"invoiceType", "invoiceSource", "invoiceRiskLevel", "s
 _READ: Final = INVOICE_MEMBERS.keys() - _OPEN
 
 
-def _status(others: Sequence[Member], told: str | None, redactor: Redactor) -> str | None:
+def _status(others: Sequence[Member], told: str | None, redactor: AnswerRedactor) -> str | None:
     """As it is told, with what other members say against it."""
     if told is None or says_nothing(told):
         told = status_elsewhere(others)
@@ -204,7 +204,7 @@ def _is_positive(flag: bool | None, kind: str | None, total: Decimal | None) -> 
     return None if total is None else total >= 0
 
 
-def _raw_date(value: Any, redactor: Redactor) -> str | None:
+def _raw_date(value: Any, redactor: AnswerRedactor) -> str | None:
     """The date as it came: a list or an object as its JSON."""
     if isinstance(value, (list, dict)):
         value = json.dumps(redactor.value(value), ensure_ascii=False, default=str)
@@ -216,7 +216,7 @@ def item_of(row: Any) -> dict[str, Any] | None:
     """One item of an invoice (manual: InvoiceItemEntity); None if there is nothing in it."""
     if not isinstance(row, dict):
         return None
-    item = _typed(row, ITEM_MEMBERS, Redactor())
+    item = _typed(row, ITEM_MEMBERS, AnswerRedactor())
     rate = rate_of(row.get("taxRate"))
     if rate is not None:
         item["taxRateValue"] = rate
@@ -241,7 +241,7 @@ def file_type(value: Any) -> str:
     return value.strip().lower().lstrip(".") if isinstance(value, str) else ""
 
 
-def _typed(row: dict[str, Any], members: Mapping[str, Read], redactor: Redactor) -> dict[str, Any]:
+def _typed(row: dict[str, Any], members: Mapping[str, Read], redactor: AnswerRedactor) -> dict[str, Any]:
     typed: dict[str, Any] = {}
     aside: dict[str, Any] = {}
     for name, value in row.items():
@@ -260,7 +260,7 @@ def _typed(row: dict[str, Any], members: Mapping[str, Read], redactor: Redactor)
     return typed
 
 
-def _kept_aside(members: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+def _kept_aside(members: dict[str, Any], redactor: AnswerRedactor) -> dict[str, Any]:
     """What there is room for, in the order in which it came."""
     kept: dict[str, Any] = {}
     room = MAX_EXTRA_BYTES

@@ -22,10 +22,10 @@ from contracts.gateway import (
     InvoiceItem,
 )
 from worker.gateway import codec, qr, query_codec
-from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, Reply
+from worker.gateway.codec import MAX_FRAME_BYTES, IgnoredReason, ReadReply
 from worker.gateway.dates import is_dated
 from worker.gateway.query_codec import RawPage, is_page
-from worker.gateway.redaction import Redactor, evidence, is_secret_name
+from worker.gateway.redaction import AnswerRedactor, evidence, is_secret_name
 from worker.gateway.refusals import (
     Refusal,
     casts_doubt,
@@ -115,7 +115,7 @@ class InvoiceSession:
             return self._ignored(IgnoredReason.OTHER_USER, reply)
         return self._meaning(reply)
 
-    def _meaning(self, reply: Reply) -> SessionEvent:
+    def _meaning(self, reply: ReadReply) -> SessionEvent:
         """Shape first, then the type word: results and pictures are known by sight, a bare "0" is not."""
         if codec.is_surely_result(reply.data):
             return self._result_answer(reply) if reply.type == INVOICE_PDF else self._result(reply)
@@ -129,7 +129,7 @@ class InvoiceSession:
             return self._result_answer(reply)
         return self._ignored(IgnoredReason.UNEXPECTED_TYPE, reply)
 
-    def _login_answer(self, reply: Reply) -> SessionEvent:
+    def _login_answer(self, reply: ReadReply) -> SessionEvent:
         """Success is 1 and nothing else (trap 19). A page calls itself `login` too (trap 54), and may come late from
         a query before this session: replies go by `userId` alone."""
         if self._phase is not Phase.LOGIN_PENDING or is_page(reply.sent_data):
@@ -138,7 +138,7 @@ class InvoiceSession:
         self._phase = Phase.LOGGED_IN if accepted else Phase.NEW
         return LoginAnswered(accepted, None if accepted else login_reason(reply.data, reply.answer, self._masking()))
 
-    def _qr_answer(self, reply: Reply) -> SessionEvent:
+    def _qr_answer(self, reply: ReadReply) -> SessionEvent:
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
         # A QR's own text may be JSON, which unwrapping takes apart: so the answer is also looked at as it was sent.
@@ -152,15 +152,15 @@ class InvoiceSession:
             refusal = Refusal()
         return self._ignored(IgnoredReason.NO_DATA, reply) if refusal is None else QrRefused(refusal.reason)
 
-    def _refusal(self, reply: Reply) -> Refusal | None:
+    def _refusal(self, reply: ReadReply) -> Refusal | None:
         """A frame without data says no only where it says why."""
         refusal = refusal_of(reply.data, reply.answer, self._masking())
         return refusal if reply.has_data or (refusal is not None and refusal.reason is not None) else None
 
-    def _masking(self) -> Redactor:
-        return Redactor(self._secrets)
+    def _masking(self) -> AnswerRedactor:
+        return AnswerRedactor(self._secrets)
 
-    def _qr(self, reply: Reply, text: str) -> SessionEvent:
+    def _qr(self, reply: ReadReply, text: str) -> SessionEvent:
         if self._phase is not Phase.SUBMITTED:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
         if qr.is_oversized(text):
@@ -170,7 +170,7 @@ class InvoiceSession:
         image = qr.image_uri(text)
         return FrameIgnored(IgnoredReason.UNREADABLE) if image is None else QrShown(image=image, content=None)
 
-    def _result_answer(self, reply: Reply) -> SessionEvent:
+    def _result_answer(self, reply: ReadReply) -> SessionEvent:
         if codec.has_result_members(reply.data) and not is_refused(reply.data, reply.answer):
             if codec.is_doubtful(reply.data, reply.answer):
                 return self._ignored(IgnoredReason.UNREADABLE, reply)
@@ -184,22 +184,22 @@ class InvoiceSession:
             return ResultRefused(refusal.reason, leaves_open=True, evidence=self._evidence(reply).decode())
         return ResultRefused(refusal.reason, leaves_open=leaves_open(refusal.reason))
 
-    def _result(self, reply: Reply) -> SessionEvent:
+    def _result(self, reply: ReadReply) -> SessionEvent:
         """Also before anything was submitted here: then it is the late one of a submission before (trap 9)."""
         harmless = set[str]() if self._submitted is None else _clear_texts(self._submitted)
         result = codec.result_of(reply.data, self._secrets, harmless, self._base_url)
         return self._ignored(IgnoredReason.UNREADABLE, reply) if result is None else result
 
-    def _ignored(self, reason: IgnoredReason, reply: Reply) -> FrameIgnored:
+    def _ignored(self, reason: IgnoredReason, reply: ReadReply) -> FrameIgnored:
         """Keep as evidence what may tell of an invoice: the frame, redacted, with its data unwrapped."""
         is_kept = codec.has_result_members(reply.data) or reply.type == INVOICE_PDF
         return FrameIgnored(reason, self._evidence(reply) if is_kept else None)
 
-    def _evidence(self, reply: Reply) -> bytes:
+    def _evidence(self, reply: ReadReply) -> bytes:
         return evidence({**reply.frame, "data": reply.data}, self._secrets)
 
 
-def _named_or(reason: IgnoredReason, reply: Reply) -> IgnoredReason:
+def _named_or(reason: IgnoredReason, reply: ReadReply) -> IgnoredReason:
     """Who names an invoice has issued it, and who says that it is there: while such an answer is kept, no list proves
     that there is none."""
     if reply.type != INVOICE_PDF:
@@ -236,7 +236,7 @@ class QueryDialogue:
         """From the first frame on: a notice may come before its page, after it, or long after a retry."""
         self._secrets: set[str] = set()
         self._clear_texts: frozenset[str] = frozenset()
-        self._redactor = Redactor()
+        self._redactor = AnswerRedactor()
 
     def send_query(self, order: QueryOrder) -> str:
         """The `query_invoice` frame. An earlier one without an answer is given up by it. Raises `ValueError` if it
@@ -244,7 +244,7 @@ class QueryDialogue:
         frame = query_codec.query_frame(order)
         self._secrets.add(order.login.password.get_secret_value())
         self._clear_texts = _clear_texts_of(order)
-        self._redactor = Redactor(self._secrets, self._clear_texts)
+        self._redactor = AnswerRedactor(self._secrets, self._clear_texts)
         self._asked_page = order.page_number
         self._is_login_told = False
         self._awaits_notices = True
@@ -265,7 +265,7 @@ class QueryDialogue:
             return self._ignored(IgnoredReason.OTHER_USER, reply)
         return self._meaning(reply)
 
-    def _meaning(self, reply: Reply) -> QueryEvent:
+    def _meaning(self, reply: ReadReply) -> QueryEvent:
         """Shape first, then the type word: pages and dates are known by sight, a bare "0" is not."""
         page = reply.data
         if isinstance(page, RawPage) and (page.is_evident or reply.type == QUERY_INVOICE):
@@ -282,7 +282,7 @@ class QueryDialogue:
             return self._query_answer(reply)
         return self._ignored(_named_or(IgnoredReason.UNEXPECTED_TYPE, reply), reply)
 
-    def _page(self, reply: Reply, page: RawPage) -> QueryEvent:
+    def _page(self, reply: ReadReply, page: RawPage) -> QueryEvent:
         """The page that was asked for. One that says it is another is a late answer to an earlier query."""
         if self._asked_page is None or page.current_page not in {None, self._asked_page}:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
@@ -291,25 +291,25 @@ class QueryDialogue:
         is_doubtful = casts_doubt(reply.answer, is_empty=shows_nothing) or (shows_nothing and page.promises_more)
         return query_codec.page_shown(page, self._redactor, is_doubtful=is_doubtful)
 
-    def _late_result(self, reply: Reply, result: dict[str, Any]) -> QueryEvent:
+    def _late_result(self, reply: ReadReply, result: dict[str, Any]) -> QueryEvent:
         """Of a submission on a session before this one, for the gateway sends by `userId` alone (trap 9)."""
         if is_refused(result, reply.answer) or codec.is_doubtful(result, reply.answer):
             return self._ignored(_named_or(IgnoredReason.UNEXPECTED_TYPE, reply), reply)
         shown = codec.result_of(result, self._secrets, self._clear_texts, self._base_url)
         return self._ignored(IgnoredReason.UNREADABLE, reply) if shown is None else shown
 
-    def _is_dated(self, reply: Reply) -> bool:
+    def _is_dated(self, reply: ReadReply) -> bool:
         """A bare date is a failed download's whatever the type word says: nothing else here is one."""
         return isinstance(reply.data, str) and is_dated(reply.data)
 
-    def _notice(self, reply: Reply) -> QueryEvent:
+    def _notice(self, reply: ReadReply) -> QueryEvent:
         if not self._awaits_notices:
             return self._ignored(IgnoredReason.UNEXPECTED_PHASE, reply)
         if reply.has_data and status_of(reply.data) is True:
             return DownloadTold(ok=True)
         return DownloadTold(ok=False, date=query_codec.retry_text(reply.data, self._redactor))
 
-    def _login_answer(self, reply: Reply) -> QueryEvent:
+    def _login_answer(self, reply: ReadReply) -> QueryEvent:
         """The status of the login that goes with each query: success is 1 and nothing else (trap 19). After it, the
         same type word may as well carry the query's own answer (trap 54)."""
         if self._asked_page is None:
@@ -325,7 +325,7 @@ class QueryDialogue:
         self._asked_page = None
         return LoginAnswered(accepted=False, reason=login_reason(reply.data, reply.answer, self._redactor))
 
-    def _query_answer(self, reply: Reply) -> QueryEvent:
+    def _query_answer(self, reply: ReadReply) -> QueryEvent:
         """A refusal; or the notice of a download, which the manual's table gives this type too (trap 16)."""
         status = status_of(reply.data) if reply.has_data else None
         if self._asked_page is None:
@@ -338,7 +338,7 @@ class QueryDialogue:
         self._asked_page = None
         return QueryRefused(refusal.reason)
 
-    def _ignored(self, reason: IgnoredReason, reply: Reply) -> FrameIgnored:
+    def _ignored(self, reason: IgnoredReason, reply: ReadReply) -> FrameIgnored:
         """Keep as evidence what may tell of an issued invoice (a late result, for the gateway sends by `userId` alone)
         or of somebody else's invoices. Our own late pages are none: they can be asked for again."""
         of_others = reason is IgnoredReason.OTHER_USER and isinstance(reply.data, RawPage)

@@ -10,9 +10,9 @@ from http import HTTPStatus
 from inspect import isawaitable
 from typing import Any, Final
 
-from worker.sandbox.api.routes import Route
+from worker.sandbox.api.routes import ControlRoute
 from worker.sandbox.api.table import ROUTES
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.ledger import BookedInvoice
 from worker.sandbox.calls import Answer, Call, Stream, json_text, refusal
 from worker.sandbox.house import House
 from worker.sandbox.page.render import page, part
@@ -22,7 +22,7 @@ from worker.sandbox.papers.pdf import pdf
 from worker.sandbox.papers.xml import xml
 from worker.sandbox.vendor import ScanState
 
-_ROUTES: Final[Mapping[str, Route]] = {route.path: route for route in ROUTES}
+_ROUTES: Final[Mapping[str, ControlRoute]] = {route.path: route for route in ROUTES}
 _POLICY: Final = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -52,7 +52,7 @@ def _asset(house: House, call: Call, place: list[str]) -> Answer:
     return found or _nothing("此地址")
 
 
-async def _controlled(house: House, call: Call, route: Route) -> Answer | Stream:
+async def _controlled(house: House, call: Call, route: ControlRoute) -> Answer | Stream:
     if route.changes == call.is_read:
         method = "POST" if route.changes else "GET"
         told = {"error": f"{method}, please: this address {'changes' if route.changes else 'only tells'} something"}
@@ -93,7 +93,7 @@ async def _file(house: House, place: list[str]) -> Answer:
     return Answer(HTTPStatus.OK, content_type, await asyncio.to_thread(draw, invoice))
 
 
-_FILES: Final[Mapping[str, tuple[str, Callable[[Invoice], bytes]]]] = {
+_FILES: Final[Mapping[str, tuple[str, Callable[[BookedInvoice], bytes]]]] = {
     "pdf": ("application/pdf", pdf),
     "ofd": ("application/ofd", ofd),
     "xml": ("application/xml", xml),

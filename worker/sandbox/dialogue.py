@@ -51,7 +51,7 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
+class SayRefused:
     """Send ``invoice_pdf`` ``"0"``."""
 
 
@@ -82,7 +82,7 @@ class Cut:
     """Cut the socket that the order came on, without a closing handshake."""
 
 
-Step = Pause | ShowQr | AwaitScan | FailQr | Issue | Refuse | Say | SendResult | SendGarbage | Cut
+Step = Pause | ShowQr | AwaitScan | FailQr | Issue | SayRefused | Say | SendResult | SendGarbage | Cut
 
 
 LOGIN_REASON: Final = "账号或密码错误,您还有2次机会"
@@ -141,12 +141,12 @@ def _scan(asked: Asked, *, qr: bool) -> tuple[Step, ...]:
 
 _ENDINGS: Final[dict[str, tuple[Step, ...]]] = {
     "silent": (),
-    "refused": (Refuse(),),
+    "refused": (SayRefused(),),
     "dropped_before_result": (Cut(),),
     "other_invoice": (SendResult("other_invoice"),),
     "refused_with_reason": (Say(INVOICE_PDF, ISSUE_REASON),),
     "refused_with_code": (Say(INVOICE_PDF, {"code": 500, "msg": ISSUE_REASON}),),
-    "refused_but_issued": (Issue(), Refuse()),
+    "refused_but_issued": (Issue(), SayRefused()),
     "silent_after_issuing": (Issue(),),
     "dropped_after_issuing": (Issue(), Cut()),
     "garbage_only": (Issue(), SendGarbage()),

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 from worker.clock import Clock
 from worker.sandbox.alterations import Behaviours
 from worker.sandbox.books.archive import Archive
-from worker.sandbox.books.books import Books, Wanted
+from worker.sandbox.books.books import Books, QueryFilter
 from worker.sandbox.books.ledger import Ledger
 from worker.sandbox.cassettes import Replays
 from worker.sandbox.faults import FaultBook
@@ -93,7 +93,7 @@ class AskedPage(NamedTuple):
 
     at: str
     user_id: str
-    wanted: Wanted
+    wanted: QueryFilter
     page_number: int
     page_size: int
     rows: int
@@ -323,7 +323,7 @@ class House(ABC):
         self.feed.add("order.received", user_id, about=str(number), remark=tape.remark)
         return tape
 
-    def note_query(self, user_id: str, what: Wanted, number: int, size: int, rows: int) -> None:
+    def note_query(self, user_id: str, what: QueryFilter, number: int, size: int, rows: int) -> None:
         """Enter a page that was told in the log of queries."""
         self.queries.append(AskedPage(self.clock.now().isoformat(), user_id, what, number, size, rows))
         self.feed.add("query.answered", user_id, about=f"page {number}, {rows} rows")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from contracts.gateway import INVOICE_INFO, INVOICE_PDF, INVOICE_QRCODE, LOGIN
 from worker.sandbox.alterations import altered, asked_changes
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.ledger import BookedInvoice
 from worker.sandbox.cassettes import URL
 from worker.sandbox.cassettes import steps as replayed
 from worker.sandbox.dialogue import (
@@ -21,8 +21,8 @@ from worker.sandbox.dialogue import (
     FailQr,
     Issue,
     Pause,
-    Refuse,
     Say,
+    SayRefused,
     SendGarbage,
     SendResult,
     ShowQr,
@@ -89,7 +89,7 @@ async def _take_order(house: House, user_id: str, socket: int, order: Any) -> No
     for lost in unheard({"invoice"}, order["buyerName"], order["remark"]):
         house.feed.add("fault.unheard", user_id, socket, lost, remark=order["remark"])
     asked = house.faults.take(user_id, "invoice") | asked_in(order["buyerName"], order["remark"])
-    exchange = Exchange(house, user_id, socket, order, asked, tape)
+    exchange = Issuing(house, user_id, socket, order, asked, tape)
     steps = _steps(house, user_id, order, asked)
     if any(isinstance(step, (AwaitScan, Pause)) for step in steps):
         house.begin(exchange.perform(steps))
@@ -119,7 +119,7 @@ _MEBIBYTE = 1024 * 1024
 
 
 @dataclass(slots=True)
-class Exchange:
+class Issuing:
     """One order on its way."""
 
     house: House
@@ -129,7 +129,7 @@ class Exchange:
     asked: Asked
     tape: Tape
     scan: Scan | None = None
-    invoice: Invoice | None = None
+    invoice: BookedInvoice | None = None
 
     async def perform(self, steps: tuple[Step, ...]) -> None:
         """Go through the steps; a scan that is declined or expires ends the exchange."""
@@ -156,7 +156,7 @@ class Exchange:
                 await self._say_status(INVOICE_QRCODE)
             case Issue(as_draft, listed_after_seconds):
                 self._issue(as_draft, listed_after_seconds)
-            case Refuse():
+            case SayRefused():
                 await self._say_status(INVOICE_PDF)
             case Say(type_word, data):
                 await self._send(type_word, self._with_address(data))

@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from contracts.gateway import LOGIN, QUERY_INVOICE, QUERY_INVOICE_DOWNLOAD_ZIP, dumps
 from contracts.gateway_query import FILE_PATH, ITEM_PATH
 from worker.sandbox.alterations import altered, asked_changes
-from worker.sandbox.books.books import Selection, Wanted, wanted
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.books import QueryFilter, Selection, wanted
+from worker.sandbox.books.ledger import BookedInvoice
 from worker.sandbox.books.rows import (
     FILE_TYPES,
     Row,
@@ -104,12 +104,12 @@ class Inquiry:
     house: House
     user_id: str
     socket: int
-    what: Wanted
+    what: QueryFilter
     condition: dict[str, Any]
     number: int
     size: int
     asked: Asked
-    found: Sequence[Invoice] = ()
+    found: Sequence[BookedInvoice] = ()
     total: int = 0
 
     async def run(self) -> None:
@@ -174,7 +174,7 @@ class Inquiry:
         per_page = int(self.asked.get("rows_shift", 0))
         return max(0, min(total // 2, per_page * -(-total // self.size)) - per_page * (self.number - 1))
 
-    async def _say_page(self, invoices: Sequence[Invoice], total: int, send_to: str) -> None:
+    async def _say_page(self, invoices: Sequence[BookedInvoice], total: int, send_to: str) -> None:
         rows = [self._row(invoice, send_to) for invoice in invoices]
         if "rows_foreign" in self.asked:
             strangers = self.house.books.strangers(_MIXED_IN)
@@ -183,7 +183,7 @@ class Inquiry:
         type_word, data = bent_page(bent_rows(rows, self.asked), told, self.asked)
         await self._say(type_word, data, send_to)
 
-    def _row(self, invoice: Invoice, send_to: str) -> Row:
+    def _row(self, invoice: BookedInvoice, send_to: str) -> Row:
         """The invoice as whoever ordered it made the vendor write it."""
         asked = asked_in(invoice.order["buyerName"], invoice.order["remark"])
         changes = (*asked_changes(asked, "listed"), *self.house.behaviours.of(invoice.user_id).row)

@@ -9,7 +9,7 @@ from websockets.frames import Close
 
 from tests.unit.gateway.dialogue import INVOICE, LOGIN, PASSWORD, RESULT, SUBMISSION, data_uri, frame, picture
 from tests.unit.gateway.stage import LOST, Stage
-from worker.errors import InDoubt, Transient
+from worker.errors import SubmissionInDoubt, Transient
 from worker.gateway.client import WebSocketGateway
 from worker.ports import Disconnected, QrShown, ResultShown, Submission
 from worker.settings import Settings
@@ -119,7 +119,7 @@ async def test_trap_11_an_invoice_that_may_have_been_sent_is_in_doubt(stage: Sta
     await session.receive()
     stage.socket.send_error = error
 
-    with pytest.raises(InDoubt) as raised:
+    with pytest.raises(SubmissionInDoubt) as raised:
         await session.submit(SUBMISSION)
     assert raised.value.__cause__ is error
     assert not session.is_open

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from contracts import gateway
 from tests.unit.gateway.dialogue import INVOICE, LOGIN, PASSWORD, SUBMISSION
-from worker.gateway.codec import IgnoredReason, Reply, invoice_frame, login_frame, read_frame, result_of
+from worker.gateway.codec import IgnoredReason, ReadReply, invoice_frame, login_frame, read_frame, result_of
 from worker.gateway.values import decimal_of, flag_of, text_of
 from worker.ports import Submission
 from worker.records import IssuedReply, Line
@@ -97,7 +97,7 @@ def test_members_that_the_manual_does_not_know_are_not_sent() -> None:
 def test_an_envelope_is_read_with_its_data_unwrapped() -> None:
     reply = read_frame('{"type":" LOGIN ","sendToId":1111,"data":"{\\"data\\":\\"1\\"}"}')
 
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, ReadReply)
     assert (reply.type, reply.send_to_id, reply.has_data, reply.data) == ("login", "1111", True, "1")
 
 
@@ -156,7 +156,7 @@ def test_numbers_are_exact_and_bounded(value: Any, number: Decimal | None) -> No
 def test_numbers_in_frames_are_exact_whichever_parser_reads_them(text: str, data: Any) -> None:
     reply = read_frame(f'{{"type":"x","data":{text}}}')
 
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, ReadReply)
     assert reply.sent_data == data
     assert "float" not in {type(value).__name__ for value in (reply.sent_data if isinstance(data, list) else [])}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.gateway.dates import dated_of, is_dated, moment_of
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.rows import listed_invoice
 from worker.records import BEIJING
 
@@ -132,7 +132,7 @@ def test_nothing_raises_and_what_is_read_is_bounded(value: Any) -> None:
 
 
 def test_a_listed_invoice_tells_its_date_as_it_came_and_as_it_is_read() -> None:
-    listed = listed_invoice({"id": 7, "invoiceDate": [2026, 11, 29, 15, 24, 35]}, Redactor())
+    listed = listed_invoice({"id": 7, "invoiceDate": [2026, 11, 29, 15, 24, 35]}, AnswerRedactor())
 
     assert listed is not None
     assert listed.told == {"id": "7", "invoiceDate": MOMENT, "invoiceDateRaw": "[2026, 11, 29, 15, 24, 35]"}

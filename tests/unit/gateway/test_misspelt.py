@@ -20,7 +20,7 @@ from contracts.gateway import InvoiceInfo, InvoicePdf
 from contracts.invoices import FoundInvoice, FoundItem
 from tests.unit.gateway.dialogue import INVOICE, LOGIN, PASSWORD, RESULT, SUBMISSION, frame
 from worker.gateway import codec, rows
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.records import invoices
 
 ENVELOPE = {"type", "data", "sendToId", "invoice", "expectedTotal", "taxRateValue", "url"}
@@ -94,7 +94,7 @@ def listed(module: Any) -> list[Any]:
         *(without(ROW, name) for name in ("totalAmount", "totalTax", "totalPriceAndTax", "id")),
         ROW | {"invoiceDate": [2026, 3, 1, 10, 11]},
     ]
-    seen = [module.listed_invoice(sample, Redactor()) for sample in samples]
+    seen = [module.listed_invoice(sample, AnswerRedactor()) for sample in samples]
     return [*seen, module.item_of(ITEM), module.file_of(FILE, "http://h"), module.file_of(without(FILE, "type"), "")]
 
 

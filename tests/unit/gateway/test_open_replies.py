@@ -7,7 +7,7 @@ import pytest
 from tests.unit.gateway.dialogue import RESULT, beside_data, ignored, told
 from tests.unit.gateway.queries import told as told_of_query
 from tests.unit.gateway.test_refusals import REASON
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.refusals import leaves_open, refusal_of
 from worker.ports import (
     FrameIgnored,
@@ -87,7 +87,7 @@ def test_an_invoice_that_there_is_or_will_be_is_not_refused(reason: str) -> None
 
 @pytest.mark.parametrize("word", ["正常", "正常开具", "finished", "NORMAL", "已开具"])
 def test_status_that_means_well_refuses_nothing(word: str) -> None:
-    assert all(refusal_of(data, data, Redactor()) is None for data in (word, {"status": word}, {"code": word}))
+    assert all(refusal_of(data, data, AnswerRedactor()) is None for data in (word, {"status": word}, {"code": word}))
 
 
 NUMBER, URL = "24332000000000000001", "http://h/a.pdf"

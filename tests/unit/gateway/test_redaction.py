@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from worker.gateway.redaction import MASK, MAX_EVIDENCE_BYTES, Redactor, evidence, is_secret_name, sound_text
+from worker.gateway.redaction import MASK, MAX_EVIDENCE_BYTES, AnswerRedactor, evidence, is_secret_name, sound_text
 
 
 @pytest.mark.parametrize(
@@ -24,15 +24,15 @@ def test_other_names_are_no_secrets(name: str) -> None:
 def test_members_named_like_secrets_go_at_any_depth_and_inside_json_text() -> None:
     value = {"a": [{"password": "x", "b": '{"pwd": "y", "c": [{"token": 1}]}'}], "d": Decimal("1.5")}
 
-    assert Redactor().value(value) == {"a": [{"b": '{"c": [{}]}'}], "d": Decimal("1.5")}
+    assert AnswerRedactor().value(value) == {"a": [{"b": '{"c": [{}]}'}], "d": Decimal("1.5")}
 
 
 def test_text_that_names_a_secret_and_is_broken_json_is_masked_whole() -> None:
-    assert Redactor().text('{"password": "x"') == MASK
+    assert AnswerRedactor().text('{"password": "x"') == MASK
 
 
 def test_prose_that_names_a_secret_is_left_alone() -> None:
-    assert Redactor().text("a token of thanks") == "a token of thanks"
+    assert AnswerRedactor().text("a token of thanks") == "a token of thanks"
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_prose_that_names_a_secret_is_left_alone() -> None:
     ],
 )
 def test_equal_values_are_masked_and_long_ones_also_inside_text(text: str, masked: str) -> None:
-    assert Redactor(["long-secret", "short", "123"]).text(text) == masked
+    assert AnswerRedactor(["long-secret", "short", "123"]).text(text) == masked
 
 
 def test_a_key_may_not_carry_a_password_either() -> None:
-    assert Redactor(["Geheim-4711"]).value({"Geheim-4711": 1}) == {MASK: 1}
+    assert AnswerRedactor(["Geheim-4711"]).value({"Geheim-4711": 1}) == {MASK: 1}
 
 
 def test_nesting_is_bounded() -> None:
@@ -58,7 +58,7 @@ def test_nesting_is_bounded() -> None:
     for _ in range(900):
         deep = [deep]
 
-    assert MASK in json.dumps(Redactor().value(deep))
+    assert MASK in json.dumps(AnswerRedactor().value(deep))
     assert MASK.encode() in evidence({"data": deep})
 
 

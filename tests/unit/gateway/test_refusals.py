@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.unit.gateway.dialogue import PASSWORD, RESULT, beside_data, ignored, told
 from tests.unit.gateway.queries import told as told_of_query
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.refusals import MAX_REASON_CHARS, login_reason, refusal_of
 from worker.gateway.session import Phase
 from worker.ports import (
@@ -212,7 +212,7 @@ def test_a_reason_gives_neither_password_nor_number_away_and_is_bounded() -> Non
 
 
 def test_a_short_password_is_masked_inside_a_sentence() -> None:
-    assert login_reason("密码abcd错误", "密码abcd错误", Redactor(["abcd"])) == "密码***错误"
+    assert login_reason("密码abcd错误", "密码abcd错误", AnswerRedactor(["abcd"])) == "密码***错误"
 
 
 JSON = st.recursive(
@@ -223,7 +223,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_nothing_raises_and_every_reason_is_bounded(data: Any) -> None:
-    refusal = refusal_of(data, data, Redactor())
+    refusal = refusal_of(data, data, AnswerRedactor())
 
     assert refusal is None or refusal.reason is None or 0 < len(refusal.reason) <= MAX_REASON_CHARS
     assert refusal is None or refusal.reason is None or refusal.reason.isprintable()

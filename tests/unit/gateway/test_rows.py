@@ -8,7 +8,7 @@ import pytest
 from contracts.gateway_query import InvoiceItemEntity, InvoiceRow
 from contracts.invoices import FoundInvoice, FoundItem
 from worker.flows.evidence.status import counts
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.rows import (
     INVOICE_MEMBERS,
     ITEM_MEMBERS,
@@ -25,7 +25,7 @@ ADDED = {"invoiceDateRaw", "totalsDiffer", "extra", "items", "files", "taxRateVa
 
 
 def found(**members: Any) -> dict[str, Any]:
-    invoice = listed_invoice({"id": 7, **members}, Redactor(["Geheim-4711"]))
+    invoice = listed_invoice({"id": 7, **members}, AnswerRedactor(["Geheim-4711"]))
     assert invoice is not None
     return dict(invoice.told)
 
@@ -40,7 +40,7 @@ def test_each_member_of_a_typed_invoice_is_the_rows_own() -> None:
     row = {name: f"the {name}" for name in INVOICE_MEMBERS}
     amounts = {"totalAmount": "100.00", "totalTax": "13.00", "totalPriceAndTax": "113.00"}
     others = {"id": 7, "countETicketNumbers": "26332000000000000001", "isInvoicePositive": "否", "queryType": 1}
-    invoice = listed_invoice({**row, **amounts, **others, "invoiceDate": "2026-11-29T15:24:35+08:00"}, Redactor())
+    invoice = listed_invoice({**row, **amounts, **others, "invoiceDate": "2026-11-29T15:24:35+08:00"}, AnswerRedactor())
 
     assert invoice is not None
     assert {name: getattr(invoice, name) for name in ListedInvoice.__slots__ if name not in {"told", "dated"}} == {
@@ -69,7 +69,7 @@ def test_each_member_of_a_typed_invoice_is_the_rows_own() -> None:
 @pytest.mark.parametrize("kind", ["数电票(普通发票)红字", "負數發票", "增值税电子普通发票（红票）"])
 def test_what_its_type_calls_red_is_red_unless_it_is_told_otherwise(kind: str) -> None:
     row = {"id": 7, "invoiceType": kind, "totalPriceAndTax": "200.00"}
-    untold, told = (listed_invoice({**row, **each}, Redactor()) for each in ({}, {"isInvoicePositive": "是"}))
+    untold, told = (listed_invoice({**row, **each}, AnswerRedactor()) for each in ({}, {"isInvoicePositive": "是"}))
 
     assert untold is not None
     assert told is not None
@@ -106,7 +106,7 @@ def told_by(pair: str, **members: Any) -> ListedInvoice:
     name, _, value = pair.partition("=")
     told: Any = {"true": True, "false": False}.get(value, value.replace("_", " "))
     row = {"id": 7, "invoiceType": "数电票(普通发票)", "isInvoicePositive": "是", "totalPriceAndTax": "200.00"}
-    invoice = listed_invoice({**row, **members, name: told}, Redactor())
+    invoice = listed_invoice({**row, **members, name: told}, AnswerRedactor())
     assert invoice is not None
     return invoice
 
@@ -175,7 +175,7 @@ def test_members_named_like_secrets_are_left_out(name: str) -> None:
 
 @pytest.mark.parametrize("row", [None, 7, "x", [], {}, {"id": None}])
 def test_what_is_no_row_is_none(row: Any) -> None:
-    assert listed_invoice(row, Redactor()) is None
+    assert listed_invoice(row, AnswerRedactor()) is None
     assert file_of(row, "http://gateway.test") is None
     assert item_of(row) is None
 

@@ -14,7 +14,7 @@ from tests.builders import make_command, make_data, make_invoice, make_login, ma
 from tests.lane_fakes import After, Script, Stage
 from tests.unit.lanes.playing import later, now, waiting_query
 from tests.virtual_time import in_virtual_time
-from worker.errors import InDoubt, Permanent, Unreachable
+from worker.errors import Permanent, SubmissionInDoubt, Unreachable
 from worker.lanes.runner import QUANTUM, LaneRunner
 from worker.lanes.runs.run import Run
 from worker.ports import Disconnected, FrameIgnored, LoginAnswered, QrShown
@@ -297,7 +297,7 @@ async def test_drain_lets_the_exchange_finish_and_takes_nothing_more() -> None:
 
 @in_virtual_time
 async def test_session_that_ended_in_doubt_is_not_used_again() -> None:
-    stage = Stage(scripts=[Script(submit_fails=InDoubt("reset")), Script(submissions=[[make_result()]])])
+    stage = Stage(scripts=[Script(submit_fails=SubmissionInDoubt("reset")), Script(submissions=[[make_result()]])])
     runner = await begin(stage, waiting(1), waiting(2, data=make_data(invoice=make_invoice(remark="2"))))
     stage.gateway.scripts[1] = replace(stage.gateway.scripts[1], submissions=[[make_result(make_invoice(remark="2"))]])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.scenarios.messages import make_order
 from worker.records import DueFile, FoundRow
-from worker.sandbox.books.ledger import Invoice, Ledger
+from worker.sandbox.books.ledger import BookedInvoice, Ledger
 from worker.sandbox.papers.ofd import ofd
 from worker.sandbox.papers.pdf import pdf
 from worker.sandbox.papers.xml import xml
@@ -42,18 +42,18 @@ def due(kind: str = "xml", url: str = "http://127.0.0.1:9/f", **changes: Any) ->
     return replace(file, **changes)
 
 
-def issued(**invoice: Any) -> Invoice:
+def issued(**invoice: Any) -> BookedInvoice:
     """An invoice of the sandbox."""
     order = make_order("order", invoice=invoice)["invoice"] | {"buyerBankShow": 0, "sellerBankShow": 0}
     defaults = {f"{side}{name}": "" for side in ("buyer", "seller") for name in ("Bank", "BankAccount", "Address")}
     return Ledger().issue("1", defaults | order)
 
 
-def papers(invoice: Invoice) -> dict[str, bytes]:
+def papers(invoice: BookedInvoice) -> dict[str, bytes]:
     """Its three files."""
     return {"pdf": pdf(invoice), "ofd": ofd(invoice), "xml": xml(invoice)}
 
 
-def total_of(invoice: Invoice) -> Decimal:
+def total_of(invoice: BookedInvoice) -> Decimal:
     """With tax."""
     return invoice.total

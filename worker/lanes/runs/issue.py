@@ -11,7 +11,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from worker.crashpoints import crashpoint
-from worker.errors import InDoubt, JournalUnavailable, LeaseLost, Transient
+from worker.errors import JournalUnavailable, LeaseLost, SubmissionInDoubt, Transient
 from worker.flows import issue
 from worker.flows.evidence.replies import (
     DOES_NOT_FIT,
@@ -35,7 +35,7 @@ from worker.flows.vocabulary import (
     Submit,
 )
 from worker.lanes.runs.late_replies import LateReplies, Unsettled
-from worker.lanes.runs.order import Access, CredentialFault, Order, read_data, try_order
+from worker.lanes.runs.order import Access, CredentialFault, ReadOrder, read_data, try_order
 from worker.lanes.runs.refusals import SellerOf
 from worker.lanes.runs.run import Run
 from worker.ports import QrRefused, QueryEvent, ResultRefused, ResultShown, SessionEvent
@@ -50,7 +50,7 @@ class IssueRun(Run):
     @override
     def _read(self) -> None:
         data = read_data(self._command)
-        self._order: Order | CredentialFault = try_order(
+        self._order: ReadOrder | CredentialFault = try_order(
             self._command, self._services.credentials, data, self._lane_session.access
         )
         self._sent = SubmittedInvoice.read(data)
@@ -187,7 +187,7 @@ class IssueRun(Run):
         self._services.hooks.submitted()
         try:
             await self._lane_session.session.submit(self._ready_order().submission)
-        except (InDoubt, Transient) as fault:
+        except (SubmissionInDoubt, Transient) as fault:
             return ConnectionLost(str(fault))
         crashpoint("issue.submitted")
         return None
@@ -230,7 +230,7 @@ class IssueRun(Run):
         """By what a result is recognised when it comes again."""
         return self._lane_session.lane, self._command.fingerprint, invoice_url
 
-    def _ready_order(self) -> Order:
+    def _ready_order(self) -> ReadOrder:
         if isinstance(self._order, CredentialFault):
             raise AssertionError("a command without a login never gets this far")  # noqa: TRY004
         return self._order

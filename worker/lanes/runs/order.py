@@ -42,7 +42,7 @@ class Access:
 
 @made_often
 @dataclass(frozen=True, slots=True, weakref_slot=True)
-class Order:
+class ReadOrder:
     """One invoice to issue."""
 
     access: Access
@@ -84,7 +84,7 @@ def read_data(command: Command) -> Any:
     return orjson.loads(command.data)
 
 
-def read_order(command: Command, credentials: Credentials, data: Any = None, access: Access | None = None) -> Order:
+def read_order(command: Command, credentials: Credentials, data: Any = None, access: Access | None = None) -> ReadOrder:
     """From the command's data, unless they were read already. `access` is the lane's: where it serves this order too,
     it is taken over. Raises `Permanent(credential_missing)` where the named credential, or the command's own, cannot be
     had."""
@@ -101,8 +101,8 @@ def read_order(command: Command, credentials: Credentials, data: Any = None, acc
     account = invoice.pop("sellerLoginAccount", None) or login.phone
     own_password = command.secrets.get(SELLER_PASSWORD)
     if not own_password:
-        return Order(access, Submission(invoice, account, login.password))
-    order = Order(access, Submission(invoice, account, SecretStr(own_password)))
+        return ReadOrder(access, Submission(invoice, account, login.password))
+    order = ReadOrder(access, Submission(invoice, account, SecretStr(own_password)))
     secrecy.guard(order, [own_password])
     return order
 
@@ -115,7 +115,7 @@ def read_question(command: Command, credentials: Credentials) -> Question:
 
 def try_order(
     command: Command, credentials: Credentials, data: Any = None, access: Access | None = None
-) -> Order | CredentialFault:
+) -> ReadOrder | CredentialFault:
     """As `read_order`: the order, or what is wrong with its credential."""
     try:
         return read_order(command, credentials, data, access)

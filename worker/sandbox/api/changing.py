@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from worker.sandbox.alterations import Behaviour
 from worker.sandbox.api.reading import armed_facts, clock_facts, recorded_order
-from worker.sandbox.api.routes import USER, Parameter, Routes, Values
+from worker.sandbox.api.routes import USER, ControlRoutes, Parameter, Values
 from worker.sandbox.books.archive import Archive
 from worker.sandbox.calls import Call
 from worker.sandbox.cassettes import Cassette, read_cassette
@@ -20,7 +20,7 @@ _TIMES: Final = Parameter("times", "so many times", "integer", 1, least=1, most=
 _SCAN: Final = (USER, Parameter("token", "only this scan"))
 _NUMBER: Final = Parameter("number", "the invoice's, as `ledger` shows it", needed=True)
 
-changes: Final = Routes(changes=True)
+changes: Final = ControlRoutes(changes=True)
 
 
 @changes.route(

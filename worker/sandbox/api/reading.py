@@ -8,8 +8,8 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any, Final
 
-from worker.sandbox.api.routes import LIMIT, USER, Parameter, Routes, Values
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.api.routes import LIMIT, USER, ControlRoutes, Parameter, Values
+from worker.sandbox.books.ledger import BookedInvoice
 from worker.sandbox.calls import Answer, Call, Stream, json_text
 from worker.sandbox.cassettes import Cassette, recorded
 from worker.sandbox.faults import FAULTS, Armed
@@ -25,7 +25,7 @@ _REMARK: Final = Parameter("remark", "only orders with exactly this remark")
 _IN_REMARK: Final = Parameter("remark", "only what is about an order whose remark contains this")
 _AFTER: Final = Parameter("after", "only what happened after this number", "integer", 0, least=0)
 
-reads: Final = Routes(changes=False)
+reads: Final = ControlRoutes(changes=False)
 
 
 @reads.route("ledger", "Submissions, invoices, `submittedTwice` by remark, `violations` of the manual.", _REMARK, LIMIT)
@@ -44,7 +44,7 @@ def ledger(house: House, asked: Values, _: Call) -> Any:
     }
 
 
-def invoice_facts(invoice: Invoice, submissions: int) -> dict[str, Any]:
+def invoice_facts(invoice: BookedInvoice, submissions: int) -> dict[str, Any]:
     """Tell an invoice in the words of the ledger endpoint; amounts are JSON numbers in yuan."""
     order = invoice.order
     return {

@@ -50,7 +50,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ControlRoute:
     """One address under `/_sandbox/`. One that `changes` something takes POST alone."""
 
     path: str
@@ -75,18 +75,18 @@ class Route:
         return {parameter.name: parameter.read(asked.get(parameter.name)) for parameter in self.takes}
 
 
-class Routes:
+class ControlRoutes:
     """The routes of a module, each beside the function that answers it."""
 
     def __init__(self, *, changes: bool) -> None:
         self._changes = changes
-        self.found: list[Route] = []
+        self.found: list[ControlRoute] = []
 
     def route(self, path: str, summary: str, *takes: Parameter, **more: Any) -> Callable[[Do], Do]:
-        """Put it above the function; `more` is of `Route`."""
+        """Put it above the function; `more` is of `ControlRoute`."""
 
         def enter(do: Do) -> Do:
-            self.found.append(Route(path, summary, do, takes, self._changes, **more))
+            self.found.append(ControlRoute(path, summary, do, takes, self._changes, **more))
             return do
 
         return enter

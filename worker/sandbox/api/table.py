@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from worker.sandbox.api.changing import changes
 from worker.sandbox.api.reading import reads
-from worker.sandbox.api.routes import Parameter, Route, Values
+from worker.sandbox.api.routes import ControlRoute, Parameter, Values
 from worker.sandbox.calls import Call
 from worker.sandbox.feed import EVENTS
 from worker.sandbox.house import House
@@ -15,7 +15,7 @@ def _openapi(house: House, _asked: Values, _: Call) -> Any:
     return document(ROUTES, house.http_url)
 
 
-ROUTES: Final = (Route("openapi.json", "This document.", _openapi), *reads.found, *changes.found)
+ROUTES: Final = (ControlRoute("openapi.json", "This document.", _openapi), *reads.found, *changes.found)
 
 
 _HAPPENING: Final = {
@@ -36,7 +36,7 @@ _ERROR: Final = {"type": "object", "required": ["error"], "properties": {"error"
 _VERSION: Final = "1.0.0"
 
 
-def document(routes: Iterable[Route], url: str) -> dict[str, Any]:
+def document(routes: Iterable[ControlRoute], url: str) -> dict[str, Any]:
     """The document of these routes at this address."""
     return {
         "openapi": "3.1.0",
@@ -51,11 +51,11 @@ def document(routes: Iterable[Route], url: str) -> dict[str, Any]:
     }
 
 
-def _method(route: Route) -> str:
+def _method(route: ControlRoute) -> str:
     return "post" if route.changes else "get"
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: ControlRoute) -> dict[str, Any]:
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     told: dict[str, Any] = {
         "operationId": "_".join(route.path.replace(".", "/").split("/")),

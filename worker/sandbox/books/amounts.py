@@ -18,7 +18,7 @@ _GROUPS: Final = ("", "万", "亿", "万亿")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class IssuedLine:
     """One line of an invoice; amounts in yuan, two decimals. ``total`` = ``amount`` + ``tax``."""
 
     name: str
@@ -31,12 +31,12 @@ class Line:
     total: Decimal
 
 
-def priced(items: Sequence[dict[str, Any]]) -> tuple[Line, ...]:
+def priced(items: Sequence[dict[str, Any]]) -> tuple[IssuedLine, ...]:
     """Price the items of an ``invoice_info``. Numbers are ``int`` or ``Decimal``."""
     return tuple(_line(item) for item in items)
 
 
-def printed(line: Line) -> tuple[str, ...]:
+def printed(line: IssuedLine) -> tuple[str, ...]:
     """The cells of a line as an invoice shows them: name, spec, unit, quantity, price, amount, rate, tax."""
     return (
         line.name,
@@ -70,11 +70,11 @@ def in_capitals(amount: Decimal) -> str:
     return sign + text + (_DIGITS[fen] + "分" if fen else "整")
 
 
-def _line(item: dict[str, Any]) -> Line:
+def _line(item: dict[str, Any]) -> IssuedLine:
     quantity, unit_price = Decimal(item["quantity"]), Decimal(item["unitPrice"])
     total = cents(quantity * unit_price)
     amount = cents(total / (1 + TAX_RATE))
-    return Line(
+    return IssuedLine(
         name=item["name"],
         spec=item["spec"],
         unit=item["unit"],

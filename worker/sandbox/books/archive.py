@@ -22,7 +22,7 @@ from worker.sandbox.books.identities import (
     place_of_id,
     place_of_number,
 )
-from worker.sandbox.books.ledger import CHINA, Invoice
+from worker.sandbox.books.ledger import CHINA, BookedInvoice
 
 ISSUED: Final = 0
 RECEIVED: Final = 1
@@ -106,12 +106,12 @@ class Archive:
         high = self.total if last is None else bisect_right(every, last, key=self._day)
         return every[low:high][::-1]
 
-    def find(self, number: str) -> Invoice | None:
+    def find(self, number: str) -> BookedInvoice | None:
         """The invoice of this number, if somebody has asked for its company before."""
         invoice = self._at(place_of_number(number))
         return invoice if invoice is not None and invoice.number == number else None
 
-    def by_id(self, identity: int) -> Invoice | None:
+    def by_id(self, identity: int) -> BookedInvoice | None:
         """The invoice of this row, if somebody has asked for its company before."""
         return self._at(place_of_id(identity))
 
@@ -123,10 +123,10 @@ class Archive:
         region, trade = drawn[2] % len(_REGIONS), drawn[3] % len(_TRADES)
         return f"{_REGIONS[region]}沙盒{_TRADES[trade]}有限公司", f"9133{region:02d}00SANDBOX{trade:03d}"
 
-    def draw(self, shelf: Shelf, position: int) -> Invoice:
+    def draw(self, shelf: Shelf, position: int) -> BookedInvoice:
         """Draw an invoice. Takes some ten microseconds."""
         at, drawn = self._moment(position), self._draw(f"{shelf.code}/{position}")
-        return Invoice(
+        return BookedInvoice(
             number=archive_number(f"{at:%y}", Place(shelf.code, position)),
             issued_at=at.isoformat(),
             user_id="",
@@ -134,11 +134,11 @@ class Archive:
             order=self._order(shelf, position, drawn),
         )
 
-    def stranger(self, position: int = 1) -> Invoice:
+    def stranger(self, position: int = 1) -> BookedInvoice:
         """An invoice of a company that never asks."""
         return self.draw(Shelf(SHELVES - 1, STRANGER, ISSUED), position)
 
-    def _at(self, place: Place | None) -> Invoice | None:
+    def _at(self, place: Place | None) -> BookedInvoice | None:
         shelf = self._shelves.get(place.shelf) if place else None
         return self.draw(shelf, place.position) if place and shelf and 1 <= place.position <= self.total else None
 
@@ -194,19 +194,19 @@ class Drawn:
     def __len__(self) -> int:
         return len(self._positions)
 
-    def __iter__(self) -> Iterator[Invoice]:
+    def __iter__(self) -> Iterator[BookedInvoice]:
         return (self._drawn(position) for position in self._positions)
 
     @overload
-    def __getitem__(self, at: int) -> Invoice: ...
+    def __getitem__(self, at: int) -> BookedInvoice: ...
     @overload
     def __getitem__(self, at: slice) -> "Drawn": ...
-    def __getitem__(self, at: int | slice) -> "Invoice | Drawn":
+    def __getitem__(self, at: int | slice) -> "BookedInvoice | Drawn":
         if isinstance(at, slice):
             return Drawn(self._archive, self._shelf, self._positions[at])
         return self._drawn(self._positions[at])
 
-    def _drawn(self, position: int) -> Invoice:
+    def _drawn(self, position: int) -> BookedInvoice:
         if self._shelf is None:
             raise IndexError("there is nothing on no shelf")
         return self._archive.draw(self._shelf, position)

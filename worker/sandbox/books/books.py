@@ -13,7 +13,7 @@ from typing import Any, Final
 from unicodedata import normalize
 
 from worker.sandbox.books.archive import ISSUED, Archive, Drawn, Shelf
-from worker.sandbox.books.ledger import Invoice, Ledger
+from worker.sandbox.books.ledger import BookedInvoice, Ledger
 from worker.sandbox.faults import MAGIC_VALUE
 
 SOURCE: Final = "电子发票服务平台"
@@ -24,7 +24,7 @@ _KEPT_SELECTIONS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class QueryFilter:
     """What a query asks for. Empty text and ``None`` are no filter; days are Beijing's, both included.
 
     ``name`` and ``tax_id`` are the counterparty's: the buyer's of what was issued, the seller's of what was received.
@@ -44,9 +44,9 @@ class Wanted:
     least: Decimal | None = None
     most: Decimal | None = None
 
-    def unfiltered(self) -> "Wanted":
+    def unfiltered(self) -> "QueryFilter":
         """The same question of a gateway that heeds no filter."""
-        return Wanted(self.company, self.query_type)
+        return QueryFilter(self.company, self.query_type)
 
     @property
     def needs_only_days(self) -> bool:
@@ -54,11 +54,11 @@ class Wanted:
         return replace(self, first_day=None, last_day=None) == self.unfiltered()
 
 
-def wanted(company: str, condition: dict[str, Any]) -> Wanted:
+def wanted(company: str, condition: dict[str, Any]) -> QueryFilter:
     """Read a condition that keeps to the manual. Magic values in names are no filter."""
     query_type = condition["queryType"]
     side = "buyer" if query_type == ISSUED else "seller"
-    return Wanted(
+    return QueryFilter(
         company=company,
         query_type=query_type,
         first_day=date.fromisoformat(condition["startInvoiceDate"]),
@@ -75,7 +75,7 @@ def wanted(company: str, condition: dict[str, Any]) -> Wanted:
     )
 
 
-def kind_of(invoice: Invoice) -> str:
+def kind_of(invoice: BookedInvoice) -> str:
     """The vendor's word for the type of an invoice."""
     return SPECIAL if invoice.order.get("buyerInvoiceType") == 1 else ORDINARY
 
@@ -83,13 +83,13 @@ def kind_of(invoice: Invoice) -> str:
 class Selection:
     """What a query found, newest first: looking at ten rows costs ten rows."""
 
-    def __init__(self, issued: Sequence[Invoice], archived: Drawn) -> None:
+    def __init__(self, issued: Sequence[BookedInvoice], archived: Drawn) -> None:
         self._issued, self._archived = issued, archived
 
     def __len__(self) -> int:
         return len(self._issued) + len(self._archived)
 
-    def rows(self, start: int, stop: int) -> list[Invoice]:
+    def rows(self, start: int, stop: int) -> list[BookedInvoice]:
         """The invoices from ``start`` up to ``stop``, as far as there are any."""
         behind = len(self._issued)
         return [*self._issued[start:stop], *self._archived[max(0, start - behind) : max(0, stop - behind)]]
@@ -100,27 +100,27 @@ class Books:
 
     def __init__(self, ledger: Ledger, archive: Archive) -> None:
         self._ledger, self._archive = ledger, archive
-        self._positions: Callable[[Shelf, Wanted], Sequence[int]] = lru_cache(_KEPT_SELECTIONS)(self._matching)
+        self._positions: Callable[[Shelf, QueryFilter], Sequence[int]] = lru_cache(_KEPT_SELECTIONS)(self._matching)
 
-    def find(self, number: str) -> Invoice | None:
+    def find(self, number: str) -> BookedInvoice | None:
         """The invoice of this number; drafts too, for they have a file."""
         return self._ledger.invoices.get(number) or self._archive.find(number)
 
-    def by_id(self, identity: int) -> Invoice | None:
+    def by_id(self, identity: int) -> BookedInvoice | None:
         """The invoice of this row of a query."""
         return self._ledger.by_id(identity) or self._archive.by_id(identity)
 
-    def select(self, what: Wanted) -> Selection:
+    def select(self, what: QueryFilter) -> Selection:
         """Find the invoices that fit."""
         issued = [i for i in self._ledger.listed(what.company, what.query_type) if _fits(i, what)]
         shelf = self._archive.shelf(what.company, what.query_type)
         return Selection(issued, Drawn(self._archive, shelf, self._positions(shelf, what) if shelf else ()))
 
-    def strangers(self, count: int) -> list[Invoice]:
+    def strangers(self, count: int) -> list[BookedInvoice]:
         """Invoices of a company that never asks."""
         return [self._archive.stranger(position + 1) for position in range(count)]
 
-    def _matching(self, shelf: Shelf, what: Wanted) -> Sequence[int]:
+    def _matching(self, shelf: Shelf, what: QueryFilter) -> Sequence[int]:
         positions = self._archive.positions(what.first_day, what.last_day)
         if what.needs_only_days:
             return positions
@@ -133,7 +133,7 @@ class Books:
         ]
 
 
-def _fits(invoice: Invoice, what: Wanted) -> bool:
+def _fits(invoice: BookedInvoice, what: QueryFilter) -> bool:
     day, order = date.fromisoformat(invoice.issued_at[:10]), invoice.order
     side = "buyer" if what.query_type == ISSUED else "seller"
     return (

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from contracts.gateway import dumps
 from worker.clock import Clock, SystemClock
-from worker.sandbox.books.amounts import Line, priced
+from worker.sandbox.books.amounts import IssuedLine, priced
 from worker.sandbox.books.identities import ledger_number, row_id
 
 CHINA: Final = timezone(timedelta(hours=8))
@@ -32,7 +32,7 @@ _SECRETS: Final = frozenset({"sellerLoginPassword"})
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class ReceivedOrder:
     """An ``invoice_info`` that arrived, whatever became of it."""
 
     sequence: int
@@ -45,7 +45,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Invoice:
+class BookedInvoice:
     """An issued invoice, or a draft. ``number`` has 20 digits; times are Beijing's, ISO with offset.
 
     ``listed_at`` is when queries begin to tell of it, where that is later than ``issued_at``: the bureau's lists lag.
@@ -69,7 +69,7 @@ class Invoice:
         return not self.is_draft and (not self.listed_at or datetime.fromisoformat(self.listed_at) <= now)
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[IssuedLine, ...]:
         return priced(self.order["invoiceItems"])
 
     @property
@@ -95,10 +95,10 @@ class Ledger:
         if path is not None:
             self._reopen(path)
 
-    def submit(self, user_id: str, order: Any, violations: tuple[str, ...] = ()) -> Submission:
+    def submit(self, user_id: str, order: Any, violations: tuple[str, ...] = ()) -> ReceivedOrder:
         """Enter a submission. In the file on return. ``order`` may be anything a client sends."""
         given = order if isinstance(order, dict) else {}
-        entry = Submission(
+        entry = ReceivedOrder(
             sequence=len(self.submissions) + 1,
             received_at=self.now().isoformat(),
             user_id=user_id,
@@ -107,7 +107,7 @@ class Ledger:
             seller_id=str(given.get("sellerIndentification", "")),
             violations=violations,
         )
-        self._append({"submission": {name: getattr(entry, name) for name in Submission.__slots__}})
+        self._append({"submission": {name: getattr(entry, name) for name in ReceivedOrder.__slots__}})
         self._enter_submission(entry)
         return entry
 
@@ -118,14 +118,14 @@ class Ledger:
         *,
         as_draft: bool = False,
         listed_after_seconds: float | None = 0.0,
-    ) -> Invoice:
+    ) -> BookedInvoice:
         """Issue an invoice (or save a draft) under a new number. In the file on return.
 
         Queries tell of it after so many seconds, or never (``None``).
         """
         now = self.now()
         self._last = max(self._last + 1, int(now.timestamp() * 1000) * 100 % 10**15)
-        entry = Invoice(
+        entry = BookedInvoice(
             number=ledger_number(f"{now:%y}", self._last),
             issued_at=now.isoformat(),
             user_id=user_id,
@@ -133,25 +133,25 @@ class Ledger:
             order={name: value for name, value in order.items() if name not in _SECRETS},
             listed_at=_listed_at(now, listed_after_seconds),
         )
-        self._append({"invoice": {name: getattr(entry, name) for name in Invoice.__slots__}})
+        self._append({"invoice": {name: getattr(entry, name) for name in BookedInvoice.__slots__}})
         self._enter_invoice(entry)
         return entry
 
-    def change(self, number: str, **changes: Any) -> Invoice:
+    def change(self, number: str, **changes: Any) -> BookedInvoice:
         """Another status, another order, another time of listing: what the bureau does to an invoice afterwards. In the
         file on return. Raises `KeyError` for a number that was never given."""
         entry = replace(self.invoices[number], **changes)
-        self._append({"invoice": {name: getattr(entry, name) for name in Invoice.__slots__}})
+        self._append({"invoice": {name: getattr(entry, name) for name in BookedInvoice.__slots__}})
         self._enter_invoice(entry)
         return entry
 
-    def red_letter(self, number: str) -> Invoice:
+    def red_letter(self, number: str) -> BookedInvoice:
         """Take an invoice back by a red one, which is returned. Raises as `change`."""
         was = self.change(number, status=RED_LETTERED)
         items = [{**each, "quantity": -Decimal(str(each["quantity"]))} for each in was.order["invoiceItems"]]
         return self.issue(was.user_id, {**was.order, "invoiceItems": items, "remark": f"红冲 {number}"})
 
-    def void(self, number: str) -> Invoice:
+    def void(self, number: str) -> BookedInvoice:
         """Void an invoice. Raises as `change`."""
         return self.change(number, status=VOIDED)
 
@@ -163,15 +163,15 @@ class Ledger:
     def submissions_by_remark(self) -> Mapping[str, int]:
         return self._by_remark
 
-    def issued_for(self, remark: str) -> list[Invoice]:
+    def issued_for(self, remark: str) -> list[BookedInvoice]:
         """The invoices (no drafts) whose order had this remark."""
         return [i for i in self.invoices.values() if i.order.get("remark") == remark and not i.is_draft]
 
-    def by_id(self, identity: int) -> Invoice | None:
+    def by_id(self, identity: int) -> BookedInvoice | None:
         """The invoice (no draft) of this row."""
         return self._by_id.get(identity)
 
-    def listed(self, company: str, query_type: int) -> Sequence[Invoice]:
+    def listed(self, company: str, query_type: int) -> Sequence[BookedInvoice]:
         """What a company issued (0) or received (1) as queries tell it by now, newest first; from any ``userId``."""
         now = self.now()
         parties = self._by_buyer if query_type else self._by_seller
@@ -189,22 +189,22 @@ class Ledger:
             self._file = None
 
     def _start_empty(self) -> None:
-        self.submissions: list[Submission] = []
-        self.invoices: dict[str, Invoice] = {}
+        self.submissions: list[ReceivedOrder] = []
+        self.invoices: dict[str, BookedInvoice] = {}
         self._by_remark: Counter[str] = Counter()
-        self._by_id: dict[int, Invoice] = {}
-        self._by_seller: defaultdict[str, list[Invoice]] = defaultdict(list)
-        self._by_buyer: defaultdict[str, list[Invoice]] = defaultdict(list)
+        self._by_id: dict[int, BookedInvoice] = {}
+        self._by_seller: defaultdict[str, list[BookedInvoice]] = defaultdict(list)
+        self._by_buyer: defaultdict[str, list[BookedInvoice]] = defaultdict(list)
 
     def now(self) -> datetime:
         """The clock's time, in Beijing's offset."""
         return self._clock.now().astimezone(CHINA)
 
-    def _enter_submission(self, entry: Submission) -> None:
+    def _enter_submission(self, entry: ReceivedOrder) -> None:
         self.submissions.append(entry)
         self._by_remark[entry.remark] += 1
 
-    def _enter_invoice(self, entry: Invoice) -> None:
+    def _enter_invoice(self, entry: BookedInvoice) -> None:
         known = self.invoices.get(entry.number)
         self.invoices[entry.number] = entry
         if entry.is_draft:
@@ -232,9 +232,9 @@ class Ledger:
     def _replay(self, entry: dict[str, Any]) -> None:
         if "submission" in entry:
             told = entry["submission"]
-            self._enter_submission(Submission(**{**told, "violations": tuple(told["violations"])}))
+            self._enter_submission(ReceivedOrder(**{**told, "violations": tuple(told["violations"])}))
         else:
-            invoice = Invoice(**entry["invoice"])
+            invoice = BookedInvoice(**entry["invoice"])
             self._enter_invoice(invoice)
             self._last = max(self._last, int(invoice.number[-15:]))
 

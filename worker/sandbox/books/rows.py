@@ -13,7 +13,7 @@ from zlib import crc32
 from contracts.gateway import LOGIN, QUERY_INVOICE, dumps
 from worker.sandbox.books.amounts import TAX_RATE
 from worker.sandbox.books.books import SOURCE, kind_of
-from worker.sandbox.books.ledger import CHINA, Invoice
+from worker.sandbox.books.ledger import CHINA, BookedInvoice
 from worker.sandbox.faults import Asked
 
 FILE_TYPES: Final = ("pdf", "ofd", "xml")
@@ -25,7 +25,7 @@ _MONEY: Final = ("totalAmount", "totalTax", "totalPriceAndTax", "unitPrice", "am
 Row = dict[str, Any]
 
 
-def row(invoice: Invoice, query_type: int, user_id: str) -> Row:
+def row(invoice: BookedInvoice, query_type: int, user_id: str) -> Row:
     """Tell an invoice in the manual's words and order."""
     order = invoice.order
     return {
@@ -52,7 +52,7 @@ def row(invoice: Invoice, query_type: int, user_id: str) -> Row:
     }
 
 
-def item_rows(invoice: Invoice) -> list[Row]:
+def item_rows(invoice: BookedInvoice) -> list[Row]:
     """Tell the items of an invoice in the manual's words and order."""
     return [
         {
@@ -75,7 +75,7 @@ def item_rows(invoice: Invoice) -> list[Row]:
     ]
 
 
-def file_rows(invoice: Invoice, types: Sequence[str], address: Callable[[str, str], str]) -> list[Row]:
+def file_rows(invoice: BookedInvoice, types: Sequence[str], address: Callable[[str, str], str]) -> list[Row]:
     """Tell where the files of an invoice are; ``address`` makes a URL from a number and a type."""
     return [
         {
@@ -90,12 +90,12 @@ def file_rows(invoice: Invoice, types: Sequence[str], address: Callable[[str, st
     ]
 
 
-def milliseconds(invoice: Invoice) -> int:
+def milliseconds(invoice: BookedInvoice) -> int:
     """When it was issued, as Java counts."""
     return int(datetime.fromisoformat(invoice.issued_at).timestamp()) * 1000
 
 
-def drawer(invoice: Invoice) -> str:
+def drawer(invoice: BookedInvoice) -> str:
     """Who drew it up."""
     return _DRAWERS[int(invoice.number[-3:]) % len(_DRAWERS)]
 
@@ -105,7 +105,7 @@ def tax_code(item_name: str) -> str:
     return _TAX_CODES[crc32(item_name.encode()) % len(_TAX_CODES)]
 
 
-def moment_text(invoice: Invoice) -> str:
+def moment_text(invoice: BookedInvoice) -> str:
     """The 文件开具日期 that a failed download names."""
     return f"{datetime.fromisoformat(invoice.issued_at):%Y-%m-%d %H:%M:%S}"
 

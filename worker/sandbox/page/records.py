@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from worker.sandbox.api.reading import order_facts
 from worker.sandbox.books.amounts import priced
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.ledger import BookedInvoice
 from worker.sandbox.feed import Happening
 from worker.sandbox.house import House
 from worker.sandbox.masking import masked
@@ -151,7 +151,7 @@ def invoices(house: House, speech: Speech) -> Html:
     )
 
 
-def _invoice(house: House, speech: Speech, invoice: Invoice) -> Html:
+def _invoice(house: House, speech: Speech, invoice: BookedInvoice) -> Html:
     links = joined(
         element(
             "a",

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, register_namespace, tostr
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from worker.sandbox.books.amounts import in_capitals, printed
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.ledger import BookedInvoice
 from worker.sandbox.papers.xml import sound, xml
 
 _NAMESPACE: Final = "http://www.ofdspec.org/2016"
@@ -44,7 +44,7 @@ _COLUMNS_MM: Final = (
 register_namespace("ofd", _NAMESPACE)
 
 
-def ofd(invoice: Invoice) -> bytes:
+def ofd(invoice: BookedInvoice) -> bytes:
     """Draw an invoice as an OFD, as many pages as its lines need."""
     pages = list(_pages(invoice))
     parts = {
@@ -70,7 +70,7 @@ def _part(name: str, at: tuple[int, ...]) -> ZipInfo:
     return part
 
 
-def _entry(invoice: Invoice) -> Element:
+def _entry(invoice: BookedInvoice) -> Element:
     root = Element(_name("OFD"), {"Version": "1.1", "DocType": "OFD"})
     body = _add(root, "DocBody")
     info = _add(body, "DocInfo")
@@ -152,7 +152,7 @@ class _Page:
         return str(self.last_id)
 
 
-def _pages(invoice: Invoice) -> Iterator[_Page]:
+def _pages(invoice: BookedInvoice) -> Iterator[_Page]:
     page, y = _Page(last_id=int(_FONT_ID)), _FIRST_ITEM_MM
     _furnish(page, invoice)
     for cells in _item_rows(invoice):
@@ -169,12 +169,12 @@ def _pages(invoice: Invoice) -> Iterator[_Page]:
     yield page
 
 
-def _item_rows(invoice: Invoice) -> Iterator[list[list[str]]]:
+def _item_rows(invoice: BookedInvoice) -> Iterator[list[list[str]]]:
     for line in invoice.lines:
         yield [_wrapped(text, width) for text, (_, _, width) in zip(printed(line), _COLUMNS_MM, strict=True)]
 
 
-def _furnish(page: _Page, invoice: Invoice) -> None:
+def _furnish(page: _Page, invoice: BookedInvoice) -> None:
     order, at = invoice.order, datetime.fromisoformat(invoice.issued_at)
     kind = "增值税专用发票" if order.get("buyerInvoiceType") == 1 else "普通发票"
     page.text(70, 8, f"电子发票（{kind}）", _INK, 6)
@@ -200,7 +200,7 @@ def _furnish(page: _Page, invoice: Invoice) -> None:
         page.line(x, 25, x, 134)
 
 
-def _totals(page: _Page, invoice: Invoice) -> None:
+def _totals(page: _Page, invoice: BookedInvoice) -> None:
     page.text(7, 105, "合　　计", _INK)
     page.text(136, 105, f"¥{invoice.total - invoice.tax:.2f}")
     page.text(182, 105, f"¥{invoice.tax:.2f}")

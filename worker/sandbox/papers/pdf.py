@@ -12,7 +12,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from worker.sandbox.books.amounts import in_capitals, printed
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.ledger import BookedInvoice
 
 FONT: Final = "SandboxHei"
 _INK: Final = "#7a2e1d"
@@ -23,7 +23,7 @@ _COLUMNS: Final = (0.235, 0.12, 0.065, 0.095, 0.115, 0.135, 0.09, 0.145)
 _HEADINGS: Final = ("项目名称", "规格型号", "单位", "数量", "单价", "金额", "税率/征收率", "税额")
 
 
-def pdf(invoice: Invoice) -> bytes:
+def pdf(invoice: BookedInvoice) -> bytes:
     """Draw an invoice as a PDF, A4 landscape, as many pages as its lines need."""
     from reportlab.lib.pagesizes import A4, landscape  # noqa: PLC0415
     from reportlab.platypus import SimpleDocTemplate  # noqa: PLC0415
@@ -58,7 +58,7 @@ def _register_font() -> None:
     pdfmetrics.registerFont(TTFont(FONT, io.BytesIO(source.read_bytes())))
 
 
-def _draw_page(canvas: Any, template: Any, invoice: Invoice) -> None:
+def _draw_page(canvas: Any, template: Any, invoice: BookedInvoice) -> None:
     width, height = template.pagesize
     canvas.saveState()
     canvas.setFillColor(_PALE)
@@ -90,13 +90,13 @@ def _draw_page(canvas: Any, template: Any, invoice: Invoice) -> None:
     canvas.restoreState()
 
 
-def _story(invoice: Invoice, width: float) -> list[Any]:
+def _story(invoice: BookedInvoice, width: float) -> list[Any]:
     from reportlab.platypus import KeepTogether  # noqa: PLC0415
 
     return [_parties(invoice, width), _items(invoice, width), KeepTogether([_totals(invoice, width)])]
 
 
-def _parties(invoice: Invoice, width: float) -> Any:
+def _parties(invoice: BookedInvoice, width: float) -> Any:
     order = invoice.order
     bank = _lines(order, buyer=("buyerBank", "buyerBankAccount"), seller=("sellerBank", "sellerBankAccount"))
     buyer = _party(order["buyerName"], order["buyerIndentification"], bank[0] if order["buyerBankShow"] else "")
@@ -115,7 +115,7 @@ def _lines(order: Any, *, buyer: tuple[str, str], seller: tuple[str, str]) -> tu
     return " ".join(order[name] for name in buyer), " ".join(order[name] for name in seller)
 
 
-def _items(invoice: Invoice, width: float) -> Any:
+def _items(invoice: BookedInvoice, width: float) -> Any:
     aligned = (0, 0, 1, 2, 2, 2, 2, 2)
     rows = [[_text(word, _INK, align) for word, align in zip(_HEADINGS, aligned, strict=True)]]
     rows += [
@@ -126,7 +126,7 @@ def _items(invoice: Invoice, width: float) -> Any:
     return _table(rows, [width * share for share in _COLUMNS], grid=False, repeat=1)
 
 
-def _totals(invoice: Invoice, width: float) -> Any:
+def _totals(invoice: BookedInvoice, width: float) -> Any:
     capitals = _text(f"⊗ {in_capitals(invoice.total)}")
     figures = _labelled("（小写）", f"¥{invoice.total:.2f}")
     remark = _text(str(invoice.order.get("remark", "")) or "—")
@@ -173,11 +173,11 @@ def _paragraph(markup: str, align: int) -> Any:
     return Paragraph(markup, style)
 
 
-def _title(invoice: Invoice) -> str:
+def _title(invoice: BookedInvoice) -> str:
     kind = "增值税专用发票" if invoice.order.get("buyerInvoiceType") == 1 else "普通发票"
     return f"电子发票（{kind}）"
 
 
-def _date(invoice: Invoice) -> str:
+def _date(invoice: BookedInvoice) -> str:
     year, month, day = invoice.issued_at[:10].split("-")
     return f"{year}年{month}月{day}日"

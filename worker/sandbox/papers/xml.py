@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from worker.sandbox.books.amounts import TAX_RATE, Line, in_capitals
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.amounts import TAX_RATE, IssuedLine, in_capitals
+from worker.sandbox.books.ledger import BookedInvoice
 from worker.sandbox.books.rows import drawer, tax_code
 
 _UNSOUND: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KINDS: Final = {0: ("02", "普通发票"), 1: ("01", "增值税专用发票")}
 
 
-def xml(invoice: Invoice) -> bytes:
+def xml(invoice: BookedInvoice) -> bytes:
     """Write an invoice as XML, UTF-8."""
     root = Element("EInvoice")
     _header(SubElement(root, "Header"), invoice)
@@ -35,14 +35,14 @@ def xml(invoice: Invoice) -> bytes:
     return written
 
 
-def _header(header: Element, invoice: Invoice) -> None:
+def _header(header: Element, invoice: BookedInvoice) -> None:
     _put(header, EIid=invoice.number, EInvoiceTag="SANDBOX", Version="0.3")
     code, word = _KINDS[1 if invoice.order.get("buyerInvoiceType") == 1 else 0]
     label = SubElement(SubElement(header, "InherentLabel"), "GeneralOrSpecialVAT")
     _put(label, LabelCode=code, LabelName=word)
 
 
-def _parties(data: Element, invoice: Invoice) -> None:
+def _parties(data: Element, invoice: BookedInvoice) -> None:
     order = invoice.order
     for side in ("seller", "buyer"):
         word = side.capitalize()
@@ -58,7 +58,7 @@ def _parties(data: Element, invoice: Invoice) -> None:
         )
 
 
-def _totals(basic: Element, invoice: Invoice) -> None:
+def _totals(basic: Element, invoice: BookedInvoice) -> None:
     told = {
         "TotalAmWithoutTax": f"{invoice.total - invoice.tax:.2f}",
         "TotalTaxAm": f"{invoice.tax:.2f}",
@@ -70,7 +70,7 @@ def _totals(basic: Element, invoice: Invoice) -> None:
     _put(basic, **told)
 
 
-def _item(item: Element, line: Line) -> None:
+def _item(item: Element, line: IssuedLine) -> None:
     _put(
         item,
         ItemName=line.name,

@@ -12,7 +12,7 @@ from worker.flows.evidence.amounts import UNITS
 from worker.flows.evidence.clues import probing
 from worker.flows.evidence.index import InvoiceIndex, Wanted
 from worker.flows.evidence.subjects import Listed, in_one_go
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.rows import listed_invoice
 
 Amounts = dict[str, Any]
@@ -36,7 +36,7 @@ def amounts_of(price: str) -> Amounts:
 def told_as(price: str, **members: Any) -> Any:
     """The order's own invoice, with its amounts as they stand in the gateway's JSON."""
     row = make_found(1, **{"invoiceDate": MOMENT.isoformat(), **members})
-    invoice = listed_invoice({**row, "isInvoicePositive": "是"}, Redactor())
+    invoice = listed_invoice({**row, "isInvoicePositive": "是"}, AnswerRedactor())
     assert invoice is not None
     sought = subject(invoice=order_of(price))
     # As a page is read: what is not wanted is never judged.
@@ -202,7 +202,7 @@ def test_amounts_that_are_all_off_by_as_much_as_they_are_apart_prove_no_absence(
 @pytest.mark.parametrize("flag", ["是", None])
 def test_placeholder_for_all_amounts_proves_no_absence(told: Any, members: tuple[str, ...], flag: str | None) -> None:
     row = make_found(1, invoiceDate=MOMENT.isoformat(), isInvoicePositive=flag, **dict.fromkeys(amounts_of("1")))
-    invoice = listed_invoice({**row, **dict.fromkeys(members, told)}, Redactor())
+    invoice = listed_invoice({**row, **dict.fromkeys(members, told)}, AnswerRedactor())
     assert invoice is not None
     is_amount = members == (WITH_TAX,) and told in {1, 9999}
 
@@ -213,7 +213,7 @@ def test_placeholder_for_all_amounts_proves_no_absence(told: Any, members: tuple
 
 def test_red_invoice_of_one_yuan_is_red() -> None:
     row = make_found(1, isInvoicePositive=None, totalPriceAndTax="-1.00", totalAmount="-0.88", totalTax="-0.12")
-    invoice = listed_invoice(row, Redactor())
+    invoice = listed_invoice(row, AnswerRedactor())
 
     assert invoice is not None
     assert (invoice.total, invoice.is_positive) == (Decimal("-1.00"), False)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import make_found, make_invoice
 from tests.unit.flows.submissions import differing, issued, judge, kind_of, listed, subject
-from worker.gateway.redaction import Redactor
+from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.rows import listed_invoice
 
 HASH, IN_BASE64 = "0cc175b9c0f1b6a831c399e269772661", "OTEzMzA3MDFNQTJERkI4NDhN"
@@ -147,7 +147,7 @@ def test_note_of_a_red_one_without_flag_or_sign_is_a_persons_to_decide(note: str
 
 @pytest.mark.parametrize("status", [{"code": "03", "name": "已作废"}, ["已作废"], "已作废"], ids=str)
 def test_status_is_read_wherever_its_words_stand(status: Any) -> None:
-    invoice = listed_invoice({**make_found(1), "invoiceStatus": status}, Redactor())
+    invoice = listed_invoice({**make_found(1), "invoiceStatus": status}, AnswerRedactor())
     assert invoice is not None
     assert "已作废" in (invoice.status or "")
 
@@ -161,7 +161,7 @@ def test_status_is_read_wherever_its_words_stand(status: Any) -> None:
 )
 def test_number_of_what_is_not_issued_names_no_invoice(status: str, is_issued: bool) -> None:
     row = {**make_found(1), "invoiceDate": "2026-01-01T08:00:00+08:00", "invoiceStatus": status}
-    invoice = listed_invoice(row, Redactor())
+    invoice = listed_invoice(row, AnswerRedactor())
     assert invoice is not None
     verdict = judge([subject()], [invoice])[1]
 

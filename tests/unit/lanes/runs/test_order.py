@@ -7,12 +7,12 @@ from contracts.failures import FailureCode
 from tests.builders import PASSWORD, make_command, make_data, make_invoice, make_login
 from tests.lane_fakes import FakeCredentials, make_login_fields
 from worker.errors import Permanent
-from worker.lanes.runs.order import CredentialFault, Order, read_order, try_order
+from worker.lanes.runs.order import CredentialFault, ReadOrder, read_order, try_order
 
 NOBODY = FakeCredentials()
 
 
-def order_of(**login: str) -> Order:
+def order_of(**login: str) -> ReadOrder:
     return read_order(make_command(data=make_data(login=make_login(**login))), NOBODY)
 
 

@@ -11,7 +11,7 @@ from tests.builders import make_command, make_data, make_result
 from tests.lane_fakes import After, Script
 from tests.unit.lanes.playing import Played, issuing, later, now
 from tests.virtual_time import EPOCH, in_virtual_time
-from worker.errors import InDoubt, LeaseLost
+from worker.errors import LeaseLost, SubmissionInDoubt
 from worker.ports import LoginAnswered, QrShown
 from worker.records import CommandState
 
@@ -170,7 +170,7 @@ async def test_running_command_of_an_earlier_holder_is_begun_again() -> None:
 
 @in_virtual_time
 async def test_connection_lost_while_submitting_is_in_doubt() -> None:
-    played = Played(Script(submit_fails=InDoubt("reset")))
+    played = Played(Script(submit_fails=SubmissionInDoubt("reset")))
 
     await played.run(WAITING)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from worker.sandbox.books.archive import Archive
-from worker.sandbox.books.books import ORDINARY, SPECIAL, Books, Wanted, kind_of, wanted
-from worker.sandbox.books.ledger import Invoice, Ledger
+from worker.sandbox.books.books import ORDINARY, SPECIAL, Books, QueryFilter, kind_of, wanted
+from worker.sandbox.books.ledger import BookedInvoice, Ledger
 
 SELLER, BUYER = "91330000SANDBOX002", "91330000SANDBOX001"
 ORDER: dict[str, Any] = {
@@ -33,8 +33,8 @@ class Clock:
         return 0.0
 
 
-def found(books: Books, company: str = SELLER, query_type: int = 0, **filters: Any) -> list[Invoice]:
-    selection = books.select(Wanted(company, query_type, **filters))
+def found(books: Books, company: str = SELLER, query_type: int = 0, **filters: Any) -> list[BookedInvoice]:
+    selection = books.select(QueryFilter(company, query_type, **filters))
     return selection.rows(0, len(selection))
 
 
@@ -52,7 +52,7 @@ def test_a_company_finds_what_it_issued_and_received_under_any_user_but_no_draft
 def test_the_ledger_comes_before_the_archive_and_a_page_may_span_both() -> None:
     ledger, archive = Ledger(clock=Clock()), Archive(count=7)
     issued = [ledger.issue("u", ORDER) for _ in range(3)]
-    selection = Books(ledger, archive).select(Wanted(SELLER, 0))
+    selection = Books(ledger, archive).select(QueryFilter(SELLER, 0))
     past = list(archive.invoices(SELLER, 0))
     assert len(selection) == 10
     assert selection.rows(0, 5) == [*reversed(issued), *past[:2]]
@@ -129,7 +129,7 @@ def test_the_archive_heeds_filters_as_the_ledger_does(filters: dict[str, Any]) -
     archive = Archive(count=600)
     numbers = [invoice.number for invoice in found(Books(Ledger(), archive), **filters)]
 
-    def fits(invoice: Invoice) -> bool:
+    def fits(invoice: BookedInvoice) -> bool:
         day = date.fromisoformat(invoice.issued_at[:10])
         return (
             filters.get("name", "") in invoice.order["buyerName"]
@@ -164,7 +164,7 @@ def test_a_condition_is_read_in_the_vendors_words_without_its_magic_values() -> 
         "startInvoiceValue": Decimal("1.5"),
         "endInvoiceValue": 7,
     }
-    assert wanted("C", condition) == Wanted(
+    assert wanted("C", condition) == QueryFilter(
         "C",
         1,
         date(2024, 4, 1),

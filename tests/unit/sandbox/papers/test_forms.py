@@ -11,7 +11,7 @@ import pytest
 from tests.unit.sandbox.papers.test_pdf import invoice
 from worker.sandbox.books.amounts import in_capitals
 from worker.sandbox.books.archive import ISSUED, RECEIVED, Archive
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.ledger import BookedInvoice
 from worker.sandbox.papers.ofd import ofd
 from worker.sandbox.papers.pdf import pdf
 from worker.sandbox.papers.xml import xml
@@ -47,7 +47,7 @@ def ofd_lines(drawn: bytes) -> list[str]:
     return [code.text or "" for content in contents for code in content.iterfind(".//ofd:TextCode", OFD)]
 
 
-def facts(invoice: Invoice) -> list[str]:
+def facts(invoice: BookedInvoice) -> list[str]:
     year, month, day = invoice.issued_at[:10].split("-")
     order = invoice.order
     return [
@@ -67,7 +67,7 @@ def facts(invoice: Invoice) -> list[str]:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.number[-4:])
-def test_pdf_and_ofd_say_what_the_invoice_says(sample: Invoice) -> None:
+def test_pdf_and_ofd_say_what_the_invoice_says(sample: BookedInvoice) -> None:
     read = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf(sample))).pages)
     texts = {"pdf": "".join(read.split()), "ofd": "".join("".join(ofd_lines(ofd(sample))).split())}
     for form, text in texts.items():
@@ -77,7 +77,7 @@ def test_pdf_and_ofd_say_what_the_invoice_says(sample: Invoice) -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.number[-4:])
-def test_the_xml_says_what_the_invoice_says(sample: Invoice) -> None:
+def test_the_xml_says_what_the_invoice_says(sample: BookedInvoice) -> None:
     root = parsed(xml(sample))
 
     def told(name: str) -> str:

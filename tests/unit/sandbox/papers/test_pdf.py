@@ -6,11 +6,11 @@ from decimal import Decimal
 import pypdf
 import pytest
 
-from worker.sandbox.books.ledger import Invoice
+from worker.sandbox.books.ledger import BookedInvoice
 from worker.sandbox.papers.pdf import pdf
 
 
-def invoice(lines: int = 2, **changes: object) -> Invoice:
+def invoice(lines: int = 2, **changes: object) -> BookedInvoice:
     item = {"name": "*软件*开发服务", "quantity": 2, "spec": "规格甲", "unit": "件", "unitPrice": Decimal("100.10")}
     order = {
         "buyerName": "甲科技<有限>公司",
@@ -28,7 +28,7 @@ def invoice(lines: int = 2, **changes: object) -> Invoice:
         "invoiceItems": [item] * lines,
         **changes,
     }
-    return Invoice("24332000000000000001", "2024-04-10T00:30:00+08:00", "u", False, order)
+    return BookedInvoice("24332000000000000001", "2024-04-10T00:30:00+08:00", "u", False, order)
 
 
 def read(drawn: bytes) -> list[str]:
