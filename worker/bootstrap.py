@@ -17,7 +17,7 @@ import structlog
 from worker.amqp.topology import Topology
 from worker.clock import Clock, SystemClock
 from worker.configuration import MountedSettings, unknown_names
-from worker.errors import JournalUnavailable
+from worker.errors import ConfigurationError, JournalUnavailable
 from worker.gateway.client import WebSocketGateway
 from worker.gateway.credentials import CredentialDirectory
 from worker.gateway.rest import HttpInvoiceDetails
@@ -34,7 +34,7 @@ from worker.ops.health import CLOCK_STEP_SECONDS, Health, HealthServer
 from worker.ops.logs import dropped_lines
 from worker.ops.metrics import Metrics
 from worker.ops.operations import Operations
-from worker.ops.tracing import open_tracing
+from worker.ops.tracing import Tracing
 from worker.outages import journal_outage
 from worker.outbox.publisher import Publisher
 from worker.outbox.relay import Relay
@@ -289,6 +289,19 @@ class _Worker:
         """Another process may have made work."""
         self._relay.wake()
         self._scheduler.wake()
+
+
+def open_tracing(settings: Settings, worker: str) -> Tracing:
+    """As the settings ask. Raises `ConfigurationError` where traces are asked for and the extra is missing."""
+    if not settings.otel:
+        return Tracing()
+    try:
+        from worker.ops import otel  # noqa: PLC0415  the extra may be missing, and costs what it costs
+    except ImportError as error:
+        raise ConfigurationError(
+            f"FAPIAO_OTEL is on, but {error.name} is not installed: install fapiao-worker[otel], or turn it off."
+        ) from error
+    return otel.open_spans(settings, worker)
 
 
 async def _sleep_unless(happens: Callable[[], Awaitable[object]], seconds: float) -> None:

@@ -1,13 +1,10 @@
 """Traces, or none: what the worker's parts are wrapped in where `FAPIAO_OTEL` asks for it.
 
 Guarantees that without it nothing of OpenTelemetry is imported and nothing is wrapped, so that it costs nothing.
-Knows nothing of spans: they are in `otel`, which only this module imports.
+Knows nothing of spans: they are in `otel`, which only `bootstrap` imports, where traces are asked for.
 """
 
 from typing import TypeVar
-
-from worker.errors import ConfigurationError
-from worker.settings import Settings
 
 Part = TypeVar("Part")
 
@@ -34,16 +31,3 @@ class Tracing:
 
     async def close(self) -> None:
         """Send what is left, bounded in time. Never raises."""
-
-
-def open_tracing(settings: Settings, worker: str) -> Tracing:
-    """As the settings ask. Raises `ConfigurationError` where traces are asked for and the extra is missing."""
-    if not settings.otel:
-        return Tracing()
-    try:
-        from worker.ops import otel  # noqa: PLC0415  the extra may be missing, and costs what it costs
-    except ImportError as error:
-        raise ConfigurationError(
-            f"FAPIAO_OTEL is on, but {error.name} is not installed: install fapiao-worker[otel], or turn it off."
-        ) from error
-    return otel.open_spans(settings, worker)

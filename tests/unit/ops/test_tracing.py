@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from worker.ops.tracing import Tracing, open_tracing
+from worker.bootstrap import open_tracing
+from worker.ops.tracing import Tracing
 from worker.settings import Settings
 
 
@@ -29,7 +30,7 @@ def test_traces_without_the_extra_are_refused_with_what_to_install() -> None:
     said = _python(
         "import sys; sys.modules['opentelemetry'] = None  # as where it is not installed",
         "from worker.errors import ConfigurationError",
-        "from worker.ops.tracing import open_tracing",
+        "from worker.bootstrap import open_tracing",
         "from worker.settings import Settings",
         "try: open_tracing(Settings(_env_file=None, otel=True), 'w')",
         "except ConfigurationError as error: print(error)",
