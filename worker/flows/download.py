@@ -26,6 +26,7 @@ from worker.flows.table import (
     put_back,
 )
 from worker.flows.vocabulary import (
+    AskDownload,
     Begin,
     Connect,
     Connected,
@@ -33,7 +34,6 @@ from worker.flows.vocabulary import (
     Draining,
     Input,
     Record,
-    RetryDownload,
     TimedOut,
 )
 from worker.ports import DownloadTold
@@ -84,7 +84,7 @@ def _connected(at: Situation, _: Connected) -> Next:
 
 def _ask(at: Situation, date: str) -> Next:
     state = DownloadState(Phase.ASKED, date, at.state.tries + 1)
-    return Decision(state, (RetryDownload(date),), at.rules.notice)
+    return Decision(state, (AskDownload(date),), at.rules.notice)
 
 
 def _told(at: Situation, given: DownloadTold) -> Next:

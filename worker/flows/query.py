@@ -52,6 +52,7 @@ from worker.flows.table import (
     put_back,
 )
 from worker.flows.vocabulary import (
+    AskDownload,
     AskPage,
     Begin,
     Connect,
@@ -70,7 +71,6 @@ from worker.flows.vocabulary import (
     Overtaken,
     PageRead,
     Record,
-    RetryDownload,
     SeeWhoIsNext,
     TimedOut,
 )
@@ -169,7 +169,7 @@ def _retry_or_fetch(at: Situation) -> Next:
         return _fetch(replace(at, state=replace(state, progress=state.progress.without_dates())))
     progress = replace(state.progress, dates=dates[1:])
     state = replace(state, phase=Phase.NOTICE, progress=progress, retrying=dates[0], retries=state.retries + 1)
-    return Decision(state, (RetryDownload(dates[0]),), at.rules.notice)
+    return Decision(state, (AskDownload(dates[0]),), at.rules.notice)
 
 
 def _fetch(at: Situation) -> Next:

@@ -252,7 +252,7 @@ class AskPage:
 
 
 @dataclass(frozen=True, slots=True)
-class RetryDownload:
+class AskDownload:
     """Send `query_invoice_download_zip` with this text, byte for byte."""
 
     date: str
@@ -333,7 +333,7 @@ Effect = (
     | KeepStray
     | CloseSession
     | AskPage
-    | RetryDownload
+    | AskDownload
     | FetchDetails
     | FetchLate
     | ListMissing

@@ -18,7 +18,7 @@ _LAST_OF_BMP: Final = "\uffff"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Rewrite:
     """One member written another way. `member` is the answer's own word for it."""
 
     member: str
@@ -39,11 +39,11 @@ class Saying:
 class Behaviour:
     """How the vendor behaves towards one `userId`, until it is told otherwise."""
 
-    result: tuple[Change, ...] = ()
+    result: tuple[Rewrite, ...] = ()
     """Of what `invoice_pdf` echoes."""
-    row: tuple[Change, ...] = ()
+    row: tuple[Rewrite, ...] = ()
     """Of what `query_invoice` lists."""
-    files: tuple[Change, ...] = ()
+    files: tuple[Rewrite, ...] = ()
     """Of the rows of the file look-up."""
     frames: tuple[Saying, ...] | None = None
     """Instead of all that usually follows an order; empty is silence."""
@@ -102,7 +102,7 @@ class Behaviours:
         self._of.clear()
 
 
-def altered(told: Told, changes: Sequence[Change], at: datetime) -> Told:
+def altered(told: Told, changes: Sequence[Rewrite], at: datetime) -> Told:
     """The same with the changes made, one after the other; `at` is the moment that dates are made of."""
     for change in changes:
         if change.operation == "drop":
@@ -113,7 +113,7 @@ def altered(told: Told, changes: Sequence[Change], at: datetime) -> Told:
     return told
 
 
-def asked_changes(asked: Mapping[str, float], part: Part) -> Iterator[Change]:
+def asked_changes(asked: Mapping[str, float], part: Part) -> Iterator[Rewrite]:
     """Of the rewritings of `REWRITINGS` that were asked for as `<part>_<name>`."""
     for name, rewriting in REWRITINGS.items():
         if f"{part}_{name}" in asked:
@@ -122,8 +122,8 @@ def asked_changes(asked: Mapping[str, float], part: Part) -> Iterator[Change]:
                 yield replace(change, member=_LISTED_NOTE) if is_note else change
 
 
-def _changes(given: Any) -> tuple[Change, ...]:
-    changes = tuple(Change(str(member), str(operation), tuple(rest)) for member, operation, *rest in given)
+def _changes(given: Any) -> tuple[Rewrite, ...]:
+    changes = tuple(Rewrite(str(member), str(operation), tuple(rest)) for member, operation, *rest in given)
     unknown = {change.operation for change in changes} - {*OPERATIONS, "drop"}
     if unknown:
         raise ValueError(f"there is no operation called {min(unknown)}")
@@ -184,58 +184,60 @@ class Rewriting:
     """A usual way in which gateways and bureaus write something else than was sent."""
 
     effect: str
-    changes: tuple[Change, ...]
+    changes: tuple[Rewrite, ...]
     parts: tuple[Part, ...] = ("echo", "listed")
     """Where it can be asked for."""
 
 
 REWRITINGS: Final[Mapping[str, Rewriting]] = {
-    "suffixed": Rewriting("（个人） stands behind the buyer's name", (Change("buyerName", "append", ("（个人）",)),)),
+    "suffixed": Rewriting("（个人） stands behind the buyer's name", (Rewrite("buyerName", "append", ("（个人）",)),)),
     "escaped": Rewriting(
         "`&` and the like are HTML entities in names and remark",
-        tuple(Change(member, "html") for member in ("buyerName", "sellerName", "remark")),
+        tuple(Rewrite(member, "html") for member in ("buyerName", "sellerName", "remark")),
     ),
     "unspaced": Rewriting(
         "blanks and line feeds are gone from name and remark",
-        (Change("buyerName", "unspaced"), Change("remark", "unspaced")),
+        (Rewrite("buyerName", "unspaced"), Rewrite("remark", "unspaced")),
     ),
-    "lines_as_br": Rewriting("line feeds of the remark are `<br/>`", (Change("remark", "replace", ("\n", "<br/>")),)),
-    "upper": Rewriting("names are in capitals", (Change("buyerName", "upper"), Change("sellerName", "upper"))),
+    "lines_as_br": Rewriting("line feeds of the remark are `<br/>`", (Rewrite("remark", "replace", ("\n", "<br/>")),)),
+    "upper": Rewriting("names are in capitals", (Rewrite("buyerName", "upper"), Rewrite("sellerName", "upper"))),
     "question_marks": Rewriting(
-        "characters beyond the BMP are `?`", (Change("buyerName", "bmp", ("?",)), Change("remark", "bmp", ("?",)))
+        "characters beyond the BMP are `?`", (Rewrite("buyerName", "bmp", ("?",)), Rewrite("remark", "bmp", ("?",)))
     ),
     "cut_at_rare": Rewriting(
         "name and remark end before the first character beyond the BMP",
-        (Change("buyerName", "utf8mb3"), Change("remark", "utf8mb3")),
+        (Rewrite("buyerName", "utf8mb3"), Rewrite("remark", "utf8mb3")),
     ),
-    "remark_cut": Rewriting("the remark ends after 20 characters", (Change("remark", "cut", (20,)),)),
+    "remark_cut": Rewriting("the remark ends after 20 characters", (Rewrite("remark", "cut", (20,)),)),
     "payee_printed": Rewriting(
-        "收款人 and 复核人 stand behind the remark", (Change("remark", "append", ("\n收款人:李四 复核人:王五",)),)
+        "收款人 and 复核人 stand behind the remark", (Rewrite("remark", "append", ("\n收款人:李四 复核人:王五",)),)
     ),
     "buyer_renamed": Rewriting(
-        "the buyer has another, registered name", (Change("buyerName", "set", ("登记名称有限责任公司",)),)
+        "the buyer has another, registered name", (Rewrite("buyerName", "set", ("登记名称有限责任公司",)),)
     ),
     "seller_renamed": Rewriting(
-        "the seller has another, registered name", (Change("sellerName", "set", ("登记名称（杭州）有限公司",)),)
+        "the seller has another, registered name", (Rewrite("sellerName", "set", ("登记名称（杭州）有限公司",)),)
     ),
     "masked": Rewriting(
         "the buyer's tax id is masked",
-        (Change("buyerIndentification", "asterisks"), Change("buyerIdentificationNumber", "asterisks")),
+        (Rewrite("buyerIndentification", "asterisks"), Rewrite("buyerIdentificationNumber", "asterisks")),
     ),
     "url_spaced": Rewriting(
         "the URL has a space and Chinese in it",
-        (Change("invoiceUrl", "append", ("?name=示例公司 电子发票（普通发票）",)),),
+        (Rewrite("invoiceUrl", "append", ("?name=示例公司 电子发票（普通发票）",)),),
         ("echo",),
     ),
-    "red": Rewriting("the status is 已红冲-全额", (Change("invoiceStatus", "set", ("已红冲-全额",)),), ("listed",)),
-    "dead": Rewriting("the status is 已作废", (Change("invoiceStatus", "set", ("已作废",)),), ("listed",)),
+    "red": Rewriting("the status is 已红冲-全额", (Rewrite("invoiceStatus", "set", ("已红冲-全额",)),), ("listed",)),
+    "dead": Rewriting("the status is 已作废", (Rewrite("invoiceStatus", "set", ("已作废",)),), ("listed",)),
     "without_total": Rewriting(
         "the total is null, amount and tax are there",
-        (Change("totalPriceAndTax", "set", (None,)),),
+        (Rewrite("totalPriceAndTax", "set", (None,)),),
         ("listed",),
     ),
     "in_utc": Rewriting(
-        "the date is UTC's and says no offset", (Change("invoiceDate", "time", ("%Y-%m-%d %H:%M:%S", -8)),), ("listed",)
+        "the date is UTC's and says no offset",
+        (Rewrite("invoiceDate", "time", ("%Y-%m-%d %H:%M:%S", -8)),),
+        ("listed",),
     ),
 }
 """Asked for in an order as `echo_<name>` (what `invoice_pdf` says) and `listed_<name>` (what queries list)."""

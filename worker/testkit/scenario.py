@@ -30,7 +30,7 @@ T = TypeVar("T")
 ANSWER_SECONDS: Final = 30.0
 
 
-class Connection:
+class KitConnection:
     """The connection, as `with Connection(…) as connection`."""
 
     def __init__(self, amqp_url: str, prefix: str) -> None:
@@ -110,7 +110,7 @@ class Story:
         raise KeyError(f"{outcome} is not among {self.outcomes}")
 
 
-class Scenario(Connection):
+class Scenario(KitConnection):
     """Publishes as a caller would, and hears what anybody is told."""
 
     def order(self, *, fault: str | None = None, **changes: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tests.unit.flows.tables import RULES, TIMING
 from worker.flows.query import decide
 from worker.flows.query_state import QueryProgress, QueryRules, QueryState, QueryWish, Situation
 from worker.flows.vocabulary import (
+    AskDownload,
     AskPage,
     Begin,
     Connect,
@@ -30,7 +31,6 @@ from worker.flows.vocabulary import (
     MissingListed,
     PageRead,
     Record,
-    RetryDownload,
     SeeWhoIsNext,
 )
 from worker.ports import DownloadTold, PageShown
@@ -117,7 +117,7 @@ class Driven:
 
     def _heard(self, given: Input, effects: Sequence[Effect]) -> Input:
         """After a page, and whatever else brings no answer by itself, the gateway tells of the download."""
-        answers = (Connect, AskPage, FetchDetails, FetchLate, ListMissing, SeeWhoIsNext, RetryDownload)
+        answers = (Connect, AskPage, FetchDetails, FetchLate, ListMissing, SeeWhoIsNext, AskDownload)
         if any(isinstance(effect, answers) for effect in effects):
             return given
         return self.notices.pop(0) if self.notices else DownloadTold(ok=True)
@@ -133,7 +133,7 @@ class Driven:
                 page = self.answer(effect)
                 names = {invoice.identity for invoice in page.invoices}
                 return PageRead(page, frozenset(names - set(self.rows)))
-            case RetryDownload(date):
+            case AskDownload(date):
                 self.retried.append(date)
                 return self.notices.pop(0) if self.notices else DownloadTold(ok=True)
             case FetchDetails(items_of, files_of, types):

@@ -26,6 +26,7 @@ from tests.unit.flows.tables import (
 from worker.flows.download import TRANSITIONS, DownloadState, Next, Phase, Situation, decide
 from worker.flows.table import Decision
 from worker.flows.vocabulary import (
+    AskDownload,
     Begin,
     Connect,
     Connected,
@@ -35,7 +36,6 @@ from worker.flows.vocabulary import (
     Effect,
     Input,
     Record,
-    RetryDownload,
     TimedOut,
 )
 from worker.ports import DownloadTold
@@ -63,7 +63,7 @@ def asked(tries: int = 1) -> DownloadState:
     return DownloadState(P.ASKED, DATE, tries)
 
 
-ASK = Expected(P.ASKED, (RetryDownload,), timer=RULES.notice)
+ASK = Expected(P.ASKED, (AskDownload,), timer=RULES.notice)
 EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
     (P.TAKEN, Begin): Expected(P.CONNECTING, (Connect,)),
     (P.TAKEN, Draining): PUT_BACK,
@@ -88,7 +88,7 @@ def test_pair(phase: Phase, kind: type[Input]) -> None:
 
 
 def test_text_goes_out_as_it_came() -> None:
-    assert decide(situation(), Begin(session_is_open=True)).effects == (RetryDownload(DATE),)
+    assert decide(situation(), Begin(session_is_open=True)).effects == (AskDownload(DATE),)
 
 
 def test_success_names_the_text_that_was_asked_for() -> None:
@@ -103,8 +103,8 @@ def test_newest_text_of_a_failure_is_asked_for_next() -> None:
     first = decide(situation(asked()), FAILED)
     second = decide(situation(first.state), DownloadTold(ok=False))
 
-    assert first.effects == (RetryDownload(FAILED_DATE),)
-    assert second.effects == (RetryDownload(FAILED_DATE),)
+    assert first.effects == (AskDownload(FAILED_DATE),)
+    assert second.effects == (AskDownload(FAILED_DATE),)
 
 
 def test_download_that_keeps_failing_fails_after_its_tries() -> None:
@@ -168,4 +168,4 @@ def test_no_sequence_of_inputs_breaks_a_promise(steps: list[Input]) -> None:
     assert len(records) <= 1
     assert state.has_ended == bool(records)
     assert all(record.to in FINAL | {S.WAITING} for record in records)
-    assert sum(isinstance(effect, RetryDownload) for effect in effects) <= RULES.download_attempts
+    assert sum(isinstance(effect, AskDownload) for effect in effects) <= RULES.download_attempts

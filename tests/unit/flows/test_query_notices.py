@@ -12,6 +12,7 @@ from tests.unit.flows.tables import FAILED_DATE, RULES, TIMING, read, record_of
 from worker.flows.query import decide
 from worker.flows.query_state import MOST_DATES, Next, Phase, QueryProgress, QueryState, QueryWish, Situation
 from worker.flows.vocabulary import (
+    AskDownload,
     AskPage,
     ConnectionLost,
     Details,
@@ -19,7 +20,6 @@ from worker.flows.vocabulary import (
     FetchDetails,
     Input,
     MayGoOn,
-    RetryDownload,
     TimedOut,
 )
 from worker.ports import DownloadTold, PageShown
@@ -130,20 +130,20 @@ def test_failures_are_asked_for_again_one_after_the_other() -> None:
     state = noticed(dates=(OTHER_DATE,))
 
     decision = step(state, FAILED)
-    assert decision.effects == (RetryDownload(OTHER_DATE),)
+    assert decision.effects == (AskDownload(OTHER_DATE),)
 
     waiting = step(decision.state, DownloadTold(ok=False, date="2024-04-12 10:10:12"))
     assert waiting.effects == ()
     assert waiting.timer is None
 
     following = step(waiting.state, DONE)
-    assert following.effects == (RetryDownload(FAILED_DATE),)
+    assert following.effects == (AskDownload(FAILED_DATE),)
 
 
 def test_same_failure_told_twice_is_asked_for_again_once() -> None:
     decision = step(noticed(dates=(FAILED_DATE,)), FAILED)
 
-    assert decision.effects == (RetryDownload(FAILED_DATE),)
+    assert decision.effects == (AskDownload(FAILED_DATE),)
     assert decision.state.progress.dates == ()
 
 
@@ -183,7 +183,7 @@ def test_failure_that_is_told_while_the_next_page_is_awaited_is_asked_for_again_
     state = step(state, read(make_page(make_found()))).state
     decision = step(state, DONE)
 
-    assert decision.effects == (RetryDownload(FAILED_DATE),)
+    assert decision.effects == (AskDownload(FAILED_DATE),)
 
 
 def test_failure_that_is_told_before_the_last_and_empty_page_is_asked_for_again() -> None:
@@ -192,7 +192,7 @@ def test_failure_that_is_told_before_the_last_and_empty_page_is_asked_for_again(
 
     decision = step(state, read(make_page()))
 
-    assert decision.effects[-1] == RetryDownload(FAILED_DATE)
+    assert decision.effects[-1] == AskDownload(FAILED_DATE)
     assert decision.timer == RULES.notice
 
 
@@ -215,7 +215,7 @@ def test_failure_that_waits_for_its_turn_survives_a_crash() -> None:
     again = step(QueryState(progress, Phase.LOOKING), MayGoOn())
     assert isinstance(again.effects[0], AskPage)
     again = step(step(again.state, read(make_page(make_found(2)))).state, DONE)
-    assert again.effects == (RetryDownload(FAILED_DATE),)
+    assert again.effects == (AskDownload(FAILED_DATE),)
 
 
 def test_gateway_gone_mad_cannot_fill_the_progress_with_failures() -> None:

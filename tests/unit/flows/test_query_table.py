@@ -19,6 +19,7 @@ from worker.flows.query import TRANSITIONS, decide
 from worker.flows.query_state import Next, Phase, QueryProgress, QueryState, QueryWish, Situation
 from worker.flows.table import Decision
 from worker.flows.vocabulary import (
+    AskDownload,
     AskPage,
     Begin,
     Connect,
@@ -38,7 +39,6 @@ from worker.flows.vocabulary import (
     Overtaken,
     PageRead,
     Record,
-    RetryDownload,
     SeeWhoIsNext,
     TimedOut,
 )
@@ -80,7 +80,7 @@ EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
     (P.ASKED, ConnectionLost): PUT_BACK,
     (P.ASKED, TimedOut): PUT_BACK,
     (P.ASKED, Draining): PUT_BACK,
-    (P.NOTICE, DownloadTold): Expected(P.NOTICE, (RetryDownload,), timer=RULES.notice),
+    (P.NOTICE, DownloadTold): Expected(P.NOTICE, (AskDownload,), timer=RULES.notice),
     (P.NOTICE, ConnectionLost): PUT_BACK,
     (P.NOTICE, TimedOut): Expected(P.DETAILS, (FetchDetails,)),
     (P.NOTICE, Draining): PUT_BACK,

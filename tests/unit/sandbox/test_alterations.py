@@ -9,7 +9,7 @@ from worker.sandbox.alterations import (
     REWRITINGS,
     Behaviour,
     Behaviours,
-    Change,
+    Rewrite,
     Saying,
     altered,
     asked_changes,
@@ -42,14 +42,14 @@ AT = datetime(2026, 11, 29, 7, 24, 35, tzinfo=CHINA)
 )
 def test_an_operation_changes_its_member_alone(value: Any, change: tuple[Any, ...], becomes: Any) -> None:
     operation, *arguments = change
-    told = altered({"it": value, "other": "o"}, [Change("it", operation, tuple(arguments))], AT)
+    told = altered({"it": value, "other": "o"}, [Rewrite("it", operation, tuple(arguments))], AT)
     assert told == {"it": becomes, "other": "o"}
 
 
 def test_a_member_that_is_not_there_stays_away_unless_it_is_set() -> None:
-    assert altered({}, [Change("it", "upper")], AT) == {}
-    assert altered({}, [Change("it", "set", (1,))], AT) == {"it": 1}
-    assert altered({"it": 1}, [Change("it", "drop")], AT) == {}
+    assert altered({}, [Rewrite("it", "upper")], AT) == {}
+    assert altered({}, [Rewrite("it", "set", (1,))], AT) == {"it": 1}
+    assert altered({"it": 1}, [Rewrite("it", "drop")], AT) == {}
 
 
 def test_a_usual_rewriting_is_asked_for_by_name_and_knows_the_lists_own_words() -> None:
@@ -67,7 +67,7 @@ def test_a_behaviour_is_read_from_json() -> None:
     behaviour = Behaviour.read(
         {"row": [["note", "cut", 3]], "answer": {"frames": [[0.2, "invoice_pdf", "没有额度"]]}, "logins": ["0"]}
     )
-    assert behaviour.row == (Change("note", "cut", (3,)),)
+    assert behaviour.row == (Rewrite("note", "cut", (3,)),)
     assert behaviour.frames == (Saying(0.2, "invoice_pdf", "没有额度"),)
     assert not behaviour.is_issued
 
@@ -83,6 +83,6 @@ def test_logins_are_answered_in_order_and_then_as_usual() -> None:
     behaviours.set("u", Behaviour(logins=("0", "没有权限")))
     assert [behaviours.take_login("u") for _ in range(3)] == [("0",), ("没有权限",), None]
     assert behaviours.take_login("other") is None
-    behaviours.set("u", Behaviour(row=(Change("note", "upper"),)))
+    behaviours.set("u", Behaviour(row=(Rewrite("note", "upper"),)))
     behaviours.clear()
     assert behaviours.of("u") == Behaviour()

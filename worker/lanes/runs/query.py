@@ -25,6 +25,7 @@ from worker.flows.looks import LookOutcome
 from worker.flows.query_state import MOST_MISSING, Next, QueryProgress, QueryState, QueryWish
 from worker.flows.stored import stored_invoice
 from worker.flows.vocabulary import (
+    AskDownload,
     AskPage,
     Begin,
     Details,
@@ -41,7 +42,6 @@ from worker.flows.vocabulary import (
     PageRead,
     ReadStored,
     Record,
-    RetryDownload,
     SeeWhoIsNext,
     Settle,
     StoredRead,
@@ -249,7 +249,7 @@ class QueryRun(Questioning):
         match effect:
             case AskPage():
                 return await self._ask_page(effect, self._wish.condition, self._wish.page_size)
-            case RetryDownload(date):
+            case AskDownload(date):
                 return await self._retry_download(date)
             case SeeWhoIsNext():
                 return await self._look_around()
@@ -307,7 +307,7 @@ class DownloadRun(Questioning):
 
     @override
     async def _perform(self, effect: Effect) -> Input | None:
-        if isinstance(effect, RetryDownload):
+        if isinstance(effect, AskDownload):
             return await self._retry_download(effect.date)
         return await super()._perform(effect)
 
