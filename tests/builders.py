@@ -206,8 +206,3 @@ def as_listed(told: Mapping[str, Any]) -> ListedInvoice:
 def identity_of(told: Mapping[str, Any]) -> str:
     """What names an invoice, of what events show of it."""
     return as_listed(told).identity
-
-
-def number_of(told: Mapping[str, Any]) -> str | None:
-    """Its number, likewise."""
-    return as_listed(told).number

@@ -34,7 +34,6 @@ from worker.cli.records import age_of
 from worker.cli.terminal import load_settings
 from worker.settings import Settings
 
-WORKER = {"app.kubernetes.io/name": "fapiao-worker", "app.kubernetes.io/component": "worker"}
 EXPECTED_SECRETS = {"fapiao-worker", "fapiao-credentials", "fapiao-worker-owner"}
 """Made by whoever runs it; the README says how."""
 

@@ -73,9 +73,6 @@ def without(sample: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in sample.items() if name not in names}
 
 
-OF_ITS_OWN_WORDS = ("invoiceType", "invoiceSource", "invoiceRiskLevel", "specificBusinessType")
-
-
 def listed(module: Any) -> list[Any]:
     """What a page's rows, their items and files come to; red ones, sums that differ, and what is not told too."""
     unsigned = without(ROW, "isInvoicePositive")

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from tests.scenarios.messages import make_order
@@ -52,8 +51,3 @@ def issued(**invoice: Any) -> BookedInvoice:
 def papers(invoice: BookedInvoice) -> dict[str, bytes]:
     """Its three files."""
     return {"pdf": pdf(invoice), "ofd": ofd(invoice), "xml": xml(invoice)}
-
-
-def total_of(invoice: BookedInvoice) -> Decimal:
-    """With tax."""
-    return invoice.total
