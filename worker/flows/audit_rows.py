@@ -35,8 +35,8 @@ _AMOUNTS: Final = ("total", "total_without_tax", "total_tax")
 
 
 def row_of(invoice: ListedInvoice, company: str, first: date, last: date) -> AuditedRow:
-    """The row of an invoice that was listed for this company. What is of the days around the period, or not the
-    company's own (a gateway may ignore a filter), is kept as evidence and told of no more."""
+    """The row of an invoice that was listed for this company. One of the days around the period, or of another company
+    (a gateway may ignore a filter), is kept as evidence, and nothing else is told of it."""
     days = {"startInvoiceDate": first.isoformat(), "endInvoiceDate": last.isoformat()}
     is_own = fits_condition({"sellerIdentificationNumber": company, **days}, invoice)
     return AuditedRow(

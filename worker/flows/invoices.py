@@ -81,9 +81,10 @@ def _amounts_of(row: ListedInvoice) -> int:
 
 
 def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[int, int] | None = None) -> list[ListedInvoice]:
-    """The invoices of a list's rows; `before` is what `seen_of` tells of earlier pages. Where the list has a row for
-    each line of one, none tells what the invoice comes to: such rows have other amounts, or members of lines, which no
-    manual has for an invoice, with other values. Lines without its number are of one party, date and note."""
+    """The invoices of a list's rows; `before` is what `seen_of` tells of earlier pages. A list may have a row for each
+    line of an invoice, and no such row tells what the invoice comes to. Rows of lines are known by this: they share an
+    identity, and differ in amounts, or in members that the manual has for no invoice; without a number, by another row
+    of the same party, date and note. They are left without amounts."""
     lines: dict[str, set[object]] = {}
     shares: dict[object, list[bool]] = {}
     for each in rows:

@@ -173,8 +173,8 @@ def _list_over(at: Situation, state: LookUpState) -> Next:
 
 
 def _page_refused(at: Situation, given: QueryRefused) -> Next:
-    """A page was refused that would be there only if the gateway lists fewer at once than it is asked for, or of which
-    it has said nothing: so the list has ended before it. It counts as cut, and proves no absence."""
+    """A page was refused that the gateway had not promised: there would be one only if it listed fewer rows at once
+    than it was asked for. So the list has ended before it. It counts as cut, and proves no absence."""
     if at.state.page > 1 and not at.state.more_is_promised:
         return _list_over(at, replace(at.state, is_cut=True))
     return _unseen(at, given)

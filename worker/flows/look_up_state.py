@@ -86,8 +86,8 @@ class LookUpState(Phased):
 
     @property
     def has_grown(self) -> bool:
-        """Whether what is lacking was issued while the list was read: it moved the rest, so that some rows came twice,
-        and stands on pages that were read before."""
+        """Whether invoices were issued while the list was read. They moved the other rows, so that some came twice, and
+        stand on pages that had been read before."""
         grew = self.total is not None and self.first_total is not None and self.total > self.first_total
         return grew and not self.is_whole and not self.is_cut and self.rereads < MOST_REREADS
 

@@ -93,8 +93,8 @@ class QueryProgress:
 
 
 def spans_of(condition: Mapping[str, Any], span_days: int) -> list[tuple[date, date]]:
-    """The days in parts of at most `span_days`, for a gateway may refuse a longer span (trap 60). By their numbers, for
-    no day can be added to the calendar's last one, and callers do ask until then."""
+    """The days in parts of at most `span_days`, for a gateway may refuse a longer span (trap 60). Days are counted as
+    numbers: callers ask until the calendar's last day, and no day can be added to that."""
     first, last = (date.fromisoformat(condition[name]).toordinal() for name in ("startInvoiceDate", "endInvoiceDate"))
     starts = range(first, last + 1, span_days)
     return [(date.fromordinal(start), date.fromordinal(min(last, start + span_days - 1))) for start in starts]

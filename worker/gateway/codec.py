@@ -229,8 +229,9 @@ def is_surely_result(data: Any) -> bool:
 
 
 def is_doubtful(data: Mapping[str, Any], answer: Any) -> bool:
-    """Whether what has the members of a result may be none: it has no address, and a word that says no stands in its
-    place, or a member that the manual does not know says so, in it or around it."""
+    """Whether there may be no invoice although the members of a result are there: it has no address, and either a word
+    that says no stands in the address's place, or a member that the manual does not know says no, in the result or
+    around it."""
     address = text_of(data.get("invoiceUrl"))
     if location(address) is not None:
         return False
@@ -245,9 +246,9 @@ def is_doubtful(data: Mapping[str, Any], answer: Any) -> bool:
 
 
 def names_an_invoice(frame: Any, depth: int = 0, *, in_words: bool = False) -> bool:
-    """Whether a number, an address or the file of an invoice stands in it, under whatever name: who tells one has
-    issued it, whatever else it says. The seller's account may have as many digits, but under a name of the manual's.
-    `in_words`: a number within a sentence counts too."""
+    """Whether the number, the address or the file of an invoice stands in it, under whatever name: who tells one of
+    these has issued the invoice, whatever else is said. The seller's account may have as many digits, but stands under
+    a name of the manual's. `in_words`: a number within a sentence counts too."""
     frame = parsed_if_json(frame)
     if not isinstance(frame, (Mapping, list)) or depth > _MAX_UNWRAPPINGS:
         text = (text_of(frame) or "").strip()

@@ -243,8 +243,8 @@ def _says_no(data: Mapping[str, Any]) -> bool:
 
 
 def says_otherwise(name: str, value: Any) -> bool:
-    """Whether a member that the manual does not know says that the result in which it stands, or beside which, is none:
-    a state that is not fine, or words of failure. What a code or a message says is `is_refused`."""
+    """Whether a member that the manual does not know, in the result or beside it, says that there is no invoice: a
+    state that is not fine, or words of failure. What a code or a message says is `is_refused`."""
     name = _plain(name)
     text = str(value).lower() if isinstance(value, bool) else text_of(value)
     if text is None or is_absent(text) or _is_judged(name):

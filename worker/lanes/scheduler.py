@@ -177,8 +177,8 @@ class Scheduler:
         return 0 if self._is_mute else services.breaker.may_begin(wished, services.clock.monotonic())
 
     def _came_too_late(self, term: int) -> bool:
-        """Whether, since it was asked for, the drain began or the lease was lost. A lane that is begun without a lease
-        stops at once and is left to it, also where a new lease that is being asked for is durable by then."""
+        """Whether the drain began, or the lease was lost, since the claim was asked for. A lane that is begun without a
+        lease stops at once and would stay held, also under a new lease that has become durable meanwhile."""
         services = self._services
         return services.is_draining or term != self._term or not services.lease.is_safe(services.clock.monotonic())
 

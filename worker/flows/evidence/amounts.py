@@ -60,8 +60,8 @@ def _by_rate(net: Decimal | None, gross: Decimal | None, tolerance: Decimal) -> 
 
 
 def is_told_otherwise(order: Order, listed: Listed) -> bool:
-    """Whether its amounts could be the order's, were they told in another unit, rounded, or under another's name: then
-    it may be that, or an invoice of another amount."""
+    """Whether its amounts could be the order's, told in another unit, rounded, or under another's name. If so, it may
+    be the order's invoice, or one of another amount."""
     totals = (order.total,) if order.is_expected_high else order.totals
     ranges = spans(listed) if order.is_anybodys else chain(spans(listed), tax_spans(listed))
     return tell_nothing(listed) or any(

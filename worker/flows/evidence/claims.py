@@ -191,8 +191,9 @@ def _exact_claims(
 def _spans(
     alike: Sequence[Subject], fitting: Sequence[Listed], skew: timedelta, claims: Claims
 ) -> Generator[None, None, None]:
-    """Each submission's stretch of the invoices that fit its kind: those issued in its time. An invoice's date may
-    stand for a whole day; they are in the order of its end, so `longest` keeps those in whose day began in time."""
+    """For each submission, the range of invoices of its kind that were issued in its time. A date may stand for a whole
+    day. Invoices are sorted by the end of what their date may mean; `longest` widens the range, so that one whose day
+    began in time is in it."""
     in_order = sorted(fitting, key=lambda each: each.latest)
     yield
     moments = [each.latest for each in in_order]

@@ -120,8 +120,8 @@ def is_companys(tax_id: str) -> bool:
 
 
 def compare(order: Order, listed: Listed) -> Comparison | None:
-    """Member by member; None where the invoice is ruled out, or plainly another's: two identifying members differ, or
-    one does and the others do not both say that it is this one's."""
+    """Each member told apart; None where the invoice is ruled out, or is plainly another's. Of total, buyer and remark
+    one may differ: where the two others say that it is this order's, or where it may only be written in another way."""
     invoice = listed.invoice
     is_of_two_signs = invoice.is_positive is False and _is_more_than_zero(listed)
     if invoice.is_positive is False and not is_of_two_signs:

@@ -171,8 +171,8 @@ def stray_of(reply: IssuedReply, orders: Sequence[SubmittedInvoice]) -> StrayRep
 
 
 def _may_be(echo: Echo) -> bool:
-    """Whether the reply may be this order's although it does not fit it: enough is told, and no more than one member
-    differs, which is nobody's tax id. That text may only be written another way."""
+    """Whether the reply may be this order's although it does not fit it: enough is told, and only one member differs,
+    which is no tax id. Its text may only be written in another way."""
     return echo.is_enough and len(echo.contradictions) <= 1 and echo.contradictions.isdisjoint({SELLER, BUYER})
 
 

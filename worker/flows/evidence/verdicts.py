@@ -165,8 +165,8 @@ def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
 
 
 def _beside(key: int, names: Sequence[str], claims: Claims) -> Verdict:
-    """The verdict of a submission that gets none of these invoices, though they are all that fit it best. There may be
-    another invoice, which fits it less well and is its own; only without one there is none."""
+    """The verdict of a submission that gets none of the invoices that fit it best. Another invoice may fit it less well
+    and be its own. Only where there is none, nothing is found."""
     others = claims.loose_names(key) if key in claims.exact else claims.rest[key]
     has_more = not set(others) <= set(names)
     return _several(key, claims, is_contested=True) if has_more else Nothing()

@@ -148,10 +148,11 @@ class IssueRun(Run):
                 return None
 
     def _is_repeat(self, shown: ResultShown) -> bool:
-        """Whether this result can only repeat one that settled an order before. So it is where its PDF's address has
-        settled an order that cannot be told from the one in hand; or any other order, unless the result echoes all of
-        the one in hand: then addresses do not tell invoices apart here. The same to the letter is a repeat even then:
-        where a gateway leaves remarks out, one order's result echoes all of a like order that has no remark."""
+        """Whether this result can only repeat one that settled an order before. It does where its PDF's address has
+        settled an order that cannot be told from the one in hand. It does, too, where the address has settled any other
+        order, unless the result echoes all of the one in hand: then addresses do not tell invoices apart here. A result
+        that is the same to the letter is a repeat even then: where a gateway leaves remarks out, one order's result
+        echoes all of a like order that has no remark."""
         addresses = self._services.addresses
         if addresses.is_repeat(*self._settlement(shown.invoice_url)):
             return True

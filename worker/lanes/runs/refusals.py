@@ -30,7 +30,7 @@ class SellerOf:
 
     async def is_resting(self, *, session_is_open: bool) -> bool:
         """Whether the order must wait. Where the session is open, the order before it was issued: the store is asked
-        only if this worker has seen a refusal since, which saves a round trip for each order of a row."""
+        only if this worker has seen a refusal since, which saves a round trip for each of many orders."""
         if self._threshold == 0 or (session_is_open and self._name not in self._services.refused_sellers):
             return False
         state = await self._insist(lambda: self._services.journal.seller(*self._name))
