@@ -7,6 +7,7 @@ from typing import Any
 from contracts.envelope import loads
 from tests.builders import make_found, make_page, make_query, make_question
 from tests.lane_fakes import After, Answer, Script, Stage
+from worker.lanes.housekeeping import Housekeeping
 from worker.lanes.lane_session import LaneSession
 from worker.lanes.runner import LaneRunner, run_of
 from worker.lanes.runs.run import Run
@@ -41,6 +42,18 @@ def pages_of(count: int, *, size: int = 2, notice: Answer = DONE) -> list[list[A
         [make_page(*page, total=count, has_next=place < len(pages)), notice]
         for place, page in enumerate(pages, start=1)
     ]
+
+
+def housekeeping(stage: Stage) -> tuple[Housekeeping, list[str]]:
+    """The stage's housekeeping, and a line each time that it says that lanes were freed."""
+    freed: list[str] = []
+    return Housekeeping(stage.services, "w-1", lanes_freed=lambda: freed.append("freed")), freed
+
+
+async def keep_house(stage: Stage) -> int:
+    """One round of it; how many rows it moved."""
+    keeper, _ = housekeeping(stage)
+    return await keeper.run_once()
 
 
 class Played:

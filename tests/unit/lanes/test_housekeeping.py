@@ -9,16 +9,11 @@ from contracts.envelope import loads
 from contracts.failures import FailureCode
 from tests.builders import MOMENT, make_command
 from tests.lane_fakes import Stage as FakeStage
+from tests.unit.lanes.playing import housekeeping, keep_house
 from tests.virtual_time import in_virtual_time
-from worker.lanes.housekeeping import Housekeeping
 from worker.records import CommandState
 
 S = CommandState
-
-
-def housekeeping(stage: FakeStage) -> tuple[Housekeeping, list[str]]:
-    freed: list[str] = []
-    return Housekeeping(stage.services, "w-1", lanes_freed=lambda: freed.append("freed")), freed
 
 
 @pytest.mark.parametrize("state", [S.WAITING, S.HELD])
@@ -26,9 +21,8 @@ def housekeeping(stage: FakeStage) -> tuple[Housekeeping, list[str]]:
 async def test_command_that_waited_too_long_fails(state: CommandState) -> None:
     stage = FakeStage()
     stage.journal.add(make_command(state=state, deadline_at=MOMENT))
-    keeper, _ = housekeeping(stage)
 
-    assert await keeper.run_once() == 1
+    assert await keep_house(stage) == 1
 
     (event,) = stage.journal.events[1]
     assert loads(event.body)["data"]["code"] == FailureCode.DEADLINE_EXCEEDED
@@ -42,9 +36,8 @@ async def test_command_that_waited_too_long_fails(state: CommandState) -> None:
 async def test_command_that_runs_or_is_done_is_left_alone(state: CommandState) -> None:
     stage = FakeStage()
     stage.journal.add(make_command(state=state, deadline_at=MOMENT))
-    keeper, _ = housekeeping(stage)
 
-    assert await keeper.run_once() == 0
+    assert await keep_house(stage) == 0
     assert stage.journal.state_of(1) is state
 
 

@@ -10,10 +10,9 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from tests.builders import MOMENT, make_command
 from tests.lane_fakes import Stage as FakeStage
-from tests.unit.lanes.playing import later
+from tests.unit.lanes.playing import housekeeping, keep_house, later
 from tests.virtual_time import in_virtual_time
 from worker.flows.announce import Announcement, events_of, failure
-from worker.lanes.housekeeping import Housekeeping
 from worker.records import Command, CommandState
 
 S = CommandState
@@ -21,11 +20,6 @@ DONE = Announcement(Outcome.COMPLETED, {"invoiceUrl": "http://pdf.example/1.pdf"
 DATA = {"userId": "1111", "invoice": {"buyerName": "甲", "remark": ""}, "expectedTotal": "10.00"}
 QR = Announcement(Outcome.QR_REQUIRED, {"image": "data:", "attempt": 1})
 SECRETS = {"/login/password": "s3cret"}
-
-
-def housekeeping(stage: FakeStage) -> tuple[Housekeeping, list[str]]:
-    freed: list[str] = []
-    return Housekeeping(stage.services, "w-1", lanes_freed=lambda: freed.append("freed")), freed
 
 
 def put(stage: FakeStage, *told: Announcement, follower: dict[str, Any] | None = None, **first: Any) -> Command:
@@ -69,9 +63,8 @@ async def test_repeat_gets_the_first_ones_end_under_its_own_id_and_names_the_fir
 async def test_repeat_that_comes_while_the_first_is_under_way_is_told_the_newest_only() -> None:
     stage = FakeStage()
     put(stage, QR, Announcement(Outcome.IN_DOUBT, {"reason": "lost"}), state=S.IN_DOUBT)
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     assert [outcome for outcome, _ in said(stage)] == ["in_doubt"]
     assert stage.journal.state_of(2) is S.FOLLOWING
@@ -85,9 +78,8 @@ async def test_total_is_compared_with_what_the_repeat_expects(expected: str | No
     confirmed = Announcement(Outcome.CONFIRMED, {"totalPriceAndTax": "10.00", "expectedTotalMatches": True})
     data = {**DATA, "expectedTotal": expected} if expected else {k: v for k, v in DATA.items() if k != "expectedTotal"}
     put(stage, DONE, confirmed, state=S.COMPLETED, follower={"data": dumps(data)})
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     assert [outcome for outcome, _ in said(stage)] == ["completed", "confirmed"]
     assert said(stage)[1][1]["expectedTotalMatches"] is matches
@@ -98,9 +90,8 @@ async def test_other_content_is_refused_as_soon_as_the_number_is_bound() -> None
     stage = FakeStage()
     other = dumps({**DATA, "invoice": {"buyerName": "乙"}})
     put(stage, state=S.SUBMITTING, follower={"data": other})
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     [(outcome, data)] = said(stage)
     assert (outcome, data["code"], data["firstCommandId"]) == ("rejected", "order_reused", "first")
@@ -114,9 +105,8 @@ async def test_other_content_is_refused_as_soon_as_the_number_is_bound() -> None
 async def test_it_waits_while_the_first_has_not_submitted(state: CommandState) -> None:
     stage = FakeStage()
     put(stage, state=state, submitted_at=None)
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     assert [tuple(row) for row in stage.journal.rows("SELECT key, nudges = heeded FROM follower")] == [(2, 1)]
     assert stage.journal.state_of(2) is S.FOLLOWING
@@ -146,9 +136,8 @@ async def test_it_fails_with_the_first_where_that_was_submitted_and_nothing_was_
         state=S.FAILED,
         holds_order=False,
     )
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     assert stage.journal.state_of(2) is S.FAILED
     assert stage.hooks.outcomes == [("failed", "issue_refused")]
@@ -164,9 +153,8 @@ async def test_other_content_takes_the_number_that_is_free_by_now() -> None:
         holds_order=False,
         follower={"data": dumps({**DATA, "invoice": {"buyerName": "乙"}})},
     )
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     assert stage.journal.state_of(2) is S.WAITING
 
@@ -176,9 +164,8 @@ async def test_follower_of_version_1_has_no_password_and_ends_as_its_first() -> 
     stage = FakeStage()
     refused = failure(FailureCode.LOGIN_REFUSED, Stage.LOGIN, "no", 1)
     put(stage, refused, state=S.FAILED, submitted_at=None, holds_order=False, follower={"secrets": {}})
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     assert [outcome for outcome, _ in said(stage)] == ["failed"]
 
@@ -188,9 +175,8 @@ async def test_follower_of_another_source_goes_its_own_way() -> None:
     """Version 1 let sources share numbers: nothing of the other's is told."""
     stage = FakeStage()
     put(stage, DONE, state=S.COMPLETED, source="/other")
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     assert stage.journal.state_of(2) is S.WAITING
     assert said(stage) == []
@@ -200,9 +186,8 @@ async def test_follower_of_another_source_goes_its_own_way() -> None:
 async def test_number_of_another_source_is_taken_where_all_share_one_count() -> None:
     stage = FakeStage(settings={"order_scope": "seller"})
     put(stage, DONE, state=S.COMPLETED, source="/other")
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     [(outcome, data)] = said(stage)
     assert (outcome, data["code"]) == ("rejected", "order_taken")
@@ -218,9 +203,8 @@ async def test_repeat_that_another_replica_answered_meanwhile_gets_no_second_end
     follower = put(stage, DONE, state=S.COMPLETED)
     stage.journal.delays["followers"] = 2
     later(1, lambda: stage.journal.put(replace(follower, state=S.COMPLETED, last_sequence=1)))
-    keeper, _ = housekeeping(stage)
 
-    assert await keeper.run_once() == 0
+    assert await keep_house(stage) == 0
 
     assert stage.journal.outcomes_of(2) == []
 
@@ -232,9 +216,8 @@ async def test_what_follows_the_end_is_told_after_it() -> None:
     follower = put(stage, DONE, unconfirmed, state=S.COMPLETED)
     stage.journal.put(replace(follower, state=S.COMPLETED, last_sequence=1))
     stage.journal.rows("UPDATE follower SET heard = 1")
-    keeper, _ = housekeeping(stage)
 
-    await keeper.run_once()
+    await keep_house(stage)
 
     assert [outcome for outcome, _ in said(stage)] == ["unconfirmed"]
     assert stage.journal.state_of(2) is S.COMPLETED
