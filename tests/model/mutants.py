@@ -86,8 +86,8 @@ MUTANTS: Final = (
         7,
         "rivals are read seller by seller",
         "worker/lanes/runs/evidence.py",
-        "if probes is None else _found_by(",
-        "if seller else _found_by(",
+        "if probes is None\n",
+        "if seller\n",
         (f"{UNIT}/lanes/runs/test_rivals.py",),
     ),
     Mutant(
