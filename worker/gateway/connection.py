@@ -15,7 +15,6 @@ a missing pong only where this gateway has ever sent one.
 import asyncio
 import contextlib
 import secrets
-import struct
 from typing import Final, cast
 
 import structlog
@@ -27,11 +26,6 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.typing import BytesLike
 
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # where it is not compiled
-    from websockets.utils import apply_mask
-
 __all__ = ["Connection", "ConnectionClosed", "Pongs"]
 
 log = structlog.get_logger()
@@ -40,38 +34,8 @@ UNANSWERED: Final = "keepalive ping timeout"
 """The reason of our own close frame: it tells this end of a connection from others with the same code."""
 _MAX_WAITING: Final = 4
 """Messages that nobody has taken (count); with more, reading rests until there is one at most."""
-_MASK_BYTES: Final = 4
-_MASKS_AT_ONCE: Final = 64
-_SHORT: Final = struct.Struct("!BB")
-_LONG: Final = struct.Struct("!BBH")
-_LONG_FROM: Final = 126
 _TAKEN_AT_ONCE_BYTES: Final = 16 * 1024
 """The transport asks for a rest where its buffer has four times as many."""
-
-
-class _Masks:
-    """Keys of frames (RFC 6455, 5.3: nobody may foresee them), many from one question to the system. Each question lets
-    go of the interpreter's lock, and the library asks one for each frame."""
-
-    def __init__(self) -> None:
-        self._left = b""
-
-    def take(self) -> bytes:
-        """The next one."""
-        if not self._left:
-            self._left = secrets.token_bytes(_MASK_BYTES * _MASKS_AT_ONCE)
-        mask, self._left = self._left[:_MASK_BYTES], self._left[_MASK_BYTES:]
-        return mask
-
-
-_masks = _Masks()
-
-
-def _framed(text: bytes) -> bytes:
-    """A text message that is no longer than 64 KiB as its one frame (RFC 6455, 5.2), as the library would write it."""
-    length, mask = len(text), _masks.take()
-    head = _SHORT.pack(0x81, 0x80 | length) if length < _LONG_FROM else _LONG.pack(0x81, 0x80 | _LONG_FROM, length)
-    return b"%b%b%b" % (head, mask, apply_mask(text, mask))
 
 
 class Pongs:
@@ -180,7 +144,8 @@ class Connection(asyncio.Protocol):
             return False
         if len(text) >= _TAKEN_AT_ONCE_BYTES:
             return False
-        transport.write(_framed(text))
+        self._protocol.send_text(text)
+        self._write()
         return True
 
     async def send(self, text: bytes) -> None:
