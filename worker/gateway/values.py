@@ -21,8 +21,9 @@ from contracts.queries import LARGEST_ID
 from worker.characters import simplified
 
 _MAX_DIGITS: Final = 40
-_USUAL_INTEGER: Final = 10**18
 """Digits of a number. More is no money, and to write out a huge exponent would take the memory of the process."""
+_USUAL_INTEGER: Final = 10**18
+"""Below it a whole number has no more digits than that, and its digits need not be counted."""
 _MAX_COUNT: Final = 10**9
 _FLAG_WORDS: Final = {
     "1": 1, "true": 1, "yes": 1, "y": 1, "是": 1,
