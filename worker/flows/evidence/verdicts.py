@@ -150,6 +150,7 @@ def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
     }
     if not close:
         return
+    yield from _withdraw_rings(told, close, claims)
     for work, (other, verdict) in enumerate(list(told.items()), start=1):
         if work % BREATH == 0:
             yield
@@ -162,6 +163,20 @@ def _withdraw(told: Verdicts, claims: Claims) -> Generator[None, None, None]:
             if (key := close.get(name, other)) != other and claims.is_by_remark(key, name):
                 del close[name]
                 told[key] = _several(key, claims, is_contested=True)
+
+
+def _withdraw_rings(told: Verdicts, close: dict[str, int], claims: Claims) -> Generator[None, None, None]:
+    """Withhold what could as well be given the other way round: each of some submissions has an invoice that fits it
+    closely, and could claim the next one's. Whoever could claim none of the others' has its own, whatever they have."""
+    rivals = {key: {close[name] for name in claims.open_names(key) if name in close} - {key} for key in close.values()}
+    while settled := {key for key, others in rivals.items() if rivals.keys().isdisjoint(others)}:
+        yield
+        for key in settled:
+            del rivals[key]
+    for name, key in list(close.items()):
+        if key in rivals:
+            del close[name]
+            told[key] = _several(key, claims, is_contested=True)
 
 
 def _beside(key: int, names: Sequence[str], claims: Claims) -> Verdict:

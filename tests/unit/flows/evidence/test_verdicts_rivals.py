@@ -66,6 +66,18 @@ def test_invoice_that_is_believed_for_its_remark_alone_is_given_to_nobody_while_
     assert kind_of(judge([issued(2, invoice=order)], [row], rivals=[doubt])[2]) == "several"
 
 
+def test_two_invoices_that_two_orders_could_have_either_way_are_given_to_neither() -> None:
+    """Each fits one of the two better, and what it lacks is what would tell."""
+    order = make_invoice(remark="SO-1", invoiceItems=[make_item(quantity=Decimal(1), unitPrice=Decimal("200.00"))])
+    first, second = issued(1, invoice=make_invoice(remark="SO-1")), subject(2, invoice=order, expected_total="226.00")
+    swapped = listed(1, note="SO-1 开票人:李四", totalAmount=Decimal(26), totalTax=Decimal(200))
+    untold = listed(2, note="SO-1 开票人:李四", totalAmount=None, totalTax=None, totalPriceAndTax=None)
+
+    assert {kind_of(each) for each in judge([first, second], [swapped, untold]).values()} == {"several"}
+    assert kind_of(judge([second], [swapped])[2]) == "found"
+    assert kind_of(judge([first], [untold])[1]) == "found"
+
+
 def test_invoice_of_an_older_order_of_the_lane_that_nobody_confirms_is_not_the_doubts() -> None:
     """FAPIAO_CONFIRM is off: the first was issued, and its number is not sought."""
     first = issued(1, sought_at=None)
