@@ -34,9 +34,9 @@ log = structlog.get_logger()
 
 CONNECTION_NAME = "fapiao-worker consume"
 BATCH_MAX = 500
+"""Most commands in one transaction (count)."""
 EXAMINING_SECONDS = 0.1
 """After so long no more messages are read for a batch: a hundred of a megabyte would hold the loop for many seconds."""
-"""Most commands in one transaction (count)."""
 SLOW_SECONDS = 0.1
 """After a batch that took longer, the next one waits a tenth of that time for the deliveries that its acknowledgements
 let in. Else the first of them would go alone, and the others wait for as long again."""
