@@ -4,10 +4,11 @@ Each takes bytes and raises where something does not hold. They are run by a cov
 the committed corpus by `test_fuzz`.
 """
 
+import contextlib
 import json
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from worker.errors import Permanent, Transient
 from worker.flows.invoices import file_row, found_row
 from worker.gateway import query_codec
 from worker.gateway.credentials import CredentialDirectory
+from worker.gateway.redaction import is_secret_name
 from worker.gateway.refusals import MAX_REASON_CHARS
 from worker.gateway.session import InvoiceSession, QueryDialogue
 from worker.intake.reading import Incoming
@@ -63,27 +65,44 @@ def admission(data: bytes) -> None:
 
 
 def gateway(data: bytes) -> None:
-    """Frames in any phase, divided by line feeds: nothing is raised, nothing told holds a password that was sent."""
+    """Frames in any phase, divided by line feeds: nothing is raised, nothing told holds a password that was sent, and
+    nothing told or kept has a member that is named like one, whoever sent it."""
     session = InvoiceSession(USER_ID)
     phase, *frames = data.split(b"\n")
-    if phase[:1] in {b"l", b"i"}:
+    was_sent = phase[:1] in {b"l", b"i"}
+    if was_sent:
         session.send_login(LOGIN)
     if phase[:1] == b"i":
         session.receive_text(frame("login", "1"))
         session.send_invoice(SUBMISSION)
     for received in frames:
         event = session.receive_text(received)
-        assert PASSWORD not in repr(event), event
+        assert not was_sent or PASSWORD not in repr(event), event
         match event:
             case ResultShown():
                 dumps(event.invoice)
+                assert not any(map(is_secret_name, _names_in(event.reply.told))), event
                 assert event.invoice_url is None or event.invoice_url.encode()
             case QrShown():
                 assert (event.image is None) != (event.content is None)
             case LoginAnswered() | QrRefused() | ResultRefused():
                 assert event.reason is None or 0 < len(event.reason) <= MAX_REASON_CHARS
-            case FrameIgnored() if event.body is not None:
-                json.loads(event.body) if len(event.body) < 60_000 else None
+            case FrameIgnored() if event.body is not None and len(event.body) < 60_000:
+                assert not any(map(is_secret_name, _names_in(json.loads(event.body)))), event
+
+
+def _names_in(value: Any) -> Iterator[str]:
+    """Of all members, also of those in JSON that stands in a text."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _names_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names_in(inner)
+    elif isinstance(value, str) and value.lstrip()[:1] in {"{", "["}:
+        with contextlib.suppress(ValueError):
+            yield from _names_in(json.loads(value))
 
 
 def queries(data: bytes) -> None:
