@@ -73,6 +73,11 @@ def simplified(text: str) -> str:
     return text if text.isascii() else text.translate(_TABLE)
 
 
+def in_usual_characters(text: str) -> str:
+    """Simplified, and of usual width: as the patterns are written that look for words."""
+    return text if text.isascii() else simplified(unicodedata.normalize("NFKC", text))
+
+
 @lru_cache(maxsize=16384)
 def letter_of(each: str, *, accents: bool) -> str | None:
     """The letter as every register has it; None where it is none, or one that got lost."""

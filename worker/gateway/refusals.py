@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final
 from unicodedata import normalize
 
-from worker.characters import simplified
+from worker.characters import in_usual_characters
 from worker.gateway.redaction import AnswerRedactor
 from worker.gateway.rows import location
 from worker.gateway.values import count_of, is_absent, parsed_if_json, status_of, text_of
@@ -273,13 +273,13 @@ def says_issued(data: Any, answer: Any) -> bool:
     told = _told(answer) or (data if isinstance(data, str) else None)
     return told is not None and any(
         _IS_ISSUED.search(clause) is not None and not _is_of_none(clause)
-        for clause in _CLAUSES.split(simplified(normalize("NFKC", told)))
+        for clause in _CLAUSES.split(in_usual_characters(told))
     )
 
 
 def denies(text: str) -> bool:
     """Whether some word of it says no."""
-    return _DENIES.search(simplified(normalize("NFKC", text))) is not None
+    return _DENIES.search(in_usual_characters(text)) is not None
 
 
 def leaves_open(reason: str | None) -> bool:
@@ -375,7 +375,7 @@ def _text_in(told: Mapping[str, Any], name: str) -> str | None:
 def _may_be_issued(text: str) -> bool:
     """In any of its clauses: `发票开具成功,但文件下载失败`. What is said of a login or a scan is of no invoice, nor is
     what is said of all that were issued: `今日已开票超过限额`."""
-    plain = simplified(normalize("NFKC", text))
+    plain = in_usual_characters(text)
     if _MEANS_WELL.fullmatch(plain.strip()) or (NUMBER_OF_ONE.search(plain) and not _FAILING.search(plain)):
         return True
     return any(

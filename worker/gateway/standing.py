@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
-from unicodedata import normalize
 
-from worker.characters import simplified
+from worker.characters import in_usual_characters
 from worker.gateway.values import is_absent, text_of
 
 _MOST: Final = 200
@@ -94,7 +93,7 @@ def _told(row: Mapping[str, Any], known: Collection[str]) -> Iterator[Member]:
 
 @lru_cache(maxsize=512)
 def _plain_name(name: str) -> str:
-    return _JOINS.sub("", simplified(normalize("NFKC", name))).lower()
+    return _JOINS.sub("", in_usual_characters(name)).lower()
 
 
 @lru_cache(maxsize=1024)
@@ -104,4 +103,4 @@ def _is_named(names: re.Pattern[str], plain: str) -> bool:
 
 
 def _plain_text(text: str) -> str:
-    return (text if text.isascii() else simplified(normalize("NFKC", text))).strip()
+    return in_usual_characters(text).strip()

@@ -18,7 +18,7 @@ import orjson
 
 from contracts.gateway import plain_number
 from contracts.queries import LARGEST_ID
-from worker.characters import simplified
+from worker.characters import in_usual_characters
 
 _MAX_DIGITS: Final = 40
 """Digits of a number. More is no money, and to write out a huge exponent would take the memory of the process."""
@@ -104,7 +104,7 @@ def sign_of(value: Any) -> bool | None:
     flag = bool_of(value)
     if flag is not None or not isinstance(value, str):
         return flag
-    word = simplified(normalize("NFKC", value)).strip().lower()
+    word = in_usual_characters(value).strip().lower()
     return True if _BLUE.fullmatch(word) else False if _RED.fullmatch(word) else None
 
 
