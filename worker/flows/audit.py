@@ -48,7 +48,7 @@ from worker.flows.evidence.endings import Case, endings
 from worker.flows.evidence.status import counts
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
-from worker.flows.invoices import invoices_of, parts_of, trusted, without_amounts
+from worker.flows.invoices import invoices_of, parts_of, trusted, up_to_a_cut
 from worker.flows.query_state import AfterPage, after_page, ends_unsurely, longest_page
 from worker.flows.table import (
     Decision,
@@ -133,8 +133,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     following = _following(at, given)
     progress = replace(_advanced(at, given, following), company=company).with_rows(invoices)
     if following is AfterPage.CUT:
-        # The next page, which is not read, could have gone on with the lines of the last one.
-        invoices[-1:] = map(without_amounts, invoices[-1:])
+        invoices = up_to_a_cut(invoices)
     rows = tuple(row_of(each, company, at.wish.first, at.wish.last) for each in invoices)
     return _stepped(at, progress, CountLogin(accepted=True), KeepAudited(rows))
 

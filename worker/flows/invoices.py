@@ -97,12 +97,18 @@ def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[int, int] | None 
     return [
         each
         if len(lines[each.identity]) == 1 and (all(shares[_party(each)]) or len(shares[_party(each)]) == 1)
-        else without_amounts(each)
+        else _without_amounts(each)
         for each in rows
     ]
 
 
-def without_amounts(row: ListedInvoice) -> ListedInvoice:
+def up_to_a_cut(invoices: Sequence[ListedInvoice]) -> list[ListedInvoice]:
+    """Those of the last page that is read of a list that goes on: the next page could have gone on with the lines of
+    its last invoice."""
+    return [*invoices[:-1], *map(_without_amounts, invoices[-1:])]
+
+
+def _without_amounts(row: ListedInvoice) -> ListedInvoice:
     """For rows that may be of one line: what that comes to is not what its invoice does."""
     told = {name: value for name, value in row.told.items() if name not in _AMOUNTS}
     return replace(row, total=None, total_without_tax=None, total_tax=None, told={**told, "totalsDiffer": True})

@@ -22,8 +22,8 @@ from worker.flows.invoices import (
     seen_of,
     taken_back,
     trusted,
+    up_to_a_cut,
     with_files,
-    without_amounts,
 )
 from worker.flows.look_up_state import LookUpState, Phase, Sought
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
@@ -131,8 +131,7 @@ def _page_read(at: Situation, given: PageRead) -> Next:
     comes_again = not before.keys().isdisjoint(seen)
     is_over = is_last or was.page >= at.rules.max_pages or was.packed.is_full or (was.rereads > 0 and comes_again)
     if was.page >= at.rules.max_pages and not is_last and not comes_again:
-        # The next page, which is not read, could have gone on with the lines of the last one.
-        invoices[-1:] = map(without_amounts, invoices[-1:])
+        invoices = up_to_a_cut(invoices)
     fitting = (each for each in invoices if at.wish.wanted.may_be(Listed.of(each)))
     state = replace(
         was,
