@@ -145,14 +145,9 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
         and (remark is not DIFFERENT or names_none)
         and (are_misplaced if total is not DIFFERENT else is_told_otherwise(order, listed))
     )
-    if DIFFERENT in {total, buyer, remark}:
-        # One of the three differs. It stays where the two others say that it is this order's, or where it may only be
-        # written in another way.
-        others = [each for each in (total, buyer, remark) if each is not DIFFERENT]
-        is_marked = others == [SAME, SAME] and (remark is DIFFERENT or has_remark)
-        is_silent = DIFFERENT not in {total, buyer} and names_none
-        if not is_marked and not is_odd and not is_silent:
-            return None
+    is_silent = names_none and DIFFERENT not in {total, buyer}
+    if not is_odd and not is_silent and _is_contradicted(total, buyer, remark, has_remark=has_remark):
+        return None
     is_other_kind = (
         is_of_two_signs
         or invoice.may_be_red
@@ -163,8 +158,15 @@ def compare(order: Order, listed: Listed) -> Comparison | None:
     is_numbered = has_remark and bool(_DIGIT.search(order.remark.plain))
     is_unmarked = bool(order.remark.plain) and not listed.note.is_told
     return Comparison(
-        *(buyer, total, remark, is_unmarked, is_numbered, is_other_kind, is_odd, is_mixed_up(order, listed), differs)
+        buyer, total, remark, is_unmarked, is_numbered, is_other_kind, is_odd, is_mixed_up(order, listed), differs
     )
+
+
+def _is_contradicted(total: Likeness, buyer: Likeness, remark: Likeness, *, has_remark: bool) -> bool:
+    """Whether one of the three differs, and the two others do not both say that it is this order's."""
+    others = [each for each in (total, buyer, remark) if each is not DIFFERENT]
+    is_marked = others == [SAME, SAME] and (remark is DIFFERENT or has_remark)
+    return len(others) < 3 and not is_marked
 
 
 def _is_more_than_zero(listed: Listed) -> bool:
