@@ -114,9 +114,8 @@ class Settling:
     def _await_result(self, command: Command, told: Any) -> None:
         if command.submitted_at is None:
             return
-        with suppress(
-            KeyError, TypeError, ValueError
-        ):  # its data were forgotten, and with them what a result could be of
+        # Where its data were forgotten, nothing tells any more what a result could be of.
+        with suppress(KeyError, TypeError, ValueError):
             sent = SubmittedInvoice.read({"invoice": told})
             until = command.submitted_at + self.services.timing.longest_answer
             self.services.addresses.found(command.lane or "", command.key, sent, until)
