@@ -48,7 +48,7 @@ MUTANTS: Final = (
         "worker/texts.py",
         "    return _closely(ours, theirs) if theirs.is_told else Likeness.UNTOLD",
         "    return Likeness.DIFFERENT",
-        (f"{UNIT}/flows/evidence/test_rewritings.py",),
+        (f"{UNIT}/flows/evidence/test_members.py",),
     ),
     Mutant(
         3,
@@ -104,7 +104,7 @@ MUTANTS: Final = (
         "worker/lanes/runs/late_replies.py",
         "each.state is CommandState.IN_DOUBT and (each.submitted_at or each.received_at) >= since",
         "each.state is CommandState.IN_DOUBT",
-        (f"{UNIT}/lanes/runs/test_late_replies.py",),
+        (f"{UNIT}/lanes/runs/test_late_replies_idle.py",),
     ),
     Mutant(
         10,
@@ -128,7 +128,7 @@ MUTANTS: Final = (
         "worker/lanes/runs/issue.py",
         "            if not await self._late.settle(shown):\n                await self._late.keep(shown)",
         "            await self._late.keep(shown)",
-        (f"{UNIT}/lanes/runs/test_late_replies.py",),
+        (f"{UNIT}/lanes/runs/test_late_replies_idle.py",),
     ),
     Mutant(
         13,
