@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.journal_builders import admit, new
 from tests.conformance.journal_stores import KEY, PostgresStore
-from worker.cli.doctor.diagnosis import Verdict
+from worker.cli.doctor.diagnosis import Grade
 from worker.cli.doctor.store import check_store
 from worker.errors import JournalUnavailable
 from worker.journal.postgres import pool
@@ -57,7 +57,7 @@ async def test_a_database_that_takes_no_writes_is_waited_for_and_named(store: Po
         await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
         said = [await _refusal(journal) for _ in range(3)]  # the first may be of the connection that was cut
         assert "PostgreSQL: it takes no writes: FAPIAO_DATABASE_URL leads to a standby" in said[-1]
-        (found,) = [each for each in await check_store(settings) if each.verdict is Verdict.FAIL]
+        (found,) = [each for each in await check_store(settings) if each.verdict is Grade.FAIL]
         assert (found.subject, "primary" in (found.fix or "")) == ("database", True)
         await admin.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
     finally:

@@ -6,7 +6,7 @@ from worker.amqp.connections import Address, open_link
 from worker.amqp.topology import Topology, declare_over
 from worker.cli.broker import answered
 from worker.cli.doctor.broker import check_broker
-from worker.cli.doctor.diagnosis import Diagnosis, Verdict
+from worker.cli.doctor.diagnosis import Diagnosis, Grade
 from worker.settings import Settings
 
 
@@ -34,7 +34,7 @@ async def test_every_queue_is_named_with_what_it_is_bound_to(amqp_url: str, topo
 
     found = await look(amqp_url, topology.prefix)
 
-    assert {finding.verdict for finding in found.values()} == {Verdict.OK}
+    assert {finding.verdict for finding in found.values()} == {Grade.OK}
     assert found["issue"].says.endswith("0 waiting, 0 consumers; bound to invoice.issue")
     assert found["query"].says.endswith(
         "bound to invoice.query, invoice.download, invoice.items, invoice.files, invoice.stored, invoice.check, "
@@ -54,8 +54,8 @@ async def test_where_the_worker_declares_nothing_doctor_binds_nothing(amqp_url: 
 async def test_a_queue_that_is_missing_is_a_failure_only_where_the_worker_does_not_declare_it(
     amqp_url: str, topology: Topology
 ) -> None:
-    assert (await look(amqp_url, topology.prefix))["query"].verdict is Verdict.OK
-    assert (await look(amqp_url, topology.prefix, declare=False))["query"].verdict is Verdict.FAIL
+    assert (await look(amqp_url, topology.prefix))["query"].verdict is Grade.OK
+    assert (await look(amqp_url, topology.prefix, declare=False))["query"].verdict is Grade.FAIL
 
 
 async def test_an_exchange_that_is_gone_is_a_failure(amqp_url: str, topology: Topology) -> None:
@@ -66,6 +66,6 @@ async def test_an_exchange_that_is_gone_is_a_failure(amqp_url: str, topology: To
 
     found = await look(amqp_url, topology.prefix)
 
-    assert found["query"].verdict is Verdict.FAIL
+    assert found["query"].verdict is Grade.FAIL
     assert f"exchange {topology.commands_exchange} is missing" in found["query"].says
-    assert found["unrouted"].verdict is Verdict.OK
+    assert found["unrouted"].verdict is Grade.OK

@@ -13,7 +13,7 @@ from worker.amqp.deliveries import REASONS
 from worker.amqp.topology import Topology, declare_over
 from worker.cli.broker import broker
 from worker.cli.doctor.broker import check_broker
-from worker.cli.doctor.diagnosis import Verdict
+from worker.cli.doctor.diagnosis import Grade
 from worker.clock import SystemClock
 from worker.intake.admission import AdmissionRules
 from worker.intake.consumer import Consumer
@@ -113,7 +113,7 @@ async def test_objects_with_other_arguments_are_used_as_they_are(amqp_url: str, 
 
     findings = await check_broker(Settings(_env_file=None, amqp_url=amqp_url, prefix=amqp_prefix))
     (unrouted,) = [one for one in findings if parts.topology.unrouted_queue in one.says]
-    assert unrouted.verdict is Verdict.WARN
+    assert unrouted.verdict is Grade.WARN
     assert "arg 'x-max-length'" in unrouted.says
 
 

@@ -28,7 +28,7 @@ from worker.flows.vocabulary import (
     Effect,
     FetchDetails,
     Input,
-    ReadStored,
+    ReadJournal,
     Record,
     StoredRead,
 )
@@ -80,7 +80,7 @@ def _question(at: Situation) -> Effect:
         case CommandType.FILES:
             return FetchDetails(files_of=tuple(at.wish["invoiceIdList"]), types=tuple(at.wish["typeList"]))
         case _:
-            return ReadStored()
+            return ReadJournal()
 
 
 def _fetched(at: Situation, given: DetailsFetched) -> Next:

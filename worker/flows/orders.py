@@ -59,16 +59,17 @@ class Succeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class KeepWaiting:
     """Nothing is known yet, or nothing new."""
 
     is_over: bool = False
 
 
-Verdict = Tell | Refuse | Succeed | Wait
+Reaction = Tell | Refuse | Succeed | KeepWaiting
+"""What a follower does when something came of its first."""
 
 
-def follow(following: Following, *, is_shared: bool) -> Verdict:
+def follow(following: Following, *, is_shared: bool) -> Reaction:
     """What a follower does now. `is_shared`: numbers are one over all sources of a seller."""
     follower, first = following.follower, following.first
     if first.source != follower.source:
@@ -78,19 +79,19 @@ def follow(following: Following, *, is_shared: bool) -> Verdict:
         if not first.holds_order and not (was_submitted and _is_same(follower, first)) and _can_run(follower):
             return Succeed()
         if not was_submitted and first.state not in FINAL:
-            return Wait()
+            return KeepWaiting()
         if first.holds_order and not _is_same(follower, first):
             return Refuse(_rejection(RejectionCode.ORDER_REUSED, _REUSED, first.id))
     return _tell(following)
 
 
-def _follow_another_source(first: Command, *, is_shared: bool) -> Verdict:
+def _follow_another_source(first: Command, *, is_shared: bool) -> Reaction:
     """Where numbers are each source's own, only a journal of an earlier version, or a change of the setting, leads
     here."""
     if not first.holds_order or not is_shared:
         return Succeed()
     if first.submitted_at is None and first.state not in FINAL:
-        return Wait()
+        return KeepWaiting()
     return Refuse(_rejection(RejectionCode.ORDER_TAKEN, _TAKEN, None))
 
 
@@ -124,12 +125,12 @@ def _can_run(follower: Command) -> bool:
     return is_kept or bool(loads(follower.data).get("credential"))
 
 
-def _tell(following: Following) -> Verdict:
+def _tell(following: Following) -> Reaction:
     follower, first = following.follower, following.first
     is_over = first.state in FINAL and first.sought_at is None
     told = [event for event in following.events if event.sequence > following.heard]
     if not told:
-        return Wait(is_over)
+        return KeepWaiting(is_over)
     if following.heard == 0:
         told = told[_first_to_tell(told) :]
     announcements = tuple(_as_own(follower, first, event) for event in told)

@@ -282,7 +282,7 @@ class ListMissing:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadStored:
+class ReadJournal:
     """Read what the journal holds."""
 
 
@@ -337,7 +337,7 @@ Effect = (
     | FetchDetails
     | FetchLate
     | ListMissing
-    | ReadStored
+    | ReadJournal
     | SeeWhoIsNext
     | ReadEvidence
     | Settle

@@ -19,7 +19,7 @@ from contracts.events import Outcome
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, events_of, failure, keeps_order
-from worker.flows.orders import Refuse, Succeed, Tell, Wait, follow
+from worker.flows.orders import KeepWaiting, Refuse, Succeed, Tell, follow
 from worker.flows.table import deadline_exceeded
 from worker.flows.vocabulary import Settle
 from worker.lanes.services import LaneServices
@@ -141,7 +141,7 @@ class Followers:
 
     async def _look_at(self, following: Following) -> bool:
         match follow(following, is_shared=self._is_shared):
-            case Wait(is_over):
+            case KeepWaiting(is_over):
                 await self._services.journal.heed(following, is_over=is_over)
                 crashpoint("repeat.heeded")
                 return True

@@ -32,7 +32,7 @@ from worker.flows.vocabulary import (
     Draining,
     FetchDetails,
     Input,
-    ReadStored,
+    ReadJournal,
     Record,
     StoredRead,
 )
@@ -89,7 +89,7 @@ def test_pair(phase: Phase, kind: type[Input]) -> None:
     [
         ("invoice.items", FetchDetails(items_of=("1",))),
         ("invoice.files", FetchDetails(files_of=("1", "2"), types=("pdf", "xml"))),
-        ("invoice.stored", ReadStored()),
+        ("invoice.stored", ReadJournal()),
     ],
 )
 def test_each_command_asks_its_own_question(kind: str, question: Any) -> None:

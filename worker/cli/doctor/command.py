@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.doctor.diagnosis import Diagnosis, Verdict, ok, warn
+from worker.cli.doctor.diagnosis import Diagnosis, Grade, ok, warn
 from worker.cli.terminal import FAILED, note, quiet_settings, run, say, say_json
 from worker.configuration import unknown_names
 from worker.settings import Settings
 
-_STYLES = {Verdict.OK: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad"}
+_STYLES = {Grade.OK: "good", Grade.WARN: "warn", Grade.FAIL: "bad"}
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -34,7 +34,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     found = run(work())
     if as_json:
         say_json([asdict(finding) for finding in found])
-    failures = sum(finding.verdict is Verdict.FAIL for finding in found)
+    failures = sum(finding.verdict is Grade.FAIL for finding in found)
     if failures:
         note(f"{failures} of {len(found)} checks failed.")
         raise typer.Exit(FAILED)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class Grade(StrEnum):
     """How bad it is."""
 
     OK = "ok"
@@ -19,21 +19,21 @@ class Diagnosis:
     """One line of `doctor`."""
 
     subject: str
-    verdict: Verdict
+    verdict: Grade
     says: str
     fix: str = ""
 
 
 def ok(subject: str, says: str) -> Diagnosis:
     """All is well."""
-    return Diagnosis(subject, Verdict.OK, says)
+    return Diagnosis(subject, Grade.OK, says)
 
 
 def warn(subject: str, says: str, fix: str = "") -> Diagnosis:
     """Somebody should look."""
-    return Diagnosis(subject, Verdict.WARN, says, fix)
+    return Diagnosis(subject, Grade.WARN, says, fix)
 
 
 def fail(subject: str, says: str, fix: str) -> Diagnosis:
     """The worker cannot do its work; `fix` says what to change."""
-    return Diagnosis(subject, Verdict.FAIL, says, fix)
+    return Diagnosis(subject, Grade.FAIL, says, fix)

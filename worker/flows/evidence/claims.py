@@ -13,7 +13,16 @@ from itertools import chain, islice
 from typing import Final
 
 from worker.flows.evidence.index import InvoiceIndex
-from worker.flows.evidence.members import Comparison, Difference, Fit, Weight, compare, is_too_late, is_too_old, weigh
+from worker.flows.evidence.members import (
+    Comparison,
+    Fit,
+    MemberDifference,
+    Weight,
+    compare,
+    is_too_late,
+    is_too_old,
+    weigh,
+)
 from worker.flows.evidence.subjects import NEVER, Listed, Order, Subject, later
 
 BREATH: Final = 200
@@ -95,7 +104,7 @@ class Claims:
         """Whether this invoice is among its `best`."""
         return name in self.exact[key] if key in self.exact else name in set(self.best(key))
 
-    def differs(self, key: int, name: str) -> tuple[Difference, ...]:
+    def differs(self, key: int, name: str) -> tuple[MemberDifference, ...]:
         """What differs between this invoice and the submission."""
         fit = self.rest.get(key, {}).get(name)
         return () if fit is None else fit.differs

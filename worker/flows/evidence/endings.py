@@ -16,7 +16,7 @@ from contracts.events import Outcome
 from contracts.invoices import IssuedInvoice, IssuedItem
 from contracts.told import CompletedData, ConfirmedData, InDoubtData
 from worker.flows.announce import Announcement, announced, failure
-from worker.flows.evidence.members import Difference
+from worker.flows.evidence.members import MemberDifference
 from worker.flows.evidence.status import counts, is_dead
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import MOST_CANDIDATES, Candidate, Found, Nothing, Several, Verdict
@@ -125,7 +125,7 @@ def submitted_invoice(command: Command, number: str) -> dict[str, Any]:
     return invoice.model_dump(exclude_none=True)
 
 
-def told_differences(differs: tuple[Difference, ...]) -> list[dict[str, Any]]:
+def told_differences(differs: tuple[MemberDifference, ...]) -> list[dict[str, Any]]:
     """As a member of an event, which is left out where nothing differs."""
     return [each.told() for each in differs]
 
@@ -133,7 +133,7 @@ def told_differences(differs: tuple[Difference, ...]) -> list[dict[str, Any]]:
 def issued(
     invoice: Mapping[str, Any],
     invoice_url: str | None,
-    differs: tuple[Difference, ...] = (),
+    differs: tuple[MemberDifference, ...] = (),
     *,
     reconciled: bool,
     status: str | None = None,

@@ -2,7 +2,7 @@
 
 Each member does one of three things. It **rules out**: seller's tax id, sign, a date more than a day too early. It
 **identifies**: buyer, total, remark, date. It **describes**: the buyer's name beside a tax id that is the same, the
-seller's name. What follows from the answers is a `Weight`; what is not simply the same is told as a `Difference`.
+seller's name. What follows from the answers is a `Weight`; what is not simply the same is told as a `MemberDifference`.
 """
 
 import re
@@ -46,7 +46,7 @@ class Weight(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class MemberDifference:
     """A member that is not simply the same."""
 
     member: str
@@ -77,7 +77,7 @@ class Comparison:
     """It could be the order's if its total, or seller and buyer, were told in another way or place."""
     is_mixed_up: bool
     """Its amounts cannot all be what they are called, and the order's total is among them: another's may be too."""
-    differs: tuple[Difference, ...]
+    differs: tuple[MemberDifference, ...]
 
     @property
     def contradictions(self) -> int:
@@ -100,7 +100,7 @@ class Fit:
     """What an invoice is worth for a submission, and what differs."""
 
     weight: Weight
-    differs: tuple[Difference, ...] = ()
+    differs: tuple[MemberDifference, ...] = ()
     is_unmarked: bool = False
     """It has no note, and the order had a remark."""
     may_clear: bool = False
@@ -228,24 +228,24 @@ def _name(order: Order, listed: Listed) -> Likeness:
     return UNCLEAR if close is AKIN and not is_whole(order.name, theirs) else close
 
 
-def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness) -> Iterator[Difference]:
+def _differences(order: Order, listed: Listed, total: Likeness, remark: Likeness) -> Iterator[MemberDifference]:
     sent, invoice = order.sent, listed.invoice
     if listed.buyer and order.buyer != listed.buyer:
-        yield Difference("buyerIndentification", sent.buyer_id, invoice.buyer_id)
+        yield MemberDifference("buyerIndentification", sent.buyer_id, invoice.buyer_id)
     if _name(order, listed) is not SAME and listed.name.plain:
-        yield Difference("buyerName", sent.buyer_name, invoice.buyer_name)
+        yield MemberDifference("buyerName", sent.buyer_name, invoice.buyer_name)
     if listed.seller_name and order.seller_name != listed.seller_name:
-        yield Difference("sellerName", sent.seller_name, invoice.seller_name)
+        yield MemberDifference("sellerName", sent.seller_name, invoice.seller_name)
     if total in {AKIN, UNCLEAR, DIFFERENT}:
         shown = listed.with_tax if listed.with_tax is not None else listed.without_tax
-        yield Difference("total", sent.expected_total or order.total, shown)
+        yield MemberDifference("total", sent.expected_total or order.total, shown)
     if remark in {AKIN, UNCLEAR, DIFFERENT}:
-        yield Difference("remark", sent.remark, invoice.note)
+        yield MemberDifference("remark", sent.remark, invoice.note)
     is_special = invoice.is_special
     if is_special is not None and is_special is not (sent.buyer_invoice_type == 1):
-        yield Difference("buyerInvoiceType", sent.buyer_invoice_type, int(is_special))
+        yield MemberDifference("buyerInvoiceType", sent.buyer_invoice_type, int(is_special))
     if invoice.is_positive is False or invoice.may_be_red:
-        yield Difference("isInvoicePositive", True, False if invoice.is_positive is False else None)
+        yield MemberDifference("isInvoicePositive", True, False if invoice.is_positive is False else None)
 
 
 # ---- with the date -------------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ def weigh(subject: Subject, listed: Listed, compared: Comparison, skew: timedelt
     differs = compared.differs
     if is_akin:
         dated = listed.invoice.dated
-        differs = (*differs, Difference("invoiceDate", subject.since, None if dated is None else dated.shown))
+        differs = (*differs, MemberDifference("invoiceDate", subject.since, None if dated is None else dated.shown))
     are_clocks = apart <= (_CLOCKS - 1) * skew
     weight = _weight(subject, compared, is_in_time=not is_akin, are_clocks=are_clocks)
     if weight is None:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from worker.flows.evidence.amounts import RATES
-from worker.flows.evidence.members import Difference, is_companys
+from worker.flows.evidence.members import MemberDifference, is_companys
 from worker.making import made_often
 from worker.names import is_whole, name_likeness
 from worker.records import IssuedReply, Line, SubmittedInvoice
@@ -58,7 +58,7 @@ class Echo:
     """By the names that the command's data have: `remark`, `invoiceItems/0/spec`, …"""
     raw: Mapping[str, Likeness]
     """As `members`, but as they were told: without what is known of a buyer whose tax id identifies it, or has none."""
-    differs: tuple[Difference, ...]
+    differs: tuple[MemberDifference, ...]
     is_whole: bool
     """All that could be echoed is told, and the same."""
     is_enough: bool
@@ -80,14 +80,14 @@ class Echo:
 def echo_of(sent: SubmittedInvoice, reply: IssuedReply) -> Echo:
     """Compare them, once for all that may be asked."""
     members: dict[str, Likeness] = {}
-    differs: list[Difference] = []
+    differs: list[MemberDifference] = []
     is_whole = True
     for name, each, ours, theirs in _members(sent, reply):
         members[name] = each
         if each is SAME:
             continue
         if each is not UNTOLD:
-            differs.append(Difference(name, ours, theirs))
+            differs.append(MemberDifference(name, ours, theirs))
         is_whole = is_whole and (name in _DESCRIBING or (each is UNTOLD and ours in {"", 0}))
     raw = dict(members)
     if members[BUYER] is SAME and members[BUYER_NAME] in {DIFFERENT, UNCLEAR}:

@@ -32,7 +32,7 @@ from datetime import timedelta
 from typing import Final
 
 from worker.flows.evidence.claims import BREATH, Claims, claims_of
-from worker.flows.evidence.members import Difference, Weight, twin_of
+from worker.flows.evidence.members import MemberDifference, Weight, twin_of
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.records import ListedInvoice
 
@@ -45,7 +45,7 @@ class Candidate:
     """An invoice that could be a submission's, and what differs."""
 
     invoice: ListedInvoice
-    differs: tuple[Difference, ...] = ()
+    differs: tuple[MemberDifference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Found:
     """This invoice, and no other."""
 
     invoice: ListedInvoice
-    differs: tuple[Difference, ...] = ()
+    differs: tuple[MemberDifference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ from worker.flows.invoices import taken_back
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
 from worker.lanes.lane_session import Insist
-from worker.lanes.runs.evidence import Spans, all_rivals, could_claim, judged, read_subject, submitted_at, time_of
+from worker.lanes.runs.evidence import TimeSpans, all_rivals, could_claim, judged, read_subject, submitted_at, time_of
 from worker.lanes.runs.query import WHAT_WAS_ISSUED, Questioning
 from worker.ports import LaneJournal
 from worker.records import BEIJING, UNSETTLED, Command, CommandState
@@ -223,7 +223,7 @@ class Prover:
         waiting = await self._open()
         if not waiting.readable and not waiting.forgotten:
             return Proved((), {}, frozenset(), waiting.others, waiting.are_all)
-        forgotten = Spans(time_of(each, self.skew) for each in waiting.forgotten)
+        forgotten = TimeSpans(time_of(each, self.skew) for each in waiting.forgotten)
         candidates = await self._candidates(waiting, forgotten)
         index = InvoiceIndex.of(candidates.some)
         rivals = await self._competing(waiting.rivals, index)
@@ -271,7 +271,7 @@ class Prover:
     def _is_of_period(self, moment: datetime) -> bool:
         return self.wish.holds(moment.astimezone(BEIJING).date())
 
-    async def _candidates(self, waiting: _Open, forgotten: Spans) -> _Candidates:
+    async def _candidates(self, waiting: _Open, forgotten: TimeSpans) -> _Candidates:
         wanted = Wanted.of(each.order for each in waiting.readable)
         found, named, after = _Candidates(), set[str](), ""
         while True:
@@ -292,7 +292,7 @@ class Prover:
             await asyncio.sleep(0)
 
     @staticmethod
-    def _is_anybodys(listed: Listed, forgotten: Spans) -> bool:
+    def _is_anybodys(listed: Listed, forgotten: TimeSpans) -> bool:
         return forgotten.touch(listed.earliest, listed.latest)
 
     async def _competing(self, rivals: Sequence[Subject], index: InvoiceIndex) -> list[Subject]:
@@ -303,7 +303,7 @@ class Prover:
         return found
 
     async def _claimable(
-        self, lacking: Iterable[Subject], forgotten: Spans, candidates: Sequence[Listed], index: InvoiceIndex
+        self, lacking: Iterable[Subject], forgotten: TimeSpans, candidates: Sequence[Listed], index: InvoiceIndex
     ) -> set[str]:
         """The identities of whatever one of these may have, in any degree."""
         names = {each.identity for each in candidates if self._is_anybodys(each, forgotten)}

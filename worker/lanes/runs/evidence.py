@@ -46,7 +46,7 @@ async def read_rivals(  # noqa: PLR0913, PLR0917  whom to ask, whose, and of whi
     sought = {subject.key for subject in subjects}
     sellers = sorted({subject.command.seller or "" for subject in subjects})
     index, probes = await in_steps(InvoiceIndex.in_steps(candidates)), await in_steps(probing(candidates))
-    dates = Spans((each.earliest, each.latest) for each in candidates)
+    dates = TimeSpans((each.earliest, each.latest) for each in candidates)
     competing, seen = dict[int, Subject](), set[int]()
     for seller in sellers:
         pages = (
@@ -114,7 +114,7 @@ def read_subject(command: Command) -> Subject | None:
         return None
 
 
-class Spans:
+class TimeSpans:
     """Spans of time, put where one that touches another is found without a walk through all of them: a hundred
     submissions held against five thousand invoices would stop the loop for an eighth of a second, page after page."""
 

@@ -40,7 +40,7 @@ from worker.flows.vocabulary import (
     MissingListed,
     Overtaken,
     PageRead,
-    ReadStored,
+    ReadJournal,
     Record,
     SeeWhoIsNext,
     Settle,
@@ -352,7 +352,7 @@ class DetailsRun(Fetching):
         match effect:
             case FetchDetails():
                 return await self._fetch_known(effect)
-            case ReadStored():
+            case ReadJournal():
                 return await self._read_stored()
             case _:
                 return await super()._perform_one(effect)

@@ -15,7 +15,7 @@ from worker.cli.doctor import broker as doctor_broker
 from worker.cli.doctor import command as doctor_command
 from worker.cli.doctor import gateway as doctor_gateway
 from worker.cli.doctor import store as doctor_store
-from worker.cli.doctor.diagnosis import Diagnosis, Verdict, fail, ok, warn
+from worker.cli.doctor.diagnosis import Diagnosis, Grade, fail, ok, warn
 from worker.cli.doctor.gateway import check_clock, check_directory, check_gateway, check_tls
 from worker.cli.doctor.store import check_backlog, check_file, check_keys, check_store, check_times
 from worker.clock import SystemClock
@@ -81,14 +81,14 @@ def test_warnings_alone_are_exit_code_0(run: Run, found: list[Diagnosis]) -> Non
 @pytest.mark.parametrize(
     ("given", "verdict"),
     [
-        ({"journal_keys": KEY}, Verdict.OK),
-        ({}, Verdict.OK),
-        ({"database_url": "postgresql://u@h/d"}, Verdict.FAIL),
-        ({"journal_keys": "short"}, Verdict.FAIL),
-        ({"journal_keys": KEY + ",not base64!"}, Verdict.FAIL),
+        ({"journal_keys": KEY}, Grade.OK),
+        ({}, Grade.OK),
+        ({"database_url": "postgresql://u@h/d"}, Grade.FAIL),
+        ({"journal_keys": "short"}, Grade.FAIL),
+        ({"journal_keys": KEY + ",not base64!"}, Grade.FAIL),
     ],
 )
-def test_journal_keys_must_be_32_bytes_and_postgresql_needs_one(given: dict[str, Any], verdict: Verdict) -> None:
+def test_journal_keys_must_be_32_bytes_and_postgresql_needs_one(given: dict[str, Any], verdict: Grade) -> None:
     finding = check_keys(_settings(**given))
 
     assert finding.verdict is verdict
@@ -97,19 +97,19 @@ def test_journal_keys_must_be_32_bytes_and_postgresql_needs_one(given: dict[str,
 
 def test_a_file_that_others_may_read_is_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "fapiao.db"
-    assert check_file(file).verdict is Verdict.OK
+    assert check_file(file).verdict is Grade.OK
 
     file.touch(mode=0o600)
-    assert check_file(file).verdict is Verdict.OK
+    assert check_file(file).verdict is Grade.OK
 
     file.chmod(0o644)
     finding = check_file(file)
-    assert finding.verdict is Verdict.WARN
+    assert finding.verdict is Grade.WARN
     assert finding.fix.startswith("chmod 600")
 
 
 def test_a_directory_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
-    assert check_file(tmp_path / "nowhere" / "fapiao.db").verdict is Verdict.FAIL
+    assert check_file(tmp_path / "nowhere" / "fapiao.db").verdict is Grade.FAIL
 
 
 async def test_what_a_setting_is_to_blame_for_is_not_laid_on_the_database(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_what_a_setting_is_to_blame_for_is_not_laid_on_the_database(tmp_pa
     (finding,) = [
         each
         for each in await check_store(_settings(database_url=f"sqlite:///{tmp_path}"))
-        if each.verdict is Verdict.FAIL
+        if each.verdict is Grade.FAIL
     ]
 
     assert (finding.says, finding.fix) == (
@@ -135,7 +135,7 @@ async def test_a_journal_is_looked_at_beside_its_worker(tmp_path: Path) -> None:
     finally:
         await running.close()
 
-    assert findings["schema"].verdict is Verdict.OK
+    assert findings["schema"].verdict is Grade.OK
     assert "0 commands waiting" in findings["backlog"].says
 
 
@@ -144,7 +144,7 @@ async def test_a_database_that_does_not_answer_is_a_failure(monkeypatch: pytest.
 
     findings = await check_store(settings)
 
-    assert findings[-1].verdict is Verdict.FAIL
+    assert findings[-1].verdict is Grade.FAIL
     assert "pass-word" not in str(findings)
 
 
@@ -152,9 +152,9 @@ def test_what_waits_for_a_person_is_a_warning_with_the_command() -> None:
     quiet = Backlog(0, None, 0, 0, 0, None, 0, 0)
     busy = Backlog(9, NOW, 1, 0, 0, None, 2, 3, sought=4, unconfirmed=5)
 
-    assert [finding.verdict for finding in check_backlog(quiet)] == [Verdict.OK]
+    assert [finding.verdict for finding in check_backlog(quiet)] == [Grade.OK]
     findings = check_backlog(busy)
-    assert [finding.verdict for finding in findings] == [Verdict.OK, *[Verdict.WARN] * 4]
+    assert [finding.verdict for finding in findings] == [Grade.OK, *[Grade.WARN] * 4]
     assert "4 invoices sought" in findings[0].says
     assert any("list --state unconfirmed" in finding.fix for finding in findings)
 
@@ -164,12 +164,12 @@ def test_what_waits_for_a_person_is_a_warning_with_the_command() -> None:
     [
         (Times(None), []),
         (Times(NOW), []),
-        (Times(NOW + timedelta(hours=1)), [(Verdict.WARN, "3600 s behind the newest command in the journal")]),
-        (Times(NOW, NOW + timedelta(seconds=1)), [(Verdict.OK, "-1 s against the database server's")]),
-        (Times(None, NOW - timedelta(minutes=1)), [(Verdict.WARN, "+60 s against the database server's")]),
+        (Times(NOW + timedelta(hours=1)), [(Grade.WARN, "3600 s behind the newest command in the journal")]),
+        (Times(NOW, NOW + timedelta(seconds=1)), [(Grade.OK, "-1 s against the database server's")]),
+        (Times(None, NOW - timedelta(minutes=1)), [(Grade.WARN, "+60 s against the database server's")]),
     ],
 )
-def test_a_clock_that_is_off_the_journals_times_is_a_warning(times: Times, says: list[tuple[Verdict, str]]) -> None:
+def test_a_clock_that_is_off_the_journals_times_is_a_warning(times: Times, says: list[tuple[Grade, str]]) -> None:
     found = check_times(times, NOW)
 
     assert [(finding.verdict, finding.says.partition(":")[0]) for finding in found] == says
@@ -178,14 +178,14 @@ def test_a_clock_that_is_off_the_journals_times_is_a_warning(times: Times, says:
 @pytest.mark.parametrize(
     ("date", "verdict"),
     [
-        ("Thu, 01 Jan 2026 12:00:00 GMT", Verdict.OK),
-        ("Thu, 01 Jan 2026 11:59:45 GMT", Verdict.OK),
-        ("Thu, 01 Jan 2026 12:10:00 GMT", Verdict.WARN),
-        ("yesterday", Verdict.OK),
-        (None, Verdict.OK),
+        ("Thu, 01 Jan 2026 12:00:00 GMT", Grade.OK),
+        ("Thu, 01 Jan 2026 11:59:45 GMT", Grade.OK),
+        ("Thu, 01 Jan 2026 12:10:00 GMT", Grade.WARN),
+        ("yesterday", Grade.OK),
+        (None, Grade.OK),
     ],
 )
-def test_a_clock_that_is_off_is_a_warning(date: str | None, verdict: Verdict) -> None:
+def test_a_clock_that_is_off_is_a_warning(date: str | None, verdict: Grade) -> None:
     assert check_clock(date, NOW).verdict is verdict
 
 
@@ -204,9 +204,9 @@ async def _gateway(status: int, look_up_status: int = 200) -> asyncio.Server:
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"), [(200, Verdict.OK), (404, Verdict.OK), (403, Verdict.WARN), (401, Verdict.WARN)]
+    ("status", "verdict"), [(200, Grade.OK), (404, Grade.OK), (403, Grade.WARN), (401, Grade.WARN)]
 )
-async def test_the_gateway_is_asked_a_plain_question(status: int, verdict: Verdict) -> None:
+async def test_the_gateway_is_asked_a_plain_question(status: int, verdict: Grade) -> None:
     async with await _gateway(status) as server:
         port = server.sockets[0].getsockname()[1]
         settings = _settings(gateway_url=f"ws://127.0.0.1:{port}/api", gateway_headers={"X-Key": "pass-word"})
@@ -219,9 +219,9 @@ async def test_the_gateway_is_asked_a_plain_question(status: int, verdict: Verdi
 
 @pytest.mark.parametrize(
     ("status", "verdict", "says"),
-    [(200, Verdict.OK, "HTTP 200"), (403, Verdict.WARN, "403"), (404, Verdict.WARN, "404"), (500, Verdict.WARN, "500")],
+    [(200, Grade.OK, "HTTP 200"), (403, Grade.WARN, "403"), (404, Grade.WARN, "404"), (500, Grade.WARN, "500")],
 )
-async def test_the_look_ups_are_asked_for_an_invoice_that_nobody_has(status: int, verdict: Verdict, says: str) -> None:
+async def test_the_look_ups_are_asked_for_an_invoice_that_nobody_has(status: int, verdict: Grade, says: str) -> None:
     async with await _gateway(200, status) as server:
         base = f"127.0.0.1:{server.sockets[0].getsockname()[1]}/api"
         headers = {"X-Key": "pass-word"}
@@ -245,7 +245,7 @@ async def test_look_ups_elsewhere_that_do_not_answer_are_a_failure() -> None:
             _settings(gateway_url=url, gateway_http_url="http://127.0.0.1:1", gateway_headers=headers)
         )
 
-    assert [finding.verdict for finding in findings] == [Verdict.OK, Verdict.FAIL, Verdict.OK]
+    assert [finding.verdict for finding in findings] == [Grade.OK, Grade.FAIL, Grade.OK]
     assert "FAPIAO_GATEWAY_HTTP_URL" in findings[1].fix
 
 
@@ -255,28 +255,28 @@ async def test_a_gateway_whose_certificate_is_not_trusted_is_no_matter_of_dns(mo
 
     monkeypatch.setattr(doctor_gateway, "_ask", refuse)
     (finding,) = await check_gateway(_settings(gateway_url="wss://gateway.example"))
-    assert finding.verdict is Verdict.FAIL
+    assert finding.verdict is Grade.FAIL
     assert "certificate's dates" in (finding.fix or "")
 
 
 async def test_a_gateway_that_does_not_answer_is_a_failure() -> None:
     (finding,) = await check_gateway(_settings(gateway_url="ws://127.0.0.1:1"))
 
-    assert finding.verdict is Verdict.FAIL
+    assert finding.verdict is Grade.FAIL
     assert "FAPIAO_GATEWAY_URL" in finding.fix
 
 
 async def test_a_broker_that_does_not_answer_is_a_failure_without_its_password() -> None:
     (finding,) = await doctor_broker.check_broker(_settings(amqp_url="amqp://u:pass-word@127.0.0.1:1/"))
 
-    assert finding.verdict is Verdict.FAIL
+    assert finding.verdict is Grade.FAIL
     assert "pass-word" not in str(finding)
 
 
 def test_credentials_are_read_and_faults_named_without_values(tmp_path: Path) -> None:
     (tmp_path / "good.json").write_text(json.dumps(LOGIN))
     (tmp_path / "good.json").chmod(0o600)
-    assert [finding.verdict for finding in check_directory(tmp_path)] == [Verdict.OK]
+    assert [finding.verdict for finding in check_directory(tmp_path)] == [Grade.OK]
 
     (tmp_path / "lacks.json").write_text(json.dumps({**LOGIN, "role": ""}))
     (tmp_path / "broken.json").write_text("{")
@@ -284,7 +284,7 @@ def test_credentials_are_read_and_faults_named_without_values(tmp_path: Path) ->
     (tmp_path / "open.json").chmod(0o644)
 
     findings = check_directory(tmp_path)
-    assert [finding.verdict for finding in findings] == [Verdict.FAIL, Verdict.FAIL, Verdict.WARN]
+    assert [finding.verdict for finding in findings] == [Grade.FAIL, Grade.FAIL, Grade.WARN]
     assert "role" in findings[1].says
     assert "pass-word" not in str(findings)
 
@@ -292,7 +292,7 @@ def test_credentials_are_read_and_faults_named_without_values(tmp_path: Path) ->
 def test_a_directory_of_credentials_that_is_missing_is_a_failure(tmp_path: Path) -> None:
     (finding,) = check_directory(tmp_path / "nowhere")
 
-    assert finding.verdict is Verdict.FAIL
+    assert finding.verdict is Grade.FAIL
 
 
 async def test_each_insecure_switch_is_a_warning() -> None:
@@ -300,7 +300,7 @@ async def test_each_insecure_switch_is_a_warning() -> None:
 
     found = await check_tls(_settings(gateway_insecure=True, amqp_insecure=True))
 
-    assert [finding.verdict for finding in found] == [Verdict.WARN] * 2
+    assert [finding.verdict for finding in found] == [Grade.WARN] * 2
     assert "FAPIAO_GATEWAY_INSECURE" in found[0].says
 
 
@@ -309,5 +309,5 @@ async def test_a_certificate_file_that_cannot_be_used_is_named_by_its_setting(tm
         _settings(gateway_url="wss://127.0.0.1:1", gateway_ca_file=str(tmp_path / "nothing.pem"))
     )
 
-    assert finding.verdict is Verdict.FAIL
+    assert finding.verdict is Grade.FAIL
     assert "FAPIAO_GATEWAY_CA_FILE" in finding.says

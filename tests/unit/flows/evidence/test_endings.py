@@ -16,7 +16,7 @@ from tests.builders import MOMENT, make_invoice, make_item, make_listed
 from tests.lane_fakes import make_file
 from tests.unit.flows.submissions import issued, subject
 from worker.flows.evidence.endings import Case, endings, submitted_invoice
-from worker.flows.evidence.members import Difference
+from worker.flows.evidence.members import MemberDifference
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import MOST_CANDIDATES, Candidate, Found, Nothing, Several, Verdict
 from worker.flows.looks import (
@@ -41,8 +41,8 @@ REFUSED = Absence(FailureCode.ISSUE_REFUSED, Stage.RESULT, "The gateway refused 
 FOUND = Found(make_listed(1, note="订单 1", invoiceStatus="正常"))
 SEVERAL = Several((Candidate(make_listed(1)), Candidate(make_listed(2))), count=2)
 CONTESTED = Several((Candidate(make_listed(1)),), is_contested=True)
-OTHER_TOTAL = Several((Candidate(make_listed(1), (Difference("total", Decimal(226), Decimal(1)),)),))
-WEAK = Several((Candidate(make_listed(1), (Difference("remark", "订单 1", "订单 12"),)),), may_clear=True)
+OTHER_TOTAL = Several((Candidate(make_listed(1), (MemberDifference("total", Decimal(226), Decimal(1)),)),))
+WEAK = Several((Candidate(make_listed(1), (MemberDifference("remark", "订单 1", "订单 12"),)),), may_clear=True)
 STRAY = Stray(1, "does_not_fit", dumps({"invoiceUrl": "http://pdf.example/1.pdf", "buyerName": "ABC公司"}))
 VERDICTS: dict[str, Verdict] = {
     "found": FOUND,
@@ -281,7 +281,7 @@ def test_any_look_may_find(state: CommandState) -> None:
 
 
 def test_what_differs_is_told_with_what_was_found() -> None:
-    difference = Difference("buyerName", "ABC公司", "ABC有限责任公司")
+    difference = MemberDifference("buyerName", "ABC公司", "ABC有限责任公司")
 
     move = settle(subject(), Found(FOUND.invoice, (difference,)))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.builders import make_command
 from tests.virtual_time import EPOCH
 from worker.flows.evidence.subjects import NEVER
-from worker.lanes.runs.evidence import Spans, time_of
+from worker.lanes.runs.evidence import TimeSpans, time_of
 from worker.records import CommandState
 
 HOURS = st.integers(0, 60).map(lambda hours: EPOCH + timedelta(hours=hours))
@@ -21,7 +21,7 @@ def test_one_that_touches_is_found_and_no_other(
     spans: list[tuple[datetime, datetime]], asked: tuple[datetime, datetime]
 ) -> None:
     begin, end = asked
-    assert Spans(spans).touch(begin, end) is any(first <= end and last >= begin for first, last in spans)
+    assert TimeSpans(spans).touch(begin, end) is any(first <= end and last >= begin for first, last in spans)
 
 
 def test_what_was_issued_has_an_end_and_what_may_be_issued_yet_has_none() -> None:
