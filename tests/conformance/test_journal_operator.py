@@ -20,7 +20,8 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_stores import Store
 from worker.ports import Journal
-from worker.records import Backlog, CommandState, Copy, OnLane
+from worker.records import Backlog, CommandFilter, CommandState, Copy, OnLane, own_lane
+from worker.records.commands import OWN_LANE_MARK
 
 
 async def test_a_ping_is_answered(journal: Journal) -> None:
@@ -159,6 +160,42 @@ async def test_commands_are_listed_by_state_newest_first(journal: Journal) -> No
     assert await listed(CommandState.WAITING, CommandState.COMPLETED) == ["w2", "w1", "done"]
     assert await listed(CommandState.COMPLETED, CommandState.WAITING, limit=2) == ["w2", "w1"]
     assert await listed(CommandState.IN_DOUBT) == []
+
+
+async def test_lists_can_be_narrowed_to_a_user_and_a_source(journal: Journal) -> None:
+    for lane in ("u1", "u2"):
+        await put_in_doubt(journal, new(f"doubt-{lane}", lane=lane))
+        await admit(journal, new(f"erp-{lane}", lane=lane), new(f"shop-{lane}", lane=lane, source="shop"))
+    apart = new("apart", lane=f"{OWN_LANE_MARK * 2}u1{own_lane('erp', 'apart')}")
+    await admit(journal, apart, new("own", lane=own_lane("erp", "own")))
+
+    async def listed(user_id: str | None = None, source: str | None = None, *states: CommandState) -> list[str]:
+        found = await journal.commands(states, 100, CommandFilter(user_id, source))
+        return [command.id for command in found]
+
+    assert await listed("u1") == ["apart", "shop-u1", "erp-u1", "doubt-u1"]
+    assert await listed("u") == []
+    assert await listed(None, "shop") == ["shop-u2", "shop-u1"]
+    assert await listed("u1", "shop") == ["shop-u1"]
+    assert await listed("u2", "erp", CommandState.WAITING) == ["erp-u2"]
+    assert [c.id for c in await journal.commands([], 1, CommandFilter("u2", "erp"))] == ["erp-u2"]
+    assert [c.id for c in await journal.needing_person(9, CommandFilter("u2"))] == ["doubt-u2"]
+    assert await journal.unconfirmed(9, CommandFilter("u2", "erp")) == []
+    assert await journal.broken(9, CommandFilter("u2", "erp")) == []
+
+
+async def test_an_order_is_found_by_its_number_alone(journal: Journal) -> None:
+    """Of whichever seller and source; the command that holds the number goes before newer ones."""
+    first, second = (new(f"a-{seller}", seller=seller, order_no="SO-1", lane=seller) for seller in ("S1", "S2"))
+    await admit(journal, first, second, new("other", order_no="SO-2", seller="S3"), new("none"))
+    await admit(journal, new("later", seller="S1", order_no="SO-1", lane="u9"))
+    await admit(journal, new("shop", seller="S1", order_no="SO-1", source="shop", lane="u8"))
+
+    assert [c.id for c in await journal.of_order("SO-1")] == ["shop", "a-S2", "a-S1", "later"]
+    assert [c.id for c in await journal.of_order("SO-1", "shop")] == ["shop"]
+    assert [c.id for c in await journal.of_order("SO-1", limit=1)] == ["shop"]
+    assert [c.id for c in await journal.of_order("SO-2", "erp")] == ["other"]
+    assert await journal.of_order("SO") == []
 
 
 async def test_an_unknown_command_has_no_events(journal: Journal) -> None:

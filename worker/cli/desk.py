@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def ask(question: "Callable[[Desk], Awaitable[T]]", *, writes: bool = False) -> T:
-    """What the desk of the settings that are here answers, with nothing logged but what is wrong. It is asked to change
-    something only where it `writes`. Ends the program as `run` does."""
+def ask(question: "Callable[[Desk], Awaitable[T]]", *, writes: bool = False, settings: "Settings | None" = None) -> T:
+    """What the desk of these settings, or of those that are here, answers, with nothing logged but what is wrong. It is
+    asked to change something only where it `writes`. Ends the program as `run` does."""
 
     async def work() -> T:
-        async with desk(quiet_settings(), writes=writes) as operations:
+        async with desk(settings or quiet_settings(), writes=writes) as operations:
             return await question(operations)
 
     return run(work())

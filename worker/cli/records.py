@@ -18,6 +18,7 @@ from worker.cli.terminal import (
     Stop,
     explained,
     note,
+    quiet_settings,
     said,
     say,
     say_json,
@@ -29,18 +30,25 @@ if TYPE_CHECKING:
     from worker.cli.desk import Desk
 
 CommandId = Annotated[str, typer.Argument(metavar="ID", help="The command's id.")]
+IdOrOrder = Annotated[str, typer.Argument(metavar="ID", help="The command's id, or the number of its order.")]
 Source = Annotated[str | None, typer.Option("--source", help="The tenant, where several used the id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")]
 
 
-def status(command_id: CommandId, source: Source = None, as_json: AsJson = False) -> None:
-    """Show a command and its events. Exit code 1 if there is none."""
-    command = ask(lambda desk: desk.status(command_id, source))
+def status(name: IdOrOrder, source: Source = None, as_json: AsJson = False) -> None:
+    """Show a command and its events. Exit code 1 if there is none.
+
+    By the number of an order it is the command that holds the number or, where none does, the newest; the others of the
+    order are named.
+    """
+    with explained():
+        settings = quiet_settings()
+    command = ask(lambda desk: desk.status(name, source), settings=settings)
     if command["state"] == "waiting":
         from worker.cli.waiting import waited_for
 
-        command["workerSays"] = waited_for()
+        command["workerSays"] = waited_for(settings)
     _show(command, as_json=as_json)
 
 
@@ -53,11 +61,13 @@ def list_(
             "broken: the worker met a fault of its own. needs_person: in doubt, and only `resolve` ends it.",
         ),
     ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Only commands of this user.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Only commands of this tenant.")] = None,
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
     """List commands, newest first."""
-    commands = ask(lambda desk: desk.commands(state or (), limit))
+    commands = ask(lambda desk: desk.commands(state or (), limit, user_id=user, source=source))
     names = ("receivedAt", "state", "type", "commandSource", "commandId", "userId", "orderNo")
     heads = said("received state type source id user order", "收到 状态 类型 来源 id 用户 订单号").split()
     show_rows(
@@ -168,8 +178,13 @@ def _facts(command: dict[str, Any]) -> list[tuple[str, str, Any]]:
         ("reply to", "回复队列", command["replyTo"]),
         ("held", "暂缓", _rest(command.get("sellerRests"))),
         *_lane(command),
+        *(("same order", "同一订单", _in_brief(other)) for other in command.get("othersOfOrder", ())),
         *(("worker says", "工作进程说明", _in_words(line)) for line in command.get("workerSays", ())),
     ]
+
+
+def _in_brief(command: dict[str, Any]) -> str:
+    return f"{command['commandId']}  {state_of(command)}  {moment(command['receivedAt'])}"
 
 
 def _in_words(line: str) -> str:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from worker.cli.terminal import load_settings
 from worker.ops.conditions import Missing, Wait
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
 
 _SECONDS: Final = 1.0
 _LONGEST_BYTES: Final = 10_000
@@ -25,11 +27,10 @@ CHINESE: Final[Mapping[str, str]] = {
 """Each sentence that a worker may say, in the other language."""
 
 
-def waited_for() -> list[str]:
+def waited_for(settings: "Settings") -> list[str]:
     """Sentences of `conditions`, as the worker at this machine's FAPIAO_HTTP_PORT says them; none where none answers.
     Of several workers it is the one beside this command line: what it sees of gateway, broker and store, most of them
     see."""
-    settings = load_settings()
     if not settings.http_port:
         return []
     host = "127.0.0.1" if settings.http_host in {"*", "", "0.0.0.0"} else settings.http_host  # noqa: S104  as set

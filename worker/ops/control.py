@@ -146,13 +146,15 @@ class RemoteOperations:
         writer.close()
         return True
 
-    async def status(self, command_id: str, source: str | None = None) -> dict[str, Any]:
+    async def status(self, name: str, source: str | None = None) -> dict[str, Any]:
         """See `Operations.status`."""
-        return dict(await self._ask("status", command_id=command_id, source=source))
+        return dict(await self._ask("status", name=name, source=source))
 
-    async def commands(self, states: Sequence[str] = (), limit: int = 100) -> Any:
+    async def commands(
+        self, states: Sequence[str] = (), limit: int = 100, *, user_id: str | None = None, source: str | None = None
+    ) -> Any:
         """See `Operations.commands`."""
-        return await self._ask("commands", states=list(states), limit=limit)
+        return await self._ask("commands", states=list(states), limit=limit, user_id=user_id, source=source)
 
     async def invoices(
         self, wanted: Mapping[str, str | None] | None = None, limit: int = 100, offset: int = 0

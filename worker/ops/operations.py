@@ -28,6 +28,7 @@ from worker.records import (
     NOT_SUBMITTED,
     PROGRESSING,
     Command,
+    CommandFilter,
     CommandState,
     EventRecord,
     OnLane,
@@ -63,12 +64,28 @@ class Operations:
         self._clock = clock
         self._worker = worker
 
-    async def status(self, command_id: str, source: str | None = None) -> dict[str, Any]:
-        """A command with its events. Raises `NotFound`, `AmbiguousCommand`."""
-        command = await self._one(command_id, source)
+    async def status(self, name: str, source: str | None = None) -> dict[str, Any]:
+        """A command with its events, by its id or else by its order's number; of that order's commands the one that
+        holds the number or else the newest, and the others in brief. Raises `NotFound`, `AmbiguousCommand`."""
+        found, others = [*await self._journal.find(name, source)], list[Command]()
+        if not found:
+            found, others = await self._of_order(name, source)
+        command = _only(name, source, found)
         events = await self._journal.events_of(command.key)
         told = {**describe_command(command), "events": [describe_event(record) for record in events]}
+        if others:
+            told["othersOfOrder"] = [describe_command(other) for other in others]
         return told | await self._rest_of(command)
+
+    async def _of_order(self, number: str, source: str | None) -> tuple[list[Command], list[Command]]:
+        """The command that this order number means, if any has it, and the others of the same order."""
+        found = [*await self._journal.of_order(number, source)]
+        if len({(command.source, command.seller) for command in found}) > 1:
+            those = "; ".join(f"{each.id} of {each.source}, seller {each.seller}" for each in found)
+            raise AmbiguousCommand(
+                f"Several orders have the number {number}: {those}. Name the command by its id, or its --source."
+            )
+        return found[:1], found[1:]
 
     async def _rest_of(self, command: Command) -> dict[str, Any]:
         """What it waits for on its lane; or why an order is held, where that is because its seller rests."""
@@ -81,18 +98,21 @@ class Operations:
             return {}
         return {"sellerRests": {"refusals": state.refusals, "until": _moment(state.resting_until)}}
 
-    async def commands(self, states: Sequence[str] = (), limit: int = 100) -> list[dict[str, Any]]:
-        """Commands in any of these states (all, if none is named), newest first. `unconfirmed`, `broken` and
-        `needs_person` count as such. Raises `BadRequest`."""
+    async def commands(
+        self, states: Sequence[str] = (), limit: int = 100, *, user_id: str | None = None, source: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Commands in any of these states (all, if none is named), of this user and source, newest first.
+        `unconfirmed`, `broken` and `needs_person` count as states. Raises `BadRequest`."""
+        wanted = CommandFilter(user_id, source)
         asked_apart = {
             UNCONFIRMED: self._journal.unconfirmed,
             BROKEN: self._journal.broken,
             NEEDS_PERSON: self._journal.needing_person,
         }
         real, limit = _states([name for name in states if name not in asked_apart]), _limit(limit)
-        found = list(await self._journal.commands(real, limit)) if real or not states else []
+        found = list(await self._journal.commands(real, limit, wanted)) if real or not states else []
         for name in asked_apart.keys() & set(states):
-            found += await asked_apart[name](limit)
+            found += await asked_apart[name](limit, wanted)
         newest_first = sorted({command.key: command for command in found}.items(), reverse=True)
         return [describe_command(command) for _, command in newest_first[:limit]]
 
@@ -211,14 +231,7 @@ class Operations:
         return {"resealed": done.count, "keyId": done.key_id, "isComplete": done.is_complete}
 
     async def _one(self, command_id: str, source: str | None) -> Command:
-        found = await self._journal.find(command_id, source)
-        if not found:
-            of_whom = f" of source {source}" if source else ""
-            raise NotFound(f"There is no command {command_id}{of_whom} in this journal.")
-        if len(found) > 1:
-            sources = ", ".join(sorted(command.source for command in found))
-            raise AmbiguousCommand(f"Several sources have a command {command_id} ({sources}): name one with --source.")
-        return found[0]
+        return _only(command_id, source, await self._journal.find(command_id, source))
 
     async def _settle(
         self,
@@ -250,6 +263,17 @@ class Operations:
             lane=lane,
             outcome=str(announcements[0].outcome),
         )
+
+
+def _only(name: str, source: str | None, found: Sequence[Command]) -> Command:
+    """The one that was found. Raises `NotFound`, `AmbiguousCommand`."""
+    if not found:
+        of_whom = f" of source {source}" if source else ""
+        raise NotFound(f"There is no command {name}{of_whom} in this journal.")
+    if len(found) > 1:
+        sources = ", ".join(sorted(command.source for command in found))
+        raise AmbiguousCommand(f"Several sources have a command {name} ({sources}): name one with --source.")
+    return found[0]
 
 
 def describe_command(command: Command) -> dict[str, Any]:

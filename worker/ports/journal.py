@@ -10,9 +10,11 @@ from typing import Protocol
 
 from worker.ports.lane_journal import LaneJournal
 from worker.records import (
+    EVERY_COMMAND,
     Admission,
     Backlog,
     Command,
+    CommandFilter,
     CommandState,
     DueFile,
     Event,
@@ -171,6 +173,11 @@ class OperatorJournal(Protocol):
         """Commands by id (of any source, if none is given), newest first, without their secrets."""
         ...
 
+    async def of_order(self, order_no: str, source: str | None = None, limit: int = 100) -> Sequence[Command]:
+        """Commands that name this order number (of any source, if none is given), of whichever seller, without their
+        secrets: those that hold it first, then the newest."""
+        ...
+
     async def seller(self, source: str, seller: str) -> SellerState:
         """How the gateway took this source's orders of this seller lately."""
         ...
@@ -183,11 +190,14 @@ class OperatorJournal(Protocol):
         """What the command of this key waits for on its lane. Raises `NotFound`."""
         ...
 
-    async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
-        """Commands in any of these states (all, if none is named), newest first, without their secrets."""
+    async def commands(
+        self, states: Sequence[CommandState], limit: int = 100, wanted: CommandFilter = EVERY_COMMAND
+    ) -> Sequence[Command]:
+        """Commands in any of these states (all, if none is named), newest first, without their secrets.
+        `wanted` is held against one after the other: where it fits few of a million commands that takes a while."""
         ...
 
-    async def unconfirmed(self, limit: int = 100) -> Sequence[Command]:
+    async def unconfirmed(self, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND) -> Sequence[Command]:
         """Issued commands whose number no look-up found, newest first, without their secrets."""
         ...
 
@@ -201,11 +211,11 @@ class OperatorJournal(Protocol):
         invoice's number, for a repeat must stay known. Kept: what has not ended, is sought, or is not published yet."""
         ...
 
-    async def broken(self, limit: int = 100) -> Sequence[Command]:
+    async def broken(self, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND) -> Sequence[Command]:
         """Commands whose run broke at least once, newest first, without their secrets."""
         ...
 
-    async def needing_person(self, limit: int = 100) -> Sequence[Command]:
+    async def needing_person(self, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND) -> Sequence[Command]:
         """Commands in doubt whose invoice no look-up seeks, newest first, without their secrets."""
         ...
 

@@ -5,6 +5,7 @@ Knows nothing of SQL, AMQP or the gateway. Times are aware UTC `datetime`s, bodi
 
 from worker.records.commands import (
     DISCOUNTS_FOLDED,
+    EVERY_COMMAND,
     LOOK_UP,
     OWN_LANE_MARK,
     Admission,
@@ -12,6 +13,7 @@ from worker.records.commands import (
     ClaimBounds,
     Clues,
     Command,
+    CommandFilter,
     Following,
     Heard,
     LaneLease,

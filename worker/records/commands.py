@@ -43,6 +43,23 @@ def _user_of(lane: str | None) -> str | None:
     return whose[1:].partition(OWN_LANE_MARK)[0] or None if whose.startswith(OWN_LANE_MARK) else None
 
 
+@dataclass(frozen=True, slots=True)
+class CommandFilter:
+    """Which commands a person wants to see. All that are given must fit."""
+
+    user_id: str | None = None
+    """Of this user of the gateway. Commands that are told without one are nobody's."""
+    source: str | None = None
+
+    @property
+    def lane_apart(self) -> str | None:
+        """How the lanes begin that are this user's by `lane_apart`."""
+        return None if self.user_id is None else f"{OWN_LANE_MARK * 2}{self.user_id}{OWN_LANE_MARK}"
+
+
+EVERY_COMMAND = CommandFilter()
+
+
 @made_often
 @dataclass(frozen=True, slots=True)
 class Clues:

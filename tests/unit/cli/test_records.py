@@ -92,6 +92,48 @@ def test_an_id_of_several_sources_is_exit_code_2_and_names_them(run: Run, journa
     assert run("status", "cmd-1", "--source", "shop").exit_code == 0
 
 
+def test_status_takes_an_order_number_where_no_command_has_that_id(run: Run, journal: FakeOperatorJournal) -> None:
+    """An accountant knows the order, not the id under which a program sent it."""
+    failed = command(key=2, id="cmd-2", state=CommandState.FAILED)
+    journal.held = [command(state=CommandState.COMPLETED, holds_order=True), failed]
+
+    told = run("status", "SO-1")
+
+    assert told.exit_code == 0
+    assert "invoice.issue  cmd-1  completed" in told.stdout
+    assert "same order cmd-2  failed  " in told.stdout
+    assert [other["commandId"] for other in json.loads(run("status", "SO-1", "--json").stdout)["othersOfOrder"]] == [
+        "cmd-2"
+    ]
+    assert "same order" not in run("status", "cmd-1").stdout
+
+
+def test_an_order_number_of_several_sellers_is_exit_code_2_and_names_the_commands(
+    run: Run, journal: FakeOperatorJournal
+) -> None:
+    journal.held = [command(seller="S1"), command(key=2, id="cmd-2", source="shop", seller="S1")]
+
+    result = run("status", "SO-1")
+
+    assert result.exit_code == 2
+    assert "cmd-2 of shop, seller S1; cmd-1 of erp, seller S1" in result.stderr
+    assert "cmd-2" in run("status", "SO-1", "--source", "shop").stdout
+    assert "There is no command SO-2 of source shop" in run("status", "SO-2", "--source", "shop").stderr
+
+
+def test_list_can_be_narrowed_to_a_user_and_a_source(run: Run, journal: FakeOperatorJournal) -> None:
+    journal.held = [command(), command(key=2, id="cmd-2", lane="user-2"), command(key=3, id="cmd-3", source="shop")]
+    journal.lost_numbers = [command(key=4, id="cmd-4", source="shop")]
+
+    def listed(*words: str) -> list[str]:
+        return [told["commandId"] for told in json.loads(run("list", "--json", *words).stdout)]
+
+    assert listed("--user", "user-1") == ["cmd-3", "cmd-1"]
+    assert listed("--user", "user-1", "--source", "erp") == ["cmd-1"]
+    assert listed("--state", "unconfirmed", "--source", "shop") == ["cmd-4"]
+    assert listed("--state", "unconfirmed", "--source", "erp") == []
+
+
 def test_list_can_be_narrowed_to_states(run: Run, journal: FakeOperatorJournal) -> None:
     journal.held.append(command(key=2, id="cmd-2", state=CommandState.WAITING))
 

@@ -10,10 +10,12 @@ import pytest
 from typing_extensions import override
 
 from tests.unit.ops.fakes import FakeOperatorJournal, command
+from worker import configuration
 from worker.cli.waiting import CHINESE
 from worker.ops.conditions import Missing, Wait
 from worker.records import CommandState
 from worker.servers.processes import free_port
+from worker.settings import Settings
 
 from .conftest import Run
 
@@ -70,6 +72,23 @@ def test_without_a_worker_that_answers_it_says_what_the_journal_knows(
     journal.held = [command(state=CommandState.WAITING)]
     monkeypatch.setenv("FAPIAO_HTTP_PORT", str(free_port() if port is None else port))
     assert json.loads(run("status", "cmd-1", "--json").stdout)["workerSays"] == []
+
+
+def test_the_settings_are_read_once(run: Run, journal: FakeOperatorJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read and check them takes 3 ms."""
+    reads: list[Settings] = []
+    load = configuration.load
+
+    def counted() -> Settings:
+        reads.append(load())
+        return reads[-1]
+
+    monkeypatch.setattr(configuration, "load", counted)
+    monkeypatch.setenv("FAPIAO_HTTP_PORT", "0")
+    journal.held = [command(state=CommandState.WAITING)]
+
+    assert run("status", "cmd-1").exit_code == 0
+    assert len(reads) == 1
 
 
 def test_only_what_waits_is_asked_about(

@@ -7,9 +7,11 @@ from typing import Any
 from contracts.envelope import build_event, dumps
 from worker.errors import NotResolvable
 from worker.records import (
+    EVERY_COMMAND,
     FINAL,
     Backlog,
     Command,
+    CommandFilter,
     CommandState,
     Copy,
     Event,
@@ -150,18 +152,24 @@ class FakeOperatorJournal:
     async def on_lane(self, key: int) -> OnLane:
         return self.lanes.get(key, OnLane(None, None, 0, None))
 
-    async def commands(self, states: Sequence[CommandState], limit: int = 100) -> Sequence[Command]:
-        return [c for c in self.held if not states or c.state in states][:limit]
+    async def of_order(self, order_no: str, source: str | None = None, limit: int = 100) -> Sequence[Command]:
+        found = [c for c in self.held if c.order_no == order_no and source in {None, c.source}]
+        return sorted(found, key=lambda c: (c.holds_order, c.key), reverse=True)[:limit]
 
-    async def broken(self, limit: int = 100) -> Sequence[Command]:
-        return [c for c in self.held if c.breaks][:limit]
+    async def commands(
+        self, states: Sequence[CommandState], limit: int = 100, wanted: CommandFilter = EVERY_COMMAND
+    ) -> Sequence[Command]:
+        return [c for c in self.held if (not states or c.state in states) and _fits(c, wanted)][:limit]
 
-    async def needing_person(self, limit: int = 100) -> Sequence[Command]:
-        in_doubt = await self.commands([CommandState.IN_DOUBT], len(self.held))
+    async def broken(self, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND) -> Sequence[Command]:
+        return [c for c in self.held if c.breaks and _fits(c, wanted)][:limit]
+
+    async def needing_person(self, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND) -> Sequence[Command]:
+        in_doubt = await self.commands([CommandState.IN_DOUBT], len(self.held), wanted)
         return [c for c in in_doubt if c.sought_at is None or c.account is None][:limit]
 
-    async def unconfirmed(self, limit: int = 100) -> Sequence[Command]:
-        return self.lost_numbers[:limit]
+    async def unconfirmed(self, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND) -> Sequence[Command]:
+        return [c for c in self.lost_numbers if _fits(c, wanted)][:limit]
 
     async def stored(self, wanted: StoredFilter) -> tuple[int, Sequence[Stored]]:
         """Heeds names, the user and the page; the days and the buyer are the stores' matter."""
@@ -223,6 +231,10 @@ class FakeOperatorJournal:
         self.held = [_moved(c, settlement) if c.key == settlement.command.key else c for c in self.held]
         self.tell(settlement.command.key, *settlement.events)
         return True
+
+
+def _fits(held: Command, wanted: CommandFilter) -> bool:
+    return wanted.user_id in {None, held.user_id} and wanted.source in {None, held.source}
 
 
 def _moved(held: Command, settlement: Settlement) -> Command:

@@ -12,9 +12,11 @@ from worker.journal.postgres.store import PostgresStore, one_transaction, withou
 from worker.journal.rows import first_of, found, to_command, to_event, to_event_records, to_on_lane, to_undeliverable
 from worker.journal.sealing import reseal_all
 from worker.records import (
+    EVERY_COMMAND,
     FINAL,
     Backlog,
     Command,
+    CommandFilter,
     CommandState,
     EventRecord,
     OnLane,
@@ -57,13 +59,20 @@ class PostgresOperator(PostgresStore):
             rows = await statements.all("find_by_id", command_id)
         else:
             rows = await statements.all("find_by_identity", command_id, source)
-        return [to_command(row, {}) for row in rows]
+        return _commands(rows)
 
     @without_transaction
     async def find_order(self, statements: Statements, source: str, seller: str, order_no: str) -> Command | None:
         """See `LaneJournal.find_order`."""
         row = await statements.one("find_tenants_order", source, seller, order_no)
         return None if row is None else to_command(row, {})
+
+    @without_transaction
+    async def of_order(
+        self, statements: Statements, order_no: str, source: str | None = None, limit: int = 100
+    ) -> list[Command]:
+        """See `OperatorJournal.of_order`."""
+        return _commands(await statements.all("list_of_order", order_no, source, limit))
 
     @without_transaction
     async def events_of(self, statements: Statements, key: int) -> list[EventRecord]:
@@ -76,29 +85,42 @@ class PostgresOperator(PostgresStore):
         return to_on_lane(found(await statements.one("on_lane", key, COUNT_MAX), key))
 
     @without_transaction
-    async def commands(self, statements: Statements, states: Sequence[CommandState], limit: int = 100) -> list[Command]:
+    async def commands(
+        self,
+        statements: Statements,
+        states: Sequence[CommandState],
+        limit: int = 100,
+        wanted: CommandFilter = EVERY_COMMAND,
+    ) -> list[Command]:
         """See `OperatorJournal.commands`."""
+        asked = _asked(limit, wanted)
         if not states:
-            rows = await statements.all("list_commands", limit)
+            rows = await statements.all("list_commands", *asked)
         else:
-            rows = [row for state in set(states) for row in await statements.all("list_in_state", state, limit)]
+            rows = [row for state in set(states) for row in await statements.all("list_in_state", *asked, state)]
             rows.sort(key=lambda row: int(row["key"]), reverse=True)
-        return [to_command(row, {}) for row in rows[:limit]]
+        return _commands(rows[:limit])
 
     @without_transaction
-    async def unconfirmed(self, statements: Statements, limit: int = 100) -> list[Command]:
+    async def unconfirmed(
+        self, statements: Statements, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND
+    ) -> list[Command]:
         """See `OperatorJournal.unconfirmed`."""
-        return [to_command(row, {}) for row in await statements.all("list_unconfirmed", limit)]
+        return _commands(await statements.all("list_unconfirmed", *_asked(limit, wanted)))
 
     @without_transaction
-    async def broken(self, statements: Statements, limit: int = 100) -> list[Command]:
+    async def broken(
+        self, statements: Statements, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND
+    ) -> list[Command]:
         """See `OperatorJournal.broken`."""
-        return [to_command(row, {}) for row in await statements.all("list_broken", limit)]
+        return _commands(await statements.all("list_broken", *_asked(limit, wanted)))
 
     @without_transaction
-    async def needing_person(self, statements: Statements, limit: int = 100) -> list[Command]:
+    async def needing_person(
+        self, statements: Statements, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND
+    ) -> list[Command]:
         """See `OperatorJournal.needing_person`."""
-        return [to_command(row, {}) for row in await statements.all("list_needing_person", limit)]
+        return _commands(await statements.all("list_needing_person", *_asked(limit, wanted)))
 
     @without_transaction
     async def backlog(self, statements: Statements, now: datetime) -> Backlog:
@@ -149,6 +171,15 @@ class PostgresOperator(PostgresStore):
     async def discard_replies(self, statements: Statements, seqs: Sequence[int]) -> int:
         """See `OperatorJournal.discard_replies`."""
         return len(await statements.all("discard_rows", list(seqs) or None))
+
+
+def _asked(limit: int, wanted: CommandFilter) -> tuple[int, str | None, str | None, str | None]:
+    """What every list of commands is asked with."""
+    return limit, wanted.user_id, wanted.lane_apart, wanted.source
+
+
+def _commands(rows: "Sequence[Record]") -> list[Command]:
+    return [to_command(row, {}) for row in rows]
 
 
 def _time(row: "Record | None") -> datetime | None:

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from worker.journal.rows import (
     at_or_none,
@@ -24,9 +25,11 @@ from worker.journal.sqlite.outbox import insert_copies
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
 from worker.records import (
+    EVERY_COMMAND,
     FINAL,
     Backlog,
     Command,
+    CommandFilter,
     CommandState,
     EventRecord,
     OnLane,
@@ -66,13 +69,20 @@ class SqliteOperator(SqliteStore):
             rows = statements.all("find_by_id", id=command_id)
         else:
             rows = statements.all("find_by_identity", id=command_id, source=source)
-        return [to_command(row, {}) for row in rows]
+        return _commands(rows)
 
     @one_transaction
     def find_order(self, statements: Statements, source: str, seller: str, order_no: str) -> Command | None:
         """See `LaneJournal.find_order`."""
         row = statements.one("find_tenants_order", source=source, seller=seller, order_no=order_no)
         return None if row is None else to_command(row, {})
+
+    @one_transaction
+    def of_order(
+        self, statements: Statements, order_no: str, source: str | None = None, limit: int = 100
+    ) -> list[Command]:
+        """See `OperatorJournal.of_order`."""
+        return _commands(statements.all("list_of_order", order_no=order_no, source=source, limit=limit))
 
     @one_transaction
     def events_of(self, statements: Statements, key: int) -> list[EventRecord]:
@@ -85,29 +95,40 @@ class SqliteOperator(SqliteStore):
         return to_on_lane(found(statements.one("on_lane", key=key, limit=COUNT_MAX), key))
 
     @one_transaction
-    def commands(self, statements: Statements, states: Sequence[CommandState], limit: int = 100) -> list[Command]:
+    def commands(
+        self,
+        statements: Statements,
+        states: Sequence[CommandState],
+        limit: int = 100,
+        wanted: CommandFilter = EVERY_COMMAND,
+    ) -> list[Command]:
         """See `OperatorJournal.commands`."""
+        asked = _asked(limit, wanted)
         if not states:
-            rows = statements.all("list_commands", limit=limit)
+            rows = statements.all("list_commands", **asked)
         else:
-            rows = [row for state in set(states) for row in statements.all("list_in_state", state=state, limit=limit)]
+            rows = [row for state in set(states) for row in statements.all("list_in_state", state=state, **asked)]
             rows.sort(key=lambda row: int(row["key"]), reverse=True)
-        return [to_command(row, {}) for row in rows[:limit]]
+        return _commands(rows[:limit])
 
     @one_transaction
-    def unconfirmed(self, statements: Statements, limit: int = 100) -> list[Command]:
+    def unconfirmed(
+        self, statements: Statements, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND
+    ) -> list[Command]:
         """See `OperatorJournal.unconfirmed`."""
-        return [to_command(row, {}) for row in statements.all("list_unconfirmed", limit=limit)]
+        return _commands(statements.all("list_unconfirmed", **_asked(limit, wanted)))
 
     @one_transaction
-    def broken(self, statements: Statements, limit: int = 100) -> list[Command]:
+    def broken(self, statements: Statements, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND) -> list[Command]:
         """See `OperatorJournal.broken`."""
-        return [to_command(row, {}) for row in statements.all("list_broken", limit=limit)]
+        return _commands(statements.all("list_broken", **_asked(limit, wanted)))
 
     @one_transaction
-    def needing_person(self, statements: Statements, limit: int = 100) -> list[Command]:
+    def needing_person(
+        self, statements: Statements, limit: int = 100, wanted: CommandFilter = EVERY_COMMAND
+    ) -> list[Command]:
         """See `OperatorJournal.needing_person`."""
-        return [to_command(row, {}) for row in statements.all("list_needing_person", limit=limit)]
+        return _commands(statements.all("list_needing_person", **_asked(limit, wanted)))
 
     @one_transaction
     def backlog(self, statements: Statements, now: datetime) -> Backlog:
@@ -169,6 +190,15 @@ class SqliteOperator(SqliteStore):
         if not seqs:
             return statements.run("discard_all_rows")
         return statements.run_each("discard_row", [{"seq": seq} for seq in seqs])
+
+
+def _asked(limit: int, wanted: CommandFilter) -> dict[str, Any]:
+    """What every list of commands is asked with."""
+    return {"limit": limit, "user_id": wanted.user_id, "apart": wanted.lane_apart, "source": wanted.source}
+
+
+def _commands(rows: Sequence[sqlite3.Row]) -> list[Command]:
+    return [to_command(row, {}) for row in rows]
 
 
 def _time(row: sqlite3.Row | None) -> datetime | None:

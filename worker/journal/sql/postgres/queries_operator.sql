@@ -61,22 +61,43 @@ WHERE c.id = $1 AND c.type <> 'look_up' ORDER BY c.key DESC;
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.id = $1 AND c.source = $2 AND c.type <> 'look_up';
 
+-- name: list_of_order
+-- Sellers one by one, each a probe of the index that begins with them: a number alone has none.
+WITH RECURSIVE of (seller) AS (
+    SELECT min(seller) FROM command WHERE order_no IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(n.seller) FROM command n WHERE n.order_no IS NOT NULL AND n.seller > of.seller)
+    FROM of WHERE of.seller IS NOT NULL
+)
+SELECT c.*, p.data, p.warnings
+FROM of JOIN command c ON c.seller = of.seller AND c.order_no = $1 AND c.order_no IS NOT NULL
+JOIN payload p ON p.key = c.key
+WHERE $2::text IS NULL OR c.source = $2
+ORDER BY c.order_claim IS NOT NULL DESC, c.key DESC LIMIT $3;
+
 -- name: list_commands
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.type <> 'look_up' ORDER BY c.key DESC LIMIT $1;
+WHERE c.type <> 'look_up'
+  AND ($2::text IS NULL OR c.lane = $2 OR starts_with(c.lane, $3)) AND ($4::text IS NULL OR c.source = $4)
+ORDER BY c.key DESC LIMIT $1;
 
 -- name: list_in_state
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.state = $1 AND c.type <> 'look_up' ORDER BY c.key DESC LIMIT $2;
+WHERE c.state = $5 AND c.type <> 'look_up'
+  AND ($2::text IS NULL OR c.lane = $2 OR starts_with(c.lane, $3)) AND ($4::text IS NULL OR c.source = $4)
+ORDER BY c.key DESC LIMIT $1;
 
 -- name: list_broken
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.breaks > 0 ORDER BY c.key DESC LIMIT $1;
+WHERE c.breaks > 0
+  AND ($2::text IS NULL OR c.lane = $2 OR starts_with(c.lane, $3)) AND ($4::text IS NULL OR c.source = $4)
+ORDER BY c.key DESC LIMIT $1;
 
 -- name: list_unconfirmed
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.type = 'invoice.issue' AND c.state = 'completed' AND c.invoice_number IS NULL AND c.sought_at IS NULL
   AND c.look_ups > 0
+  AND ($2::text IS NULL OR c.lane = $2 OR starts_with(c.lane, $3)) AND ($4::text IS NULL OR c.source = $4)
 ORDER BY c.key DESC LIMIT $1;
 
 -- name: find_tenants_order
@@ -153,7 +174,9 @@ WHERE c.key = $1;
 
 -- name: list_needing_person
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.state = 'in_doubt' AND (c.sought_at IS NULL OR c.account IS NULL) ORDER BY c.key DESC LIMIT $1;
+WHERE c.state = 'in_doubt' AND (c.sought_at IS NULL OR c.account IS NULL)
+  AND ($2::text IS NULL OR c.lane = $2 OR starts_with(c.lane, $3)) AND ($4::text IS NULL OR c.source = $4)
+ORDER BY c.key DESC LIMIT $1;
 
 -- name: count_needing_person
 SELECT count(*) AS number FROM (

@@ -44,23 +44,48 @@ WHERE c.id = :id AND c.type <> 'look_up' ORDER BY c.key DESC;
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.id = :id AND c.source = :source AND c.type <> 'look_up';
 
+-- name: list_of_order
+-- Sellers one by one, each a probe of the index that begins with them: a number alone has none.
+WITH RECURSIVE of (seller) AS (
+    SELECT min(seller) FROM command WHERE order_no IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(n.seller) FROM command n WHERE n.order_no IS NOT NULL AND n.seller > of.seller)
+    FROM of WHERE of.seller IS NOT NULL
+)
+SELECT c.*, p.data, p.warnings
+FROM of CROSS JOIN command c INDEXED BY command_order ON c.seller = of.seller AND c.order_no = :order_no
+JOIN payload p ON p.key = c.key
+WHERE c.order_no IS NOT NULL AND (:source IS NULL OR c.source = :source)
+ORDER BY c.order_claim IS NOT NULL DESC, c.key DESC LIMIT :limit;
+
 -- name: list_commands
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.type <> 'look_up' ORDER BY c.key DESC LIMIT :limit;
+WHERE c.type <> 'look_up'
+  AND (:user_id IS NULL OR c.lane = :user_id OR substr(c.lane, 1, length(:apart)) = :apart)
+  AND (:source IS NULL OR c.source = :source)
+ORDER BY c.key DESC LIMIT :limit;
 
 -- name: list_in_state
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.state = :state AND c.type <> 'look_up' ORDER BY c.key DESC LIMIT :limit;
+WHERE c.state = :state AND c.type <> 'look_up'
+  AND (:user_id IS NULL OR c.lane = :user_id OR substr(c.lane, 1, length(:apart)) = :apart)
+  AND (:source IS NULL OR c.source = :source)
+ORDER BY c.key DESC LIMIT :limit;
 
 -- name: list_unconfirmed
 SELECT c.*, p.data, p.warnings FROM command c INDEXED BY command_unconfirmed JOIN payload p ON p.key = c.key
 WHERE c.type = 'invoice.issue' AND c.state = 'completed' AND c.invoice_number IS NULL AND c.sought_at IS NULL
   AND c.look_ups > 0
+  AND (:user_id IS NULL OR c.lane = :user_id OR substr(c.lane, 1, length(:apart)) = :apart)
+  AND (:source IS NULL OR c.source = :source)
 ORDER BY c.key DESC LIMIT :limit;
 
 -- name: list_broken
 SELECT c.*, p.data, p.warnings FROM command c INDEXED BY command_broken JOIN payload p ON p.key = c.key
-WHERE c.breaks > 0 ORDER BY c.key DESC LIMIT :limit;
+WHERE c.breaks > 0
+  AND (:user_id IS NULL OR c.lane = :user_id OR substr(c.lane, 1, length(:apart)) = :apart)
+  AND (:source IS NULL OR c.source = :source)
+ORDER BY c.key DESC LIMIT :limit;
 
 -- name: find_tenants_order
 -- The command that holds the number goes before those that have let go of it.
@@ -132,7 +157,10 @@ WHERE c.key = :key;
 
 -- name: list_needing_person
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
-WHERE c.state = 'in_doubt' AND (c.sought_at IS NULL OR c.account IS NULL) ORDER BY c.key DESC LIMIT :limit;
+WHERE c.state = 'in_doubt' AND (c.sought_at IS NULL OR c.account IS NULL)
+  AND (:user_id IS NULL OR c.lane = :user_id OR substr(c.lane, 1, length(:apart)) = :apart)
+  AND (:source IS NULL OR c.source = :source)
+ORDER BY c.key DESC LIMIT :limit;
 
 -- name: count_needing_person
 SELECT count(*) AS number FROM (
