@@ -38,15 +38,15 @@ TERMS: Final = MESSAGING | STORAGE | NETWORK | PROGRAMS | INVOICING
 
 PLAIN: Final = _words(
     "absence account admit after again ambiguous answer arm ask at await bad begin behaviour bound busy candidate "
-    "cannot case change close code comparison complete condition count cut date decision demo desk details difference "
-    "diagnosis disconnect drain drawn due echo encodable end expire fail failure faulty fetch fit forget forward found grade "
-    "go heard held hint home house ignore in info inquiry insecurity insist interruption is judge keep kept kind "
-    "large late likeness list loose lost may meaning member mine missing monthly name need new next no not nothing "
-    "numbered of on open origin other out outcome overtaken owner part permanent phase pick possible prove proved "
-    "prover prune question raw read reason receive recover refusal refuse reject rejection require resolvable "
+    "cannot case change close code comparison complete condition count cut date decision demo desk details diagnosis "
+    "difference disconnect drain drawn due echo encodable end expire fail failure faulty fetch fit forget forward "
+    "found go grade heard held hint home house ignore in info inquiry insecurity insist interruption is judge keep "
+    "kept kind large late likeness list loose lost may meaning member mine missing monthly name need new next no not "
+    "nothing numbered of on open origin other out outcome overtaken owner part permanent phase pick possible prove "
+    "proved prover prune question raw read reason receive recover refusal refuse reject rejection require resolvable "
     "result retry rewrite rule said say see selection send settle several shelf show shown situation space speech "
     "stage standing step stop submit succeed sum supervise tell that there to told too transient twin unavailable "
-    "unconfirmed unknown unpack unreachable unreadable untold upkeep ups verdict wait walk want warn weight who "
-    "wish with"
+    "unconfirmed unknown unpack unreachable unreadable untold upkeep ups verdict wait walk want warn weight who wish "
+    "with"
 )
 """Said of anything: what is done, how something is, what kind of thing it is."""

@@ -12,8 +12,9 @@ from contracts.envelope import dumps, loads
 from contracts.kinds import CommandType
 from worker.cli import audit_report as report
 from worker.cli import story
+from worker.cli.outgoing import DEFAULT_SOURCE, Wishes, read_command
 from worker.cli.records import AsJson
-from worker.cli.send import DEFAULT_SOURCE, Watch, Wishes, deliver, read_command, read_file
+from worker.cli.send import Watch, deliver, read_file
 from worker.cli.spreadsheet import AsCsv, ForExcel, one_form, write
 from worker.cli.terminal import USAGE, Stop, note, quiet_settings, run, said, say, say_json, table
 

@@ -21,7 +21,7 @@ from worker.amqp.connections import ANSWER_SECONDS, Address, Link, ask, open_lin
 from worker.amqp.tables import changed
 from worker.amqp.topology import Topology
 from worker.amqp.wire import Outgoing, Properties, properties_of
-from worker.cli.send import OutgoingCommand
+from worker.cli.outgoing import OutgoingCommand
 from worker.cli.terminal import USAGE, Stop
 from worker.clock import SystemClock
 from worker.errors import BrokerLost

@@ -14,8 +14,9 @@ from contracts.envelope import dumps
 from worker.cli import story
 from worker.cli.contracts import fresh_example
 from worker.cli.invoices import show_files
+from worker.cli.outgoing import OutgoingCommand, read_command
 from worker.cli.parts import get
-from worker.cli.send import TIMED_OUT, OutgoingCommand, Watch, read_command
+from worker.cli.send import TIMED_OUT, Watch
 from worker.cli.terminal import (
     FAILED,
     INTERRUPTED,

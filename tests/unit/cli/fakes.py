@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from worker.cli.broker import DeadLetter
-from worker.cli.send import OutgoingCommand
+from worker.cli.outgoing import OutgoingCommand
 from worker.cli.terminal import Stop
 
 

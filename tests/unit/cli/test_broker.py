@@ -19,7 +19,7 @@ from worker.amqp.confirms import Batch, Verdict
 from worker.amqp.connections import Link
 from worker.amqp.wire import Outgoing
 from worker.cli.broker import Broker, opened
-from worker.cli.send import OutgoingCommand
+from worker.cli.outgoing import OutgoingCommand
 from worker.cli.terminal import Stop
 from worker.errors import BrokerLost
 from worker.settings import Settings

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contracts.commands import COMMANDS, CommandType
-from worker.cli.send import read_command
+from worker.cli.outgoing import read_command
 
 from .conftest import Run
 

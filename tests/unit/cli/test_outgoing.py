@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from contracts.envelope import CLOUDEVENTS_JSON, PLAIN_JSON
-from worker.cli.send import OutgoingCommand, Wishes, read_command
+from worker.cli.outgoing import OutgoingCommand, Wishes, read_command
 from worker.cli.terminal import Stop
 
 EVENT = b'{"specversion": "1.0", "id": "a", "source": "/erp", "type": "invoice.issue",  "data": {"price": 9.90}}'
