@@ -19,7 +19,7 @@ from tests.conformance.journal_builders import (
 )
 from tests.conformance.journal_locks import locked, until_held_up
 from tests.conformance.journal_stores import PostgresStore
-from worker.journal.postgres import followers, pool
+from worker.journal.postgres import pool, steps
 from worker.ports import Journal
 from worker.records import SUBMITTED, Admission, CommandState, Following, Heard, NewCommand, Settlement
 
@@ -47,13 +47,13 @@ async def test_a_follower_that_another_worker_tells_of_while_it_is_read_is_told_
     await submit(first, claim)
     assert await first.record(step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED))
     (following,) = await first.followers()
-    read = followers._following
+    read = steps._following
 
     async def read_late(*given: Any) -> Following:
         assert await first.settle(ending(following))
         return await read(*given)
 
-    monkeypatch.setattr(followers, "_following", read_late)
+    monkeypatch.setattr(steps, "_following", read_late)
     (late,) = await second.followers()
 
     assert not await second.settle(ending(late))

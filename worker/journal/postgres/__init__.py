@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from worker.clock import Clock
 from worker.journal.postgres import schema
-from worker.journal.postgres.followers import PostgresFollowers
 from worker.journal.postgres.intake import PostgresIntake
 from worker.journal.postgres.invoices import PostgresAudits, PostgresInvoices, PostgresVault
 from worker.journal.postgres.lanes import PostgresLanes, PostgresLookUps
@@ -20,7 +19,7 @@ from worker.journal.postgres.operator import PostgresOperator, PostgresUpkeep
 from worker.journal.postgres.outbox import PostgresOutbox
 from worker.journal.postgres.pool import Dsn
 from worker.journal.postgres.refusals import PostgresAccounts, PostgresSellers
-from worker.journal.postgres.steps import PostgresSteps
+from worker.journal.postgres.steps import PostgresFollowers, PostgresSteps
 
 log = structlog.get_logger()
 

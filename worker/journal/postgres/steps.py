@@ -1,4 +1,5 @@
-"""Moves of commands on PostgreSQL: steps under a lease, settlements without one, accounts and strays.
+"""Moves of commands on PostgreSQL: steps under a lease, settlements without one, and followers, which listen to the
+command that has their number, or take its place.
 
 A step that concerns its command alone goes in a batch with what other lanes ask (`worker.journal.postgres.moves`). One
 that brings findings writes them in a transaction of its own; one that may free other commands, or change what its lane
@@ -6,34 +7,39 @@ has to do, locks the lane first.
 """
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from worker.errors import NotResolvable
 from worker.journal.postgres.batches import Ask
-from worker.journal.postgres.followers import note_heard
 from worker.journal.postgres.invoices import keep
-from worker.journal.postgres.lanes import look_again
+from worker.journal.postgres.lanes import look_again, offer_lanes
 from worker.journal.postgres.moves import is_held_by, take_heads
 from worker.journal.postgres.refusals import held_if_resting
 from worker.journal.postgres.statements import Statements, columns
-from worker.journal.postgres.store import PostgresStore, without_transaction
+from worker.journal.postgres.store import PostgresStore, one_snapshot, without_transaction
 from worker.journal.rows import (
     changes_lane,
     copies_for,
     forgets_audit,
+    found,
     frees_order,
     frees_twins,
     is_final,
     nudges_followers,
+    to_event,
 )
-from worker.records import ACTIVE, Command, CommandState, LaneLease, Settlement, Step
+from worker.records import ACTIVE, Command, CommandState, Following, Heard, LaneLease, Settlement, Step
+
+if TYPE_CHECKING:
+    from asyncpg import Record
 
 _NUMBER_INDEX = "one_command_per_invoice"
 
 
 class PostgresSteps(PostgresStore):
-    """Moves of commands, accounts and strays: see `LaneJournal`."""
+    """Steps, settlements and strays: see `LaneJournal`."""
 
     async def record(self, step: Step) -> bool:
         """See `LaneJournal.record`."""
@@ -69,6 +75,31 @@ class PostgresSteps(PostgresStore):
     ) -> None:
         """See `LaneJournal.keep_stray`."""
         await statements.run("insert_stray", lane, command_key, reason, body, at)
+
+
+class PostgresFollowers(PostgresStore):
+    """See `LaneJournal`."""
+
+    @one_snapshot
+    async def followers(self, statements: Statements, limit: int = 100) -> list[Following]:
+        """See `LaneJournal.followers`."""
+        return [await _following(statements, row) for row in await statements.all("nudged_followers", limit)]
+
+    @without_transaction
+    async def heed(self, statements: Statements, following: Following, *, is_over: bool) -> None:
+        """See `LaneJournal.heed`."""
+        await _note_heard(statements, following.follower.key, Heard(following.nudges, following.heard, is_over))
+
+    async def succeed(self, following: Following, now: datetime) -> bool:
+        """See `LaneJournal.succeed`."""
+        try:
+            moved = await self._transact(lambda statements: _succeed(statements, following, now))
+        except asyncpg.UniqueViolationError:
+            # Another command has just come with this number: the next look finds it.
+            return False
+        if moved:
+            self._hints.send()
+        return moved
 
 
 def _stands_alone(step: Step) -> bool:
@@ -175,7 +206,7 @@ async def _listen(statements: Statements, settlement: Settlement) -> None:
     """A follower that tells of its first is a repeat for good: it needs no password any more."""
     key = settlement.command.key
     if settlement.heard is not None:
-        await note_heard(statements, key, settlement.heard)
+        await _note_heard(statements, key, settlement.heard)
         if settlement.to is CommandState.FOLLOWING:
             await statements.run("forget_secrets", key)
     elif CommandState.FOLLOWING in settlement.expected:
@@ -187,3 +218,45 @@ async def _free_twins(statements: Statements, command: Command, now: datetime) -
         return
     if await statements.all("free_twins", command.lane, command.fingerprint):
         await look_again(statements, command.lane, now)
+
+
+async def _note_heard(statements: Statements, key: int, heard: Heard) -> None:
+    """What a follower has heard; one whose first is over listens no more."""
+    if heard.is_over:
+        await statements.run("forget_follower", key)
+    else:
+        await statements.run("heed_nudges", key, heard.nudges, heard.sequence)
+
+
+async def _succeed(statements: Statements, following: Following, now: datetime) -> bool:
+    follower = following.follower
+    holder = await statements.one("find_claim", following.claim)
+    if holder is not None:
+        # Both in the order of their keys, as a batch does in which both come again: else the two could deadlock.
+        await statements.all("lock_commands_in_order", [follower.key, holder["key"]])
+        await statements.run("follow_another", follower.key, holder["key"])
+        await statements.run("listen_to_another", follower.key, holder["key"])
+        return True
+    lane = follower.lane
+    if lane is None:
+        raise ValueError("a command that waits must name its lane")
+    # The lane before the command and its number, as an admission of the same number does: else the two could deadlock.
+    delayed = await offer_lanes(statements, {lane: follower.source})
+    if await statements.one("take_order", follower.key, following.claim) is None:
+        return False
+    await statements.run("forget_follower", follower.key)
+    if delayed:
+        await statements.run("refresh_lanes", delayed, now)
+    return True
+
+
+async def _following(statements: Statements, row: "Record") -> Following:
+    follower, first = row["key"], row["first_key"]
+    return Following(
+        follower=statements.command(found(await statements.one("read_command", follower), follower)),
+        first=statements.command(found(await statements.one("read_command", first), first)),
+        events=tuple(map(to_event, await statements.all("events_since", first, row["heard"]))),
+        claim=row["claim"],
+        heard=row["heard"],
+        nudges=row["nudges"],
+    )

@@ -14,7 +14,6 @@ from worker.clock import Clock
 from worker.errors import ConfigurationError
 from worker.journal.rows import micros
 from worker.journal.sealing import Sealer, keys_beside
-from worker.journal.sqlite.followers import SqliteFollowers
 from worker.journal.sqlite.intake import SqliteIntake
 from worker.journal.sqlite.invoices import SqliteAudits, SqliteInvoices, SqliteVault
 from worker.journal.sqlite.lanes import SqliteLanes, SqliteLookUps, begin_anew
@@ -23,7 +22,7 @@ from worker.journal.sqlite.operator import SqliteOperator, SqliteUpkeep
 from worker.journal.sqlite.outbox import SqliteOutbox
 from worker.journal.sqlite.refusals import SqliteAccounts, SqliteSellers
 from worker.journal.sqlite.statements import Statements
-from worker.journal.sqlite.steps import SqliteSteps
+from worker.journal.sqlite.steps import SqliteFollowers, SqliteSteps
 from worker.journal.sqlite.writer import Writer
 
 

@@ -1,31 +1,34 @@
-"""Moves of commands on SQLite: steps under a lease, settlements without one, accounts and strays."""
+"""Moves of commands on SQLite: steps under a lease, settlements without one, and followers, which listen to the command
+that has their number, or take its place."""
 
+import sqlite3
 from datetime import datetime
 
 from worker.errors import NotResolvable
 from worker.journal.rows import (
     changes_lane,
     forgets_audit,
+    found,
     frees_order,
     frees_twins,
     is_final,
     micros,
     micros_or_none,
     nudges_followers,
+    to_event,
 )
-from worker.journal.sqlite.followers import note_heard, nudge_followers
 from worker.journal.sqlite.invoices import keep
 from worker.journal.sqlite.lanes import look_for_next
 from worker.journal.sqlite.outbox import insert_events
-from worker.journal.sqlite.readiness import free_twins, look_again
+from worker.journal.sqlite.readiness import free_twins, look_again, offer
 from worker.journal.sqlite.refusals import held_if_resting
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction
-from worker.records import ACTIVE, Command, CommandState, Settlement, Step
+from worker.records import ACTIVE, Command, CommandState, Following, Heard, Settlement, Step
 
 
 class SqliteSteps(SqliteStore):
-    """Moves of commands, accounts and strays: see `LaneJournal`."""
+    """Steps, settlements and strays: see `LaneJournal`."""
 
     @one_transaction
     def record(self, statements: Statements, step: Step) -> bool:
@@ -83,6 +86,36 @@ class SqliteSteps(SqliteStore):
     ) -> None:
         """See `LaneJournal.keep_stray`."""
         statements.run("insert_stray", lane=lane, key=command_key, reason=reason, body=body, at=micros(at))
+
+
+class SqliteFollowers(SqliteStore):
+    """See `LaneJournal`."""
+
+    @one_transaction
+    def followers(self, statements: Statements, limit: int = 100) -> list[Following]:
+        """See `LaneJournal.followers`."""
+        return [_following(statements, row) for row in statements.all("nudged_followers", limit=limit)]
+
+    @one_transaction
+    def heed(self, statements: Statements, following: Following, *, is_over: bool) -> None:
+        """See `LaneJournal.heed`."""
+        _note_heard(statements, following.follower.key, Heard(following.nudges, following.heard, is_over))
+
+    @one_transaction
+    def succeed(self, statements: Statements, following: Following, now: datetime) -> bool:
+        """See `LaneJournal.succeed`."""
+        follower = following.follower
+        holder = statements.one("find_claim", claim=following.claim)
+        if holder is not None:
+            statements.run("follow_another", key=follower.key, first=holder["key"])
+            statements.run("listen_to_another", key=follower.key, first=holder["key"])
+            return True
+        if not statements.run("take_order", key=follower.key, claim=following.claim):
+            return False
+        statements.run("forget_follower", key=follower.key)
+        if follower.lane is not None:
+            offer(statements, follower.lane, follower.source, micros(now))
+        return True
 
 
 def _record(statements: Statements, step: Step, clock: int) -> bool:
@@ -169,14 +202,14 @@ def _forget_audit(statements: Statements, move: Step | Settlement) -> None:
 
 def _tell_followers(statements: Statements, move: Step | Settlement) -> None:
     if nudges_followers(move):
-        nudge_followers(statements, move.command)
+        statements.run("nudge_followers", first=move.command.key)
 
 
 def _listen(statements: Statements, settlement: Settlement) -> None:
     """A follower that tells of its first is a repeat for good: it needs no password any more."""
     key = settlement.command.key
     if settlement.heard is not None:
-        note_heard(statements, key, settlement.heard)
+        _note_heard(statements, key, settlement.heard)
         if settlement.to is CommandState.FOLLOWING:
             statements.run("forget_secrets", key=key)
     elif CommandState.FOLLOWING in settlement.expected:
@@ -189,3 +222,23 @@ def _check_number(statements: Statements, settlement: Settlement) -> None:
     row = statements.one("number_owner", invoice_number=settlement.invoice_number)
     if row is not None and row["key"] != settlement.command.key:
         raise NotResolvable("this invoice number is bound to another command")
+
+
+def _note_heard(statements: Statements, key: int, heard: Heard) -> None:
+    """What a follower has heard; one whose first is over listens no more."""
+    if heard.is_over:
+        statements.run("forget_follower", key=key)
+    else:
+        statements.run("heed_nudges", key=key, nudges=heard.nudges, heard=heard.sequence)
+
+
+def _following(statements: Statements, row: sqlite3.Row) -> Following:
+    follower, first = row["key"], row["first_key"]
+    return Following(
+        follower=statements.command(found(statements.one("read_command", key=follower), follower)),
+        first=statements.command(found(statements.one("read_command", key=first), first)),
+        events=tuple(map(to_event, statements.all("events_since", key=first, heard=row["heard"]))),
+        claim=row["claim"],
+        heard=row["heard"],
+        nudges=row["nudges"],
+    )
