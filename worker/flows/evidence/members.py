@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from contracts.taxpayer import is_mistyped
 from worker.flows.evidence.amounts import is_mixed_up, is_told_otherwise, total_likeness
+from worker.flows.evidence.names import is_whole, name_likeness, says_who
 from worker.flows.evidence.subjects import Listed, Order, Subject, later
-from worker.names import is_whole, name_likeness, says_who
 from worker.texts import Likeness, Text, code_likeness, folded, folded_code, remark_likeness
 
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from worker.flows.evidence.amounts import RATES
 from worker.flows.evidence.members import MemberDifference, is_companys
+from worker.flows.evidence.names import is_whole, name_likeness
 from worker.making import made_often
-from worker.names import is_whole, name_likeness
 from worker.records import IssuedReply, Line, SubmittedInvoice
 from worker.texts import (
     Likeness,

@@ -12,9 +12,9 @@ from zlib import compress, decompress
 
 from contracts.envelope import loads
 from contracts.limits import HIGHEST_WITH_TAX
+from worker.flows.evidence.names import is_anybody
 from worker.flows.evidence.status import counts, is_dead, status_when_taken_back
 from worker.making import made_often
-from worker.names import is_anybody
 from worker.records import Command, CommandState, ListedInvoice, SubmittedInvoice
 from worker.texts import Text, folded, folded_code, says_nothing
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.names import is_whole, name_likeness
+from worker.flows.evidence.names import is_whole, name_likeness
 from worker.texts import Likeness, Text
 
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
