@@ -204,3 +204,34 @@ async def test_a_full_reply_queue_refuses_and_is_tried_again(amqp_url: str, amqp
         await take(amqp_url, name, 1)
         await until(lambda: 2 in part.journal.forgotten)
     await asyncio.sleep(0)
+
+
+async def test_one_forbidden_type_of_event_holds_up_no_other(
+    amqp_url: str, amqp_prefix: str, amqp_control: Control
+) -> None:
+    """`set_topic_permissions` that name the types of an earlier version: a type of this one is refused each time, and
+    the broker closes the channel over it, with all that is in flight."""
+    user, parts = f"u{uuid.uuid4().hex[:10]}", urlsplit(amqp_url)
+    async with outbox(amqp_url, amqp_prefix) as part:
+        assert part.publisher.can_publish
+    await asyncio.to_thread(amqp_control.ctl, "add_user", user, user)
+    try:
+        await asyncio.to_thread(amqp_control.ctl, "set_permissions", "-p", "/", user, "^$", ".*", "^$")
+        on = (f"{amqp_prefix}.events", r"\.(completed|qr_required)$", "^$")
+        await asyncio.to_thread(amqp_control.ctl, "set_topic_permissions", "-p", "/", user, *on)
+        url = f"{parts.scheme}://{user}:{user}@{parts.hostname}:{parts.port}{parts.path}"
+        async with outbox(url, amqp_prefix, publisher_options={"declares": False}) as part:
+            archived = "invoice.issue.archived"
+            for n in range(60):
+                part.journal.add(fresh(2 * n, Copy.TOPIC, archived, event_type=archived))
+                part.journal.add(fresh(2 * n + 1, Copy.TOPIC, TYPE, command_key=1000 + n))
+                part.relay.wake()
+                await asyncio.sleep(0.05)
+            await until(lambda: len(part.journal) == 60, seconds=3)
+            assert (part.relay.is_mute, part.publisher.can_publish) == (False, True)
+            delays = [delay for seq, delay in part.journal.postponements if seq % 2]
+            assert not delays, "only what is forbidden waits"
+            await asyncio.to_thread(amqp_control.ctl, "clear_topic_permissions", "-p", "/", user)
+            await until(lambda: len(part.journal) == 0)
+    finally:
+        await asyncio.to_thread(amqp_control.ctl, "delete_user", user)

@@ -16,13 +16,12 @@ import structlog
 from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity
 
 from contracts.envelope import CLOUDEVENTS_JSON
-from contracts.events import Outcome
-from contracts.kinds import CommandType
 from worker.amqp.confirms import Batch, ConfirmChannel, Confirming, Verdict
 from worker.amqp.connections import AskUrls, Connect, Link, SupervisedConnection, ask, open_link
 from worker.amqp.topology import Topology, declare_over
 from worker.amqp.wire import MAX_SHORT_BYTES, Outgoing, Properties
 from worker.errors import BrokerLost
+from worker.outbox.rights import Rights, is_answered
 from worker.records import Copy, OutboxRow
 from worker.tls import MakeContext
 
@@ -38,15 +37,6 @@ LOOK_SECONDS: Final = 15.0
 """Between two looks at the dead queue's depth."""
 LOOKS_PER_DECLARING: Final = 4
 """After so many looks (count) everything is declared again, for somebody may have deleted it."""
-ASK_SECONDS: Final = 5.0
-ASKED_WITH: Final = {
-    Copy.REPLY: "fapiao-worker-asks-for-its-rights",
-    Copy.TOPIC: f"{CommandType.ISSUE}.{Outcome.QR_REQUIRED}",
-}
-"""The routing keys with which it asks for its rights. On the topic one of its events': a broker may allow these alone
-(`set_topic_permissions`), and would refuse any other."""
-NO_TIME: Final = "none"
-"""An expiration that the broker refuses in any message, once it has found that its sender may publish."""
 
 
 def message_of(row: OutboxRow, topology: Topology) -> Outgoing:
@@ -174,7 +164,7 @@ class Publisher:
         self._aside: PublishingChannel | None = None
         self._declining: set[str] = set()
         self._suspects: dict[int, int] = {}
-        self._forbidden: set[Copy] = set()
+        self._rights = Rights()
         self._late: dict[int, Verdict] = {}
         self._is_blocked = False
         """At the last look, the broker had said that it takes nothing for now."""
@@ -189,9 +179,9 @@ class Publisher:
 
     @property
     def can_publish(self) -> bool:
-        """Whether events can go out: connected, no copy forbidden when it was tried or asked for last, and no alarm at
-        the broker (memory, disk) at the last look."""
-        return self.is_connected and not self._forbidden and not self._is_blocked
+        """Whether events can go out: connected, no copy forbidden when it was tried or asked for last, nor a type that
+        every order needs, and no alarm at the broker (memory, disk) at the last look."""
+        return self.is_connected and self._rights.are_enough and not self._is_blocked
 
     async def is_blocked(self) -> bool:
         """Whether the broker has said that it takes nothing for now."""
@@ -212,7 +202,7 @@ class Publisher:
     async def _serve(self, link: Link) -> None:
         if self._declares:
             await declare_over(link, self._topology)
-        self._forbidden = await self._ask_for_rights(link)
+        await self._ask_for_rights(link)
         try:
             self._roads = {copy: PublishingChannel(link, self._open_channel) for copy in Copy}
             # Where nobody declares it, dead letters would end everybody's link again and again.
@@ -230,31 +220,23 @@ class Publisher:
         while True:
             looks += 1
             with contextlib.suppress(BrokerLost, TimeoutError):  # not allowed, or the link ends: its owner sees to that
-                if self._forbidden:
-                    self._forbidden = await self._ask_for_rights(link)
+                if self._rights.is_to_ask.is_set() or not self._rights.are_enough:
+                    await self._ask_for_rights(link)
                 if self._declares and looks % LOOKS_PER_DECLARING == 0:
                     await declare_over(link, self._topology, is_again=True)
                 if self._on_dead_depth is not None:
                     await tell_depth(link, self._topology.dead_queue, self._on_dead_depth)
-            await asyncio.sleep(self._look_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._look_seconds):
+                    await self._rights.is_to_ask.wait()
 
-    async def _ask_for_rights(self, link: Link) -> set[Copy]:
-        """The copies that this user may not publish. Nothing is published: the broker looks at the right first, and
-        then refuses what no message may have. Raises `BrokerLost`."""
-        forbidden = set[Copy]()
+    async def _ask_for_rights(self, link: Link) -> None:
+        """Raises `BrokerLost`."""
+        self._rights.is_to_ask.clear()
         for copy in Copy:
-            exchange, key = _exchange_of(copy, self._topology), ASKED_WITH[copy]
-            question = Outgoing(exchange, key, b"", Properties(expiration=NO_TIME))
-            channel = await self._open_channel(link)
-            batch = await channel.send([question])
-            is_answered = await batch.wait(ASK_SECONDS)
-            if isinstance(batch.ended_by, ChannelAccessRefused):
-                forbidden.add(copy)
-                log.error("publishing_forbidden", copy=str(copy), rows=0, reason=str(batch.ended_by))
-            await channel.close()
-            if not is_answered:
+            exchange, channel = _exchange_of(copy, self._topology), await self._open_channel(link)
+            if not await is_answered(copy, exchange, channel, self._rights):
                 break  # short of memory or disk, the broker reads nothing more, and would open no other channel
-        return forbidden
 
     # ---- events -----------------------------------------------------------------------------------
 
@@ -267,7 +249,8 @@ class Publisher:
         aside = self._aside or roads[Copy.REPLY]
         by_road: dict[int, tuple[PublishingChannel, list[OutboxRow]]] = {}
         for row in rows:
-            road = aside if row.destination in self._declining else roads[row.copy]
+            is_odd = row.destination in self._declining or self._rights.goes_apart(row)
+            road = aside if is_odd else roads[row.copy]
             by_road.setdefault(id(road), (road, []))[1].append(row)
         parts = [self._publish_on(road, some, patience_seconds) for road, some in by_road.values()]
         verdicts: dict[int, Verdict] = {}
@@ -286,18 +269,27 @@ class Publisher:
     async def _publish_on(
         self, road: PublishingChannel, rows: Sequence[OutboxRow], patience_seconds: float
     ) -> dict[int, Verdict]:
-        together = [row for row in rows if row.seq not in self._suspects]
-        alone = [row for row in rows if row.seq in self._suspects]
         verdicts: dict[int, Verdict] = {}
-        for group in ([together] if together else []) + [[row] for row in alone]:
+        for group in self._grouped(rows):
             verdicts |= await self._publish_group(road, group, patience_seconds)
         return verdicts
+
+    def _grouped(self, rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
+        """What may go together: all that is above suspicion; each type that may be forbidden; each row that is a
+        suspect."""
+        groups: dict[str | int, list[OutboxRow]] = {"": []}
+        for row in rows:
+            name = row.destination if self._rights.goes_apart(row) else ""
+            groups.setdefault(row.seq if row.seq in self._suspects else name, []).append(row)
+        return [group for group in groups.values() if group]
 
     async def _publish_group(
         self, road: PublishingChannel, rows: Sequence[OutboxRow], patience_seconds: float
     ) -> dict[int, Verdict]:
         if await road.link.is_blocked():
             return {row.seq: Verdict.LOST for row in rows}
+        if self._rights.is_forbidden(rows[0]):
+            return {row.seq: Verdict.FORBIDDEN for row in rows}
         batch = await road.send([message_of(row, self._topology) for row in rows], patience_seconds)
         if not batch.is_settled:
             batch.report_late(lambda index, verdict: self._late.__setitem__(rows[index].seq, verdict))
@@ -306,22 +298,24 @@ class Publisher:
             return {row.seq: Verdict.CONFIRMED for row in rows}
         await road.heed(batch)
         self._remember(rows, batch)
+        refusal = batch.ended_by
+        if isinstance(refusal, ChannelAccessRefused):
+            untold = Verdict.FORBIDDEN if self._rights.refused(rows, refusal) else Verdict.LOST
+            verdicts = [untold if verdict is Verdict.LOST else verdict for verdict in batch.verdicts]
+            return {row.seq: verdict for row, verdict in zip(rows, verdicts, strict=True)}
         judged = zip(rows, batch.verdicts, strict=True)
         return {row.seq: self._judge(row, verdict, batch, len(rows) == 1) for row, verdict in judged}
 
     def _is_nothing_new(self, batch: Batch) -> bool:
         """Whether all is well and was so before: then nothing is to be learned from this batch, as from nearly all."""
         all_is_well = batch.verdicts.count(Verdict.CONFIRMED) == len(batch.verdicts)
-        return all_is_well and not (self._forbidden or self._declining or self._suspects)
+        return all_is_well and not (self._rights.are_doubtful or self._declining or self._suspects)
 
     def _remember(self, rows: Sequence[OutboxRow], batch: Batch) -> None:
         """Destinations that refuse have a channel to themselves, for each refusal ends it: the others keep theirs."""
-        if isinstance(batch.ended_by, ChannelAccessRefused):
-            self._forbidden.update(row.copy for row in rows)
-            log.error("publishing_forbidden", copy=str(rows[0].copy), rows=len(rows), reason=str(batch.ended_by))
         for row, verdict in zip(rows, batch.verdicts, strict=True):
             if verdict is Verdict.CONFIRMED:
-                self._forbidden.discard(row.copy)
+                self._rights.allowed(row)
             if verdict is Verdict.REFUSED and len(self._declining) < SUSPECTS_MAX:
                 self._declining.add(row.destination)
             elif verdict in {Verdict.CONFIRMED, Verdict.RETURNED}:
@@ -334,8 +328,6 @@ class Publisher:
                 self._suspects.pop(row.seq, None)
             return verdict
         ended_by = batch.ended_by
-        if isinstance(ended_by, ChannelAccessRefused):
-            return Verdict.FORBIDDEN
         if isinstance(ended_by, ChannelNotFoundEntity) or not batch.was_sent:
             return Verdict.LOST
         if len(self._suspects) >= SUSPECTS_MAX:

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-import pytest
 from aiormq.exceptions import (
     AMQPConnectionError,
     ChannelAccessRefused,
@@ -206,43 +205,6 @@ async def test_a_row_that_ends_connections_is_found_too() -> None:
             rows = [row for row in rows if seen[-1][row.seq] is Verdict.LOST]
     assert [verdicts.get(1) for verdicts in seen if 1 in verdicts][-1] is Verdict.UNSENDABLE
     assert any(verdicts.get(2) is Verdict.CONFIRMED for verdicts in seen)
-
-
-@in_virtual_time
-async def test_a_missing_permission_is_nobodys_fault() -> None:
-    """403: the row is tried again until somebody has granted it, and the worker is not ready meanwhile."""
-    broker = FakeBroker(closes={"a": ChannelAccessRefused("403")})
-    async with publishing(broker) as publisher:
-        could = [publisher.can_publish]
-        assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.FORBIDDEN}
-        assert publisher.is_connected
-        could.append(publisher.can_publish)
-        broker.closes.clear()
-        assert await publisher.publish(rows_to("a"), 2) == {0: Verdict.CONFIRMED}
-        assert [*could, publisher.can_publish] == [True, False, True]
-
-
-@pytest.mark.parametrize("exchange", ["", TOPOLOGY.events_exchange])
-@in_virtual_time
-async def test_a_missing_permission_is_known_before_anything_is_published_and_once_it_is_granted(exchange: str) -> None:
-    """Though no row is there to show it."""
-    broker = FakeBroker(forbids={exchange})
-    async with publishing(broker) as publisher:
-        could = [publisher.is_connected, publisher.can_publish]
-        broker.forbids.clear()
-        await asyncio.sleep(60)
-        assert [*could, publisher.can_publish] == [True, False, True]
-    assert broker.batches == []
-
-
-@in_virtual_time
-async def test_a_broker_that_reads_nothing_is_asked_for_one_right_alone() -> None:
-    """It answers when it has memory again, and an event shows it then."""
-    broker = FakeBroker(is_blocked=True)
-    async with publishing(broker) as publisher:
-        await asyncio.sleep(60)
-        assert publisher.can_publish
-    assert broker.asked == 1
 
 
 @in_virtual_time
