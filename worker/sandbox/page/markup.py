@@ -1,11 +1,18 @@
-"""HTML in which no text can become markup: whatever is put in is escaped, unless it was made here.
+"""The parts of `page.html` with values put in. No text can become markup: whatever is put in is escaped, unless it was
+made here.
 
-Pure.
+Pure, but that it reads its own file, once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from html import escape
-from re import sub
+from importlib.resources import files
+from re import split, sub
+from string import Formatter
+from typing import Any, Final
+
+from typing_extensions import override
 
 
 class Html(str):
@@ -14,26 +21,24 @@ class Html(str):
     __slots__ = ()
 
 
-def put(*parts: str) -> Html:
+class _Escaping(Formatter):
+    @override
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return value if isinstance(value, Html) else escape(format(value, format_spec))
+
+
+_ESCAPING: Final = _Escaping()
+
+
+def html(part: str, /, **values: Any) -> Html:
+    """A part by its name, with values in the places that it names as `str.format` does: `{scan.token}`,
+    `{words[title]}`, `{total:.2f}`. Markup goes in as it is, everything else escaped."""
+    return Html(_ESCAPING.vformat(parts()[part], (), values))
+
+
+def joined(texts: Iterable[str]) -> Html:
     """One after the other: markup as it is, everything else escaped."""
-    return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
-
-
-def joined(parts: Iterable[str]) -> Html:
-    """As `put`, of any number."""
-    return put(*parts)
-
-
-def element(tag: str, /, *inside: str, **attributes: str | bool | None) -> Html:
-    """An element; `class_` and `aria_label` stand for names that Python cannot say, `None` and False leave out."""
-    told = []
-    for attribute, value in attributes.items():
-        if value is None or value is False:
-            continue
-        word = attribute.rstrip("_").replace("_", "-")
-        told.append(f" {word}" if value is True else f' {word}="{escape(str(value))}"')
-    start = f"<{tag}{''.join(told)}>"
-    return Html(start if tag in {"input", "img", "link", "meta"} else f"{start}{put(*inside)}</{tag}>")
+    return Html("".join(text if isinstance(text, Html) else escape(text) for text in texts))
 
 
 def with_code(text: str) -> Html:
@@ -41,16 +46,14 @@ def with_code(text: str) -> Html:
     return Html(sub(r"`([^`]*)`", r"<code>\1</code>", escape(text.replace("\\", ""))))
 
 
-def form(action: str, *inside: str, **attributes: str | bool | None) -> Html:
-    """A form that sends a POST to the control API."""
-    return element("form", *inside, method="post", action=f"/_sandbox/{action}", **attributes)
+@cache
+def parts() -> Mapping[str, str]:
+    """Of `page.html`, by name. Its lines are set in for people: what that adds between tags is taken out again, for a
+    browser would show it as blanks."""
+    _, *found = split(r"<!-- part: (\w+) -->\n", files(__package__ or "").joinpath("page.html").read_text("utf-8"))
+    return {name: _in_one_line(text) for name, text in zip(found[::2], found[1::2], strict=True)}
 
 
-def hidden(**values: str) -> Html:
-    """What a form sends along."""
-    return joined(element("input", type="hidden", name=name, value=value) for name, value in values.items())
-
-
-def button(text: str, **attributes: str | bool | None) -> Html:
-    """A button that sends its form."""
-    return element("button", text, **{"type": "submit", **attributes})
+def _in_one_line(text: str) -> str:
+    lines = "\n".join(line.strip() for line in sub("<!--.*?-->", "", text).splitlines())
+    return sub(r"(?<=[>}])\n+|\n+(?=[<{])", "", lines.strip("\n")).replace("\n", " ")

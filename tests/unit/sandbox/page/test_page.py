@@ -1,14 +1,15 @@
 """The page speaks both languages whole, and lets no text of an order become markup."""
 
+import inspect
 from html import escape
-from typing import Any
 
 import pytest
 
 from worker.sandbox.calls import Call
 from worker.sandbox.faults import FAULTS
 from worker.sandbox.feed import EVENTS
-from worker.sandbox.page.markup import Html, element, put, with_code
+from worker.sandbox.page import records, render
+from worker.sandbox.page.markup import Html, html, joined, parts, with_code
 from worker.sandbox.page.words import _EFFECTS, WORDS, in_chinese, language_of
 
 
@@ -47,9 +48,15 @@ def test_every_fault_has_a_chinese_sentence_and_no_sentence_is_left_over() -> No
 
 @pytest.mark.parametrize("text", ["<script>", "\" onload='x", "&amp;", "</title>"])
 def test_what_was_not_made_as_markup_is_escaped(text: str) -> None:
-    made: Any = element("a", text, put(text), title=text, hidden=True, class_=None)
-    assert made == f'<a title="{escape(text)}" hidden>{escape(text)}{escape(text)}</a>'
-    assert made.startswith('<a title="')
+    made = html("session", user_id=text, counts=Html("<b>"), drop="")
+    assert made == f'<li><div><code>{escape(text)}</code><span class="hint"><b></span></div></li>'
+    assert html("badge", kind=text, text="") == f'<span class="{escape(text)}"></span>'
     assert "<" not in with_code(text)
-    assert put(Html("<b>"), "<b>") == "<b>&lt;b&gt;"
+    assert joined([Html("<b>"), "<b>"]) == "<b>&lt;b&gt;"
     assert with_code("a `b` \\*") == "a <code>b</code> *"
+
+
+def test_every_part_of_the_page_is_put_in_somewhere() -> None:
+    """Each by its name, as a text of its own in one of the two modules."""
+    source = inspect.getsource(records) + inspect.getsource(render)
+    assert [name for name in parts() if f'html("{name}"' not in "".join(source.split()).replace(",", "")] == []
