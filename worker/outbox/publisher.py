@@ -2,7 +2,8 @@
 dead letters, and one for queues that refused.
 
 Guarantees a verdict for each row that is the broker's own about that row. A channel that the broker closes over one bad
-message takes its neighbours with it; they are sent again one by one, so that the bad one is found and the others go on.
+message takes its neighbours with it; they are sent again in ever smaller groups, so that the bad one is found and the
+others go on.
 No event's id is in flight twice on a channel. While the broker takes nothing (memory or disk alarm), nothing is sent
 and nothing is given up. Knows nothing of the journal: what is lost, the relay sends again.
 """
@@ -22,6 +23,7 @@ from worker.amqp.topology import Topology, declare_over
 from worker.amqp.wire import MAX_SHORT_BYTES, Outgoing, Properties
 from worker.errors import BrokerLost
 from worker.outbox.rights import Rights, is_answered
+from worker.outbox.suspects import Suspects
 from worker.records import Copy, OutboxRow
 from worker.tls import MakeContext
 
@@ -30,9 +32,8 @@ log = structlog.get_logger()
 CONNECTION_NAME = "fapiao-worker publish"
 APP_ID = "fapiao-worker"
 PERSISTENT = 2
-LOSSES_ALONE = 3
-"""A row that was alone in flight at so many losses of the connection in a row is taken for their cause (count)."""
-SUSPECTS_MAX = 10_000
+DECLINING_MAX: Final = 10_000
+"""Destinations that have a channel to themselves (count)."""
 LOOK_SECONDS: Final = 15.0
 """Between two looks at the dead queue's depth."""
 LOOKS_PER_DECLARING: Final = 4
@@ -163,7 +164,7 @@ class Publisher:
         self._dead_road: PublishingChannel | None = None
         self._aside: PublishingChannel | None = None
         self._declining: set[str] = set()
-        self._suspects: dict[int, int] = {}
+        self._suspects = Suspects()
         self._rights = Rights()
         self._late: dict[int, Verdict] = {}
         self._is_blocked = False
@@ -242,7 +243,7 @@ class Publisher:
 
     async def publish(self, rows: Sequence[OutboxRow], patience_seconds: float) -> dict[int, Verdict]:
         """Publish all at once. A verdict for each `seq`; a `PENDING` one follows by `take_late`. Rows that were in
-        flight when a channel was lost go alone, after the others."""
+        flight when a channel was lost go after the others, a few at a time."""
         roads = dict(self._roads)
         if not roads:
             return {row.seq: Verdict.LOST for row in rows}
@@ -274,14 +275,13 @@ class Publisher:
             verdicts |= await self._publish_group(road, group, patience_seconds)
         return verdicts
 
-    def _grouped(self, rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
-        """What may go together: all that is above suspicion; each type that may be forbidden; each row that is a
-        suspect."""
-        groups: dict[str | int, list[OutboxRow]] = {"": []}
+    def _grouped(self, rows: Sequence[OutboxRow]) -> list[Sequence[OutboxRow]]:
+        """What may go together: of what is above suspicion all, of suspects a few; each type that may be forbidden by
+        itself."""
+        apart: dict[str, list[OutboxRow]] = {}
         for row in rows:
-            name = row.destination if self._rights.goes_apart(row) else ""
-            groups.setdefault(row.seq if row.seq in self._suspects else name, []).append(row)
-        return [group for group in groups.values() if group]
+            apart.setdefault(row.destination if self._rights.goes_apart(row) else "", []).append(row)
+        return [group for some in apart.values() for group in self._suspects.groups(some)]
 
     async def _publish_group(
         self, road: PublishingChannel, rows: Sequence[OutboxRow], patience_seconds: float
@@ -304,7 +304,7 @@ class Publisher:
             verdicts = [untold if verdict is Verdict.LOST else verdict for verdict in batch.verdicts]
             return {row.seq: verdict for row, verdict in zip(rows, verdicts, strict=True)}
         judged = zip(rows, batch.verdicts, strict=True)
-        return {row.seq: self._judge(row, verdict, batch, len(rows) == 1) for row, verdict in judged}
+        return {row.seq: self._suspects.judge(row, verdict, batch) for row, verdict in judged}
 
     def _is_nothing_new(self, batch: Batch) -> bool:
         """Whether all is well and was so before: then nothing is to be learned from this batch, as from nearly all."""
@@ -316,28 +316,10 @@ class Publisher:
         for row, verdict in zip(rows, batch.verdicts, strict=True):
             if verdict is Verdict.CONFIRMED:
                 self._rights.allowed(row)
-            if verdict is Verdict.REFUSED and len(self._declining) < SUSPECTS_MAX:
+            if verdict is Verdict.REFUSED and len(self._declining) < DECLINING_MAX:
                 self._declining.add(row.destination)
             elif verdict in {Verdict.CONFIRMED, Verdict.RETURNED}:
                 self._declining.discard(row.destination)
-
-    def _judge(self, row: OutboxRow, verdict: Verdict, batch: Batch, alone: bool) -> Verdict:
-        """Tell a row that ends channels from the rows that were only beside it."""
-        if verdict is not Verdict.LOST:
-            if verdict is not Verdict.PENDING:
-                self._suspects.pop(row.seq, None)
-            return verdict
-        ended_by = batch.ended_by
-        if isinstance(ended_by, ChannelNotFoundEntity) or not batch.was_sent:
-            return Verdict.LOST
-        if len(self._suspects) >= SUSPECTS_MAX:
-            self._suspects.clear()
-        losses = self._suspects.get(row.seq, -1) + 1
-        self._suspects[row.seq] = losses
-        guilty = alone and (isinstance(ended_by, AMQPChannelError) or losses >= LOSSES_ALONE)
-        if guilty:
-            del self._suspects[row.seq]
-        return Verdict.UNSENDABLE if guilty else Verdict.LOST
 
     # ---- dead letters -----------------------------------------------------------------------------
 

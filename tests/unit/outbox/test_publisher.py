@@ -1,9 +1,8 @@
-"""Finding the one row that ends channels, among those that were only beside it; with a fake link and fake channels."""
+"""What becomes of rows and dead letters on the wire; with a fake link and fake channels."""
 
 import asyncio
 
 from aiormq.exceptions import (
-    ChannelAccessRefused,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
 )
@@ -26,53 +25,6 @@ async def test_all_rows_go_at_once_each_on_its_way() -> None:
     assert verdicts == {0: Verdict.CONFIRMED, 1: Verdict.CONFIRMED, 7: Verdict.CONFIRMED}
     assert sorted(broker.batches) == [["a", "b"], [TYPE]]
     assert len(broker.channels) == 2
-
-
-@in_virtual_time
-async def test_the_row_that_closes_the_channel_is_found_and_the_others_go() -> None:
-    """First all are lost together, then each goes alone, and only one closes the channel again."""
-    broker = FakeBroker(closes={"poison": ChannelPreconditionFailed("406")})
-    rows = rows_to("a", "poison", "b", "c")
-    async with publishing(broker) as publisher:
-        first = await publisher.publish(rows, 2)
-        second = await publisher.publish([row for row in rows if first[row.seq] is Verdict.LOST], 2)
-        fresh = await publisher.publish([reply(9, "d"), reply(10, "e")], 2)
-    assert {first[seq] for seq in (1, 2, 3)} == {Verdict.LOST}
-    assert second[1] is Verdict.UNSENDABLE
-    assert {verdict for seq, verdict in (first | second).items() if seq != 1} == {Verdict.CONFIRMED}
-    assert broker.batches[-1] == ["d", "e"]
-    assert set(fresh.values()) == {Verdict.CONFIRMED}
-
-
-@in_virtual_time
-async def test_a_lost_connection_makes_nobody_guilty() -> None:
-    """Rows that were in flight go alone once, and then with the others again."""
-    broker = FakeBroker(drops={"b"})
-    rows = rows_to("a", "b", "c")
-    async with publishing(broker) as publisher:
-        first = await publisher.publish(rows, 2)
-        broker.drops.clear()
-        offline = await publisher.publish(rows, 2)
-        await asyncio.sleep(60)
-        again = await publisher.publish(rows, 2)
-    assert first[1] is first[2] is Verdict.LOST
-    assert set(offline.values()) == {Verdict.LOST}
-    assert set(again.values()) == {Verdict.CONFIRMED}
-
-
-@in_virtual_time
-async def test_a_row_that_ends_connections_is_found_too() -> None:
-    """It is alone in flight at one loss after the other."""
-    broker = FakeBroker(drops={"killer"})
-    rows = rows_to("a", "killer", "b")
-    seen: list[dict[int, Verdict]] = []
-    async with publishing(broker) as publisher:
-        for _ in range(6):
-            seen.append(await publisher.publish(rows, 2))
-            await asyncio.sleep(60)
-            rows = [row for row in rows if seen[-1][row.seq] is Verdict.LOST]
-    assert [verdicts.get(1) for verdicts in seen if 1 in verdicts][-1] is Verdict.UNSENDABLE
-    assert any(verdicts.get(2) is Verdict.CONFIRMED for verdicts in seen)
 
 
 @in_virtual_time

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiormq.exceptions import ChannelAccessRefused
 
+from tests.unit.outbox.fake_broker import TOPOLOGY, FakeBroker, publishing, rows_to
 from tests.unit.outbox.rows import TYPE, reply, topic
-from tests.unit.outbox.test_publisher import TOPOLOGY, FakeBroker, publishing, rows_to
 from tests.virtual_time import in_virtual_time
 from worker.amqp.confirms import Verdict
 
