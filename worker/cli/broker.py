@@ -5,6 +5,7 @@ show a password. Opens its own connection, declares nothing but a private reply 
 """
 
 import asyncio
+import difflib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from uuid import uuid4
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity, DeliveryError
 
+from contracts.kinds import CommandType
 from worker.amqp.confirms import Confirming, Verdict
 from worker.amqp.connections import ANSWER_SECONDS, Address, Link, ask, open_link
 from worker.amqp.tables import changed
@@ -163,7 +165,7 @@ class Broker:
             raise Stop(
                 f"Nothing takes {outgoing.routing_key!r} at exchange {exchange}: no worker has declared its queues "
                 "there, or there is no such command. Start one with `fapiao-worker run`; look at FAPIAO_AMQP_URL and "
-                "FAPIAO_PREFIX.",
+                f"FAPIAO_PREFIX.{_meant(outgoing.routing_key)}",
                 USAGE,
             )
         if isinstance(ended_by, ChannelAccessRefused):
@@ -174,6 +176,13 @@ class Broker:
             raise Stop("The broker does not take it as it is.")
         if verdict is not Verdict.CONFIRMED:
             raise BrokerLost("it was lost before the broker confirmed")
+
+
+def _meant(command_type: str) -> str:
+    """Which command a mistyped one may be."""
+    known = [str(each) for each in CommandType]
+    close = [] if command_type in known else difflib.get_close_matches(command_type, known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _of_the_sender(header: str) -> str | None:

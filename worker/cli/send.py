@@ -16,7 +16,7 @@ from contracts.envelope import loads
 from contracts.kinds import CommandType
 from worker.cli import story
 from worker.cli.outgoing import OutgoingCommand, Wishes, read_command
-from worker.cli.terminal import INTERRUPTED, USAGE, Stop, explained, note, quiet_settings, run, say_json
+from worker.cli.terminal import INTERRUPTED, USAGE, Stop, explained, note, quiet_settings, run, said, say_json
 from worker.errors import BrokerLost
 
 if TYPE_CHECKING:
@@ -161,8 +161,9 @@ async def _follow(
 
 
 def _published(command: OutgoingCommand) -> None:
-    minted = " (new)" if command.is_id_minted else ""
-    note(f"published {command.type}  id {command.id}{minted}  source {command.source}")
+    minted = said(" (new)", "（新）") if command.is_id_minted else ""
+    what, whose = said("published", "已发布"), said("source", "来源")
+    note(f"{what} {command.type}  id {command.id}{minted}  {whose} {command.source}")
 
 
 def _check_reply_to(settings: "Settings", reply_to: str, user_id: str | None) -> None:

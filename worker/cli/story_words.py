@@ -132,7 +132,15 @@ def _rejected(data: dict[str, Any]) -> list[str]:
 
 def _faults(data: dict[str, Any], colon: str) -> list[str]:
     whole = said("(message)", "（整条消息）")
-    return [f"{error.get('path') or whole}{colon}{error.get('message')}" for error in data.get("errors") or []]
+    return [f"{error.get('path') or whole}{colon}{_fault(error)}" for error in data.get("errors") or []]
+
+
+def _fault(error: dict[str, Any]) -> str:
+    if not is_chinese():
+        return str(error.get("message"))
+    from worker.cli.faults_zh import in_chinese  # only what is wrong needs it
+
+    return in_chinese(str(error.get("message")))
 
 
 def _in_doubt(data: dict[str, Any]) -> list[str]:

@@ -172,6 +172,9 @@ def explain(error: BaseException) -> int:
         if not isinstance(error, BrokenPipeError):  # `… | head`: whoever read it has seen enough
             _say_error(f"Cannot write: {error.strerror}.")
         return FAILED
+    if isinstance(error, UnicodeEncodeError) and any("\ud800" <= letter <= "\udfff" for letter in error.object):
+        _say_error("An argument holds bytes that are no text in this terminal's encoding: type it anew, in UTF-8.")
+        return USAGE
     if os.environ.get("FAPIAO_LOG_LEVEL", "").lower() == "debug":
         _say_error("".join(traceback.format_exception(error)))
     _say_error(f"{type(error).__name__}: {error}. This is unexpected; FAPIAO_LOG_LEVEL=debug shows where it was.")

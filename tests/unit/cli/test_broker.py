@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -100,6 +101,14 @@ async def test_a_command_is_published_persistent_and_by_its_type() -> None:
     assert (body, exchange, routing_key) == (b"{}", "pre.commands", "invoice.issue")
     assert (properties.delivery_mode, properties.message_id, properties.app_id) == (2, "cmd-1", "erp")
     assert (properties.reply_to, properties.correlation_id) == ("answers", "cmd-1")
+
+
+async def test_a_mistyped_command_is_told_which_one_it_may_be() -> None:
+    confirming = FakeConfirming(Verdict.RETURNED, None)
+    order = replace(ORDER, type="invoice.isue")
+
+    with pytest.raises(Stop, match=r"FAPIAO_PREFIX\. Did you mean invoice\.issue\?$"):
+        await _broker(FakeChannel(), confirming).publish(order, "answers")
 
 
 NOT_TAKEN = pytest.mark.parametrize(

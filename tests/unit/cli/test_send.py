@@ -164,6 +164,15 @@ def test_a_broker_lost_before_the_confirm_says_that_the_same_id_is_safe(
     assert "--id cmd-1 never issues twice" in result.stderr
 
 
+def test_it_says_in_chinese_what_it_published(
+    run: Run, broker: FakeBroker, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    told = run("send", file, "--type", "invoice.issue", "--no-wait").stderr
+    assert "已发布 invoice.issue  id " in told
+    assert "（新）  来源 cli" in told
+
+
 def test_nobody_to_take_it_is_one_clear_sentence(run: Run, broker: FakeBroker, file: str) -> None:
     broker.refusal = Stop("Nothing takes it.", USAGE)
     result = run("send", file, "--type", "invoice.issue")

@@ -22,6 +22,15 @@ from worker.ops.operations import AmbiguousCommand
 from worker.ops.stored import BadRequest
 
 
+def test_an_argument_that_is_no_text_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bytes of another encoding come as lone surrogates, which no database takes: that was called unexpected."""
+    with pytest.raises(typer.Exit) as ended, explained():
+        "\udcff".encode()
+
+    assert ended.value.exit_code == 2
+    assert capsys.readouterr().err.startswith("error: An argument holds bytes that are no text")
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
