@@ -53,6 +53,14 @@ def test_a_readme_names_no_file_that_is_gone(room: Path) -> None:
     assert named <= there
 
 
+@pytest.mark.parametrize("room", [room for room in ROOMS if (room / "README.md").exists()], ids=lambda room: room.name)
+def test_a_readme_says_of_each_module_what_it_is_for(room: Path) -> None:
+    """It names every module of its folder; whoever looks for a place to change something finds it there."""
+    text = (room / "README.md").read_text(encoding="utf-8")
+    modules = {path.stem for path in room.glob("*.py")} - {"__init__", "__main__"}
+    assert {name for name in modules if not re.search(rf"\b{name}\b", text)} == set()
+
+
 def test_who_follows_one_invoice_finds_what_each_step_names() -> None:
     """In `worker/README.md`: behind each file the functions of it; `journal/*` stands for both stores."""
     text = (ROOT / "worker" / "README.md").read_text(encoding="utf-8")
