@@ -102,7 +102,7 @@ def test_of_many_faults_few_are_explained(monkeypatch: pytest.MonkeyPatch) -> No
         asked.append(name)
         return []
 
-    monkeypatch.setattr("contracts.explain.difflib.get_close_matches", matches)
+    monkeypatch.setattr("contracts.unknown_members.difflib.get_close_matches", matches)
     members = {f"member{number}": 1 for number in range(3000)}
     verdict = judge(CommandType.STORED, {"commandId": "a", **members}, InvoiceLimits())
     assert len(verdict.errors) == MOST_ERRORS + 1
