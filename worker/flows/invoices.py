@@ -109,9 +109,12 @@ def up_to_a_cut(invoices: Sequence[ListedInvoice]) -> list[ListedInvoice]:
 
 
 def _without_amounts(row: ListedInvoice) -> ListedInvoice:
-    """For rows that may be of one line: what that comes to is not what its invoice does."""
+    """For rows that may be of one line: what that comes to is not what its invoice does. A flag that says red against
+    what the amounts say stays as doubtful as it was beside them."""
     told = {name: value for name, value in row.told.items() if name not in _AMOUNTS}
-    return replace(row, total=None, total_without_tax=None, total_tax=None, told={**told, "totalsDiffer": True})
+    bare = replace(row, total=None, total_without_tax=None, total_tax=None, told={**told, "totalsDiffer": True})
+    is_of_two_signs = row.is_positive is False and any(each > 0 for each in (row.total, row.total_without_tax) if each)
+    return replace(bare, is_positive=None, may_be_red=True) if is_of_two_signs else bare
 
 
 def _party(row: ListedInvoice) -> object:

@@ -129,6 +129,16 @@ def test_lines_of_one_invoice_on_two_pages_are_a_persons_to_decide() -> None:
     assert kind_of(dict(last.state.told)[1]) == "several"
 
 
+def test_flag_that_says_red_against_the_amounts_of_lines_rules_the_invoice_out_no_more_than_beside_a_total() -> None:
+    """It may stand at its default: without amounts to say otherwise it made a red invoice of each, so there was none."""
+    flagged = lines(isInvoicePositive="否")
+
+    assert look(page_of({"data": flagged, "hasNext": False})) == ("several", CommandState.IN_DOUBT)
+    red = [{**each, "totalPriceAndTax": f"-{each['totalPriceAndTax']}"} for each in flagged]
+    red = [{**each, "totalAmount": f"-{each['totalAmount']}", "totalTax": f"-{each['totalTax']}"} for each in red]
+    assert look(page_of({"data": red, "hasNext": False})) == ("nothing", CommandState.FAILED)
+
+
 @pytest.mark.parametrize("numbers", [(None, None), (row()["countETicketNumbers"], None)], ids=["none", "the first"])
 def test_lines_without_the_invoices_number_are_a_persons_to_decide(numbers: tuple[str | None, ...]) -> None:
     rows = [{**each, "countETicketNumbers": number} for each, number in zip(lines(), numbers, strict=True)]
