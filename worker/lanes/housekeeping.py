@@ -108,7 +108,7 @@ class Settling:
             if command.follows is None and each.outcome is Outcome.COMPLETED:
                 address, told = each.data.get("invoiceUrl"), each.data.get("invoice")
                 self.services.addresses.settled(command.lane or "", command.fingerprint, address, told)
-                if address is None and each.data.get("reconciled"):
+                if each.data.get("reconciled"):
                     self._await_result(command, told)
 
     def _await_result(self, command: Command, told: Any) -> None:

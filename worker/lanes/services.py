@@ -114,6 +114,8 @@ class InvoiceAddresses:
         self._found: dict[str, dict[int, tuple[datetime, SubmittedInvoice]]] = {}
         """By lane and command: until when its result may come, and what was submitted."""
         self._answered = OrderedDict[int, None]()
+        self._aside = OrderedDict[tuple[str, str, int], None]()
+        """Results that could be of several orders: the lane, the address, and what was told, as a hash."""
 
     def settled(
         self, lane: str, fingerprint: str | None, address: str | None, told: Mapping[str, Any] | None = None
@@ -130,9 +132,22 @@ class InvoiceAddresses:
             self._results.popitem(last=False)
 
     def found(self, lane: str, key: int, sent: SubmittedInvoice, until: datetime) -> None:
-        """A look-up settled this command, and told no address: its result may come until then, and is not known."""
+        """A look-up settled this command: its result may come until then. It is not known by the address of a file
+        that a look-up told, for nothing says that a result has that one."""
         if key not in self._answered:
             self._found.setdefault(lane, {})[key] = until, sent
+
+    def laid_aside(self, lane: str, address: str | None, told: Mapping[str, Any]) -> None:
+        """A result with this address could be of several orders of this lane, and settled none."""
+        if address is None:
+            return
+        self._aside[lane, address, _hash(told)] = None
+        if len(self._aside) > self._kept:
+            self._aside.popitem(last=False)
+
+    def was_laid_aside(self, lane: str, address: str | None, told: Mapping[str, Any]) -> bool:
+        """Whether this very result came before: an order that was submitted since is not what it speaks of."""
+        return self.are_telling and address is not None and (lane, address, _hash(told)) in self._aside
 
     def answered(self, lane: str, key: int) -> None:
         """A result came that may be this command's own. If there is another one to come, it is not waited for: or each

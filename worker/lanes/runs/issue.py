@@ -114,6 +114,9 @@ class IssueRun(Run):
         if self._state.has_strays and await self._insist(lambda: self._late.was_of_several(self._command.key, shown)):
             await self._lay_aside(shown, FITS_SEVERAL)
             return None
+        if self._late.was_laid_aside(shown):
+            await self._lay_aside(shown, "repeated")
+            return None
         others = await self._insist(self._late.unsettled)
         found = self._late.unanswered()
         self._shown = shown
@@ -162,6 +165,8 @@ class IssueRun(Run):
 
     async def _lay_aside(self, shown: ResultShown, reason: str) -> None:
         await self._perform_one(KeepStray(reason, {**shown.invoice, "invoiceUrl": shown.invoice_url}))
+        if reason == FITS_SEVERAL:
+            self._services.addresses.laid_aside(self._lane_session.lane, shown.invoice_url, shown.invoice)
         if reason != "repeated":
             self._state = replace(self._state, has_strays=True)
 

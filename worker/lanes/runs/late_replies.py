@@ -116,7 +116,7 @@ class LateReplies:
     async def settle_one(self, meant: Unsettled, shown: ResultShown) -> bool:
         """Whether this result settled the command that it answers. A result that settled another command before settles
         none, nor does one that could be of several when it came before."""
-        if self._services.addresses.is_known(shown.invoice_url):
+        if self._services.addresses.is_known(shown.invoice_url) or self.was_laid_aside(shown):
             return False
         try:
             if await self.was_of_several(meant.command.key, shown):
@@ -132,6 +132,11 @@ class LateReplies:
         strays = await self._services.journal.laid_aside((key,), REMEMBERED)
         told = _body(shown)
         return any(each.reason == FITS_SEVERAL and each.body == told for each in strays)
+
+    def was_laid_aside(self, shown: ResultShown) -> bool:
+        """Whether it came before, for this process, and could be of several commands of the lane then: it is of none
+        that was submitted since."""
+        return self._services.addresses.was_laid_aside(self._lane_session.lane, shown.invoice_url, shown.invoice)
 
     async def hand_over(self, command: Command, shown: ResultShown) -> None:
         """This result is the command's, and somebody took the lane anew before it was recorded. Where the command is in
@@ -166,9 +171,9 @@ class LateReplies:
     async def keep(self, shown: ResultShown) -> None:
         """Keep the result for a person, under each command that it may answer. While it is kept, that command's invoice
         is never said to be absent: so it is held until the store answers. A result that repeats an earlier one answers
-        no command."""
+        no command, or is kept already."""
         stray, others = StrayReply(DOES_NOT_FIT, ()), list[Unsettled]()
-        if self._services.addresses.is_known(shown.invoice_url):
+        if self._services.addresses.is_known(shown.invoice_url) or self.was_laid_aside(shown):
             stray = StrayReply("repeated", ())
         else:
             others = list(await self._insist(self.unsettled))
@@ -187,6 +192,8 @@ class LateReplies:
 
     async def keep_for(self, key: int | None, reason: str, shown: ResultShown) -> None:
         """Under this command."""
+        if reason == FITS_SEVERAL:
+            self._services.addresses.laid_aside(self._lane_session.lane, shown.invoice_url, shown.invoice)
         await self.keep_as(key, reason, _body(shown))
 
     async def keep_as(self, key: int | None, reason: str, body: bytes) -> None:

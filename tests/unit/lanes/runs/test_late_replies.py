@@ -214,14 +214,18 @@ async def test_late_result_of_what_a_look_up_found_settles_no_like_order() -> No
 
 
 @pytest.mark.parametrize("has_other", [False, True])
+@pytest.mark.parametrize("address", [None, "https://files.example/1.pdf"])
 @in_virtual_time
-async def test_late_result_of_what_a_look_up_found_without_an_address_settles_no_like_order(has_other: bool) -> None:
-    """Its own result comes as well: which of the two is which, nobody knows, and a look-up finds its invoice."""
+async def test_late_result_of_what_a_look_up_found_by_another_address_settles_no_like_order(
+    has_other: bool, address: str | None
+) -> None:
+    """Its own result comes as well: which of the two is which, nobody knows, and a look-up finds its invoice. Where its
+    file is, the list of files tells; nothing says that a result tells the same place."""
     played = issuing(UNTOLD_BY_ANYBODY, After(5, RESULT))
     services, strange = played.stage.services, doubtful(3, invoice=STRANGE, fingerprint="strange")
     late = doubtful(1, fingerprint="late", submitted_at=EPOCH)
     claim = await played.stage.claim(late, waiting(2), *([strange] if has_other else []))
-    move = Settle(late, S.COMPLETED, (issued(submitted_invoice(late, "1" * 20), None, reconciled=True),))
+    move = Settle(late, S.COMPLETED, (issued(submitted_invoice(late, "1" * 20), address, reconciled=True),))
     assert await Settling(services, "look_up").settle(move, point="settled")
 
     await LaneRunner(services, claim).serve()
@@ -283,6 +287,23 @@ async def test_result_that_was_one_of_twos_is_not_the_one_in_hand_when_the_other
 
     assert played.journal.state_of(2) is S.IN_DOUBT
     assert strays(played) == [(1, "fits_several"), (2, "fits_several"), (2, "fits_several")]
+
+
+@in_virtual_time
+async def test_result_that_was_one_of_twos_is_not_that_of_an_order_behind_them() -> None:
+    """Both were found by what is listed. Said again, the result would fit whatever like order is in hand, or in doubt,
+    by then."""
+    played = issuing(UNTOLD_BY_ANYBODY)
+    await played.serve(doubtful(1), waiting(2))
+    played.journal.rows("UPDATE command SET state = 'completed', secrets = NULL, sought_at = NULL WHERE key < 3")
+    played.gateway.scripts = [Script(submissions=[[UNTOLD_BY_ANYBODY]])]
+    await played.serve(waiting(3, make_invoice(remark="3")))
+    played.gateway.scripts = [Script(submissions=[[UNTOLD_BY_ANYBODY, After(5, make_result(STRANGE))]])]
+
+    await played.serve(waiting(4, STRANGE))
+
+    assert [played.journal.state_of(key) for key in (3, 4)] == [S.IN_DOUBT, S.COMPLETED]
+    assert strays(played)[2:] == [(3, "repeated"), (4, "repeated")]
 
 
 @in_virtual_time
