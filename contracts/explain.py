@@ -79,8 +79,16 @@ _NEGATIVE_PRICE: Final = (
     f"must be 0 or more: a line cannot take something off. Put what is to be taken off into {DISCOUNTS_SAY}"
 )
 _NEGATIVE_QUANTITY: Final = (
-    "must be greater than 0: goods that came back need a red-letter invoice (红字发票), which is made at the tax bureau"
+    "must be greater than 0: goods that came back need a red-letter invoice (红字发票), which is made at the tax "
+    f"bureau. What is to be taken off what is sold goes into {DISCOUNTS_SAY}"
 )
+_NO_QUANTITY: Final = (
+    "must be greater than 0: leave out a line of which there is nothing; a heading or a note goes into remark"
+)
+_NO_AMOUNT: Final = f"{_DECIMAL}. A line with an amount alone has a quantity of 1, and that amount as unitPrice"
+_LEFT_OUT: Final = "must be text, or be left out where there is none"
+_WRITTEN_IN_DIGITS: Final = re.compile(r"(?:(?:Inden|Iden)tification|Phone|Account|No|Number|Code)$|^phone$")
+_QUOTED: Final = "must be text, in quotation marks: a number loses noughts and digits on its way"
 _TIME: Final = "must be a time as RFC 3339 text with an offset, such as 2026-01-31T12:00:00+08:00"
 _DAY: Final = "must be a day, such as 2026-01-31"
 
@@ -125,6 +133,8 @@ def kind_of(value: Any, *, is_secret: bool = False) -> str:
 
 def _wanted(fault: Mapping[str, Any]) -> str:
     kind, context = fault["type"], fault.get("ctx", {})
+    if (usual := _usual_mistake(kind, fault["loc"], fault.get("input"))) is not None:
+        return usual
     if kind == "value_error":
         # Only our own validators raise it, and they name no values.
         return str(context["error"])
@@ -134,11 +144,22 @@ def _wanted(fault: Mapping[str, Any]) -> str:
         return unknown_member(str(fault["loc"][-1]), fault["loc"][:-1])
     if kind == "string_pattern_mismatch":
         return _PATTERNS.get(context["pattern"]) or _no_controls(fault.get("input"))
-    if kind == "greater_than_equal" and fault["loc"][-1:] == ("unitPrice",):
-        return _NEGATIVE_PRICE
-    if kind == "greater_than" and fault["loc"][-1:] == ("quantity",):
-        return _NEGATIVE_QUANTITY
     return _SENTENCES.get(kind, _by_beginning(kind)).format_map(context)
+
+
+def _usual_mistake(kind: str, steps: tuple[str | int, ...], given: Any) -> str | None:
+    """What to do where programs are known to write this."""
+    last = steps[-1] if steps else ""
+    if kind == "greater_than_equal" and last == "unitPrice":
+        return _NEGATIVE_PRICE
+    if kind == "greater_than" and last == "quantity":
+        return _NEGATIVE_QUANTITY if str(given).strip(" -+.0") else _NO_QUANTITY
+    if last in {"quantity", "unitPrice"} and (given is None or given == ""):
+        return _NO_AMOUNT
+    if kind == "string_type" and isinstance(given, bool):
+        return _LEFT_OUT
+    is_number = isinstance(given, int | float | Decimal)
+    return _QUOTED if kind == "string_type" and is_number and _WRITTEN_IN_DIGITS.search(str(last)) else None
 
 
 def _by_beginning(kind: str) -> str:

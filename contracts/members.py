@@ -67,8 +67,8 @@ def _exact(value: Any) -> Any:
 
 
 def _flag(value: Any) -> Any:
-    """A text is refused in a flag's own words: 普票 is no decimal that is written wrongly."""
-    if isinstance(value, str):
+    """A text or `false` is refused in a flag's own words: 普票 is no decimal that is written wrongly."""
+    if isinstance(value, str | bool):
         raise ValueError("must be the number 0 or 1")  # noqa: TRY004  pydantic wants ValueError
     return _exact(value)
 

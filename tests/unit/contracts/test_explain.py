@@ -66,6 +66,17 @@ def told(**changes: Any) -> dict[str, str]:
             "/invoice/invoiceItems/1/quantity",
             "must be greater than 0: goods that came back need a red-letter invoice",
         ),
+        (
+            {"invoiceItems": [item(quantity=-1)]},
+            "/invoice/invoiceItems/0/quantity",
+            "goes into discounts, beside invoice",
+        ),
+        ({"invoiceItems": [item(quantity="0.00")]}, "/invoice/invoiceItems/0/quantity", "leave out a line of which"),
+        ({"invoiceItems": [item(quantity=None)]}, "/invoice/invoiceItems/0/quantity", "has a quantity of 1"),
+        ({"invoiceItems": [item(unitPrice="")]}, "/invoice/invoiceItems/0/unitPrice", "has a quantity of 1"),
+        ({"buyerEmail": False}, "/invoice/buyerEmail", "left out where there is none; true or false came"),
+        ({"buyerBankAccount": 6222021}, "/invoice/buyerBankAccount", "in quotation marks: a number loses"),
+        ({"buyerType": True}, "/invoice/buyerType", "must be the number 0 or 1; true or false came"),
         ({"invoiceItems": [item(unitPrice=-1)]}, "/invoice/invoiceItems/0/unitPrice", "must be 0 or more"),
         ({"invoiceItems": [item(unitPrice=1.5)]}, "/invoice/invoiceItems/0/unitPrice", "must be exact"),
         ({"invoiceItems": [item(unitPrice=True)]}, "/invoice/invoiceItems/0/unitPrice", "not true or false"),
@@ -92,6 +103,17 @@ def told(**changes: Any) -> dict[str, str]:
                 "memo": "remark",
                 "items": "invoiceItems",
                 "抬头": "buyerName",
+                "GHF_NSRSBH": "buyerIndentification",
+                "XHF_NSRSBH": "sellerIndentification",
+                "salerTaxNum": "sellerIndentification",
+                "xfmc": "sellerName",
+                "buyerTel": "buyerPhone",
+                "email": "buyerEmail",
+                "phone": "buyerPhone",
+                "gmf_dzdh": "buyerAddress and buyerPhone",
+                "salerAccount": "sellerBank and sellerBankAccount",
+                "invoiceType": "buyerInvoiceType (0 普通票, 1 专票)",
+                "zrrbs": "buyerType (0 企业, 1 个人)",
             }.items()
         ),
         *(
@@ -108,6 +130,11 @@ def told(**changes: Any) -> dict[str, str]:
                 "discountRate": "belongs into discounts, beside invoice",
                 "discount": "belongs into discounts, beside invoice",
                 "lslbs": "no member for tax rates or codes",
+                "spsl": "did you mean quantity?",
+                "xmje": "an amount alone is a quantity of 1",
+                "sl": "no member for tax rates or codes",
+                "fphxz": "belongs into discounts, beside invoice",
+                "lineNo": "check the spelling, or leave it out",
                 "kce": "taxed on the margin (差额征税): make it at the tax bureau",
                 "specificBusinessType": "of a special kind of business (特定业务): make it at the tax bureau",
             }.items()
@@ -120,7 +147,13 @@ def told(**changes: Any) -> dict[str, str]:
         ({"价税合计": 1}, "/invoice/价税合计", "goes into expectedTotal, beside invoice"),
         ({"yfphm": "1"}, "/invoice/yfphm", "a red-letter invoice (红字发票): make it at the tax bureau"),
         ({"originalInvoiceNo": "1"}, "/invoice/originalInvoiceNo", "a red-letter invoice"),
+        ({"refundAmount": "1"}, "/invoice/refundAmount", "a red-letter invoice"),
         ({"invoiceStatus": "1"}, "/invoice/invoiceStatus", "check the spelling"),
+        ({"sellerAddress": "1"}, "/invoice/sellerAddress", "check the spelling, or leave it out"),
+        ({"invoiceDate": "2026-03-01"}, "/invoice/invoiceDate", "the tax bureau dates the invoice"),
+        ({"kpr": "1"}, "/invoice/kpr", "write it into remark"),
+        ({"currency": "USD"}, "/invoice/currency", "all amounts are in yuan"),
+        ({"shippingFee": 10}, "/invoice/shippingFee", "is a line of invoiceItems"),
         (
             {"isInvoicePositive": "否"},
             "/invoice/isInvoicePositive",
@@ -224,6 +257,19 @@ def test_a_fault_of_a_look_up_is_told_in_plain_words(
 
     assert list(faults) == [path]
     assert message in faults[path]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("order_number", "did you mean orderNo?"),
+        ("totalAmount", "did you mean expectedTotal?"),
+        ("callbackUrl", "the queue that the message's property reply_to names"),
+        ("user_id", "did you mean userId?"),
+    ],
+)
+def test_what_others_have_beside_the_invoice_is_told_by_its_name_here(name: str, message: str) -> None:
+    assert message in told_of("issue", {**WITH_LOGIN, name: "1"})[f"/{name}"]
 
 
 def test_many_faults_are_counted() -> None:
