@@ -9,6 +9,8 @@ SENTENCES: Final = (
     # of any member
     ("is required", "必填"),
     ("must be text", "必须是文本"),
+    ("must be text, or be left out where there is none", "必须是文本；没有时请删去"),
+    ("must be text, in quotation marks: {}", "必须是带引号的文本：数字在途中会丢失前导零和末位"),
     ("must not be empty", "不能为空"),
     ("must be at most {} characters long", "最多 {} 个字符"),
     ("must be at most {} characters long ({})", "最多 {} 个字符（{}）"),
@@ -72,8 +74,28 @@ SENTENCES: Final = (
     ("does not belong here, but in {}", "位置不对，应放在 {} 中"),
     ("is no member of this command, but of {}", "不属于此命令，而属于 {}"),
     (
-        "is not a known member; a line comes to quantity times unitPrice: leave it out",
-        "没有这个成员；每行金额为 quantity 乘 unitPrice，请删去",
+        "is not a known member; a line comes to quantity times unitPrice: leave it out {}",
+        "没有这个成员；每行金额为 quantity 乘 unitPrice，请删去（只有金额时：数量为 1，单价为该金额）",
+    ),
+    (
+        "is not a known member; whatever is charged is a line of invoiceItems",
+        "没有这个成员；收取的费用请列为 invoiceItems 的一行",
+    ),
+    (
+        "is not a known member; the gateway's manual has none for who issues, checks or cashes: leave it out, {}",
+        "没有这个成员；网关手册中没有开票人、复核人、收款人，请删去，或写入 remark",
+    ),
+    (
+        "is not a known member; the tax bureau dates the invoice when it issues it: leave it out",
+        "没有这个成员；开票日期由税务局在开具时填写，请删去",
+    ),
+    (
+        "is not a known member; all amounts are in yuan: convert them, and leave it out",
+        "没有这个成员；所有金额均为人民币元，请换算后删去",
+    ),
+    (
+        "is not a known member; events are published, {}",
+        "没有这个成员；结果以事件发布，也发到消息属性 reply_to 指定的队列，请删去",
     ),
     (
         "is not a known member; the lines make the total. What you expect goes into expectedTotal, beside invoice",
@@ -97,8 +119,16 @@ SENTENCES: Final = (
         "不能为负：一行不能用来抵减。折扣请放在 invoice 之外的 discounts：{1} 会折入该行单价",
     ),
     (
-        "must be greater than 0: goods that came back need a red-letter invoice (红字发票), {}",
-        "必须大于 0：退货须开红字发票，请到电子税务局开具",
+        "must be greater than 0: goods that came back need a red-letter invoice (红字发票), {} discounts, {}: {} folds {}",
+        "必须大于 0：退货须开红字发票，请到电子税务局开具。抵减请放在 invoice 之外的 discounts：{2} 会折入该行单价",
+    ),
+    (
+        "must be greater than 0: leave out a line of which there is nothing; {}",
+        "必须大于 0：没有数量的行请删去；标题或说明请写入 remark",
+    ),
+    (
+        "must be a decimal number, {}. A line with an amount alone has a quantity of 1, and {}",
+        "必须是数字或数字文本。只有金额的行：数量为 1，单价为该金额",
     ),
     ("must be at most {} lines ({})", "最多 {} 行（{}）"),
     ("must come to more than zero in total", "合计必须大于零"),
