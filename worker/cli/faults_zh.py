@@ -119,7 +119,7 @@ SENTENCES: Final = (
         "不能为负：一行不能用来抵减。折扣请放在 invoice 之外的 discounts：{1} 会折入该行单价",
     ),
     (
-        "must be greater than 0: goods that came back need a red-letter invoice (红字发票), {} discounts, {}: {} folds {}",
+        "must be greater than 0: goods that came back need a red-letter {} discounts, {}: {} folds {}",
         "必须大于 0：退货须开红字发票，请到电子税务局开具。抵减请放在 invoice 之外的 discounts：{2} 会折入该行单价",
     ),
     (
