@@ -130,7 +130,7 @@ def test_lines_of_one_invoice_on_two_pages_are_a_persons_to_decide() -> None:
 
 
 def test_flag_that_says_red_against_the_amounts_of_lines_rules_the_invoice_out_no_more_than_beside_a_total() -> None:
-    """It may stand at its default: without amounts to say otherwise it made a red invoice of each, so there was none."""
+    """It may stand at its default: without amounts to say otherwise it made a red one of each: there was none."""
     flagged = lines(isInvoicePositive="否")
 
     assert look(page_of({"data": flagged, "hasNext": False})) == ("several", CommandState.IN_DOUBT)
