@@ -1,7 +1,8 @@
 """Addresses of servers, as people write them: what is wrong with one, told without repeating it.
 
-PURE. A password that holds `#`, `/` or `?` and is not percent-encoded takes an address apart in the middle of the
-password, and whoever then names the part at fault names half of it. Here nothing of an address is ever named.
+PURE. Where a password holds `#`, `/` or `?` and is not percent-encoded, the address is split in the middle of the
+password, and a message that names the faulty part would show half of it. So no message from here repeats any part of an
+address.
 """
 
 import re

@@ -24,6 +24,6 @@ def full_jitter(failures: int, chance: float, *, shortest: Span, longest: Span) 
 
 
 def is_worth_a_line(failures: int) -> bool:
-    """Whether the log should tell of this one (from 1) in a row: the first, and then ever more seldom. A thousand lanes
-    that each say every second that the database is away say nothing else any more."""
+    """Whether this failure (from 1) in a row should be logged: the first, the second, the fourth, the eighth and so on.
+    A thousand lanes that each log every second that the database is away would fill the log with nothing else."""
     return failures & (failures - 1) == 0

@@ -221,8 +221,8 @@ class _Worker:
             return await service.run(signals)
 
     def _stages(self) -> list[ServiceStage]:
-        """In start order. Down it goes from the end: no new commands first, then the lanes, and the relay after
-        them, for what lanes commit last should still go out."""
+        """In the order in which they start. They stop in the reverse order: first no new commands are taken, then the
+        lanes end, and the relay goes last, so that the events which lanes commit at their end still go out."""
         drain = timedelta(seconds=self._settings.drain_seconds)
         # Lanes that hang twice over their closing handshakes, and the store's answer at the end.
         lane_seconds = self._settings.drain_seconds + 2 * (self._settings.close_timeout_seconds + 5) + STOP_SECONDS

@@ -29,7 +29,8 @@ class Transient(WorkerError):
 
 
 class Unreachable(Transient):
-    """As `Transient`, and nobody else could have done it then either: refused, no route, no name, no trust."""
+    """As `Transient`, and no other user would have succeeded at that moment: connection refused, no route, no such
+    name, a certificate that is not trusted."""
 
 
 class Permanent(WorkerError):
@@ -58,8 +59,8 @@ class JournalUnavailable(Transient):
 
 
 class JournalFaulty(JournalUnavailable):
-    """The store failed over this very work, for a reason of its own; other work may go. Nothing of the transaction is
-    durable, and doing it again may help."""
+    """The store failed over this piece of work, while other work may succeed. Nothing of the transaction is durable,
+    and doing it again may help."""
 
 
 class NotStorable(WorkerError):

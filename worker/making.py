@@ -1,8 +1,8 @@
 """Frozen dataclasses that are made for every command, filled the quick way.
 
 A frozen dataclass is filled through `object.__setattr__`, member by member: a `Command` took 9 µs, a hundredth of what
-a whole command costs. Those that are made often are filled like any other object, which takes 2. They stay immutable by
-agreement, which mypy holds everybody to (`frozen=True` is what it reads), and no longer by a check at run time.
+a whole command costs. Those that are made often are filled like any other object, which takes 2. mypy still sees
+`frozen=True` and refuses code that changes them; there is no check at run time any more.
 """
 
 from collections.abc import Callable

@@ -15,8 +15,8 @@ MOST_REASONS: Final = 8
 """Reasons told of one outage (count): a text with a number in it would be new each time."""
 NO_ANSWER: Final = "it does not answer in time"
 OVER_AFTER_SECONDS: Final = 300.0
-"""An outage of which nothing was met for so long is another one, though nobody said that the first was over: whoever
-met it may have ended with it."""
+"""If nothing failed for so long, the next failure begins a new outage, even where nobody said that the old one was
+over: the part that should have said so may have ended."""
 
 
 class Outage:

@@ -101,8 +101,8 @@ class _Slot:
         self._message_id = message_id
         self.tag = tag
         self.following: _Slot | None = None
-        """The next with the same message id. The book has the first that is in flight. A return that it does not know,
-        the library would write into the log, body and all."""
+        """The next message in flight with the same id: the library's book has only the first. A return that is not in
+        the book would be logged by the library, with its body."""
         first = channel.confirmations.get(self._book.setdefault(message_id, tag))
         if isinstance(first, _Slot):
             first.append(self)
@@ -151,8 +151,9 @@ class Confirming(Protocol):
 
 
 class ConfirmChannel:
-    """A channel in confirm mode. Of messages in flight that share a message id, a return may be told of another one; a
-    return comes before its message's confirm, so where none is returned, all confirms are true."""
+    """A channel in confirm mode. Where several messages in flight share a message id, a return may be counted for the
+    wrong one of them. Confirms are right as long as none of them is returned, since a return comes before its message's
+    confirm."""
 
     def __init__(self, channel: AbstractChannel, frame_max: int) -> None:
         self._channel: Any = channel  # the book is no part of the abstract class

@@ -1,8 +1,8 @@
 """Header tables as the bytes they came as, and properties that the client library's decoder cannot read.
 
-A decoder and encoder do not undo each other: doubles become single floats, timestamps lose their milliseconds, integers
-change their width, long names are cut, and text that is no UTF-8 is refused. Here entries are only found, left out and
-added, so that a copy does not differ in a bit.
+Decoding a table and encoding it again changes it: doubles become single floats, timestamps lose their milliseconds,
+integers change their width, long names are cut, and text that is no UTF-8 is refused. Here entries are only found, left
+out and added, so that a copy does not differ in a bit.
 
 One message with an absurd timestamp, or with a text or routing key that is no UTF-8, would end the connection at each
 delivery, for ever, for every consumer of its queue; the broker checks none of this. `read_what_there_is` guarantees

@@ -106,8 +106,8 @@ class Topology:
 
     @property
     def returned_queue(self) -> str:
-        """Copies of what went to the dead queue: the worker takes from here what the broker itself has dead-lettered,
-        for nobody was told of it."""
+        """Copies of what went to the dead queue. The worker takes from here what the broker itself has dead-lettered,
+        and answers it: nobody else has told its sender."""
         return f"{self.prefix}.returned"
 
     @property

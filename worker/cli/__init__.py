@@ -17,7 +17,8 @@ from typer.core import TyperCommand, TyperGroup
 from typing_extensions import override
 
 _OBJECTS_OF_A_SHORT_COMMAND: Final = 20_000
-"""So many are made before garbage is looked for: at Python's usual pace that took a tenth of the time, for nothing."""
+"""So many objects are made before Python looks for garbage. With its own threshold that took a tenth of a short
+command's time, and found nothing."""
 
 
 class CommandEntry(NamedTuple):
@@ -190,8 +191,8 @@ def end_when_told(pid: int) -> None:
 
 
 def hold_standard_files() -> None:
-    """Opens on nothing what the caller has closed: the next file that is opened, a database say, would be number 1
-    otherwise, and get what others print."""
+    """Open the standard files that the caller has closed, on `/dev/null`. Otherwise the next file to be opened, a
+    database say, would get number 1, and what is printed would be written into it."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)

@@ -19,8 +19,8 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula; a name on an invoice is whatever somebody typed."""
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LOSES_DIGITS: Final = re.compile(r"[0-9]{16,}|0[0-9]+|[0-9]+[Ee][0-9]+")
-"""Of a longer number a spreadsheet makes zeros behind fifteen digits, those in front it drops, and a tax id whose only
-letter is an E it takes for a power of ten."""
+"""A spreadsheet drops leading zeros, turns the digits after the fifteenth into zeros, and reads a tax id whose only
+letter is an E as a power of ten."""
 _BYTE_ORDER_MARK: Final = "\ufeff"
 """By it Excel tells UTF-8 from the machine's own encoding, GBK for instance."""
 

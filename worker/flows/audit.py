@@ -211,7 +211,8 @@ def _go_on(at: Situation, _: MayGoOn) -> Next:
 
 
 def _give_way(at: Situation, _: Overtaken) -> Next:
-    """What is read is kept, so nothing is lost: what goes first on this lane does not wait for two hundred pages."""
+    """Give way between two pages: what was read is kept in the journal, and a command that goes first on this lane must
+    not wait for two hundred pages."""
     return end(at, Record(CommandState.WAITING, due_at=at.now))
 
 

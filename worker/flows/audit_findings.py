@@ -121,7 +121,7 @@ def missing(numbered: NumberedCommand, first: date, last: date, before: datetime
 
 
 def missing_without_number(command: Command) -> dict[str, Any]:
-    """The finding of an issued command whose number was sought to the end, and that has nothing in a whole list."""
+    """The finding of an issued command whose number was never found, and for which a whole list has nothing either."""
     return {"kind": FindingKind.MISSING, **_named(command.id, command.order_no, None)}
 
 

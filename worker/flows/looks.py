@@ -93,8 +93,8 @@ def rest_after_refusals(refusals: int, shortest: timedelta) -> timedelta:
 
 
 def delay_after_nothing_seen(age: timedelta, shortest: timedelta) -> timedelta:
-    """After what time a look that could not be made is tried again. It grows with the age of what is sought: a login
-    that is gone, or a gateway that refuses, seldom comes back soon."""
+    """After what time a look that could not be made is tried again. The longer something has been sought, the longer
+    the pause: a login that is gone, or a gateway that refuses, seldom comes back soon."""
     return max(shortest, min(age / 10, LONGEST_DELAY))
 
 
@@ -108,7 +108,7 @@ class Absence:
     gateway_message: str | None = None
     """Why, in the gateway's own words."""
     not_before: datetime | None = None
-    """Absence proves nothing until then, whatever the schedule says: until the order's own answer cannot come."""
+    """Until then absence proves nothing, whatever the schedule says, for the order's own answer may still come."""
     has_told_refusal: bool = False
     """Whether it was told that the look-ups' login is refused: once is enough."""
 

@@ -272,7 +272,8 @@ def _go_on(at: Situation, _: MayGoOn) -> Next:
 
 
 def _give_way(at: Situation, _: Overtaken) -> Next:
-    """The page is done, so nothing is lost: what goes first on this lane does not wait for five hundred pages."""
+    """Give way between two pages: the page is stored, and a command that goes first on this lane must not wait for five
+    hundred of them."""
     return end(at, Record(CommandState.WAITING, due_at=at.now))
 
 

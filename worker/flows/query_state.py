@@ -116,8 +116,8 @@ def rows_on(page: PageShown) -> int:
 
 
 def ends_unsurely(page: PageShown, last_page: str) -> bool:
-    """Whether it ends a list otherwise than by the gateway's word: it repeats the page before, and promises more or is
-    as long as a page may be."""
+    """Whether the list ends with this page although the gateway does not say so: it repeats the page before, and
+    promises more or is as long as a page may be."""
     return bool(page.invoices) and page.digest == last_page and (page.has_next is True or _may_be_cut(page))
 
 

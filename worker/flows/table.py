@@ -231,7 +231,7 @@ def failed(at: At[S], code: FailureCode, stage: Stage, message: str, gateway_mes
 
 
 def fail(at: At[S], code: FailureCode, stage: Stage, message: str, gateway_message: str | None = None) -> Decision[S]:
-    """The session goes too: a command that failed leaves nothing open that a late frame could come through."""
+    """Its session is closed too, so that no late frame can come for a command that has failed."""
     return end(at, failed(at, code, stage, message, gateway_message), CloseSession())
 
 

@@ -20,7 +20,8 @@ MAX_EVIDENCE_BYTES: Final = 64 * 1024
 _SHORTEST_SECRET: Final = 4
 """Shorter values are as likely a flag or a quantity as a password; equal ones are left alone."""
 _SHORTEST_CONTAINED: Final = 8
-"""Shorter passwords are only masked where they are the whole text: "sandbox" is also a word in an address."""
+"""A password that is shorter is masked only where it is the whole text: one like "sandbox" may also be a word in an
+address."""
 _LONGEST_REMEMBERED: Final = 64
 _JSON_STARTS: Final = frozenset('{["')
 _SECRET_NAME: Final = re.compile(r"passw|pwd|secret|token|credential|login_?account|密码|口令", re.IGNORECASE)

@@ -60,8 +60,8 @@ _MAY_BE_ISSUED: Final = re.compile(
     r"|success|issued|created|generated|processing|pending|submitted|queued|in progress|\baccepted",
     re.IGNORECASE,
 )
-"""A gateway that refuses in such words may have issued the invoice, or may yet. Its absence is then believed no sooner
-than after no answer at all."""
+"""A gateway that refuses in such words may have issued the invoice, or may still issue it. So its absence is believed
+no sooner than if there had been no answer at all."""
 _IS_ISSUED: Final = re.compile(
     r"已经?开[具票出](?!的|数|量|份|张|金额|总)|开[具票]成功|(?:开[具票]|出票)(?:已经?)?完[成毕]|已经?出票|已有发票"
     r"|(?i:(?<!be )\bissued\b)"

@@ -276,8 +276,7 @@ def _kept_aside(members: dict[str, Any], redactor: AnswerRedactor) -> dict[str, 
 
 
 def _totals_differ(invoice: Mapping[str, Any]) -> bool:
-    """Amount and tax come to the total but for a cent (trap 65). An invoice that does not say all three differs in
-    nothing."""
+    """Whether amount and tax miss the total by more than a cent (trap 65). False where one of the three is not told."""
     amount, tax, total = (invoice.get(name) for name in ("totalAmount", "totalTax", "totalPriceAndTax"))
     if amount is None or tax is None or total is None:
         return False

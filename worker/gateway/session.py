@@ -200,8 +200,8 @@ class InvoiceSession:
 
 
 def _named_or(reason: IgnoredReason, reply: ReadReply) -> IgnoredReason:
-    """Who names an invoice has issued it, and who says that it is there: while such an answer is kept, no list proves
-    that there is none."""
+    """An answer that names an invoice, or says that there is one, means that it was issued. While such an answer is
+    kept, no list proves that there is none."""
     if reply.type != INVOICE_PDF:
         return reason
     is_told = codec.names_an_invoice(reply.frame, in_words=True) or says_issued(reply.data, reply.answer)

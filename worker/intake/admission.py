@@ -183,8 +183,8 @@ def _verdict(reading: Reading, rules: AdmissionRules) -> JudgedData:
 
 
 def _nameless(incoming: Incoming, reading: Reading, rules: AdmissionRules) -> Admitted:
-    """It can be no command, and nobody knows what to call it. Whoever names a queue for answers is told all the same,
-    under a name made of its bytes: the same message gets the same answer."""
+    """A message that can be no command and has no id. If it names a queue for answers it is answered all the same,
+    under an id made of its bytes, so that the same message gets the same answer."""
     fault = reading.fault or fault_of(RejectionCode.ID_MISSING, "/id", "is required")
     about = "\n".join((reading.source, incoming.correlation_id or "", incoming.reply_to or ""))
     name = f"unnamed-{hashlib.sha256(about.encode(errors='replace') + incoming.body).hexdigest()[:24]}"

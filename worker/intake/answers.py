@@ -1,6 +1,7 @@
 """Answers to messages that are no command of their own: repeats of an id, a tenant's surplus, what cannot be held.
 
-PURE. Guarantees that the same message gets the same event, but where the next one may fare better.
+PURE. Guarantees that the same message gets the same event, except where the message may be accepted when it comes
+again.
 """
 
 import hashlib

@@ -241,9 +241,9 @@ class Consumer:
             await self._consumption.dead_letter(delivery.tag)
 
     async def _consume_or_not(self) -> None:
-        """Begin or end to consume, as it is wanted when this call has its turn: two calls at once, one waiting for the
-        broker, could leave it the wrong way round. What the broker does not do ends the link, and the next link begins
-        anew."""
+        """Begin or end to consume, whichever is wanted when this call has its turn. Without turns, the older of two
+        calls could be the last that the broker carries out. What the broker does not do ends the link, and the next
+        link begins anew."""
         async with self._door.turn:
             consumption = self._consumption
             if consumption is None or consumption.is_consuming is self._door.is_open:

@@ -198,7 +198,8 @@ class DeadLettering:
 
 
 def _judged(sent: Sequence[FaultyDelivery], verdicts: Sequence[Verdict]) -> list[tuple[FaultyDelivery, Verdict]]:
-    """Which one of those that share a message id was returned, a broker does not say: then none of them was taken."""
+    """A broker does not say which of several messages with one id was returned. So if one was, all of them are taken
+    for returned."""
     judged = list(zip(sent, verdicts, strict=True))
     returned = {dead.message_id for dead, verdict in judged if verdict is Verdict.RETURNED}
     return [(dead, Verdict.RETURNED if dead.message_id in returned else verdict) for dead, verdict in judged]

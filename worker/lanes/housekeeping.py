@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """Moves a command without its lane, told, counted and logged alike whoever does it. `part` begins the names of the
-    crash points, one before and one after."""
+    """Moves a command without its lane. Whoever does it, the move is told, counted and logged in the same way. The
+    names of the crash points before and after it begin with `part`."""
 
     services: LaneServices
     part: str
@@ -48,10 +48,10 @@ class Settling:
         heard: Heard | None = None,
         insist: Callable[[Callable[[], Awaitable[bool]]], Awaitable[bool]] | None = None,
     ) -> bool:
-        """Whether it was done: not where somebody else was quicker. `expected` are the states in which there is a
+        """Whether it was done; it is not where somebody else was quicker. `expected` are the states in which there is a
         reason for the move; None stands for the state in which the command was read. `heard` is what a follower has
-        told of its first by then. Raises `NotResolvable`, and
-        `JournalUnavailable` unless `insist` tries until the store answers."""
+        told of its first by then. Raises `NotResolvable`, and `JournalUnavailable` unless `insist` tries until the
+        store answers."""
         settlement = self._settlement(move, expected or frozenset({move.command.state}), heard)
 
         async def act() -> bool:

@@ -289,8 +289,8 @@ class LaneSession:
 
 
 class Insist:
-    """Asks the store until it answers, for one run: what is known by now (an invoice issued!) must not die with this
-    worker because a database restarts. The session does go with the lease; writes are fenced by the epoch.
+    """Asks the store until it answers, for one run: what the run knows by now (that an invoice was issued!) must not be
+    lost because a database restarts. The session does go with the lease; writes are fenced by the epoch.
 
     Not a method of the run, for the run's parts hold it too: in such a circle each run would stay in memory, and its
     password with it, until garbage is collected, which is seldom."""

@@ -77,8 +77,8 @@ class Breakage:
         self._lease = lease
 
     async def count(self, command: Command, *, may_set_aside: bool) -> bool:
-        """A run of this command broke. Returns whether the lane is rid of it. Never raises what the store raises: then
-        the next break is counted."""
+        """A run of this command broke. Returns whether it was set aside. Raises nothing when the store fails: then this
+        break is not counted, but the next one is."""
         said = log.bind(command_id=command.id, command_source=command.source, command_type=command.type)
         try:
             crashpoint("breakage.count_next")

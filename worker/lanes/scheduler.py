@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 CLAIM_BATCH = 64
 """Lanes claimed at once where the journal is quick (count)."""
 CLAIM_USUAL_SECONDS = 0.1
-"""A claim that takes so many times longer is followed by a claim for so many times more lanes, so that a slow journal
-begins as many lanes a second as a quick one."""
+"""Where a claim takes longer than this, the next one asks for more lanes in proportion, so that a slow journal begins
+as many lanes a second as a quick one."""
 CLAIM_BATCH_MAX = 512
 ABANDON_TIME = timedelta(seconds=2)
 
@@ -309,8 +309,8 @@ class Scheduler:
                 await self._start_anew()
 
     async def _renew(self) -> None:
-        """Waits no longer than the lease is safe: a store that hangs must not hide that it ended, nor one that takes
-        its time to let go of whoever waits no more."""
+        """Waits no longer than the lease is safe. A store that hangs must not keep this worker from noticing that its
+        lease has ended, nor may one that is slow to end a cancelled call."""
         services = self._services
         asked_at = services.clock.monotonic()
         renewal = asyncio.ensure_future(services.journal.renew(self._worker, services.settings.lease))

@@ -96,7 +96,8 @@ KEPT = 10_000
 
 
 class InvoiceAddresses:
-    """The addresses of PDFs that settled orders lately, in this process: by them a result is known for a repeat.
+    """The addresses of PDFs by which orders were settled lately in this process. By its address a result is recognised
+    as a repeat.
 
     A gateway that sends a result twice must not settle the next order too, where that one cannot be told from the
     first by anything else. Addresses tell invoices apart only where each invoice has its own: the first that two
@@ -132,8 +133,8 @@ class InvoiceAddresses:
             self._results.popitem(last=False)
 
     def found(self, lane: str, key: int, sent: SubmittedInvoice, until: datetime) -> None:
-        """A look-up settled this command: its result may come until then. It is not known by the address of a file
-        that a look-up told, for nothing says that a result has that one."""
+        """A look-up settled this command: until then the command's own result may still come. It cannot be recognised by
+        the address of a file that a look-up told, for a result may name another one."""
         if key not in self._answered:
             self._found.setdefault(lane, {})[key] = until, sent
 
@@ -150,8 +151,8 @@ class InvoiceAddresses:
         return self.are_telling and address is not None and (lane, address, _hash(told)) in self._aside
 
     def answered(self, lane: str, key: int) -> None:
-        """A result came that may be this command's own. If there is another one to come, it is not waited for: or each
-        order would bring the next one into doubt."""
+        """A result came that may be this command's own, so no further one is waited for. Otherwise each order of the
+        lane would put the next one in doubt."""
         self._found.get(lane, {}).pop(key, None)
         self._answered[key] = None
         if len(self._answered) > self._kept:

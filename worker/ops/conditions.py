@@ -1,5 +1,5 @@
-"""What stands in a worker's way, in the words that operators meet: in `/readyz`, and in `status` of a command that
-waits. Knows nothing of how it is found out."""
+"""What a worker lacks, and what its commands wait for, in the words that operators read in `/readyz` and in the
+`status` of a command that waits. Knows nothing of how it is found out."""
 
 from enum import StrEnum
 

@@ -66,9 +66,9 @@ class Claims:
     exact: dict[int, Span] = field(default_factory=dict)
     """By the command's key."""
     rest: dict[int, dict[str, Fit]] = field(default_factory=dict)
-    """By the command's key, then by the invoice: what a submission could claim without an exact fit, and in which
-    degree. Kept for two kinds of submissions: those that no invoice fits exactly; and those that share too few such
-    invoices with others, so that the invoice of one of them must be another one."""
+    """By the command's key, then by the invoice: what a submission could claim without an exact fit, and how well it
+    fits. Kept for two kinds of submissions: those that no invoice fits exactly, and those that together have fewer
+    exact invoices than they are, so that one of them must have another invoice."""
 
     def weight_of(self, key: int) -> Weight:
         """The greatest weight that any invoice has for this submission."""
@@ -139,8 +139,8 @@ class Claims:
 def claims_of(
     everybody: Mapping[int, Subject], free: Mapping[str, Listed], skew: timedelta, rivals: Collection[int]
 ) -> Generator[None, None, Claims]:
-    """First what fits exactly. Then, for submissions that no invoice fits exactly or that share too few such invoices,
-    what fits in a lesser degree and is not exactly another's."""
+    """First what fits exactly. Then, for submissions that have no exact invoice or too few of them together, what fits
+    less well and does not fit another one exactly."""
     claims = Claims(free)
     index = yield from InvoiceIndex.in_steps(free.values())
     yield from _exact_claims(_kinds(everybody.values()), index, skew, claims)

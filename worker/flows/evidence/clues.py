@@ -25,8 +25,8 @@ _SLACK: Final = 51
 is kept is cut to whole ones."""
 _LARGEST: Final = 10**15
 _STANDARD: Final = re.compile(r"9[123][0-9A-Z]{16}")
-"""A company's tax id of today: another one is never the same, cut or masked. One whose check digit does not fit was
-mistyped, and a register puts that right."""
+"""A company's tax id of today. Two different ones are never the same id that was cut or masked. One whose check digit
+does not fit has a typo, which the register corrects."""
 _BREATH: Final = 1000
 _COMMON: Final = 20
 """A remark that more listed invoices have (count) says of none of them whose it is: no probe is made of it."""

@@ -69,8 +69,8 @@ def endings(case: Case, looks: Schedules, now: datetime) -> Iterator[Settle]:
 def login_refused(
     subject: Subject, looks: Schedules, now: datetime, until: datetime, reason: str | None
 ) -> Iterator[Settle]:
-    """Nothing can be looked for with a login that is refused. Whoever waits for an outcome is told, once; the number
-    of what was issued is waited for as long as its own schedule takes."""
+    """With a login that is refused nothing can be looked for. A command that has no outcome yet is told as in doubt,
+    once. One that was issued and lacks its number goes on waiting for it until its own schedule is over."""
     command = subject.command
     absence = Absence.read(command.progress)
     if subject.is_issued:
@@ -99,8 +99,8 @@ def login_refused(
 
 
 def without_login(subject: Subject, looks: Schedules, now: datetime) -> Iterator[Settle]:
-    """The end of an issued order for which no look can be made, when its own schedule would be over: nobody is left to
-    wait for a number for ever."""
+    """The end of an issued order for which no look can be made: when its schedule would be over it is `unconfirmed`, so
+    that nobody waits for its number for ever."""
     command = subject.command
     over = (command.settled_at or subject.since) + sum(looks.confirm, timedelta())
     if not subject.is_issued or now < over or (command.sought_at is not None and command.sought_at > now):

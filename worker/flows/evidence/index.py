@@ -1,7 +1,7 @@
-"""Listed invoices, put where a submission finds the few that may be its own. Pure.
+"""An index of listed invoices, in which a submission finds the few that may be its own. Pure.
 
-Guarantees that what is not handed out for a submission would have been ruled out by `members.compare`. A seller may
-have thousands of invoices for a buyer called 个人, and the worker's other lanes wait meanwhile.
+Guarantees that an invoice which it does not find for a submission would have been ruled out by `members.compare`. A
+seller may have thousands of invoices for a buyer called 个人, and the worker's other lanes wait meanwhile.
 """
 
 from bisect import bisect_left, bisect_right

@@ -21,7 +21,7 @@ from worker.texts import Likeness, Text, code_likeness, folded, folded_code, rem
 SAME, AKIN, UNCLEAR, DIFFERENT, UNTOLD = Likeness
 _DAY: Final = timedelta(days=1)
 _CLOCKS: Final = 3
-"""Times the skew that is allowed for: how far apart clocks may be for an invoice to be given without a person."""
+"""How many times the allowed skew two clocks may be apart for an invoice to be given to an order without a person."""
 _TAX_ID: Final = re.compile(r"[0-9A-Z]{15}(?:[0-9A-Z]{2,3}|[0-9A-Z]{5})?|.*[*?].*")
 """What could be one, of today, of the years before, or masked; a hash or a line's number could not."""
 _DIGIT: Final = re.compile(r"\d")
@@ -68,8 +68,8 @@ class Comparison:
     is_unmarked: bool
     """A remark was sent, and none is listed."""
     is_numbered: bool
-    """A remark was sent and is listed, and has a number in it: then that it is the same says whose it is. 谢谢惠顾 may
-    stand on every invoice of the seller."""
+    """The remark that was sent is listed, and has a number in it: such a remark says whose invoice it is. 谢谢惠顾 may
+    stand on every invoice."""
     is_other_kind: bool
     """普票 for 专票, or the reverse; a red one by its flag, and a blue one by its amounts; or of a seller of another
     name, whose tax id cannot be read."""
@@ -108,7 +108,8 @@ class Fit:
     is_by_rate: bool = False
     """Its total is not the order's, but goes together with it by a rate of tax."""
     is_by_remark: bool = False
-    """Something contradicts it, and it is believed for the remark: no more than any other order's that has the same."""
+    """Something contradicts it, and it was believed because of its remark. Any other order with the same remark has as
+    much right to it."""
 
 
 def is_companys(tax_id: str) -> bool:
@@ -120,8 +121,9 @@ def is_companys(tax_id: str) -> bool:
 
 
 def compare(order: Order, listed: Listed) -> Comparison | None:
-    """Each member told apart; None where the invoice is ruled out, or is plainly another's. Of total, buyer and remark
-    one may differ: where the two others say that it is this order's, or where it may only be written in another way."""
+    """How each member compares; None where the invoice is ruled out, or is plainly another order's. One of total, buyer
+    and remark may differ if the two others say that the invoice is this order's, or if that one may only be written in
+    another way."""
     invoice = listed.invoice
     is_of_two_signs = invoice.is_positive is False and _is_more_than_zero(listed)
     if invoice.is_positive is False and not is_of_two_signs:
@@ -210,7 +212,8 @@ def _could_be(ours: str, theirs: str) -> bool:
 
 
 def _code(ours: str, theirs: str) -> Likeness:
-    """A tax id that was mistyped is listed as the register has it; a list may have read a zero for the letter."""
+    """The order's tax id may have a typo that the register has corrected, and a list may show a letter in place of a
+    digit (O for 0)."""
     close = code_likeness(ours, theirs)
     is_typo = close is DIFFERENT and (is_mistyped(ours, theirs) or theirs.translate(_DIGITS_READ) == ours)
     return AKIN if is_typo else close
@@ -334,9 +337,9 @@ def _is_telling(compared: Comparison, *, is_in_time: bool) -> bool:
 
 
 def _is_sure_enough(compared: Comparison) -> bool:
-    """For an order that was surely issued, where nothing contradicts this invoice: whether enough says that it is the
-    order's own although ids are masked or the total is told in part. A member that is the same counts two, one that is
-    akin one, and more than two are needed; beside an unclear buyer both others must be the same."""
+    """For an order that was surely issued, and an invoice that nothing contradicts: whether enough says that it is the
+    order's own, although ids are masked or only a part of the total is told. A member that is the same counts two, one
+    that is akin one, and more than two are needed; beside an unclear buyer both others must be the same."""
     marked = compared.remark if compared.is_numbered else UNTOLD
     told = (compared.buyer, compared.total, marked)
     if compared.buyer is UNCLEAR:

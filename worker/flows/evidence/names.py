@@ -84,8 +84,8 @@ def is_whole(ours: Text, theirs: Text) -> bool:
 
 
 def _has_lost_little(ours: Text, theirs: Text) -> bool:
-    """Whether theirs has no Chinese letter but ours, and what it lacks of them left a mark, or is not even in GBK: only
-    then may a program have lost it without a trace."""
+    """Whether every Chinese letter of theirs is one of ours, and either theirs has a mark in a letter's place, or GBK
+    has none of the letters that it lacks: only such a letter gets lost without leaving a mark."""
     sent, came = (Counter(_CHINESE_LETTER.findall(simplified(name.plain))) for name in (ours, theirs))
     return not came - sent and (_MARK.search(theirs.plain) is not None or not any(map(_is_in_gbk, sent - came)))
 

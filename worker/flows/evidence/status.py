@@ -1,7 +1,7 @@
 """Whether an invoice still counts, by what its list calls its status. Pure.
 
-Guarantees that only words that are known to mean so say that it counts: a code (`2`) or a word of another language
-leaves it open.
+Guarantees that an invoice counts only by words that are known to mean so; a code (`2`) or an unknown word leaves it
+open.
 """
 
 import re

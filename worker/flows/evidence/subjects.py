@@ -204,8 +204,8 @@ def in_one_go(steps: Generator[None, None, T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class ListedPages:
-    """Listed invoices that wait for their list's end, page by page, in a thirtieth of the memory: a worker reads the
-    lists of hundreds of accounts at once, and each may have thousands that look alike."""
+    """Listed invoices, kept packed page by page until the end of their list. That takes a thirtieth of the memory; a
+    worker may read the lists of hundreds of accounts at once, each with thousands of invoices that look alike."""
 
     pages: tuple[bytes, ...] = ()
     last: tuple[ListedInvoice, ...] = ()

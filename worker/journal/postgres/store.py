@@ -73,7 +73,8 @@ class PostgresStore:
 def one_transaction(
     method: Callable[Concatenate[Part, Statements, Asked], Awaitable[Result]],
 ) -> Callable[Concatenate[Part, Asked], Coroutine[Any, Any, Result]]:
-    """A method of a part, as the caller sees it: all its statements in one transaction, durable when it returns."""
+    """Makes of a method the one that callers see: all its statements run in one transaction, and what it did is durable
+    when it returns."""
 
     @wraps(method)
     async def call(self: Part, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Result:

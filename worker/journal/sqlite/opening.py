@@ -2,9 +2,9 @@
 
 Guarantees that one process writes the file, that commits survive a power cut, and that the schema is this version's.
 
-A file that is removed or replaced under its worker goes on for the worker, and is gone with it: what was acknowledged
-meanwhile nobody would know any more, and an order would be issued again. So no transaction is told as durable while
-database, write-ahead log or process lock are not in their places. That costs a few microseconds.
+A file that is removed or replaced under its worker exists on for the worker alone, and is gone when that ends: what was
+acknowledged meanwhile nobody would know any more, and an order would be issued again. So no transaction is told as
+durable while database, write-ahead log or process lock are not in their places. That costs a few microseconds.
 """
 
 import fcntl

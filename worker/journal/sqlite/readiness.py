@@ -11,8 +11,8 @@ from worker.records import is_own_lane
 
 
 def offer(statements: Statements, lane: str, tenant: str, now: int, worker: str | None = None) -> bool:
-    """A command came to this lane. True if another command now need not tell it again: it is ready, wanted, or held by
-    this worker, which tells it itself."""
+    """A command came to this lane. True if the lane need not be offered again for another command of the same batch: it
+    is ready, wanted, or held by this worker, which wakes it itself."""
     row = statements.one("read_lane", lane=lane)
     if row is None:
         statements.run("insert_lane", lane=lane, tenant=tenant, connects=not is_own_lane(lane))

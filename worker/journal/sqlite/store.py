@@ -50,7 +50,8 @@ class SqliteStore:
 def one_transaction(
     method: Callable[Concatenate[Part, Statements, Asked], Result],
 ) -> Callable[Concatenate[Part, Asked], Coroutine[Any, Any, Result]]:
-    """A method of a part that does nothing but SQL, as the caller sees it: awaited, durable when it returns."""
+    """Makes of a method that does nothing but SQL the one that callers see: it is awaited, runs in one transaction, and
+    what it did is durable when it returns."""
 
     @wraps(method)
     async def call(self: Part, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Result:

@@ -99,8 +99,8 @@ class LateReplies:
         )
 
     async def settle(self, shown: ResultShown) -> bool:
-        """Whether it spoke of one unsettled command and of no other, and that one is settled by it now. Where the store
-        does not take that, the result is to be kept, and the look-up finds what it spoke of."""
+        """Whether the result can answer one unsettled command only, and has settled that one now. Where the store
+        refuses to settle it, the caller keeps the result, and a look-up finds the invoice."""
         await self._insist(self.recall)
         others = await self._insist(self.unsettled)
         sent = [*(each.sent for each in others), *self.unanswered().values()]
@@ -110,7 +110,8 @@ class LateReplies:
         return await self.settle_one(others[judged.place], shown)
 
     def unanswered(self) -> Mapping[int, SubmittedInvoice]:
-        """What look-ups settled on this lane a moment ago, by the command's key: a result may be one of these's own."""
+        """The commands that look-ups settled on this lane a moment ago, by their keys: a result that comes now may be
+        the own result of one of them."""
         return self._services.addresses.unanswered(self._lane_session.lane, self._services.clock.now)
 
     async def settle_one(self, meant: Unsettled, shown: ResultShown) -> bool:

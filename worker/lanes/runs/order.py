@@ -85,9 +85,9 @@ def read_data(command: Command) -> Any:
 
 
 def read_order(command: Command, credentials: Credentials, data: Any = None, access: Access | None = None) -> ReadOrder:
-    """From the command's data, unless they were read already. `access` is the lane's: where it serves this order too,
-    it is taken over. Raises `Permanent(credential_missing)` where the named credential, or the command's own, cannot be
-    had."""
+    """From the command's data, unless they were read already. `access` is what the lane's session was opened for; it is
+    used again where it is right for this order. Raises `Permanent(credential_missing)` where the named credential, or
+    the command's own, cannot be had."""
     data = read_data(command) if data is None else data
     if command.secrets_fault is not None:
         # One of them may be the seller's own password, in whose place nothing else may be sent.

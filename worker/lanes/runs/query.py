@@ -338,7 +338,8 @@ class DetailsRun(Fetching):
         raise AssertionError("these commands need no session")
 
     async def _fetch_known(self, wanted: FetchDetails) -> Input:
-        """Ids alone reach every customer's invoices (trap 86): an operator may limit them to what the source knows."""
+        """With an id alone the gateway gives any customer's invoice (trap 86), so an operator may limit the ids to
+        those that the source has seen."""
         if self._services.settings.known_invoices_only:
             asked = {*wanted.items_of, *wanted.files_of}
             source, journal = self._command.source, self._services.journal

@@ -344,9 +344,9 @@ class Run(ABC):
         """A step is durable."""
 
     async def _write(self, step: Step) -> None:
-        """Raises `LeaseLost` if another worker has the lane. A second try that is refused proves no such thing: the
-        first one's commit may have gone through, and only its answer be lost (`_stands`). It may also have begun the
-        lane's next command, which nobody would run; so the lane is given up then, and claimed anew with what it has."""
+        """Raises `LeaseLost` if another worker has the lane. If a second try is refused, that is not proven: the first
+        one may have been committed, and only its answer lost (`_stands`). It may also have begun the lane's next
+        command, which nobody would run; so the lane is given up then, and claimed anew with what it has."""
         journal, ends = self._services.journal, self._has_ended
         tries = 0
 
