@@ -28,16 +28,29 @@ _FLOAT_PLACES: Final = 11
 CENT: Final = Decimal("0.01")
 HIGHEST_WITH_TAX: Final = Decimal("1.17")
 """A total with tax, over the one without, at the highest rate that there was."""
+_FEN: Final = 100
+"""In a yuan."""
 EXACT: Final = Context(prec=200, rounding=ROUND_HALF_UP)
 """Enough digits for any two numbers that a model lets pass: a product must neither be rounded nor refused."""
 _COMPANY: Final = "/login/companyCode"
 _BUYER: Final = "/invoice/buyerIndentification"
 _SELLER: Final = "/invoice/sellerIndentification"
 _TYPO: Final = "the check digit of this tax id does not fit; look for a typo"
+_LENGTH_OF_TODAY: Final = 18
+_LENGTHS_OF_TAX_IDS: Final = frozenset({15, 17, _LENGTH_OF_TODAY, 20})
+"""In characters, of today and of the years before."""
 _FOREIGN_ID: Final = re.compile(r"[0-9A-Z./&+*_]+", re.ASCII)
 _STANDS_FOR_NONE: Final = re.compile(r"0+|NULL|NONE|NIL|NAN|UNDEFINED|N/?A", re.ASCII)
 """What programs and people write where a buyer has no tax id."""
 _ITEMS: Final = "/invoice/invoiceItems"
+_BY_A_SPREADSHEET: Final = re.compile(r"[1-9](?:\.[0-9]+)?E\+[0-9]{1,2}", re.ASCII | re.IGNORECASE)
+_EMOJI: Final = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff]")
+_WRITTEN_IN_DIGITS: Final = ("buyerPhone", "buyerBankAccount", "sellerBankAccount")
+_DIGITS_LOST: Final = (
+    "is a number as spreadsheets shorten long ones (9.13E+17), and its digits are lost: format the column as text"
+)
+_OF_TODAY: Final = re.compile(r"9[123][0-9]{6}[0-9A-Z]+", re.ASCII)
+"""How a company's tax id of today begins; it has eighteen characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,8 @@ def check_invoice(invoice: Invoice, limits: InvoiceLimits) -> Findings:
         if len(text) > getattr(limits, limit):
             errors.append(_too_long("/invoice", member, text, limits, limit))
         _undamaged("/invoice", member, text, errors)
+        if member in _WRITTEN_IN_DIGITS and _BY_A_SPREADSHEET.fullmatch(text):
+            errors.append(_error(f"/invoice/{member}", _DIGITS_LOST))
     _check_names(invoice, errors, warnings)
     _check_seller(invoice.sellerIndentification, limits, errors, warnings)
     _check_buyer(invoice, limits, errors, warnings)
@@ -165,7 +180,7 @@ def number_fault(value: Decimal, limits: InvoiceLimits) -> str | None:
         return f"{wanted}, as binary floats have: round it, or send decimals as text" if is_float else wanted
     if places > limits.max_decimal_places:
         most, setting = limits.max_decimal_places, named("max_decimal_places")
-        return f"must have at most {most} decimal places ({setting}); it has {places}"
+        return f"must have at most {most} decimal places ({setting}): round it; it has {places}"
     return None
 
 
@@ -193,6 +208,9 @@ def _check_names(invoice: Invoice, errors: list[FieldError], warnings: list[Comm
         if "?" in getattr(invoice, member):
             message = "holds a question mark, which programs write where their encoding lacks a character: compare it"
             warnings.append(_warning("name_unusual", message, f"/invoice/{member}"))
+        if _EMOJI.search(getattr(invoice, member)):
+            message = "holds an emoji, which no register has in a name: the tax bureau may refuse it, or leave it out"
+            warnings.append(_warning("name_unusual", message, f"/invoice/{member}"))
 
 
 def _check_seller(tax_id: str, limits: InvoiceLimits, errors: list[FieldError], warnings: list[CommandWarning]) -> None:
@@ -215,8 +233,14 @@ def _check_buyer(
     elif _STANDS_FOR_NONE.fullmatch(tax_id):
         message = "looks like a word for none: leave it out where the buyer has none, or it is printed on the invoice"
         warnings.append(_warning("tax_id_unusual", message, _BUYER))
+    elif _BY_A_SPREADSHEET.fullmatch(tax_id):
+        errors.append(_error(_BUYER, _DIGITS_LOST))
     elif tax_id:
         _check_buyer_id(tax_id, limits, errors, warnings)
+        if tax_id == invoice.sellerIndentification:
+            warnings.append(
+                _warning("tax_id_unusual", "is the seller's own; right only for an invoice to itself", _BUYER)
+            )
     elif is_special:
         message = "is required for a special invoice (专票); an ordinary one (buyerInvoiceType 0) can do without"
         errors.append(_error(_BUYER, message))
@@ -232,6 +256,12 @@ def _check_buyer_id(
     if _compiled(limits.tax_id_pattern).fullmatch(tax_id):
         if not check_digit_fits(tax_id) and not is_citizen_id(tax_id):
             warnings.append(_warning("check_digit", _TYPO, _BUYER))
+        elif len(tax_id) not in _LENGTHS_OF_TAX_IDS or (
+            _OF_TODAY.fullmatch(tax_id) and len(tax_id) != _LENGTH_OF_TODAY
+        ):
+            length = f"has {len(tax_id)} characters, and a company's has {_LENGTH_OF_TODAY}"
+            message = f"{length}: right only for a foreign buyer, else look for a typo"
+            warnings.append(_warning("tax_id_unusual", message, _BUYER))
         return
     if len(tax_id) > limits.tax_id_max_chars:
         errors.append(_too_long("/invoice", "buyerIndentification", tax_id, limits, "tax_id_max_chars"))
@@ -259,7 +289,10 @@ def _check_items(
     for index, item in enumerate(items):
         _check_item(item, f"{_ITEMS}/{index}", limits, errors)
         if line_amount(item) == 0:
-            message = "comes to 0.00, and the tax bureau is known to refuse such a line: a scan for nothing"
+            message = (
+                "comes to 0.00, and the tax bureau is known to refuse such a line: a scan for nothing. "
+                "Leave a gift out, or give it a part of another line's price"
+            )
             warnings.append(_warning("line_without_amount", message, f"{_ITEMS}/{index}"))
     if not invoice.total > 0:
         errors.append(_error(_ITEMS, "must come to more than zero in total"))
@@ -290,6 +323,8 @@ def _check_expected_total(
         errors.append(_error("/expectedTotal", f"must have at most 2 decimal places; it has {places}"))
     elif expected < total - CENT:
         message = "is less than the sum of the lines, and tax can only add to it"
+        if total >= _FEN * expected / 2:
+            message += "; all amounts are in yuan, and the prices may be in fen"
         warnings.append(_warning("expected_total", message, "/expectedTotal"))
     elif expected > EXACT.multiply(total, HIGHEST_WITH_TAX) + places_off:
         message = "is more than any tax makes of the lines; all amounts are in yuan, none in fen"

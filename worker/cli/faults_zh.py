@@ -18,7 +18,11 @@ SENTENCES: Final = (
     ("must be at most {} long", "长度最多 {}"),
     ("must have at most {} entries", "最多 {} 项"),
     ("must have at most {} decimal places", "最多 {} 位小数"),
-    ("must have at most {} decimal places ({})", "最多 {} 位小数（{}）"),
+    ("must have at most {} decimal places ({}): round it", "最多 {} 位小数（{}），请取整"),
+    (
+        "is a number as spreadsheets shorten long ones ({}), and its digits are lost: format the column as text",
+        "是表格软件缩写的长数字（{}），末位已丢失：请把该列设为文本格式",
+    ),
     ("must be true or false", "必须是 true 或 false"),
     ("must be a whole number", "必须是整数"),
     ("must be a list", "必须是列表"),

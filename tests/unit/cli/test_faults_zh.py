@@ -88,6 +88,7 @@ MISTAKES: dict[str, Callable[[Order], Any]] = {
     "amount of a line": _line(amount="1"),
     "what a ledger has": _invoice(kpr="1", invoiceDate="2026-01-01", currency="CNY", freight="1", XHF_NSRSBH="1"),
     "where to answer": _changed(callbackUrl="https://shop.example"),
+    "account of a spreadsheet": _invoice(buyerBankAccount="6.22202E+18"),
     "no phone": _invoice(buyerPhone=False),
     "account a number": _invoice(buyerBankAccount=6222021202),
     "quantity of nothing": _line(quantity="0"),

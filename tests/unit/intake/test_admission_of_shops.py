@@ -103,6 +103,37 @@ class TestWordsForNone:
         assert "Leave it out" in told(changed(buyerIndentification=word))["/invoice/buyerIndentification"]
 
 
+class TestSlips:
+    """What is most likely not what was meant."""
+
+    @pytest.mark.parametrize("member", ["buyerIndentification", "buyerBankAccount", "buyerPhone", "sellerBankAccount"])
+    @pytest.mark.parametrize("shortened", ["9.13301E+17", "6E+18", "1.38e+10"])
+    def test_a_number_that_a_spreadsheet_shortened_is_refused(self, member: str, shortened: str) -> None:
+        assert "its digits are lost" in told(changed(**{member: shortened}))[f"/invoice/{member}"]
+
+    @pytest.mark.parametrize("tax_id", ["91330701MA2DFB848", "91330701MA2DFB848MM", "9133070100000000", "9" * 16])
+    def test_a_tax_id_with_a_character_too_many_or_too_few_is_warned_of(self, tax_id: str) -> None:
+        code, message = warned(changed(buyerIndentification=tax_id))["/invoice/buyerIndentification"]
+        assert (code, "look for a typo" in message) == ("tax_id_unusual", True)
+
+    @pytest.mark.parametrize("tax_id", ["330106073952872", "33010619900101001", "33010607395287200001", "A12345.7E+1"])
+    def test_one_of_another_usual_length_is_not(self, tax_id: str) -> None:
+        told_of_it = warned(changed(buyerIndentification=tax_id)).get("/invoice/buyerIndentification", ("", ""))
+        assert "look for a typo" not in told_of_it[1]
+
+    def test_a_buyer_with_the_sellers_tax_id_is_warned_of(self) -> None:
+        code, message = warned(changed(buyerIndentification="91330701MA2M37T86L"))["/invoice/buyerIndentification"]
+        assert (code, "the seller's own" in message) == ("tax_id_unusual", True)
+
+    def test_an_emoji_in_a_name_is_warned_of_and_other_signs_are_not(self) -> None:
+        assert warned(changed(buyerName="草莓🍓公主"))["/invoice/buyerName"][0] == "name_unusual"
+        assert warned(changed(buyerName="上海𬭚光®科技（℃）㈱")) == {}
+
+    def test_prices_in_fen_are_named_where_the_expected_total_shows_them(self) -> None:
+        assert "in fen" in warned(order(expectedTotal="2.00"))["/expectedTotal"][1]
+        assert "in fen" not in warned(order(expectedTotal="199.00"))["/expectedTotal"][1]
+
+
 class TestAbsent:
     """Absent, null and empty are the same."""
 
