@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+UNREADABLE: Final = "the address cannot be read"
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -44,7 +45,7 @@ class AddressRules:
             parts = urlsplit(url)
             host, port = _host_and_port(parts)
         except ValueError:
-            raise RefusedAddress("the address cannot be read") from None
+            raise RefusedAddress(UNREADABLE) from None
         if parts.username is not None or parts.password is not None:
             raise RefusedAddress("the address carries a user name or password")
         names = {name.strip().lower().strip("[]") for name in self.named}

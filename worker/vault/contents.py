@@ -25,8 +25,12 @@ MOST_ENTRIES: Final = 2_000
 MOST_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 MOST_READ_BYTES: Final = 8 * 1024 * 1024
 """Of an XML, and of one entry of an archive that is read."""
+MOST_TEXT_CHARS: Final = 2000
+"""Of what a file says in one place: it is told in an event where it differs from the list."""
 _MOST_DIGITS: Final = 40
 """Of an amount, before and behind its point: `1E999999999` is a short text and a number of a gigabyte."""
+_PACKINGS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Of the others, LZMA takes as much memory as the container asks for, up to 4 GiB."""
 _IN_GBK: Final = re.compile(rb"""\s*<\?xml[^>]{1,100}encoding\s*=\s*["'](?:gbk|gb2312|gb18030)["']""", re.IGNORECASE)
 """An XML that says so of itself; the later standard reads the earlier ones."""
 _PDF_HEAD: Final = 1024
@@ -97,6 +101,8 @@ def _check_sizes(container: zipfile.ZipFile) -> None:
     entries = container.infolist()
     if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_UNPACKED_BYTES:
         raise NotThatFile("its container holds more than an invoice would")
+    if any(entry.compress_type not in _PACKINGS for entry in entries):
+        raise NotThatFile("its container is packed in a way that an invoice's is not")
 
 
 def _unpacked(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
@@ -140,7 +146,7 @@ class _Texts:
 
     def _take(self) -> None:
         if self._name is not None and (text := "".join(self._begun).strip()):
-            self._found.setdefault(self._name, text)
+            self._found.setdefault(self._name, text[:MOST_TEXT_CHARS])
         self._name = None
         self._begun.clear()
 

@@ -1,8 +1,9 @@
 """Fetches one file over HTTP from where a stranger said that it is.
 
 Guarantees: only where `AddressRules` lets it, and to the very address that was checked, so that a name which resolves
-differently the next moment leads nowhere else; each redirect checked anew; no credential, cookie or proxy; no more
-bytes than the bound, unpacked; a time for the whole. Nothing of the address or the answer is logged.
+differently the next moment leads nowhere else; each redirect checked anew, and each name's certificate; no credential,
+cookie or proxy; no more bytes than the bound, unpacked; a time for the whole. Nothing of the address or the answer is
+logged.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import httpx
 
 from worker.errors import Transient
 from worker.unpacking import AnswerTooLarge, AnswerUnreadable, body_of
-from worker.vault.addresses import AddressRules, Origin, RefusedAddress, check_destination
+from worker.vault.addresses import UNREADABLE, AddressRules, Origin, RefusedAddress, check_destination
 
 MOST_REDIRECTS: Final = 3
 _EXPIRED: Final = frozenset({400, 401, 403, 404, 410})
@@ -48,6 +49,8 @@ class Fetcher:
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"user-agent": "fapiao-worker"},
+            # Kept open, a connection would serve another name at the same address, for which no certificate was shown.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     async def fetch(self, url: str) -> bytes:
@@ -69,7 +72,7 @@ class Fetcher:
             found = await self._ask(url)
             if isinstance(found, bytes):
                 return found
-            url = urljoin(url, found)
+            url = _joined(url, found)
         raise RefusedAddress(f"it redirects more than {MOST_REDIRECTS} times")
 
     async def _ask(self, url: str) -> bytes | str:
@@ -87,7 +90,10 @@ class Fetcher:
 
     def _request(self, url: str, origin: Origin, address: str) -> httpx.Request:
         """Connects to the address that was checked; the server still hears the name it is known by."""
-        target = httpx.URL(url).copy_with(host=address, fragment=None)
+        try:
+            target = httpx.URL(url).copy_with(host=address, fragment=None)
+        except (httpx.InvalidURL, ValueError):
+            raise RefusedAddress(UNREADABLE) from None
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         netloc = host if urlsplit(url).port is None else f"{host}:{origin.port}"
         request = self._client.build_request("GET", target, headers={"host": netloc, "accept-encoding": "identity"})
@@ -103,6 +109,14 @@ class Fetcher:
             raise TooLarge from None
         except AnswerUnreadable as fault:
             raise Transient(f"the file is {fault}") from None
+
+
+def _joined(url: str, location: str) -> str:
+    """Where a redirect leads. Raises `RefusedAddress`."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise RefusedAddress(UNREADABLE) from None
 
 
 async def _resolved(origin: Origin) -> str:

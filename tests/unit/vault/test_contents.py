@@ -153,3 +153,24 @@ def test_each_member_that_differs_is_named(told: Told, member: str) -> None:
 def test_what_either_side_does_not_tell_is_no_difference() -> None:
     assert differences(due(invoice=listed(total=None, buyer_id="")), Told(buyer_id="X", total=Decimal(1))) == []
     assert differences(due(invoice=None), Told(due().number, Decimal(1))) == []
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_container_may_not_say_how_much_memory_it_takes(packing: int) -> None:
+    """LZMA's dictionary is as large as the file wants, and what is broken in it raises an error of its own."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", packing) as archive:
+        archive.writestr("OFD.xml", "<a/>" * 1000)
+        archive.writestr("Doc_0/Document.xml", "<a/>")
+    broken = bytearray(written.getvalue())
+    broken[60:75] = b"\xff" * 15
+    for body in (written.getvalue(), bytes(broken)):
+        with pytest.raises(NotThatFile):
+            read_file("ofd", body)
+
+
+def test_what_a_file_says_fits_into_an_event() -> None:
+    """A name of seven megabytes would make an event that no broker takes."""
+    told = read_file("xml", b"<EInvoice><BuyerName>" + b"x" * 7_000_000 + b"</BuyerName></EInvoice>")
+    (difference,) = differences(due(), told)
+    assert (difference["member"], len(difference["file"])) == ("buyerName", contents.MOST_TEXT_CHARS)

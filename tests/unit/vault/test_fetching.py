@@ -2,9 +2,12 @@
 
 import asyncio
 import gzip
+import ssl
+from pathlib import Path
 
 import pytest
 
+from tests.tls import Authority
 from tests.unit.vault.web import Web, web
 from worker.errors import Transient
 from worker.vault.addresses import AddressRules, RefusedAddress
@@ -109,3 +112,41 @@ async def test_a_server_that_is_slow_or_away_is_tried_again() -> None:
     assert "secret-path" not in str(fault.value)
     await gone.aclose()
     await asyncio.sleep(0)
+
+
+async def test_an_address_that_cannot_be_read_is_refused_once() -> None:
+    """No fault of the worker's own, which would be tried again for a day."""
+    async with web() as served:
+        asking = fetcher(served)
+        for url in (served.at("/" + "a" * 70_000), served.gives("/one", status=302, location="http://[")):
+            with pytest.raises(RefusedAddress, match="cannot be read"):
+                await asking.fetch(url)
+        await asking.aclose()
+
+
+async def test_each_name_at_an_address_shows_a_certificate_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two names may lead to one address, and the connection to the first is open yet: it was no proof of the second."""
+    authority = Authority(tmp_path)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readline():
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfile")
+        writer.close()
+
+    async def at_loopback(*_: object, **__: object) -> list[object]:
+        return [(2, 1, 6, "", ("127.0.0.1", 0))]
+
+    context = authority.server_context(authority.issue("one.test"))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", at_loopback)
+        port = server.sockets[0].getsockname()[1]
+        rules = AddressRules("https://gateway.test", [f"one.test:{port}", f"two.test:{port}"])
+        trusted = ssl.create_default_context(cafile=str(authority.ca_file))
+        asking = Fetcher(rules, max_bytes=1000, seconds=5, tls=trusted)
+        assert await asking.fetch(f"https://one.test:{port}/f") == b"file"
+        with pytest.raises(Transient, match="ConnectError"):
+            await asking.fetch(f"https://two.test:{port}/f")
+        await asking.aclose()
