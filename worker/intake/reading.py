@@ -7,7 +7,6 @@ with AMQP properties) and nothing of what the data mean.
 import base64
 import json
 import re
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,62 +18,17 @@ from contracts.events import FieldError
 from contracts.explain import kind_of, pointer
 from contracts.failures import RejectionCode
 from contracts.tidying import halves
+from worker.intake.bodies import NotUnpacked, TooLargeUnpacked, unpacked
 from worker.intake.fingerprints import body_hash, content_hash
 from worker.making import made_often
 
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{")
 _JAVA_OBJECT: Final = b"\xac\xed\x00\x05"
-_GZIP_MARK: Final = b"\x1f\x8b"
-_AS_IT_IS: Final = frozenset({"", "utf-8", "utf8", "identity", "binary", "8bit", "7bit", "ascii", "us-ascii"})
-_WINDOWS: Final = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
-"""What zlib is told. "deflate" is with its header by the book, and without it in practice."""
-_STEPS: Final = re.compile(r"[:,\s]+")
-"""Between the steps of an encoding: Spring writes `gzip:UTF-8`, or `gzip, UTF-8`."""
 _NO_JSON: Final = (
     ("<", "is XML, and must be JSON"),
     ("eyJ", "is JSON in base64: send the JSON itself"),
     ("{'", "is no JSON but a dictionary as Python prints it: its texts are in single quotes"),
 )
 """How bodies begin that are something else, and what that is."""
-
-
-class NotUnpacked(ValueError):
-    """The sentence says what is wrong, and repeats nothing of the body."""
-
-
-class TooLargeUnpacked(ValueError):
-    """It is larger than the bound."""
-
-
-def unpacked(body: bytes, content_encoding: str | None, bytes_max: int) -> bytes:
-    """The JSON text, as bytes. Raises `NotUnpacked` and `TooLargeUnpacked`."""
-    steps = [step for step in _STEPS.split((content_encoding or "").lower()) if step not in _AS_IT_IS]
-    if steps and (len(steps) > 1 or steps[0] not in _WINDOWS):
-        raise NotUnpacked("is encoded in a way not known here: content_encoding must be absent, utf-8, gzip or deflate")
-    if steps:
-        body = _inflated(body, steps[0], bytes_max)
-    elif body.startswith(_GZIP_MARK):
-        raise NotUnpacked("is packed with gzip: say so by the property content_encoding, or send it as it is")
-    if body.startswith(_WIDE_MARKS):
-        raise NotUnpacked("is in UTF-16, and must be in UTF-8")
-    return body.removeprefix(_BYTE_ORDER_MARK)
-
-
-def _inflated(body: bytes, encoding: str, bytes_max: int) -> bytes:
-    for window in _WINDOWS[encoding]:
-        inflating = zlib.decompressobj(window)
-        try:
-            text = inflating.decompress(body, bytes_max + 1)
-        except zlib.error:
-            continue
-        if len(text) > bytes_max:
-            raise TooLargeUnpacked
-        if inflating.eof and not inflating.unused_data:
-            return text
-    raise NotUnpacked(f"is not {encoding}, or not the whole of it, though the property content_encoding says so")
-
-
 DEFAULT_SOURCE: Final = "amqp"
 """The tenant of a message that names none."""
 _TYPES: Final = {str(member): member for member in CommandType}
