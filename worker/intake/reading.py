@@ -5,6 +5,7 @@ with AMQP properties) and nothing of what the data mean.
 """
 
 import base64
+import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -118,26 +119,38 @@ def _read_text(incoming: Incoming, body: bytes) -> Reading:
         if not isinstance(value, dict):
             return _from_properties(incoming, not_text or _malformed(_no_object(value)))
         is_structured = _is_structured(incoming, value)
-        if is_structured and (encoded := _encoded_data(value)):
-            text = text + encoded
-            value = {**value, "data": parse(encoded)}
+        undecoded = None
+        if is_structured and _has_encoded_data(value):
+            value, decoded, undecoded = _decoded(value)
+            text = text + decoded
         reading = _event(incoming, value) if is_structured else _by_properties(incoming, value)
     except ValueError as error:
         return _from_properties(incoming, not_text or _malformed(_syntax(error)))
-    if not_text is not None:
-        return replace(reading, data={}, fault=not_text)
+    if not_text is not None or undecoded is not None:
+        return replace(reading, data={}, fault=not_text or undecoded)
     if may_hold_halves(text) and (found := _halves(value, reading, is_structured=is_structured)):
         return replace(reading, fault=joined(MessageFault(RejectionCode.MALFORMED, found), reading.fault))
     return reading
 
 
-def _encoded_data(event: dict[str, Any]) -> str:
-    """The text of an event's data in `data_base64`, as SDKs write data that they were given as bytes; "" where there
-    are none. Raises `ValueError` where it cannot be decoded."""
-    encoded = event.get("data_base64")
-    if event.get("data") is not None or not isinstance(encoded, str):
-        return ""
-    return base64.b64decode(encoded, validate=True).decode()
+def _has_encoded_data(event: dict[str, Any]) -> bool:
+    """Whether its data are in `data_base64`, as SDKs write data that they were given as bytes."""
+    return event.get("data") is None and isinstance(event.get("data_base64"), str)
+
+
+def _decoded(event: dict[str, Any]) -> tuple[dict[str, Any], str, MessageFault | None]:
+    """The event with its data, and their text; where they cannot be had, what is wrong with them: its sender is told,
+    by the id that can be read."""
+    try:
+        text = base64.b64decode(event["data_base64"], validate=True).decode()
+        return {**event, "data": parse(text)}, text, None
+    except binascii.Error:
+        wrong = "is not base64"
+    except UnicodeDecodeError:
+        wrong = "is not UTF-8 when it is decoded"
+    except ValueError as error:
+        wrong = f"{_syntax(error)} (when it is decoded)"
+    return event, "", fault_of(RejectionCode.MALFORMED, "/data_base64", wrong)
 
 
 def _by_properties(incoming: Incoming, value: dict[str, Any]) -> Reading:

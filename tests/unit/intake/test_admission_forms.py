@@ -236,16 +236,19 @@ def test_an_event_with_its_data_in_base64_is_the_same_command() -> None:
 @pytest.mark.parametrize(
     ("data", "code", "path"),
     [
-        ("%%%", RejectionCode.MALFORMED, ""),
-        (base64.b64encode(b"\xff").decode(), RejectionCode.MALFORMED, ""),
+        ("%%%", RejectionCode.MALFORMED, "/data_base64"),
+        (base64.b64encode(b"\xff").decode(), RejectionCode.MALFORMED, "/data_base64"),
+        (base64.b64encode(b"{'a': 1}").decode(), RejectionCode.MALFORMED, "/data_base64"),
         (base64.b64encode(b"[]").decode(), RejectionCode.INVALID, "/data"),
         (base64.b64encode(b'{"remark": "\\ud83d"}').decode(), RejectionCode.MALFORMED, "/remark"),
     ],
 )
 def test_what_is_wrong_in_base64_is_told(data: str, code: RejectionCode, path: str) -> None:
-    _, answer = rejected(cloud_event({"data": ..., "data_base64": data}, message_id="order-1"), code)
+    """By the event's own id, which can be read."""
+    command, answer = rejected(cloud_event({"data": ..., "data_base64": data}), code)
 
     assert path in [error["path"] for error in answer["errors"]]
+    assert command.source == "/erp"
 
 
 def test_data_that_are_the_text_of_json_are_told_so() -> None:
