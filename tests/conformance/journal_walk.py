@@ -16,6 +16,7 @@ from worker.records import (
     LOOK_UP,
     SUBMITTED,
     UNSETTLED,
+    Admission,
     Claim,
     ClaimBounds,
     Clues,
@@ -91,7 +92,13 @@ class Walk(Asides):
             self._again() if count == 1 and self._sent and self.is_so(0.3) else self._new(count) for _ in range(count)
         ]
         most = self.maybe(self.one(3, 6), 0.3)
-        await self.twins.ask("admit", commands, worker=self.one(*self.workers), waiting_max=most)
+        worker = self.one(*self.workers)
+        admitted = await self.twins.ask("admit", commands, worker=worker, waiting_max=most)
+        if Admission.DUPLICATE in admitted.sqlite:  # PostgreSQL wakes its lane before it is found to be one
+            lanes = "', '".join(str(command.lane) for command in commands)
+            wakes = f"WHERE lane IN ('{lanes}') AND holder <> '{worker}'"
+            await self._stores[0].write(f"UPDATE lane SET is_wanted = 1 {wakes}")  # noqa: S608  its own words
+            await self._stores[1].write(f"UPDATE lane SET is_wanted = true {wakes}")  # noqa: S608
         if self.is_so(0.1):
             answer = loose(f"answer{self.one(1, 2, 3)}", self._route())
             await self.twins.ask("answer", [answer], worker=self.one(*self.workers))
