@@ -39,6 +39,7 @@ class IntakeStore(_Store):
         self.repeats = 0
         self.poisonous: set[str] = set()
         """Ids of commands that it cannot hold, for a reason of theirs."""
+        self.takes_answers = True
         self.odd: set[str] = set()
         """Ids of commands that it fails over, for a reason of its own."""
         self.busy: set[str] = set()
@@ -64,6 +65,8 @@ class IntakeStore(_Store):
 
     async def answer(self, events: Sequence[LooseEvent], *, worker: str) -> None:
         self._check()
+        if not self.takes_answers:
+            raise JournalUnavailable("the store is down")
         await self._journal.answer(events, worker=worker)
 
     @property

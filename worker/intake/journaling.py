@@ -114,13 +114,13 @@ class Journaling:
             judged.admitted = Admitted(None, judged.admitted.dead_letter)
             return
         log.warning("command_not_storable", command_id=command.id, source=command.source, reason=str(error))
-        judged.admitted = Admitted(command=None, dead_letter=unstorable())
         try:
             await self._journal.answer([answer_unstorable(command, self._rules)], worker=self._worker)
         except NotStorable:
             log.warning("refusal_not_storable", command_id=command.id)  # not even where the answer should go
         else:
             self._hooks.on_events()
+        judged.admitted = Admitted(command=None, dead_letter=unstorable())
         self._hooks.count_admission(command.type, str(Admission.REJECTED))
 
     async def _commit(self, batch: Sequence[Judged]) -> None:

@@ -210,7 +210,8 @@ class HealthServer:
             async with asyncio.timeout(_REQUEST_TIMEOUT_SECONDS):
                 await self._converse(reader, writer)
         except (TimeoutError, OSError):
-            pass  # a prober that went away or dawdles is its own problem
+            # A prober that went away or dawdles is its own problem. What it does not read would keep its socket open.
+            writer.transport.abort()
         finally:
             self._open -= 1
             writer.close()

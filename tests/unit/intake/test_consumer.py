@@ -226,6 +226,21 @@ async def test_a_command_the_journal_cannot_take_holds_up_no_other() -> None:
 
 
 @in_virtual_time
+async def test_a_command_the_journal_cannot_take_is_answered_though_the_store_goes_away_meanwhile() -> None:
+    part = bench()
+    part.journal.poisonous.add("c1")
+    part.journal.takes_answers = False
+    async with at_work(part):
+        part.deliver("c1")
+        await asyncio.sleep(3)
+        assert part.dead.published == []
+        part.journal.takes_answers = True
+        await asyncio.sleep(30)
+    assert [answer.command_id for answer in part.journal.answers] == ["c1"]
+    assert [message.body for message in part.dead.published] == [b"c1"]
+
+
+@in_virtual_time
 async def test_a_fault_of_the_store_over_one_command_never_makes_it_a_dead_letter() -> None:
     """SQLSTATE XX000 and its like: the others go on, it is tried again until the store takes it."""
     part = bench()

@@ -1,6 +1,7 @@
 """The probes, asked over a real socket."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -185,6 +186,22 @@ async def test_whoever_dawdles_is_cut_off(server: HealthServer, monkeypatch: pyt
 
     assert await asyncio.wait_for(reader.read(), 60) == b""
     writer.close()
+
+
+async def test_whoever_reads_nothing_is_cut_off_too(server: HealthServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or each such connection would keep a file open, and hold up the end."""
+    monkeypatch.setattr(health_module, "_REQUEST_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(health_module, "_encode", lambda *_, **__: b"x" * 50_000_000)
+    with socket.create_connection(("127.0.0.1", server.port)) as asking:
+        asking.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(asking, b"GET /livez HTTP/1.1\r\n\r\n")
+        await asyncio.sleep(0.5)
+        came = 0
+        while part := await loop.sock_recv(asking, 1_000_000):
+            came += len(part)
+
+    assert came < 50_000_000, "what the system had taken by then"
 
 
 async def test_a_taken_port_is_an_error_that_names_the_setting(server: HealthServer, health: Health) -> None:
