@@ -58,6 +58,20 @@ async def test_a_queue_that_is_missing_is_a_failure_only_where_the_worker_does_n
     assert (await look(amqp_url, topology.prefix, declare=False))["query"].verdict is Grade.FAIL
 
 
+async def test_commands_that_nobody_takes_are_a_warning(amqp_url: str, topology: Topology) -> None:
+    """One waiting and no consumers was called ok."""
+    async with open_link(Address(amqp_url), "test", 10, 1) as link:
+        await declare_over(link, topology)
+        channel = await link.open_channel(confirms=True)
+        await channel.basic_publish(b"{}", exchange=topology.commands_exchange, routing_key="invoice.issue")
+
+    findings = await check_broker(Settings(_env_file=None, amqp_url=amqp_url, prefix=topology.prefix))
+
+    (found,) = [finding for finding in findings if finding.subject == "consumers"]
+    assert found.verdict is Grade.WARN
+    assert found.says == f"no worker takes from {topology.issue_queue}, where 1 commands wait"
+
+
 async def test_an_exchange_that_is_gone_is_a_failure(amqp_url: str, topology: Topology) -> None:
     async with open_link(Address(amqp_url), "test", 10, 1) as link:
         await declare_over(link, topology)

@@ -5,10 +5,10 @@ show a password. Opens its own connection, declares nothing but a private reply 
 """
 
 import asyncio
+import contextlib
 import difflib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -119,6 +119,13 @@ class Broker:
         )
         await self._send(Outgoing(self._topology.commands_exchange, command.type, command.body, properties))
 
+    async def unattended_queue(self, command_type: str) -> str | None:
+        """The queue of these commands, if nobody consumes it."""
+        topology = self._topology
+        name = topology.issue_queue if command_type == CommandType.ISSUE else topology.query_queue
+        counts = await counts_of(self._link, name)
+        return name if counts is not None and not counts[1] else None
+
     async def dead_count(self) -> int:
         """How many messages the dead queue holds. Raises `Stop` if there is none."""
         try:
@@ -178,6 +185,17 @@ class Broker:
             raise BrokerLost("it was lost before the broker confirmed")
 
 
+async def counts_of(link: Link, queue: str) -> tuple[int, int] | None:
+    """How many messages lie in a queue, and how many consumers it has. None where it is not there, or may not be looked
+    at."""
+    with contextlib.suppress(BrokerLost):
+        channel = await link.open_channel(confirms=False)
+        there = await ask(channel.queue_declare(queue, passive=True))
+        await ask(channel.close())
+        return there.message_count or 0, there.consumer_count or 0
+    return None
+
+
 def _meant(command_type: str) -> str:
     """Which command a mistyped one may be."""
     known = [str(each) for each in CommandType]
@@ -208,7 +226,7 @@ async def answered(awaitable: Awaitable[T]) -> T:
         raise
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def broker(settings: Settings) -> AsyncIterator[Broker]:
     """Connect to the first broker of `FAPIAO_AMQP_URL` that answers. Raises `Stop` if none does."""
     async with opened(settings) as link:
@@ -223,7 +241,7 @@ async def granted(awaitable: Awaitable[T], right: str) -> T:
         raise Stop(f"The broker's user may not {right}: deploy/README.md, Rights, says what it needs.", USAGE) from None
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Link]:
     """A link to the first address of `FAPIAO_AMQP_URL` that answers. Raises `Stop` if none does."""
     tls = broker_tls(settings).context

@@ -181,5 +181,4 @@ async def _stay(stage: "DemoStage") -> None:
     say("A new order of your own needs an id and an orderNo of its own; the same again repeats the same outcome.")
     say()
     say("Ctrl-C ends it and deletes its queues.")
-    await stage.until_one_ends()
-    raise WorkerError(f"A part of the demo ended by itself. {stage.last_words()}")
+    raise WorkerError(await stage.until_one_ends())

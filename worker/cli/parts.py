@@ -35,6 +35,8 @@ class Parts:
         self._directory = directory
         self._guard: Guard | None = None
         self._processes: list[asyncio.subprocess.Process] = []
+        self._names: list[str] = []
+        """Theirs, in the same order."""
 
     async def start(
         self, name: str, arguments: list[str], environment: dict[str, str], *, module: str = "worker"
@@ -57,6 +59,7 @@ class Parts:
             )
         self._guard.watch("group", process.pid)
         self._processes.append(process)
+        self._names.append(name)
 
     async def until(self, name: str, is_up: Callable[[], Awaitable[bool]]) -> None:
         """Wait for the part started last. Raises `Stop` with its last words if it does not come up within 30 s."""
@@ -70,14 +73,18 @@ class Parts:
         except TimeoutError:
             raise Stop(f"The {name} was not ready after {_START_SECONDS:g} s. {self.last_words(name)}") from None
 
-    async def until_one_ends(self) -> None:
-        """Wait for the first part to end."""
+    async def until_one_ends(self) -> str:
+        """Wait for the first part to end; which one it was, how it ended, and its last words."""
         waits = [asyncio.create_task(process.wait()) for process in self._processes]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
+        ended = zip(self._names, self._processes, strict=True)
+        name, code = next((name, process.returncode) for name, process in ended if process.returncode is not None)
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        return f"The {name} ended by itself, {how}. {self.last_words(name)}"
 
     async def end(self) -> None:
         """End all parts, the last one first."""
@@ -89,6 +96,7 @@ class Parts:
             self._guard.close()
             self._guard = None
         self._processes.clear()
+        self._names.clear()
 
     def last_words(self, name: str = "*") -> str:
         """The end of a part's log, or of all."""

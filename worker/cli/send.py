@@ -113,13 +113,13 @@ async def deliver(settings: "Settings", command: OutgoingCommand, watch: Watch, 
     async with broker(settings) as connection:
         if timeout_seconds is None:
             await _publish(connection, command, None)
-            _published(command)
+            await _published(connection, command)
             return 0
         # An invoice's number comes a minute after the final event, when nobody may be here any more.
         reply_to, bodies = await connection.listen(outlives=command.type == CommandType.ISSUE)
         _check_reply_to(settings, reply_to, connection.user_id)
         await _publish(connection, command, reply_to)
-        _published(command)
+        await _published(connection, command)
         try:
             return await _follow(bodies, watch, command, timeout_seconds)
         except asyncio.CancelledError:
@@ -160,10 +160,18 @@ async def _follow(
     )
 
 
-def _published(command: OutgoingCommand) -> None:
+async def _published(connection: Any, command: OutgoingCommand) -> None:
     minted = said(" (new)", "（新）") if command.is_id_minted else ""
     what, whose = said("published", "已发布"), said("source", "来源")
     note(f"{what} {command.type}  id {command.id}{minted}  {whose} {command.source}")
+    queue = await connection.unattended_queue(command.type)
+    if queue is not None:
+        note(
+            said(
+                f"No worker takes from queue {queue} at the moment: it waits there until one runs.",
+                f"目前没有工作进程从队列 {queue} 取命令：消息在队列中等待。",
+            )
+        )
 
 
 def _check_reply_to(settings: "Settings", reply_to: str, user_id: str | None) -> None:

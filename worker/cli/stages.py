@@ -153,13 +153,9 @@ class DevStage:
                 note(f"The events cannot be shown just now: {error}")
             await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def until_one_ends(self) -> None:
-        """Wait for the first part to end."""
-        await self._parts.until_one_ends()
-
-    def last_words(self) -> str:
-        """The ends of the logs."""
-        return self._parts.last_words("[sw]*")
+    async def until_one_ends(self) -> str:
+        """Wait for the first part to end, and say which one it was."""
+        return await self._parts.until_one_ends()
 
     async def _start_sandbox(self) -> None:
         port = str(urlsplit(self.sandbox_url).port)
@@ -273,13 +269,9 @@ class DemoStage:
             f"export FAPIAO_DATABASE_URL=sqlite:///{self.database}",
         ]
 
-    async def until_one_ends(self) -> None:
-        """Wait for the first part to end."""
-        await self._parts.until_one_ends()
-
-    def last_words(self) -> str:
-        """The ends of the logs."""
-        return self._parts.last_words()
+    async def until_one_ends(self) -> str:
+        """Wait for the first part to end, and say which one it was."""
+        return await self._parts.until_one_ends()
 
     async def _ask_broker(self) -> None:
         """Whether it is there at all: a worker would wait for it in patience."""

@@ -21,6 +21,8 @@ class FakeBroker:
         self.refusal: Exception | None = None
         self.unreachable: Exception | None = None
         self.letters: list[DeadLetter] = []
+        self.unattended: dict[str, str] = {}
+        """Queues that nobody consumes, by the commands in them."""
         self.sent_again: list[int] = []
         self.stuck: set[int] = set()
         """Dead letters that the broker does not take."""
@@ -36,6 +38,9 @@ class FakeBroker:
         if self.refusal is not None:
             raise self.refusal
         self.published.append((order, reply_to))
+
+    async def unattended_queue(self, command_type: str) -> str | None:
+        return self.unattended.get(command_type)
 
     async def dead_count(self) -> int:
         return len(self.letters)

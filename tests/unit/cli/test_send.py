@@ -173,6 +173,15 @@ def test_it_says_in_chinese_what_it_published(
     assert "（新）  来源 cli" in told
 
 
+def test_that_no_worker_takes_it_is_said_at_once(run: Run, broker: FakeBroker, file: str) -> None:
+    """It was waited for a quarter of an hour, and `status` did not know it."""
+    broker.unattended["invoice.issue"] = "fapiao.issue"
+    told = run("send", file, "--type", "invoice.issue", "--no-wait")
+    assert told.exit_code == 0
+    assert "No worker takes from queue fapiao.issue at the moment" in told.stderr
+    assert "No worker" not in run("send", file, "--type", "invoice.query", "--no-wait").stderr
+
+
 def test_nobody_to_take_it_is_one_clear_sentence(run: Run, broker: FakeBroker, file: str) -> None:
     broker.refusal = Stop("Nothing takes it.", USAGE)
     result = run("send", file, "--type", "invoice.issue")

@@ -70,11 +70,11 @@ async def _play(settings: Any, home: Any, broker: Any, auto_scan_seconds: float 
 async def _stay(stage: Any, *, quiet: bool) -> int:
     watching = None if quiet else asyncio.create_task(stage.show_events())
     try:
-        await stage.until_one_ends()
+        ended: str = await stage.until_one_ends()
     finally:
         if watching is not None:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
-    say(f"A part ended by itself. {stage.last_words()}", style="bad")
+    say(ended, style="bad")
     return FAILED

@@ -20,7 +20,7 @@ from aiormq.exceptions import (
 
 from worker.amqp.connections import Address, Link
 from worker.amqp.topology import DEFAULT_EXCHANGE, Need, Queue, Topology, can_serve, needs, patterns
-from worker.cli.broker import answered, opened
+from worker.cli.broker import answered, counts_of, opened
 from worker.cli.doctor.diagnosis import Diagnosis, fail, ok, warn
 from worker.cli.terminal import Stop
 from worker.errors import WorkerError
@@ -39,7 +39,8 @@ async def check_broker(settings: Settings) -> Sequence[Diagnosis]:
             topology = Topology(settings.prefix)
             queues = [await _queue(link, queue, is_declared=settings.declare) for queue in topology.queues]
             rights = await check_permissions(link, topology, declares=settings.declare)
-            return [await _version(link, where), *queues, *rights, *await _dead(link, topology)]
+            beside = [*await _unattended(link, topology), *await _dead(link, topology)]
+            return [await _version(link, where), *queues, *rights, *beside]
     except Stop as error:
         asks = "look at FAPIAO_AMQP_URL, and whether RabbitMQ runs"
         advice = "change what it names" if error.says_what_to_do else asks
@@ -83,6 +84,9 @@ async def _queue(link: Link, queue: Queue, *, is_declared: bool) -> Diagnosis:
     return await _bindings(link, queue, counts) if is_declared else ok("queue", f"{queue.name}: {counts}")
 
 
+_AGAIN: Final = "a running worker declares it again within a minute (FAPIAO_DECLARE); if none runs, start one"
+
+
 async def _bindings(link: Link, queue: Queue, counts: str) -> Diagnosis:
     """AMQP has no question for them; binding again changes nothing where they are."""
     keys = ", ".join(filter(None, queue.routing_keys))
@@ -91,10 +95,21 @@ async def _bindings(link: Link, queue: Queue, counts: str) -> Diagnosis:
         for routing_key in queue.routing_keys:
             await answered(channel.queue_bind(queue.name, queue.exchange, routing_key))
     except ChannelNotFoundEntity:
-        return fail("queue", f"{queue.name}: {counts}; exchange {queue.exchange} is missing", "restart the worker")
+        return fail("queue", f"{queue.name}: {counts}; exchange {queue.exchange} is missing", _AGAIN)
     except ChannelAccessRefused:
         return ok("queue", f"{queue.name}: {counts}; bindings not compared (no permission to bind)")
     return ok("queue", f"{queue.name}: {counts}" + (f"; bound to {keys}" if keys else ""))
+
+
+async def _unattended(link: Link, topology: Topology) -> list[Diagnosis]:
+    """Commands that lie in the broker, and no worker takes them."""
+    found = []
+    for name in topology.command_queues:
+        waiting, consumers = await counts_of(link, name) or (0, 0)
+        if waiting and not consumers:
+            fix = "start one, or look at /readyz of those that run"
+            found.append(warn("consumers", f"no worker takes from {name}, where {waiting} commands wait", fix))
+    return found
 
 
 async def _dead(link: Link, topology: Topology) -> list[Diagnosis]:
