@@ -48,7 +48,7 @@ from worker.flows.evidence.endings import Case, endings
 from worker.flows.evidence.status import counts
 from worker.flows.evidence.subjects import Subject
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict
-from worker.flows.invoices import invoices_of, parts_of, trusted, up_to_a_cut
+from worker.flows.invoices import dated_by, invoices_of, parts_of, trusted, up_to_a_cut
 from worker.flows.query_state import AfterPage, after_page, ends_unsurely, longest_page
 from worker.flows.table import (
     Decision,
@@ -129,7 +129,8 @@ def _ask(at: Situation) -> Next:
 def _page_read(at: Situation, given: PageRead) -> Next:
     """Keep the page, then remember that it is done: a page that is read twice is kept once."""
     company = at.state.progress.company or at.state.company
-    invoices = invoices_of(given.page.invoices, before_of(at.state.progress.last_row))
+    before = before_of(at.state.progress.last_row)
+    invoices = invoices_of(dated_by(given.page.invoices, at.now), before)
     following = _following(at, given)
     progress = replace(_advanced(at, given, following), company=company).with_rows(invoices)
     if following is AfterPage.CUT:

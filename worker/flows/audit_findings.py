@@ -182,7 +182,8 @@ def _differences(known: _Known, invoice: ListedInvoice) -> Iterator[dict[str, An
     if date_then is not None and invoice.dated is not None:
         then, shown = datetime.fromisoformat(date_then), invoice.dated.shown
         same_day = then.astimezone(BEIJING).date() == shown.astimezone(BEIJING).date()
-        if not same_day and not invoice.dated.earliest <= then <= invoice.dated.latest:
+        is_ahead = shown - then == BEIJING.utcoffset(None)  # an offset of zero behind Beijing's time: see `dated_by`
+        if not same_day and not is_ahead and not invoice.dated.earliest <= then <= invoice.dated.latest:
             yield _difference("invoiceDate", then, shown)
     total = known.event.get("totalPriceAndTax")
     if total is not None and invoice.with_tax is not None and Decimal(str(total)) != invoice.with_tax:

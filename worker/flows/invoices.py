@@ -8,19 +8,24 @@ import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from contracts.envelope import dumps
 from contracts.gateway import plain_number
 from worker.flows.vocabulary import Details
-from worker.records import BEIJING, FileRow, Findings, FoundRow, ListedInvoice
+from worker.records import BEIJING, Dated, FileRow, Findings, FoundRow, ListedInvoice
 from worker.texts import folded, folded_code
 
 _NUMBER: Final = re.compile(r"\d{8,20}", re.ASCII)
 """What is no invoice's number (a count, for one: trap 57) says nothing of whose it is."""
 
+_CLOCKS: Final = timedelta(hours=1)
+"""More than clocks differ by."""
+_AHEAD: Final = timedelta(hours=8)
+"""Beijing's clock, of UTC's."""
+_A_DAY: Final = timedelta(days=1) - timedelta(microseconds=1)
 _NUMBERS: Final = re.compile(r"(?<!\d)\d{8,20}(?!\d)", re.ASCII)
 
 
@@ -100,6 +105,23 @@ def invoices_of(rows: Sequence[ListedInvoice], before: Mapping[int, int] | None 
         else _without_amounts(each)
         for each in rows
     ]
+
+
+def dated_by(rows: Sequence[ListedInvoice], now: datetime) -> list[ListedInvoice]:
+    """The same, where those that would be hours from now have Beijing's reading of their dates: many programs write an
+    offset of zero behind Beijing's time, and no invoice is dated tomorrow."""
+    limit = now + _CLOCKS
+    return [each if each.dated is None or each.dated.earliest <= limit else _in_beijing(each, limit) for each in rows]
+
+
+def _in_beijing(row: ListedInvoice, limit: datetime) -> ListedInvoice:
+    dated = row.dated
+    if dated is None or dated.earliest != dated.latest or dated.shown - _AHEAD > limit:
+        return row
+    moment = dated.shown - _AHEAD
+    until = moment + _A_DAY if moment.time() == time() else moment
+    told = {**row.told, "invoiceDate": moment} if "invoiceDate" in row.told else row.told
+    return replace(row, dated=Dated(moment, moment, until), told=told)
 
 
 def up_to_a_cut(invoices: Sequence[ListedInvoice]) -> list[ListedInvoice]:

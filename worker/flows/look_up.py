@@ -16,6 +16,7 @@ from worker.flows.evidence.endings import Case, endings, login_refused, without_
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.invoices import (
     ListedRows,
+    dated_by,
     invoices_of,
     is_new_without_number,
     lacking_ids,
@@ -122,7 +123,8 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
 def _page_read(at: Situation, given: PageRead) -> Next:
     page, was = given.page, at.state
     before = was.listed.as_mapping()
-    invoices = [_with_seller(each, at.wish.company) for each in invoices_of(page.invoices, before)]
+    rows = dated_by(page.invoices, at.now)
+    invoices = [_with_seller(each, at.wish.company) for each in invoices_of(rows, before)]
     total = was.total if page.total is None else page.total
     is_unsure = ends_unsurely(page, was.last_page)
     longest = longest_page(page, was.longest_page, PAGE_SIZE)

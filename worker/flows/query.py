@@ -16,6 +16,7 @@ from contracts.told import QueryCompletedData
 from worker.flows.announce import Announcement, announced
 from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
 from worker.flows.invoices import (
+    dated_by,
     file_row,
     findings_of,
     fits_condition,
@@ -111,7 +112,7 @@ def _ask(at: Situation, progress: QueryProgress) -> Next:
 
 def _page_read(at: Situation, given: PageRead) -> Next:
     rows: dict[str, ListedInvoice] = {}
-    for invoice in invoices_of(given.page.invoices):
+    for invoice in invoices_of(dated_by(given.page.invoices, at.now)):
         if invoice.identity in given.fresh and fits_condition(at.wish.condition, invoice):
             rows.setdefault(invoice.identity, invoice)
     state = replace(at.state, page=given.page, rows=tuple(rows.values()), came=len(given.fresh))

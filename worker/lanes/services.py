@@ -133,8 +133,8 @@ class InvoiceAddresses:
             self._results.popitem(last=False)
 
     def found(self, lane: str, key: int, sent: SubmittedInvoice, until: datetime) -> None:
-        """A look-up settled this command: until then the command's own result may still come. It cannot be recognised by
-        the address of a file that a look-up told, for a result may name another one."""
+        """A look-up settled this command: until then the command's own result may still come. It cannot be recognised
+        by the address of a file that a look-up told, for a result may name another one."""
         if key not in self._answered:
             self._found.setdefault(lane, {})[key] = until, sent
 

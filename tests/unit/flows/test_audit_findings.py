@@ -14,7 +14,16 @@ from contracts.envelope import dumps
 from tests.builders import MOMENT, make_data, make_found, make_listed
 from worker.flows.audit_findings import Standing, hold, missing
 from worker.flows.audit_rows import listed_of, month_of, row_of
-from worker.records import UNDECIDED, AuditedInvoice, AuditOwner, AuditTwin, Dated, ListedInvoice, NumberedCommand
+from worker.records import (
+    BEIJING,
+    UNDECIDED,
+    AuditedInvoice,
+    AuditOwner,
+    AuditTwin,
+    Dated,
+    ListedInvoice,
+    NumberedCommand,
+)
 
 K, S = FindingKind, Standing
 COMPANY = "91330701MA2M37T86L"
@@ -161,6 +170,15 @@ def numbered(**changes: Any) -> NumberedCommand:
     """A confirmed command that the list lacks."""
     known = NumberedCommand(7, MOMENT, True, NUMBER, False, "order-7", "N-7", confirmed())
     return replace(known, **changes)
+
+
+def test_beijings_time_with_an_offset_of_zero_is_read_alike_before_and_after_it_would_be_tomorrow() -> None:
+    """A look-up reads it as Beijing's while it would be hours from now; an audit of the month cannot know that."""
+    evening = MOMENT.astimezone(BEIJING).replace(hour=23)
+    known = owner(confirmed=confirmed(invoiceDate=evening))
+
+    assert kind_of(listed(known, invoiceDate=evening + timedelta(hours=8))) == S.MATCHED
+    assert kind_of(listed(known, invoiceDate=evening + timedelta(hours=9))) == K.DIFFERS
 
 
 def test_a_confirmed_command_that_the_list_lacks_is_missing() -> None:

@@ -1,6 +1,7 @@
 """Lists beside which, or in which, stands that they may not be all: their silence proves no absence."""
 
 import json
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +12,11 @@ from tests.unit.flows.submissions import issued, kind_of, subject
 from tests.unit.flows.tables import read
 from tests.unit.flows.test_look_up import Beside, run, settlements
 from tests.unit.gateway.queries import asked
+from worker.flows.evidence.subjects import Subject
+from worker.flows.invoices import dated_by
 from worker.flows.vocabulary import Begin, DetailsFailed, Input, TimedOut
 from worker.ports import PageShown
-from worker.records import CommandState
+from worker.records import BEIJING, CommandState
 
 
 def row(number: int = 1, **members: Any) -> dict[str, Any]:
@@ -145,6 +148,40 @@ def test_lines_without_the_invoices_number_are_a_persons_to_decide(numbers: tupl
 
     assert look(page_of({"data": rows, "hasNext": False})) == ("several", CommandState.IN_DOUBT)
     assert look(page_of({"data": rows[:1], "hasNext": False})) == ("nothing", CommandState.FAILED)
+
+
+@pytest.mark.parametrize("order", [subject(), issued()], ids=["in doubt", "issued"])
+@pytest.mark.parametrize("zone", ["Z", "+00:00", " UTC"])
+def test_beijings_time_with_an_offset_of_zero_is_not_taken_for_the_day_after(zone: str, order: Subject) -> None:
+    """It would be eight hours from now, and at night on another day."""
+    dated = f"{MOMENT.astimezone(BEIJING):%Y-%m-%dT%H:%M:%S}{zone}"
+    page = page_of({"data": [row(1, invoiceDate=dated)], "hasNext": False})
+    last = run(Begin(session_is_open=True), read(page), Beside(), TimedOut(), DetailsFailed("503"), subjects=(order,))[
+        -1
+    ]
+
+    (move,) = settlements(last)
+    assert move.announcements[-1].data["invoiceDate"] == MOMENT.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("told", "hours", "meant"),
+    [
+        ("2026-03-01T23:50:00Z", 0, "2026-03-01T23:50:00+08:00"),
+        ("2026-03-01T23:50:00Z", 8, "2026-03-02T07:50:00+08:00"),
+        ("2026-03-02T00:00:00Z", 1, "2026-03-02T00:00:00+08:00"),
+        ("2026-03-01T23:50:00+08:00", -12, "2026-03-01T23:50:00+08:00"),
+        ("2026-03-02 00:50:00", 0, "2026-03-02T00:50:00+08:00"),
+        ("2027-03-01T23:50:00Z", 0, "2027-03-02T07:50:00+08:00"),
+    ],
+)
+def test_only_what_would_be_hours_from_now_has_another_reading(told: str, hours: int, meant: str) -> None:
+    now = datetime(2026, 3, 1, 23, 51, tzinfo=BEIJING) + timedelta(hours=hours)
+    (listed,) = page_of({"data": [row(1, invoiceDate=told)], "hasNext": False}).invoices
+
+    (read_now,) = dated_by([listed], now)
+    assert read_now.dated is not None
+    assert (read_now.dated.shown.isoformat(), read_now.told["invoiceDate"]) == (meant, read_now.dated.shown)
 
 
 NUMBER = row()["countETicketNumbers"]
