@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ REACHED_AFTER_A_CRASH = {"housekeeping.reaped"}
 """Frees what a dead worker held, or a delay that is over: not on every way."""
 
 
+RACED = {"repeat.heeded", "repeat.following_next", "repeat.following_recorded"}
+"""Passed where housekeeping looks at a follower before its first has gone on. On a busy machine it may come too late
+for all of them, and all be over without it: then more are published."""
+AGAIN_AFTER_SECONDS = 20.0
+MOST_AGAIN = 8
+
+
 async def go(way: Way, stack: Stack, worker: WorkerProcess, names: Names) -> Sequence[str]:
     """Publish; and tell the worker to stop, where that is the way."""
     commands = await way.publish(stack, names)
@@ -38,6 +46,28 @@ async def go(way: Way, stack: Stack, worker: WorkerProcess, names: Names) -> Seq
         await stack.until(commands, ["qr_required"])
         worker.signal(signal.SIGTERM)
     return commands
+
+
+async def go_again(
+    way: Way, stack: Stack, worker: WorkerProcess, names: Names, *, until: Callable[[], bool]
+) -> list[Sequence[str]]:
+    """Publish once more each time that it has taken so long, under names of their own; what was published each time."""
+    published: list[Sequence[str]] = []
+    while len(published) < MOST_AGAIN:
+        try:
+            async with asyncio.timeout(AGAIN_AFTER_SECONDS):
+                await stack.wait_for(until)
+        except TimeoutError:
+            names = Names(names.life + LONGEST_CHAIN)
+            published.append(await way.publish(stack, names))
+        else:
+            break
+    return published
+
+
+def is_over(worker: WorkerProcess) -> bool:
+    """Whether it has died."""
+    return worker.process.poll() is not None
 
 
 @pytest.mark.parametrize("way", WAYS, ids=[way.name for way in WAYS])
@@ -48,6 +78,9 @@ async def test_the_list_of_crash_points_is_complete(new_stack: Callable[..., Sta
     def seen() -> set[str]:
         return set(passed.read_text(encoding="utf-8").split())
 
+    def left() -> set[str]:
+        return set(way.points) - seen() - REACHED_AFTER_A_CRASH
+
     async with stack_of(way, new_stack) as stack:
         await stack.prepare()
         worker = stack.start_worker(crash_log=str(passed), lease_seconds="60")  # none may be lost here
@@ -57,7 +90,8 @@ async def test_the_list_of_crash_points_is_complete(new_stack: Callable[..., Sta
             assert await worker.died() == 0
         else:
             await stack.until(commands, way.ends)
-            await stack.wait_for(lambda: set(way.points) <= seen() | REACHED_AFTER_A_CRASH)
+            await go_again(way, stack, worker, Names(), until=lambda: left().isdisjoint(RACED))
+            await stack.wait_for(lambda: not left())
 
     assert seen() <= POINTS
     assert set(way.points) <= seen() | REACHED_AFTER_A_CRASH
@@ -69,19 +103,22 @@ async def test_kills_at_crash_points_do_no_harm(
 ) -> None:
     """Killed at each point in turn, and there again if the last life comes by: every command has one end (or a doubt,
     where nobody looks), at most one submission, and nothing stays behind."""
-    lives: dict[str, Sequence[str]] = {}
+    lives: list[tuple[str, Sequence[str]]] = []
     async with stack_of(way, new_stack) as stack:
         await stack.prepare()
         for life, point in enumerate(points):
             worker = stack.start_worker(crash_at=point)
             if await consumes_or_died(stack, worker):
-                lives[point] = await go(way, stack, worker, Names(life))
+                lives.append((point, await go(way, stack, worker, Names(life))))
+                if point in RACED:
+                    again = await go_again(way, stack, worker, Names(life), until=partial(is_over, worker))
+                    lives += [(point, commands) for commands in again]
             assert await worker.died() == -9, f"{point} was never reached"
 
         last = stack.start_worker(crash_at=points[-1])
         watching = asyncio.create_task(replace_if_killed(stack, last))
         try:
-            for point, commands in lives.items():
+            for point, commands in lives:
                 await settle(way, stack, commands, point)
                 stack.check_promises([one for one in commands if not one.startswith("bad")])
             await stack.check_nothing_is_left()
