@@ -7,7 +7,7 @@ compare-and-set, so that two replicas that look at it at once do one thing. Know
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from contracts.events import Outcome
+from worker.backoff import is_worth_a_line
 from worker.crashpoints import crashpoint
 from worker.errors import JournalUnavailable
 from worker.flows.announce import Announcement, events_of, failure, keeps_order
@@ -128,16 +129,12 @@ class Followers:
         self._services = services
         self._is_shared = services.settings.order_scope == "seller"
         self._lanes_freed = lanes_freed
+        self._guarded = Guarded(services, "repeat_broke")
 
     async def look(self) -> int:
         """Let each follower whose first has moved do what it must. Returns how many did something."""
-        services = self._services
-        return sum(
-            [
-                await _guarded(services, each.follower, self._look_at(each), "repeat_broke")
-                for each in await services.journal.followers()
-            ]
-        )
+        nudged = await self._services.journal.followers(self._guarded.limit)
+        return await self._guarded.each((following.follower, self._look_at(following)) for following in nudged)
 
     async def _look_at(self, following: Following) -> bool:
         match follow(following, is_shared=self._is_shared):
@@ -171,19 +168,43 @@ class Followers:
         return await Settling(self._services, "repeat", said).settle(move, point=to, heard=heard)
 
 
-async def _guarded(services: LaneServices, command: Command, act: Awaitable[bool], broken: str) -> bool:
-    """A command that breaks holds up none of the others; `broken` is what is logged then."""
-    try:
-        return await act
-    except JournalUnavailable:
-        raise
-    except Exception:
-        services.hooks.broke(command.type, "again")
-        log.exception(broken, command_id=command.id, command_source=command.source)
-        return False
+class Guarded:
+    """Acts for commands one by one, where those that break hold up none of the others: not in this round, and not by
+    filling the list of the next one. The log tells of each ever more seldom."""
+
+    def __init__(self, services: LaneServices, broken: str) -> None:
+        """`broken` is what is logged of a command that breaks."""
+        self._services = services
+        self._broken = broken
+        self._breaks: dict[int, int] = {}
+        """Of those that broke in the last round: how often in a row, by their keys."""
+
+    @property
+    def limit(self) -> int:
+        """Of a round's list: room for a hundred beside those that broke in the last one."""
+        return AT_ONCE + len(self._breaks)
+
+    async def each(self, acts: Iterable[tuple[Command, Awaitable[bool]]]) -> int:
+        """How many did something. Raises `JournalUnavailable`."""
+        before, self._breaks = self._breaks, {}
+        return sum([await self._one(command, act, before.get(command.key, 0)) for command, act in acts])
+
+    async def _one(self, command: Command, act: Awaitable[bool], breaks: int) -> bool:
+        try:
+            return await act
+        except JournalUnavailable:
+            raise
+        except Exception:
+            self._breaks[command.key] = breaks = breaks + 1
+            self._services.hooks.broke(command.type, "again")
+            if is_worth_a_line(breaks):
+                log.exception(self._broken, command_id=command.id, command_source=command.source, breaks=breaks)
+            return False
 
 
 QUEUED = frozenset({CommandState.WAITING, CommandState.HELD})
+AT_ONCE = 100
+"""Followers, or commands past their deadline, that a round looks at (count)."""
 
 
 class Housekeeping:
@@ -197,6 +218,7 @@ class Housekeeping:
         self._followers = Followers(services, lanes_freed=lanes_freed)
         self._wake = asyncio.Event()
         self._settling = Settling(services, "housekeeping")
+        self._guarded = Guarded(services, "housekeeping_broke")
 
     def wake(self) -> None:
         """A repeat of an order came in; the first one may have ended already."""
@@ -239,11 +261,9 @@ class Housekeeping:
             crashpoint("housekeeping.rests_ended")
             log.info("sellers_try_again", orders=trying)
             self._lanes_freed()
-        late = [
-            await _guarded(self._services, command, self._fail_overdue(command), "housekeeping_broke")
-            for command in await journal.overdue(now)
-        ]
-        return freed + entered + trying + sum(late) + await self._followers.look()
+        overdue = await journal.overdue(now, self._guarded.limit)
+        late = await self._guarded.each((command, self._fail_overdue(command)) for command in overdue)
+        return freed + entered + trying + late + await self._followers.look()
 
     async def _fail_overdue(self, command: Command) -> bool:
         code, stage, message = deadline_exceeded()

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from contracts.envelope import dumps, loads
 from contracts.events import Outcome
@@ -13,6 +14,7 @@ from tests.lane_fakes import Stage as FakeStage
 from tests.unit.lanes.playing import housekeeping, keep_house, later
 from tests.virtual_time import in_virtual_time
 from worker.flows.announce import Announcement, events_of, failure
+from worker.lanes.housekeeping import AT_ONCE
 from worker.records import Command, CommandState
 
 S = CommandState
@@ -222,3 +224,23 @@ async def test_what_follows_the_end_is_told_after_it() -> None:
     assert [outcome for outcome, _ in said(stage)] == ["unconfirmed"]
     assert stage.journal.state_of(2) is S.COMPLETED
     assert stage.hooks.outcomes == []
+
+
+@in_virtual_time
+async def test_followers_that_break_at_every_look_hold_up_no_other_and_do_not_fill_the_log() -> None:
+    stage = FakeStage()
+    put(stage, DONE, state=S.COMPLETED)
+    first = stage.journal.commands[1]
+    for key in range(-AT_ONCE, 0):  # before the good one
+        spoiled = make_command(key=key, id=f"c-{key}", order_no="A-1", data=b"[]", state=S.FOLLOWING, follows=1)
+        stage.journal.put(spoiled)
+        stage.journal.follow(spoiled, first, f"claim-{key}")
+    keeper, _ = housekeeping(stage)
+
+    with capture_logs() as logs:
+        moved = [await keeper.run_once() for _ in range(8)]
+
+    assert stage.journal.state_of(2) is S.COMPLETED
+    assert sum(moved) == 1
+    told = [entry["breaks"] for entry in logs if entry["event"] == "repeat_broke"]
+    assert sorted(told) == sorted([1, 2, 4, 8] * AT_ONCE)
