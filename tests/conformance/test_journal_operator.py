@@ -89,6 +89,15 @@ async def test_a_command_is_told_what_it_waits_for_on_its_lane(journal: Journal)
     assert on_lane["elsewhere"] == OnLane(None, None, 0, None)
 
 
+async def test_a_lane_of_a_worker_whose_lease_has_ended_says_so(store: Store) -> None:
+    journal = await store.open_with_worker("w1")
+    claim = await begin(journal, new("a"))
+    assert not (await journal.on_lane(claim.command.key)).lease_ended
+    await store.expire("w1")
+    running = ("a", "erp", "invoice.issue", "running")
+    assert await journal.on_lane(claim.command.key) == OnLane("w1", running, 0, None, lease_ended=True)
+
+
 async def test_what_needs_a_person_is_listed_newest_first(journal: Journal) -> None:
     """What a look-up still seeks does not, where somebody's login can seek it."""
     kinds: list[dict[str, Any]] = [{}, {"sought_at": NOW, "account": "a"}, {"sought_at": NOW}, {"account": "a"}]

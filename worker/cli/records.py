@@ -193,6 +193,13 @@ def _in_words(line: str) -> str:
     return said(line, CHINESE[line])
 
 
+def _gone() -> str:
+    return said(
+        "  (its lease has ended: it is dead or hangs; a worker that runs takes over)",
+        "（租约已到期：已停止或无响应；由运行中的工作进程接管）",
+    )
+
+
 def _lane(command: dict[str, Any]) -> list[tuple[str, str, Any]]:
     """Who has its lane, and what it waits for there."""
     lane, is_waiting = command.get("lane"), command["state"] == "waiting"
@@ -205,7 +212,7 @@ def _lane(command: dict[str, Any]) -> list[tuple[str, str, Any]]:
         ahead.append(said(f"{number} before it", f"前面还有 {number} 条命令"))
     due = _when(lane["dueAt"]) if lane["dueAt"] and is_waiting else None
     return [
-        ("worker", "工作进程", lane["worker"]),
+        ("worker", "工作进程", lane["worker"] and lane["worker"] + (_gone() if lane["leaseEnded"] else "")),
         ("waits for", "等待", said(", and ", "；").join(ahead) or None),
         ("not before", "不早于", due),
     ]

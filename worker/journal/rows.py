@@ -259,6 +259,7 @@ def to_on_lane(row: Row) -> OnLane:
         running=None if row["id"] is None else (row["id"], row["source"], row["type"], row["state"]),
         waiting_before=row["waiting_before"],
         due_at=at_or_none(row["due_at"]),
+        lease_ended=row["holder"] is not None and not row["is_leased"],
     )
 
 

@@ -333,6 +333,7 @@ def describe_lane(lane: OnLane) -> dict[str, Any]:
     names = ("commandId", "commandSource", "type", "state")
     return {
         "worker": lane.holder,
+        "leaseEnded": lane.lease_ended,
         "running": None if lane.running is None else dict(zip(names, lane.running, strict=True)),
         "waitingBefore": lane.waiting_before,
         "dueAt": _moment(lane.due_at),

@@ -102,6 +102,8 @@ class OnLane:
     """How many that wait there come before it; cut at 10,000."""
     due_at: datetime | None
     """Not begun before."""
+    lease_ended: bool = False
+    """The holder's: it is dead, hangs or is cut off from the store."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,16 @@ def test_status_tells_whose_lane_it_is_and_what_a_waiting_command_waits_for(
     assert "worker     w1" in told
     assert "waits for  invoice.issue cmd-0 erp (scanning), and 2 before it" in told
     assert "not before 2026-01-01 20:00:00+08:00 (due)" in told
+    assert "lease" not in told
+
+
+def test_status_says_where_the_worker_of_a_lane_is_gone(run: Run, journal: FakeOperatorJournal) -> None:
+    """It was named as if it were at work, an hour after its death."""
+    journal.held = [command(state=CommandState.SCANNING)]
+    journal.lanes[1] = OnLane("w1", None, 0, None, lease_ended=True)
+
+    assert "worker     w1  (its lease has ended: it is dead or hangs; " in run("status", "cmd-1").stdout
+    assert json.loads(run("status", "cmd-1", "--json").stdout)["lane"]["leaseEnded"] is True
 
 
 @pytest.mark.usefixtures("_beijing")

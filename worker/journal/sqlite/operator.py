@@ -92,7 +92,7 @@ class SqliteOperator(SqliteStore):
     @one_transaction
     def on_lane(self, statements: Statements, key: int) -> OnLane:
         """See `OperatorJournal.on_lane`."""
-        return to_on_lane(found(statements.one("on_lane", key=key, limit=COUNT_MAX), key))
+        return to_on_lane(found(statements.one("on_lane", key=key, limit=COUNT_MAX, clock=self._monotonic()), key))
 
     @one_transaction
     def commands(

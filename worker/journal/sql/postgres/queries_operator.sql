@@ -164,6 +164,7 @@ SELECT submitted_at AS at FROM command WHERE state = 'in_doubt' ORDER BY key LIM
 
 -- name: on_lane
 SELECT l.holder, c.due_at, r.id, r.source, r.type, r.state,
+       (SELECT w.leased_until > clock_timestamp() FROM worker w WHERE w.id = l.holder) AS is_leased,
        (SELECT count(*) FROM (SELECT 1 FROM command b
                               WHERE b.lane = c.lane AND starts_with(b.state, 'waiting') AND c.state = 'waiting'
                                 AND (b.priority, b.key) < (c.priority, c.key) LIMIT $2) AS before) AS waiting_before

@@ -147,6 +147,7 @@ SELECT submitted_at AS at FROM command WHERE state = 'in_doubt' ORDER BY key LIM
 
 -- name: on_lane
 SELECT l.holder, c.due_at, r.id, r.source, r.type, r.state,
+       (SELECT w.leased_until > :clock FROM worker w WHERE w.id = l.holder) AS is_leased,
        (SELECT count(*) FROM (SELECT 1 FROM command b
                               WHERE b.lane = c.lane AND b.state = 'waiting' AND c.state = 'waiting'
                                 AND (b.priority, b.key) < (c.priority, c.key) LIMIT :limit)) AS waiting_before
