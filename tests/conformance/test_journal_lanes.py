@@ -274,7 +274,9 @@ class TestReadiness:
         assert await admit(journal, new("own"), worker="w2") == [Admission.REPEATED]
         assert await journal.wanted("w1") == ["u1"]
         await journal.record(step(claim, CommandState.FAILED, "failed"))
-        assert await journal.next_command(claim.lease, NOW) is not None
+        command = await journal.next_command(claim.lease, NOW)
+        assert command is not None
+        assert await journal.record(step(Claim(claim.lease, command), CommandState.SUBMITTING))
         assert await admit(journal, new("own"), worker="w2") == [Admission.REPEATED]
         assert await journal.wanted("w1") == []
 

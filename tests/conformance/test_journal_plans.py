@@ -112,7 +112,8 @@ async def test_a_batch_finds_its_commands_by_key_where_the_statistics_are_old(
     """Analysed while little waited, the planner would go through everything that waits for each of a batch."""
     await admit(server, *(new(f"c{number}", lane=f"u{number}") for number in range(rows)))
     await session.execute("ANALYZE")
-    for name in ("take_heads", "resume_commands", "move_command", "move_commands", "busy_lanes"):
+    asked = ("take_heads", "peek_heads", "read_heads", "resume_commands", "busy_lanes")
+    for name in (*asked, "move_command", "move_commands"):
         plan = await plan_of(session, queries.load("postgres")[name])
         for number, line in enumerate(plan):
             if scan := re.search(r"Scan using (\w+) on (command|payload|lane)\b", line):

@@ -125,14 +125,15 @@ class LaneJournal(AuditJournal, Protocol):
         ...
 
     async def record_and_next(self, step: Step) -> tuple[bool, Command | None]:
-        """`record`, and in the same transaction take the lane's next due command (now `running`), if any."""
+        """`record`, and in the same transaction take the lane's next due command, if any: see `next_command`."""
         ...
 
     async def next_command(self, lease: LaneLease, now: datetime) -> Command | None:
         """Take the lane's next due command: issue before query, oldest first; but a query that has waited for
         `LANE_PATIENCE` where nothing but issues was begun for as long goes first, for `LANE_SLICE`. A command that
-        could not be told from one in doubt on this lane is set to `held` and passed over. It is as durable as the first
-        step that follows: if a crash of the store undoes it, that step is refused."""
+        could not be told from one in doubt on this lane is set to `held` and passed over. It is handed out as `running`,
+        but nothing need be written of that: an order stays `waiting` until its first step, which begins it and counts
+        the attempt. Whoever moves it before (it is past its deadline, say) is quicker: that step is refused."""
         ...
 
     async def count_break(self, command: Command, lease: LaneLease) -> int:

@@ -143,7 +143,7 @@ class PostgresLanes(PostgresStore):
     @without_transaction
     async def count_break(self, statements: Statements, command: Command, lease: LaneLease) -> int:
         """See `LaneJournal.count_break`."""
-        row = await statements.one("count_break", command.key, lease.epoch)
+        row = await statements.one("count_break", command.key, lease.epoch, lease.lane, lease.worker)
         return 0 if row is None else int(row["breaks"])
 
     async def release(self, lease: LaneLease, now: datetime) -> None:

@@ -150,7 +150,7 @@ class SqliteLanes(SqliteStore):
     @one_transaction
     def count_break(self, statements: Statements, command: Command, lease: LaneLease) -> int:
         """See `LaneJournal.count_break`."""
-        row = statements.one("count_break", key=command.key, epoch=lease.epoch)
+        row = statements.one("count_break", key=command.key, lane=lease.lane, worker=lease.worker, epoch=lease.epoch)
         return 0 if row is None else int(row["breaks"])
 
     @one_transaction
@@ -198,12 +198,16 @@ def _let_before(statements: Statements, lease: LaneLease, head: sqlite3.Row, now
     return head
 
 
-def _take_next(statements: Statements, lease: LaneLease, now: int) -> Command | None:
-    """The head of a lane that this lease holds and where nothing runs; None if there is none or it is not due."""
+def _take_next(statements: Statements, lease: LaneLease, now: int, *, may_wait: bool = False) -> Command | None:
+    """The head of a lane that this lease holds and where nothing runs; None if there is none or it is not due. Where it
+    `may_wait`, its first step begins it."""
     for _ in range(TWINS_MAX):
         head = statements.one("lane_head", lane=lease.lane)
         if head is None or (head["due_at"] is not None and head["due_at"] > now):
             return None
+        if may_wait and _needs_no_beginning(head, lease):
+            return statements.command_begun(head, lease.epoch)
+        may_wait = False
         if head["has_twin"]:
             statements.run("hold_command", key=head["key"])
             continue
@@ -214,6 +218,14 @@ def _take_next(statements: Statements, lease: LaneLease, now: int) -> Command | 
     return None
 
 
+def _needs_no_beginning(head: sqlite3.Row, lease: LaneLease) -> bool:
+    """Whether the lane's holder may have it in hand while it still waits: an order that is like no unsettled one, with
+    no query behind it. Not what this lease has begun before: put back, it could not be told from what nobody has begun.
+    """
+    is_plain = head["priority"] == 0 and not head["has_twin"] and not head["has_query"]
+    return is_plain and head["epoch"] < lease.epoch
+
+
 def look_for_next(statements: Statements, lease: LaneLease, now: int) -> Command | None:
     """The lane's holder looks for work where nothing runs: whoever wanted it to look has been heard."""
     row = statements.one("look_at_lane", lane=lease.lane)
@@ -221,7 +233,7 @@ def look_for_next(statements: Statements, lease: LaneLease, now: int) -> Command
         return None
     if row["is_wanted"]:
         statements.run("clear_wanted", lane=lease.lane)
-    return _take_next(statements, lease, now) if row["has_waiting"] else None
+    return _take_next(statements, lease, now, may_wait=True) if row["has_waiting"] else None
 
 
 def _is_held_by(row: sqlite3.Row | None, lease: LaneLease) -> bool:

@@ -168,6 +168,8 @@ def _move(statements: Statements, step: Step, clock: int) -> bool:
         statements.run(
             "record_step",
             key=step.command.key,
+            lane=step.lease.lane,
+            worker=step.lease.worker,
             epoch=step.lease.epoch,
             expected=_listed(step.expected),
             to=step.to,

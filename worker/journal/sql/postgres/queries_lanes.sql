@@ -251,6 +251,30 @@ RETURNING c.key, c.source, c.id, c.type, c.state, c.reply_to, c.correlation_id, 
           (SELECT p.data FROM payload p WHERE p.key = c.key) AS data,
           (SELECT p.warnings FROM payload p WHERE p.key = c.key) AS warnings;
 
+-- name: peek_heads
+-- The heads of lanes that their holder may have in hand without their being begun: due orders. Not those that one
+-- looks at more closely (`take_heads`), as they are like an unsettled command of their lane, or have a query behind
+-- them; and not what this lease has begun before: put back, it could not be told from what nobody has begun.
+SELECT h.key, g.lane, g.epoch
+FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
+CROSS JOIN LATERAL (SELECT c.key, c.priority, c.due_at, c.fingerprint, c.epoch FROM command c
+                    WHERE c.lane = g.lane AND starts_with(c.state, 'waiting') ORDER BY c.priority, c.key LIMIT 1) AS h
+WHERE h.priority = 0 AND (h.due_at IS NULL OR h.due_at <= $3) AND h.epoch < g.epoch
+  AND (SELECT 1 FROM command d
+       WHERE d.state || '' IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
+      ) IS NULL
+  AND (SELECT 1 FROM command q
+       WHERE q.lane = g.lane AND starts_with(q.state, 'waiting') AND q.priority = 1 LIMIT 1) IS NULL;
+
+-- name: read_heads
+-- As they are once their first step has begun them.
+SELECT c.key, c.source, c.id, c.type, 'running', c.reply_to, c.correlation_id, c.traceparent, c.tracestate,
+       c.received_at, c.lane, g.epoch, c.attempts + 1, c.last_sequence, c.deadline_at, c.submitted_at, c.settled_at,
+       c.seller, c.order_no, c.order_hash, c.order_claim, c.fingerprint, c.follows, c.invoice_number, c.account,
+       c.sought_at, c.look_ups, c.progress, c.breaks, c.secrets,
+       (SELECT p.data FROM payload p WHERE p.key = c.key), (SELECT p.warnings FROM payload p WHERE p.key = c.key)
+FROM unnest($1::bigint[], $2::bigint[]) AS g (key, epoch) JOIN command c ON c.key = g.key AND c.key = ANY ($1::bigint[]);
+
 -- name: head_commands
 SELECT * FROM fapiao_take_heads($1, $2, $3, $4);
 
@@ -264,7 +288,11 @@ SELECT * FROM fapiao_write_batch(
 );
 
 -- name: count_break
-UPDATE command SET breaks = breaks + 1 WHERE key = $1 AND epoch = $2 RETURNING breaks;
+-- Its run may have broken before the first step, which begins it.
+UPDATE command SET breaks = breaks + 1
+WHERE key = $1 AND (epoch = $2 OR epoch < $2 AND coalesce(state = 'waiting', false) AND lane = $3
+                    AND (SELECT l.epoch = $2 AND l.holder = $4 FROM lane l WHERE l.lane = $3))
+RETURNING breaks;
 
 -- name: put_last
 UPDATE command SET priority = 9 WHERE key = $1;
@@ -290,10 +318,12 @@ UPDATE command SET state = 'waiting' WHERE starts_with(state, 'held') AND lane =
 -- and gives the sequence of the last event that it read instead ($19), for the state alone does not show that a late
 -- reply has come in between. A step whose events are there already ($4) was written before, and only its answer was
 -- lost: it is not written again. A command that was let go first (priority -1) and waits again gets its usual priority
--- back, so that it delays nobody.
+-- back, so that it delays nobody. A step under a lease whose lane has the command in hand (`peek_heads`) begins it: it
+-- still waits, under an earlier epoch.
 WITH moved AS (
     UPDATE command SET
         state = $2::text,
+        epoch = coalesce($9::bigint, epoch),
         due_at = $3::timestamptz,
         last_sequence = greatest(last_sequence, $4::integer),
         submitted_at = CASE WHEN $2::text = 'submitting' THEN $5::timestamptz ELSE submitted_at END,
@@ -302,7 +332,8 @@ WITH moved AS (
         invoice_number = coalesce(invoice_number, $7::text),
         sought_at = $20::timestamptz,
         account = coalesce($21::text, account),
-        attempts = CASE WHEN $22::bytea IS NOT NULL AND $2::text IN ('running', 'waiting') THEN 1 ELSE attempts END,
+        attempts = CASE WHEN $22::bytea IS NOT NULL AND $2::text IN ('running', 'waiting') THEN 1
+                        ELSE attempts + coalesce(epoch < $9::bigint, false)::integer END,
         progress = CASE WHEN $6::boolean THEN NULL ELSE coalesce($22::bytea, progress) END,
         deadline_at = coalesce($23::timestamptz, deadline_at),
         look_ups = CASE WHEN $2::text = 'completed' AND state <> 'completed' AND $20::timestamptz IS NOT NULL THEN 0
@@ -310,7 +341,12 @@ WITH moved AS (
         order_claim = CASE WHEN $25::boolean THEN NULL ELSE order_claim END,
         priority = CASE WHEN $2::text <> 'waiting' THEN priority WHEN type = 'look_up' THEN 2
                         WHEN priority = -1 THEN 1 ELSE priority END
-    WHERE key = $1::bigint AND state = ANY ($8::text[]) AND ($9::bigint IS NULL OR epoch = $9::bigint)
+    WHERE key = $1::bigint AND state = ANY ($8::text[] || ARRAY['waiting'])
+      AND CASE WHEN epoch < $9::bigint
+               THEN state = 'waiting' AND 'running' = ANY ($8::text[]) AND lane = $10::text
+                    AND (SELECT l.epoch = $9::bigint AND l.holder IS NOT DISTINCT FROM $11::text FROM lane l
+                         WHERE l.lane = $10::text)
+               ELSE state = ANY ($8::text[]) AND ($9::bigint IS NULL OR epoch = $9::bigint) END
       AND ($4::integer = 0 OR last_sequence < $4::integer)
       AND ($19::integer IS NULL OR last_sequence = $19::integer)
       AND ($7::text IS NULL OR invoice_number IS NULL OR invoice_number = $7::text)
@@ -340,7 +376,7 @@ SELECT key FROM moved;
 --
 -- `locked` comes first because an UPDATE locks rows in whatever order its plan visits them: two batches with the same
 -- commands could deadlock, and so could a batch and `lock_commands_in_order`. `allowed` checks each step once, by its
--- row as the lock showed it. For a submission it also reads the lane and the worker, as values (`SELECT …` compared
+-- row as the lock showed it (`begins`: the command was in hand, as above). For a submission it also reads the lane and the worker, as values (`SELECT …` compared
 -- with something) and not by EXISTS: an EXISTS may be turned into a join, which reads every lane that is held. For the
 -- same reason the UPDATE finds its rows by key alone: with a condition on the state it could go by an index of the
 -- state.
@@ -351,19 +387,24 @@ WITH given AS MATERIALIZED (
         AS g (key, next, due_at, last_sequence, at, is_final, expected, epoch, lane, worker, sought_at, account,
               progress, deadline_at, frees_order)
 ), locked AS MATERIALIZED (
-    SELECT key, state, epoch, last_sequence FROM command WHERE key = ANY ($1::bigint[]) ORDER BY key FOR NO KEY UPDATE
+    SELECT key, state, lane, epoch, last_sequence FROM command
+    WHERE key = ANY ($1::bigint[]) ORDER BY key FOR NO KEY UPDATE
 ), allowed AS MATERIALIZED (
-    SELECT g.*, l.state = ANY (string_to_array(g.expected, ' ')) AND l.epoch = g.epoch
+    SELECT g.*, l.epoch < g.epoch AS begins,
+           CASE WHEN l.epoch < g.epoch
+                THEN l.state = 'waiting' AND 'running' = ANY (string_to_array(g.expected, ' ')) AND l.lane = g.lane
+                ELSE l.state = ANY (string_to_array(g.expected, ' ')) AND l.epoch = g.epoch END
            AND (g.last_sequence = 0 OR l.last_sequence < g.last_sequence)
-           AND CASE WHEN g.next <> 'submitting' THEN true ELSE
+           AND CASE WHEN g.next <> 'submitting' AND l.epoch = g.epoch THEN true ELSE
                    (SELECT lane.epoch = g.epoch AND lane.holder IS NOT DISTINCT FROM g.worker
-                    FROM lane WHERE lane.lane = g.lane)
-                   AND (SELECT worker.leased_until > clock_timestamp() FROM worker WHERE worker.id = g.worker)
-               END AS may
+                    FROM lane WHERE lane.lane = g.lane) END
+           AND CASE WHEN g.next <> 'submitting' THEN true ELSE
+                   (SELECT worker.leased_until > clock_timestamp() FROM worker WHERE worker.id = g.worker) END AS may
     FROM given g LEFT JOIN locked l ON l.key = g.key
 ), moved AS (
     UPDATE command c SET
         state = g.next,
+        epoch = g.epoch,
         due_at = g.due_at,
         last_sequence = greatest(c.last_sequence, g.last_sequence),
         submitted_at = CASE WHEN g.next = 'submitting' THEN g.at ELSE c.submitted_at END,
@@ -371,7 +412,8 @@ WITH given AS MATERIALIZED (
         secrets = CASE WHEN g.is_final AND g.sought_at IS NULL THEN NULL ELSE c.secrets END,
         sought_at = g.sought_at,
         account = coalesce(g.account, c.account),
-        attempts = CASE WHEN g.progress IS NOT NULL AND g.next IN ('running', 'waiting') THEN 1 ELSE c.attempts END,
+        attempts = CASE WHEN g.progress IS NOT NULL AND g.next IN ('running', 'waiting') THEN 1
+                        ELSE c.attempts + g.begins::integer END,
         progress = CASE WHEN g.is_final THEN NULL ELSE coalesce(g.progress, c.progress) END,
         deadline_at = coalesce(g.deadline_at, c.deadline_at),
         look_ups = CASE WHEN g.next = 'completed' AND c.state <> 'completed' AND g.sought_at IS NOT NULL THEN 0

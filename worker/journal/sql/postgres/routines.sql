@@ -28,6 +28,19 @@ sought_at timestamptz, look_ups integer, progress bytea, breaks integer, secrets
         EXIT WHEN v_lanes IS NULL OR v_heads = v_asked - cardinality(v_lanes);
     END LOOP;
 
+-- name: next_heads
+-- What a lane's holder looks at next: heads that it has in hand without their being begun, else as above.
+    SELECT array_agg(h.key), array_agg(h.lane), array_agg(h.epoch) INTO v_keys, v_in_hand, v_under
+    FROM ({{peek_heads(v_lanes, v_epochs, p_at)}}) AS h;
+    IF v_keys IS NOT NULL THEN
+        RETURN QUERY {{read_heads(v_keys, v_under)}};
+        SELECT array_agg(g.lane), array_agg(g.epoch) INTO v_lanes, v_epochs
+        FROM unnest(v_lanes, v_epochs) AS g (lane, epoch) WHERE g.lane <> ALL (v_in_hand);
+    END IF;
+    IF v_lanes IS NOT NULL THEN
+        {{begin_heads}};
+    END IF;
+
 -- name: take_heads
 CREATE OR REPLACE FUNCTION fapiao_take_heads(
     p_lanes text[], p_epochs bigint[], p_at timestamptz, p_before timestamptz
@@ -38,8 +51,11 @@ DECLARE
     v_epochs bigint[] := p_epochs;
     v_heads integer;
     v_asked integer;
+    v_keys bigint[];
+    v_in_hand text[];
+    v_under bigint[];
 BEGIN
-    {{begin_heads}};
+    {{next_heads}};
 END
 $routine$
 
@@ -154,6 +170,9 @@ DECLARE
     v_epochs bigint[];
     v_heads integer;
     v_asked integer;
+    v_keys bigint[];
+    v_in_hand text[];
+    v_under bigint[];
 BEGIN
     IF cardinality(p_keys) = 0 AND NOT true = ANY (p_leaves) THEN
         PERFORM set_config('synchronous_commit', 'off', true);
@@ -194,7 +213,7 @@ BEGIN
         WHERE g.lane <> ALL (ARRAY({{busy_lanes(v_lanes)}}));
     END IF;
     IF v_lanes IS NOT NULL THEN
-        {{begin_heads}};
+        {{next_heads}};
     END IF;
     SELECT array_agg(g.lane) INTO v_lanes
     FROM unnest(p_lanes, p_leaves) AS g (lane, leaves) WHERE g.leaves AND g.lane = ANY (v_held);

@@ -157,7 +157,12 @@ UPDATE command SET priority = -1 WHERE key = :key;
 UPDATE lane SET asked_at = :now WHERE lane = :lane;
 
 -- name: count_break
-UPDATE command SET breaks = breaks + 1 WHERE key = :key AND epoch = :epoch RETURNING breaks;
+-- Its run may have broken before the first step, which begins it.
+UPDATE command SET breaks = breaks + 1
+WHERE key = :key AND (epoch = :epoch OR epoch < :epoch AND state = 'waiting' AND lane = :lane
+                      AND EXISTS (SELECT 1 FROM lane
+                                  WHERE lane.lane = :lane AND holder = :worker AND lane.epoch = :epoch))
+RETURNING breaks;
 
 -- name: put_last
 UPDATE command SET priority = 9 WHERE key = :key;
@@ -180,30 +185,40 @@ UPDATE command SET state = 'waiting' WHERE state = 'held' AND lane = :lane AND f
 
 -- name: record_step
 -- A step whose events are there already was written before, and only its answer was lost: it is not written again. A
--- command that was let go first (priority -1) and waits again gets its usual priority back, so that it delays nobody.
+-- command that was let go first (priority -1) and waits again gets its usual priority back, so that it delays nobody. A step whose lane has the command in hand (`look_for_next`) begins it: it still waits,
+-- under an earlier epoch.
 UPDATE command SET
     state = :to,
+    epoch = :epoch,
     due_at = :due_at,
     last_sequence = max(last_sequence, :last_sequence),
     settled_at = CASE WHEN :is_final THEN :at END,
     secrets = CASE WHEN :is_final AND :sought_at IS NULL THEN NULL ELSE secrets END,
     sought_at = :sought_at,
     account = coalesce(:account, account),
-    attempts = CASE WHEN :progress IS NOT NULL AND (:to = 'running' OR :to = 'waiting') THEN 1 ELSE attempts END,
+    attempts = CASE WHEN :progress IS NOT NULL AND (:to = 'running' OR :to = 'waiting') THEN 1
+                    ELSE attempts + (epoch < :epoch) END,
     progress = CASE WHEN :is_final THEN NULL ELSE coalesce(:progress, progress) END,
     deadline_at = coalesce(:deadline_at, deadline_at),
     order_claim = CASE WHEN :frees_order THEN NULL ELSE order_claim END,
     priority = CASE WHEN :to <> 'waiting' THEN priority WHEN type = 'look_up' THEN 2
                     WHEN priority = -1 THEN 1 ELSE priority END
-WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
+WHERE key = :key
+  AND (epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
+       OR epoch < :epoch AND state = 'waiting' AND instr(:expected, ' running ') > 0
+          AND lane = :lane
+          AND EXISTS (SELECT 1 FROM lane WHERE lane.lane = :lane AND holder = :worker AND lane.epoch = :epoch))
   AND (:last_sequence = 0 OR last_sequence < :last_sequence);
 
 -- name: record_submission
 -- The one compare-and-set that an invoice hangs on: the lease must still run, and the lane still be this worker's. The
 -- epoch alone would not do: until the lane is claimed again, a worker whose lease has run out still has the newest one.
 UPDATE command SET state = 'submitting', due_at = NULL, last_sequence = max(last_sequence, :last_sequence),
+    attempts = attempts + (epoch < :epoch), epoch = :epoch,
     submitted_at = :at, account = coalesce(:account, account), deadline_at = coalesce(:deadline_at, deadline_at)
-WHERE key = :key AND epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
+WHERE key = :key
+  AND (epoch = :epoch AND instr(:expected, ' ' || state || ' ') > 0
+       OR epoch < :epoch AND state = 'waiting' AND instr(:expected, ' running ') > 0 AND lane = :lane)
   AND (:last_sequence = 0 OR last_sequence < :last_sequence)
   AND EXISTS (SELECT 1 FROM lane JOIN worker ON worker.id = lane.holder
               WHERE lane.lane = :lane AND lane.holder = :worker AND lane.epoch = :epoch

@@ -1,0 +1,1 @@
+-- Of PostgreSQL alone: SQLite has no round trips to save.
