@@ -131,9 +131,10 @@ class LaneJournal(AuditJournal, Protocol):
     async def next_command(self, lease: LaneLease, now: datetime) -> Command | None:
         """Take the lane's next due command: issue before query, oldest first; but a query that has waited for
         `LANE_PATIENCE` where nothing but issues was begun for as long goes first, for `LANE_SLICE`. A command that
-        could not be told from one in doubt on this lane is set to `held` and passed over. It is handed out as `running`,
-        but nothing need be written of that: an order stays `waiting` until its first step, which begins it and counts
-        the attempt. Whoever moves it before (it is past its deadline, say) is quicker: that step is refused."""
+        could not be told from one in doubt on this lane is set to `held` and passed over. What is taken is given out as
+        `running`, but nothing need be written of that: an order stays `waiting` until its first step, which begins it
+        and counts the attempt. Whoever moves it before (it is past its deadline, say) is quicker: then that step is
+        refused."""
         ...
 
     async def count_break(self, command: Command, lease: LaneLease) -> int:
