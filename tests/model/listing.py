@@ -20,6 +20,8 @@ from worker.records import BEIJING, ListedInvoice
 
 Row = dict[str, Any]
 """In the vendor's words."""
+CENT: Final = Decimal("0.01")
+_FULL_WIDTH: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)} | {0x20: 0x3000}
 _AMOUNTS: Final = ("totalAmount", "totalTax", "totalPriceAndTax")
 
 
@@ -30,6 +32,14 @@ def _without(*names: str) -> Callable[[Row], list[Row]]:
 def _line_by_line(row: Row) -> list[Row]:
     parts = (Decimal("0.25"), Decimal("0.75"))
     return [row | {name: row[name] * part for name in _AMOUNTS} for part in parts]
+
+
+def _taxed(row: Row, tax: Decimal) -> Row:
+    return row | {"totalTax": tax.quantize(CENT), "totalPriceAndTax": row["totalAmount"] + tax.quantize(CENT)}
+
+
+def _in_full_width(value: Any) -> Any:
+    return value.translate(_FULL_WIDTH) if isinstance(value, str) else value
 
 
 FORMS: Final[Mapping[str, Callable[[Row], list[Row]]]] = MappingProxyType(
@@ -46,6 +56,16 @@ FORMS: Final[Mapping[str, Callable[[Row], list[Row]]]] = MappingProxyType(
         "in fen": lambda row: [row | {name: int(row[name] * 100) for name in _AMOUNTS}],
         "no amounts": _without(*_AMOUNTS),
         "line by line": _line_by_line,
+        "taxed at three per cent": lambda row: [_taxed(row, row["totalAmount"] * 3 / 100)],
+        "exempt": lambda row: [_taxed(row, Decimal(0)) | {"totalTax": "免税"}],
+        "exempt, in stars": lambda row: [_taxed(row, Decimal(0)) | {"totalTax": "***"}],
+        "taxed on the margin": lambda row: [
+            row
+            | {"totalAmount": row["totalAmount"] - 1, "totalTax": Decimal(1), "totalPriceAndTax": row["totalAmount"]}
+        ],
+        "a tax that is off by a cent": lambda row: [_taxed(row, row["totalTax"] + CENT)],
+        "as text": lambda row: [row | {name: f"￥{row[name]:,.2f}" for name in _AMOUNTS}],
+        "in full width": lambda row: [{name: _in_full_width(value) for name, value in row.items()}],
         "by the day": lambda row: [row | {"invoiceDate": row["invoiceDate"].astimezone(BEIJING).date().isoformat()}],
         "in UTC": lambda row: [row | {"invoiceDate": row["invoiceDate"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")}],
         "without a date": _without("invoiceDate"),
@@ -64,7 +84,8 @@ def row_of(sent: Sent) -> Row:
     invoice = rewritten(sent.invoice, sent.rewriting)
     lines = invoice["invoiceItems"]
     amount = sum((Decimal(str(line["quantity"])) * Decimal(str(line["unitPrice"])) for line in lines), Decimal(0))
-    tax = (amount * Decimal("0.13")).quantize(Decimal("0.01"))
+    amount = amount.quantize(CENT)
+    tax = (amount * Decimal("0.13")).quantize(CENT)
     row = {
         "id": f"17{str(sent.number)[:2]}38{str(sent.number)[-12:]}",
         "countETicketNumbers": sent.number,

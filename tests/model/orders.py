@@ -27,9 +27,13 @@ CONTENTS: Final[Sequence[Mapping[str, Any]]] = (
     {"invoiceItems": [make_item(quantity=1)], **_PERSON, "buyerName": "个人"},
     {"invoiceItems": [make_item(quantity=1, unitPrice="226.00")]},
     {"invoiceItems": [make_item(quantity=1, unitPrice="26.00")]},
+    {"invoiceItems": [make_item(quantity=3, unitPrice="33.33333333")]},
+    {"invoiceItems": [make_item(quantity=1)], "buyerIndentification": "DE123456789", "buyerName": "Beispiel GmbH"},
+    {"invoiceItems": [make_item(quantity=1), make_item(quantity=1, unitPrice="0.01")], "remark": "order 1"},
 )
-"""The fourth is listed as the second is. The next ones come to what the first does, and no number names them; the last
-two to the second's total with tax, and to its tax."""
+"""The fourth is listed as the second is. The next ones come to what the first does, and no number names them; two
+to the second's total with tax, and to its tax. Then one that comes to 100 but for its price's places, one of a buyer
+abroad, and one that comes to a cent more than the first."""
 EXPECTED: Final = (None, None, None, "113.00", "100.00", "226.00", "1000.00")
 """Totals that callers expect: right for some contents, another order's for others, or more than any tax makes."""
 
@@ -64,7 +68,7 @@ Ordered = tuple[str, int, tuple[str, str] | None, str | None, str, str | None]
 """User, content, whose order number, where it is answered, what becomes of it, and what it should come to."""
 ORDERS: Final[st.SearchStrategy[Ordered]] = st.tuples(
     st.sampled_from(("u1", "u1", "u2", "u2", "u3", "u3", "u4")),
-    st.sampled_from((0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)),
+    st.sampled_from((0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)),
     st.sampled_from((None, None, None, None, ("/shop", "o1"), ("/shop", "o2"), ("/stall", "o1"))),
     st.sampled_from((None, "replies", "gone")),
     st.sampled_from(sorted(PLANS)),
