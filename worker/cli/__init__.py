@@ -28,7 +28,8 @@ class CommandEntry(NamedTuple):
     name: str
     """What it is called in there: a function, or a group of commands."""
     says: str
-    """The first sentence of its help; `tests/unit/cli/test_commands.py` holds it to that."""
+    """The first sentence of its help. Groups have it from here; a function has it in its docstring too, and
+    `tests/unit/cli/test_commands.py` compares the two."""
 
 
 COMMANDS: Final = {
@@ -138,7 +139,7 @@ def load(name: str) -> Any:
     found = getattr(import_module(f"worker.cli.{entry.module}"), entry.name)
     whole = typer.Typer(callback=lambda: None)
     if isinstance(found, typer.Typer):
-        whole.add_typer(found, name=name)
+        whole.add_typer(found, name=name, help=entry.says)
     else:
         whole.command(name)(found)
     command = typer.main.get_group(whole).commands[name]

@@ -12,7 +12,7 @@ import typer
 from contracts.kinds import CommandType
 from worker.cli.terminal import FAILED, USAGE, Stop, explained, note, say, say_json
 
-app = typer.Typer(no_args_is_help=True, help="The messages, as files for any language.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from worker.settings import Settings
 
 T = TypeVar("T")
 
-database = typer.Typer(no_args_is_help=True, help="The journal's database.")
+database = typer.Typer(no_args_is_help=True)
 
 
 def run() -> None:

@@ -41,9 +41,9 @@ Ids = Annotated[
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 SHOWN_ID_CHARS = 12
 
-dead = typer.Typer(no_args_is_help=True, help="Messages that were no command, or that the broker itself dead-lettered.")
-replies = typer.Typer(no_args_is_help=True, help="Answers whose reply queue is missing.")
-accounts = typer.Typer(no_args_is_help=True, help="Accounts whose logins were refused.")
+dead = typer.Typer(no_args_is_help=True)
+replies = typer.Typer(no_args_is_help=True)
+accounts = typer.Typer(no_args_is_help=True)
 
 
 # ---- dead letters ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.records import KeptFile
     from worker.settings import Settings
 
-app = typer.Typer(name="vault", help="Files of invoices that are kept for good.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 _AT_ONCE: Final = 500
 _READERS: Final = 8
 _STATES: Final = {"kept": "已保管", "due": "待取", "missing": "未能取得"}

@@ -155,16 +155,16 @@ async def test_look_ups_leave_half_of_the_places_to_orders() -> None:
     assert len(played.gateway.sessions) == 5
 
 
-@pytest.mark.parametrize(("others_seek", "taken"), [(0, 300), (19_800, 200), (20_000, 100)])
+@pytest.mark.parametrize(("others_seek", "taken"), [(0, 120), (19_890, 110), (20_000, 100)])
 @in_virtual_time
 async def test_look_up_takes_less_where_others_seek_much(others_seek: int, taken: int) -> None:
     """What it leaves is sought by the next one."""
-    played = looking(listing(*(make_found(key, note=str(key)) for key in range(1, 301))))
-    played.lay_out(300)
+    played = looking(listing(*(make_found(key, note=str(key)) for key in range(1, 121))))
+    played.lay_out(120)
     played.stage.services.sought = others_seek
 
-    await played.serve(*(issued(key) for key in range(1, 301)))
+    await played.serve(*(issued(key) for key in range(1, 121)))
 
     assert played.stage.services.sought == others_seek
     assert len(played.details.asked_files[0]) == taken
-    assert all(played.journal.commands[key].invoice_number for key in range(1, 301))
+    assert all(played.journal.commands[key].invoice_number for key in range(1, 121))
