@@ -212,7 +212,7 @@ class Walk(Asides):
 
     def _step(self, claim: Pair, to: S) -> Pair:
         command, at = claim.sqlite.command, self.now
-        first = command.last_sequence + 1 - self.is_so(0.05)
+        first = max(1, command.last_sequence + 1 - self.is_so(0.05))
         is_sought = to in UNSETTLED or (to is S.COMPLETED and command.type == "invoice.issue")
         is_late = to is S.WAITING and self.is_so(0.5)
         goes_apart = is_late and command.type == "invoice.query" and self.is_so(0.5)
@@ -309,7 +309,7 @@ class Walk(Asides):
         await self.twins.ask("settle", command.map(made))
 
     async def _followers(self) -> None:
-        listed = await self.twins.ask("followers", self.one(2, 100))
+        listed = await self.twins.ask("followers", 100)
         if not listed.sqlite:
             return
         one, at = self.one(*listed.entries()), self.now
