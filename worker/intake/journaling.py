@@ -120,6 +120,7 @@ class Journaling:
             log.warning("refusal_not_storable", command_id=command.id)  # not even where the answer should go
         else:
             self._hooks.on_events()
+        # Only now: where the answer could not be queued, the command is tried again.
         judged.admitted = Admitted(command=None, dead_letter=unstorable())
         self._hooks.count_admission(command.type, str(Admission.REJECTED))
 

@@ -109,11 +109,16 @@ async def test_run_that_breaks_after_its_submission_is_found_again_and_looked_fo
 
 
 @in_virtual_time
-async def test_look_up_that_breaks_is_put_off_for_an_hour_and_its_lane_goes_on() -> None:
+async def test_look_up_that_breaks_is_put_off_for_an_hour_and_its_lane_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(scripts=[ISSUES])
     sought = waiting(
         1, state=S.IN_DOUBT, account="a", data=b"[]", submitted_at=EPOCH, sought_at=EPOCH, attempts=1, fingerprint="x"
     )
+
+    async def breaks(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(stage.journal, "sought", breaks)
 
     async with at_work(stage):
         stage.journal.add(sought)

@@ -226,6 +226,26 @@ def _unconfirmed(subject: Subject, looks: Schedules, now: datetime) -> Settle:
     return Settle(subject.command, CommandState.COMPLETED, told, sought_at=sought_at)
 
 
+def unreadable(command: Command) -> Settle:
+    """What was submitted cannot be read from the journal, so that nothing listed can be held against it: a person
+    decides. What else is sought with it goes on."""
+    if command.state is CommandState.COMPLETED:
+        message = (
+            "The invoice was issued, but what was submitted cannot be read from the journal, so its number cannot be "
+            "looked up. Look for it at the tax bureau."
+        )
+        told = announced(Outcome.UNCONFIRMED, {"message": message, "lookUps": command.look_ups})
+        return Settle(command, CommandState.COMPLETED, (told,))
+    data: InDoubtData = {
+        "reason": "What was submitted cannot be read from the journal, so no listed invoice can be held against it.",
+        "submittedAt": command.submitted_at,
+        "candidates": [],
+        "needsPerson": True,
+        "nextLookAt": None,
+    }
+    return Settle(command, CommandState.IN_DOUBT, (announced(Outcome.IN_DOUBT, data),))
+
+
 def _sought_again(case: Case, verdict: Nothing | Several, schedule: tuple[timedelta, ...], now: datetime) -> Settle:
     command = case.subject.command
     look_ups, absence = command.look_ups + 1, Absence.read(command.progress)

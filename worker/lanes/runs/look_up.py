@@ -16,6 +16,7 @@ from contracts.failures import FailureCode
 from worker.crashpoints import crashpoint
 from worker.errors import LeaseLost, Permanent
 from worker.flows import look_up
+from worker.flows.evidence.endings import unreadable
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.look_up_state import LookUpState, Sought
@@ -38,7 +39,7 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.lanes.lane_session import Interruption
-from worker.lanes.runs.evidence import in_steps, judged, read_rivals
+from worker.lanes.runs.evidence import in_steps, judged, read_rivals, read_subject
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
 from worker.lanes.runs.query import WHAT_WAS_ISSUED, Asking
 from worker.lanes.runs.run import LaneNext
@@ -116,12 +117,18 @@ class LookUpRun(Asking):
         sought = sorted(sought, key=lambda each: (each.submitted_at or each.received_at, each.key))
         subjects: list[Subject] = []
         for start in range(0, len(sought), AT_ONCE):
-            subjects += map(Subject.read, sought[start : start + AT_ONCE])
+            for each in sought[start : start + AT_ONCE]:
+                subject = read_subject(each)
+                if subject is None:
+                    self._log.error("sought_unreadable", sought=each.id)
+                    await self._settle(unreadable(each))
+                else:
+                    subjects.append(subject)
             await asyncio.sleep(0)
         self._subjects = tuple(subjects)
         self._services.sought += len(subjects)
         self._wanted = Wanted.of(subject.order for subject in subjects)
-        return await self._beginning(self._find_login(sought))
+        return await self._beginning(self._find_login([subject.command for subject in subjects]))
 
     def _find_login(self, sought: Sequence[Command]) -> CredentialFault | None:
         """The newest login of the account that can be had: an older one may have another password."""

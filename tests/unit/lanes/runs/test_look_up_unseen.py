@@ -163,3 +163,40 @@ async def test_credential_that_names_another_company_by_now_is_not_looked_with(
 
     assert bool(played.gateway.queries) is is_asked
     assert played.journal.state_of(1) is (S.FAILED if is_asked else S.IN_DOUBT)
+
+
+UNREADABLE = pytest.mark.parametrize(
+    "data", [b"{}", b'{"userId":"1111","invoice":7}', b"\xff"], ids=["empty", "odd", "no JSON"]
+)
+"""One row in which a bit was turned, or that another version wrote."""
+
+
+@UNREADABLE
+@in_virtual_time
+async def test_an_issued_order_that_cannot_be_read_holds_up_no_other(data: bytes) -> None:
+    """The account's other orders are looked for."""
+    played = looking(listing(FOUND))
+    played.lay_out(1)
+    before = EPOCH - timedelta(days=5)
+
+    await played.serve(sought(), issued(2, data=data, submitted_at=before, settled_at=before))
+
+    assert played.journal.outcomes_of(1) == ["completed", "confirmed"]
+    assert played.journal.outcomes_of(2) == ["unconfirmed"]
+    assert [played.journal.commands[key].sought_at for key in (1, 2)] == [None, None]
+    assert len(played.gateway.queries) == 1
+
+
+@UNREADABLE
+@in_virtual_time
+async def test_an_order_in_doubt_that_cannot_be_read_is_a_persons(data: bytes) -> None:
+    """As long as it is, an invoice that is listed may be its own."""
+    played = looking(listing(FOUND))
+
+    await played.serve(sought(), sought(2, data=data))
+
+    (said,) = played.said("in_doubt", 2)
+    assert (said["needsPerson"], said["candidates"]) == (True, [])
+    assert (played.journal.state_of(2), played.journal.commands[2].sought_at) == (S.IN_DOUBT, None)
+    assert (played.journal.state_of(1), played.journal.commands[1].look_ups) == (S.IN_DOUBT, 1)
+    assert played.stage.hooks.verdicts == ["person", "again"]
