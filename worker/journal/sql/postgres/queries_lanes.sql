@@ -252,19 +252,20 @@ RETURNING c.key, c.source, c.id, c.type, c.state, c.reply_to, c.correlation_id, 
           (SELECT p.warnings FROM payload p WHERE p.key = c.key) AS warnings;
 
 -- name: peek_heads
--- The heads of lanes that their holder may have in hand without their being begun: due orders. Not those that one
--- looks at more closely (`take_heads`), as they are like an unsettled command of their lane, or have a query behind
--- them; and not what this lease has begun before: put back, it could not be told from what nobody has begun.
-SELECT h.key, g.lane, g.epoch
+-- The due head of each lane, and whether its holder may have it in hand without its being begun (`is_plain`): an order,
+-- but not one that is looked at more closely (`take_heads`), as it is like an unsettled command of its lane, or has a
+-- query behind it; nor one that this lease has begun before: put back, it could not be told from what nobody has begun.
+SELECT h.key, g.lane, g.epoch,
+       h.priority = 0 AND h.epoch < g.epoch
+       AND (SELECT 1 FROM command d
+            WHERE d.state || '' IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
+           ) IS NULL
+       AND (SELECT 1 FROM command q
+            WHERE q.lane = g.lane AND starts_with(q.state, 'waiting') AND q.priority = 1 LIMIT 1) IS NULL AS is_plain
 FROM unnest($1::text[], $2::bigint[]) AS g (lane, epoch)
 CROSS JOIN LATERAL (SELECT c.key, c.priority, c.due_at, c.fingerprint, c.epoch FROM command c
                     WHERE c.lane = g.lane AND starts_with(c.state, 'waiting') ORDER BY c.priority, c.key LIMIT 1) AS h
-WHERE h.priority = 0 AND (h.due_at IS NULL OR h.due_at <= $3) AND h.epoch < g.epoch
-  AND (SELECT 1 FROM command d
-       WHERE d.state || '' IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
-      ) IS NULL
-  AND (SELECT 1 FROM command q
-       WHERE q.lane = g.lane AND starts_with(q.state, 'waiting') AND q.priority = 1 LIMIT 1) IS NULL;
+WHERE h.due_at IS NULL OR h.due_at <= $3;
 
 -- name: read_heads
 -- As they are once their first step has begun them.

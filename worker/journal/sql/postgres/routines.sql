@@ -29,13 +29,13 @@ sought_at timestamptz, look_ups integer, progress bytea, breaks integer, secrets
     END LOOP;
 
 -- name: next_heads
--- What a lane's holder looks at next: heads that it has in hand without their being begun, else as above.
-    SELECT array_agg(h.key), array_agg(h.lane), array_agg(h.epoch) INTO v_keys, v_in_hand, v_under
+-- What a lane's holder looks at next: a head that it has in hand without its being begun, else as above.
+    SELECT array_agg(h.key) FILTER (WHERE h.is_plain), array_agg(h.epoch) FILTER (WHERE h.is_plain),
+           array_agg(h.lane) FILTER (WHERE NOT h.is_plain), array_agg(h.epoch) FILTER (WHERE NOT h.is_plain)
+    INTO v_keys, v_under, v_lanes, v_epochs
     FROM ({{peek_heads(v_lanes, v_epochs, p_at)}}) AS h;
     IF v_keys IS NOT NULL THEN
         RETURN QUERY {{read_heads(v_keys, v_under)}};
-        SELECT array_agg(g.lane), array_agg(g.epoch) INTO v_lanes, v_epochs
-        FROM unnest(v_lanes, v_epochs) AS g (lane, epoch) WHERE g.lane <> ALL (v_in_hand);
     END IF;
     IF v_lanes IS NOT NULL THEN
         {{begin_heads}};
@@ -52,7 +52,6 @@ DECLARE
     v_heads integer;
     v_asked integer;
     v_keys bigint[];
-    v_in_hand text[];
     v_under bigint[];
 BEGIN
     {{next_heads}};
@@ -171,7 +170,6 @@ DECLARE
     v_heads integer;
     v_asked integer;
     v_keys bigint[];
-    v_in_hand text[];
     v_under bigint[];
 BEGIN
     IF cardinality(p_keys) = 0 AND NOT true = ANY (p_leaves) THEN

@@ -15,20 +15,22 @@ DECLARE
     v_heads integer;
     v_asked integer;
     v_keys bigint[];
-    v_in_hand text[];
     v_under bigint[];
 BEGIN
-        SELECT array_agg(h.key), array_agg(h.lane), array_agg(h.epoch) INTO v_keys, v_in_hand, v_under
-    FROM (SELECT h.key, g.lane, g.epoch
+        SELECT array_agg(h.key) FILTER (WHERE h.is_plain), array_agg(h.epoch) FILTER (WHERE h.is_plain),
+           array_agg(h.lane) FILTER (WHERE NOT h.is_plain), array_agg(h.epoch) FILTER (WHERE NOT h.is_plain)
+    INTO v_keys, v_under, v_lanes, v_epochs
+    FROM (SELECT h.key, g.lane, g.epoch,
+       h.priority = 0 AND h.epoch < g.epoch
+       AND (SELECT 1 FROM command d
+            WHERE d.state || '' IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
+           ) IS NULL
+       AND (SELECT 1 FROM command q
+            WHERE q.lane = g.lane AND starts_with(q.state, 'waiting') AND q.priority = 1 LIMIT 1) IS NULL AS is_plain
 FROM unnest(v_lanes::text[], v_epochs::bigint[]) AS g (lane, epoch)
 CROSS JOIN LATERAL (SELECT c.key, c.priority, c.due_at, c.fingerprint, c.epoch FROM command c
                     WHERE c.lane = g.lane AND starts_with(c.state, 'waiting') ORDER BY c.priority, c.key LIMIT 1) AS h
-WHERE h.priority = 0 AND (h.due_at IS NULL OR h.due_at <= p_at) AND h.epoch < g.epoch
-  AND (SELECT 1 FROM command d
-       WHERE d.state || '' IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
-      ) IS NULL
-  AND (SELECT 1 FROM command q
-       WHERE q.lane = g.lane AND starts_with(q.state, 'waiting') AND q.priority = 1 LIMIT 1) IS NULL) AS h;
+WHERE h.due_at IS NULL OR h.due_at <= p_at) AS h;
     IF v_keys IS NOT NULL THEN
         RETURN QUERY SELECT c.key, c.source, c.id, c.type, 'running', c.reply_to, c.correlation_id, c.traceparent, c.tracestate,
        c.received_at, c.lane, g.epoch, c.attempts + 1, c.last_sequence, c.deadline_at, c.submitted_at, c.settled_at,
@@ -36,8 +38,6 @@ WHERE h.priority = 0 AND (h.due_at IS NULL OR h.due_at <= p_at) AND h.epoch < g.
        c.sought_at, c.look_ups, c.progress, c.breaks, c.secrets,
        (SELECT p.data FROM payload p WHERE p.key = c.key), (SELECT p.warnings FROM payload p WHERE p.key = c.key)
 FROM unnest(v_keys::bigint[], v_under::bigint[]) AS g (key, epoch) JOIN command c ON c.key = g.key AND c.key = ANY (v_keys::bigint[]);
-        SELECT array_agg(g.lane), array_agg(g.epoch) INTO v_lanes, v_epochs
-        FROM unnest(v_lanes, v_epochs) AS g (lane, epoch) WHERE g.lane <> ALL (v_in_hand);
     END IF;
     IF v_lanes IS NOT NULL THEN
             FOR v_round IN 1..50 LOOP
@@ -334,7 +334,6 @@ DECLARE
     v_heads integer;
     v_asked integer;
     v_keys bigint[];
-    v_in_hand text[];
     v_under bigint[];
 BEGIN
     IF cardinality(p_keys) = 0 AND NOT true = ANY (p_leaves) THEN
@@ -431,17 +430,20 @@ WHERE (SELECT 1 FROM command c WHERE c.lane = g.lane AND c.state IN ('running', 
       IS NOT NULL));
     END IF;
     IF v_lanes IS NOT NULL THEN
-            SELECT array_agg(h.key), array_agg(h.lane), array_agg(h.epoch) INTO v_keys, v_in_hand, v_under
-    FROM (SELECT h.key, g.lane, g.epoch
+            SELECT array_agg(h.key) FILTER (WHERE h.is_plain), array_agg(h.epoch) FILTER (WHERE h.is_plain),
+           array_agg(h.lane) FILTER (WHERE NOT h.is_plain), array_agg(h.epoch) FILTER (WHERE NOT h.is_plain)
+    INTO v_keys, v_under, v_lanes, v_epochs
+    FROM (SELECT h.key, g.lane, g.epoch,
+       h.priority = 0 AND h.epoch < g.epoch
+       AND (SELECT 1 FROM command d
+            WHERE d.state || '' IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
+           ) IS NULL
+       AND (SELECT 1 FROM command q
+            WHERE q.lane = g.lane AND starts_with(q.state, 'waiting') AND q.priority = 1 LIMIT 1) IS NULL AS is_plain
 FROM unnest(v_lanes::text[], v_epochs::bigint[]) AS g (lane, epoch)
 CROSS JOIN LATERAL (SELECT c.key, c.priority, c.due_at, c.fingerprint, c.epoch FROM command c
                     WHERE c.lane = g.lane AND starts_with(c.state, 'waiting') ORDER BY c.priority, c.key LIMIT 1) AS h
-WHERE h.priority = 0 AND (h.due_at IS NULL OR h.due_at <= p_at) AND h.epoch < g.epoch
-  AND (SELECT 1 FROM command d
-       WHERE d.state || '' IN ('checking', 'in_doubt') AND d.lane = g.lane AND d.fingerprint = h.fingerprint LIMIT 1
-      ) IS NULL
-  AND (SELECT 1 FROM command q
-       WHERE q.lane = g.lane AND starts_with(q.state, 'waiting') AND q.priority = 1 LIMIT 1) IS NULL) AS h;
+WHERE h.due_at IS NULL OR h.due_at <= p_at) AS h;
     IF v_keys IS NOT NULL THEN
         RETURN QUERY SELECT c.key, c.source, c.id, c.type, 'running', c.reply_to, c.correlation_id, c.traceparent, c.tracestate,
        c.received_at, c.lane, g.epoch, c.attempts + 1, c.last_sequence, c.deadline_at, c.submitted_at, c.settled_at,
@@ -449,8 +451,6 @@ WHERE h.priority = 0 AND (h.due_at IS NULL OR h.due_at <= p_at) AND h.epoch < g.
        c.sought_at, c.look_ups, c.progress, c.breaks, c.secrets,
        (SELECT p.data FROM payload p WHERE p.key = c.key), (SELECT p.warnings FROM payload p WHERE p.key = c.key)
 FROM unnest(v_keys::bigint[], v_under::bigint[]) AS g (key, epoch) JOIN command c ON c.key = g.key AND c.key = ANY (v_keys::bigint[]);
-        SELECT array_agg(g.lane), array_agg(g.epoch) INTO v_lanes, v_epochs
-        FROM unnest(v_lanes, v_epochs) AS g (lane, epoch) WHERE g.lane <> ALL (v_in_hand);
     END IF;
     IF v_lanes IS NOT NULL THEN
             FOR v_round IN 1..50 LOOP
