@@ -120,15 +120,24 @@ class _Desk:
         try:
             request = loads(line)
             name, arguments = request["op"], request["args"]
-            if name not in _OPERATIONS:
-                raise BadRequest(f"There is no operation {name}.")
-            operation: Callable[..., Awaitable[Any]] = getattr(self._operations, name)
-            return {"result": await operation(**arguments)}
+            return {"result": await self._operation(name)(**arguments)}
         except WorkerError as error:
             kinds = [kind for kind, known in _ERRORS.items() if isinstance(error, known)]
             return {"error": kinds[0] if kinds else "failed", "message": str(error)}
         except (ValueError, TypeError, KeyError) as error:
             return {"error": "bad_request", "message": f"not a request: {type(error).__name__}"}
+        except Exception as error:
+            log.exception("control_request_broke")
+            return {
+                "error": "failed",
+                "message": f"The worker met a fault of its own ({type(error).__name__}): see its log.",
+            }
+
+    def _operation(self, name: str) -> Callable[..., Awaitable[Any]]:
+        if name not in _OPERATIONS:
+            raise BadRequest(f"There is no operation {name}.")
+        operation: Callable[..., Awaitable[Any]] = getattr(self._operations, name)
+        return operation
 
 
 class RemoteOperations:

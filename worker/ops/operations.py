@@ -21,7 +21,7 @@ from worker.crashpoints import crashpoint
 from worker.errors import NotFound, NotResolvable, WorkerError
 from worker.flows.stored import told_file
 from worker.ops.redaction import lane_digest
-from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for
+from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for, reply_numbers
 from worker.ports import OperatorJournal
 from worker.records import (
     ACTIVE,
@@ -191,14 +191,14 @@ class Operations:
         return [describe_reply(reply) for reply in await self._journal.undeliverable_replies(_limit(limit))]
 
     async def resend_replies(self, numbers: Sequence[int] = ()) -> dict[str, Any]:
-        """Try these replies (all, if none is named) again."""
-        count = await self._journal.resend_replies(list(numbers), self._clock.now())
+        """Try these replies (all, if none is named) again. Raises `BadRequest`."""
+        count = await self._journal.resend_replies(reply_numbers(numbers), self._clock.now())
         log.info("replies_resent", count=count)
         return {"resent": count}
 
     async def discard_replies(self, numbers: Sequence[int] = ()) -> dict[str, Any]:
-        """Forget these replies (all, if none is named). The events stay on record."""
-        count = await self._journal.discard_replies(list(numbers))
+        """Forget these replies (all, if none is named). The events stay on record. Raises `BadRequest`."""
+        count = await self._journal.discard_replies(reply_numbers(numbers))
         log.info("replies_discarded", count=count)
         return {"discarded": count}
 

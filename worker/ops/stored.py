@@ -15,6 +15,8 @@ from worker.records import BEIJING, Stored, StoredFilter
 
 INVOICE_NUMBER: Final = re.compile(r"[0-9]{20}")
 """A fully digitalised invoice has a number of 20 digits; the gateway's ids have 19 at most."""
+LARGEST_NUMBER: Final = 2**63 - 1
+"""That a store can hold."""
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INVOICE_NAME: Final = re.compile(r"[0-9]{1,20}")
 
@@ -26,8 +28,8 @@ class BadRequest(WorkerError):
 def filter_of(wanted: Mapping[str, Any], limit: int, offset: int) -> StoredFilter:
     """The filter for these wishes: `user_id`, `source`, `buyer`, `number`, and the days `since` and `until`, both
     included. Raises `BadRequest`."""
-    if offset < 0:
-        raise BadRequest("An offset is 0 or more.")
+    if not 0 <= offset <= LARGEST_NUMBER:
+        raise BadRequest(f"An offset is from 0 to {LARGEST_NUMBER}.")
     since, until = _day(wanted.get("since"), "since"), _day(wanted.get("until"), "until")
     if since is not None and until is not None and since > until:
         raise BadRequest("The first day is after the last: swap --since and --until.")
@@ -52,6 +54,13 @@ def filters_for(names: Sequence[str], limit: int) -> list[StoredFilter]:
     ids = tuple(name for name in dict.fromkeys(names) if name not in numbers)
     by_number = [StoredFilter(number=number, limit=limit) for number in numbers]
     return [*by_number, *([StoredFilter(invoice_ids=ids, limit=limit)] if ids else [])]
+
+
+def reply_numbers(numbers: Sequence[int]) -> list[int]:
+    """These numbers of replies. Raises `BadRequest`."""
+    if odd := [number for number in numbers if not 0 < number <= LARGEST_NUMBER]:
+        raise BadRequest(f"{odd[0]} is no reply's number: `fapiao-worker replies` lists them.")
+    return list(numbers)
 
 
 def describe_stored(stored: Stored) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.errors import JournalUnavailable, NotFound, NotResolvable
+from worker.errors import JournalUnavailable, NotFound, NotResolvable, WorkerError
 from worker.ops.control import RemoteOperations, control_server, database_file, socket_path
 from worker.ops.operations import AmbiguousCommand, Operations
 from worker.ops.stored import BadRequest
@@ -50,6 +50,24 @@ async def test_every_operation_answers_through_the_socket_as_it_would_at_home(pa
         assert (await remote.resolve("cmd-1", issued=NUMBER))["state"] == "completed"
 
     assert journal.settlements[0].to is CommandState.COMPLETED
+
+
+async def test_a_fault_of_the_workers_own_is_told_as_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as a worker that may be shutting down, with nothing in its log."""
+    operations, remote = _operations(FakeOperatorJournal(command())), RemoteOperations(path)
+
+    async def breaks(*_: object) -> None:
+        raise OverflowError("too large")
+
+    monkeypatch.setattr(operations, "rekey", breaks)
+    async with control_server(operations, path):
+        with pytest.raises(WorkerError, match=r"fault of its own \(OverflowError\)"):
+            await remote.rekey()
+        for numbers in ([0], [2**63]):
+            with pytest.raises(BadRequest, match="is no reply's number"):
+                await remote.resend_replies(numbers)
+            with pytest.raises(BadRequest, match="is no reply's number"):
+                await remote.discard_replies(numbers)
 
 
 async def test_errors_keep_their_kind_and_their_words(path: Path) -> None:

@@ -44,9 +44,10 @@ def test_days_that_make_no_sense_are_told(wishes: dict[str, str | None], says: s
         filter_of(wishes, 100, 0)
 
 
-def test_an_offset_below_nothing_is_told() -> None:
+@pytest.mark.parametrize("offset", [-1, 2**63])
+def test_an_offset_that_no_store_can_hold_is_told(offset: int) -> None:
     with pytest.raises(BadRequest, match="offset"):
-        filter_of({}, 100, -1)
+        filter_of({}, 100, offset)
 
 
 def test_twenty_digits_are_a_number_and_fewer_an_id() -> None:
