@@ -76,7 +76,7 @@ def _all() -> dict[str, Meaning]:
     found: dict[str, Meaning] = {}
     for line in _MEANINGS.strip().splitlines():
         name, english, chinese, meaning, hanyi, example = (cell.strip() for cell in line.split(" | "))
-        assert name not in found, name  # noqa: S101  a second line would hide the first
+        assert name not in found, f"{name} has two lines"  # noqa: S101  a second one would hide the first
         found[name] = Meaning(f"{english} {chinese}", meaning, hanyi, example)
     return found
 
