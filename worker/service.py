@@ -1,9 +1,9 @@
-"""The process: its parts, started in order, watched, and taken down in the opposite order; and what the operating
-system lets it do.
+"""The process: its parts are started in order, watched, and stopped in the opposite order. Also what the operating
+system must allow it to do.
 
-Guarantees that a part that dies takes the process down (a crash is safe here, half a worker is not), that each
-step of the way down is bounded in time, and that a second signal skips what is left of it. Knows the parts only as
-stages: what they are is said in `bootstrap`.
+Guarantees that a part that dies ends the process (a crash is safe here, a worker that runs in part is not), that each
+step of stopping is bounded in time, and that a second signal skips what is left of it. Knows the parts only as stages:
+what they are is said in `bootstrap`.
 
 While a command runs its password is in this process's memory, and a core file is that memory on disk. Guarantees that,
 after `forbid_core_files`, the kernel writes no core of this process, not to a file and not to a pipe, and that no other

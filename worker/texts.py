@@ -277,8 +277,8 @@ def remark_likeness(ours: Text, theirs: Text, *, prints_bank: bool) -> Likeness:
 
 
 def _is_beside(ours: Text, theirs: Text) -> bool:
-    """Whether what holds our remark holds it as words of its own, and what is beside it is of the bureau's kind, or at
-    least names no number: `新订单 1` and `谢谢惠顾 订单 8` are other orders' remarks."""
+    """Whether our remark stands in the text as words of its own, and what stands beside it is what the bureau adds, or
+    at least has no number in it: `新订单 1` and `谢谢惠顾 订单 8` are other orders' remarks."""
     text, words = spaced(theirs.raw), spaced(ours.raw)
     if not ours.plain:
         return _LABELS.match(text.lstrip(_MARKS)) is not None and _OTHER_NUMBER.search(text) is None
@@ -360,9 +360,9 @@ def _is_quoted(text: str) -> bool:
 
 
 def bones(text: str, *, accents: bool = True, gaps: bool = True) -> str:
-    """What any register takes of a text: letters and digits of GB 2312, the rest gone; `|` where something between two
-    Latin letters or digits is gone, for `1-2` is not `12`. Accents are taken off, or their letters left out. Without
-    `gaps` what is gone because it is in no register leaves none."""
+    """What every register accepts of a text: letters and digits of GB 2312, without the rest. `|` stands where
+    something between two Latin letters or digits was left out, for `1-2` is not `12`. Accents are taken off, or their
+    letters left out. Without `gaps` what is gone because it is in no register leaves none."""
     parts: list[str] = []
     gap = False
     for each in unicodedata.normalize("NFC", spaced(text)):

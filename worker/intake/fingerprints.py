@@ -1,7 +1,6 @@
-"""Two digests of a command: one of what was said, by which a repeat is known, and one of the invoice, by which the
-gateway's replies can be told apart.
-
-PURE. Neither digest has a secret among its inputs, but for a body that could not be read at all.
+"""Two digests of a command: one of the message, by which a repeat is recognised, and one of the invoice, by which it is
+known which orders' replies cannot be told apart. PURE. No secret is an input of either digest, unless the body could
+not be read at all.
 """
 
 import hashlib

@@ -1,5 +1,6 @@
-"""How the intake fills the journal: a batch of messages at a time, where one that the journal cannot hold is in
-nobody's way; and never quite full, so that what runs can end, while more commands wait in the broker.
+"""How the intake fills the journal: a batch of messages at a time, in which a message that the journal cannot store
+does not hold up the others. The journal is never filled completely: more commands wait in the broker, so that those
+which run can end.
 
 Guarantees that only an error that is the command's own refuses a command, and that its sender is told; whatever else
 goes wrong is tried again. Where space is short, commands are taken again once there is clearly more, and it is said
@@ -26,8 +27,8 @@ log = structlog.get_logger()
 ANSWERED: Final = frozenset({Admission.REUSED, Admission.BUSY, Admission.DUPLICATE})
 """Nothing was written of such a message, and its sender is told why."""
 TRIES_TOGETHER: Final = 8
-"""While every message of a batch fails, the store is taken to be at fault; only when each has failed so many times are
-the messages (count)."""
+"""While every message of a batch fails, the fault is looked for in the store. Only after each has failed so many times
+(count) it is looked for in the messages."""
 
 
 def _ignore(*_: object) -> None:
@@ -173,7 +174,8 @@ class Journaling:
 
 LOOK_SECONDS: Final = 5.0
 _CLEARLY: Final = 0.05
-"""So much of the bound (a part of one) must be free again, or intake would stop and start with every invoice."""
+"""This share of the bound (0 to 1) must be free before intake goes on; otherwise it would stop and start with every
+invoice."""
 
 
 class Pausable(Protocol):

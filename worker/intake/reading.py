@@ -1,7 +1,6 @@
-"""A message as far as it can be read: its body as the sender meant it, its two forms made one, its envelope's faults.
-
-PURE. Never raises, whatever the bytes, and unpacks no more than the bound. Knows the forms (CloudEvents, or bare data
-with AMQP properties) and nothing of what the data mean.
+"""A message, read as far as it can be: which command it is, in one form whichever of the two it came in, and what is
+wrong with its envelope. PURE. Never raises, whatever the bytes, and unpacks no more than the bound. Knows the forms
+(CloudEvents, or bare data with AMQP properties) and nothing of what the data mean.
 """
 
 import base64
@@ -139,8 +138,8 @@ def _has_encoded_data(event: dict[str, Any]) -> bool:
 
 
 def _decoded(event: dict[str, Any]) -> tuple[dict[str, Any], str, MessageFault | None]:
-    """The event with its data, and their text; where they cannot be had, what is wrong with them: its sender is told,
-    by the id that can be read."""
+    """The event with its data, and the data's text. Where the data cannot be read, what is wrong with them: the id can
+    be read, so the sender is told."""
     try:
         text = base64.b64decode(event["data_base64"], validate=True).decode()
         return {**event, "data": parse(text)}, text, None

@@ -47,8 +47,8 @@ TOPIC = ""
 
 
 LANE_PATIENCE = timedelta(minutes=2)
-"""On a lane of issues without end a query goes first when it has waited for so long, and nothing but issues was begun
-for as long."""
+"""On a lane whose issues never stop coming, a query goes first once it has waited for so long and only issues were
+begun meanwhile."""
 LANE_SLICE = timedelta(seconds=30)
 """For how long such a query goes before the issues that wait; then it gives way to them."""
 LOOK_UP_PATIENCE = timedelta(minutes=2)
@@ -110,8 +110,8 @@ def frees_twins(move: Step | Settlement) -> bool:
 
 
 def changes_lane(settlement: Settlement) -> bool:
-    """Whether the settled command was among its lane's work, so that the lane's next work must be found anew. Whether
-    it frees twins is another question: `frees_twins`."""
+    """Whether the settled command was part of its lane's work, so that the lane's next work must be found anew.
+    `frees_twins` says whether other commands may go on."""
     return not settlement.expected <= UNSETTLED | FINAL | {CommandState.FOLLOWING}
 
 

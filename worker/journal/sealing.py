@@ -197,7 +197,8 @@ def _bound_to(source: str, command_id: str) -> bytes:
 BATCH: Final = 500
 """Commands in one transaction (count)."""
 _PASSES: Final = 5
-"""A command that moves between states may slip past a pass; one that another worker seals with its own key, always."""
+"""A command that moves from state to state meanwhile may be missed by one pass; one that another worker seals again
+with an old key is missed by each."""
 
 RESEALED: Final = (*(state for state in CommandState if state not in FINAL), CommandState.COMPLETED)
 """Ended commands have secrets only where they are completed and their invoice is still sought."""

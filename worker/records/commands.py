@@ -63,8 +63,8 @@ EVERY_COMMAND = CommandFilter()
 @made_often
 @dataclass(frozen=True, slots=True)
 class Clues:
-    """By what the journal finds an order when it looks for those that could claim a listed invoice. A clue that is open
-    is found by every probe."""
+    """The columns by which the journal finds an order that could claim a listed invoice. An order whose clue is open is
+    found by every probe."""
 
     buyer: str = ""
     """The tax id of a company of today; "" for any other buyer."""
@@ -353,4 +353,5 @@ class Following:
     heard: int = 0
     """The first one's last sequence that the follower knows."""
     nudges: int = 1
-    """Grows whenever the first moves. It is given back with what was heard, so that a move in between is not missed."""
+    """How often the first has moved. The reader gives it back with what it has heard, so that a move in between is not
+    missed."""

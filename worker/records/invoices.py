@@ -296,8 +296,8 @@ class StoredFilter:
 
 
 UNDECIDED = 0
-"""Stands in a claim for a command that is not known: some command without a known invoice may have this one, and it
-cannot be told which. No command has this key."""
+"""In place of a command's key: a command without a number may have this invoice, and it cannot be told which. No
+command has this key."""
 
 
 @dataclass(frozen=True, slots=True)

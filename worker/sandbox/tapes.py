@@ -1,7 +1,7 @@
 """Each order as it went: what came in, what was told at which second, how it ended.
 
-Pure. Guaranteed: a tape tells no password, and tapes do not grow without bound. What they hold is masked when it is
-read, which is seldom: a page that nobody looks at costs nothing.
+Pure. Guaranteed: a tape tells no password, and tapes do not grow without bound. What they hold is masked only when it
+is read, so a page that nobody looks at costs nothing.
 """
 
 from collections import OrderedDict

@@ -1,7 +1,7 @@
 """The sandbox's time: the machine's, moved forward by whoever wants to see tomorrow. Waits end with the move.
 
-Guaranteed: it never goes back, not even over a restart where the offset is kept in a file; whoever reads that file
-reads a whole number of it.
+Guaranteed: it never goes back, and where the offset is kept in a file, not even over a restart; whoever reads that file
+never sees a half-written number.
 """
 
 import asyncio

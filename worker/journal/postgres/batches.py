@@ -1,9 +1,9 @@
 """What lanes ask of PostgreSQL, gathered into batches: one transaction for all that waits together.
 
-Natural batches, as in SQLite's writer: a single ask goes at once, and what comes while a batch is written goes together
-in the next one; nothing lingers. A batch holds one ask of a lane at most. It holds few submissions: a crash leaves in
-doubt all that were recorded together and not sent yet. Where the server is slow, batches are larger, and more of them
-are written beside each other.
+As in SQLite's writer, nothing waits for a batch to fill: a single ask goes at once, and what comes while a batch is
+written goes together in the next one. A batch holds one ask of a lane at most. It holds few submissions: a crash leaves
+in doubt all that were recorded together and not sent yet. Where the server is slow, batches are larger, and more of
+them are written beside each other.
 
 An ask that fails takes no other with it: the batch was rolled back, so each is done alone. Where it cannot be known
 whether the commit went through, every ask of the batch fails with `JournalUnavailable`, and nothing is done a second

@@ -1,4 +1,4 @@
-"""LISTEN and NOTIFY as a hint between processes: it may be lost, it may come for nothing.
+"""LISTEN and NOTIFY as a hint between processes. A hint may get lost, and one may come although there is nothing to do.
 
 A notification takes a lock of the whole database at its commit, so it never rides on a transaction that matters and
 goes out at most every 50 milliseconds. The listener reconnects by itself and wakes once after it did. Knows nothing

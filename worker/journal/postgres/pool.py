@@ -87,7 +87,8 @@ _MISCONFIGURED = (
 
 
 _WITHDRAWN = (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError)
-"""Of a journal that has worked: rights, or tables, were taken away under it, and somebody can give them back."""
+"""Errors by which a journal that has worked finds that its rights or its tables were taken away. Somebody can give them
+back, so they count as passing."""
 _SHARED_SESSION = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
 """Another client's statements in a session of ours, or ours in another's."""
 POOLER = (
@@ -239,8 +240,8 @@ class Connections:
         return classify(error)
 
     async def _refuse_shared_sessions(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        """Raises `ConfigurationError` where what one connection sets is seen by another. A busy pooler may hide it;
-        then the first statement that is not there tells."""
+        """Raises `ConfigurationError` where a setting of one connection is seen by another, as behind a pooler that
+        shares sessions. A busy pooler may hide that; then it shows by a prepared statement that is missing."""
         mark = uuid.uuid4().hex
         async with pool.acquire() as first, pool.acquire() as second:
             await Statements(first, self._sealer).run("mark_session", mark)

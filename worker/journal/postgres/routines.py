@@ -26,7 +26,8 @@ def script() -> str:
 
 
 def _filled(part: str, parts: dict[str, str]) -> str:
-    """With a statement's text for its name, and values for its places; a name without values is another part."""
+    """Puts a statement's text in place of its name, and values in place of its parameters; a name without values stands
+    for another part of the script."""
 
     def fill(found: re.Match[str]) -> str:
         if found["values"] is None:

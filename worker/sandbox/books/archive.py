@@ -1,4 +1,4 @@
-"""Invoices of the past, drawn from a seed when somebody asks: a hundred thousand cost nothing until then.
+"""Invoices of the past, made from a seed when somebody asks for them: until then a hundred thousand cost nothing.
 
 Pure. Every company that asks finds ``count`` invoices that it issued and ``count`` that it received, the same ones for
 the same seed, company and question. They have ids, items, totals and files like the ledger's. What an invoice says

@@ -48,8 +48,8 @@ def with_code(text: str) -> Html:
 
 @cache
 def parts() -> Mapping[str, str]:
-    """Of `page.html`, by name. Its lines are set in for people: what that adds between tags is taken out again, for a
-    browser would show it as blanks."""
+    """The parts of `page.html` by name. Line breaks and indentation between tags are taken out, for a browser would
+    show some of them as blanks."""
     _, *found = split(r"<!-- part: (\w+) -->\n", files(__package__ or "").joinpath("page.html").read_text("utf-8"))
     return {name: _in_one_line(text) for name, text in zip(found[::2], found[1::2], strict=True)}
 
