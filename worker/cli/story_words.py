@@ -116,10 +116,11 @@ def _failed(data: dict[str, Any]) -> list[str]:
     lines = [said(f"{code} at stage {stage}: {data.get('message')}", f"{code}（{stage}）：{happened}")]
     if why:
         lines.append(said(f"the gateway says: {why}", f"网关原文：{why}"))
-    if not is_chinese():
-        may = data.get("retryable")
-        lines.append("may be sent again under a new id" if may else "sending it again as it is will not help")
-    return [*lines, *([said(entry.en.action, entry.zh.action)] if entry else [])]
+    if entry:
+        return [*lines, said(entry.en.action, entry.zh.action)]
+    may_again = said("may be sent again under a new id", "可用新的 id 重新发送")
+    will_not_help = said("sending it again as it is will not help", "原样重发无济于事")
+    return [*lines, may_again if data.get("retryable") else will_not_help]
 
 
 def _rejected(data: dict[str, Any]) -> list[str]:

@@ -80,10 +80,19 @@ def test_a_rejection_lists_every_fault(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize(("retryable", "says"), [(True, "may be sent again"), (False, "will not help")])
 def test_a_failure_says_whether_to_try_again(capsys: pytest.CaptureFixture[str], retryable: bool, says: str) -> None:
-    told = _told(capsys, "failed", code="gateway_timeout", stage="login", message="No answer.", retryable=retryable)
+    told = _told(capsys, "failed", code="of_tomorrow", stage="login", message="No answer.", retryable=retryable)
 
-    assert "gateway_timeout at stage login" in told
+    assert "of_tomorrow at stage login" in told
     assert says in told
+
+
+@pytest.mark.parametrize("code", FAILURES)
+def test_what_a_known_failure_says_to_do_is_not_contradicted(capsys: pytest.CaptureFixture[str], code: str) -> None:
+    """`not_issued` said that sending it again would not help, and in the next line to send it under a new id."""
+    told = _told(capsys, "failed", code=code, stage="result", message="No.", retryable=False)
+
+    assert FAILURES[code].en.action in told
+    assert "will not help" not in told
 
 
 def test_warnings_are_told_with_every_outcome(capsys: pytest.CaptureFixture[str]) -> None:
