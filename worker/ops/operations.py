@@ -14,12 +14,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from contracts.envelope import loads, timestamp
 from contracts.failures import FailureCode, Stage
 from worker.clock import Clock
 from worker.crashpoints import crashpoint
 from worker.errors import NotFound, NotResolvable, WorkerError
 from worker.flows.stored import told_file
+from worker.ops.descriptions import (
+    describe_account,
+    describe_command,
+    describe_event,
+    describe_lane,
+    describe_reply,
+    moment_of,
+)
 from worker.ops.redaction import lane_digest
 from worker.ops.stored import INVOICE_NUMBER, BadRequest, describe_stored, filter_of, filters_for, reply_numbers
 from worker.ports import OperatorJournal
@@ -30,11 +37,7 @@ from worker.records import (
     Command,
     CommandFilter,
     CommandState,
-    EventRecord,
-    OnLane,
-    RefusedAccount,
     Settlement,
-    UndeliverableReply,
 )
 
 if TYPE_CHECKING:
@@ -96,7 +99,7 @@ class Operations:
         state = await self._journal.seller(command.source, command.seller)
         if not state.holds(command.key):
             return {}
-        return {"sellerRests": {"refusals": state.refusals, "until": _moment(state.resting_until)}}
+        return {"sellerRests": {"refusals": state.refusals, "until": moment_of(state.resting_until)}}
 
     async def commands(
         self, states: Sequence[str] = (), limit: int = 100, *, user_id: str | None = None, source: str | None = None
@@ -276,83 +279,6 @@ def _only(name: str, source: str | None, found: Sequence[Command]) -> Command:
     return found[0]
 
 
-def describe_command(command: Command) -> dict[str, Any]:
-    """A command for JSON: what it is and where it stands, without its data."""
-    return {
-        "commandId": command.id,
-        "commandSource": command.source,
-        "type": command.type,
-        "state": str(command.state),
-        "userId": command.user_id,
-        "orderNo": command.order_no,
-        "invoiceNumber": command.invoice_number,
-        "attempts": command.attempts,
-        "lookUps": command.look_ups,
-        "breaks": command.breaks,
-        "soughtAt": _moment(command.sought_at),
-        "receivedAt": timestamp(command.received_at),
-        "deadline": _moment(command.deadline_at),
-        "submittedAt": _moment(command.submitted_at),
-        "settledAt": _moment(command.settled_at),
-        "replyTo": command.route.reply_to,
-        "correlationId": command.route.correlation_id,
-        "warnings": loads(command.warnings),
-    }
-
-
-def describe_event(record: EventRecord) -> dict[str, Any]:
-    """A committed event for JSON, with which of its copies the broker has not confirmed."""
-    body = loads(record.event.body)
-    return {
-        "sequence": record.event.sequence,
-        "id": record.event.id,
-        "type": record.event.type,
-        "time": body.get("time"),
-        "unpublished": [{"r": "reply", "t": "topic"}[copy] for copy in record.pending],
-        "undeliverable": record.undeliverable,
-        "data": body.get("data"),
-    }
-
-
-def describe_reply(reply: UndeliverableReply) -> dict[str, Any]:
-    """A reply set aside, for JSON."""
-    return {
-        "number": reply.seq,
-        "commandId": reply.command_id,
-        "commandSource": reply.command_source,
-        "eventId": reply.event_id,
-        "type": reply.event_type,
-        "queue": reply.destination,
-        "attempts": reply.attempts,
-        "createdAt": timestamp(reply.created_at),
-    }
-
-
-def describe_lane(lane: OnLane) -> dict[str, Any]:
-    """Who has a command's lane, and what is before it there, for JSON."""
-    names = ("commandId", "commandSource", "type", "state")
-    return {
-        "worker": lane.holder,
-        "leaseEnded": lane.lease_ended,
-        "running": None if lane.running is None else dict(zip(names, lane.running, strict=True)),
-        "waitingBefore": lane.waiting_before,
-        "dueAt": _moment(lane.due_at),
-    }
-
-
-def describe_account(account: RefusedAccount) -> dict[str, Any]:
-    """An account with one password, for JSON. The id tells nothing of either."""
-    return {
-        "id": account.id,
-        "companyCode": account.company_code,
-        "userId": account.user_id,
-        "isLookUp": account.is_look_up,
-        "refusals": account.refusals,
-        "refusedAt": timestamp(account.refused_at),
-        "suspendedUntil": _moment(account.suspended_until),
-    }
-
-
 def _not_issued(command: Command) -> "Announcement":
     from worker.flows.announce import failure
 
@@ -366,10 +292,6 @@ def _cancelled(command: Command) -> "Announcement":
 
     message = "A person cancelled it before anything was submitted."
     return failure(FailureCode.CANCELLED, Stage.QUEUED, message, command.attempts)
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else timestamp(moment)
 
 
 def _states(names: Sequence[str]) -> list[CommandState]:
