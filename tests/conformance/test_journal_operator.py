@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from tests.conformance.journal_builders import (
     NOW,
     SECOND,
@@ -19,6 +21,7 @@ from tests.conformance.journal_builders import (
     submit,
 )
 from tests.conformance.journal_stores import Store
+from worker.errors import NotResolvable
 from worker.ports import Journal
 from worker.records import Backlog, CommandFilter, CommandState, Copy, OnLane, own_lane
 from worker.records.commands import OWN_LANE_MARK
@@ -191,6 +194,21 @@ async def test_lists_can_be_narrowed_to_a_user_and_a_source(journal: Journal) ->
     assert [c.id for c in await journal.needing_person(9, CommandFilter("u2"))] == ["doubt-u2"]
     assert await journal.unconfirmed(9, CommandFilter("u2", "erp")) == []
     assert await journal.broken(9, CommandFilter("u2", "erp")) == []
+
+
+async def test_a_command_is_found_by_its_invoice_and_so_is_who_has_a_number(journal: Journal) -> None:
+    for name in ("a", "b"):
+        await put_in_doubt(journal, new(name, lane=name))
+    first, second = [replace(each, last_sequence=1) for name in ("a", "b") for each in await journal.find(name)]
+    assert await journal.of_invoice("n1") is None
+    assert await journal.settle(settlement(first, CommandState.COMPLETED, "completed", invoice_number="n1"))
+
+    issued = await journal.of_invoice("n1")
+
+    assert issued is not None
+    assert (issued.id, issued.secrets) == ("a", {})
+    with pytest.raises(NotResolvable, match=r"Invoice n1 belongs to another command: `fapiao-worker status n1`"):
+        await journal.settle(settlement(second, CommandState.COMPLETED, "completed", invoice_number="n1"))
 
 
 async def test_an_order_is_found_by_its_number_alone(journal: Journal) -> None:

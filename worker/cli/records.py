@@ -30,17 +30,19 @@ if TYPE_CHECKING:
     from worker.cli.desk import Desk
 
 CommandId = Annotated[str, typer.Argument(metavar="ID", help="The command's id.")]
-IdOrOrder = Annotated[str, typer.Argument(metavar="ID", help="The command's id, or the number of its order.")]
+IdOrNumber = Annotated[
+    str, typer.Argument(metavar="ID", help="The command's id, or the number of its invoice or of its order.")
+]
 Source = Annotated[str | None, typer.Option("--source", help="The tenant, where several used the id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")]
 
 
-def status(name: IdOrOrder, source: Source = None, as_json: AsJson = False) -> None:
+def status(name: IdOrNumber, source: Source = None, as_json: AsJson = False) -> None:
     """Show a command and its events. Exit code 1 if there is none.
 
-    By the number of an order it is the command that holds the number or, where none does, the newest; the others of the
-    order are named.
+    By an invoice's number it is the command that issued it; by the number of an order, the command that holds it or,
+    where none does, the newest, and the others of the order are named.
     """
     with explained():
         settings = quiet_settings()

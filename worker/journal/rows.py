@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from contracts.envelope import dumps
 from contracts.kinds import CommandType
-from worker.errors import NotFound
+from worker.errors import NotFound, NotResolvable
 from worker.journal.sealing import Sealer
 from worker.records import (
     FINAL,
@@ -250,6 +250,12 @@ def to_undeliverable(row: Row) -> UndeliverableReply:
         attempts=row["attempts"],
         created_at=at(row["created_at"]),
     )
+
+
+def bound_elsewhere(settlement: Settlement) -> NotResolvable:
+    """Why a number cannot be the settled command's."""
+    number = settlement.invoice_number
+    return NotResolvable(f"Invoice {number} belongs to another command: `fapiao-worker status {number}` shows it.")
 
 
 def to_on_lane(row: Row) -> OnLane:

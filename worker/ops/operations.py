@@ -68,9 +68,12 @@ class Operations:
         self._worker = worker
 
     async def status(self, name: str, source: str | None = None) -> dict[str, Any]:
-        """A command with its events, by its id or else by its order's number; of that order's commands the one that
-        holds the number or else the newest, and the others in brief. Raises `NotFound`, `AmbiguousCommand`."""
+        """A command with its events, by its id, else by its invoice's number, else by its order's; of that order's
+        commands the one that holds the number or else the newest, and the others in brief. Raises `NotFound`,
+        `AmbiguousCommand`."""
         found, others = [*await self._journal.find(name, source)], list[Command]()
+        if not found and (issued := await self._journal.of_invoice(name)) and source in {None, issued.source}:
+            found = [issued]
         if not found:
             found, others = await self._of_order(name, source)
         command = _only(name, source, found)

@@ -173,6 +173,10 @@ class OperatorJournal(Protocol):
         """Commands by id (of any source, if none is given), newest first, without their secrets."""
         ...
 
+    async def of_invoice(self, number: str) -> Command | None:
+        """The command that has this invoice's number, without its secrets."""
+        ...
+
     async def of_order(self, order_no: str, source: str | None = None, limit: int = 100) -> Sequence[Command]:
         """Commands that name this order number (of any source, if none is given), of whichever seller, without their
         secrets: those that hold it first, then the newest."""

@@ -118,6 +118,14 @@ def test_status_takes_an_order_number_where_no_command_has_that_id(run: Run, jou
     assert "same order" not in run("status", "cmd-1").stdout
 
 
+def test_status_takes_an_invoices_number(run: Run, journal: FakeOperatorJournal) -> None:
+    """Somebody holds the invoice, and asks whose order it was; `resolve` says that a number is another command's."""
+    journal.held = [command(), command(key=2, id="cmd-2", invoice_number=NUMBER, state=CommandState.COMPLETED)]
+
+    assert "invoice.issue  cmd-2  completed" in run("status", NUMBER).stdout
+    assert run("status", NUMBER, "--source", "shop").exit_code == 1
+
+
 def test_an_order_number_of_several_sellers_is_exit_code_2_and_names_the_commands(
     run: Run, journal: FakeOperatorJournal
 ) -> None:

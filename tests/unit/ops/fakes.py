@@ -152,6 +152,9 @@ class FakeOperatorJournal:
     async def on_lane(self, key: int) -> OnLane:
         return self.lanes.get(key, OnLane(None, None, 0, None))
 
+    async def of_invoice(self, number: str) -> Command | None:
+        return next((c for c in self.held if c.invoice_number == number), None)
+
     async def of_order(self, order_no: str, source: str | None = None, limit: int = 100) -> Sequence[Command]:
         found = [c for c in self.held if c.order_no == order_no and source in {None, c.source}]
         return sorted(found, key=lambda c: (c.holds_order, c.key), reverse=True)[:limit]

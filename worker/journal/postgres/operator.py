@@ -68,6 +68,12 @@ class PostgresOperator(PostgresStore):
         return None if row is None else to_command(row, {})
 
     @without_transaction
+    async def of_invoice(self, statements: Statements, number: str) -> Command | None:
+        """See `OperatorJournal.of_invoice`."""
+        row = await statements.one("find_by_invoice", number)
+        return None if row is None else to_command(row, {})
+
+    @without_transaction
     async def of_order(
         self, statements: Statements, order_no: str, source: str | None = None, limit: int = 100
     ) -> list[Command]:

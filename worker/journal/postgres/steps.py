@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from worker.errors import NotResolvable
 from worker.journal.postgres.batches import Ask
 from worker.journal.postgres.invoices import keep
 from worker.journal.postgres.lanes import look_again, offer_lanes
@@ -20,6 +19,7 @@ from worker.journal.postgres.refusals import held_if_resting
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_snapshot, without_transaction
 from worker.journal.rows import (
+    bound_elsewhere,
     changes_lane,
     copies_for,
     forgets_audit,
@@ -155,7 +155,7 @@ async def _settle(statements: Statements, settlement: Settlement, owner: str | N
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _NUMBER_INDEX:
             raise
-        raise NotResolvable("this invoice number is bound to another command") from error
+        raise bound_elsewhere(settlement) from error
     if not moved:
         return False
     await keep(statements, command, settlement.findings, settlement.at)

@@ -78,6 +78,12 @@ class SqliteOperator(SqliteStore):
         return None if row is None else to_command(row, {})
 
     @one_transaction
+    def of_invoice(self, statements: Statements, number: str) -> Command | None:
+        """See `OperatorJournal.of_invoice`."""
+        row = statements.one("find_by_invoice", number=number)
+        return None if row is None else to_command(row, {})
+
+    @one_transaction
     def of_order(
         self, statements: Statements, order_no: str, source: str | None = None, limit: int = 100
     ) -> list[Command]:

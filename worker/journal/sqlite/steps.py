@@ -4,8 +4,8 @@ that has their number, or take its place."""
 import sqlite3
 from datetime import datetime
 
-from worker.errors import NotResolvable
 from worker.journal.rows import (
+    bound_elsewhere,
     changes_lane,
     forgets_audit,
     found,
@@ -223,7 +223,7 @@ def _check_number(statements: Statements, settlement: Settlement) -> None:
         return
     row = statements.one("number_owner", invoice_number=settlement.invoice_number)
     if row is not None and row["key"] != settlement.command.key:
-        raise NotResolvable("this invoice number is bound to another command")
+        raise bound_elsewhere(settlement)
 
 
 def _note_heard(statements: Statements, key: int, heard: Heard) -> None:

@@ -61,6 +61,9 @@ WHERE c.id = $1 AND c.type <> 'look_up' ORDER BY c.key DESC;
 SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key
 WHERE c.id = $1 AND c.source = $2 AND c.type <> 'look_up';
 
+-- name: find_by_invoice
+SELECT c.*, p.data, p.warnings FROM command c JOIN payload p ON p.key = c.key WHERE c.invoice_number = $1;
+
 -- name: list_of_order
 -- Sellers one by one, each a probe of the index that begins with them: a number alone has none.
 WITH RECURSIVE of (seller) AS (
