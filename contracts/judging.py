@@ -100,7 +100,8 @@ def _overlong(value: Any, most: int, path: Steps = ()) -> Iterator[FieldError]:
         yield FieldError(path=pointer(path), message=f"must have at most {most} entries; it has {len(value)}")
     elif isinstance(value, dict) and len(path) < 2:
         for name, inner in value.items():
-            yield from _overlong(inner, most, (*path, name))
+            if isinstance(inner, dict | list):
+                yield from _overlong(inner, most, (*path, name))
 
 
 def told(warnings: list[CommandWarning]) -> list[CommandWarning]:

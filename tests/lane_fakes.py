@@ -265,6 +265,8 @@ class RecordingHooks:
         self.breaks: list[tuple[str, str]] = []
         self.findings: list[str] = []
         self.audits: list[bool] = []
+        self.lanes_told = 0, 0
+        """Lanes and sessions, as they were told last."""
 
     def audit_finding(self, kind: str) -> None:
         self.findings.append(str(kind))
@@ -283,7 +285,8 @@ class RecordingHooks:
 
     def submitted(self) -> None: ...
 
-    def lanes(self, active: int, sessions: int) -> None: ...
+    def lanes(self, active: int, sessions: int) -> None:
+        self.lanes_told = active, sessions
 
     def settled(self, command_type: str, outcome: str, code: str) -> None:
         self.outcomes.append((str(outcome), code))

@@ -211,6 +211,7 @@ class LaneSession:
             self._asking = await gateway.connect_query(self.lane)
         else:
             self._issuing = await gateway.connect(self.lane)
+        self._services.sessions += 1
 
     async def during(self, work: Awaitable[T]) -> T:
         """Do this unless asked to stop: then it is cancelled, and `Interruption` raised."""
@@ -256,6 +257,7 @@ class LaneSession:
         async with self._hanging_up:
             session, self._issuing, self._asking, self._access = self._session, None, None, None
             if session is not None:
+                self._services.sessions -= 1
                 await session.close()
                 await asyncio.sleep(self._services.settings.reconnect_pause_seconds)
 

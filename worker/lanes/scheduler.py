@@ -236,7 +236,7 @@ class Scheduler:
     async def _keep_looking_at_wanted(self) -> None:
         while True:
             await asyncio.sleep(self._services.settings.poll_seconds)
-            self._report()
+            self._services.hooks.lanes(len(self._lanes), self._services.sessions)
             await self._look_at_wanted()
 
     async def _look_at_wanted(self) -> None:
@@ -269,11 +269,6 @@ class Scheduler:
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.error("lane_died", exc_info=fault)
         self._wake.set()
-
-    def _report(self) -> None:
-        """Now and then, not at every change: it looks at every lane."""
-        sessions = sum(runner.lane_session.is_connected for runner, _ in self._lanes.values())
-        self._services.hooks.lanes(len(self._lanes), sessions)
 
     # ---- the lease ---------------------------------------------------------------------------------
 

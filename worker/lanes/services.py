@@ -240,6 +240,8 @@ class LaneServices:
     is_contended: bool = False
     """All places are taken, and lanes wait for one: each lane should give up its place soon."""
     is_draining: bool = False
+    sessions: int = 0
+    """Sessions that lanes hold (count). Counted as they open and close: to ask ten thousand lanes holds the loop."""
     looking: int = 0
     """Lanes of this worker whose look-up is under way (count)."""
     sought: int = 0

@@ -33,6 +33,7 @@ async def test_lanes_run_side_by_side_up_to_the_limit() -> None:
 
         assert scheduler.active == 100
         assert len(stage.gateway.open_sessions) == 100
+        assert stage.hooks.lanes_told == (100, 100)
         assert stage.services.is_contended
 
 
@@ -254,6 +255,7 @@ async def test_end_without_a_drain_closes_every_session() -> None:
         assert len(stage.gateway.open_sessions) == 2
 
     assert not stage.gateway.open_sessions
+    assert stage.services.sessions == 0
     assert {stage.journal.state_of(key) for key in (1, 2)} == {S.SUBMITTING}
 
 
