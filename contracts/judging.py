@@ -100,7 +100,7 @@ def _overlong(value: Any, most: int, path: Steps = ()) -> Iterator[FieldError]:
         yield FieldError(path=pointer(path), message=f"must have at most {most} entries; it has {len(value)}")
     elif isinstance(value, dict) and len(path) < 2:
         for name, inner in value.items():
-            if isinstance(inner, dict | list):
+            if type(inner) is dict or type(inner) is list:  # few are
                 yield from _overlong(inner, most, (*path, name))
 
 
