@@ -33,7 +33,8 @@ from worker.clock import SystemClock
 from worker.errors import ConfigurationError, JournalUnavailable, NotResolvable, SchemaOutdated, StoreBusy
 from worker.journal import migrations, open_journal
 from worker.journal.sqlite import SqliteJournal, opening
-from worker.records import CommandState
+from worker.journal.sqlite.writer import Writer
+from worker.records import SUBMITTED, CommandState
 from worker.settings import Settings
 
 LEASE = timedelta(seconds=60)
@@ -74,6 +75,29 @@ async def test_lanes_of_a_process_that_died_are_free_at_once(store: SqliteStore)
     again = await claim_one(journal, "w2")
     assert (again.command.id, again.command.state) == ("a", CommandState.RUNNING)
     assert not await journal.record(step(claim, CommandState.SUBMITTING))
+
+
+async def test_only_what_a_power_cut_must_not_undo_waits_for_the_disk(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = await store.open_with_worker("w1")
+    waits: list[bool] = []
+    as_it_is = Writer._flush_or_not
+
+    def told(writer: Writer, connection: sqlite3.Connection, *, is_wanted: bool) -> None:
+        waits.append(is_wanted)
+        as_it_is(writer, connection, is_wanted=is_wanted)
+
+    monkeypatch.setattr(Writer, "_flush_or_not", told)
+    await admit(journal, new("a"), new("b"))
+    claim = await claim_one(journal)
+    assert waits == [True, False]
+    assert await journal.record(step(claim, CommandState.SUBMITTING))
+    assert waits == [True, False, True]
+    assert await journal.record(step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED))
+    assert await journal.next_command(claim.lease, NOW) is not None
+    await journal.published([row.seq for row in await journal.due("w1", NOW, 10)])
+    assert waits == [True, False, True, True, False, False, False]
 
 
 async def test_events_of_a_process_that_died_are_published(store: SqliteStore) -> None:

@@ -95,7 +95,7 @@ class OutboxJournal(Protocol):
         ...
 
     async def published(self, seqs: Sequence[int]) -> None:
-        """Forget rows that the broker confirmed."""
+        """Forget rows that the broker confirmed. A crash of the store may bring them back: they go out again then."""
         ...
 
     async def postpone(self, delays: Sequence[tuple[int, datetime]]) -> None:

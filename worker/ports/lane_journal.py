@@ -98,6 +98,7 @@ class LaneJournal(AuditJournal, Protocol):
     ) -> Sequence[Claim]:
         """Lease up to `limit` ready lanes, fair among tenants, then least recently served first. Where `within` binds,
         lanes whose next work needs no gateway (a command of its own, what an earlier holder had submitted) go first.
+        It may be only as durable as `next_command`.
         """
         ...
 

@@ -86,6 +86,18 @@ async def test_a_commit_that_fails_is_told_to_all_and_nothing_is_there(writer: W
     assert await writer.submit(numbers) == [1]
 
 
+async def test_a_commit_is_flushed_where_one_operation_of_its_batch_needs_it(writer: Writer) -> None:
+    full, normal = 2, 1
+
+    def synchronous(statements: Statements) -> int:
+        return int(statements.connection.execute("PRAGMA synchronous").fetchone()[0])
+
+    assert await writer.submit(synchronous) == full
+    assert await writer.submit(synchronous, is_flushed=False) == normal
+    both = writer.submit(synchronous, is_flushed=False), writer.submit(synchronous)
+    assert [*await asyncio.gather(*both)] == [full, full]
+
+
 async def test_a_fault_of_its_own_ends_no_thread(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its log raised, and nobody was ever answered again."""
 

@@ -23,7 +23,7 @@ from worker.journal.rows import (
 )
 from worker.journal.sqlite.readiness import look_again, refresh
 from worker.journal.sqlite.statements import Statements
-from worker.journal.sqlite.store import SqliteStore, one_transaction
+from worker.journal.sqlite.store import SqliteStore, one_transaction, one_unflushed_transaction
 from worker.records import AccountLogin, Claim, ClaimBounds, Command, LaneLease, Probes, Stray, is_own_lane
 
 
@@ -97,7 +97,7 @@ class SqliteLanes(SqliteStore):
             moved += 1
         return moved
 
-    @one_transaction
+    @one_unflushed_transaction
     def claim(
         self, statements: Statements, worker: str, limit: int, now: datetime, *, within: ClaimBounds | None = None
     ) -> list[Claim]:
@@ -140,7 +140,7 @@ class SqliteLanes(SqliteStore):
             row = statements.one("count_ready_lanes_of", tenant=tenant, limit=limit)
         return 0 if row is None else int(row["ready"])
 
-    @one_transaction
+    @one_unflushed_transaction
     def next_command(self, statements: Statements, lease: LaneLease, now: datetime) -> Command | None:
         """See `LaneJournal.next_command`. Nothing while a command of the lane is unfinished."""
         if statements.one("lane_active_tenant", lane=lease.lane) is not None:

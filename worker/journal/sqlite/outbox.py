@@ -6,7 +6,7 @@ from datetime import datetime
 
 from worker.journal.rows import Addressed, copies_for, micros, streams_of, to_outbox_row
 from worker.journal.sqlite.statements import Statements
-from worker.journal.sqlite.store import SqliteStore, one_transaction
+from worker.journal.sqlite.store import SqliteStore, one_transaction, one_unflushed_transaction
 from worker.records import Copy, Event, LooseEvent, OutboxRow
 
 
@@ -82,7 +82,7 @@ def insert_answers(statements: Statements, answers: Sequence[LooseEvent]) -> Non
 class SqliteOutbox(SqliteStore):
     """See `OutboxJournal`. Every row is the one process's own."""
 
-    @one_transaction
+    @one_unflushed_transaction
     def due(self, statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
         """See `OutboxJournal.due`."""
         rows = [to_outbox_row(row) for row in statements.all("due_rows", now=micros(now), limit=limit)]
@@ -90,12 +90,12 @@ class SqliteOutbox(SqliteStore):
             return _heads(statements, now, limit)
         return rows
 
-    @one_transaction
+    @one_unflushed_transaction
     def due_heads(self, statements: Statements, worker: str, now: datetime, limit: int) -> list[OutboxRow]:
         """See `OutboxJournal.due_heads`."""
         return _heads(statements, now, limit)
 
-    @one_transaction
+    @one_unflushed_transaction
     def published(self, statements: Statements, seqs: Sequence[int]) -> None:
         """See `OutboxJournal.published`."""
         statements.run_each("delete_row", [{"seq": seq} for seq in seqs])

@@ -36,11 +36,11 @@ class SqliteStore:
         self._writer: Writer | None = None
         self._sought = Walk()
 
-    async def _run(self, operation: Callable[[Statements], Result]) -> Result:
-        """On return it is durable. It may be run twice (see `worker.journal.sqlite.writer`)."""
+    async def _run(self, operation: Callable[[Statements], Result], *, is_flushed: bool = True) -> Result:
+        """On return it is durable, where `is_flushed`. It may be run twice (see `worker.journal.sqlite.writer`)."""
         if self._writer is None:
             raise ConfigurationError("the journal is not open")
-        return await self._writer.submit(operation)
+        return await self._writer.submit(operation, is_flushed=is_flushed)
 
     def _monotonic(self, later: timedelta = timedelta()) -> int:
         """Microseconds by which leases run: a clock set forward must not end them, nor one set back prolong them."""
@@ -56,5 +56,17 @@ def one_transaction(
     @wraps(method)
     async def call(self: Part, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Result:
         return await self._run(lambda statements: method(self, statements, *args, **kwargs))
+
+    return call
+
+
+def one_unflushed_transaction(
+    method: Callable[Concatenate[Part, Statements, Asked], Result],
+) -> Callable[Concatenate[Part, Asked], Coroutine[Any, Any, Result]]:
+    """The same for what a power cut may undo, as long as nothing durable came after it: nobody waits for the disk."""
+
+    @wraps(method)
+    async def call(self: Part, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Result:
+        return await self._run(lambda statements: method(self, statements, *args, **kwargs), is_flushed=False)
 
     return call

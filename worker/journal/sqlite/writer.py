@@ -4,8 +4,9 @@ Operations that wait together share a transaction: one fsync for all. If one of 
 back and run again with a savepoint around each, so that the failing one takes nobody with it; savepoints are not
 free, and failures are rare. An operation may therefore run twice, and does nothing but SQL. There is no artificial
 delay: a batch gathers while the batch before it is written, and what one turn of the event loop asks for comes as
-one. One connection that writes and checkpoints also keeps clear of the WAL-reset fault of SQLite before 3.51.3. Knows
-nothing of what the operations do.
+one. Where no operation of a batch has to outlive a power cut by itself, its commit is not flushed; the next one that is
+makes it durable too, for the log is one file. One connection that writes and checkpoints also keeps clear of the
+WAL-reset fault of SQLite before 3.51.3. Knows nothing of what the operations do.
 """
 
 import asyncio
@@ -37,6 +38,7 @@ Operation = Callable[[Statements], Any]
 class _Waiting:
     operation: Operation
     future: asyncio.Future[Any]
+    is_flushed: bool
 
 
 Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
@@ -62,6 +64,8 @@ class Writer:
         """Of this turn of the event loop."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._flushes = True
+        """Whether a commit waits for the disk, as the connection is set now."""
 
     async def start(self) -> None:
         """Connect. Raises what `connect` raises."""
@@ -79,8 +83,9 @@ class Writer:
             self._queue.put(None)
             await asyncio.get_running_loop().run_in_executor(None, thread.join)
 
-    async def submit(self, operation: Callable[[Statements], Result]) -> Result:
-        """Run an operation; on return it is durable. A cancelled wait does not stop it.
+    async def submit(self, operation: Callable[[Statements], Result], *, is_flushed: bool = True) -> Result:
+        """Run an operation; on return it is durable. One that is not `is_flushed` outlives the process, and a power cut
+        from the next one on that is. A cancelled wait does not stop it.
 
         Raises `JournalUnavailable` if nothing of it could be made durable.
         """
@@ -89,7 +94,7 @@ class Writer:
         future: asyncio.Future[Result] = self._loop.create_future()
         if not self._asked:
             self._loop.call_soon(self._hand_over)
-        self._asked.append(_Waiting(operation, future))
+        self._asked.append(_Waiting(operation, future, is_flushed))
         return await future
 
     def _hand_over(self) -> None:
@@ -135,6 +140,7 @@ class Writer:
         connection = statements.connection
         try:
             self._guard()
+            self._flush_or_not(connection, is_wanted=any(waiting.is_flushed for waiting in batch))
             connection.execute(self._begin)
             try:
                 outcomes: list[Outcome] = [(waiting.future, waiting.operation(statements), None) for waiting in batch]
@@ -149,6 +155,11 @@ class Writer:
             log.warning("journal_transaction_failed", operations=len(batch), error=str(error))
             return [(waiting.future, None, self._classify(error)) for waiting in batch]
         return outcomes
+
+    def _flush_or_not(self, connection: sqlite3.Connection, *, is_wanted: bool) -> None:
+        if is_wanted is not self._flushes:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if is_wanted else 'NORMAL'}")
+            self._flushes = is_wanted
 
     def _classify(self, error: Exception) -> BaseException:
         """A file that a worker writes and that refuses it now has turned read-only, as a disk does after a fault."""
