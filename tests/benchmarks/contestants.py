@@ -77,6 +77,8 @@ def started(
             "FAPIAO_TENANT_LANES": str(lanes),
             "FAPIAO_PREFETCH": str(200 if name.startswith("worker") else lanes),
             "FAPIAO_DATABASE_URL": f"sqlite:///{folder}/journal.db",
+            # The stub answers no query: a look-up holds its lane for two minutes, and a round may take more than one.
+            "FAPIAO_CONFIRM_DELAY_SECONDS": "3600",
         }
         if not name.startswith("worker"):
             # Dramatiq declares a queue of its own kind, dead letters and all.
