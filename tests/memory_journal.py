@@ -28,7 +28,7 @@ class MemoryJournal(SqliteJournal):
         self.statements = Statements(connection, Sealer([bytes(32)]))
 
     @override
-    async def _run(self, operation: Callable[[Statements], Result]) -> Result:
+    async def _run(self, operation: Callable[[Statements], Result], *, is_flushed: bool = True) -> Result:
         connection = self.statements.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
