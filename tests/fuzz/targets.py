@@ -18,6 +18,7 @@ from contracts.invoices import FoundInvoice, FoundItem, InvoiceFile
 from tests.unit.gateway.dialogue import LOGIN, PASSWORD, SUBMISSION, USER_ID, frame
 from tests.unit.intake.messages import RECEIVED_AT
 from tests.unit.intake.verdicts import check
+from tests.unit.vault.files import due
 from worker.errors import Permanent, Transient
 from worker.flows.invoices import file_row, found_row
 from worker.gateway import query_codec
@@ -38,6 +39,7 @@ from worker.ports import (
     ResultRefused,
     ResultShown,
 )
+from worker.vault.contents import MOST_TEXT_CHARS, NotThatFile, differences, read_file
 
 _CONTENT_TYPES = (None, "application/json", "application/cloudevents+json", "text/plain")
 _OUTSIDE = "the-login-outside"
@@ -183,6 +185,16 @@ def redaction(data: bytes) -> None:
     assert secret not in repr(shown)
 
 
+def files(data: bytes) -> None:
+    """A file of any kind, as the vault fetches it: what it says, no more than an event takes; or that it is none."""
+    kind, body = ("pdf", "ofd", "xml", "other")[(data[:1] or b"\0")[0] % 4], data[1:]
+    differs: list[dict[str, Any]] = []
+    with contextlib.suppress(NotThatFile):
+        differs = differences(due(kind), read_file(kind, body))
+    assert len(dumps(differs)) < 6 * 6 * MOST_TEXT_CHARS
+    assert all(difference["listed"] != difference["file"] for difference in differs)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "admission": admission,
     "gateway": gateway,
@@ -190,4 +202,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "answers": answers,
     "credentials": credentials,
     "redaction": redaction,
+    "files": files,
 }
