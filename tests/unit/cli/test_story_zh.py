@@ -73,7 +73,7 @@ def test_every_warning_is_told(code: str, capsys: pytest.CaptureFixture[str]) ->
 def test_the_ways_of_an_order_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     later = "2026-11-29T10:05:00+00:00"
     assert "刷脸扫码（第 2 次）" in _told(capsys, "qr_required", expiresAt=later, attempt=2, content="http://x")
-    assert "由查询得知" in _told(capsys, "completed", reconciled=True, invoiceUrl="http://p", invoice={})
+    assert "另行查明" in _told(capsys, "completed", reconciled=True, invoiceUrl="http://p", invoice={})
     assert "与预期金额不符" in _told(
         capsys, "confirmed", invoiceNumber="1", totalPriceAndTax="3", expectedTotalMatches=False, files=[]
     )
