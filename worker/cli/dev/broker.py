@@ -7,7 +7,7 @@ machine any at all: its own worker may just be away.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,27 +70,16 @@ def obtained(settings: Settings, home: Home) -> Iterator[DevBroker]:
         raise Stop(_NO_BROKER, USAGE)
 
 
-@contextmanager
-def _installed(scripts: Path, home: Home) -> Iterator[DevBroker]:
+def _installed(scripts: Path, home: Home) -> AbstractContextManager[DevBroker]:
     port = free_port_from(_PORT)
     say(said("Starting RabbitMQ …", "正在启动 RabbitMQ …"))
     server = rabbitmq.PrivateRabbit(scripts, home=home.directory / "rabbitmq", port=port, inherited=home.held)
-    try:
-        try:
-            server.start()
-        except CannotProvisionError as error:
-            raise Stop(str(error)) from None
-        yield DevBroker(
-            _address(port),
-            said("started privately, its data in .fapiao/rabbitmq", "私下启动，数据在 .fapiao/rabbitmq"),
-            is_ours=True,
-        )
-    finally:
-        server.close()
+    return _running(
+        server, port, said("started privately, its data in .fapiao/rabbitmq", "私下启动，数据在 .fapiao/rabbitmq")
+    )
 
 
-@contextmanager
-def _container() -> Iterator[DevBroker]:
+def _container() -> AbstractContextManager[DevBroker]:
     port = free_port_from(_PORT)
     image = containers.RABBITMQ_IMAGE
     say(
@@ -100,16 +89,19 @@ def _container() -> Iterator[DevBroker]:
         )
     )
     server = containers.ContainerRabbit(port=port)
+    return _running(server, port, said("started in a container; its data end with it", "在容器中启动，数据随之消失"))
+
+
+@contextmanager
+def _running(
+    server: rabbitmq.PrivateRabbit | containers.ContainerRabbit, port: int, origin: str
+) -> Iterator[DevBroker]:
     try:
         try:
             server.start()
         except CannotProvisionError as error:
             raise Stop(str(error)) from None
-        yield DevBroker(
-            _address(port),
-            said("started in a container; its data end with it", "在容器中启动，数据随之消失"),
-            is_ours=True,
-        )
+        yield DevBroker(_address(port), origin, is_ours=True)
     finally:
         server.close()
 
