@@ -67,7 +67,8 @@ def _qr_required(data: dict[str, Any]) -> list[str]:
 def _completed(data: dict[str, Any]) -> list[str]:
     invoice = data.get("invoice") or {}
     number, buyer = invoice.get("invoiceNumber"), invoice.get("buyerName")
-    found = said(", found without the gateway's reply", "（未收到网关答复，另行查明）") if data.get("reconciled") else ""
+    unheard = said(", found without the gateway's reply", "（未收到网关答复，另行查明）")
+    found = unheard if data.get("reconciled") else ""
     first = said(
         f"invoice {f'{number} ' if number else ''}issued to {buyer or 'the buyer'}",
         f"已向 {buyer or '购买方'} 开具发票{f' {number}' if number else ''}",

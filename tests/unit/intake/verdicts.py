@@ -4,7 +4,7 @@ from typing import Any
 
 from contracts.envelope import loads
 from contracts.events import Rejected
-from tests.unit.intake.messages import RULES
+from tests.unit.intake.messages import RULES, plain
 from worker.intake.admission import AdmissionRules, Admitted, admit
 from worker.intake.answers import answer_busy, answer_reused
 from worker.intake.reading import Incoming
@@ -74,3 +74,9 @@ def check(incoming: Incoming) -> Admitted:
         answer_busy(command, RULES)
     assert admit(incoming, RULES) == verdict
     return verdict
+
+
+def sent(data: dict[str, Any]) -> dict[str, Any]:
+    """The invoice that would be submitted."""
+    invoice: dict[str, Any] = loads(accepted(plain(data)).data)["invoice"]
+    return invoice
