@@ -190,6 +190,12 @@ def _give_way(at: Situation, _: Overtaken) -> Next:
     return _end(at, Record(CommandState.WAITING, due_at=at.now))
 
 
+def _give_way_unanswered(at: Situation, _: Overtaken) -> Next:
+    """Nor for a page that does not come, nor right behind that order the next one. Where the page still comes later, it
+    is no answer to anything."""
+    return _end(at, CloseSession(), Record(CommandState.WAITING, due_at=at.now + at.timing.retry_max))
+
+
 # ---- the verdicts --------------------------------------------------------------------------------------
 
 
@@ -309,6 +315,7 @@ TRANSITIONS: Table[LookUpState] = {
     (Phase.ASKED, QueryRefused): _page_refused,
     (Phase.ASKED, ConnectionLost): _unseen,
     (Phase.ASKED, TimedOut): _unseen,
+    (Phase.ASKED, Overtaken): _give_way_unanswered,
     (Phase.ASKED, Draining): _left,
     (Phase.LOOKING, MayGoOn): _go_on,
     (Phase.LOOKING, Overtaken): _give_way,

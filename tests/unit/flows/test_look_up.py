@@ -151,6 +151,7 @@ EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
     (P.ASKED, Draining): LEFT,
     (P.LOOKING, MayGoOn): Expected(P.ASKED, (AskPage,), timer=RULES.page),
     (P.LOOKING, Overtaken): Expected(P.ENDED, (Record,), S.WAITING),
+    (P.ASKED, Overtaken): Expected(P.ENDED, (CloseSession, Record), S.WAITING),
     (P.LOOKING, Draining): LEFT,
     (P.BOUND, EvidenceRead): Expected(P.NOTICE, timer=RULES.notice),
     (P.BOUND, Draining): LEFT,

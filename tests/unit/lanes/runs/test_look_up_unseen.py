@@ -5,14 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from tests.builders import make_command, make_data, make_found, make_invoice, make_result
-from tests.lane_fakes import FakeCredentials, Script, make_login_fields
-from tests.unit.lanes.playing import Played, later, now
+from tests.builders import make_command, make_data, make_found, make_invoice, make_page, make_result
+from tests.lane_fakes import After, FakeCredentials, Script, make_login_fields
+from tests.unit.lanes.playing import DONE, Played, later, now
 from tests.unit.lanes.runs.test_look_up import FOUND, LOOKING, S, issued, listing, looking, sought
 from tests.virtual_time import EPOCH, in_virtual_time
 from worker.errors import Transient
 from worker.lanes.runs.order import read_order
 from worker.ports import Disconnected, LoginAnswered, QueryRefused
+from worker.records import Command
 
 # ---- what could not be seen ----------------------------------------------------------------------------
 
@@ -200,3 +201,53 @@ async def test_an_order_in_doubt_that_cannot_be_read_is_a_persons(data: bytes) -
     assert (played.journal.state_of(2), played.journal.commands[2].sought_at) == (S.IN_DOUBT, None)
     assert (played.journal.state_of(1), played.journal.commands[1].look_ups) == (S.IN_DOUBT, 1)
     assert played.stage.hooks.verdicts == ["person", "again"]
+
+
+# ---- orders that come while a page does not --------------------------------------------------------------
+
+
+def _order(key: int) -> Command:
+    return make_command(key=key, state=S.WAITING, epoch=0, attempts=0)
+
+
+@in_virtual_time
+async def test_order_does_not_wait_for_a_page_that_does_not_come() -> None:
+    """A gateway whose list hangs holds up no order for the two minutes that a page may take."""
+    played = looking(Script(submissions=[[make_result()]], pages=[[]]))
+    later(5, lambda: played.journal.add(_order(100)))
+
+    await played.serve(issued(1, sought_at=EPOCH), until=30)
+
+    submitted_at = played.journal.commands[100].submitted_at
+    assert submitted_at is not None
+    assert submitted_at - EPOCH < timedelta(seconds=16)
+    assert played.journal.state_of(100) is S.COMPLETED
+    assert played.gateway.most_open_of_one_user == 1
+
+
+@in_virtual_time
+async def test_order_waits_for_a_page_that_comes_in_time() -> None:
+    """Else the list would be asked for again and again."""
+    page = make_page(FOUND, total=1, has_next=False)
+    played = looking(Script(submissions=[[make_result()]], pages=[[After(12, page), DONE]]))
+    later(5, lambda: played.journal.add(_order(100)))
+
+    await played.serve(sought(sought_at=EPOCH), until=30)
+
+    assert len(played.gateway.queries) == 1
+    assert played.journal.outcomes_of(1)[0] == "completed"
+
+
+@in_virtual_time
+async def test_slow_list_is_read_in_the_end_though_orders_never_cease() -> None:
+    """A page takes forty seconds, and an order comes every ten: after a quarter of an hour they wait for it."""
+    page = make_page(FOUND, total=1, has_next=False)
+    played = looking(Script(submissions=[[make_result()]], pages=[[After(40, page), DONE]]))
+    for number in range(1, 120):
+        later(10 * number, lambda key=1000 + number: played.journal.add(_order(key)))
+
+    await played.serve(issued(1, sought_at=EPOCH), until=1200)
+
+    assert "again" in played.stage.hooks.verdicts or played.journal.outcomes_of(1)
+    assert 3 < len(played.gateway.queries) < 80
+    assert played.gateway.most_open_of_one_user == 1
