@@ -188,4 +188,4 @@ class Asides:
         await self.twins.ask("keep_stray", lane, key, self.one("does_not_fit", "repeated"), b"{}", self.now)
         await self.twins.ask("laid_aside", key.map(lambda one: [one]), 10)
         await self.twins.ask("unsettled", lane)
-        await self.twins.ask("addresses", lane, 2)
+        await self.twins.ask("last_results", lane, 2)

@@ -241,7 +241,7 @@ async def test_what_is_asked_most_is_one_round_trip(server: PostgresJournal) -> 
     claims = await server.claim("w1", 30, NOW)
     assert len(claims) == 30
     await asyncio.gather(*(server.unsettled(claim.lease.lane) for claim in claims))
-    await asyncio.gather(*(server.addresses(claim.lease.lane, 5) for claim in claims))
+    await asyncio.gather(*(server.last_results(claim.lease.lane, 5) for claim in claims))
     await asyncio.gather(*(server.seller("/a", str(number)) for number in range(30)))
     moves = [step(claim, CommandState.FAILED, "failed") for claim in claims]
     answers = await asyncio.gather(*map(server.record_and_next, moves))

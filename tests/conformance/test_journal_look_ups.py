@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,7 +35,7 @@ from tests.conformance.journal_stores import Store
 from worker.journal import walking
 from worker.journal.rows import LOOK_UP_PATIENCE
 from worker.ports import Journal
-from worker.records import LOOK_UP, SUBMITTED, UNSETTLED, Command, CommandState, Heard, LaneLease
+from worker.records import LOOK_UP, SUBMITTED, UNSETTLED, Command, CommandState, Heard, LaneLease, LastResult
 
 OTHER_ACCOUNT = "digest of another"
 FOLLOWING = frozenset({CommandState.FOLLOWING})
@@ -43,6 +45,11 @@ async def entered(store: Store) -> list[tuple[str, str]]:
     """Lane and account of each look-up."""
     rows = await store.rows("SELECT lane, account FROM command WHERE type = 'look_up' ORDER BY lane, account")
     return [(lane, account) for lane, account in rows]
+
+
+def told_of(results: Iterable[LastResult]) -> list[tuple[str, str | None, Any]]:
+    """All but whose they are."""
+    return [(each.fingerprint, each.address, each.told) for each in results]
 
 
 class TestEntering:
@@ -198,11 +205,11 @@ class TestLooking:
             body = json.dumps({"data": data}).encode()
             await journal.record(replace(done, events=tuple(replace(each, body=body) for each in done.events)))
             await journal.release(claim.lease, NOW)
-        assert list(await journal.addresses("u1", 2)) == [
+        assert told_of(await journal.last_results("u1", 2)) == [
             ("f1", "http://pdf.example/1", {"remark": "SO-1"}),
             ("f2", "http://pdf.example/2", {"remark": "SO-2"}),
         ]
-        assert list(await journal.addresses("u2", 2)) == []
+        assert told_of(await journal.last_results("u2", 2)) == []
 
     async def test_an_old_order_that_is_completed_late_is_among_a_lanes_last_results(self, journal: Journal) -> None:
         """Its key is old; what settled it came last, and is what the gateway repeats."""
@@ -222,10 +229,26 @@ class TestLooking:
         events = tuple(replace(each, body=body) for each in late.events)
         assert await journal.settle(replace(late, at=NOW + 2 * SECOND, events=events))
 
-        assert list(await journal.addresses("u1", 2)) == [
+        assert told_of(await journal.last_results("u1", 2)) == [
             ("f2", "http://pdf.example/2", None),
             ("old", "http://pdf.example/old", None),
         ]
+
+    async def test_what_a_look_up_settled_is_known_by_when_it_was_submitted(self, journal: Journal) -> None:
+        """Its own result may still come, on whatever worker has the lane by then."""
+        said: list[dict[str, Any]] = [{"reconciled": True, "invoice": {}}, {"reconciled": False}, {}]
+        for number, data in enumerate(said):
+            claim = await begin(journal, new(f"c{number}", fingerprint=f"f{number}"))
+            await submit(journal, claim)
+            done = step(claim, CommandState.COMPLETED, "completed", expected=SUBMITTED, first=1)
+            body = json.dumps({"data": {"invoiceUrl": None, **data}}).encode()
+            await journal.record(replace(done, events=tuple(replace(each, body=body) for each in done.events)))
+            await journal.release(claim.lease, NOW)
+        results = await journal.last_results("u1", 50)
+        submitted = [(await look_up(journal, f"c{number}")) for number in range(3)]
+        assert [each.command_key for each in results] == [each.key for each in submitted]
+        assert [each.awaited_since for each in results] == [submitted[0].submitted_at, None, None]
+        assert submitted[0].submitted_at is not None
 
     async def test_a_follower_has_no_address_of_its_own(self, journal: Journal) -> None:
         """It is told that of the first one's invoice, and a journal of an earlier version has followers whose content
@@ -246,8 +269,8 @@ class TestLooking:
             )  # fmt: skip
             assert await journal.settle(replace(told, events=tuple(replace(each, body=body) for each in told.events)))
 
-        assert list(await journal.addresses("u1", 1)) == [("f", "http://pdf.example/1", None)]
-        assert list(await journal.addresses("u1", 50)) == [("f", "http://pdf.example/1", None)]
+        assert told_of(await journal.last_results("u1", 1)) == [("f", "http://pdf.example/1", None)]
+        assert told_of(await journal.last_results("u1", 50)) == [("f", "http://pdf.example/1", None)]
 
     async def test_a_done_look_up_is_gone_and_another_one_comes_when_it_is_due(
         self, store: Store, journal: Journal

@@ -65,7 +65,7 @@ FORMS: Final[Mapping[str, Callable[[Row], list[Row]]]] = MappingProxyType(
         ],
         "a tax that is off by a cent": lambda row: [_taxed(row, row["totalTax"] + CENT)],
         "as text": lambda row: [row | {name: f"￥{row[name]:,.2f}" for name in _AMOUNTS}],
-        "in full width": lambda row: [{name: _in_full_width(value) for name, value in row.items()}],
+        "in full width": lambda row: [{name: _in_full_width(value) for name, value in row.items()} | {"id": row["id"]}],
         "by the day": lambda row: [row | {"invoiceDate": row["invoiceDate"].astimezone(BEIJING).date().isoformat()}],
         "in UTC": lambda row: [row | {"invoiceDate": row["invoiceDate"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")}],
         "without a date": _without("invoiceDate"),

@@ -4,7 +4,7 @@ Times are integers in SQLite (microseconds since 1970, UTC) and `timestamptz` in
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from worker.records import (
     Copy,
     Event,
     EventRecord,
+    LastResult,
     NewCommand,
     OnLane,
     OutboxRow,
@@ -188,15 +189,20 @@ def to_command(row: Row, secrets: Mapping[str, str], *, fault: SecretsFault | No
     )
 
 
-def addresses_of(rows: Sequence[Row]) -> list[tuple[str, str, Any]]:
-    """Of rows of `completed` events with their commands' fingerprints: these, where the PDFs are, and what was told of
-    the invoices."""
-    told = [(str(row["fingerprint"]), json.loads(row["body"]).get("data", {})) for row in rows]
-    return [
-        (fingerprint, data["invoiceUrl"], data.get("invoice"))
-        for fingerprint, data in told
-        if isinstance(data.get("invoiceUrl"), str)
-    ]
+def last_results_of(rows: Iterable[Row]) -> list[LastResult]:
+    """Of rows of `completed` events, each with its command's key, fingerprint and submission."""
+    return [_last_result(row, json.loads(row["body"]).get("data", {})) for row in rows]
+
+
+def _last_result(row: Row, data: Mapping[str, Any]) -> LastResult:
+    address = data.get("invoiceUrl")
+    return LastResult(
+        row["key"],
+        str(row["fingerprint"]),
+        address if isinstance(address, str) else None,
+        data.get("invoice"),
+        awaited_since=at_or_none(row["submitted_at"]) if data.get("reconciled") else None,
+    )
 
 
 def to_event(row: Row) -> Event:

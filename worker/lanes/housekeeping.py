@@ -8,7 +8,6 @@ compare-and-set, so that two replicas that look at it at once do one thing. Know
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -25,7 +24,7 @@ from worker.flows.table import deadline_exceeded
 from worker.flows.vocabulary import Settle
 from worker.lanes.services import LaneServices
 from worker.outages import journal_outage
-from worker.records import Command, CommandState, Following, Heard, Settlement, SubmittedInvoice
+from worker.records import Command, CommandState, Following, Heard, Settlement
 
 log = structlog.get_logger(__name__)
 
@@ -109,17 +108,9 @@ class Settling:
             if command.follows is None and each.outcome is Outcome.COMPLETED:
                 address, told = each.data.get("invoiceUrl"), each.data.get("invoice")
                 self.services.addresses.settled(command.lane or "", command.fingerprint, address, told)
-                if each.data.get("reconciled"):
-                    self._await_result(command, told)
-
-    def _await_result(self, command: Command, told: Any) -> None:
-        if command.submitted_at is None:
-            return
-        # Where its data were forgotten, nothing tells any more what a result could be of.
-        with suppress(KeyError, TypeError, ValueError):
-            sent = SubmittedInvoice.read({"invoice": told})
-            until = command.submitted_at + self.services.timing.longest_answer
-            self.services.addresses.found(command.lane or "", command.key, sent, until)
+                if each.data.get("reconciled") and command.submitted_at is not None:
+                    until = command.submitted_at + self.services.timing.longest_answer
+                    self.services.addresses.found(command.lane or "", command.key, told, until)
 
 
 class Followers:

@@ -5,6 +5,7 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -132,11 +133,14 @@ class InvoiceAddresses:
         if len(self._results) > self._kept:
             self._results.popitem(last=False)
 
-    def found(self, lane: str, key: int, sent: SubmittedInvoice, until: datetime) -> None:
-        """A look-up settled this command: until then the command's own result may still come. It cannot be recognised
-        by the address of a file that a look-up told, for a result may name another one."""
-        if key not in self._answered:
-            self._found.setdefault(lane, {})[key] = until, sent
+    def found(self, lane: str, key: int, told: Any, until: datetime) -> None:
+        """A look-up settled this command, and `told` its invoice: until then the command's own result may still come.
+        It cannot be recognised by the address of a file that a look-up told, for a result may name another one."""
+        if key in self._answered:
+            return
+        # Where its data were forgotten, nothing tells any more what a result could be of.
+        with suppress(KeyError, TypeError, ValueError):
+            self._found.setdefault(lane, {})[key] = until, SubmittedInvoice.read({"invoice": told})
 
     def laid_aside(self, lane: str, address: str | None, told: Mapping[str, Any]) -> None:
         """A result with this address could be of several orders of this lane, and settled none."""

@@ -6,7 +6,7 @@ transaction or nothing.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from worker.records import (
     AccountLogin,
@@ -19,6 +19,7 @@ from worker.records import (
     Following,
     FoundRow,
     LaneLease,
+    LastResult,
     NumberedCommand,
     Probes,
     SellerState,
@@ -218,9 +219,9 @@ class LaneJournal(AuditJournal, Protocol):
         only repeated an earlier one."""
         ...
 
-    async def addresses(self, lane: str, limit: int) -> Sequence[tuple[str, str, Any]]:
-        """The fingerprint, the PDF's address and what was told of the invoice, of what was completed on this lane last,
-        oldest first, as far as an address is known. Not of followers: they were told of another command's invoice."""
+    async def last_results(self, lane: str, limit: int) -> Sequence[LastResult]:
+        """By what the orders of this lane were completed last, oldest first. Not of followers: they were told of
+        another command's invoice."""
         ...
 
     async def end_look_up(

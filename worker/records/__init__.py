@@ -41,6 +41,7 @@ from worker.records.invoices import (
     FoundRow,
     IssuedReply,
     KeptCopy,
+    LastResult,
     Line,
     ListedInvoice,
     NumberedCommand,

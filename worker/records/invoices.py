@@ -201,6 +201,20 @@ class Stray:
 
 
 @dataclass(frozen=True, slots=True)
+class LastResult:
+    """By what an order of a lane was completed: the gateway's result, or what a look-up found, or a person."""
+
+    command_key: int
+    fingerprint: str
+    address: str | None
+    """Of the PDF, where one was told."""
+    told: Any
+    """The invoice, as the event has it."""
+    awaited_since: datetime | None = None
+    """When it was submitted, where its own result has not come: a look-up or a person settled it."""
+
+
+@dataclass(frozen=True, slots=True)
 class FoundRow:
     """An invoice that a look-up brought, as it is stored: once per user and identity."""
 

@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from worker.journal import walking
 from worker.journal.postgres.batches import Ask
 from worker.journal.postgres.outbox import adopt
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
-from worker.journal.rows import LANE_PATIENCE, LANE_SLICE, LOOK_UP_PATIENCE, addresses_of, id_of, to_command
-from worker.records import AccountLogin, Claim, ClaimBounds, Command, LaneLease, Probes, Stray
+from worker.journal.rows import LANE_PATIENCE, LANE_SLICE, LOOK_UP_PATIENCE, id_of, last_results_of, to_command
+from worker.records import AccountLogin, Claim, ClaimBounds, Command, LaneLease, LastResult, Probes, Stray
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -244,9 +244,9 @@ class PostgresLookUps(PostgresStore):
         rows = await statements.all("strays_of", list(keys), limit)
         return [Stray(row["command_key"], row["reason"], row["body"]) for row in rows]
 
-    async def addresses(self, lane: str, limit: int) -> list[tuple[str, str, Any]]:
-        """See `LaneJournal.addresses`."""
-        return await self._together(_addresses, (lane, limit))
+    async def last_results(self, lane: str, limit: int) -> list[LastResult]:
+        """See `LaneJournal.last_results`."""
+        return await self._together(_last_results, (lane, limit))
 
     async def unsettled(self, lane: str) -> list[Command]:
         """See `LaneJournal.unsettled`."""
@@ -291,12 +291,12 @@ class PostgresLookUps(PostgresStore):
         return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None
 
 
-async def _addresses(statements: Statements, asked: Sequence[tuple[str, int]]) -> list[list[tuple[str, str, Any]]]:
+async def _last_results(statements: Statements, asked: Sequence[tuple[str, int]]) -> list[list[LastResult]]:
     most: dict[str, int] = {}
     for lane, limit in asked:
         most[lane] = max(limit, most.get(lane, 0))
     rows = await statements.all("last_results", list(most), list(most.values()))
-    return [addresses_of([row for row in rows if row["lane"] == lane][-limit:]) for lane, limit in asked]
+    return [last_results_of([row for row in rows if row["lane"] == lane][-limit:]) for lane, limit in asked]
 
 
 async def _unsettled(statements: Statements, lanes: Sequence[str]) -> list[list[Command]]:

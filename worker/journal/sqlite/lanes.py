@@ -9,22 +9,21 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from worker.journal import walking
 from worker.journal.rows import (
     LANE_PATIENCE,
     LANE_SLICE,
     LOOK_UP_PATIENCE,
-    addresses_of,
     id_of,
+    last_results_of,
     micros,
     to_command,
 )
 from worker.journal.sqlite.readiness import look_again, refresh
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction, one_unflushed_transaction
-from worker.records import AccountLogin, Claim, ClaimBounds, Command, LaneLease, Probes, Stray, is_own_lane
+from worker.records import AccountLogin, Claim, ClaimBounds, Command, LaneLease, LastResult, Probes, Stray, is_own_lane
 
 
 class Picking:
@@ -276,9 +275,9 @@ class SqliteLookUps(SqliteStore):
         return [Stray(row["command_key"], row["reason"], row["body"]) for row in rows]
 
     @one_transaction
-    def addresses(self, statements: Statements, lane: str, limit: int) -> list[tuple[str, str, Any]]:
-        """See `LaneJournal.addresses`."""
-        return addresses_of(statements.all("last_results", lane=lane, limit=limit))
+    def last_results(self, statements: Statements, lane: str, limit: int) -> list[LastResult]:
+        """See `LaneJournal.last_results`."""
+        return last_results_of(statements.all("last_results", lane=lane, limit=limit))
 
     @one_transaction
     def unsettled(self, statements: Statements, lane: str) -> list[Command]:

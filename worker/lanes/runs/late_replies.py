@@ -61,11 +61,16 @@ class LateReplies:
         answer."""
 
     async def recall(self) -> None:
-        """Know what settled the lane's orders last, also before this worker began. Raises `JournalUnavailable`."""
+        """Know what settled the lane's orders last, also where another worker settled them, or this one before it
+        began; and whose own results may still come. Raises `JournalUnavailable`."""
         if self._lane_session.knows_addresses:
             return
-        for fingerprint, address, told in await self._services.journal.addresses(self._lane_session.lane, REMEMBERED):
-            self._services.addresses.settled(self._lane_session.lane, fingerprint, address, told)
+        services, lane = self._services, self._lane_session.lane
+        now, longest = services.clock.now(), services.timing.longest_answer
+        for each in await services.journal.last_results(lane, REMEMBERED):
+            services.addresses.settled(lane, each.fingerprint, each.address, each.told)
+            if each.awaited_since is not None and (until := each.awaited_since + longest) > now:
+                services.addresses.found(lane, each.command_key, each.told, until)
         self._lane_session.knows_addresses = True
 
     async def unsettled(self) -> Sequence[Unsettled]:

@@ -18,6 +18,7 @@ from worker.flows.vocabulary import Settle
 from worker.lanes.housekeeping import Settling
 from worker.lanes.runner import LaneRunner
 from worker.lanes.runs.order import read_order
+from worker.lanes.services import InvoiceAddresses
 from worker.ports import FrameIgnored, QrRefused, ResultRefused
 from worker.records import Command, CommandState
 
@@ -215,9 +216,10 @@ async def test_late_result_of_what_a_look_up_found_settles_no_like_order() -> No
 
 @pytest.mark.parametrize("has_other", [False, True])
 @pytest.mark.parametrize("address", [None, "https://files.example/1.pdf"])
+@pytest.mark.parametrize("by", ["this worker", "another"])
 @in_virtual_time
 async def test_late_result_of_what_a_look_up_found_by_another_address_settles_no_like_order(
-    has_other: bool, address: str | None
+    has_other: bool, address: str | None, by: str
 ) -> None:
     """Its own result comes as well: which of the two is which, nobody knows, and a look-up finds its invoice. Where its
     file is, the list of files tells; nothing says that a result tells the same place."""
@@ -227,6 +229,8 @@ async def test_late_result_of_what_a_look_up_found_by_another_address_settles_no
     claim = await played.stage.claim(late, waiting(2), *([strange] if has_other else []))
     move = Settle(late, S.COMPLETED, (issued(submitted_invoice(late, "1" * 20), address, reconciled=True),))
     assert await Settling(services, "look_up").settle(move, point="settled")
+    if by == "another":
+        services.addresses = InvoiceAddresses()
 
     await LaneRunner(services, claim).serve()
 
@@ -370,8 +374,8 @@ async def test_a_lane_that_nobody_held_before_is_not_asked_for_what_came_before(
     played = issuing(RESULT)
     await played.serve(waiting())
 
-    assert not played.journal.calls["addresses"] + played.journal.calls["unsettled"]
+    assert not played.journal.calls["last_results"] + played.journal.calls["unsettled"]
 
     played.gateway.scripts = [Script(submissions=[[change_result(RESULT, invoice_url="http://pdf.example/3.pdf")]])]
     await played.serve(waiting(3))
-    assert played.journal.calls["addresses"] == played.journal.calls["unsettled"] == 1
+    assert played.journal.calls["last_results"] == played.journal.calls["unsettled"] == 1

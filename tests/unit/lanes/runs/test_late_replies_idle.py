@@ -63,7 +63,7 @@ async def test_late_result_on_an_idle_session_that_could_be_of_two_is_kept() -> 
     assert [played.journal.state_of(key) for key in (1, 3)] == [S.IN_DOUBT] * 2
 
 
-@pytest.mark.parametrize("down", ["unsettled", "addresses", "keep_stray", "*"])
+@pytest.mark.parametrize("down", ["unsettled", "last_results", "keep_stray", "*"])
 @in_virtual_time
 async def test_late_result_on_an_idle_session_is_held_until_the_store_answers(down: str) -> None:
     """Let go, it would be no evidence when the list does not show the invoice, and the order `not_issued`."""

@@ -159,9 +159,9 @@ ORDER BY id LIMIT $2;
 -- The results that settled orders of these lanes last, so many of each at most. Not those of followers, which were told
 -- the address of their first one's invoice: a follower that an earlier version journaled may have other content, and
 -- two different orders with one address would say that addresses tell nothing (`InvoiceAddresses`).
-SELECT g.lane, wanted.fingerprint, told.body FROM unnest($1::text[], $2::integer[]) AS g (lane, number)
+SELECT g.lane, wanted.key, wanted.fingerprint, wanted.submitted_at, told.body FROM unnest($1::text[], $2::integer[]) AS g (lane, number)
 CROSS JOIN LATERAL (
-    SELECT c.key, c.fingerprint, c.settled_at FROM command c
+    SELECT c.key, c.fingerprint, c.submitted_at, c.settled_at FROM command c
     WHERE c.lane = g.lane AND c.state = 'completed' AND c.type = 'invoice.issue' AND c.fingerprint IS NOT NULL
       AND c.follows IS NULL
     ORDER BY c.settled_at DESC, c.key DESC LIMIT g.number) AS wanted

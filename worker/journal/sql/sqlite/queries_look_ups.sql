@@ -128,8 +128,8 @@ ORDER BY id LIMIT :limit;
 -- name: last_results
 -- Not those of followers, which were told the address of their first one's invoice: a follower that an earlier version
 -- journaled may have other content, and two different orders with one address would say that addresses tell nothing.
-SELECT wanted.fingerprint, e.body FROM (
-    SELECT key, fingerprint, settled_at FROM command
+SELECT wanted.key, wanted.fingerprint, wanted.submitted_at, e.body FROM (
+    SELECT key, fingerprint, submitted_at, settled_at FROM command
     WHERE lane = :lane AND state = 'completed' AND type = 'invoice.issue' AND fingerprint IS NOT NULL
       AND follows IS NULL
     ORDER BY settled_at DESC, key DESC LIMIT :limit) AS wanted
