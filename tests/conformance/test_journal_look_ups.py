@@ -35,7 +35,7 @@ from tests.conformance.journal_stores import Store
 from worker.journal import walking
 from worker.journal.rows import LOOK_UP_PATIENCE
 from worker.ports import Journal
-from worker.records import LOOK_UP, SUBMITTED, UNSETTLED, Command, CommandState, Heard, LaneLease, LastResult
+from worker.records import LOOK_UP, SUBMITTED, UNSETTLED, Command, CommandState, Heard, KeptResult, LaneLease
 
 OTHER_ACCOUNT = "digest of another"
 FOLLOWING = frozenset({CommandState.FOLLOWING})
@@ -47,7 +47,7 @@ async def entered(store: Store) -> list[tuple[str, str]]:
     return [(lane, account) for lane, account in rows]
 
 
-def told_of(results: Iterable[LastResult]) -> list[tuple[str, str | None, Any]]:
+def told_of(results: Iterable[KeptResult]) -> list[tuple[str, str | None, Any]]:
     """All but whose they are."""
     return [(each.fingerprint, each.address, each.told) for each in results]
 

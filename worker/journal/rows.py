@@ -22,7 +22,7 @@ from worker.records import (
     Copy,
     Event,
     EventRecord,
-    LastResult,
+    KeptResult,
     NewCommand,
     OnLane,
     OutboxRow,
@@ -189,14 +189,14 @@ def to_command(row: Row, secrets: Mapping[str, str], *, fault: SecretsFault | No
     )
 
 
-def last_results_of(rows: Iterable[Row]) -> list[LastResult]:
+def last_results_of(rows: Iterable[Row]) -> list[KeptResult]:
     """Of rows of `completed` events, each with its command's key, fingerprint and submission."""
     return [_last_result(row, json.loads(row["body"]).get("data", {})) for row in rows]
 
 
-def _last_result(row: Row, data: Mapping[str, Any]) -> LastResult:
+def _last_result(row: Row, data: Mapping[str, Any]) -> KeptResult:
     address = data.get("invoiceUrl")
-    return LastResult(
+    return KeptResult(
         row["key"],
         str(row["fingerprint"]),
         address if isinstance(address, str) else None,

@@ -18,8 +18,8 @@ from worker.records import (
     Command,
     Following,
     FoundRow,
+    KeptResult,
     LaneLease,
-    LastResult,
     NumberedCommand,
     Probes,
     SellerState,
@@ -219,7 +219,7 @@ class LaneJournal(AuditJournal, Protocol):
         only repeated an earlier one."""
         ...
 
-    async def last_results(self, lane: str, limit: int) -> Sequence[LastResult]:
+    async def last_results(self, lane: str, limit: int) -> Sequence[KeptResult]:
         """By what the orders of this lane were completed last, oldest first. Not of followers: they were told of
         another command's invoice."""
         ...

@@ -41,7 +41,7 @@ from worker.records.invoices import (
     FoundRow,
     IssuedReply,
     KeptCopy,
-    LastResult,
+    KeptResult,
     Line,
     ListedInvoice,
     NumberedCommand,

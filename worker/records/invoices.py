@@ -201,7 +201,7 @@ class Stray:
 
 
 @dataclass(frozen=True, slots=True)
-class LastResult:
+class KeptResult:
     """By what an order of a lane was completed: the gateway's result, or what a look-up found, or a person."""
 
     command_key: int

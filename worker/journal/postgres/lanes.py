@@ -18,7 +18,7 @@ from worker.journal.postgres.outbox import adopt
 from worker.journal.postgres.statements import Statements, columns
 from worker.journal.postgres.store import PostgresStore, one_transaction, without_transaction
 from worker.journal.rows import LANE_PATIENCE, LANE_SLICE, LOOK_UP_PATIENCE, id_of, last_results_of, to_command
-from worker.records import AccountLogin, Claim, ClaimBounds, Command, LaneLease, LastResult, Probes, Stray
+from worker.records import AccountLogin, Claim, ClaimBounds, Command, KeptResult, LaneLease, Probes, Stray
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -244,7 +244,7 @@ class PostgresLookUps(PostgresStore):
         rows = await statements.all("strays_of", list(keys), limit)
         return [Stray(row["command_key"], row["reason"], row["body"]) for row in rows]
 
-    async def last_results(self, lane: str, limit: int) -> list[LastResult]:
+    async def last_results(self, lane: str, limit: int) -> list[KeptResult]:
         """See `LaneJournal.last_results`."""
         return await self._together(_last_results, (lane, limit))
 
@@ -291,7 +291,7 @@ class PostgresLookUps(PostgresStore):
         return await statements.one("end_look_up", look_up.key, lease.epoch, not_before) is not None
 
 
-async def _last_results(statements: Statements, asked: Sequence[tuple[str, int]]) -> list[list[LastResult]]:
+async def _last_results(statements: Statements, asked: Sequence[tuple[str, int]]) -> list[list[KeptResult]]:
     most: dict[str, int] = {}
     for lane, limit in asked:
         most[lane] = max(limit, most.get(lane, 0))

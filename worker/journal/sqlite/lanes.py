@@ -23,7 +23,7 @@ from worker.journal.rows import (
 from worker.journal.sqlite.readiness import look_again, refresh
 from worker.journal.sqlite.statements import Statements
 from worker.journal.sqlite.store import SqliteStore, one_transaction, one_unflushed_transaction
-from worker.records import AccountLogin, Claim, ClaimBounds, Command, LaneLease, LastResult, Probes, Stray, is_own_lane
+from worker.records import AccountLogin, Claim, ClaimBounds, Command, KeptResult, LaneLease, Probes, Stray, is_own_lane
 
 
 class Picking:
@@ -275,7 +275,7 @@ class SqliteLookUps(SqliteStore):
         return [Stray(row["command_key"], row["reason"], row["body"]) for row in rows]
 
     @one_transaction
-    def last_results(self, statements: Statements, lane: str, limit: int) -> list[LastResult]:
+    def last_results(self, statements: Statements, lane: str, limit: int) -> list[KeptResult]:
         """See `LaneJournal.last_results`."""
         return last_results_of(statements.all("last_results", lane=lane, limit=limit))
 
