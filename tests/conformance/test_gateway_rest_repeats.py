@@ -1,6 +1,7 @@
 """When an HTTP look-up is repeated, and how patiently: over real sockets, without really waiting."""
 
 import asyncio
+import contextlib
 import logging
 from datetime import timedelta
 from typing import Any
@@ -121,3 +122,20 @@ async def test_what_succeeded_is_measured() -> None:
 
     assert [operation for operation, _ in seen] == ["items", "files"]
     assert all(0 <= seconds < 5 for _, seconds in seen)
+
+
+async def test_a_look_up_that_is_cancelled_keeps_no_later_one_waiting() -> None:
+    """At whatever moment, and again while it cleans up: a connection of the library's was busy for ever then."""
+    async with http_peer(rows()) as (url, _):
+        for moment in range(30):
+            async with details_of(url) as details:
+                call = asyncio.create_task(details.items(ID))
+                for _ in range(moment):
+                    await asyncio.sleep(0)
+                for _ in range(4):
+                    call.cancel()
+                    await asyncio.sleep(0)
+                with contextlib.suppress(asyncio.CancelledError):
+                    await call
+                async with asyncio.timeout(5):
+                    assert await details.items(ID) == ()

@@ -70,20 +70,28 @@ class HttpInvoiceDetails:
         """By the loop's clock: until then the gateway wants to hear nothing of anybody."""
         self._tls = gateway_tls(settings) if self._base_url.startswith("https:") else None
         self._clients: list[httpx.AsyncClient] = []
+        self._closing: set[asyncio.Task[None]] = set()
         self._idle: dict[ssl.SSLContext | None, list[httpx.AsyncClient]] = {}
         """By TLS context: a new one, once its files have changed, wants clients of its own."""
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[httpx.AsyncClient]:
         """One for this look-up alone, the last one used, whose connection is the youngest. Each has one connection: a
-        client of several looks at all of them with each request, which costs a third of it."""
+        client of several looks at all of them with each request, which costs a third of it. One whose answer did not
+        come to its end is not used again: cancelled while it cleans up, it takes its connection for busy for ever, and
+        each look-up that got it would wait for that."""
         context = None if self._tls is None else self._tls.context()
         idle = self._idle.setdefault(context, [])
         client = idle.pop() if idle else self._make_client(context)
         try:
             yield client
-        finally:
-            idle.append(client)
+        except BaseException:
+            self._clients.remove(client)
+            closing = asyncio.create_task(_close(client), name="http-client-closing")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            raise
+        idle.append(client)
 
     def _make_client(self, context: ssl.SSLContext | None) -> httpx.AsyncClient:
         client = httpx.AsyncClient(
@@ -118,8 +126,9 @@ class HttpInvoiceDetails:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        for client in self._clients:
+        for client in [*self._clients]:
             await client.aclose()
+        await asyncio.gather(*self._closing)
 
     async def _rows(self, operation: Operation, address: str) -> list[Any]:
         """Ask until there is an answer, as often as the settings allow."""
@@ -180,6 +189,11 @@ class HttpInvoiceDetails:
             return None
         growing = full_jitter(attempt, self._chance(), shortest=self._settings.retry_min_seconds, longest=longest)
         return round(max(asked, growing), 3)
+
+
+async def _close(client: httpx.AsyncClient) -> None:
+    with contextlib.suppress(Exception):  # what it was asked has failed, which is told
+        await client.aclose()
 
 
 def classify(exc: Exception) -> Transient:
