@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -168,22 +169,41 @@ def _read_keyfile(keyfile: Path) -> list[bytes]:
 
 def _new_keyfile(keyfile: Path) -> bytes:
     key = os.urandom(KEY_BYTES)
+    unfinished = keyfile.with_name(f"{keyfile.name}.{os.getpid()}")
     try:
-        descriptor = os.open(keyfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.urlsafe_b64encode(key) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _write(unfinished, key, os.O_TRUNC)
+        _name(unfinished, keyfile, key)
     except OSError as error:
         raise ConfigurationError(
             f"cannot write the key file {keyfile}: {error.strerror}; set FAPIAO_JOURNAL_KEYS"
         ) from error
+    finally:
+        with suppress(OSError):  # also where there is no such folder
+            unfinished.unlink()
     log.warning(
         "journal_key_made",
         keyfile=str(keyfile),
         advice="it lies beside the data it protects: set FAPIAO_JOURNAL_KEYS in production, and back it up",
     )
     return key
+
+
+def _name(unfinished: Path, keyfile: Path, key: bytes) -> None:
+    """Whole or not at all, however this process ends, and never over another's."""
+    try:
+        os.link(unfinished, keyfile)
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no links
+        _write(keyfile, key, os.O_EXCL)
+
+
+def _write(path: Path, key: bytes, how: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(base64.urlsafe_b64encode(key) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _key_id(key: bytes) -> bytes:

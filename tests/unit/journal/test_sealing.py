@@ -1,7 +1,9 @@
 """Secrets at rest: sealed for one command, opened by any key that is there."""
 
 import base64
+import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,31 @@ class TestKeyFile:
         assert [entry["log_level"] for entry in logs] == ["warning"]
         assert file.read_text().strip() not in str(logs)
         assert keys_beside(tmp_path / "j.db", []) == [key]
+
+    def test_one_that_is_killed_while_it_is_written_is_not_there(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An empty one would keep the worker from starting for ever."""
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fdopen", lambda *_: sys.exit())
+            with pytest.raises(SystemExit):
+                keys_beside(tmp_path / "j.db", [])
+        assert not (tmp_path / "j.db.key").exists()
+
+        (key,) = keys_beside(tmp_path / "j.db", [])
+        assert keys_beside(tmp_path / "j.db", []) == [key]
+        assert [file.name for file in tmp_path.iterdir()] == ["j.db.key"]
+
+    def test_where_the_file_system_has_no_links_it_is_made_all_the_same(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(*_: object) -> None:
+            raise PermissionError
+
+        monkeypatch.setattr(os, "link", refused)
+        (key,) = keys_beside(tmp_path / "j.db", [])
+        assert keys_beside(tmp_path / "j.db", []) == [key]
+        assert [file.name for file in tmp_path.iterdir()] == ["j.db.key"]
 
     def test_configured_keys_seal_and_the_file_still_opens(self, tmp_path: Path) -> None:
         (made,) = keys_beside(tmp_path / "j.db", [])
