@@ -221,8 +221,14 @@ WARNINGS: Final[Mapping[str, Entry]] = {
         ("该发票已被红冲或作废。", "请向销售方财务确认是否有意为之。"),
     ),
     "tax_id_unusual": _warning(
-        ("The tax id is no Chinese one, or a company has none.", "Right for foreign buyers and passports."),
-        ("税号不是中国税号，或企业未填税号，将原样发送。", "境外购买方或护照号属于正常。"),
+        (
+            "The tax id is no Chinese one, a character too long or short, is the seller's own, or a company has none.",
+            "Right for foreign buyers and passports; else look for a typo.",
+        ),
+        (
+            "税号不是中国税号、多或少一位、与销售方相同，或企业未填税号，将原样发送。",
+            "境外购买方或护照号属于正常；否则请核对。",
+        ),
     ),
     "line_without_amount": _warning(
         ("A line comes to nothing.", "Leave it out, or give it a price: the bureau may refuse it."),
@@ -230,9 +236,12 @@ WARNINGS: Final[Mapping[str, Entry]] = {
     ),
     "name_unusual": _warning(
         (
-            "A person's name has a single character, or a name holds a question mark.",
+            "A person's name has a single character, or a name holds a question mark or an emoji.",
             "Ask for the full name: the bureau refuses a single character; a question mark may stand for a lost one.",
         ),
-        ("个人姓名只有一个字，或名称中有问号。", "请核对全名：税务局会拒绝单字姓名，问号可能是丢失的生僻字。"),
+        (
+            "个人姓名只有一个字，或名称中有问号或表情符号。",
+            "请核对全名：税务局会拒绝单字姓名，问号可能是丢失的生僻字。",
+        ),
     ),
 }
