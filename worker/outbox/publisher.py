@@ -83,6 +83,7 @@ class PublishingChannel:
         self._may_end_link = may_end_link
         self._channel: Confirming | None = None
         self._slow: list[tuple[float, Confirming, Batch]] = []
+        self._is_over = False
 
     async def send(self, messages: Sequence[Outgoing], patience_seconds: float) -> Batch:
         """Send and wait for the verdicts, at most so long; those that are missing then are `PENDING`."""
@@ -102,6 +103,15 @@ class PublishingChannel:
         """Give the pending verdicts of a batch so much more time."""
         if self._channel is not None:
             self._slow.append((asyncio.get_running_loop().time() + seconds, self._channel, batch))
+        if self._is_over:
+            self.end()
+
+    def end(self) -> None:
+        """Its link is over. What is in flight is `LOST`, also where the client library never says so because the
+        connection does not close: the rows would count as in flight for ever."""
+        self._is_over = True
+        for _, _, batch in self._slow:
+            batch.lose(None)
 
     async def heed(self, batch: Batch) -> None:
         """Leave a channel that refused something for another one, unless something is still in flight on it.
@@ -212,6 +222,9 @@ class Publisher:
             self._on_connected()
             await self._look_around(link)
         finally:
+            for road in (*self._roads.values(), self._aside):
+                if road is not None:
+                    road.end()
             self._roads, self._dead_road, self._aside = {}, None, None
 
     async def _look_around(self, link: Link) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from aiormq.exceptions import (
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
@@ -103,6 +104,21 @@ async def test_an_overdue_confirm_gives_the_channel_up() -> None:
         assert await publisher.take_late() == {}
         broker.silent.clear()
         assert await publisher.publish(rows_to("a", "slow"), 2) == {0: Verdict.CONFIRMED, 1: Verdict.CONFIRMED}
+
+
+@in_virtual_time
+@pytest.mark.parametrize(("ends_after", "told"), [(1.0, Verdict.LOST), (5.0, Verdict.PENDING)])
+async def test_late_row_is_lost_with_its_link_though_the_channel_never_says_so(
+    ends_after: float, told: Verdict
+) -> None:
+    """Whether the link ends while the confirm is waited for, or after that."""
+    broker = FakeBroker(silent={"a"})
+    async with publishing(broker) as publisher:
+        assert broker.link is not None
+        asyncio.get_running_loop().call_later(ends_after, broker.link.fail, "gone")
+        assert await publisher.publish(rows_to("a"), 2) == {0: told}
+        await asyncio.sleep(20)
+        assert await publisher.take_late() == {0: Verdict.LOST}
 
 
 @in_virtual_time
