@@ -315,7 +315,8 @@ class Walk(Asides):
         one, at = self.one(*listed.entries()), self.now
         what = self.one("heed", "over", "succeed", S.FOLLOWING, S.COMPLETED, S.FAILED, S.REJECTED)
         if what == "succeed":
-            await self.twins.ask("succeed", one, self.now)
+            if one.sqlite.follower.state is S.FOLLOWING:  # of any other PostgreSQL wakes the lane before it sees so
+                await self.twins.ask("succeed", one, self.now)
         elif not isinstance(what, S):
             await self.twins.ask("heed", one, is_over=what == "over" and one.sqlite.first.state in FINAL)
         else:
