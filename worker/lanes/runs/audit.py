@@ -42,8 +42,9 @@ from worker.flows.invoices import taken_back
 from worker.flows.looks import LookOutcome
 from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
 from worker.lanes.lane_session import Insist
+from worker.lanes.runs.asking import WHAT_WAS_ISSUED
 from worker.lanes.runs.evidence import TimeSpans, all_rivals, could_claim, judged, read_subject, submitted_at, time_of
-from worker.lanes.runs.query import WHAT_WAS_ISSUED, Questioning
+from worker.lanes.runs.query import Questioning
 from worker.ports import LaneJournal
 from worker.records import BEIJING, UNSETTLED, Command, CommandState
 from worker.texts import folded_code

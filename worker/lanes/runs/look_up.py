@@ -39,9 +39,9 @@ from worker.flows.vocabulary import (
     TimedOut,
 )
 from worker.lanes.lane_session import Interruption
+from worker.lanes.runs.asking import WHAT_WAS_ISSUED, Asking
 from worker.lanes.runs.evidence import in_steps, judged, read_rivals, read_subject
 from worker.lanes.runs.order import Access, CredentialFault, access_by, read_login
-from worker.lanes.runs.query import WHAT_WAS_ISSUED, Asking
 from worker.lanes.runs.run import LaneNext
 from worker.ports import LoginAnswered, QueryRefused
 from worker.records import AccountLogin, Command, CommandState, FoundRow
