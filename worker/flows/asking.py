@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from contracts.failures import FailureCode, Stage
-from worker.flows.table import At, Decision, S, again, fail, login_refused
-from worker.flows.vocabulary import ConnectionLost, CountLogin, TimedOut
+from worker.flows.table import At, Decision, S, again, end, fail, login_refused
+from worker.flows.vocabulary import CloseSession, ConnectionLost, CountLogin, Overtaken, Record, TimedOut
 from worker.ports import LoginAnswered, QueryRefused
+from worker.records import CommandState
 
 
 def login_answered(at: At[S], given: LoginAnswered) -> Decision[S]:
@@ -39,6 +40,12 @@ def connection_lost(stage: Stage, when: str) -> Callable[[Any, ConnectionLost], 
         return again(at, FailureCode.GATEWAY_UNAVAILABLE, stage, message)
 
     return transition
+
+
+def give_way_unanswered(at: At[S], _: Overtaken) -> Decision[S]:
+    """An order does not wait for an answer that does not come, nor does the next one right behind it. Where the answer
+    comes later after all, it is no answer to anything, so the session is closed."""
+    return end(at, Record(CommandState.WAITING, due_at=at.now + at.timing.retry_max), CloseSession())
 
 
 def answer_overdue(stage: Stage, message: str) -> Callable[[Any, TimedOut], Decision[Any]]:

@@ -17,7 +17,7 @@ from contracts.events import Outcome
 from contracts.failures import Stage
 from contracts.told import AuditCompletedData
 from worker.flows.announce import Announcement, announced
-from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
+from worker.flows.asking import answer_overdue, connection_lost, give_way_unanswered, login_answered, query_refused
 from worker.flows.audit_findings import Standing, hold, missing, missing_without_number
 from worker.flows.audit_progress import (
     MOST_READS,
@@ -362,6 +362,7 @@ TRANSITIONS: Table[AuditState] = {
     (Phase.ASKED, QueryRefused): query_refused("a wrong password"),
     (Phase.ASKED, ConnectionLost): connection_lost(Stage.QUERY, "while the list was read"),
     (Phase.ASKED, TimedOut): answer_overdue(Stage.QUERY, "The gateway did not answer the query in time."),
+    (Phase.ASKED, Overtaken): give_way_unanswered,
     (Phase.ASKED, Draining): put_back,
     (Phase.LOOKING, MayGoOn): _go_on,
     (Phase.LOOKING, Overtaken): _give_way,

@@ -12,7 +12,7 @@ from contracts.failures import FailureCode, Stage
 from contracts.told import DownloadCompletedData
 from worker.flows import table
 from worker.flows.announce import announced
-from worker.flows.asking import answer_overdue, connection_lost
+from worker.flows.asking import answer_overdue, connection_lost, give_way_unanswered
 from worker.flows.query_state import QueryRules
 from worker.flows.table import (
     Decision,
@@ -33,6 +33,7 @@ from worker.flows.vocabulary import (
     ConnectionLost,
     Draining,
     Input,
+    Overtaken,
     Record,
     TimedOut,
 )
@@ -102,6 +103,7 @@ TRANSITIONS: Table[DownloadState] = {
     (Phase.ASKED, DownloadTold): _told,
     (Phase.ASKED, ConnectionLost): connection_lost(Stage.DOWNLOAD, "during the download"),
     (Phase.ASKED, TimedOut): answer_overdue(Stage.DOWNLOAD, "The gateway did not tell in time how the download went."),
+    (Phase.ASKED, Overtaken): give_way_unanswered,
     (Phase.ASKED, Draining): put_back,
 }
 """Phase and kind of input to what follows."""

@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from worker.flows import table
+from worker.flows.asking import give_way_unanswered
 from worker.flows.evidence.endings import Case, endings, login_refused, without_login
 from worker.flows.evidence.subjects import Listed, Subject
 from worker.flows.invoices import (
@@ -29,7 +30,7 @@ from worker.flows.invoices import (
 from worker.flows.look_up_state import LookUpState, Phase, Sought
 from worker.flows.looks import ListReading, LookUpRules, delay_after_nothing_seen, rest_after_refusals
 from worker.flows.query_state import ends_unsurely, is_last_page, longest_page
-from worker.flows.table import Decision, Table, follow, opening
+from worker.flows.table import Decision, Table, end, follow, opening
 from worker.flows.vocabulary import (
     AskPage,
     Begin,
@@ -77,7 +78,7 @@ def decide(situation: Situation, given: Input) -> Next:
 
 def _begin(at: Situation, given: Begin) -> Next:
     if not at.wish.subjects:
-        return _end(at, EndLookUp())
+        return end(at, EndLookUp())
     if given.credential_fault is not None:
         ends = [end for subject in at.wish.subjects for end in without_login(subject, at.looks, at.now)]
         return _put_off(at, ends=ends)
@@ -85,7 +86,7 @@ def _begin(at: Situation, given: Begin) -> Next:
         # The account rests until a known time, so the usual delay, which grows with the age of the doubt, does not
         # count.
         until = max(given.suspended_until, at.now + at.timing.retry_max)
-        return _end(at, EndLookUp(until, is_refused=True), CloseSession())
+        return end(at, EndLookUp(until, is_refused=True), CloseSession())
     if given.session_is_open:
         return _ask(at, at.state)
     state = replace(at.state, phase=Phase.CONNECTING, refused_logins=given.refused_logins)
@@ -117,7 +118,7 @@ def _login_answered(at: Situation, given: LoginAnswered) -> Next:
         for subject in at.wish.subjects
         for settle in login_refused(subject, at.looks, at.now, until, given.reason)
     ]
-    return _end(at, CountLogin(accepted=False), *told, EndLookUp(until, is_refused=True), CloseSession())
+    return end(at, CountLogin(accepted=False), *told, EndLookUp(until, is_refused=True), CloseSession())
 
 
 def _page_read(at: Situation, given: PageRead) -> Next:
@@ -187,13 +188,7 @@ def _go_on(at: Situation, _: MayGoOn) -> Next:
 
 def _give_way(at: Situation, _: Overtaken) -> Next:
     """An order does not wait for a thousand rows to be read. What was read so far is kept in memory."""
-    return _end(at, Record(CommandState.WAITING, due_at=at.now))
-
-
-def _give_way_unanswered(at: Situation, _: Overtaken) -> Next:
-    """Nor for a page that does not come, nor right behind that order the next one. Where the page still comes later, it
-    is no answer to anything."""
-    return _end(at, CloseSession(), Record(CommandState.WAITING, due_at=at.now + at.timing.retry_max))
+    return end(at, Record(CommandState.WAITING, due_at=at.now))
 
 
 # ---- the verdicts --------------------------------------------------------------------------------------
@@ -224,7 +219,7 @@ def _settle(at: Situation) -> Next:
             at.now,
         )
     ]
-    return _end(at, *settlements, EndLookUp())
+    return end(at, *settlements, EndLookUp())
 
 
 def _reading(at: Situation, subject: Subject) -> ListReading:
@@ -295,16 +290,12 @@ def _put_off(at: Situation, not_before: timedelta | None = None, ends: Sequence[
     the next try."""
     oldest = min(subject.since for subject in at.wish.subjects)
     delay = delay_after_nothing_seen(at.now - oldest, at.timing.retry_max)
-    return _end(at, *ends, EndLookUp(at.now + max(delay, not_before or delay)), CloseSession())
+    return end(at, *ends, EndLookUp(at.now + max(delay, not_before or delay)), CloseSession())
 
 
 def _left(at: Situation, _: Draining) -> Next:
     """The look-up stays as it stands: whoever takes the lane next makes it."""
-    return _end(at, CloseSession())
-
-
-def _end(at: Situation, *effects: Effect) -> Next:
-    return Decision(at.state.ended(), effects)
+    return end(at, CloseSession())
 
 
 TRANSITIONS: Table[LookUpState] = {
@@ -315,7 +306,7 @@ TRANSITIONS: Table[LookUpState] = {
     (Phase.ASKED, QueryRefused): _page_refused,
     (Phase.ASKED, ConnectionLost): _unseen,
     (Phase.ASKED, TimedOut): _unseen,
-    (Phase.ASKED, Overtaken): _give_way_unanswered,
+    (Phase.ASKED, Overtaken): give_way_unanswered,
     (Phase.ASKED, Draining): _left,
     (Phase.LOOKING, MayGoOn): _go_on,
     (Phase.LOOKING, Overtaken): _give_way,

@@ -14,7 +14,7 @@ from contracts.events import Outcome
 from contracts.failures import FailureCode, Stage
 from contracts.told import QueryCompletedData
 from worker.flows.announce import Announcement, announced
-from worker.flows.asking import answer_overdue, connection_lost, login_answered, query_refused
+from worker.flows.asking import answer_overdue, connection_lost, give_way_unanswered, login_answered, query_refused
 from worker.flows.invoices import (
     dated_by,
     file_row,
@@ -357,10 +357,12 @@ TRANSITIONS: Table[QueryState] = {
     (Phase.ASKED, QueryRefused): query_refused("a wrong password or condition"),
     (Phase.ASKED, ConnectionLost): _lost,
     (Phase.ASKED, TimedOut): answer_overdue(Stage.QUERY, "The gateway did not answer the query in time."),
+    (Phase.ASKED, Overtaken): give_way_unanswered,
     (Phase.ASKED, Draining): put_back,
     (Phase.NOTICE, DownloadTold): _notice,
     (Phase.NOTICE, ConnectionLost): _lost,
     (Phase.NOTICE, TimedOut): _notice_overdue,
+    (Phase.NOTICE, Overtaken): give_way_unanswered,
     (Phase.NOTICE, Draining): put_back,
     (Phase.DETAILS, DetailsFetched): _details_fetched,
     (Phase.DETAILS, DetailsFailed): _details_failed,

@@ -35,6 +35,7 @@ from worker.flows.vocabulary import (
     Draining,
     Effect,
     Input,
+    Overtaken,
     Record,
     TimedOut,
 )
@@ -73,6 +74,7 @@ EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
     (P.ASKED, DownloadTold): ASK,
     (P.ASKED, ConnectionLost): PUT_BACK,
     (P.ASKED, TimedOut): PUT_BACK,
+    (P.ASKED, Overtaken): PUT_BACK,
     (P.ASKED, Draining): PUT_BACK,
 }
 

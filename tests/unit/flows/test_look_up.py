@@ -14,7 +14,7 @@ from contracts.events import Outcome
 from tests.builders import MOMENT, make_command, make_found, make_listed, make_page
 from tests.examples import examples
 from tests.unit.flows.submissions import SKEW, issued, subject
-from tests.unit.flows.tables import EXAMPLES, TIMING, Expected, check_pair, read
+from tests.unit.flows.tables import EXAMPLES, PUT_BACK, TIMING, Expected, check_pair, read
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, ListedPages, Subject, in_one_go
 from worker.flows.evidence.verdicts import Found, Nothing, Verdict, judge
@@ -151,7 +151,7 @@ EXPECTED: Mapping[tuple[Phase, type[Input]], Expected] = {
     (P.ASKED, Draining): LEFT,
     (P.LOOKING, MayGoOn): Expected(P.ASKED, (AskPage,), timer=RULES.page),
     (P.LOOKING, Overtaken): Expected(P.ENDED, (Record,), S.WAITING),
-    (P.ASKED, Overtaken): Expected(P.ENDED, (CloseSession, Record), S.WAITING),
+    (P.ASKED, Overtaken): PUT_BACK,
     (P.LOOKING, Draining): LEFT,
     (P.BOUND, EvidenceRead): Expected(P.NOTICE, timer=RULES.notice),
     (P.BOUND, Draining): LEFT,

@@ -6,6 +6,7 @@ session over all replicas.
 """
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
@@ -30,6 +31,7 @@ from worker.flows.vocabulary import (
     Overtaken,
     PageRead,
     Settle,
+    TimedOut,
 )
 from worker.lanes.housekeeping import Settling
 from worker.lanes.lane_session import Interruption
@@ -43,6 +45,14 @@ log = structlog.get_logger(__name__)
 
 WHAT_WAS_ISSUED: Final = MappingProxyType({"queryType": 0})
 """The whole condition of a look-up and of an audit: all other filters are ours (trap 58)."""
+
+
+GIVES_WAY_FOR: Final = timedelta(minutes=15)
+"""How long, from when it came, a command lets orders go before an answer that it waits for, and a look-up before its
+next page."""
+UNANSWERED_SECONDS: Final = 15.0
+"""An answer that has not come for so long is waited for only while no order of the lane waits: a gateway whose list
+hangs would hold each up for `FAPIAO_QUERY_TIMEOUT_SECONDS`."""
 
 
 class Fetching(Run):
@@ -118,8 +128,36 @@ def _distinct(files: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
 
 
 class Asking(Fetching):
-    """What all of these runs share that have a session: asking for a page or a download, and what may come
-    meanwhile."""
+    """What all of these runs share that have a session: asking for a page or a download, what may come meanwhile, and
+    letting an order go first where no answer comes."""
+
+    @override
+    async def _next_input(self) -> Input:
+        timer_at = self._timer_at
+        if timer_at is None or not self._may_be_overtaken():
+            return await super()._next_input()
+        clock = asyncio.get_running_loop().time
+        try:
+            while (look_at := clock() + UNANSWERED_SECONDS) < timer_at:
+                self._timer_at = look_at
+                given = await super()._next_input()
+                if isinstance(given, TimedOut):
+                    given = await self._who_is_next()
+                if not isinstance(given, MayGoOn):
+                    return given
+        finally:
+            self._timer_at = timer_at
+        return await super()._next_input()
+
+    @abstractmethod
+    def _may_be_overtaken(self) -> bool:
+        """Whether the flow, where it stands, lets an order go first."""
+
+    async def _who_is_next(self) -> Input:
+        """After so long it is read to its end whatever waits: with slow pages and orders that never cease it would else
+        never be."""
+        has_waited = self._services.clock.now() - self._command.received_at >= GIVES_WAY_FOR
+        return MayGoOn() if has_waited else await self._see_who_is_next()
 
     async def _ask_page(self, asked: AskPage, condition: Mapping[str, Any], page_size: int) -> Input | None:
         self._check_lease()

@@ -40,7 +40,7 @@ from worker.flows.evidence.members import compare, weigh
 from worker.flows.evidence.subjects import Listed, Subject, marked
 from worker.flows.invoices import taken_back
 from worker.flows.looks import LookOutcome
-from worker.flows.vocabulary import AskPage, Effect, Input, Record, SeeWhoIsNext, Settle
+from worker.flows.vocabulary import AskPage, Effect, Input, Overtaken, Record, SeeWhoIsNext, Settle
 from worker.lanes.lane_session import Insist
 from worker.lanes.runs.asking import WHAT_WAS_ISSUED
 from worker.lanes.runs.evidence import TimeSpans, all_rivals, could_claim, judged, read_subject, submitted_at, time_of
@@ -70,6 +70,10 @@ class AuditRun(Questioning):
         decision = audit.decide(at, given)
         self._state = decision.state
         return decision
+
+    @override
+    def _may_be_overtaken(self) -> bool:
+        return (self._state.phase, Overtaken) in audit.TRANSITIONS
 
     @override
     async def _perform(self, effect: Effect) -> Input | None:

@@ -19,7 +19,7 @@ from worker.flows import look_up
 from worker.flows.evidence.endings import unreadable
 from worker.flows.evidence.index import Wanted
 from worker.flows.evidence.subjects import Listed, Subject
-from worker.flows.look_up_state import LookUpState, Phase, Sought
+from worker.flows.look_up_state import LookUpState, Sought
 from worker.flows.looks import LookOutcome, rest_after_refusals
 from worker.flows.vocabulary import (
     AskPage,
@@ -31,7 +31,6 @@ from worker.flows.vocabulary import (
     EvidenceRead,
     FetchDetails,
     Input,
-    MayGoOn,
     Overtaken,
     ReadEvidence,
     SeeWhoIsNext,
@@ -47,11 +46,6 @@ from worker.ports import LoginAnswered, QueryRefused
 from worker.records import AccountLogin, Command, CommandState, FoundRow
 from worker.texts import folded_code
 
-GIVES_WAY_FOR = timedelta(minutes=15)
-"""How long a look-up lets orders go before its next page."""
-UNANSWERED_SECONDS = 15.0
-"""A page that has not come for so long is waited for only as long as no order of the lane waits: a gateway whose list
-hangs would hold each up for `FAPIAO_QUERY_TIMEOUT_SECONDS`."""
 MOST_SUBJECTS = 1000
 """Sought by one look-up, the longest due first; the next one takes the rest."""
 MOST_SUBJECTS_AT_ONCE = 20_000
@@ -134,28 +128,8 @@ class LookUpRun(Asking):
         return await self._beginning(self._find_login([subject.command for subject in subjects]))
 
     @override
-    async def _next_input(self) -> Input:
-        timer_at = self._timer_at
-        if self._state.phase is not Phase.ASKED or timer_at is None:
-            return await super()._next_input()
-        clock = asyncio.get_running_loop().time
-        try:
-            while (look_at := clock() + UNANSWERED_SECONDS) < timer_at:
-                self._timer_at = look_at
-                given = await super()._next_input()
-                if isinstance(given, TimedOut):
-                    given = await self._who_is_next()
-                if not isinstance(given, MayGoOn):
-                    return given
-        finally:
-            self._timer_at = timer_at
-        return await super()._next_input()
-
-    async def _who_is_next(self) -> Input:
-        """After so long it is read to its end whatever waits. What was read is in memory alone: with the lane it would
-        be lost, and the next look-up begin at the first page."""
-        has_waited = self._services.clock.now() - self._command.received_at >= GIVES_WAY_FOR
-        return MayGoOn() if has_waited else await self._see_who_is_next()
+    def _may_be_overtaken(self) -> bool:
+        return (self._state.phase, Overtaken) in look_up.TRANSITIONS
 
     def _find_login(self, sought: Sequence[Command]) -> CredentialFault | None:
         """The newest login of the account that can be had: an older one may have another password."""

@@ -96,6 +96,10 @@ class QueryRun(Questioning):
         return decision
 
     @override
+    def _may_be_overtaken(self) -> bool:
+        return (self._state.phase, Overtaken) in query.TRANSITIONS
+
+    @override
     async def _page_read(self, page: PageShown) -> PageRead:
         names = tuple(dict.fromkeys(invoice.identity for invoice in page.invoices))
         fresh = await self._insist(lambda: self._services.journal.unseen(self._command, names))
@@ -161,6 +165,10 @@ class DownloadRun(Questioning):
         decision = download.decide(at, given)
         self._state = decision.state
         return decision
+
+    @override
+    def _may_be_overtaken(self) -> bool:
+        return (self._state.phase, Overtaken) in download.TRANSITIONS
 
     @override
     async def _perform(self, effect: Effect) -> Input | None:
